@@ -1,0 +1,1 @@
+//! Configuration and supervision: what wires the lower floors into a running system.

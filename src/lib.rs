@@ -1,0 +1,23 @@
+//! Hotline runs bots, written as plain Rhai scripts, against live chat sessions, and reloads them while they run.
+//!
+//! The parts, lowest floor first; a module imports only from lower floors (`tests/layering.rs` reads the sources):
+//!
+//! | floor | module | what lives there |
+//! |---|---|---|
+//! | 0 | [`protocol`] | the wire, pure: the tables of commands and events, frames, failures, mids |
+//! | 0 | [`clock`] | the one source of time |
+//! | 1 | [`session`] | one live session: a state machine without I/O, its socket task, the cloneable handle |
+//! | 1 | [`sandbox`] | the embedded gateway: a world of accounts, chats and messages behind the same wire |
+//! | 1 | [`store`] | SQLite: certificates and the scripts' stores |
+//! | 2 | [`script`] | the Rhai host: fibers, host calls, bindings, hooks, modules, generations and reload |
+//! | 3 | [`host`] | configuration and supervision: wires the lower floors into a running system |
+//! | 5 | [`cli`] | one file per subcommand |
+
+pub mod cli;
+pub mod clock;
+pub mod host;
+pub mod protocol;
+pub mod sandbox;
+pub mod script;
+pub mod session;
+pub mod store;

@@ -1,0 +1,464 @@
+//! The one table of gateway events, and the hooks that scripts define for them.
+//!
+//! A row declares an event once: its subcommand, the hook that it reaches, its documentation and its fields. The
+//! content structs (what a gateway sends), the dispatch to hooks and the reference come from it. What arrives is read
+//! by name and tolerantly, never through these structs: see [`super::Event`].
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::tolerant::{Metadata, Millis, Text};
+
+/// A function that a script may define to be called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Hook {
+    /// `on_start()`
+    Start,
+    /// `on_stop()`
+    Stop,
+    /// `on_login()`
+    Login,
+    /// `on_pin(pin)`
+    Pin,
+    /// `on_disconnect(reason)`
+    Disconnect,
+    /// `on_message(msg)`
+    Message,
+    /// `on_own_message(msg)`
+    OwnMessage,
+    /// `on_invite(invite)`
+    Invite,
+    /// `on_invite_cancelled(event)`
+    InviteCancelled,
+    /// `on_join(event)`
+    Join,
+    /// `on_leave(event)`
+    Leave,
+    /// `on_kick(event)`
+    Kick,
+    /// `on_group_update(event)`
+    GroupUpdate,
+    /// `on_profile_update(event)`
+    ProfileUpdate,
+    /// `on_contact_added(event)`
+    ContactAdded,
+    /// `on_read(event)`
+    Read,
+    /// `on_unsend(event)`
+    Unsend,
+    /// `on_reaction(event)`
+    Reaction,
+    /// `on_notify(subcommand, content)`
+    Notify,
+    /// `on_error(error)`
+    Error,
+    /// `on_reload(previous)`
+    Reload,
+}
+
+/// What a script author knows of a hook.
+#[derive(Debug)]
+pub struct HookSpec {
+    /// The hook itself.
+    pub hook: Hook,
+    /// The function's name.
+    pub name: &'static str,
+    /// Usual names of its parameters; only their number counts.
+    pub parameters: &'static [&'static str],
+    /// When it is called.
+    pub doc: &'static str,
+}
+
+macro_rules! hooks {
+    ($( $hook:ident $name:ident ( $($parameter:ident),* ) $doc:literal; )+) => {
+        /// Every hook, in the order of the reference.
+        pub static HOOKS: &[HookSpec] = &[$( HookSpec {
+            hook: Hook::$hook,
+            name: stringify!($name),
+            parameters: &[$(stringify!($parameter)),*],
+            doc: $doc,
+        } ),+];
+    };
+}
+
+hooks! {
+    Start on_start() "the script becomes live for a session";
+    Stop on_stop() "the script ceases to be live for a session";
+    Login on_login() "the session has logged in, the first time or again";
+    Pin on_pin(pin) "the gateway asks for a PIN to be typed on the phone";
+    Disconnect on_disconnect(reason) "the session lost its connection";
+    Message on_message(msg) "a message from someone else";
+    OwnMessage on_own_message(msg) "a message of this account, from this or another device";
+    Invite on_invite(invite) "an invitation into a group";
+    InviteCancelled on_invite_cancelled(event) "an invitation was withdrawn";
+    Join on_join(event) "someone joined a group; `event.me` tells whether it is this account";
+    Leave on_leave(event) "someone left a group; `event.me` tells whether it is this account";
+    Kick on_kick(event) "someone was removed from a group by another member";
+    GroupUpdate on_group_update(event) "a group's name, picture or join link changed";
+    ProfileUpdate on_profile_update(event) "a contact changed their profile";
+    ContactAdded on_contact_added(event) "someone added this account to their contacts";
+    Read on_read(event) "someone read a message";
+    Unsend on_unsend(event) "a message was taken back";
+    Reaction on_reaction(event) "someone reacted to a message";
+    Notify on_notify(subcommand, content) "every event, known or not, before its own hook; `true` keeps it from this script's other hooks";
+    Error on_error(error) "a run of this script failed";
+    Reload on_reload(previous) "a new generation of this script took over";
+}
+
+impl Hook {
+    /// The hook's row.
+    pub fn spec(self) -> &'static HookSpec {
+        &HOOKS[self as usize]
+    }
+
+    /// The function's name, such as `on_message`.
+    pub fn name(self) -> &'static str {
+        self.spec().name
+    }
+
+    /// The hook of a function name.
+    pub fn named(name: &str) -> Option<Self> {
+        HOOKS.iter().find(|spec| spec.name == name).map(|spec| spec.hook)
+    }
+}
+
+/// The JSON type of an event field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FieldKind {
+    /// A string.
+    Str,
+    /// A string, or null where there is none.
+    NullableStr,
+    /// A whole number.
+    Int,
+    /// An object whose values are strings.
+    StrMap,
+}
+
+/// One field of an event's content.
+#[derive(Clone, Copy, Debug)]
+pub struct EventField {
+    /// The name on the wire, to the letter.
+    pub name: &'static str,
+    /// The JSON type.
+    pub kind: FieldKind,
+    /// Whether it can be missing.
+    pub optional: bool,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// One row of the event table.
+#[derive(Debug)]
+pub struct EventSpec {
+    /// The name on the wire.
+    pub subcommand: &'static str,
+    /// The hook that it reaches, besides `on_notify`.
+    pub hook: Option<Hook>,
+    /// Whether the event is about this account itself by its very name.
+    pub me: bool,
+    /// The field that names the chat it belongs to, where it has one.
+    pub chat: Option<&'static str>,
+    /// When it is sent.
+    pub doc: &'static str,
+    /// The content's fields.
+    pub fields: &'static [EventField],
+}
+
+impl EventSpec {
+    /// The row of a subcommand.
+    pub fn named(subcommand: &str) -> Option<&'static Self> {
+        // Most of what arrives is messages, and they are the first row.
+        EVENTS.iter().find(|row| row.subcommand == subcommand)
+    }
+}
+
+macro_rules! event_kind {
+    (str) => {
+        (FieldKind::Str, false)
+    };
+    (optional) => {
+        (FieldKind::Str, true)
+    };
+    (nullable) => {
+        (FieldKind::NullableStr, false)
+    };
+    (int) => {
+        (FieldKind::Int, false)
+    };
+    (map) => {
+        (FieldKind::StrMap, false)
+    };
+}
+
+macro_rules! subject {
+    (me) => {
+        true
+    };
+    (other) => {
+        false
+    };
+}
+
+macro_rules! events {
+    ($(
+        $(#[doc = $doc:literal])+
+        $subcommand:ident $subject:ident ($($hook:ident)?) ($($chat:literal)?) {
+            $( $kind:ident $wire:literal $field_doc:literal; )*
+        }
+    )+) => {
+        /// Every event that Hotline knows, the most frequent first.
+        pub static EVENTS: &[EventSpec] = &[$( EventSpec {
+            subcommand: stringify!($subcommand),
+            hook: optional!($(Hook::$hook)?),
+            me: subject!($subject),
+            chat: optional!($($chat)?),
+            doc: concat!($($doc),+).trim_ascii(),
+            fields: &[$( EventField {
+                name: $wire,
+                kind: event_kind!($kind).0,
+                optional: event_kind!($kind).1,
+                doc: $field_doc,
+            } ),*],
+        } ),+];
+    };
+}
+
+macro_rules! optional {
+    () => {
+        None
+    };
+    ($value:expr) => {
+        Some($value)
+    };
+}
+
+// subcommand, whom it is about, (hook), (field of its chat) { type "wire name" "documentation"; }
+// The chat of a message depends on who wrote it: see `Message::chat`.
+events! {
+    /// A message for this account.
+    RECEIVE_MESSAGE other (Message) () {
+        str "id" "the message's id";
+        str "from" "who wrote it";
+        str "to" "the person or group that it was written to";
+        nullable "text" "the text, null where there is none";
+        int "timestamp" "when it was sent, in milliseconds";
+        str "contentType" "NONE (text), IMAGE, VIDEO, AUDIO, STICKER, CONTACT, FILE, LOCATION, CALL, GIFT, LINK, POSTNOTIFICATION, CHATEVENT, MUSIC or FLEX";
+        map "contentMetadata" "what else belongs to this content type, all values strings";
+    }
+    /// A message that this account sent from another device.
+    SEND_MESSAGE me (OwnMessage) () {
+        str "id" "the message's id";
+        str "from" "this account";
+        str "to" "the person or group that it was written to";
+        nullable "text" "the text, null where there is none";
+        int "timestamp" "when it was sent, in milliseconds";
+        str "contentType" "as in RECEIVE_MESSAGE";
+        map "contentMetadata" "as in RECEIVE_MESSAGE";
+    }
+    /// This account is invited into a group.
+    NOTIFIED_INVITE_INTO_CHAT other (Invite) ("group_id") {
+        str "group_id" "the group";
+        str "mid" "who invites";
+        int "created_time" "when, in seconds";
+    }
+    /// An invitation of this account was withdrawn.
+    NOTIFIED_CANCEL_CHAT_INVITATION other (InviteCancelled) ("group_id") {
+        str "group_id" "the group";
+        optional "mid" "who withdrew it";
+    }
+    /// This account joined a group by accepting an invitation.
+    ACCEPT_CHAT_INVITATION me (Join) ("group_id") {
+        str "group_id" "the group";
+        optional "mid" "this account";
+    }
+    /// Someone joined a group by accepting an invitation.
+    NOTIFIED_ACCEPT_CHAT_INVITATION other (Join) ("group_id") {
+        str "group_id" "the group";
+        str "mid" "who joined";
+    }
+    /// Someone joined a group by its url.
+    NOTIFIED_JOIN_CHAT other (Join) ("group_id") {
+        str "group_id" "the group";
+        str "mid" "who joined";
+    }
+    /// Someone left a group.
+    NOTIFIED_LEAVE_CHAT other (Leave) ("group_id") {
+        str "group_id" "the group";
+        optional "mid" "who left";
+    }
+    /// This account left a group.
+    DELETE_SELF_FROM_CHAT me (Leave) ("group_id") {
+        str "group_id" "the group";
+        optional "mid" "this account";
+    }
+    /// Someone left a group.
+    NOTIFIED_DELETE_SELF_FROM_CHAT other (Leave) ("group_id") {
+        str "group_id" "the group";
+        str "mid" "who left";
+    }
+    /// Someone was removed from a group.
+    NOTIFIED_DELETE_OTHER_FROM_CHAT other (Kick) ("group_id") {
+        str "group_id" "the group";
+        str "mid" "who removed them";
+        str "target" "who was removed";
+    }
+    /// A group's name, picture or join link changed.
+    NOTIFIED_UPDATE_CHAT other (GroupUpdate) ("group_id") {
+        str "group_id" "the group";
+        str "mid" "who changed it";
+        str "type" "`1` name, `2` picture, `4` join link";
+    }
+    /// A contact changed their profile.
+    NOTIFIED_UPDATE_PROFILE other (ProfileUpdate) () {
+        str "mid" "the contact";
+        str "type" "`2` name, `8` picture, `16` status message";
+        str "params" "JSON text with the new value, such as {\"DISPLAY_NAME\": \"…\"}";
+    }
+    /// Someone added this account to their contacts.
+    NOTIFIED_ADD_CONTACT other (ContactAdded) () {
+        str "mid" "who added it";
+    }
+    /// Someone read a message.
+    NOTIFIED_READ_MESSAGE other (Read) ("chat") {
+        str "chat" "the chat";
+        str "mid" "who read it";
+        str "msg_id" "the last message that was read";
+    }
+    /// A message was taken back.
+    NOTIFIED_DESTROY_MESSAGE other (Unsend) ("chat") {
+        str "chat" "the chat";
+        str "msg_id" "the message";
+    }
+    /// Someone reacted to a message.
+    NOTIFIED_SEND_REACTION other (Reaction) ("chat") {
+        str "chat" "the chat";
+        str "mid" "who reacted";
+        str "msg_id" "the message";
+    }
+    /// This account added a contact from another device.
+    ADD_CONTACT me () () {
+        str "mid" "the contact";
+    }
+    /// This account blocked a person from another device.
+    BLOCK_CONTACT me () () {
+        str "mid" "the person";
+    }
+    /// This account unblocked a person from another device.
+    UNBLOCK_CONTACT me () () {
+        str "mid" "the person";
+    }
+    /// A contact closed their account.
+    NOTIFIED_UNREGISTER_USER other () () {
+        str "mid" "the contact";
+    }
+    /// This account's own profile changed.
+    UPDATE_PROFILE me () () {
+        optional "mid" "this account";
+    }
+    /// This account's own settings changed.
+    UPDATE_SETTINGS me () () {
+        optional "mid" "this account";
+    }
+}
+
+/// The content of RECEIVE_MESSAGE and SEND_MESSAGE.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Message {
+    /// The message's id.
+    pub id: String,
+    /// The mid of who wrote it.
+    pub from: String,
+    /// The mid of the person or group that it was written to.
+    pub to: String,
+    /// The text, where there is one.
+    pub text: Option<String>,
+    /// When it was sent, in milliseconds since 1970.
+    pub timestamp: i64,
+    /// The content type, `NONE` for text.
+    pub content_type: String,
+    /// What else belongs to the content type.
+    pub content_metadata: BTreeMap<String, String>,
+}
+
+impl Message {
+    /// Reads the content of a message event, tolerantly.
+    ///
+    /// Fields that are missing or of another type are taken as empty; a timestamp may be a numeric string. `None` means
+    /// that the text is no JSON object.
+    pub fn read(content: &str) -> Option<Self> {
+        // Serde would also fill a struct from an array.
+        let wire: WireMessage = content.trim_start().starts_with('{').then(|| serde_json::from_str(content).ok())??;
+        Some(Self {
+            id: wire.id.0.unwrap_or_default(),
+            from: wire.from.0.unwrap_or_default(),
+            to: wire.to.0.unwrap_or_default(),
+            text: wire.text.0,
+            timestamp: wire.timestamp.0,
+            content_type: wire.content_type.0.unwrap_or_else(|| "NONE".to_owned()),
+            content_metadata: wire.content_metadata.0,
+        })
+    }
+
+    /// The mid of the chat, which is where an answer goes.
+    ///
+    /// It is `to` in a group or room and for one's own messages, else the person who wrote.
+    pub fn chat(&self, me: &str) -> &str {
+        if self.from == me || self.to.starts_with(['c', 'r']) { &self.to } else { &self.from }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireMessage {
+    #[serde(default)]
+    id: Text,
+    #[serde(default)]
+    from: Text,
+    #[serde(default)]
+    to: Text,
+    #[serde(default)]
+    text: Text,
+    #[serde(default)]
+    timestamp: Millis,
+    #[serde(default)]
+    content_type: Text,
+    #[serde(default)]
+    content_metadata: Metadata,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_hook_stands_at_its_own_row() {
+        for (index, spec) in HOOKS.iter().enumerate() {
+            assert_eq!(spec.hook as usize, index);
+            assert_eq!(Hook::named(spec.name), Some(spec.hook));
+        }
+    }
+
+    #[test]
+    fn a_chat_is_where_an_answer_goes() {
+        let message = |from: &str, to: &str| Message { from: from.into(), to: to.into(), ..Message::default() };
+        assert_eq!(message("u1", "u2").chat("u2"), "u1");
+        assert_eq!(message("u1", "u2").chat("u1"), "u2");
+        assert_eq!(message("u1", "c9").chat("u2"), "c9");
+        assert_eq!(message("u1", "r9").chat("u2"), "r9");
+    }
+
+    #[test]
+    fn a_message_of_odd_types_is_still_read() {
+        let message = Message::read(
+            r#"{"id": 12, "from": "u1", "to": ["x"], "text": null, "timestamp": "1700000000000", "contentMetadata": {"DURATION": 5}, "new": [{}]}"#,
+        )
+        .expect("an object is a message");
+        assert_eq!((message.id.as_str(), message.to.as_str(), message.text), ("12", "", None));
+        assert_eq!((message.timestamp, message.content_type.as_str()), (1_700_000_000_000, "NONE"));
+        assert_eq!(message.content_metadata["DURATION"], "5");
+        assert_eq!(Message::read("[]").map(|message| message.id), None);
+    }
+}

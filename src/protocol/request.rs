@@ -1,0 +1,222 @@
+//! Frames as a gateway sees them: requests read strictly, field by field, and answers written exactly.
+
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+use super::commands::{Command, Field, Kind, Presence, Request};
+use super::failure::{Failure, FailureCode};
+
+/// What is known of a request before its fields are read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// The command's name, known or not.
+    pub command: String,
+    /// The number that the answer carries; logins and heartbeats may come without.
+    pub task_id: Option<i64>,
+}
+
+/// What a client sends to a gateway.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Received {
+    /// A heartbeat.
+    HeartBeat,
+    /// A request of a known command with well-formed fields.
+    Request(Envelope, Request),
+    /// A request that cannot be carried out as it stands.
+    Malformed(Envelope, RequestError),
+}
+
+/// Why a request cannot be carried out.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// No row of the table has this name.
+    #[error("no command is named \"{0}\"")]
+    UnknownCommand(String),
+    /// The request has no usable number.
+    #[error("{command} needs \"task_id\", an integer; found {found}")]
+    TaskId {
+        /// The command.
+        command: String,
+        /// What stood there.
+        found: String,
+    },
+    /// A field is missing or of another type.
+    #[error("{command} needs \"{field}\", {expected}; found {found}")]
+    Field {
+        /// The command.
+        command: String,
+        /// The field's name.
+        field: String,
+        /// The type that the table gives it.
+        expected: String,
+        /// What stood there.
+        found: String,
+    },
+    /// The fields pass the table's check and are unreadable all the same.
+    #[error("the request cannot be read: {0}")]
+    Unreadable(String),
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        Self::new(FailureCode::Malformed, error)
+    }
+}
+
+/// Reads a frame that a client sent.
+///
+/// `None` means that it is no JSON object with a `command`: it is ignored and counted, since no answer could be matched to it.
+pub fn receive(text: &str) -> Option<Received> {
+    let Ok(Value::Object(mut frame)) = serde_json::from_str(text) else { return None };
+    let Some(Value::String(command)) = frame.remove("command") else { return None };
+    let number = frame.remove("task_id");
+    if command == "HeartBeat" {
+        return Some(Received::HeartBeat);
+    }
+    let task_id = number.as_ref().and_then(Value::as_i64);
+    let envelope = Envelope { command, task_id };
+    let Some(row) = Command::named(&envelope.command) else {
+        let error = RequestError::UnknownCommand(envelope.command.clone());
+        return Some(Received::Malformed(envelope, error));
+    };
+    if task_id.is_none() && !(row.is_login() && number.is_none()) {
+        let error = RequestError::TaskId { command: row.name.to_owned(), found: found(number.as_ref()) };
+        return Some(Received::Malformed(envelope, error));
+    }
+    Some(match check_fields(row, &frame).and_then(|()| Request::from_fields(row, Value::Object(frame))) {
+        Ok(request) => Received::Request(envelope, request),
+        Err(error) => Received::Malformed(envelope, error),
+    })
+}
+
+/// Checks fields against a row: presence and JSON type, never content. Fields that nobody knows are passed over.
+///
+/// # Errors
+/// For the first field that is missing or of another type.
+pub fn check_fields(row: &Command, fields: &Map<String, Value>) -> Result<(), RequestError> {
+    let wrong = |field: &Field, expected: String| RequestError::Field {
+        command: row.name.to_owned(),
+        field: field.name.to_owned(),
+        expected,
+        found: found(fields.get(field.name)),
+    };
+    for field in row.fields {
+        match (fields.get(field.name), field.presence) {
+            (Some(value), _) if field.kind.accepts(value) => {}
+            (None | Some(Value::Null), Presence::Optional | Presence::Either) => {}
+            _ => return Err(wrong(field, field.kind.noun().to_owned())),
+        }
+    }
+    let mut choices = row.choices().filter(|field| fields.get(field.name).is_some_and(|value| !value.is_null()));
+    let first_choice = row.choices().next();
+    match (first_choice, choices.next(), choices.next()) {
+        (Some(first), None, _) => {
+            let names: Vec<_> = row.choices().map(|f| format!("\"{}\", {}", f.name, f.kind.noun())).collect();
+            Err(wrong(first, format!("{} (one of {})", first.kind.noun(), names.join(" or "))))
+        }
+        (_, Some(first), Some(_)) => Err(wrong(first, format!("{} and no second choice beside it", first.kind.noun()))),
+        _ => Ok(()),
+    }
+}
+
+/// Names what stands in a field, for an error message.
+pub fn found(value: Option<&Value>) -> String {
+    match value {
+        None => "nothing".to_owned(),
+        Some(Value::Null) => "null".to_owned(),
+        Some(Value::Bool(value)) => value.to_string(),
+        Some(Value::Number(number)) => format!("the number {number}"),
+        Some(Value::String(_)) => "a string".to_owned(),
+        Some(Value::Array(items)) => match items.iter().find(|item| !Kind::Str.accepts(item)) {
+            Some(item) => format!("an array with {} in it", found(Some(item))),
+            None => "an array".to_owned(),
+        },
+        Some(Value::Object(_)) => "an object".to_owned(),
+    }
+}
+
+/// Writes the answer to a request. A success's content becomes JSON text inside a string.
+pub fn encode_reply(envelope: &Envelope, outcome: &Result<Value, Failure>) -> String {
+    let (code, content) = coded(outcome);
+    match envelope.task_id {
+        Some(task_id) => {
+            json!({"command": envelope.command, "task_id": task_id, "code": code, "content": content}).to_string()
+        }
+        None => json!({"command": envelope.command, "code": code, "content": content}).to_string(),
+    }
+}
+
+/// Writes the final answer to a login.
+pub fn encode_login(outcome: &Result<Value, Failure>) -> String {
+    let (code, content) = coded(outcome);
+    json!({"command": "OnLogin", "code": code, "content": content}).to_string()
+}
+
+/// Writes the frame that shows a PIN during a login.
+pub fn encode_pin(pin: &str) -> String {
+    json!({"command": "OnPinCode", "code": 0, "content": json!({"pin": pin}).to_string()}).to_string()
+}
+
+/// Writes an event.
+pub fn encode_event(subcommand: &str, content: &impl Serialize) -> serde_json::Result<String> {
+    Ok(json!({"command": "OnNotify", "subcommand": subcommand, "content": serde_json::to_string(content)?}).to_string())
+}
+
+fn coded(outcome: &Result<Value, Failure>) -> (i64, String) {
+    match outcome {
+        Ok(content) => (0, content.to_string()),
+        Err(failure) => (failure.code, failure.content.clone()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(frame: &str) -> String {
+        match receive(frame).expect("an object with a command") {
+            Received::Malformed(_, error) => error.to_string(),
+            other => panic!("{other:?} should have been malformed"),
+        }
+    }
+
+    #[test]
+    fn a_wrong_field_is_named_with_what_was_found_and_expected() {
+        assert_eq!(
+            error(r#"{"command":"SendText","task_id":1,"to":"u1"}"#),
+            r#"SendText needs "content", a string; found nothing"#
+        );
+        assert_eq!(
+            error(r#"{"command":"GetContacts","task_id":1,"mids":["u1",2]}"#),
+            r#"GetContacts needs "mids", an array of strings; found an array with the number 2 in it"#
+        );
+        assert_eq!(
+            error(r#"{"command":"SendText","task_id":"1"}"#),
+            r#"SendText needs "task_id", an integer; found a string"#
+        );
+        assert_eq!(error(r#"{"command":"Nope","task_id":1}"#), r#"no command is named "Nope""#);
+        assert!(error(r#"{"command":"SearchGroupById","task_id":1}"#).contains("one of"));
+    }
+
+    #[test]
+    fn what_is_no_request_at_all_is_ignored() {
+        for frame in ["", "[]", "{", "{}", r#"{"command":5}"#] {
+            assert_eq!(receive(frame), None);
+        }
+    }
+
+    #[test]
+    fn a_login_may_come_without_a_number() {
+        let frame = r#"{"command":"Login","email":"a","password":"b","cert":""}"#;
+        assert!(matches!(receive(frame), Some(Received::Request(Envelope { task_id: None, .. }, Request::Login(_)))));
+    }
+
+    #[test]
+    fn an_answer_carries_json_text_inside_a_string() {
+        let envelope = Envelope { command: "GetQrCode".into(), task_id: Some(0) };
+        assert_eq!(
+            encode_reply(&envelope, &Ok(json!({"url": "x"}))),
+            r#"{"code":0,"command":"GetQrCode","content":"{\"url\":\"x\"}","task_id":0}"#
+        );
+    }
+}

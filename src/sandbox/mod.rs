@@ -1,0 +1,1 @@
+//! The embedded gateway: a world of accounts, chats and messages behind the same wire.

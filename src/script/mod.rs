@@ -1,0 +1,1 @@
+//! The Rhai host: what runs scripts.
