@@ -1,1 +1,248 @@
-//! What outlives the process: SQLite.
+//! What outlives the process: certificates and the scripts' stores, in one SQLite file.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `folder` | the data folder: its permissions, its lock, its database file |
+//! | `schema` | the schema's versions and the steps between them |
+//! | `mirror` | the scripts' values in memory, which decide what a `get` gives |
+//! | `writer` | the one thread that touches the database |
+//!
+//! What a value means is not known here: it is JSON text to the store.
+//!
+//! The interface is narrow on purpose, and each operation says what it guarantees, so that a store shared by several
+//! machines can stand behind it one day.
+
+mod error;
+mod folder;
+mod mirror;
+mod schema;
+mod writer;
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use rusqlite::Connection;
+
+use crate::clock::Timestamp;
+pub use error::StoreError;
+use folder::Folder;
+use mirror::Mirror;
+pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
+use writer::{Job, Shared, Writer};
+
+/// When a write is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Durability {
+    /// Within 10 ms, against a crash of the process; a power cut can cost more.
+    Relaxed,
+    /// As soon as the writer comes to it, synchronized with the disk.
+    Strict,
+}
+
+impl Durability {
+    /// How long writes gather before they are committed together.
+    const fn gather(self) -> Duration {
+        match self {
+            Self::Relaxed => Duration::from_millis(10),
+            Self::Strict => Duration::ZERO,
+        }
+    }
+
+    const fn synchronous(self) -> &'static str {
+        match self {
+            Self::Relaxed => "NORMAL",
+            Self::Strict => "FULL",
+        }
+    }
+}
+
+/// The data of one data folder; clones share it, and any thread may use it.
+///
+/// The last clone that goes writes what is still to be written.
+#[derive(Clone, Debug)]
+pub struct Store(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// Held for as long as the store is open; the operating system releases it with the process.
+    _folder: Option<Folder>,
+}
+
+impl Store {
+    /// Opens the data folder, which is created if it is missing, and takes it for this process alone.
+    ///
+    /// # Errors
+    /// When another process has it, when it cannot be created or written, or when its database was made by a newer
+    /// version.
+    pub fn open(folder: &Path, durability: Durability) -> Result<Self, StoreError> {
+        let folder = Folder::take(folder)?;
+        let connection = folder.database()?;
+        Self::start(connection, durability, Some(folder))
+    }
+
+    /// A store that is gone with its last clone.
+    ///
+    /// # Errors
+    /// When SQLite cannot be started.
+    pub fn in_memory() -> Result<Self, StoreError> {
+        Self::start(Connection::open_in_memory()?, Durability::Relaxed, None)
+    }
+
+    fn start(mut connection: Connection, durability: Durability, folder: Option<Folder>) -> Result<Self, StoreError> {
+        connection.pragma_update(None, "journal_mode", "WAL")?;
+        connection.pragma_update(None, "synchronous", durability.synchronous())?;
+        schema::migrate(&mut connection)?;
+        let (shared, jobs) = Shared::new();
+        let writer = Writer::new(connection, durability.gather(), Arc::clone(&shared), jobs);
+        let thread = std::thread::Builder::new()
+            .name("store".to_owned())
+            .spawn(move || writer.run())
+            .map_err(StoreError::Thread)?;
+        Ok(Self(Arc::new(Inner { shared, thread: Mutex::new(Some(thread)), _folder: folder })))
+    }
+
+    /// The certificate that an account got at its last login to a gateway.
+    ///
+    /// Guarantee: the latest [`save_certificate`](Self::save_certificate) of any thread, also before it is on disk.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn certificate(&self, gateway: &str, account: &str) -> Result<Option<String>, StoreError> {
+        let (gateway, account) = (gateway.to_owned(), account.to_owned());
+        self.0.shared.ask(|reply| Job::Certificate { gateway, account, reply })
+    }
+
+    /// Keeps the certificate of an account at a gateway, instead of an earlier one.
+    ///
+    /// Guarantee: on disk when this returns, since a lost certificate costs a login with a PIN.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn save_certificate(&self, gateway: &str, account: &str, certificate: &str) -> Result<(), StoreError> {
+        let (gateway, account, certificate) = (gateway.to_owned(), account.to_owned(), certificate.to_owned());
+        self.0.shared.ask(|reply| Job::SaveCertificate { gateway, account, certificate, reply })
+    }
+
+    /// The value of a script's key, as JSON text; `None` where there is none or its time has passed.
+    ///
+    /// Guarantee: gives the latest `set`, `incr` or `delete` of any thread.
+    ///
+    /// # Errors
+    /// When the script's values cannot be read from disk, which happens once, at its first use.
+    pub fn get(&self, script: &str, key: &str, now: Timestamp) -> Result<Option<Arc<str>>, StoreError> {
+        self.with_script(script, now, |mirror| Ok(mirror.get(script, key, now)))
+    }
+
+    /// Gives a script's key a value, as JSON text, until `expiry` where one is given.
+    ///
+    /// Guarantee: every later `get` of any thread sees it; it is on disk within the store's [`Durability`].
+    ///
+    /// # Errors
+    /// When the value or the script's values together would be too large, or when the disk takes no writes.
+    pub fn set(
+        &self,
+        script: &str,
+        key: &str,
+        json: &str,
+        expiry: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        self.write(script, now, |mirror| mirror.set(script, key, json, expiry, now))
+    }
+
+    /// Adds to the whole number under a script's key, where none is one of 0, and gives the sum.
+    ///
+    /// Guarantee: atomic over all threads; otherwise as [`set`](Self::set). An expiry stays as it is.
+    ///
+    /// # Errors
+    /// When the value is no whole number, when the sum is too large for one, and as [`set`](Self::set).
+    pub fn incr(&self, script: &str, key: &str, by: i64, now: Timestamp) -> Result<i64, StoreError> {
+        self.write(script, now, |mirror| mirror.incr(script, key, by, now))
+    }
+
+    /// Removes a script's key; false means that there was none.
+    ///
+    /// Guarantee: as [`set`](Self::set).
+    ///
+    /// # Errors
+    /// When the disk takes no writes.
+    pub fn delete(&self, script: &str, key: &str, now: Timestamp) -> Result<bool, StoreError> {
+        self.write(script, now, |mirror| Ok(mirror.delete(script, key, now)))
+    }
+
+    /// A script's keys that start with `prefix`, in ascending order.
+    ///
+    /// Guarantee: one moment's keys, as of the latest write of any thread.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub fn keys(&self, script: &str, prefix: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
+        self.with_script(script, now, |mirror| Ok(mirror.keys(script, prefix, now)))
+    }
+
+    /// Waits until everything written so far is on disk. It blocks the thread for as long as that takes.
+    ///
+    /// # Errors
+    /// When the disk takes no writes.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.0.shared.ask(|reply| Job::Flush { reply })
+    }
+
+    /// Runs `with` on the mirror, which holds the script's values then.
+    fn with_script<R>(
+        &self,
+        script: &str,
+        now: Timestamp,
+        with: impl FnOnce(&mut Mirror) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let mut mirror = self.mirror();
+        if !mirror.holds(script) {
+            drop(mirror);
+            self.load(script, now)?;
+            mirror = self.mirror();
+        }
+        with(&mut mirror)
+    }
+
+    fn load(&self, script: &str, now: Timestamp) -> Result<(), StoreError> {
+        let _loading = self.0.shared.loading();
+        if self.mirror().holds(script) {
+            return Ok(());
+        }
+        let name = script.to_owned();
+        let rows = self.0.shared.ask(|reply| Job::Load { script: name, reply })?;
+        self.mirror().load(script, rows, now);
+        Ok(())
+    }
+
+    fn write<R>(
+        &self,
+        script: &str,
+        now: Timestamp,
+        with: impl FnOnce(&mut Mirror) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        self.0.shared.check_disk()?;
+        let result = self.with_script(script, now, with);
+        self.0.shared.announce();
+        result
+    }
+
+    fn mirror(&self) -> MutexGuard<'_, Mirror> {
+        self.0.shared.mirror()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.shared.finish();
+        let thread = self.thread.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // A writer that panicked has said so already.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! The one thread that touches the database. What a value is at a moment, the mirror decides.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+
+use super::error::StoreError;
+use super::mirror::{Change, Entry, Mirror};
+
+/// So many requests wait for the writer; the next caller waits for its turn to enter.
+const JOBS: usize = 256;
+/// Writes that failed are tried again after this.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// Where the answer to a request goes.
+pub(super) type Answer<T> = SyncSender<Result<T, StoreError>>;
+
+/// What the writer is asked for.
+#[derive(Debug)]
+pub(super) enum Job {
+    Load {
+        script: String,
+        reply: Answer<Vec<(String, Entry)>>,
+    },
+    Certificate {
+        gateway: String,
+        account: String,
+        reply: Answer<Option<String>>,
+    },
+    SaveCertificate {
+        gateway: String,
+        account: String,
+        certificate: String,
+        reply: Answer<()>,
+    },
+    Flush {
+        reply: Answer<()>,
+    },
+    /// The mirror has something to write.
+    Changed,
+    Finish,
+}
+
+/// What the callers and the writer share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    jobs: SyncSender<Job>,
+    mirror: Mutex<Mirror>,
+    loading: Mutex<()>,
+    is_announced: AtomicBool,
+    trouble: Mutex<Option<String>>,
+}
+
+impl Shared {
+    pub(super) fn new() -> (Arc<Self>, Receiver<Job>) {
+        let (jobs, receiver) = sync_channel(JOBS);
+        let shared = Self {
+            jobs,
+            mirror: Mutex::default(),
+            loading: Mutex::default(),
+            is_announced: AtomicBool::new(false),
+            trouble: Mutex::default(),
+        };
+        (Arc::new(shared), receiver)
+    }
+
+    pub(super) fn mirror(&self) -> MutexGuard<'_, Mirror> {
+        self.mirror.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held by the one thread that loads a script's values.
+    ///
+    /// Invariant: whoever waits for the writer does not hold the mirror, which the writer needs.
+    pub(super) fn loading(&self) -> MutexGuard<'_, ()> {
+        self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Asks the writer and waits for its answer.
+    pub(super) fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
+        let (reply, answer) = sync_channel(1);
+        self.jobs.send(job(reply)).map_err(|_| StoreError::Closed)?;
+        answer.recv().map_err(|_| StoreError::Closed)?
+    }
+
+    /// Tells the writer that the mirror has something to write.
+    pub(super) fn announce(&self) {
+        if self.is_announced.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Err(TrySendError::Full(_)) = self.jobs.try_send(Job::Changed) {
+            // It is awake then, and looks at the mirror after each request.
+            self.is_announced.store(false, Ordering::Release);
+        }
+    }
+
+    /// Refuses writes while the disk takes none, so that memory does not run ahead of it without end.
+    pub(super) fn check_disk(&self) -> Result<(), StoreError> {
+        match &*self.trouble() {
+            Some(reason) => Err(StoreError::Disk(reason.clone())),
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn finish(&self) {
+        // The writer is gone already if this fails.
+        let _ = self.jobs.send(Job::Finish);
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The writer thread's state.
+pub(super) struct Writer {
+    connection: Connection,
+    gather: Duration,
+    shared: Arc<Shared>,
+    jobs: Receiver<Job>,
+}
+
+impl Writer {
+    pub(super) fn new(connection: Connection, gather: Duration, shared: Arc<Shared>, jobs: Receiver<Job>) -> Self {
+        Self { connection, gather, shared, jobs }
+    }
+
+    /// Serves requests until it is told to finish.
+    pub(super) fn run(mut self) {
+        let mut commit_at: Option<Instant> = None;
+        loop {
+            let received = match commit_at {
+                Some(at) => self.jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
+                None => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+            };
+            match received {
+                Ok(Job::Finish) | Err(RecvTimeoutError::Disconnected) => {
+                    if let Err(error) = self.commit() {
+                        tracing::error!("what was written last is lost: {error}");
+                    }
+                    return;
+                }
+                Ok(job) => self.serve(job),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            commit_at = self.commit_when_due(commit_at);
+        }
+    }
+
+    /// Commits if it is time to, and says when it is next.
+    fn commit_when_due(&mut self, commit_at: Option<Instant>) -> Option<Instant> {
+        // Taken back before looking: a write that comes after the look announces itself.
+        self.shared.is_announced.store(false, Ordering::Release);
+        if !self.shared.mirror().is_dirty() {
+            return None;
+        }
+        self.shared.is_announced.store(true, Ordering::Release);
+        let now = Instant::now();
+        let at = commit_at.unwrap_or(now + self.gather);
+        if now < at {
+            return Some(at);
+        }
+        self.commit().is_err().then(|| now + RETRY)
+    }
+
+    fn serve(&mut self, job: Job) {
+        // Whoever asked may have gone: the answer is lost on nobody then.
+        match job {
+            Job::Load { script, reply } => drop(reply.send(self.load(&script))),
+            Job::Certificate { gateway, account, reply } => drop(reply.send(self.certificate(&gateway, &account))),
+            Job::SaveCertificate { gateway, account, certificate, reply } => {
+                let sql = "INSERT OR REPLACE INTO certificate (gateway, account, certificate) VALUES (?1, ?2, ?3)";
+                let saved = self.connection.execute(sql, params![gateway, account, certificate]);
+                drop(reply.send(saved.map(|_| ()).map_err(StoreError::from)));
+            }
+            Job::Flush { reply } => {
+                let committed = self.commit();
+                drop(reply.send(committed));
+            }
+            Job::Changed | Job::Finish => {}
+        }
+    }
+
+    /// Writes everything that the mirror has to write, at once or not at all.
+    fn commit(&mut self) -> Result<(), StoreError> {
+        self.shared.is_announced.store(false, Ordering::Release);
+        let changes = self.shared.mirror().take_changes();
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let outcome = write(&mut self.connection, &changes);
+        if outcome.is_err() {
+            self.shared.mirror().put_back(changes);
+        }
+        *self.shared.trouble() = outcome.as_ref().err().map(ToString::to_string);
+        outcome.map_err(|error| StoreError::Disk(error.to_string()))
+    }
+
+    fn load(&self, script: &str) -> Result<Vec<(String, Entry)>, StoreError> {
+        let sql = "SELECT key, json, expiry FROM script_store WHERE script = ?1";
+        let mut statement = self.connection.prepare_cached(sql)?;
+        let rows = statement.query_map([script], |row| {
+            let json: String = row.get(1)?;
+            Ok((row.get(0)?, Entry { json: json.into(), expiry: row.get(2)? }))
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    fn certificate(&self, gateway: &str, account: &str) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT certificate FROM certificate WHERE gateway = ?1 AND account = ?2";
+        Ok(self.connection.query_row(sql, [gateway, account], |row| row.get(0)).optional()?)
+    }
+}
+
+fn write(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for (script, key, entry) in changes {
+        write_one(&transaction, script, key, entry.as_ref())?;
+    }
+    transaction.commit()
+}
+
+fn write_one(transaction: &Transaction<'_>, script: &str, key: &str, entry: Option<&Entry>) -> rusqlite::Result<usize> {
+    match entry {
+        Some(entry) => transaction
+            .prepare_cached("INSERT OR REPLACE INTO script_store (script, key, json, expiry) VALUES (?1, ?2, ?3, ?4)")?
+            .execute(params![script, key, &*entry.json, entry.expiry]),
+        None => transaction
+            .prepare_cached("DELETE FROM script_store WHERE script = ?1 AND key = ?2")?
+            .execute(params![script, key]),
+    }
+}
