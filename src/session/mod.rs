@@ -1,1 +1,28 @@
-//! One live session with a gateway.
+//! One live session with a gateway: it logs in, stays connected, carries commands out and hands events on.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `config` | what a session is told at its start |
+//! | `handle` | the cloneable side that callers hold, and what a call can fail with |
+//! | `machine` | every decision, without I/O: inputs and `now` in, outputs out |
+//! | `calls` | the calls of a session: waiting, sent, due |
+//! | `seen` | which events are repetitions |
+//! | `signal` | what a session tells its owner |
+//! | `socket` | the task that owns the connection and drives the machine |
+//! | `dial` | how a connection comes about |
+//!
+//! What an event means to a script is not known here, and nothing is written to disk: a certificate is handed to the owner.
+
+mod calls;
+mod config;
+mod dial;
+mod handle;
+mod machine;
+mod seen;
+mod signal;
+mod socket;
+
+pub use config::{ConnectVia, Login, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
+pub use handle::{CallError, Handle, Inbox, Phase, Status, channel};
+pub use signal::{Ended, Flow, Signal};
+pub use socket::run;

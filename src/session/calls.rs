@@ -1,0 +1,198 @@
+//! The calls of a session: those that wait to be sent, those that are sent, and when each is due.
+//!
+//! Which of them may go out now is not decided here: `machine` asks for the next one when it can send it.
+
+use std::borrow::Cow;
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::time::Duration;
+
+use super::handle::CallError;
+use crate::protocol::{Command, Safety};
+
+/// What is told when a call is over.
+pub(super) trait Completion {
+    /// Whether nobody waits for the result any more, so that the call need not be sent.
+    fn is_abandoned(&self) -> bool;
+}
+
+/// A call as its caller gives it.
+#[derive(Debug)]
+pub(super) struct Order<T> {
+    /// The command's name on the wire.
+    pub(super) command: Cow<'static, str>,
+    /// Its row, where it is a known one.
+    pub(super) row: Option<&'static Command>,
+    /// The text of a JSON object.
+    pub(super) fields: String,
+    /// Where the result goes.
+    pub(super) reply: T,
+}
+
+impl<T> Order<T> {
+    /// How it may be repeated; nothing is known of an unknown command, so it counts as an effect.
+    fn safety(&self) -> Safety {
+        self.row.map_or(Safety::Effect, |row| row.safety)
+    }
+}
+
+/// A call that has not had its result.
+#[derive(Debug)]
+pub(super) struct Pending<T> {
+    pub(super) task_id: i64,
+    pub(super) order: Order<T>,
+    /// When it began to wait, and when that ends.
+    began: Duration,
+    deadline: Duration,
+    /// Whether it was sent, on this connection or an earlier one.
+    sent: bool,
+}
+
+/// What the loss of a connection means to a call.
+pub(super) enum Fate<T> {
+    /// It waits to be sent again.
+    Again,
+    /// It fails: whether it happened is not known.
+    InDoubt(T),
+}
+
+/// Every call that has not had its result.
+///
+/// Invariant: a call is in exactly one of `waiting` and `sent`, and leaves them only by being returned to the caller.
+pub(super) struct Calls<T> {
+    limit: usize,
+    next_task_id: i64,
+    waiting: VecDeque<Pending<T>>,
+    sent: HashMap<i64, Pending<T>>,
+    /// May name calls that are over: those are passed over, and swept out when they are the most.
+    due: BinaryHeap<Reverse<(Duration, i64)>>,
+}
+
+impl<T: Completion> Calls<T> {
+    pub(super) fn new(limit: usize) -> Self {
+        Self { limit, next_task_id: 1, waiting: VecDeque::new(), sent: HashMap::new(), due: BinaryHeap::new() }
+    }
+
+    /// A number that no request has had, on this connection or an earlier one.
+    pub(super) fn take_task_id(&mut self) -> i64 {
+        let task_id = self.next_task_id;
+        self.next_task_id += 1;
+        task_id
+    }
+
+    /// Puts a call at the end of those that wait.
+    ///
+    /// # Errors
+    /// Gives its completion back when as many wait as may.
+    pub(super) fn push(&mut self, order: Order<T>, now: Duration, reply: Duration) -> Result<(), (T, CallError)> {
+        if self.waiting.len() >= self.limit {
+            self.waiting.retain(|call| !call.order.reply.is_abandoned());
+        }
+        if self.waiting.len() >= self.limit {
+            return Err((order.reply, CallError::QueueFull { limit: self.limit }));
+        }
+        let task_id = self.take_task_id();
+        let deadline = now.saturating_add(reply);
+        self.due.push(Reverse((deadline, task_id)));
+        self.waiting.push_back(Pending { task_id, order, began: now, deadline, sent: false });
+        Ok(())
+    }
+
+    /// The next call to send, if one more may be outstanding.
+    pub(super) fn next_to_send(&mut self) -> Option<Pending<T>> {
+        while self.sent.len() < self.limit {
+            let call = self.waiting.pop_front()?;
+            if !call.order.reply.is_abandoned() {
+                return Some(call);
+            }
+        }
+        None
+    }
+
+    /// Notes that a call is on its way.
+    pub(super) fn sent(&mut self, mut call: Pending<T>) {
+        call.sent = true;
+        if call.order.safety() == Safety::Effect {
+            // It will not be sent again, so its fields, which may be large, are not kept.
+            call.order.fields = String::new();
+        }
+        self.sent.insert(call.task_id, call);
+    }
+
+    /// Takes the call that a reply belongs to.
+    pub(super) fn answered(&mut self, task_id: i64) -> Option<Order<T>> {
+        let call = self.sent.remove(&task_id)?;
+        if self.due.len() > 2 * (self.sent.len() + self.waiting.len()) + 1024 {
+            self.sweep();
+        }
+        Some(call.order)
+    }
+
+    /// The connection is gone: decides over every call that was sent, in the order of sending.
+    pub(super) fn connection_lost(&mut self) -> Vec<Fate<T>> {
+        let mut calls: Vec<_> = self.sent.drain().map(|(_, call)| call).collect();
+        calls.sort_by_key(|call| Reverse(call.task_id));
+        let mut fates: Vec<_> = calls.into_iter().map(|call| self.decide(call)).collect();
+        fates.reverse();
+        fates
+    }
+
+    fn decide(&mut self, mut call: Pending<T>) -> Fate<T> {
+        if call.order.safety() == Safety::Effect {
+            return Fate::InDoubt(call.order.reply);
+        }
+        // A new number: an answer to the old one could only be a late one.
+        call.task_id = self.take_task_id();
+        self.due.push(Reverse((call.deadline, call.task_id)));
+        self.waiting.push_front(call);
+        Fate::Again
+    }
+
+    /// Takes a call whose time has run out.
+    pub(super) fn expired(&mut self, now: Duration) -> Option<(T, CallError)> {
+        while let Some(Reverse((deadline, task_id))) = self.due.peek().copied() {
+            if deadline > now {
+                return None;
+            }
+            self.due.pop();
+            let call = self.sent.remove(&task_id).or_else(|| {
+                let at = self.waiting.iter().position(|call| call.task_id == task_id)?;
+                self.waiting.remove(at)
+            });
+            if let Some(call) = call {
+                let waited = call.deadline.saturating_sub(call.began);
+                let command = call.order.command.into_owned();
+                return Some((call.order.reply, CallError::Timeout { command, waited, sent: call.sent }));
+            }
+        }
+        None
+    }
+
+    /// Takes every call, those that were sent first.
+    pub(super) fn take_all(&mut self) -> Vec<T> {
+        let mut calls: Vec<_> = self.sent.drain().map(|(_, call)| call).collect();
+        calls.sort_by_key(|call| call.task_id);
+        calls.extend(self.waiting.drain(..));
+        self.due.clear();
+        calls.into_iter().map(|call| call.order.reply).collect()
+    }
+
+    /// When [`expired`](Self::expired) should be asked again; there may be nothing then.
+    pub(super) fn next_deadline(&self) -> Option<Duration> {
+        self.due.peek().map(|Reverse((deadline, _))| *deadline)
+    }
+
+    pub(super) fn outstanding(&self) -> usize {
+        self.sent.len()
+    }
+
+    pub(super) fn queued(&self) -> usize {
+        self.waiting.len()
+    }
+
+    fn sweep(&mut self) {
+        let waiting: std::collections::HashSet<_> = self.waiting.iter().map(|call| call.task_id).collect();
+        let sent = &self.sent;
+        self.due.retain(|Reverse((_, task_id))| sent.contains_key(task_id) || waiting.contains(task_id));
+    }
+}

@@ -1,0 +1,277 @@
+//! What a session is told at its start. How a configuration file spells it is not known here.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::protocol::{Call, commands, fields_of};
+
+/// A text that is never shown: `Debug` and `Display` print `***`.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Secret {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// How an account signs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// By email address and password; the first time the gateway asks for a PIN.
+    Email {
+        /// The account's email address.
+        email: String,
+        /// Its password.
+        password: Secret,
+    },
+    /// By phone number and token.
+    Token {
+        /// The account's phone number.
+        phone: String,
+        /// Its token.
+        auth_token: Secret,
+    },
+}
+
+impl Login {
+    /// The account's name towards the gateway: its email address or phone number.
+    pub fn account(&self) -> &str {
+        match self {
+            Self::Email { email, .. } => email,
+            Self::Token { phone, .. } => phone,
+        }
+    }
+
+    /// The command and the fields that sign this account in.
+    pub(super) fn request(&self, certificate: Option<&str>, proxy: Option<&Proxy>) -> (&'static str, String) {
+        let proxy_server = proxy.map(|proxy| proxy.server.clone());
+        let proxy_port = proxy.map(|proxy| i64::from(proxy.port));
+        let proxy_username = proxy.and_then(|proxy| proxy.username.clone());
+        let proxy_password = proxy.and_then(|proxy| proxy.password.as_ref()).map(|secret| secret.expose().to_owned());
+        let proxy_type = proxy.map(|proxy| proxy.kind.name().to_owned());
+        match self {
+            Self::Email { email, password } => {
+                let login = commands::Login {
+                    email: email.clone(),
+                    password: password.expose().to_owned(),
+                    cert: certificate.unwrap_or_default().to_owned(),
+                    proxy_server,
+                    proxy_port,
+                    proxy_username,
+                    proxy_password,
+                    proxy_type,
+                };
+                (commands::Login::COMMAND.name, fields_of(&login))
+            }
+            Self::Token { phone, auth_token } => {
+                let login = commands::LoginWithToken {
+                    phone: phone.clone(),
+                    auth_token: auth_token.expose().to_owned(),
+                    proxy_server,
+                    proxy_port,
+                    proxy_username,
+                    proxy_password,
+                    proxy_type,
+                };
+                (commands::LoginWithToken::COMMAND.name, fields_of(&login))
+            }
+        }
+    }
+}
+
+/// What a proxy speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyKind {
+    /// SOCKS version 5.
+    Socks5,
+    /// HTTP, by its CONNECT method.
+    Http,
+}
+
+impl ProxyKind {
+    /// The name on the wire and in the configuration: `socks5` or `http`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Socks5 => "socks5",
+            Self::Http => "http",
+        }
+    }
+}
+
+/// The gateway's way to the network, which media transfers of this account use too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// What it speaks.
+    pub kind: ProxyKind,
+    /// Its host.
+    pub server: String,
+    /// Its port.
+    pub port: u16,
+    /// A user name; the protocol knows one for http only.
+    pub username: Option<String>,
+    /// A password, for http only.
+    pub password: Option<Secret>,
+}
+
+/// The engine's own way to the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectVia {
+    /// What the proxy speaks.
+    pub kind: ProxyKind,
+    /// Its host.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// The user name, where the proxy wants one.
+    pub username: Option<String>,
+    /// The password that belongs to it.
+    pub password: Option<Secret>,
+}
+
+/// Why a text names no proxy. The text itself is not repeated: it may hold a password.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ProxyError {
+    /// It is no url.
+    #[error("a proxy is given as socks5://host:port or http://host:port; found no url: {0}")]
+    NoUrl(String),
+    /// It names another protocol.
+    #[error("a proxy is given as socks5://host:port or http://host:port; found the scheme \"{0}\"")]
+    Scheme(String),
+    /// It has no host.
+    #[error("a proxy is given as socks5://host:port or http://host:port; found no host")]
+    NoHost,
+}
+
+impl FromStr for ConnectVia {
+    type Err = ProxyError;
+
+    fn from_str(text: &str) -> Result<Self, ProxyError> {
+        let url = Url::parse(text).map_err(|error| ProxyError::NoUrl(error.to_string()))?;
+        let (kind, usual_port) = match url.scheme() {
+            "socks5" | "socks5h" => (ProxyKind::Socks5, 1080),
+            "http" => (ProxyKind::Http, 80),
+            other => return Err(ProxyError::Scheme(other.to_owned())),
+        };
+        let host = url.host_str().filter(|host| !host.is_empty()).ok_or(ProxyError::NoHost)?;
+        let decoded = |text: &str| percent_decoded(text);
+        Ok(Self {
+            kind,
+            host: host.trim_matches(['[', ']']).to_owned(),
+            port: url.port().unwrap_or(usual_port),
+            username: (!url.username().is_empty()).then(|| decoded(url.username())),
+            password: url.password().map(|password| Secret::new(decoded(password))),
+        })
+    }
+}
+
+/// Undoes the `%40` of user names and passwords in urls.
+fn percent_decoded(text: &str) -> String {
+    // A form's decoder would also turn a plus sign into a space, so it is shielded.
+    let shielded = format!("x={}", text.replace('+', "%2B").replace('&', "%26"));
+    url::form_urlencoded::parse(shielded.as_bytes()).next().map_or_else(String::new, |(_, value)| value.into_owned())
+}
+
+/// Everything that a session is told.
+#[derive(Clone, Debug)]
+pub struct SessionConfig {
+    /// The session's name in the configuration.
+    pub name: String,
+    /// The gateway's url, `ws://` or `wss://`.
+    pub gateway: String,
+    /// How the account signs in.
+    pub login: Login,
+    /// The gateway's way to the network.
+    pub proxy: Option<Proxy>,
+    /// The engine's own way to the gateway.
+    pub connect_via: Option<ConnectVia>,
+    /// The certificate of an earlier login.
+    pub certificate: Option<String>,
+    /// How long a command waits for its reply.
+    pub reply: Duration,
+    /// How many commands may be unanswered at a time; as many again may wait to be sent.
+    pub max_outstanding: usize,
+    /// A PEM file with the certificates to trust for `wss://`, instead of the system's.
+    pub root: Option<PathBuf>,
+}
+
+impl SessionConfig {
+    /// A session with the default limits, no proxy and no certificate.
+    pub fn new(name: impl Into<String>, gateway: impl Into<String>, login: Login) -> Self {
+        Self {
+            name: name.into(),
+            gateway: gateway.into(),
+            login,
+            proxy: None,
+            connect_via: None,
+            certificate: None,
+            reply: Duration::from_secs(30),
+            max_outstanding: 1_000,
+            root: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let login = Login::Email { email: "a@b".into(), password: Secret::new("hunter2") };
+        assert_eq!(format!("{login:?}"), r#"Email { email: "a@b", password: *** }"#);
+    }
+
+    #[test]
+    fn a_login_carries_proxy_fields_only_where_there_is_a_proxy() {
+        let login = Login::Email { email: "a@b".into(), password: Secret::new("p") };
+        let (command, fields) = login.request(None, None);
+        assert_eq!((command, fields.as_str()), ("Login", r#"{"email":"a@b","password":"p","cert":""}"#));
+        let proxy = Proxy {
+            kind: ProxyKind::Http,
+            server: "h".into(),
+            port: 8080,
+            username: Some("u".into()),
+            password: Some(Secret::new("s")),
+        };
+        let (_, fields) = login.request(Some("c"), Some(&proxy));
+        assert!(fields.contains(r#""cert":"c","proxy_server":"h","proxy_port":8080,"proxy_username":"u","proxy_password":"s","proxy_type":"http""#));
+    }
+
+    #[test]
+    fn a_proxy_is_read_from_its_url() {
+        let via: ConnectVia = "socks5://me:p%40ss+1@127.0.0.1:1080".parse().expect("a proxy");
+        assert_eq!((via.kind, via.host.as_str(), via.port), (ProxyKind::Socks5, "127.0.0.1", 1080));
+        assert_eq!(via.username.as_deref(), Some("me"));
+        assert_eq!(via.password.expect("a password").expose(), "p@ss+1");
+        assert_eq!("ftp://x".parse::<ConnectVia>(), Err(ProxyError::Scheme("ftp".into())));
+    }
+}

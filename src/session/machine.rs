@@ -1,0 +1,564 @@
+//! Every decision of a session, without I/O: inputs and `now` go in, outputs come out.
+//!
+//! `now` is the clock's elapsed time. Which socket carries the frames is not known here: a connection is a number, and
+//! whatever still arrives from an earlier one is passed over.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+
+use super::calls::{Calls, Completion, Fate, Order};
+use super::config::SessionConfig;
+use super::handle::{CallError, Phase, Status};
+use super::seen::Seen;
+use super::signal::Signal;
+use crate::protocol::{
+    Call, Content, Event, Failure, HEARTBEAT, Incoming, commands::GetProfile, decode, encode_fields, find_text,
+};
+
+/// A connection takes no longer than this to come about, proxies and TLS included.
+pub(super) const CONNECT: Duration = Duration::from_secs(30);
+/// A login without a PIN is answered within this, else the connection is given up.
+pub(super) const LOGIN: Duration = Duration::from_secs(120);
+/// A person has this long to type the PIN.
+pub(super) const PIN: Duration = Duration::from_secs(600);
+/// Heartbeats go out this often, from the handshake on.
+pub(super) const BEAT: Duration = Duration::from_secs(60);
+/// After this long without a frame the gateway is asked for a sign of life.
+pub(super) const SILENCE: Duration = Duration::from_secs(60);
+/// That sign of life comes within this, else the connection is dead.
+pub(super) const PROBE: Duration = Duration::from_secs(20);
+/// Attempts at a connection are at least this far apart.
+pub(super) const BACKOFF_MIN: Duration = Duration::from_secs(1);
+/// Attempts at a connection are at most this far apart.
+pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(30);
+/// A session that was live this long is well: its next attempts begin at the shortest delay again.
+pub(super) const HEALTHY: Duration = Duration::from_secs(60);
+/// A profile that cannot be had yet is asked for again after this.
+const PROFILE_RETRY: Duration = Duration::from_secs(5);
+/// So many events are kept between login and readiness; a gateway that sends more costs the connection.
+const KEPT: usize = 50_000;
+/// So many notices of one login are shown, and so many characters of each.
+const NOTICES: usize = 100;
+const NOTICE_LENGTH: usize = 500;
+
+/// The number of a connection; each attempt has a new one.
+pub(super) type Connection = u64;
+
+/// What the machine wants done, in this order.
+#[derive(Debug)]
+pub(super) enum Output<T> {
+    /// Make a connection and report it by its number.
+    Connect(Connection),
+    /// Send a text frame.
+    Send(Connection, String),
+    /// Give the connection up, also one that is being made.
+    Close,
+    /// A call is over.
+    Complete(T, Result<Content, CallError>),
+    /// Tell the owner.
+    Signal(Signal),
+}
+
+#[derive(Debug)]
+enum State {
+    Connecting {
+        deadline: Duration,
+    },
+    LoggingIn {
+        deadline: Duration,
+        pin: Option<String>,
+        notices: usize,
+    },
+    /// Logged in without a mid: the profile has to give it.
+    Identifying {
+        question: Option<i64>,
+        due: Duration,
+        display_name: Option<String>,
+    },
+    Live {
+        since: Duration,
+        probe: Option<Probe>,
+    },
+    Lost {
+        retry: Duration,
+    },
+    Refused(Failure),
+    Stopped,
+}
+
+#[derive(Debug)]
+struct Probe {
+    task_id: i64,
+    deadline: Duration,
+}
+
+/// One session.
+///
+/// Invariants: each call is completed exactly once, or dropped when its caller gave it up. Each connection carries at
+/// most one login. Nothing is signalled for a frame of a connection that was given up.
+pub(super) struct Machine<T> {
+    config: SessionConfig,
+    certificate: Option<String>,
+    state: State,
+    connection: Connection,
+    attempts: u32,
+    heard: Duration,
+    is_reading: bool,
+    beat: Duration,
+    calls: Calls<T>,
+    seen: Seen,
+    kept: VecDeque<Event>,
+    rng: StdRng,
+    outputs: VecDeque<Output<T>>,
+    counts: Status,
+}
+
+impl<T: Completion> Machine<T> {
+    /// A session that connects at once.
+    pub(super) fn new(config: SessionConfig, seed: u64, now: Duration) -> Self {
+        let mut machine = Self {
+            certificate: config.certificate.clone(),
+            calls: Calls::new(config.max_outstanding.max(1)),
+            config,
+            state: State::Stopped,
+            connection: 0,
+            attempts: 0,
+            heard: now,
+            is_reading: true,
+            beat: now,
+            seen: Seen::new(),
+            kept: VecDeque::new(),
+            rng: StdRng::seed_from_u64(seed),
+            outputs: VecDeque::new(),
+            counts: Status::default(),
+        };
+        machine.connect(now);
+        machine
+    }
+
+    /// What is to be done next.
+    pub(super) fn output(&mut self) -> Option<Output<T>> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`tick`](Self::tick) should be called next; earlier is harmless.
+    pub(super) fn next_wake(&self) -> Option<Duration> {
+        let state = match &self.state {
+            State::Connecting { deadline } => Some(*deadline),
+            State::LoggingIn { deadline, .. } => Some(*deadline.min(&self.beat)),
+            State::Identifying { due, .. } => Some(*due.min(&self.beat)),
+            State::Live { probe: Some(probe), .. } => Some(probe.deadline.min(self.beat)),
+            State::Live { .. } if !self.is_reading => Some(self.beat),
+            State::Live { probe: None, .. } => Some((self.heard + SILENCE).min(self.beat)),
+            State::Lost { retry } => Some(*retry),
+            State::Refused(_) | State::Stopped => None,
+        };
+        [state, self.calls.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// Whether the session is over, and all its outputs are taken.
+    pub(super) fn is_over(&self) -> bool {
+        self.is_ending() && self.outputs.is_empty()
+    }
+
+    /// Whether the session is over but for its last outputs.
+    pub(super) fn is_ending(&self) -> bool {
+        matches!(self.state, State::Refused(_) | State::Stopped)
+    }
+
+    /// Writes what changes from frame to frame; the texts only when they differ.
+    pub(super) fn write_status(&self, status: &mut Status) {
+        status.outstanding = self.calls.outstanding();
+        status.queued = self.calls.queued();
+        status.logins = self.counts.logins;
+        status.events = self.counts.events;
+        status.repeated = self.counts.repeated;
+        status.ignored = self.counts.ignored;
+        let phase = self.phase();
+        if status.phase != phase {
+            status.phase = phase;
+            status.mid.clone_from(&self.counts.mid);
+            status.display_name.clone_from(&self.counts.display_name);
+        }
+    }
+
+    /// The refusal that ended the session.
+    pub(super) fn refusal(&self) -> Option<&Failure> {
+        match &self.state {
+            State::Refused(failure) => Some(failure),
+            _ => None,
+        }
+    }
+
+    /// A connection has come about: the login goes out at once.
+    pub(super) fn connected(&mut self, connection: Connection, now: Duration) {
+        if connection != self.connection || !matches!(self.state, State::Connecting { .. }) {
+            return;
+        }
+        self.heard = now;
+        self.beat = now + BEAT;
+        self.seen.reconnected(now);
+        let (command, fields) = self.config.login.request(self.certificate.as_deref(), self.config.proxy.as_ref());
+        match encode_fields(command, None, &fields) {
+            Ok(frame) => {
+                self.counts.logins += 1;
+                self.send(frame);
+                self.state = State::LoggingIn { deadline: now + LOGIN, pin: None, notices: 0 };
+            }
+            Err(error) => self.refuse(Failure { code: -1, content: error.to_string() }),
+        }
+    }
+
+    /// A connection, or the attempt at one, has failed.
+    pub(super) fn disconnected(&mut self, connection: Connection, reason: &str, now: Duration) {
+        if connection == self.connection && self.has_connection() {
+            self.lose(reason, now);
+        }
+    }
+
+    /// Something arrived that carries no text, such as a ping: it proves life.
+    pub(super) fn heard(&mut self, connection: Connection, now: Duration) {
+        if connection != self.connection {
+            return;
+        }
+        self.heard = now;
+        if let State::Live { probe, .. } = &mut self.state {
+            *probe = None;
+        }
+    }
+
+    /// The socket is no longer read, so that silence means nothing.
+    pub(super) fn reading_stopped(&mut self) {
+        self.is_reading = false;
+        if let State::Live { probe, .. } = &mut self.state {
+            *probe = None;
+        }
+    }
+
+    /// The socket is read again: silence counts from now on.
+    pub(super) fn reading_resumed(&mut self, now: Duration) {
+        self.is_reading = true;
+        self.heard = now;
+    }
+
+    /// A frame arrived that can mean nothing.
+    pub(super) fn noise(&mut self, connection: Connection, now: Duration) {
+        self.heard(connection, now);
+        self.counts.ignored += 1;
+    }
+
+    /// A text frame arrived.
+    pub(super) fn frame(&mut self, connection: Connection, text: &str, now: Duration) {
+        if connection != self.connection || !self.has_connection() {
+            return;
+        }
+        let own_reply = match &self.state {
+            State::Live { probe: Some(probe), .. } => Some(probe.task_id),
+            _ => None,
+        };
+        self.heard(connection, now);
+        if matches!(self.state, State::LoggingIn { .. }) {
+            return self.login_frame(text, now);
+        }
+        match decode(text) {
+            Ok(Incoming::Reply { task_id, outcome }) => match self.calls.answered(task_id) {
+                Some(order) => self.complete(order.reply, outcome.map_err(CallError::Refused)),
+                None if own_reply == Some(task_id) => {}
+                None => self.profile(task_id, outcome, now),
+            },
+            Ok(Incoming::Event(event)) => self.event(event, now),
+            Ok(Incoming::HeartBeat) => {}
+            Ok(Incoming::Login(_) | Incoming::Other { .. }) | Err(_) => self.counts.ignored += 1,
+        }
+        self.send_waiting();
+    }
+
+    /// A caller wants a command sent.
+    pub(super) fn call(&mut self, order: Order<T>, now: Duration) {
+        match &self.state {
+            State::Refused(failure) => {
+                let error = CallError::LoginRefused(failure.clone());
+                self.complete(order.reply, Err(error));
+            }
+            State::Stopped => self.complete(order.reply, Err(CallError::Stopped)),
+            _ => match self.calls.push(order, now, self.config.reply) {
+                Ok(()) => self.send_waiting(),
+                Err((reply, error)) => self.complete(reply, Err(error)),
+            },
+        }
+    }
+
+    /// Time has passed.
+    pub(super) fn tick(&mut self, now: Duration) {
+        while let Some((reply, error)) = self.calls.expired(now) {
+            self.complete(reply, Err(error));
+        }
+        match &mut self.state {
+            State::Connecting { deadline } if now >= *deadline => {
+                self.lose(&format!("no connection within {} s", CONNECT.as_secs()), now);
+            }
+            State::LoggingIn { deadline, pin, .. } if now >= *deadline => {
+                let reason = match pin {
+                    Some(_) => "the PIN was not typed in time",
+                    None => "the login was not answered in time",
+                };
+                self.lose(reason, now);
+            }
+            State::Identifying { due, question, .. } if now >= *due => match question {
+                Some(_) => self.lose("the profile was not answered in time", now),
+                None => self.ask_profile(now),
+            },
+            State::Live { probe: Some(probe), .. } if now >= probe.deadline => {
+                self.lose("the gateway gave no sign of life", now);
+            }
+            State::Live { probe: probe @ None, .. } if self.is_reading && now >= self.heard + SILENCE => {
+                let task_id = self.calls.take_task_id();
+                *probe = Some(Probe { task_id, deadline: now + PROBE });
+                self.send(own_request(task_id));
+            }
+            State::Lost { retry } if now >= *retry => self.connect(now),
+            _ => {}
+        }
+        self.beat(now);
+        self.send_waiting();
+    }
+
+    /// The session shall end.
+    pub(super) fn stop(&mut self) {
+        if self.is_ending() {
+            return;
+        }
+        if self.has_connection() {
+            self.outputs.push_back(Output::Close);
+        }
+        self.state = State::Stopped;
+        for reply in self.calls.take_all() {
+            self.complete(reply, Err(CallError::Stopped));
+        }
+    }
+
+    fn phase(&self) -> Phase {
+        match &self.state {
+            State::Connecting { .. } => Phase::Connecting,
+            State::LoggingIn { pin: Some(_), .. } => Phase::AwaitingPin,
+            State::LoggingIn { .. } | State::Identifying { .. } => Phase::LoggingIn,
+            State::Live { .. } => Phase::Live,
+            State::Lost { .. } => Phase::Lost { attempts: self.attempts },
+            State::Refused(failure) => Phase::Refused(failure.clone()),
+            State::Stopped => Phase::Stopped,
+        }
+    }
+
+    fn has_connection(&self) -> bool {
+        !matches!(self.state, State::Lost { .. } | State::Refused(_) | State::Stopped)
+    }
+
+    fn connect(&mut self, now: Duration) {
+        self.connection += 1;
+        self.state = State::Connecting { deadline: now + CONNECT };
+        self.outputs.push_back(Output::Connect(self.connection));
+    }
+
+    fn lose(&mut self, reason: &str, now: Duration) {
+        if let State::Live { since, .. } = self.state
+            && now >= since + HEALTHY
+        {
+            self.attempts = 0;
+        }
+        self.attempts += 1;
+        self.state = State::Lost { retry: now + self.delay() };
+        self.outputs.push_back(Output::Close);
+        for fate in self.calls.connection_lost() {
+            if let Fate::InDoubt(reply) = fate {
+                self.complete(reply, Err(CallError::Disconnected { sent: true }));
+            }
+        }
+        self.signal(Signal::Disconnected { reason: reason.to_owned() });
+    }
+
+    /// Full jitter between the shortest delay and a ceiling that doubles with each failure.
+    fn delay(&mut self) -> Duration {
+        let ceiling = BACKOFF_MIN.saturating_mul(1 << self.attempts.min(16)).min(BACKOFF_MAX);
+        self.rng.random_range(BACKOFF_MIN..=ceiling)
+    }
+
+    fn refuse(&mut self, failure: Failure) {
+        self.outputs.push_back(Output::Close);
+        self.state = State::Refused(failure.clone());
+        for reply in self.calls.take_all() {
+            self.complete(reply, Err(CallError::LoginRefused(failure.clone())));
+        }
+        self.signal(Signal::Refused(failure));
+    }
+
+    /// A frame of the time between the login and its answer: any of them may carry a PIN.
+    fn login_frame(&mut self, text: &str, now: Duration) {
+        let incoming = decode(text);
+        if matches!(incoming, Ok(Incoming::HeartBeat)) {
+            return;
+        }
+        let value = serde_json::from_str(text).unwrap_or(Value::Null);
+        let find = |names: &[&str]| find_text(&value, names);
+        let is_event = matches!(incoming, Ok(Incoming::Event(_)));
+        let certificate = find(&["cert", "certificate"]);
+        let mid = find(&["mid"]);
+        match incoming {
+            Ok(Incoming::Login(Err(failure))) => return self.refuse(failure),
+            Ok(Incoming::Login(Ok(_))) => {
+                let found_pin = find(&["pin", "pinCode", "pin_code"]);
+                if found_pin.is_none() || mid.is_some() || certificate.is_some() {
+                    return self.logged_in(certificate, mid, find(&["displayName", "display_name"]), now);
+                }
+            }
+            Ok(Incoming::Event(event)) => {
+                // It may carry a PIN and is an event all the same.
+                self.event(event, now);
+            }
+            _ => {}
+        }
+        let State::LoggingIn { deadline, pin, notices } = &mut self.state else { return };
+        if let Some(found) = find(&["pin", "pinCode", "pin_code"]) {
+            *deadline = now + PIN;
+            if pin.as_deref() != Some(&found) {
+                *pin = Some(found.clone());
+                self.signal(Signal::Pin(found));
+            }
+        } else if !is_event {
+            *notices += 1;
+            let shown = *notices <= NOTICES;
+            self.counts.ignored += 1;
+            if shown {
+                self.signal(Signal::LoginNotice(text.chars().take(NOTICE_LENGTH).collect()));
+            }
+        }
+    }
+
+    fn logged_in(
+        &mut self,
+        certificate: Option<String>,
+        mid: Option<String>,
+        display_name: Option<String>,
+        now: Duration,
+    ) {
+        if certificate.is_some() && certificate != self.certificate {
+            self.certificate.clone_from(&certificate);
+            self.outputs.extend(certificate.map(|certificate| Output::Signal(Signal::Certificate(certificate))));
+        }
+        match mid {
+            Some(mid) => self.live(mid, display_name, now),
+            None => {
+                self.state = State::Identifying { question: None, due: now, display_name };
+                self.ask_profile(now);
+            }
+        }
+    }
+
+    fn ask_profile(&mut self, now: Duration) {
+        let task_id = self.calls.take_task_id();
+        if let State::Identifying { question, due, .. } = &mut self.state {
+            *question = Some(task_id);
+            *due = now + self.config.reply;
+            self.send(own_request(task_id));
+        }
+    }
+
+    /// A reply that belongs to no call: the answer to the question who this is, or nothing.
+    fn profile(&mut self, task_id: i64, outcome: Result<Content, Failure>, now: Duration) {
+        let State::Identifying { question, due, display_name } = &mut self.state else {
+            self.counts.ignored += 1;
+            return;
+        };
+        if *question != Some(task_id) {
+            self.counts.ignored += 1;
+            return;
+        }
+        let profile = outcome.as_ref().map_or(Value::Null, Content::value);
+        if let Some(mid) = find_text(&profile, &["mid"]) {
+            let display_name = display_name.take().or_else(|| find_text(&profile, &["displayName"]));
+            return self.live(mid, display_name, now);
+        }
+        *question = None;
+        *due = now + PROFILE_RETRY;
+        let notice = match outcome {
+            Ok(_) => "the profile names no mid, asking again".to_owned(),
+            Err(failure) => format!("the profile is refused, asking again: {failure}"),
+        };
+        self.signal(Signal::LoginNotice(notice));
+    }
+
+    fn live(&mut self, mid: String, display_name: Option<String>, now: Duration) {
+        self.state = State::Live { since: now, probe: None };
+        self.counts.mid = Some(mid.clone());
+        self.counts.display_name.clone_from(&display_name);
+        self.signal(Signal::LoggedIn { mid, display_name });
+        for event in std::mem::take(&mut self.kept) {
+            self.hand_on(event);
+        }
+        self.send_waiting();
+    }
+
+    fn event(&mut self, event: Event, now: Duration) {
+        if self.seen.is_repeated(&event, now) {
+            self.counts.repeated += 1;
+        } else if matches!(self.state, State::Live { .. }) {
+            self.hand_on(event);
+        } else {
+            self.kept.push_back(event);
+            if self.kept.len() >= KEPT {
+                self.lose("the gateway sends events and does not finish the login", now);
+            }
+        }
+    }
+
+    fn hand_on(&mut self, event: Event) {
+        self.counts.events += 1;
+        self.signal(Signal::Event(event));
+    }
+
+    fn beat(&mut self, now: Duration) {
+        let is_connected =
+            matches!(self.state, State::LoggingIn { .. } | State::Identifying { .. } | State::Live { .. });
+        if is_connected && now >= self.beat {
+            self.send(HEARTBEAT.to_owned());
+            while self.beat <= now {
+                self.beat += BEAT;
+            }
+        }
+    }
+
+    fn send_waiting(&mut self) {
+        if !matches!(self.state, State::Live { .. }) {
+            return;
+        }
+        while let Some(call) = self.calls.next_to_send() {
+            match encode_fields(&call.order.command, Some(call.task_id), &call.order.fields) {
+                Ok(frame) => {
+                    self.send(frame);
+                    self.calls.sent(call);
+                }
+                Err(error) => self.complete(call.order.reply, Err(CallError::Encode(error))),
+            }
+        }
+    }
+
+    fn send(&mut self, frame: String) {
+        self.outputs.push_back(Output::Send(self.connection, frame));
+    }
+
+    fn complete(&mut self, reply: T, result: Result<Content, CallError>) {
+        self.outputs.push_back(Output::Complete(reply, result));
+    }
+
+    fn signal(&mut self, signal: Signal) {
+        self.outputs.push_back(Output::Signal(signal));
+    }
+}
+
+/// The frame of a request of the session itself, which looks at its own profile.
+fn own_request(task_id: i64) -> String {
+    encode_fields(GetProfile::COMMAND.name, Some(task_id), "{}").expect("a request without fields is small")
+}

@@ -1,0 +1,51 @@
+//! What a session tells its owner. Answers to calls are not among it: they go to the callers.
+
+use crate::protocol::{Event, Failure};
+
+/// Something that the owner of a session learns, in the order in which it happened.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Signal {
+    /// A PIN to be typed on the phone.
+    Pin(String),
+    /// A frame of the login phase that means nothing to Hotline, for the user to see.
+    LoginNotice(String),
+    /// The certificate of this login, to be kept for the next one. It is a secret.
+    Certificate(String),
+    /// The session is live.
+    LoggedIn {
+        /// The account's mid.
+        mid: String,
+        /// The account's display name, where the gateway said it.
+        display_name: Option<String>,
+    },
+    /// Something happened to the account.
+    Event(Event),
+    /// The connection, or an attempt at one, is lost; the session tries again by itself.
+    Disconnected {
+        /// Why, in words.
+        reason: String,
+    },
+    /// The login is refused and not tried again; the session ends.
+    Refused(Failure),
+}
+
+/// What the owner answers to a signal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Go on.
+    Continue,
+    /// Deliver nothing more until [`Handle::resume_reading`](super::Handle::resume_reading).
+    ///
+    /// Replies still reach their callers meanwhile: signals are held back, and only when very many are does the
+    /// session stop reading its socket.
+    Pause,
+}
+
+/// Why a session is over.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Ended {
+    /// Its handle was told to stop, or nobody holds one any more.
+    Stopped,
+    /// The gateway refused the login.
+    Refused(Failure),
+}

@@ -1,0 +1,343 @@
+//! The task that owns a session's connection and drives its machine.
+//!
+//! One turn takes everything that is ready (calls, frames, time), carries the machine's outputs out and ends with one
+//! flush, so that a burst costs one write. No decision is made here.
+
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::{Sink, Stream};
+use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
+
+use super::calls::{Completion, Order};
+use super::config::SessionConfig;
+use super::dial::{DialError, Socket, dial};
+use super::handle::{Inbox, Reply};
+use super::machine::{Connection, Machine, Output};
+use super::signal::{Ended, Flow, Signal};
+use crate::clock::Clock;
+
+/// So many frames, and so many calls, are taken in one turn; then the other tasks of the thread have theirs.
+const BATCH: usize = 256;
+/// While the owner pauses, signals are held back; at so many, or so many bytes, the socket is read no further.
+const HELD: usize = 8_192;
+const HELD_BYTES: usize = 32 * 1024 * 1024;
+/// A gateway has this long to take the last frames and to say goodbye.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+impl Completion for Reply {
+    fn is_abandoned(&self) -> bool {
+        self.is_closed()
+    }
+}
+
+/// Runs a session until it is stopped or its login is refused.
+///
+/// It is to be spawned on a `LocalSet` or awaited on a current-thread runtime: `sink` takes the signals on the same
+/// thread and need not be `Send`. `rng_seed` determines the delays between attempts. Dropping the future ends the
+/// session at once; pending calls then fail with [`CallError::Stopped`](super::CallError::Stopped).
+pub async fn run(
+    config: SessionConfig,
+    clock: Clock,
+    rng_seed: u64,
+    inbox: Inbox,
+    sink: impl FnMut(Signal) -> Flow + 'static,
+) -> Ended {
+    let mut driver = Driver {
+        machine: Machine::new(config.clone(), rng_seed, clock.elapsed()),
+        config: Arc::new(config),
+        clock,
+        inbox,
+        orders: Vec::with_capacity(BATCH),
+        wire: Wire::None,
+        outgoing: VecDeque::new(),
+        must_flush: false,
+        timer: None,
+        sink,
+        is_paused: false,
+        held: VecDeque::new(),
+        held_bytes: 0,
+        is_reading: true,
+    };
+    let ended = poll_fn(|context| driver.poll(context)).await;
+    if let Wire::Leaving(socket) = std::mem::replace(&mut driver.wire, Wire::None) {
+        // A bound on the operating system's work, not a behaviour: the clock of the session may stand still.
+        let _ = tokio::time::timeout(GOODBYE, say_goodbye(*socket, driver.outgoing)).await;
+    }
+    ended
+}
+
+/// A future that is polled in turn with the others.
+type Waiting<T> = Pin<Box<dyn Future<Output = T>>>;
+
+struct Timer {
+    due: Duration,
+    sleep: Waiting<()>,
+}
+
+enum Wire {
+    None,
+    Dialing(Connection, Waiting<Result<Socket, DialError>>),
+    Open(Connection, Box<Socket>),
+    /// The session is over; what is still to be written is written after the last turn.
+    Leaving(Box<Socket>),
+}
+
+struct Driver<S> {
+    config: Arc<SessionConfig>,
+    clock: Clock,
+    machine: Machine<Reply>,
+    inbox: Inbox,
+    orders: Vec<Order<Reply>>,
+    wire: Wire,
+    outgoing: VecDeque<String>,
+    must_flush: bool,
+    timer: Option<Timer>,
+    sink: S,
+    is_paused: bool,
+    held: VecDeque<Signal>,
+    held_bytes: usize,
+    is_reading: bool,
+}
+
+impl<S: FnMut(Signal) -> Flow> Driver<S> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+        self.inbox.shared.waker.register(context.waker());
+        loop {
+            let now = self.clock.elapsed();
+            self.obey(now);
+            let mut is_more = self.poll_dialing(context, now);
+            is_more |= self.poll_orders(context, now);
+            is_more |= self.poll_frames(context, now);
+            if self.machine.next_wake().is_some_and(|wake| wake <= now) {
+                self.machine.tick(now);
+            }
+            let has_new_wire = self.carry_out();
+            self.poll_write(context, now);
+            // A failed write has told the machine something.
+            let has_new_wire = self.carry_out() || has_new_wire;
+            self.machine.write_status(&mut self.inbox.shared.status());
+            if self.machine.is_over() {
+                return Poll::Ready(self.end());
+            }
+            if has_new_wire || self.poll_timer(context) {
+                continue;
+            }
+            if is_more {
+                context.waker().wake_by_ref();
+            }
+            return Poll::Pending;
+        }
+    }
+
+    /// Does what the handles ask for beside calls.
+    fn obey(&mut self, now: Duration) {
+        if self.inbox.shared.is_stopped() {
+            self.machine.stop();
+        }
+        if self.inbox.shared.take_resume() {
+            self.is_paused = false;
+            while !self.is_paused
+                && let Some(signal) = self.held.pop_front()
+            {
+                self.is_paused = (self.sink)(signal) == Flow::Pause;
+            }
+            if self.held.is_empty() {
+                self.held_bytes = 0;
+            }
+            if !self.is_reading && !self.is_paused {
+                self.is_reading = true;
+                self.machine.reading_resumed(now);
+            }
+        }
+    }
+
+    fn poll_dialing(&mut self, context: &mut Context<'_>, now: Duration) -> bool {
+        let Wire::Dialing(connection, dialing) = &mut self.wire else { return false };
+        let connection = *connection;
+        let Poll::Ready(outcome) = dialing.as_mut().poll(context) else { return false };
+        match outcome {
+            Ok(socket) => {
+                self.wire = Wire::Open(connection, Box::new(socket));
+                self.machine.connected(connection, now);
+            }
+            Err(error) => {
+                self.wire = Wire::None;
+                self.machine.disconnected(connection, &error.to_string(), now);
+            }
+        }
+        true
+    }
+
+    /// Takes the calls that wait in the channel; true means that there may be more.
+    fn poll_orders(&mut self, context: &mut Context<'_>, now: Duration) -> bool {
+        match self.inbox.orders.poll_recv_many(context, &mut self.orders, BATCH) {
+            Poll::Ready(0) => self.machine.stop(),
+            Poll::Ready(_) => {
+                for order in self.orders.drain(..) {
+                    self.machine.call(order, now);
+                }
+                return true;
+            }
+            Poll::Pending => {}
+        }
+        false
+    }
+
+    /// Reads the frames that have arrived; true means that there may be more.
+    fn poll_frames(&mut self, context: &mut Context<'_>, now: Duration) -> bool {
+        let Wire::Open(connection, socket) = &mut self.wire else { return false };
+        let connection = *connection;
+        if !self.is_reading {
+            return false;
+        }
+        for _ in 0..BATCH {
+            match Pin::new(&mut **socket).poll_next(context) {
+                Poll::Ready(Some(Ok(Message::Text(text)))) => self.machine.frame(connection, text.as_str(), now),
+                Poll::Ready(Some(Ok(Message::Binary(_)))) => self.machine.noise(connection, now),
+                Poll::Ready(Some(Ok(_))) => self.machine.heard(connection, now),
+                Poll::Ready(Some(Err(error))) => {
+                    self.machine.disconnected(connection, &describe(&error), now);
+                    return false;
+                }
+                Poll::Ready(None) => {
+                    self.machine.disconnected(connection, "the gateway closed the connection", now);
+                    return false;
+                }
+                Poll::Pending => return false,
+            }
+        }
+        true
+    }
+
+    /// Carries the machine's outputs out; true means that there is a connection to be made.
+    fn carry_out(&mut self) -> bool {
+        let mut has_new_wire = false;
+        while let Some(output) = self.machine.output() {
+            match output {
+                Output::Connect(connection) => {
+                    let config = Arc::clone(&self.config);
+                    self.wire = Wire::Dialing(connection, Box::pin(async move { dial(&config).await }));
+                    has_new_wire = true;
+                }
+                Output::Send(connection, frame) => {
+                    if matches!(&self.wire, Wire::Open(open, _) if *open == connection) {
+                        self.outgoing.push_back(frame);
+                    }
+                }
+                Output::Close => self.close(),
+                // The caller may have given up meanwhile; then nobody wants the result.
+                Output::Complete(reply, result) => drop(reply.send(result)),
+                Output::Signal(signal) => self.deliver(signal),
+            }
+        }
+        has_new_wire
+    }
+
+    fn close(&mut self) {
+        self.wire = match std::mem::replace(&mut self.wire, Wire::None) {
+            Wire::Open(_, socket) if self.machine.is_ending() => Wire::Leaving(socket),
+            Wire::Leaving(socket) => Wire::Leaving(socket),
+            _ => {
+                self.outgoing.clear();
+                Wire::None
+            }
+        };
+        self.must_flush = false;
+    }
+
+    fn deliver(&mut self, signal: Signal) {
+        if !self.is_paused {
+            self.is_paused = (self.sink)(signal) == Flow::Pause;
+            return;
+        }
+        if let Signal::Event(event) = &signal {
+            self.held_bytes += event.content.as_str().len();
+        }
+        self.held.push_back(signal);
+        if self.is_reading && (self.held.len() >= HELD || self.held_bytes >= HELD_BYTES) {
+            self.is_reading = false;
+            self.machine.reading_stopped();
+        }
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>, now: Duration) {
+        let Wire::Open(connection, socket) = &mut self.wire else { return };
+        let connection = *connection;
+        let mut socket = Pin::new(&mut **socket);
+        let written = loop {
+            if self.outgoing.is_empty() {
+                break if self.must_flush { socket.as_mut().poll_flush(context) } else { Poll::Pending };
+            }
+            match socket.as_mut().poll_ready(context) {
+                Poll::Ready(Ok(())) => {}
+                failed_or_full => break failed_or_full,
+            }
+            let frame = self.outgoing.pop_front().unwrap_or_default();
+            self.must_flush = true;
+            if let Err(error) = socket.as_mut().start_send(Message::text(frame)) {
+                break Poll::Ready(Err(error));
+            }
+        };
+        match written {
+            Poll::Ready(Ok(())) => self.must_flush = false,
+            Poll::Ready(Err(error)) => self.machine.disconnected(connection, &describe(&error), now),
+            Poll::Pending => {}
+        }
+    }
+
+    /// Sets the timer to the machine's next wish; true means that it has come already.
+    fn poll_timer(&mut self, context: &mut Context<'_>) -> bool {
+        let Some(wake) = self.machine.next_wake() else { return false };
+        // A timer that is set too early costs one turn; setting it anew for every call would cost more.
+        if self.timer.as_ref().is_none_or(|timer| timer.due > wake) {
+            let clock = self.clock.clone();
+            self.timer = Some(Timer { due: wake, sleep: Box::pin(async move { clock.sleep_until(wake).await }) });
+        }
+        let Some(timer) = &mut self.timer else { return false };
+        let is_due = timer.sleep.as_mut().poll(context).is_ready();
+        if is_due {
+            self.timer = None;
+        }
+        is_due
+    }
+
+    fn end(&mut self) -> Ended {
+        match self.machine.refusal() {
+            Some(failure) => {
+                for signal in std::mem::take(&mut self.held) {
+                    (self.sink)(signal);
+                }
+                Ended::Refused(failure.clone())
+            }
+            None => Ended::Stopped,
+        }
+    }
+}
+
+fn describe(error: &WebSocketError) -> String {
+    match error {
+        WebSocketError::ConnectionClosed | WebSocketError::AlreadyClosed => {
+            "the gateway closed the connection".to_owned()
+        }
+        WebSocketError::Io(error) => format!("the connection broke: {error}"),
+        other => format!("the connection broke: {other}"),
+    }
+}
+
+/// Writes what is left, then the closing frame, and waits until the gateway has closed too.
+async fn say_goodbye(mut socket: Socket, outgoing: VecDeque<String>) {
+    use futures_util::{SinkExt, StreamExt};
+    for frame in outgoing {
+        if socket.feed(Message::text(frame)).await.is_err() {
+            return;
+        }
+    }
+    if socket.close(None).await.is_ok() {
+        while let Some(Ok(_)) = socket.next().await {}
+    }
+}

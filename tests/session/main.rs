@@ -1,0 +1,6 @@
+//! A session against a gateway that does what each test says, over real connections.
+
+#[path = "../support/gateway.rs"]
+mod gateway;
+mod life;
+mod watch;

@@ -1,0 +1,135 @@
+//! A gateway that does what a test says, frame by frame, over real WebSocket connections.
+//!
+//! It knows nothing of accounts or messages: a test reads what the client sent and writes what it should get.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{WebSocketStream, accept_async};
+
+/// Real time that no test comes near unless something hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Awaits something that a test expects to happen.
+pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, happens).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// The listening side.
+pub(crate) struct Gateway {
+    listener: TcpListener,
+}
+
+impl Gateway {
+    /// Listens on a free port.
+    pub(crate) async fn listen() -> Self {
+        Self { listener: TcpListener::bind("127.0.0.1:0").await.expect("a free port") }
+    }
+
+    /// Where it listens, as `ws://…`.
+    pub(crate) fn url(&self) -> String {
+        format!("ws://{}", self.listener.local_addr().expect("it listens"))
+    }
+
+    /// Takes the next client.
+    pub(crate) async fn accept(&self) -> Client {
+        let stream = self.accept_tcp().await;
+        Client { socket: soon("a handshake", accept_async(stream)).await.expect("a handshake") }
+    }
+
+    /// Takes the next connection without speaking WebSocket on it.
+    pub(crate) async fn accept_tcp(&self) -> TcpStream {
+        soon("a client", self.listener.accept()).await.expect("a client").0
+    }
+
+    /// Takes the next client and its login, and answers that it is `mid`.
+    pub(crate) async fn accept_login(&self, mid: &str) -> Client {
+        let mut client = self.accept().await;
+        let login = client.receive().await;
+        assert!(login["command"] == "Login" || login["command"] == "LoginWithToken", "{login}");
+        client.log_in(&json!({"mid": mid})).await;
+        client
+    }
+}
+
+/// A client's connection.
+pub(crate) struct Client {
+    socket: WebSocketStream<TcpStream>,
+}
+
+impl Client {
+    /// The next frame, heartbeats passed over.
+    pub(crate) async fn receive(&mut self) -> Value {
+        loop {
+            let frame = self.receive_any().await;
+            if frame["command"] != "HeartBeat" {
+                return frame;
+            }
+        }
+    }
+
+    /// The next frame.
+    pub(crate) async fn receive_any(&mut self) -> Value {
+        loop {
+            match soon("a frame", self.socket.next()).await {
+                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("a client sends JSON"),
+                Some(Ok(_)) => {}
+                other => panic!("no frame but {other:?}"),
+            }
+        }
+    }
+
+    /// The next message of any kind.
+    pub(crate) async fn receive_message(&mut self) -> Message {
+        soon("a message", self.socket.next()).await.expect("the client is there").expect("a message")
+    }
+
+    /// Waits until the client is gone.
+    pub(crate) async fn gone(&mut self) {
+        while let Some(Ok(_)) = soon("the client to go", self.socket.next()).await {}
+    }
+
+    /// Sends any message.
+    pub(crate) async fn send(&mut self, message: Message) {
+        self.socket.send(message).await.expect("the client is there");
+    }
+
+    /// Sends a text as it is.
+    pub(crate) async fn send_text(&mut self, text: impl Into<String>) {
+        self.send(Message::text(text.into())).await;
+    }
+
+    /// Answers a login with success.
+    pub(crate) async fn log_in(&mut self, content: &Value) {
+        self.send_text(json!({"command": "OnLogin", "code": 0, "content": content.to_string()}).to_string()).await;
+    }
+
+    /// Answers a request.
+    pub(crate) async fn reply(&mut self, request: &Value, code: i64, content: &str) {
+        let reply =
+            json!({"command": request["command"], "task_id": request["task_id"], "code": code, "content": content});
+        self.send_text(reply.to_string()).await;
+    }
+
+    /// Sends an event.
+    pub(crate) async fn event(&mut self, subcommand: &str, content: &Value) {
+        let frame = json!({"command": "OnNotify", "subcommand": subcommand, "content": content.to_string()});
+        self.send_text(frame.to_string()).await;
+    }
+
+    /// Sends a message event.
+    pub(crate) async fn message(&mut self, id: &str, text: &str) {
+        self.event("RECEIVE_MESSAGE", &json!({"id": id, "from": "u1", "to": "u2", "text": text})).await;
+    }
+
+    /// Cuts the connection without a word.
+    pub(crate) fn cut(self) {}
+
+    /// Says goodbye and closes.
+    pub(crate) async fn close(mut self) {
+        let _ = self.socket.close(None).await;
+    }
+}
