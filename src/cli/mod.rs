@@ -1,1 +1,121 @@
 //! The command line: one file per subcommand.
+//!
+//! Logs go to standard error, results to standard output. The exit status is 0 for success, 1 for a failure of what was
+//! asked, 2 for wrong usage. What the commands act on is in the lower floors.
+
+mod account;
+mod call;
+mod completions;
+pub mod docs;
+mod exit;
+mod later;
+mod logging;
+mod output;
+mod run;
+mod sandbox;
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use exit::Exit;
+use logging::LogFormat;
+
+/// Runs what the command line asks for.
+pub fn main() -> ExitCode {
+    match Arguments::try_parse() {
+        Ok(arguments) => {
+            logging::start(arguments.log_format);
+            exit::status(arguments.command.unwrap_or_default().run())
+        }
+        Err(error) => {
+            let _ = error.print();
+            ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
+        }
+    }
+}
+
+/// The definition of the whole command line, for completions and the reference.
+fn definition() -> clap::Command {
+    Arguments::command()
+}
+
+/// Runs chat bots, written as plain Rhai scripts, and reloads them while they run.
+#[derive(Debug, Parser)]
+#[command(name = "hotline", version, max_term_width = 100)]
+#[command(after_help = "`hotline` alone is `hotline run`.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+
+    /// How the log on standard error looks
+    #[arg(long, global = true, value_enum, default_value_t, value_name = "FORMAT")]
+    log_format: LogFormat,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the scripts against live sessions
+    Run(run::Args),
+    /// Run the embedded gateway alone
+    Sandbox(sandbox::Args),
+    /// Talk to the bot in this terminal
+    Chat(later::Chat),
+    /// Send one command and print its content as JSON
+    Call(call::Args),
+    /// Find everything that can be known about scripts without running them
+    Check(later::Check),
+    /// Run the scenario tests of scripts
+    Test(later::Test),
+    /// A prompt against a live session
+    Repl(later::Repl),
+    /// List what is parked and where, or end it
+    Runs(later::Runs),
+    /// Tell why an event was handled as it was
+    Trace(later::Trace),
+    /// List what was recorded
+    Journal(later::Journal),
+    /// Make a bot to start from
+    New(later::New),
+    /// Write the editor definitions of everything that scripts can use
+    Definitions(later::Definitions),
+    /// Print the reference of commands, hooks and events
+    Docs(docs::Args),
+    /// Print the completions of a shell
+    Completions(completions::Args),
+}
+
+impl Default for Command {
+    fn default() -> Self {
+        Self::Run(run::Args::default())
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<(), Exit> {
+        match self {
+            Self::Run(args) => args.run(),
+            Self::Sandbox(args) => args.run(),
+            Self::Chat(_) => Err(later::missing("chat")),
+            Self::Call(args) => args.run(),
+            Self::Check(_) => Err(later::missing("check")),
+            Self::Test(_) => Err(later::missing("test")),
+            Self::Repl(_) => Err(later::missing("repl")),
+            Self::Runs(_) => Err(later::missing("runs")),
+            Self::Trace(_) => Err(later::missing("trace")),
+            Self::Journal(_) => Err(later::missing("journal")),
+            Self::New(_) => Err(later::missing("new")),
+            Self::Definitions(_) => Err(later::missing("definitions")),
+            Self::Docs(args) => args.run(),
+            Self::Completions(args) => args.run(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_well_formed() {
+        super::definition().debug_assert();
+    }
+}

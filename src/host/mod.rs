@@ -1,1 +1,4 @@
 //! Configuration and supervision: what wires the lower floors into a running system.
+
+pub mod config;
+pub mod suggest;

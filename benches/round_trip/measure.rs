@@ -1,0 +1,119 @@
+//! What is measured of a bot, and how it is printed. Linux tells it in /proc; elsewhere memory and processor time are zero.
+
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// What a process has used so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// Its processor time.
+    pub(crate) cpu: Duration,
+    /// Its resident memory in bytes.
+    pub(crate) memory: u64,
+}
+
+impl Usage {
+    /// Asks for a process.
+    pub(crate) fn of(process: u32) -> anyhow::Result<Self> {
+        if !cfg!(target_os = "linux") {
+            return Ok(Self::default());
+        }
+        let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+        // The name in parentheses may hold anything; user and system time are the 12th and 13th field after it.
+        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = resident.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        // A tick is 10 ms on every Linux that Rust runs on.
+        Ok(Self {
+            cpu: Duration::from_millis((ticks(11) + ticks(12)) * 10),
+            memory: kibibytes.unwrap_or_default() * 1024,
+        })
+    }
+}
+
+/// Gives a process one core, where the machine has two and `taskset`; tells whether that was done.
+pub(crate) fn pin(process: u32, core: usize) -> bool {
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 && core == 0 {
+        return false;
+    }
+    let mut command = Command::new("taskset");
+    command.args(["-a", "-c", "-p", &core.to_string(), &process.to_string()]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+/// What one bot did for one number of sessions.
+pub(crate) struct Figures {
+    /// The sessions.
+    pub(crate) sessions: usize,
+    /// The round trips in the measured time.
+    pub(crate) trips: u64,
+    /// The measured time.
+    pub(crate) elapsed: Duration,
+    /// The latencies in microseconds.
+    pub(crate) latencies: Vec<u32>,
+    /// The bot's processor time.
+    pub(crate) cpu: Duration,
+    /// The gateway's processor time.
+    pub(crate) gateway_cpu: Duration,
+    /// The bot's memory with all sessions logged in and nothing to do.
+    pub(crate) idle_memory: u64,
+    /// The bot's memory under load.
+    pub(crate) memory: u64,
+}
+
+#[expect(clippy::cast_precision_loss, reason = "figures are rounded for people")]
+impl Figures {
+    /// The head of the table.
+    pub(crate) const HEAD: &str = "sessions  bot         round trips/s    p50 ms    p99 ms  µs cpu/trip  idle MiB  MiB";
+
+    /// One line of the table.
+    pub(crate) fn line(&self, bot: &str) -> String {
+        let mut sorted = self.latencies.clone();
+        sorted.sort_unstable();
+        let percentile = |part: f64| {
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index below the length")]
+            let index = (sorted.len() as f64 * part) as usize;
+            sorted.get(index.min(sorted.len().saturating_sub(1))).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
+        };
+        let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
+        let busy = self.gateway_cpu.as_secs_f64() / self.elapsed.as_secs_f64();
+        let warning = if busy > 0.95 && self.cpu < self.elapsed.mul_f64(0.95) {
+            "  (the gateway was the busier side)"
+        } else {
+            ""
+        };
+        format!(
+            "{:>8}  {bot:<10}  {:>13.0}  {:>8.2}  {:>8.2}  {:>11.2}  {:>8.1}  {:>5.1}{warning}",
+            self.sessions,
+            self.rate(),
+            percentile(0.50),
+            percentile(0.99),
+            self.cost(),
+            mebibytes(self.idle_memory),
+            mebibytes(self.memory),
+        )
+    }
+
+    /// How these figures stand to those of the baseline.
+    pub(crate) fn against(&self, baseline: &Self) -> String {
+        let memory = self.memory as f64 / baseline.memory.max(1) as f64;
+        let per_session = self.memory.saturating_sub(baseline.memory) as f64 / self.sessions as f64 / 1024.0;
+        format!(
+            "{:>8}  ratio       {:>12.2}x  processor time {:.2}x, memory {memory:.2}x ({per_session:+.1} KiB per session)\n",
+            "",
+            self.rate() / baseline.rate(),
+            self.cost() / baseline.cost(),
+        )
+    }
+
+    fn rate(&self) -> f64 {
+        self.trips as f64 / self.elapsed.as_secs_f64()
+    }
+
+    /// Microseconds of processor time for one round trip.
+    fn cost(&self) -> f64 {
+        self.cpu.as_secs_f64() * 1e6 / self.trips as f64
+    }
+}

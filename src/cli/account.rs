@@ -1,0 +1,124 @@
+//! Which session a command uses: `--config FILE`, or one session by flags. Logging in is not here.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow, bail};
+
+use super::exit::Exit;
+use crate::host::config::{Config, Login, Media, Secret, Session, parse_gateway};
+
+/// The configuration that is used where none is named.
+const DEFAULT_CONFIG: &str = "hotline.toml";
+
+/// The flags of a command that needs sessions.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Session")]
+pub(super) struct Flags {
+    /// The configuration [default: hotline.toml where it exists]
+    #[arg(long, value_name = "FILE", conflicts_with = "gateway")]
+    pub(super) config: Option<PathBuf>,
+
+    /// The gateway of a single session, instead of a configuration
+    #[arg(long, value_name = "URL")]
+    pub(super) gateway: Option<String>,
+
+    /// The account's email address
+    #[arg(long, value_name = "ADDRESS", requires = "password", conflicts_with = "phone")]
+    email: Option<String>,
+
+    /// The account's password
+    #[arg(long, requires = "email")]
+    password: Option<String>,
+
+    /// The account's phone number
+    #[arg(long, value_name = "NUMBER", requires = "auth_token")]
+    phone: Option<String>,
+
+    /// The account's token
+    #[arg(long, value_name = "TOKEN", requires = "phone")]
+    auth_token: Option<String>,
+}
+
+impl Flags {
+    /// The configuration that the flags name or make; `None` where there is none at all.
+    pub(super) fn configuration(&self) -> Result<Option<Config>, Exit> {
+        let login = self.login();
+        match (&self.gateway, login) {
+            (Some(gateway), Some(login)) => {
+                let session = by_flags(gateway, login).map_err(Exit::Usage)?;
+                Ok(Some(Config { sessions: vec![session], ..Config::without_file(Path::new("")) }))
+            }
+            (Some(_), None) => Err(Exit::usage(anyhow!(
+                "--gateway needs an account: --email and --password, or --phone and --auth-token"
+            ))),
+            (None, Some(_)) => Err(Exit::usage(anyhow!("an account by flags needs its --gateway URL"))),
+            (None, None) => self.file(),
+        }
+    }
+
+    /// The configuration file, named or default, without regard to the other flags.
+    pub(super) fn file(&self) -> Result<Option<Config>, Exit> {
+        match &self.config {
+            Some(path) => read(path).map(Some),
+            None if Path::new(DEFAULT_CONFIG).exists() => read(Path::new(DEFAULT_CONFIG)).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// The account that the flags name.
+    pub(super) fn login(&self) -> Option<Login> {
+        match (&self.email, &self.password, &self.phone, &self.auth_token) {
+            (Some(email), Some(password), ..) => {
+                Some(Login::Email { email: email.clone(), password: Secret::new(password.clone()) })
+            }
+            (_, _, Some(phone), Some(auth_token)) => {
+                Some(Login::Token { phone: phone.clone(), auth_token: Secret::new(auth_token.clone()) })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A session as flags give it.
+pub(super) fn by_flags(gateway: &str, login: Login) -> anyhow::Result<Session> {
+    let Some(gateway) = parse_gateway(gateway) else {
+        bail!("--gateway is \"{gateway}\", expected a url such as \"ws://127.0.0.1:16089\" or \"wss://…\"");
+    };
+    Ok(Session {
+        name: "main".to_owned(),
+        gateway,
+        login,
+        proxy: None,
+        connect_via: None,
+        root: None,
+        media: Media::default(),
+        scripts: None,
+    })
+}
+
+/// The one session that a command acts on.
+pub(super) fn choose<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a Session, Exit> {
+    let names = || config.sessions.iter().map(|session| session.name.as_str()).collect::<Vec<_>>().join(", ");
+    match (name, config.sessions.as_slice()) {
+        (_, []) => Err(Exit::usage(anyhow!("the configuration has no [[session]]"))),
+        (None, [only]) => Ok(only),
+        (None, _) => {
+            Err(Exit::usage(anyhow!("the configuration has several sessions: choose one of {} by --session", names())))
+        }
+        (Some(name), sessions) => sessions
+            .iter()
+            .find(|session| session.name == name)
+            .ok_or_else(|| Exit::usage(anyhow!("no session is named \"{name}\", the configuration has {}", names()))),
+    }
+}
+
+fn read(path: &Path) -> Result<Config, Exit> {
+    let text = std::fs::read_to_string(path)
+        .with_context(|| format!("the configuration {} cannot be read", path.display()))
+        .map_err(Exit::Usage)?;
+    let config = Config::parse(&text, path, |name| std::env::var(name).ok()).map_err(Exit::usage)?;
+    for key in &config.without_effect {
+        tracing::warn!("{}: \"{key}\" has no effect yet", path.display());
+    }
+    Ok(config)
+}

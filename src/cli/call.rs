@@ -1,0 +1,184 @@
+//! `hotline call`: one command, its content as JSON on standard output.
+//!
+//! The fields are checked against the table of commands, as a script's are: presence and type, never content.
+
+use anyhow::anyhow;
+use serde_json::{Map, Number, Value};
+
+use super::account;
+use super::exit::Exit;
+use super::later;
+use crate::host::suggest::did_you_mean;
+use crate::protocol::{COMMANDS, Command, Field, Kind, check_field_names, check_fields};
+
+/// The arguments of `call`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The command, such as SendText or send_text
+    command: String,
+
+    /// Its fields; a list is written a,b,c or as JSON
+    #[arg(value_name = "field=value")]
+    assignments: Vec<String>,
+
+    /// Its fields as a JSON object; field=value goes over it
+    #[arg(long, value_name = "JSON")]
+    fields: Option<String>,
+
+    /// The session, where the configuration has several
+    #[arg(long, value_name = "NAME")]
+    session: Option<String>,
+
+    #[command(flatten)]
+    account: account::Flags,
+}
+
+/// What to say where there is neither a configuration nor a gateway.
+const NO_SESSION: &str = "there is no hotline.toml here: name a configuration by --config, or a session by flags, such as \
+                          --gateway ws://127.0.0.1:16089 --email alice@sandbox.test --password sandbox";
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        let command = find(&self.command).map_err(Exit::Usage)?;
+        let _fields = read_fields(command, self.fields.as_deref(), &self.assignments).map_err(Exit::Usage)?;
+        let config = self.account.configuration()?.ok_or_else(|| Exit::usage(anyhow!(NO_SESSION)))?;
+        let _session = account::choose(&config, self.session.as_deref())?;
+        Err(later::missing("call"))
+    }
+}
+
+/// The command of a name, on the wire or in scripts.
+fn find(name: &str) -> anyhow::Result<&'static Command> {
+    let found = COMMANDS.iter().find(|command| command.name == name || command.function == name);
+    let known = COMMANDS.iter().filter(|command| !command.is_login());
+    match found {
+        Some(command) if command.is_login() => Err(anyhow!(
+            "the login is not called: the session logs in by itself, with the account of its configuration"
+        )),
+        Some(command) => Ok(command),
+        None => Err(anyhow!("no command is named \"{name}\"{}", did_you_mean(name, known.map(|command| command.name)))),
+    }
+}
+
+/// The fields of a call: those of the JSON object, and over them the assignments.
+fn read_fields(command: &Command, json: Option<&str>, assignments: &[String]) -> anyhow::Result<Map<String, Value>> {
+    let mut fields = match json.map(serde_json::from_str) {
+        None => Map::new(),
+        Some(Ok(Value::Object(fields))) => fields,
+        Some(Ok(_)) => return Err(anyhow!("--fields holds another kind of JSON, expected an object")),
+        Some(Err(error)) => return Err(anyhow!("--fields is no JSON: {error}")),
+    };
+    for assignment in assignments {
+        let (name, text) = assignment
+            .split_once('=')
+            .ok_or_else(|| anyhow!("found \"{assignment}\", expected field=value as in {}", usage(command)))?;
+        let field = command.fields.iter().find(|field| field.name == name);
+        let field = field.ok_or_else(|| unknown_field(command, name))?;
+        fields.insert(name.to_owned(), read_value(field, text)?);
+    }
+    // What `--fields` holds besides the table is sent as it is: gateways know more than their documentation says.
+    check_field_names(command.name, fields.keys().map(String::as_str))?;
+    check_fields(command, &fields).map_err(|error| anyhow!("{error}; usage: {}", usage(command)))?;
+    Ok(fields)
+}
+
+fn unknown_field(command: &Command, name: &str) -> anyhow::Error {
+    let suggestion = did_you_mean(name, command.fields.iter().map(|field| field.name));
+    anyhow!("{} has no field \"{name}\"{suggestion}; usage: {}", command.name, usage(command))
+}
+
+/// How a call looks on the command line.
+fn usage(command: &Command) -> String {
+    let fields = command.fields.iter().map(|field| match field.kind {
+        Kind::Str => format!(" {}=TEXT", field.name),
+        Kind::Bool => format!(" {}=true|false", field.name),
+        Kind::Int => format!(" {}=INTEGER", field.name),
+        Kind::Float => format!(" {}=NUMBER", field.name),
+        Kind::List => format!(" {}=A,B,…", field.name),
+    });
+    format!("hotline call {}{}", command.name, fields.collect::<String>())
+}
+
+fn read_value(field: &Field, text: &str) -> anyhow::Result<Value> {
+    let value = match field.kind {
+        Kind::Str => Some(Value::from(text)),
+        Kind::Bool => text.parse().ok().map(Value::Bool),
+        Kind::Int => text.parse::<i64>().ok().map(Value::from),
+        Kind::Float => text.parse().ok().and_then(Number::from_f64).map(Value::Number),
+        Kind::List => read_list(text),
+    };
+    value.ok_or_else(|| anyhow!("\"{}\" is \"{text}\", expected {}", field.name, field.kind.noun()))
+}
+
+fn read_list(text: &str) -> Option<Value> {
+    if text.trim_start().starts_with('[') {
+        return serde_json::from_str(text).ok().filter(|value| Kind::List.accepts(value));
+    }
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    Some(items.map(Value::from).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn fields(command: &str, json: Option<&str>, assignments: &[&str]) -> Result<Value, String> {
+        let assignments: Vec<_> = assignments.iter().map(|&text| text.to_owned()).collect();
+        let command = find(command).map_err(|error| error.to_string())?;
+        read_fields(command, json, &assignments).map(Value::Object).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn values_have_the_types_of_the_table() {
+        for (command, assignments, expected) in [
+            ("SendText", &["to=u1", "content=a=b, 5"][..], json!({"to": "u1", "content": "a=b, 5"})),
+            ("mark_contact", &["mid=u1", "mark=true"], json!({"mid": "u1", "mark": true})),
+            ("GetContacts", &["mids=u1, u2"], json!({"mids": ["u1", "u2"]})),
+            ("GetContacts", &[r#"mids=["u1,u2"]"#], json!({"mids": ["u1,u2"]})),
+            ("GetContacts", &["mids="], json!({"mids": []})),
+            ("SendVideo", &["to=u1", "path=v", "duration=5"], json!({"to": "u1", "path": "v", "duration": 5})),
+            (
+                "SendLocation",
+                &["to=u1", "title=t", "address=a", "latitude=35", "longitude=1.5"],
+                json!({"to": "u1", "title": "t", "address": "a", "latitude": 35.0, "longitude": 1.5}),
+            ),
+        ] {
+            assert_eq!(fields(command, None, assignments), Ok(expected));
+        }
+    }
+
+    #[test]
+    fn an_assignment_goes_over_the_json_and_unknown_json_fields_are_sent() {
+        let json = r#"{"to": "u1", "content": "old", "new_field": [1]}"#;
+        let expected = json!({"to": "u1", "content": "new", "new_field": [1]});
+        assert_eq!(fields("SendText", Some(json), &["content=new"]), Ok(expected));
+    }
+
+    #[test]
+    fn mistakes_say_what_was_meant() {
+        for (command, json, assignments, expected) in [
+            ("SendTxt", None, &[][..], "no command is named \"SendTxt\"; did you mean \"SendText\"?"),
+            ("Login", None, &[], "the session logs in by itself"),
+            ("SendText", None, &["too=u1"], "SendText has no field \"too\"; did you mean \"to\"?"),
+            (
+                "SendText",
+                None,
+                &["u1"],
+                "found \"u1\", expected field=value as in hotline call SendText to=TEXT content=TEXT",
+            ),
+            ("SendText", None, &["to=u1"], "SendText needs \"content\", a string; found nothing; usage: hotline call"),
+            ("MarkContact", None, &["mid=u1", "mark=yes"], "\"mark\" is \"yes\", expected true or false"),
+            ("SendVideo", None, &["duration=1.5"], "\"duration\" is \"1.5\", expected an integer"),
+            ("GetContacts", None, &["mids=[1]"], "\"mids\" is \"[1]\", expected an array of strings"),
+            ("SendText", Some("{"), &[], "--fields is no JSON"),
+            ("SendText", Some("[]"), &[], "expected an object"),
+            ("SendText", Some(r#"{"to": 1, "content": ""}"#), &[], "needs \"to\", a string; found the number 1"),
+            ("GetProfile", Some(r#"{"task_id": 1}"#), &[], "cannot be named \"task_id\""),
+        ] {
+            let error = fields(command, json, assignments).expect_err(expected);
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! `hotline docs`: the reference, rendered from the tables. Nothing about a single command or hook is written here.
+
+use std::fmt::Write;
+
+use super::exit::Exit;
+use super::output;
+use crate::protocol::{
+    COMMANDS, Command, EVENTS, EventField, EventSpec, Family, Field, FieldKind, HOOKS, HookSpec, Kind, Origin,
+    Presence, Safety,
+};
+
+/// The arguments of `docs`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {}
+
+impl Args {
+    #[expect(clippy::unused_self, reason = "every subcommand is run in the same way")]
+    pub(super) fn run(self) -> Result<(), Exit> {
+        output::write(&reference())?;
+        Ok(())
+    }
+}
+
+/// The whole reference as Markdown: commands, hooks and events.
+pub fn reference() -> String {
+    let mut page = String::from(
+        "# Reference\n\n\
+         Written by `hotline docs` from the tables of commands, hooks and events; a test keeps it fresh.\n\n\
+         - [Commands](#commands): what a script can do\n\
+         - [Hooks](#hooks): what a script can be called for\n\
+         - [Events](#events): what a gateway tells, and the hook that each reaches\n\n\
+         ## Commands\n\n\
+         Every command is a function with its fields in this order. It also takes one map with the fields' names, which is \
+         the only way to give an optional one: `send_text(#{to: chat, content: \"hello\"})`. `command(\"SendText\", #{…})` \
+         sends a command by its name on the wire, known or not. A refusal throws `#{code, name, message, command}`.\n\n\
+         *Again after a lost connection* tells what happens to a command whose reply is missing: one that only reads, or that \
+         sets a value, is sent again; one with an effect fails, and nothing is done twice.\n",
+    );
+    for family in Family::ALL {
+        let _ = write!(page, "\n### {}\n", family_title(family));
+        for command in COMMANDS.iter().filter(|command| command.family == family) {
+            render_command(&mut page, command);
+        }
+    }
+    page.push_str(
+        "\n## Hooks\n\n\
+         A hook is a function of a script with one of these names and as many parameters; what they are called is free.\n\n",
+    );
+    page.push_str(&hook_table());
+    page.push_str(
+        "\n## Events\n\n\
+         Every event also reaches `on_notify(subcommand, content)`, known or not, before its own hook. The fields are those of \
+         the wire: `event.raw` has them as they came.\n",
+    );
+    for event in EVENTS {
+        render_event(&mut page, event);
+    }
+    page
+}
+
+/// The commands as a table of one line each.
+pub fn command_table() -> String {
+    let mut table = String::from("| function | does | gives |\n|---|---|---|\n");
+    for command in COMMANDS.iter().filter(|command| !command.is_login()) {
+        let _ = writeln!(table, "| `{}` | {} | `{}` |", command.signature(), sentence(command.doc), command.result);
+    }
+    table
+}
+
+/// The hooks as a table of one line each.
+pub fn hook_table() -> String {
+    let mut table = String::from("| hook | when |\n|---|---|\n");
+    for hook in HOOKS {
+        let _ = writeln!(table, "| `{}` | {} |", hook_signature(hook), hook.doc);
+    }
+    table
+}
+
+/// Puts `content` between the marks `<!-- name -->` and `<!-- /name -->` of a page; `None` where it lacks them.
+pub fn between_marks(page: &str, name: &str, content: &str) -> Option<String> {
+    let (open, close) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->"));
+    let start = page.find(&open)? + open.len();
+    let end = start + page[start..].find(&close)?;
+    Some(format!("{}{content}{}", &page[..start], &page[end..]))
+}
+
+fn render_command(page: &mut String, command: &Command) {
+    let title = if command.is_login() { command.name.to_owned() } else { command.signature() };
+    let _ = writeln!(page, "\n#### `{title}`\n\n{}\n", sentence(command.doc));
+    if command.is_login() {
+        page.push_str("The session sends it by itself, with the account of its configuration; scripts cannot.\n\n");
+    } else {
+        let _ = writeln!(page, "- On the wire: `{}`", command.name);
+    }
+    let _ = writeln!(page, "- Gives: `{}`", command.result);
+    let _ = writeln!(page, "- Again after a lost connection: {}", safety(command.safety));
+    if command.origin == Origin::Proven {
+        page.push_str("- Known from the vendor's own programs; their documentation does not have it\n");
+    }
+    if !command.fields.is_empty() {
+        page.push_str("\n| field | type | |\n|---|---|---|\n");
+        for field in command.fields {
+            let _ = writeln!(page, "| `{}` | {}{} | {} |", field.name, kind(field.kind), presence(field), field.doc);
+        }
+    }
+}
+
+fn render_event(page: &mut String, event: &EventSpec) {
+    let _ = writeln!(page, "\n### `{}`\n\n{}", event.subcommand, sentence(event.doc));
+    match event.hook {
+        Some(hook) => {
+            let _ = writeln!(page, "It reaches `{}`.", hook_signature(hook.spec()));
+        }
+        None => page.push_str("It has no hook besides `on_notify`.\n"),
+    }
+    page.push_str("\n| field | type | |\n|---|---|---|\n");
+    for field in event.fields {
+        let _ = writeln!(page, "| `{}` | {} | {} |", field.name, event_kind(field), field.doc);
+    }
+}
+
+fn hook_signature(hook: &HookSpec) -> String {
+    format!("{}({})", hook.name, hook.parameters.join(", "))
+}
+
+const fn family_title(family: Family) -> &'static str {
+    match family {
+        Family::Login => "Logging in",
+        Family::Read => "Looking things up",
+        Family::Search => "Searching",
+        Family::Contact => "Contacts",
+        Family::Group => "Groups",
+        Family::Text => "Messages",
+        Family::Media => "Files",
+        Family::Profile => "This account",
+    }
+}
+
+const fn safety(safety: Safety) -> &'static str {
+    match safety {
+        Safety::Read => "sent again, it changes nothing",
+        Safety::Idempotent => "sent again, twice is as good as once",
+        Safety::Effect => "never by itself",
+    }
+}
+
+const fn kind(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Str => "string",
+        Kind::Bool => "bool",
+        Kind::Int => "integer",
+        Kind::Float => "float",
+        Kind::List => "array of strings",
+    }
+}
+
+const fn presence(field: &Field) -> &'static str {
+    match field.presence {
+        Presence::Required => "",
+        Presence::Optional => ", optional",
+        Presence::Either => ", one of these",
+    }
+}
+
+fn event_kind(field: &EventField) -> String {
+    let kind = match field.kind {
+        FieldKind::Str => "string",
+        FieldKind::NullableStr => "string or `()`",
+        FieldKind::Int => "integer",
+        FieldKind::StrMap => "map of strings",
+    };
+    if field.optional { format!("{kind}, may be missing") } else { kind.to_owned() }
+}
+
+/// The lines of a documentation comment as one.
+fn sentence(doc: &str) -> String {
+    doc.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_every_table_is_in_the_reference() {
+        let page = reference();
+        for command in COMMANDS {
+            assert!(page.contains(&format!("`{}`", command.name)), "{}", command.name);
+        }
+        for event in EVENTS {
+            assert!(page.contains(&format!("### `{}`", event.subcommand)), "{}", event.subcommand);
+        }
+        assert_eq!(
+            command_table().lines().count(),
+            COMMANDS.len() - 2 + 2,
+            "all but the logins, and two lines of head"
+        );
+        assert_eq!(hook_table().lines().count(), HOOKS.len() + 2);
+    }
+
+    #[test]
+    fn what_stands_between_the_marks_is_replaced() {
+        let page = "a\n<!-- list -->\nold\n<!-- /list -->\nb\n";
+        let expected = "a\n<!-- list -->\nnew\n<!-- /list -->\nb\n";
+        assert_eq!(between_marks(page, "list", "new\n").as_deref(), Some(expected));
+        assert_eq!(between_marks(page, "other", "new\n"), None);
+    }
+}

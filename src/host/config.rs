@@ -1,0 +1,293 @@
+//! The configuration file, whole and pure: text in, a checked [`Config`] or one clear error out.
+//!
+//! Opening the file, and deciding what to do without one, is the command line's business.
+
+mod error;
+mod read;
+mod session;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::protocol::Family;
+use crate::script::Limits;
+
+pub use error::{ConfigError, Place};
+use read::{Item, Source, Table};
+pub use session::{ConnectVia, Login, Media, Proxy, ProxyKind, Secret, Session, parse_connect_via, parse_gateway};
+
+/// Where the console listens when nothing else is said.
+pub const DEFAULT_CONSOLE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8765);
+
+/// The keys at the top of the file; `session` is `[[session]]`.
+const KEYS: &[&str] = &[
+    "scripts", "data", "workers", "journal", "in_doubt", "pacing", "reload", "files", "limits", "http", "console",
+    "session",
+];
+const LIMITS: &[&str] = &["cpu", "reply", "ask", "call_depth", "string", "array", "memory", "calls"];
+
+/// What a configuration file says, its paths resolved.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The scripts, and folders of scripts, to run.
+    pub scripts: Vec<PathBuf>,
+    /// The folder where everything durable lives.
+    pub data: PathBuf,
+    /// How many worker threads; `None` is one for each core.
+    pub workers: Option<usize>,
+    /// How much is recorded, and how safely.
+    pub journal: Journal,
+    /// What becomes of an effect that was sent but not answered before a crash.
+    pub in_doubt: InDoubt,
+    /// How fast sessions send.
+    pub pacing: Pacing,
+    /// How a saved script takes over.
+    pub reload: Reload,
+    /// The folders whose files may be sent, and where received ones go.
+    pub files: Vec<PathBuf>,
+    /// The bounds of scripts.
+    pub limits: Limits,
+    /// The hosts that scripts may reach over http.
+    pub http_allow: Vec<String>,
+    /// Where the console listens; `None` is nowhere.
+    pub console: Option<SocketAddr>,
+    /// The sessions.
+    pub sessions: Vec<Session>,
+    /// The keys of the file that have no effect yet, each to be named in a warning.
+    pub without_effect: Vec<String>,
+}
+
+/// How much is recorded, and how safely.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Journal {
+    /// Nothing is recorded.
+    Off,
+    /// A crash of the process can lose or repeat the last 10 ms.
+    #[default]
+    Relaxed,
+    /// An event is on disk before its handler starts, an effect before it is sent.
+    Strict,
+}
+
+/// What becomes of an effect that was sent but not answered before a crash.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum InDoubt {
+    /// The rebuilt run gets a failure `IN_DOUBT`.
+    #[default]
+    Throw,
+    /// It is sent again.
+    Resend,
+}
+
+/// How a saved script takes over from the one that runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reload {
+    /// All at once, between two events.
+    #[default]
+    Swap,
+}
+
+/// How fast a session sends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Pacing {
+    /// As fast as it can.
+    Off,
+    /// As a careful person would.
+    #[default]
+    Gentle,
+    /// At these rates; families that are not named are gentle.
+    Custom(BTreeMap<Family, Rate>),
+}
+
+/// So many commands in so much time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub count: u32,
+    /// In what time.
+    pub per: Duration,
+}
+
+impl Config {
+    /// What holds without a configuration file, its paths relative to `folder`.
+    pub fn without_file(folder: &Path) -> Self {
+        Self {
+            scripts: vec![folder.join("scripts")],
+            data: folder.join("data"),
+            workers: None,
+            journal: Journal::default(),
+            in_doubt: InDoubt::default(),
+            pacing: Pacing::default(),
+            reload: Reload::default(),
+            files: Vec::new(),
+            limits: Limits::default(),
+            http_allow: Vec::new(),
+            console: Some(DEFAULT_CONSOLE),
+            sessions: Vec::new(),
+            without_effect: Vec::new(),
+        }
+    }
+
+    /// Reads a configuration that stands in the file `path`; `env` gives the values of `${NAME}`.
+    ///
+    /// Every path of the configuration is relative to that file's folder.
+    ///
+    /// # Errors
+    /// For the first thing that is wrong: what was found, what was expected, and where.
+    pub fn parse(text: &str, path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let source = Source { text, path, env: &env };
+        let document = source.document()?;
+        let table = Table::new(&source, "the configuration", 0, document.get_ref(), KEYS)?;
+        let mut config = Self::without_file(path.parent().unwrap_or(Path::new("")));
+        config.read_top(&table)?;
+        if let Some(limits) = table.get("limits") {
+            config.limits = read_limits(&limits.table("[limits]", "a table [limits]", LIMITS)?)?;
+        }
+        if let Some(http) = table.get("http") {
+            let http = http.table("[http]", "a table [http]", &["allow"])?;
+            if let Some(allow) = http.get("allow") {
+                config.http_allow = allow.list(HOSTS, read_host)?;
+            }
+        }
+        if let Some(console) = table.get("console") {
+            let console = console.table("[console]", "a table [console]", &["listen"])?;
+            config.console = console.read("listen", read_listen)?.unwrap_or(config.console);
+        }
+        if let Some(sessions) = table.get("session") {
+            config.sessions = session::read_all(&sessions)?;
+        }
+        config.without_effect = without_effect(&table, &config);
+        Ok(config)
+    }
+
+    fn read_top(&mut self, table: &Table<'_>) -> Result<(), ConfigError> {
+        let path = |item: &Item<'_>| Ok(table.source.resolve(&item.name("a path")?));
+        if let Some(scripts) = table.get("scripts") {
+            self.scripts = scripts.list("an array of paths", path)?;
+        }
+        if let Some(data) = table.get("data") {
+            self.data = path(&data)?;
+        }
+        if let Some(files) = table.get("files") {
+            self.files = files.list("an array of folders", path)?;
+        }
+        if let Some(workers) = table.get("workers") {
+            self.workers = Some(usize::try_from(workers.count()?).map_err(|_| workers.wrong("a smaller number"))?);
+        }
+        if let Some(journal) = table.get("journal") {
+            let choices = [("off", Journal::Off), ("relaxed", Journal::Relaxed), ("strict", Journal::Strict)];
+            self.journal = journal.choice(&choices)?;
+        }
+        if let Some(in_doubt) = table.get("in_doubt") {
+            self.in_doubt = in_doubt.choice(&[("throw", InDoubt::Throw), ("resend", InDoubt::Resend)])?;
+        }
+        if let Some(pacing) = table.get("pacing") {
+            self.pacing = read_pacing(&pacing)?;
+        }
+        if let Some(reload) = table.get("reload") {
+            self.reload = reload.choice(&[("swap", Reload::Swap)])?;
+        }
+        Ok(())
+    }
+}
+
+/// Names the keys that are understood and do nothing yet. Values that ask for nothing are not named.
+fn without_effect(table: &Table<'_>, config: &Config) -> Vec<String> {
+    let mut keys = Vec::new();
+    let mut name = |wanted: bool, key: &str| {
+        if wanted {
+            keys.push(key.to_owned());
+        }
+    };
+    name(table.get("journal").is_some() && config.journal != Journal::Off, "journal");
+    name(table.get("in_doubt").is_some(), "in_doubt");
+    name(!config.files.is_empty(), "files");
+    name(!config.http_allow.is_empty(), "http.allow");
+    name(table.get("console").is_some() && config.console.is_some(), "console.listen");
+    name(config.sessions.iter().any(|session| session.media == Media::Upload), "session.media");
+    keys
+}
+
+fn read_limits(table: &Table<'_>) -> Result<Limits, ConfigError> {
+    let default = Limits::default();
+    let count = |item: &Item<'_>| {
+        let count = item.count()?;
+        usize::try_from(count).map_err(|_| item.wrong("a smaller number"))
+    };
+    Ok(Limits {
+        cpu: table.read("cpu", Item::duration)?.unwrap_or(default.cpu),
+        reply: table.read("reply", Item::duration)?.unwrap_or(default.reply),
+        ask: table.read("ask", Item::duration)?.unwrap_or(default.ask),
+        call_depth: table.read("call_depth", count)?.unwrap_or(default.call_depth),
+        string: table.read("string", Item::size)?.unwrap_or(default.string),
+        array: table.read("array", count)?.unwrap_or(default.array),
+        memory: table.read("memory", Item::size)?.unwrap_or(default.memory),
+        calls: table.read("calls", Item::count)?.unwrap_or(default.calls),
+    })
+}
+
+const PACING: &str = "\"off\", \"gentle\" or a table such as { text = \"30/min\", group = \"5/min\" }";
+
+fn read_pacing(item: &Item<'_>) -> Result<Pacing, ConfigError> {
+    if !item.is_table() {
+        let word = item.text(PACING)?;
+        return match word.as_str() {
+            "off" => Ok(Pacing::Off),
+            "gentle" => Ok(Pacing::Gentle),
+            _ => Err(item.wrong(PACING)),
+        };
+    }
+    // The logins have a policy of their own, which no rate may loosen.
+    let families = Family::ALL.into_iter().filter(|family| *family != Family::Login);
+    let names: Vec<_> = families.clone().map(Family::name).collect();
+    let table = item.table("pacing", PACING, &names)?;
+    let mut rates = BTreeMap::new();
+    for family in families {
+        if let Some(rate) = table.read(family.name(), read_rate)? {
+            rates.insert(family, rate);
+        }
+    }
+    Ok(Pacing::Custom(rates))
+}
+
+fn read_rate(item: &Item<'_>) -> Result<Rate, ConfigError> {
+    let expected = "a rate such as \"2/s\", \"30/min\", \"100/h\" or \"500/day\"";
+    let text = item.text(expected)?;
+    let parse = || {
+        let (count, unit) = text.split_once('/')?;
+        let per = match unit.trim() {
+            "s" | "sec" => Duration::from_secs(1),
+            "m" | "min" => Duration::from_secs(60),
+            "h" | "hour" => Duration::from_secs(60 * 60),
+            "d" | "day" => Duration::from_secs(24 * 60 * 60),
+            _ => return None,
+        };
+        let count = count.trim().parse().ok().filter(|count| *count > 0)?;
+        Some(Rate { count, per })
+    };
+    parse().ok_or_else(|| item.wrong(expected))
+}
+
+const HOSTS: &str = "an array of host names such as [\"api.example.com\"]";
+
+fn read_host(item: &Item<'_>) -> Result<String, ConfigError> {
+    let host = item.name(HOSTS)?;
+    let plain = !host.contains(['/', ' ', '@', '?', '#']);
+    if plain {
+        Ok(host.to_ascii_lowercase())
+    } else {
+        Err(item.wrong("a host name alone, such as \"api.example.com\""))
+    }
+}
+
+fn read_listen(item: &Item<'_>) -> Result<Option<SocketAddr>, ConfigError> {
+    let expected = "an address such as \"127.0.0.1:8765\", or \"off\"";
+    match item.text(expected)?.as_str() {
+        "off" => Ok(None),
+        address => address.parse().map(Some).map_err(|_| item.wrong(expected)),
+    }
+}

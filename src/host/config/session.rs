@@ -1,0 +1,278 @@
+//! `[[session]]`: an account, its gateway and the ways there. Connecting is not here.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use url::Url;
+
+use super::error::ConfigError;
+use super::read::{Item, Table};
+
+const KEYS: &[&str] = &[
+    "name",
+    "gateway",
+    "email",
+    "password",
+    "phone",
+    "auth_token",
+    "proxy",
+    "connect_via",
+    "root",
+    "media",
+    "scripts",
+];
+
+/// A text that is never printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a text.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text, for the wire alone.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// One account at one gateway.
+#[derive(Clone, Debug)]
+pub struct Session {
+    /// Its name, unique in a configuration.
+    pub name: String,
+    /// The gateway's `ws://` or `wss://` url.
+    pub gateway: Url,
+    /// Who logs in.
+    pub login: Login,
+    /// The gateway's way to the network.
+    pub proxy: Option<Proxy>,
+    /// The engine's own way to the gateway.
+    pub connect_via: Option<ConnectVia>,
+    /// A file of root certificates to trust besides the system's.
+    pub root: Option<PathBuf>,
+    /// How files travel.
+    pub media: Media,
+    /// The scripts that serve it, by name; `None` is all.
+    pub scripts: Option<Vec<String>>,
+}
+
+/// Who logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// With an email address and a password.
+    Email {
+        /// The address.
+        email: String,
+        /// The password.
+        password: Secret,
+    },
+    /// With a phone number and a token.
+    Token {
+        /// The number.
+        phone: String,
+        /// The token.
+        auth_token: Secret,
+    },
+}
+
+/// What a proxy speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProxyKind {
+    /// SOCKS version 5.
+    Socks5,
+    /// HTTP with CONNECT.
+    Http,
+}
+
+/// The proxy that the gateway uses for this account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Proxy {
+    /// What it speaks.
+    pub kind: ProxyKind,
+    /// Its host.
+    pub server: String,
+    /// Its port.
+    pub port: u16,
+    /// The user name and password, for an http proxy alone.
+    pub credentials: Option<(String, Secret)>,
+}
+
+/// The proxy through which the engine reaches the gateway.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectVia {
+    /// What it speaks.
+    pub kind: ProxyKind,
+    /// Its host.
+    pub server: String,
+    /// Its port.
+    pub port: u16,
+    /// The user name and password, where it wants some.
+    pub credentials: Option<(String, Secret)>,
+}
+
+/// How files travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Media {
+    /// Paths are sent as they are, and are the gateway's.
+    Gateway,
+    /// Files are sent over HTTP.
+    Upload,
+    /// Paths where the gateway is on this machine, else HTTP.
+    #[default]
+    Auto,
+}
+
+/// Reads the url of a gateway; `None` means that it is none.
+pub fn parse_gateway(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    (matches!(url.scheme(), "ws" | "wss") && url.has_host() && url.fragment().is_none()).then_some(url)
+}
+
+/// Reads `socks5://…` or `http://…`, with an optional user name and password; `None` means that it is neither.
+pub fn parse_connect_via(text: &str) -> Option<ConnectVia> {
+    let url = Url::parse(text).ok()?;
+    let (kind, default_port) = match url.scheme() {
+        "socks5" => (ProxyKind::Socks5, 1080),
+        "http" => (ProxyKind::Http, 80),
+        _ => return None,
+    };
+    let server = url.host_str().filter(|host| !host.is_empty())?.to_owned();
+    let credentials = match (url.username(), url.password()) {
+        ("", None) => None,
+        (user, password) => Some((unescape(user)?, Secret::new(unescape(password.unwrap_or_default())?))),
+    };
+    let nothing_else = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
+    let port = url.port().unwrap_or(default_port);
+    nothing_else.then_some(ConnectVia { kind, server, port, credentials })
+}
+
+/// Undoes the `%41` of a url.
+fn unescape(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
+            let (high, low) = (digit()?, digit()?);
+            bytes.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+pub(super) fn read_all(item: &Item<'_>) -> Result<Vec<Session>, ConfigError> {
+    let expected = "[[session]], once for each session";
+    let tables = item.list(expected, |item| item.table("[[session]]", expected, KEYS))?;
+    let mut sessions: Vec<Session> = Vec::with_capacity(tables.len());
+    for table in tables {
+        let session = read(&table)?;
+        if sessions.iter().any(|other| other.name == session.name) {
+            return Err(ConfigError::Conflict {
+                place: table.get("name").map_or_else(|| table.place(), |name| name.place()),
+                message: format!("found two sessions named \"{}\", expected a name of its own for each", session.name),
+            });
+        }
+        sessions.push(session);
+    }
+    Ok(sessions)
+}
+
+fn read(table: &Table<'_>) -> Result<Session, ConfigError> {
+    let gateway = "a url such as \"ws://127.0.0.1:16089\" or \"wss://…\"";
+    let gateway_item = table.require("gateway", gateway)?;
+    Ok(Session {
+        name: table.read("name", |item| item.name("a name"))?.unwrap_or_else(|| "main".to_owned()),
+        gateway: parse_gateway(&gateway_item.text(gateway)?).ok_or_else(|| gateway_item.wrong(gateway))?,
+        login: read_login(table)?,
+        proxy: table.read("proxy", read_proxy)?,
+        connect_via: table.read("connect_via", read_connect_via)?,
+        root: table.read("root", |item| Ok(table.source.resolve(&item.name("a path")?)))?,
+        media: table.read("media", read_media)?.unwrap_or_default(),
+        scripts: table.read("scripts", |item| item.list("an array of script names", read_script))?,
+    })
+}
+
+fn read_media(item: &Item<'_>) -> Result<Media, ConfigError> {
+    item.choice(&[("gateway", Media::Gateway), ("upload", Media::Upload), ("auto", Media::Auto)])
+}
+
+/// A script's name, with or without its ending.
+fn read_script(item: &Item<'_>) -> Result<String, ConfigError> {
+    let name = item.name("a script's name")?;
+    Ok(name.strip_suffix(".rhai").unwrap_or(&name).to_owned())
+}
+
+fn read_login(table: &Table<'_>) -> Result<Login, ConfigError> {
+    let secret = |key: &'static str, expected: &str| {
+        let item = table.require(key, expected)?;
+        item.name(expected).map(Secret::new)
+    };
+    let conflict = |message: &str| ConfigError::Conflict { place: table.place(), message: message.to_owned() };
+    let (email, phone) = (table.get("email"), table.get("phone"));
+    let stray = |key: &str, owner: &str| match table.get(key) {
+        Some(item) => Err(ConfigError::Conflict {
+            place: item.place(),
+            message: format!("\"{key}\" belongs to \"{owner}\", which this session does not have"),
+        }),
+        None => Ok(()),
+    };
+    match (email, phone) {
+        (Some(_), Some(_)) => Err(conflict(
+            "found both \"email\" and \"phone\", expected one: \"email\" with \"password\", or \"phone\" with \"auth_token\"",
+        )),
+        (None, None) => Err(conflict(
+            "[[session]] has neither \"email\" nor \"phone\", expected \"email\" with \"password\", or \"phone\" with \"auth_token\"",
+        )),
+        (Some(email), None) => {
+            stray("auth_token", "phone")?;
+            let email = email.name("an email address")?;
+            Ok(Login::Email { email, password: secret("password", "the account's password, best as \"${NAME}\"")? })
+        }
+        (None, Some(phone)) => {
+            stray("password", "email")?;
+            let phone = phone.name("a phone number as text")?;
+            Ok(Login::Token { phone, auth_token: secret("auth_token", "the account's token, best as \"${NAME}\"")? })
+        }
+    }
+}
+
+fn read_proxy(item: &Item<'_>) -> Result<Proxy, ConfigError> {
+    let expected = "a table such as { type = \"socks5\", server = \"127.0.0.1\", port = 1080 }";
+    let table = item.table("proxy", expected, &["type", "server", "port", "username", "password"])?;
+    let kinds = "\"socks5\" or \"http\"";
+    let kind = table.require("type", kinds)?.choice(&[("socks5", ProxyKind::Socks5), ("http", ProxyKind::Http)])?;
+    let server = table.require("server", "a host")?.name("a host")?;
+    let port = table.require("port", "a port from 1 to 65535")?.port()?;
+    let credentials = match (kind, table.get("username"), table.get("password")) {
+        (_, None, None) => None,
+        (ProxyKind::Socks5, username, password) => {
+            return Err(ConfigError::Conflict {
+                place: username.or(password).map_or_else(|| item.place(), |given| given.place()),
+                message: "the gateway takes no user name or password for a socks5 proxy, only for an http one"
+                    .to_owned(),
+            });
+        }
+        (ProxyKind::Http, Some(username), Some(password)) => {
+            Some((username.name("a user name")?, Secret::new(password.text("a password")?)))
+        }
+        (ProxyKind::Http, None, Some(_)) => return Err(table.missing("username", "a user name beside the password")),
+        (ProxyKind::Http, Some(_), None) => return Err(table.missing("password", "a password beside the user name")),
+    };
+    Ok(Proxy { kind, server, port, credentials })
+}
+
+fn read_connect_via(item: &Item<'_>) -> Result<ConnectVia, ConfigError> {
+    let expected = "a url such as \"socks5://127.0.0.1:1080\" or \"http://user:password@host:8080\"";
+    parse_connect_via(&item.text(expected)?).ok_or_else(|| item.wrong(expected))
+}

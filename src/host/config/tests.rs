@@ -1,0 +1,264 @@
+//! The configuration file, key by key. Every case is a file and what becomes of it.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, ConfigError> {
+    let env = |name: &str| match name {
+        "HOTLINE_PASSWORD" => Some("open sesame".to_owned()),
+        "TOKEN" => Some("t0ken".to_owned()),
+        _ => None,
+    };
+    Config::parse(text, Path::new("bots/hotline.toml"), env)
+}
+
+fn good(text: &str) -> Config {
+    parse(text).unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn error(text: &str) -> String {
+    parse(text).expect_err(text).to_string()
+}
+
+/// A session with these lines besides its gateway.
+fn session(lines: &str) -> String {
+    format!("[[session]]\ngateway = \"ws://127.0.0.1:1\"\n{lines}\n")
+}
+
+fn login(lines: &str) -> String {
+    session(&format!("email = \"a@b\"\npassword = \"p\"\n{lines}"))
+}
+
+#[test]
+fn the_documented_file_is_read_whole() {
+    let config = good(
+        r#"
+scripts = ["scripts"]
+data = "data"                       # hotline.db lives here
+workers = 2                         # default: the cores
+journal = "relaxed"                 # off, relaxed, strict
+pacing = "gentle"
+reload = "swap"
+
+[limits]                            # the defaults
+cpu = "1s"
+reply = "30s"
+ask = "10m"
+call_depth = 64
+string = "1 MiB"
+array = 100_000
+memory = "64 MiB"
+calls = 10_000
+
+[http]
+allow = ["api.example.com"]
+
+[console]
+listen = "127.0.0.1:8765"
+
+[[session]]
+name = "main"
+gateway = "ws://127.0.0.1:16089"
+email = "bot@sandbox.test"
+password = "${HOTLINE_PASSWORD}"
+proxy = { type = "socks5", server = "127.0.0.1", port = 1080 }
+connect_via = "socks5://127.0.0.1:1080"
+media = "auto"
+scripts = ["auto_reply"]
+"#,
+    );
+    assert_eq!(config.scripts, [PathBuf::from("bots/scripts")]);
+    assert_eq!(config.data, PathBuf::from("bots/data"));
+    assert_eq!((config.workers, config.journal, config.reload), (Some(2), Journal::Relaxed, Reload::Swap));
+    assert_eq!((config.pacing, config.limits), (Pacing::Gentle, Limits::default()));
+    assert_eq!(
+        (config.http_allow.as_slice(), config.console),
+        (&["api.example.com".to_owned()][..], Some(DEFAULT_CONSOLE))
+    );
+    let [main] = config.sessions.as_slice() else { panic!("one session") };
+    assert_eq!((main.name.as_str(), main.gateway.as_str()), ("main", "ws://127.0.0.1:16089/"));
+    let password = Secret::new("open sesame");
+    assert_eq!(main.login, Login::Email { email: "bot@sandbox.test".into(), password });
+    let via = ConnectVia { kind: ProxyKind::Socks5, server: "127.0.0.1".into(), port: 1080, credentials: None };
+    assert_eq!(main.connect_via, Some(via));
+    assert_eq!(main.proxy.as_ref().map(|proxy| (proxy.kind, proxy.port)), Some((ProxyKind::Socks5, 1080)));
+    assert_eq!((main.media, main.scripts.as_deref()), (Media::Auto, Some(&["auto_reply".to_owned()][..])));
+    assert_eq!(config.without_effect, ["journal", "http.allow", "console.listen"]);
+}
+
+#[test]
+fn an_empty_file_gives_the_defaults() {
+    let config = good("");
+    assert_eq!((config.scripts, config.data), (vec!["bots/scripts".into()], "bots/data".into()));
+    assert_eq!((config.workers, config.journal, config.pacing), (None, Journal::Relaxed, Pacing::Gentle));
+    assert_eq!((config.limits, config.console), (Limits::default(), Some(DEFAULT_CONSOLE)));
+    assert!(config.sessions.is_empty() && config.without_effect.is_empty());
+}
+
+#[test]
+fn limits_pacing_and_off_take_other_values() {
+    let config = good(
+        "journal = 'off'\npacing = { text = '30/min', group = '5/h' }\ndata = '/var/bots'\n\
+         [limits]\ncpu = '250ms'\nask = '1h30m'\nmemory = 1000\ncalls = 5\n[console]\nlisten = 'off'",
+    );
+    assert_eq!(config.data, PathBuf::from("/var/bots"));
+    assert_eq!((config.journal, config.console), (Journal::Off, None));
+    assert_eq!((config.limits.cpu, config.limits.ask), (Duration::from_millis(250), Duration::from_secs(90 * 60)));
+    assert_eq!((config.limits.memory, config.limits.calls, config.limits.array), (1000, 5, 100_000));
+    let Pacing::Custom(rates) = config.pacing else { panic!("a table") };
+    assert_eq!(rates[&Family::Text], Rate { count: 30, per: Duration::from_secs(60) });
+    assert_eq!(rates[&Family::Group], Rate { count: 5, per: Duration::from_secs(60 * 60) });
+    assert_eq!(rates.len(), 2);
+    assert!(config.without_effect.is_empty(), "off asks for nothing");
+    assert_eq!(good("pacing = 'off'").pacing, Pacing::Off);
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_place_and_the_closest_known_one() {
+    for (text, expected) in [
+        (
+            "\nworker = 2",
+            "bots/hotline.toml:2:1: unknown key \"worker\" in the configuration; did you mean \"workers\"?",
+        ),
+        ("zebra = 1", "bots/hotline.toml:1:1: unknown key \"zebra\" in the configuration"),
+        ("[limits]\n  cpus = '1s'", "bots/hotline.toml:2:3: unknown key \"cpus\" in [limits]; did you mean \"cpu\"?"),
+        ("[limit]\n", "bots/hotline.toml:1:2: unknown key \"limit\" in the configuration; did you mean \"limits\"?"),
+        (
+            "pacing = { texts = '1/s' }",
+            "bots/hotline.toml:1:12: unknown key \"texts\" in pacing; did you mean \"text\"?",
+        ),
+    ] {
+        assert_eq!(error(text), expected);
+    }
+    assert!(error(&login("é = 1\n")).contains("hotline.toml:"), "a bare key beyond ASCII is no TOML");
+    assert!(
+        error(&login("pasword = 'x'")).ends_with("unknown key \"pasword\" in [[session]]; did you mean \"password\"?")
+    );
+    assert!(error(&login("proxy = { kind = 'http' }")).contains("unknown key \"kind\" in proxy"));
+}
+
+#[test]
+fn a_wrong_value_says_what_was_found_what_was_expected_and_where() {
+    for (text, expected) in [
+        ("workers = '2'", "1:11: \"workers\" is \"2\", expected a whole number above zero"),
+        ("workers = 0", "\"workers\" is the integer 0, expected a whole number above zero"),
+        ("workers = -1", "\"workers\" is the integer -1, expected a whole number above zero"),
+        ("scripts = 'scripts'", "\"scripts\" is \"scripts\", expected an array of paths"),
+        ("scripts = ['a', 5]", "1:17: \"scripts\" is the integer 5, expected a path"),
+        ("data = ''", "\"data\" is \"\", expected a path"),
+        ("journal = 'sometimes'", "\"journal\" is \"sometimes\", expected \"off\", \"relaxed\" or \"strict\""),
+        ("reload = true", "\"reload\" is true, expected \"swap\""),
+        ("pacing = 'fast'", "expected \"off\", \"gentle\" or a table such as"),
+        ("pacing = { text = '30' }", "\"text\" is \"30\", expected a rate such as"),
+        ("pacing = { text = '0/min' }", "\"text\" is \"0/min\", expected a rate such as"),
+        ("limits = 5", "\"limits\" is the integer 5, expected a table [limits]"),
+        ("[limits]\ncpu = 1", "2:7: \"cpu\" is the integer 1, expected a duration such as"),
+        ("[limits]\ncpu = '0s'", "\"cpu\" is \"0s\", expected a duration above zero"),
+        ("[limits]\nstring = '1 mile'", "\"string\" is \"1 mile\", expected a size above zero such as"),
+        ("[limits]\narray = 1.5", "\"array\" is the number 1.5, expected a whole number above zero"),
+        ("[http]\nallow = ['https://a.b/']", "expected a host name alone"),
+        (
+            "[console]\nlisten = 'here'",
+            "\"listen\" is \"here\", expected an address such as \"127.0.0.1:8765\", or \"off\"",
+        ),
+        ("[session]\nname = 'a'", "\"session\" is a table, expected [[session]]"),
+        ("data = 'x", "hotline.toml:1:"),
+        ("a = 1\na = 2", "hotline.toml:2:1: duplicate key"),
+    ] {
+        let error = error(text);
+        assert!(error.starts_with("bots/hotline.toml:") && error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn an_unset_variable_is_named() {
+    let unset = session("email = \"a@b\"\npassword = \"${NOT_SET}\"");
+    assert_eq!(
+        error(&unset),
+        "bots/hotline.toml:4:12: \"password\" needs the environment variable NOT_SET, which is not set"
+    );
+    assert!(error("data = '${'").contains("without a name and \"}\""));
+    assert!(error("data = '${a-b}'").contains("without a name and \"}\""));
+    assert_eq!(good("data = '$${TOKEN}-${TOKEN}-$'").data, PathBuf::from("bots/${TOKEN}-t0ken-$"));
+}
+
+#[test]
+fn a_session_logs_in_by_email_or_by_phone() {
+    let token = good(&session("phone = '+8190'\nauth_token = '${TOKEN}'"));
+    let auth_token = Secret::new("t0ken");
+    assert_eq!(token.sessions[0].login, Login::Token { phone: "+8190".into(), auth_token });
+    assert_eq!(token.sessions[0].name, "main");
+    for (lines, expected) in [
+        ("", "has neither \"email\" nor \"phone\""),
+        ("email = 'a@b'\nphone = '+1'", "found both \"email\" and \"phone\""),
+        ("email = 'a@b'", "[[session]] lacks \"password\", expected the account's password"),
+        ("phone = '+1'", "[[session]] lacks \"auth_token\", expected the account's token"),
+        ("email = 'a@b'\npassword = 'p'\nauth_token = 't'", "\"auth_token\" belongs to \"phone\""),
+        ("email = 'a@b'\npassword = ''", "\"password\" is another string, expected the account's password"),
+        ("phone = 81\nauth_token = 't'", "\"phone\" is the integer 81, expected a phone number as text"),
+    ] {
+        let error = error(&session(lines));
+        assert!(error.contains(expected), "{error}");
+    }
+    let two = format!("{}{}", login("name = 'a'"), login("name = 'a'"));
+    assert!(error(&two).contains("10:8: found two sessions named \"a\""), "{}", error(&two));
+}
+
+#[test]
+fn a_gateway_is_a_websocket_url() {
+    for gateway in ["http://a.b", "127.0.0.1:16089", "ws://", "ws://a b"] {
+        let text = format!("[[session]]\ngateway = '{gateway}'\nemail = 'a'\npassword = 'b'");
+        assert!(error(&text).contains("expected a url such as \"ws://127.0.0.1:16089\""), "{gateway}");
+    }
+    assert!(
+        error("[[session]]\nemail = 'a'").contains("1:1: [[session]] lacks \"gateway\""),
+        "{}",
+        error("[[session]]\nemail = 'a'")
+    );
+}
+
+#[test]
+fn only_an_http_proxy_has_a_password() {
+    let proxy = |fields: &str| login(&format!("proxy = {{ {fields} }}"));
+    let plain = good(&proxy("type = 'http', server = 'p', port = 8080"));
+    assert_eq!(plain.sessions[0].proxy.as_ref().map(|proxy| proxy.credentials.is_none()), Some(true));
+    let full = good(&proxy("type = 'http', server = 'p', port = 8080, username = 'u', password = '${TOKEN}'"));
+    let credentials = full.sessions[0].proxy.as_ref().and_then(|proxy| proxy.credentials.clone());
+    assert_eq!(credentials, Some(("u".into(), Secret::new("t0ken"))));
+    for (fields, expected) in [
+        (
+            "type = 'socks5', server = 'p', port = 1, password = 'x'",
+            "takes no user name or password for a socks5 proxy",
+        ),
+        ("type = 'http', server = 'p', port = 1, password = 'x'", "proxy lacks \"username\""),
+        ("type = 'http', server = 'p', port = 1, username = 'x'", "proxy lacks \"password\""),
+        ("type = 'socks4', server = 'p', port = 1", "\"type\" is \"socks4\", expected \"socks5\" or \"http\""),
+        ("type = 'http', server = 'p', port = 70000", "expected a port from 1 to 65535"),
+        ("type = 'http', port = 1", "proxy lacks \"server\""),
+    ] {
+        let error = error(&proxy(fields));
+        assert!(error.contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn the_way_to_the_gateway_is_a_proxy_url() {
+    let via = |url: &str| parse_connect_via(url).map(|via| (via.kind, via.server, via.port, via.credentials));
+    let credentials = |user: &str, password: &str| Some((user.to_owned(), Secret::new(password)));
+    assert_eq!(via("socks5://h"), Some((ProxyKind::Socks5, "h".into(), 1080, None)));
+    assert_eq!(via("http://u:p%40ss@h:3128"), Some((ProxyKind::Http, "h".into(), 3128, credentials("u", "p@ss"))));
+    for wrong in ["h:1", "https://h", "socks5://", "http://h/path", "http://h?x"] {
+        assert_eq!(via(wrong), None, "{wrong}");
+    }
+    let error = error(&login("connect_via = 'ftp://u:secret@h'"));
+    assert!(error.contains("expected a url such as \"socks5://") && !error.contains("secret"), "{error}");
+}
+
+#[test]
+fn a_secret_is_never_printed() {
+    let config = good(&login("proxy = { type = 'http', server = 'p', port = 1, username = 'u', password = 'hush' }"));
+    let printed = format!("{config:?}");
+    assert!(printed.contains("***") && !printed.contains("hush"), "{printed}");
+}

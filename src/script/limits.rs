@@ -1,0 +1,39 @@
+//! How much a script may use. What happens to one that goes beyond is not here.
+
+use std::time::Duration;
+
+/// The bounds of scripts and their runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The processor time of one run; waiting does not count.
+    pub cpu: Duration,
+    /// How long a command waits for its reply.
+    pub reply: Duration,
+    /// How long an `ask` without a timeout of its own waits.
+    pub ask: Duration,
+    /// How deep function calls may nest.
+    pub call_depth: usize,
+    /// The longest string, in bytes.
+    pub string: usize,
+    /// The most elements of an array, and entries of a map.
+    pub array: usize,
+    /// The memory of one script, in bytes.
+    pub memory: usize,
+    /// The host calls of one run.
+    pub calls: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cpu: Duration::from_secs(1),
+            reply: Duration::from_secs(30),
+            ask: Duration::from_secs(10 * 60),
+            call_depth: 64,
+            string: 1 << 20,
+            array: 100_000,
+            memory: 64 << 20,
+            calls: 10_000,
+        }
+    }
+}

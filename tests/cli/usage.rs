@@ -1,0 +1,110 @@
+//! Wrong usage and wrong configurations: status 2 and one clear message.
+
+use std::fs;
+
+use crate::{hotline, hotline_anywhere};
+
+/// A folder with a configuration of this text.
+fn with_configuration(text: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("hotline.toml"), text).expect("the folder is writable");
+    folder
+}
+
+#[test]
+fn wrong_usage_has_status_2_and_says_what_was_meant() {
+    for (arguments, expected) in [
+        (&["cal"][..], "call"),
+        (&["run", "--strct"], "--strict"),
+        (&["run", "--console", "here"], "expected an address such as 127.0.0.1:8765, or off"),
+        (&["run", "--email", "a@b"], "--password"),
+        (&["run", "--gateway", "ws://127.0.0.1:1"], "--gateway needs an account"),
+        (&["run", "--email", "a@b", "--password", "p"], "needs its --gateway"),
+        (&["run", "--config", "missing.toml"], "the configuration missing.toml cannot be read"),
+        (&["call", "SendTxt"], "did you mean \"SendText\"?"),
+        (&["call", "SendText", "to=u1"], "SendText needs \"content\", a string; found nothing"),
+        (&["completions", "zzz"], "bash"),
+        (&["--log-format", "xml"], "text, json"),
+    ] {
+        let outcome = hotline_anywhere(arguments);
+        assert_eq!(outcome.status, 2, "{arguments:?}: {}", outcome.err);
+        assert!(outcome.err.contains(expected), "{arguments:?}: {}", outcome.err);
+        assert_eq!(outcome.out, "", "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_one_line_with_its_place() {
+    for (text, expected) in [
+        (
+            "worker = 2\n",
+            "hotline: hotline.toml:1:1: unknown key \"worker\" in the configuration; did you mean \"workers\"?\n",
+        ),
+        (
+            "[[session]]\ngateway = \"ws://127.0.0.1:1\"\nemail = \"a@b\"\npassword = \"${HOTLINE_TEST_UNSET}\"\n",
+            "hotline: hotline.toml:4:12: \"password\" needs the environment variable HOTLINE_TEST_UNSET, which is not set\n",
+        ),
+    ] {
+        let folder = with_configuration(text);
+        for arguments in [&[][..], &["run"], &["call", "GetProfile"]] {
+            let outcome = hotline(folder.path(), arguments);
+            assert_eq!((outcome.status, outcome.err.as_str()), (2, expected), "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn every_command_and_flag_of_the_documentation_is_understood() {
+    for arguments in [
+        &["run", "scripts", "one.rhai", "--strict", "--dry-run", "--data", "d", "--console", "off", "--help"][..],
+        &["run", "--gateway", "ws://h", "--email", "a", "--password", "b", "--help"],
+        &["run", "--gateway", "ws://h", "--phone", "+1", "--auth-token", "t", "--log-format", "json", "--help"],
+        &["run", "--config", "hotline.toml", "--console", "127.0.0.1:0", "--help"],
+        &["sandbox", "--listen", "127.0.0.1:0", "--data", "world", "--help"],
+        &["chat", "--as", "bob", "--gateway", "ws://h", "--help"],
+        &["call", "SendText", "to=u", "--fields", "{}", "--help"],
+        &["check", "scripts", "--json", "--help"],
+        &["test", "scripts", "--json", "--help"],
+        &["repl", "--config", "hotline.toml", "--help"],
+        &["runs", "--json", "--help"],
+        &["runs", "kill", "7", "--help"],
+        &["trace", "7", "--json", "--help"],
+        &["journal", "--json", "--help"],
+        &["new", "demo", "--help"],
+        &["definitions", "--help"],
+        &["docs", "--help"],
+        &["completions", "bash", "--help"],
+    ] {
+        let outcome = hotline_anywhere(arguments);
+        assert_eq!(outcome.status, 0, "{arguments:?}: {}", outcome.err);
+        assert!(outcome.out.contains("Usage: hotline"), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_command_of_a_later_version_says_so_and_fails() {
+    for arguments in [
+        &["check"][..],
+        &["test"],
+        &["repl"],
+        &["runs"],
+        &["runs", "kill", "7"],
+        &["trace", "7"],
+        &["journal"],
+        &["new", "demo"],
+        &["definitions"],
+    ] {
+        let outcome = hotline_anywhere(arguments);
+        let expected = format!("hotline: \"hotline {}\" is not part of this version yet\n", arguments[0]);
+        assert_eq!((outcome.status, outcome.err), (1, expected));
+    }
+}
+
+#[test]
+fn completions_are_printed_for_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let outcome = hotline_anywhere(&["completions", shell]);
+        assert_eq!(outcome.status, 0, "{}", outcome.err);
+        assert!(outcome.out.contains("definitions") && outcome.out.contains("log-format"), "{shell}");
+    }
+}
