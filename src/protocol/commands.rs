@@ -288,6 +288,11 @@ macro_rules! commands {
                 match self { $( Self::$name(_) => $name::COMMAND, )+ }
             }
 
+            /// The fields, as the text of a JSON object.
+            pub fn fields(&self) -> String {
+                match self { $( Self::$name(call) => super::frame::fields_of(call), )+ }
+            }
+
             /// Reads the fields of `command` from a frame whose fields have been checked against the row.
             pub(super) fn from_fields(command: &'static Command, frame: Value) -> Result<Self, RequestError> {
                 let unreadable = |error: serde_json::Error| RequestError::Unreadable(error.to_string());

@@ -1,0 +1,196 @@
+//! The handle for tests, the console and scenario scripts: look into the world, act as anyone in it.
+//!
+//! People are named by their mid, their email address, or the name before the `@`. No connection can do what stands here.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::Shared;
+use super::hub::{Counts, End, Hub};
+use super::world::{Body, Deed, FileNeed, NewAccount, Operation, Outcome, Proxy, Written};
+use crate::protocol::{Failure, FailureCode, Message, Request};
+
+/// Looks into a sandbox and changes it; clones share it.
+#[derive(Clone)]
+pub struct Control(Arc<Shared>);
+
+/// An account of the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Person {
+    /// What it is called.
+    pub name: String,
+    /// Its mid.
+    pub mid: String,
+    /// How many connections are logged in to it.
+    pub connections: usize,
+}
+
+/// A message that was sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sent {
+    /// Its id.
+    pub id: String,
+    /// When, in milliseconds.
+    pub timestamp: i64,
+}
+
+impl Control {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self(shared)
+    }
+
+    /// Everyone in the world.
+    pub fn people(&self) -> Vec<Person> {
+        self.0.with(|hub| {
+            let person = |(name, mid): (&str, &super::Mid)| Person {
+                name: name.to_owned(),
+                mid: mid.to_string(),
+                connections: hub.connected(Some(mid)),
+            };
+            hub.world.people().map(person).collect()
+        })
+    }
+
+    /// The mid of a person.
+    pub fn mid(&self, who: &str) -> Option<String> {
+        self.0.with(|hub| hub.world.find(who).map(ToString::to_string))
+    }
+
+    /// How many connections are logged in to an account.
+    pub fn connections(&self, who: &str) -> usize {
+        self.0.with(|hub| hub.world.find(who).map_or(0, |mid| hub.connected(Some(mid))))
+    }
+
+    /// What was counted since the start.
+    pub fn counts(&self) -> Counts {
+        self.0.with(|hub| hub.counts)
+    }
+
+    /// The proxy that an account's latest login asked for.
+    pub fn proxy(&self, who: &str) -> Option<Proxy> {
+        self.0.with(|hub| hub.world.find(who).and_then(|mid| hub.world.proxy_of(mid).cloned()))
+    }
+
+    /// Adds an account and gives its mid.
+    ///
+    /// # Errors
+    /// When its name or its phone number is taken, or a contact is unknown.
+    pub fn create_account(&self, account: NewAccount) -> Result<String, Failure> {
+        self.operate(Operation::CreateAccount(account)).map(|content| text(&content, "mid"))
+    }
+
+    /// Adds a group whose members are in it at once, the creator first, and gives its mid.
+    ///
+    /// # Errors
+    /// When a member is unknown.
+    pub fn create_group(&self, name: &str, members: &[&str]) -> Result<String, Failure> {
+        let members = members.iter().map(|who| self.known(who)).collect::<Result<_, _>>()?;
+        self.operate(Operation::CreateGroup { name: name.to_owned(), members }).map(|content| text(&content, "mid"))
+    }
+
+    /// Sends a text as `from` to a person or a group.
+    ///
+    /// # Errors
+    /// Whatever a client would be answered.
+    pub fn say(&self, from: &str, to: &str, content: &str) -> Result<Sent, Failure> {
+        self.post(from, to, Body::text(content))
+    }
+
+    /// Sends a message of any kind as `from` to a person or a group.
+    ///
+    /// # Errors
+    /// As with [`say`](Self::say).
+    pub fn post(&self, from: &str, to: &str, body: Body) -> Result<Sent, Failure> {
+        let from = self.known(from)?;
+        let to = self.mid(to).unwrap_or_else(|| to.to_owned());
+        let content = self.operate(Operation::Post { from, to, body })?;
+        let timestamp = content.get("timestamp").and_then(Value::as_i64).unwrap_or_default();
+        Ok(Sent { id: text(&content, "id"), timestamp })
+    }
+
+    /// Sends any command as anyone and gives what a client would be answered.
+    ///
+    /// # Errors
+    /// The refusal that a client would be answered.
+    pub async fn act(&self, who: &str, request: Request) -> Result<Value, Failure> {
+        let by = super::Mid::from(self.known(who)?);
+        let file = match FileNeed::of(&request) {
+            FileNeed::Nothing => None,
+            _ => self.0.stage(&by, &request).await?,
+        };
+        self.enact(&Deed::Command { by, request: Written(request), file })
+    }
+
+    /// Makes something happen for which there is no command. Mids name the people and groups.
+    ///
+    /// # Errors
+    /// When it cannot happen as things stand.
+    pub fn operate(&self, operation: Operation) -> Result<Value, Failure> {
+        self.enact(&Deed::Operated(operation))
+    }
+
+    /// The messages between a person and another one, or in a group, as that person sees them, oldest first.
+    pub fn chat(&self, who: &str, with: &str) -> Vec<Message> {
+        self.0.with(|hub| {
+            let Some(who) = hub.world.find(who).cloned() else { return Vec::new() };
+            let with = hub.world.find(with).map_or_else(|| with.to_owned(), ToString::to_string);
+            hub.world.history(&who, &with)
+        })
+    }
+
+    /// Sends an event of any name and content to every connection of an account.
+    pub fn notify(&self, who: &str, subcommand: &str, content: &Value) {
+        let Ok(frame) = crate::protocol::encode_event(subcommand, content) else { return };
+        self.on_account(who, |hub, mid| hub.notify(mid, &frame));
+    }
+
+    /// The PINs that logins of an account show and wait for.
+    pub fn pins(&self, who: &str) -> Vec<String> {
+        self.on_account(who, |hub, mid| hub.pins_of(mid).into_iter().map(|(_, pin)| pin).collect()).unwrap_or_default()
+    }
+
+    /// Types a PIN on the phone of an account; a login that shows another one fails.
+    pub fn type_pin(&self, who: &str, pin: &str) {
+        let now = self.0.clock.now();
+        self.on_account(who, |hub, mid| {
+            for (id, _) in hub.pins_of(mid) {
+                hub.type_pin(id, pin, now);
+            }
+        });
+    }
+
+    /// Ends the connections of an account without a word, as a broken network would; gives how many.
+    pub fn drop_connections(&self, who: &str) -> usize {
+        self.on_account(who, |hub, mid| hub.end_all(Some(mid), End::Dropped)).unwrap_or_default()
+    }
+
+    /// Ends every connection without a word; gives how many.
+    pub fn drop_all_connections(&self) -> usize {
+        self.0.with(|hub| hub.end_all(None, End::Dropped))
+    }
+
+    fn on_account<T>(&self, who: &str, work: impl FnOnce(&mut Hub, &str) -> T) -> Option<T> {
+        self.0.with(|hub| {
+            let mid = hub.world.find(who)?.clone();
+            Some(work(hub, &mid))
+        })
+    }
+
+    fn enact(&self, deed: &Deed) -> Result<Value, Failure> {
+        let now = self.0.clock.now();
+        self.0.with(|hub| {
+            let Outcome { reply, deliveries } = hub.enact(now, deed);
+            hub.deliver(&deliveries, None);
+            reply
+        })
+    }
+
+    fn known(&self, who: &str) -> Result<String, Failure> {
+        self.mid(who).ok_or_else(|| Failure::new(FailureCode::NotFound, format!("there is nobody called {who}")))
+    }
+}
+
+fn text(content: &Value, field: &str) -> String {
+    content.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,341 @@
+//! The world, its connections and its log under one lock: where a frame becomes a deed and a deed becomes frames.
+//!
+//! Sockets are not touched here; a connection is an outbox that its own task empties.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use super::world::{Deed, Delivery, Knock, Mid, Outcome, Presence, Reach, Reply, SignIn, StoredFile, World, Written};
+use crate::clock::Timestamp;
+use crate::protocol::{Envelope, Failure, FailureCode, Request, encode_event, encode_login, encode_pin, encode_reply};
+
+/// The number of a connection; none is used twice.
+pub(super) type ConnectionId = u64;
+
+/// Why the sandbox ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It did not read what it was sent.
+    Overflow,
+    /// A fault was asked for: it ends without a word.
+    Dropped,
+    /// The sandbox stops.
+    Stopping,
+}
+
+/// How much may wait for one connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OutboxLimits {
+    pub(super) frames: usize,
+    pub(super) bytes: usize,
+}
+
+/// A connection as its own task sees it.
+pub(super) struct Entrance {
+    pub(super) id: ConnectionId,
+    pub(super) outbox: mpsc::Receiver<Message>,
+    /// The bytes that wait in the outbox.
+    pub(super) waiting: Arc<AtomicUsize>,
+    pub(super) end: oneshot::Receiver<End>,
+}
+
+struct Connection {
+    outbox: mpsc::Sender<Message>,
+    waiting: Arc<AtomicUsize>,
+    end: oneshot::Sender<End>,
+    account: Option<Mid>,
+    /// A login that waits for its PIN.
+    pin: Option<PendingPin>,
+}
+
+struct PendingPin {
+    pin: String,
+    sign_in: SignIn,
+}
+
+/// What was counted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Frames that were no JSON object with a command, or no text: ignored.
+    pub ignored: u64,
+    /// Heartbeats.
+    pub heartbeats: u64,
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Events that were queued for a connection.
+    pub events: u64,
+    /// Connections that were ended because they did not read.
+    pub overflowed: u64,
+}
+
+pub(super) struct Hub {
+    pub(super) world: World,
+    pub(super) counts: Counts,
+    /// The base of the urls under which files are served.
+    media: String,
+    outbox: OutboxLimits,
+    connections: HashMap<ConnectionId, Connection>,
+    /// Invariant: the connections of an account, in the order of their logins; no list is empty.
+    devices: HashMap<Mid, Vec<ConnectionId>>,
+    last_connection: ConnectionId,
+}
+
+impl Hub {
+    pub(super) fn new(world: World, media: String, outbox: OutboxLimits) -> Self {
+        Self {
+            world,
+            counts: Counts::default(),
+            media,
+            outbox,
+            connections: HashMap::new(),
+            devices: HashMap::new(),
+            last_connection: 0,
+        }
+    }
+
+    pub(super) fn enter(&mut self) -> Entrance {
+        self.last_connection += 1;
+        let id = self.last_connection;
+        let (sender, outbox) = mpsc::channel(self.outbox.frames);
+        let (end_sender, end) = oneshot::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let connection =
+            Connection { outbox: sender, waiting: Arc::clone(&waiting), end: end_sender, account: None, pin: None };
+        self.connections.insert(id, connection);
+        Entrance { id, outbox, waiting, end }
+    }
+
+    pub(super) fn leave(&mut self, id: ConnectionId) {
+        self.remove(id);
+    }
+
+    /// Ends a connection; what waits in its outbox is lost.
+    pub(super) fn end(&mut self, id: ConnectionId, why: End) {
+        if let Some(connection) = self.remove(id) {
+            // The task may be gone already.
+            let _ = connection.end.send(why);
+        }
+    }
+
+    /// Ends the connections of an account, or all.
+    pub(super) fn end_all(&mut self, of: Option<&str>, why: End) -> usize {
+        let ids = match of {
+            Some(mid) => self.devices.get(mid).cloned().unwrap_or_default(),
+            None => self.connections.keys().copied().collect(),
+        };
+        for id in &ids {
+            self.end(*id, why);
+        }
+        ids.len()
+    }
+
+    /// How many connections an account has, or all together.
+    pub(super) fn connected(&self, of: Option<&str>) -> usize {
+        match of {
+            Some(mid) => self.devices.get(mid).map_or(0, Vec::len),
+            None => self.connections.len(),
+        }
+    }
+
+    /// The account that a connection is logged in to.
+    pub(super) fn account_of(&self, id: ConnectionId) -> Result<Mid, Failure> {
+        let account = self.connections.get(&id).and_then(|connection| connection.account.clone());
+        account.ok_or_else(|| Failure::new(FailureCode::NotAuthenticated, "log in first"))
+    }
+
+    /// Carries out a command and sends its answer, then its events.
+    pub(super) fn command(
+        &mut self,
+        id: ConnectionId,
+        envelope: &Envelope,
+        request: Request,
+        file: Option<StoredFile>,
+        now: Timestamp,
+    ) {
+        let outcome = match self.account_of(id) {
+            Ok(by) => self.enact(now, &Deed::Command { by, request: Written(request), file }),
+            Err(failure) => Outcome { reply: Err(failure), deliveries: Vec::new() },
+        };
+        self.answer(id, envelope, &outcome.reply);
+        self.deliver(&outcome.deliveries, Some(id));
+    }
+
+    /// Sends the answer to a request.
+    pub(super) fn answer(&mut self, id: ConnectionId, envelope: &Envelope, reply: &Reply) {
+        self.counts.answered += 1;
+        let is_login = crate::protocol::Command::named(&envelope.command).is_some_and(|row| row.is_login());
+        let frame = if is_login { encode_login(reply) } else { encode_reply(envelope, reply) };
+        self.queue(id, frame.into());
+    }
+
+    /// Takes a login whose credentials were checked as far as they can be.
+    ///
+    /// Gives how the login goes on: with a PIN that someone has to type, or not at all.
+    pub(super) fn login(&mut self, id: ConnectionId, request: &Request, now: Timestamp) -> Option<String> {
+        let waits = self.connections.get(&id).is_some_and(|connection| connection.pin.is_some());
+        let knock = match request {
+            _ if waits => Err(Failure::new(FailureCode::InvalidPinCode, "a login waits for its PIN")),
+            Request::Login(login) => {
+                let presence = self.presence(self.world.mid_of_email(&login.email), id);
+                self.world.check_login(login, presence)
+            }
+            Request::LoginWithToken(login) => {
+                let presence = self.presence(self.world.mid_of_phone(&login.phone), id);
+                self.world.check_token_login(login, presence)
+            }
+            other => Err(Failure::new(FailureCode::Malformed, format!("{} is no login", other.command().name))),
+        };
+        match knock {
+            Ok(Knock::Open(sign_in)) => self.sign_in(id, sign_in, now),
+            Ok(Knock::Pin(sign_in)) => {
+                let pin = self.world.draw_pin();
+                self.queue(id, encode_pin(&pin).into());
+                if let Some(connection) = self.connections.get_mut(&id) {
+                    connection.pin = Some(PendingPin { pin: pin.clone(), sign_in });
+                }
+                return Some(pin);
+            }
+            Err(failure) => self.finish_login(id, &Err(failure)),
+        }
+        None
+    }
+
+    /// Types a PIN on the phone of an account: the login on `id` that showed it goes on, one that showed another fails.
+    pub(super) fn type_pin(&mut self, id: ConnectionId, typed: &str, now: Timestamp) {
+        let pending = self.connections.get_mut(&id).and_then(|connection| connection.pin.take());
+        match pending {
+            Some(pending) if pending.pin == typed => self.sign_in(id, pending.sign_in, now),
+            Some(_) => {
+                let failure = Failure::new(FailureCode::InvalidPinCode, "another PIN was typed on the phone");
+                self.finish_login(id, &Err(failure));
+            }
+            None => {}
+        }
+    }
+
+    /// Gives a login up that still waits for `pin`.
+    pub(super) fn expire_pin(&mut self, id: ConnectionId, pin: &str) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.pin.take_if(|pending| pending.pin == pin).is_some() {
+            let failure = Failure::new(FailureCode::InvalidPinCode, "the PIN was not typed in time");
+            self.finish_login(id, &Err(failure));
+        }
+    }
+
+    /// The connections of an account that wait for a PIN, with the PIN each shows.
+    pub(super) fn pins_of(&self, mid: &str) -> Vec<(ConnectionId, String)> {
+        let pending = |connection: &Connection| {
+            connection.pin.as_ref().filter(|pending| *pending.sign_in.mid == *mid).map(|pending| pending.pin.clone())
+        };
+        self.connections.iter().filter_map(|(id, connection)| Some((*id, pending(connection)?))).collect()
+    }
+
+    /// Carries out a deed of the world and keeps it. Its events are still to be delivered.
+    pub(super) fn enact(&mut self, now: Timestamp, deed: &Deed) -> Outcome {
+        self.world.apply(now, &self.media, deed)
+    }
+
+    /// Sends events to whom they concern; `from` is the connection that caused them.
+    pub(super) fn deliver(&mut self, deliveries: &[Delivery], from: Option<ConnectionId>) {
+        for delivery in deliveries {
+            let mut frame: Option<Utf8Bytes> = None;
+            for mid in &delivery.to {
+                let devices = self.devices.get(mid).map_or(0, Vec::len);
+                for index in 0..devices {
+                    // A full outbox ends its connection, which shortens the list.
+                    let Some(id) = self.devices.get(mid).and_then(|ids| ids.get(index)).copied() else { break };
+                    if delivery.reach == Reach::OtherDevices && Some(id) == from {
+                        continue;
+                    }
+                    let frame = frame.get_or_insert_with(|| {
+                        encode_event(delivery.subcommand, &delivery.content)
+                            .expect("an event holds only texts, numbers and maps with text keys")
+                            .into()
+                    });
+                    let frame = frame.clone();
+                    self.counts.events += 1;
+                    self.queue(id, frame);
+                }
+            }
+        }
+    }
+
+    /// Sends an event of any name to every connection of an account.
+    pub(super) fn notify(&mut self, mid: &str, frame: &str) {
+        for id in self.devices.get(mid).cloned().unwrap_or_default() {
+            self.counts.events += 1;
+            self.queue(id, frame.into());
+        }
+    }
+
+    /// Puts a frame into an outbox. A connection whose outbox is full does not read: it is ended, and only it.
+    fn queue(&mut self, id: ConnectionId, frame: Utf8Bytes) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let size = frame.len();
+        let waiting = connection.waiting.fetch_add(size, Ordering::Relaxed) + size;
+        // A single frame may be larger than the limit: it must be possible to send it.
+        let fits = waiting <= self.outbox.bytes.max(size);
+        if !fits || connection.outbox.try_send(Message::Text(frame)).is_err() {
+            self.counts.overflowed += 1;
+            self.end(id, End::Overflow);
+        }
+    }
+
+    fn sign_in(&mut self, id: ConnectionId, sign_in: SignIn, now: Timestamp) {
+        let mid = sign_in.mid.clone();
+        let outcome = self.enact(now, &Deed::SignedIn(sign_in));
+        if outcome.reply.is_ok() {
+            self.unbind(id);
+            if let Some(connection) = self.connections.get_mut(&id) {
+                connection.account = Some(mid.clone());
+                self.devices.entry(mid).or_default().push(id);
+            }
+        }
+        self.finish_login(id, &outcome.reply);
+        self.deliver(&outcome.deliveries, Some(id));
+    }
+
+    fn finish_login(&mut self, id: ConnectionId, reply: &Reply) {
+        self.counts.answered += 1;
+        self.queue(id, encode_login(reply).into());
+    }
+
+    /// Whether an account is connected, other than by `id` itself.
+    fn presence(&self, mid: Option<&Mid>, id: ConnectionId) -> Presence {
+        let devices = mid.and_then(|mid| self.devices.get(mid));
+        if devices.is_some_and(|ids| ids.iter().any(|other| *other != id)) {
+            Presence::Connected
+        } else {
+            Presence::Away
+        }
+    }
+
+    fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
+        self.unbind(id);
+        self.connections.remove(&id)
+    }
+
+    fn unbind(&mut self, id: ConnectionId) {
+        let Some(mid) = self.connections.get_mut(&id).and_then(|connection| connection.account.take()) else { return };
+        if let Some(ids) = self.devices.get_mut(&mid) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.devices.remove(&mid);
+            }
+        }
+    }
+}
+
+/// Who types the PIN that a login shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinEntry {
+    /// The sandbox itself, as if someone held the phone, after this time.
+    After(Duration),
+    /// [`Control::type_pin`](super::Control::type_pin), within three minutes.
+    ByHand,
+}

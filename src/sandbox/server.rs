@@ -1,0 +1,290 @@
+//! The WebSocket listener: one task per connection, frames in, answers and events out.
+//!
+//! What a frame does is the hub's and the world's affair. Pongs are not waited for, and heartbeats are not answered.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::Shared;
+use super::hub::{ConnectionId, End, Entrance, PinEntry};
+use super::world::FileNeed;
+use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Received, Request, receive};
+
+/// How long a connection may take to become a WebSocket.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// How long a login waits for its PIN to be typed.
+const PIN_LIFE: Duration = Duration::from_secs(180);
+
+/// How long a connection that is being refused is still read, so that it gets to see why.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How much of a connection that is being refused is still read, in bytes.
+const LINGER_BYTES: usize = 64 * 1024 * 1024;
+
+type Socket = WebSocketStream<TcpStream>;
+
+/// Accepts connections until the sandbox stops; its connections end with it.
+pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
+    let mut connections = JoinSet::new();
+    let mut stopping = shared.stopping.subscribe();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) if connections.len() >= shared.limits.connections => {
+                    connections.spawn(refuse(Arc::clone(&shared), stream));
+                }
+                Ok((stream, _)) => {
+                    connections.spawn(serve(Arc::clone(&shared), stream));
+                }
+                Err(error) => {
+                    // Out of file descriptors, most likely: the next one may find some again.
+                    tracing::warn!(%error, "the sandbox could not accept a connection");
+                    shared.clock.sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            () = stopped(&mut stopping) => break,
+        }
+    }
+    drop(listener);
+    shared.with(|hub| hub.end_all(None, End::Stopping));
+    let last_words = async { while connections.join_next().await.is_some() {} };
+    // A peer that does not answer the close is not waited for long.
+    let _ = tokio::time::timeout(LINGER, last_words).await;
+}
+
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // The sender lives in what all tasks share, so waiting ends with the word itself.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+/// Answers a connection that there is no room for.
+async fn refuse(shared: Arc<Shared>, mut stream: TcpStream) {
+    let body = format!("the sandbox has {} connections, which is its limit", shared.limits.connections);
+    let head =
+        format!("HTTP/1.1 503 Service Unavailable\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    if stream.write_all(format!("{head}{body}").as_bytes()).await.is_ok() {
+        linger(&shared, &mut stream).await;
+    }
+}
+
+async fn serve(shared: Arc<Shared>, stream: TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let config = WebSocketConfig::default()
+        .read_buffer_size(8 * 1024)
+        .write_buffer_size(32 * 1024)
+        .max_message_size(Some(MAX_FRAME))
+        .max_frame_size(Some(MAX_FRAME));
+    let socket = tokio::select! {
+        accepted = tokio_tungstenite::accept_async_with_config(stream, Some(config)) => match accepted {
+            Ok(socket) => socket,
+            Err(error) => return tracing::debug!(%error, "a connection to the sandbox was no WebSocket"),
+        },
+        () = shared.clock.sleep(HANDSHAKE) => return,
+    };
+    let Entrance { id, mut outbox, waiting, end } = shared.with(|hub| hub.enter());
+    let (mut sink, mut stream) = socket.split();
+    let ended = tokio::select! {
+        biased;
+        end = end => Ended::ByUs(end.unwrap_or(End::Dropped)),
+        ended = read(&shared, id, &mut stream) => ended,
+        () = write(&mut outbox, &waiting, &mut sink) => Ended::ByPeer,
+    };
+    shared.with(|hub| hub.leave(id));
+    let Ok(socket) = sink.reunite(stream) else { return };
+    close(&shared, socket, ended).await;
+}
+
+/// How a connection ended.
+enum Ended {
+    ByPeer,
+    ByUs(End),
+    TooLarge,
+}
+
+async fn close(shared: &Shared, mut socket: Socket, ended: Ended) {
+    let (code, reason) = match ended {
+        Ended::ByPeer | Ended::ByUs(End::Dropped | End::Overflow) => return,
+        Ended::ByUs(End::Stopping) => (CloseCode::Away, "the sandbox stops".to_owned()),
+        Ended::TooLarge => (CloseCode::Size, format!("a frame has at most {MAX_FRAME} bytes")),
+    };
+    let goodbye = async {
+        let frame = CloseFrame { code, reason: reason.into() };
+        if socket.close(Some(frame)).await.is_ok() {
+            linger(shared, socket.get_mut()).await;
+        }
+    };
+    tokio::select! {
+        () = goodbye => {}
+        () = shared.clock.sleep(LINGER) => {}
+    }
+}
+
+/// Reads what still comes, since closing with unread bytes would take the last words back.
+async fn linger(shared: &Shared, stream: &mut TcpStream) {
+    let discard = async {
+        let mut buffer = vec![0; 64 * 1024];
+        let mut left = LINGER_BYTES;
+        let _ = stream.shutdown().await;
+        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
+            left = left.saturating_sub(read);
+            if left == 0 {
+                break;
+            }
+        }
+    };
+    tokio::select! {
+        () = discard => {}
+        () = shared.clock.sleep(LINGER) => {}
+    }
+}
+
+async fn write(outbox: &mut mpsc::Receiver<Message>, waiting: &AtomicUsize, sink: &mut SplitSink<Socket, Message>) {
+    const BATCH: usize = 64;
+    let mut batch = Vec::new();
+    // All that is ready goes out under one flush.
+    while outbox.recv_many(&mut batch, BATCH).await > 0 {
+        for frame in batch.drain(..) {
+            let size = frame.len();
+            if sink.feed(frame).await.is_err() {
+                return;
+            }
+            waiting.fetch_sub(size, Ordering::Relaxed);
+        }
+        if sink.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read(shared: &Arc<Shared>, id: ConnectionId, stream: &mut SplitStream<Socket>) -> Ended {
+    let mut allowance = Allowance::new(shared);
+    while let Some(frame) = stream.next().await {
+        match frame {
+            Ok(Message::Text(text)) => take(shared, id, text.as_str(), allowance.spend(shared)).await,
+            Ok(Message::Binary(_)) => shared.with(|hub| hub.counts.ignored += 1),
+            // The library answers pings and the closing handshake.
+            Ok(_) => {}
+            Err(Error::Capacity(_)) => return Ended::TooLarge,
+            Err(Error::Utf8(_)) => shared.with(|hub| hub.counts.ignored += 1),
+            Err(_) => return Ended::ByPeer,
+        }
+    }
+    Ended::ByPeer
+}
+
+/// Whether a frame keeps to the limit of frames per second.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Within,
+    TooFast,
+}
+
+/// What a connection may still send: refilled with the clock, at most a second's worth.
+struct Allowance {
+    left: u32,
+    refilled: Duration,
+}
+
+impl Allowance {
+    fn new(shared: &Shared) -> Self {
+        Self { left: shared.limits.frames_per_second, refilled: shared.clock.elapsed() }
+    }
+
+    fn spend(&mut self, shared: &Shared) -> Pace {
+        if self.left == 0 {
+            let now = shared.clock.elapsed();
+            let per_second = shared.limits.frames_per_second;
+            let gained = (now - self.refilled).as_secs_f64() * f64::from(per_second);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "it lies within 0 and the limit"
+            )]
+            let gained = gained.min(f64::from(per_second)) as u32;
+            if gained == 0 {
+                return Pace::TooFast;
+            }
+            self.left = gained;
+            self.refilled = now;
+        }
+        self.left -= 1;
+        Pace::Within
+    }
+}
+
+/// Carries out one frame.
+async fn take(shared: &Arc<Shared>, id: ConnectionId, text: &str, pace: Pace) {
+    match receive(text) {
+        None => shared.with(|hub| hub.counts.ignored += 1),
+        Some(Received::HeartBeat) => shared.with(|hub| hub.counts.heartbeats += 1),
+        Some(Received::Request(envelope, _) | Received::Malformed(envelope, _)) if pace == Pace::TooFast => {
+            let limit = shared.limits.frames_per_second;
+            let message = format!("a connection sends at most {limit} frames per second");
+            let failure = Failure::new(FailureCode::ExcessiveAccess, message);
+            shared.with(|hub| hub.answer(id, &envelope, &Err(failure)));
+        }
+        Some(Received::Malformed(envelope, error)) => {
+            shared.with(|hub| hub.answer(id, &envelope, &Err(error.into())));
+        }
+        Some(Received::Request(envelope, request)) if request.command().is_login() => {
+            log_in(shared, id, &envelope, &request);
+        }
+        Some(Received::Request(envelope, request)) => command(shared, id, &envelope, request).await,
+    }
+}
+
+async fn command(shared: &Arc<Shared>, id: ConnectionId, envelope: &Envelope, request: Request) {
+    let now = shared.clock.now();
+    if FileNeed::of(&request) == FileNeed::Nothing {
+        return shared.with(|hub| hub.command(id, envelope, request, None, now));
+    }
+    let by = shared.with(|hub| hub.account_of(id));
+    let staged = match by {
+        Ok(by) => shared.stage(&by, &request).await,
+        Err(failure) => Err(failure),
+    };
+    shared.with(|hub| match staged {
+        Ok(file) => hub.command(id, envelope, request, file, now),
+        Err(failure) => hub.answer(id, envelope, &Err(failure)),
+    });
+}
+
+fn log_in(shared: &Arc<Shared>, id: ConnectionId, _envelope: &Envelope, request: &Request) {
+    let now = shared.clock.now();
+    let Some(pin) = shared.with(|hub| hub.login(id, request, now)) else { return };
+    let typed = pin.clone();
+    let waiter = Arc::clone(shared);
+    shared.spawn(async move {
+        match waiter.pin_entry {
+            PinEntry::After(delay) => {
+                waiter.clock.sleep(delay).await;
+                let now = waiter.clock.now();
+                waiter.with(|hub| hub.type_pin(id, &typed, now));
+            }
+            PinEntry::ByHand => {
+                waiter.clock.sleep(PIN_LIFE).await;
+                waiter.with(|hub| hub.expire_pin(id, &typed));
+            }
+        }
+    });
+}
+
+/// Opens the listener.
+pub(super) async fn bind(address: std::net::SocketAddr) -> io::Result<TcpListener> {
+    TcpListener::bind(address).await
+}

@@ -1,0 +1,356 @@
+//! Groups, and the commands about them.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::account::picture_url;
+use super::ids::Mid;
+use super::messages::{Body, ContentType};
+use super::{Act, MAX_CHATS, MAX_GROUP, MAX_GROUP_NAME, Reply, World, check_length, done, person_mid};
+use crate::clock::Timestamp;
+use crate::protocol::commands::{
+    CreateGroup, EnableGroupNotification, EnableJoinByUrl, InviteIntoGroup, JoinGroupByUrl, SearchGroupById,
+    UpdateGroupName,
+};
+use crate::protocol::{Chat, Failure, FailureCode, GroupExtra, MidKind, mid_kind};
+
+/// One group of the world. It ends when its last member leaves.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Group {
+    pub(crate) mid: Mid,
+    pub(crate) name: String,
+    pub(crate) picture: Option<String>,
+    pub(crate) created: Timestamp,
+    pub(crate) creator: Mid,
+    /// Each member with when they joined.
+    pub(crate) members: BTreeMap<Mid, Timestamp>,
+    /// Each invitee with when they were invited.
+    pub(crate) invitees: BTreeMap<Mid, Timestamp>,
+    /// What its url ends with.
+    pub(crate) ticket: String,
+    pub(crate) join_by_url: bool,
+}
+
+impl Group {
+    fn url(&self) -> String {
+        format!("https://{}/ti/g/{}", super::DEMO_DOMAIN, self.ticket)
+    }
+
+    /// The members but `mid`.
+    pub(super) fn others(&self, mid: &str) -> Vec<Mid> {
+        self.members.keys().filter(|member| &***member != mid).cloned().collect()
+    }
+
+    fn check_room(&self, more: usize) -> Result<(), Failure> {
+        let present = self.members.len() + self.invitees.len();
+        if present + more > MAX_GROUP {
+            let message = format!("the group holds {MAX_GROUP} members and invitees; found {present} and {more} more");
+            return Err(Failure::new(FailureCode::InvalidLength, message));
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    pub(super) fn get_joined_group_ids(&self, act: &Act<'_>) -> Reply {
+        Ok(json!(self.groups_of(act.by).map(|group| &*group.mid).collect::<Vec<_>>()))
+    }
+
+    pub(super) fn search_group_by_id(&self, act: &Act<'_>, request: &SearchGroupById) -> Reply {
+        if let Some(id) = &request.id {
+            let group = self.group("id", id)?;
+            if !group.members.contains_key(act.by) && !group.invitees.contains_key(act.by) {
+                return Err(not_a_member(id));
+            }
+            return Ok(json!(self.chat(group, act)));
+        }
+        let mut chats = Vec::new();
+        for mid in request.mids.iter().flatten() {
+            group_mid("mids", mid)?;
+            let group = self.groups.get(mid.as_str());
+            let visible = |group: &&Group| group.members.contains_key(act.by) || group.invitees.contains_key(act.by);
+            chats.extend(group.filter(visible).map(|group| self.chat(group, act)));
+        }
+        Ok(json!(chats))
+    }
+
+    pub(super) fn search_group_by_url(&self, act: &Act<'_>, url: &str) -> Reply {
+        let found = self.groups.values().find(|group| group.url() == url);
+        let group = found.ok_or_else(|| Failure::new(FailureCode::NotFound, "no group has this url"))?;
+        if !group.join_by_url {
+            return Err(closed(&group.mid));
+        }
+        Ok(json!(self.chat(group, act)))
+    }
+
+    pub(super) fn get_group_qrcode(&self, act: &Act<'_>, group_id: &str) -> Reply {
+        Ok(json!({"url": self.own_group(act, group_id)?.url()}))
+    }
+
+    pub(super) fn create_group(&mut self, act: &mut Act<'_>, request: &CreateGroup) -> Reply {
+        check_length("name", &request.name, 1, MAX_GROUP_NAME)?;
+        self.check_chats(act.by)?;
+        let mut invited = self.invitable(act, &request.mids)?;
+        invited.retain(|mid| mid != act.by);
+        if invited.len() + 1 > MAX_GROUP {
+            let message = format!("a group holds {MAX_GROUP} members and invitees; found {}", invited.len() + 1);
+            return Err(Failure::new(FailureCode::InvalidLength, message));
+        }
+        let group = Group {
+            mid: self.ids.mid(MidKind::Group),
+            name: request.name.clone(),
+            picture: None,
+            created: act.now,
+            creator: act.by.clone(),
+            members: BTreeMap::from([(act.by.clone(), act.now)]),
+            invitees: invited.iter().map(|mid| (mid.clone(), act.now)).collect(),
+            ticket: self.ids.token(),
+            join_by_url: false,
+        };
+        notify_invited(act, &group.mid, invited);
+        let chat = json!(self.chat(&group, act));
+        self.groups.insert(group.mid.clone(), group);
+        Ok(chat)
+    }
+
+    pub(super) fn update_group_picture(&mut self, act: &mut Act<'_>, group_id: &str) -> Reply {
+        self.own_group(act, group_id)?;
+        let picture = act.picture()?.key.clone();
+        self.own_group_mut(act, group_id)?.picture = Some(picture);
+        self.group_changed(act, group_id, "2")
+    }
+
+    pub(super) fn invite_into_group(&mut self, act: &mut Act<'_>, request: &InviteIntoGroup) -> Reply {
+        let mut invited = self.invitable(act, &request.mids)?;
+        let group = self.own_group(act, &request.group_id)?;
+        invited.retain(|mid| !group.members.contains_key(mid) && !group.invitees.contains_key(mid));
+        if invited.is_empty() && !request.mids.iter().any(|mid| self.blocks(mid, act.by)) {
+            let message = "everyone in \"mids\" is a member or invited already";
+            return Err(Failure::new(FailureCode::Duplicated, message));
+        }
+        group.check_room(invited.len())?;
+        let now = act.now;
+        let group = self.own_group_mut(act, &request.group_id)?;
+        group.invitees.extend(invited.iter().map(|mid| (mid.clone(), now)));
+        notify_invited(act, &request.group_id, invited);
+        done()
+    }
+
+    pub(super) fn accept_group_invitation(&mut self, act: &mut Act<'_>, group_id: &str) -> Reply {
+        self.invitation(act, group_id)?;
+        self.check_chats(act.by)?;
+        let (by, now) = (act.by.clone(), act.now);
+        let group = self.group_mut("group_id", group_id)?;
+        let others = group.others(&by);
+        group.invitees.remove(&by);
+        group.members.insert(by.clone(), now);
+        let content = json!({"group_id": group_id, "mid": &*by});
+        act.tell(vec![by], "ACCEPT_CHAT_INVITATION", content.clone());
+        act.tell(others, "NOTIFIED_ACCEPT_CHAT_INVITATION", content);
+        done()
+    }
+
+    /// Declines. The members see no event, as with LINE; the account's other devices see the invitation gone.
+    pub(super) fn reject_group_invitation(&mut self, act: &mut Act<'_>, group_id: &str) -> Reply {
+        self.invitation(act, group_id)?;
+        let by = act.by.clone();
+        self.group_mut("group_id", group_id)?.invitees.remove(&by);
+        act.tell_own_devices("NOTIFIED_CANCEL_CHAT_INVITATION", json!({"group_id": group_id, "mid": &*by}));
+        done()
+    }
+
+    pub(super) fn leave_group(&mut self, act: &mut Act<'_>, group_id: &str) -> Reply {
+        self.own_group(act, group_id)?;
+        let by = act.by.clone();
+        let content = json!({"group_id": group_id, "mid": &*by});
+        act.tell(vec![by.clone()], "DELETE_SELF_FROM_CHAT", content.clone());
+        let others = self.group("group_id", group_id)?.others(&by);
+        act.tell(others, "NOTIFIED_LEAVE_CHAT", content);
+        self.remove_member(act, group_id, &by);
+        done()
+    }
+
+    pub(super) fn join_group_by_url(&mut self, act: &mut Act<'_>, request: &JoinGroupByUrl) -> Reply {
+        let group = self.group("group_id", &request.group_id)?;
+        if group.members.contains_key(act.by) {
+            let message = format!("this account is a member of {} already", group.mid);
+            return Err(Failure::new(FailureCode::Duplicated, message));
+        }
+        if group.url() != request.url {
+            return Err(Failure::new(FailureCode::NotFound, format!("\"url\" is not the url of {}", group.mid)));
+        }
+        if !group.join_by_url {
+            return Err(closed(&group.mid));
+        }
+        group.check_room(usize::from(!group.invitees.contains_key(act.by)))?;
+        self.check_chats(act.by)?;
+        let (by, now) = (act.by.clone(), act.now);
+        let group = self.group_mut("group_id", &request.group_id)?;
+        let others = group.others(&by);
+        group.invitees.remove(&by);
+        group.members.insert(by.clone(), now);
+        let content = json!({"group_id": request.group_id, "mid": &*by});
+        act.tell_own_devices("NOTIFIED_JOIN_CHAT", content.clone());
+        act.tell(others, "NOTIFIED_JOIN_CHAT", content);
+        done()
+    }
+
+    /// Renames, and leaves a message about it in the group.
+    pub(super) fn update_group_name(&mut self, act: &mut Act<'_>, request: &UpdateGroupName) -> Reply {
+        check_length("name", &request.name, 1, MAX_GROUP_NAME)?;
+        let group = self.own_group_mut(act, &request.group_id)?;
+        group.name.clone_from(&request.name);
+        let mid = group.mid.clone();
+        self.group_changed(act, &request.group_id, "1")?;
+        let metadata =
+            BTreeMap::from([("event_type".into(), "update_group_name".into()), ("name".into(), request.name.clone())]);
+        self.post(act, &mid, Body { metadata, ..Body::new(ContentType::ChatEvent) });
+        done()
+    }
+
+    pub(super) fn enable_join_by_url(&mut self, act: &mut Act<'_>, request: &EnableJoinByUrl) -> Reply {
+        self.own_group_mut(act, &request.group_id)?.join_by_url = request.enable;
+        self.group_changed(act, &request.group_id, "4")
+    }
+
+    pub(super) fn enable_group_notification(&mut self, act: &mut Act<'_>, request: &EnableGroupNotification) -> Reply {
+        let group = self.own_group(act, &request.group_id)?.mid.clone();
+        let muted = &mut self.me_mut(act)?.muted_groups;
+        if request.enable {
+            muted.remove(&group);
+        } else {
+            muted.insert(group);
+        }
+        done()
+    }
+
+    /// Takes a member out. The last one takes the group along, and with it the invitations.
+    pub(super) fn remove_member(&mut self, act: &mut Act<'_>, group_id: &str, member: &str) {
+        let Some(group) = self.groups.get_mut(group_id) else { return };
+        group.members.remove(member);
+        if let Some(account) = self.accounts.get_mut(member) {
+            account.muted_groups.remove(group_id);
+        }
+        if group.members.is_empty() {
+            let invitees = std::mem::take(&mut group.invitees).into_keys().collect();
+            let content = json!({"group_id": group_id, "mid": member});
+            act.tell(invitees, "NOTIFIED_CANCEL_CHAT_INVITATION", content);
+            self.groups.remove(group_id);
+        }
+    }
+
+    /// What the acting account sees of a group. Only members see the url.
+    fn chat(&self, group: &Group, act: &Act<'_>) -> Chat {
+        let texts = |people: &BTreeMap<Mid, Timestamp>| people.iter().map(|(mid, at)| (mid.to_string(), *at)).collect();
+        let is_member = group.members.contains_key(act.by);
+        Chat {
+            chat_mid: group.mid.to_string(),
+            chat_name: group.name.clone(),
+            picture_path: picture_url(act.media, group.picture.as_deref()),
+            created_time: group.created,
+            notification_disabled: self.me(act).is_ok_and(|me| me.muted_groups.contains(&group.mid)),
+            group_extra: GroupExtra {
+                creator: group.creator.to_string(),
+                invitation_url: if is_member { group.url() } else { String::new() },
+                member_mids: texts(&group.members),
+                invitee_mids: texts(&group.invitees),
+                join_by_ticket: group.join_by_url,
+            },
+        }
+    }
+
+    fn group_changed(&mut self, act: &mut Act<'_>, group_id: &str, kind: &str) -> Reply {
+        let others = self.group("group_id", group_id)?.others(act.by);
+        let content = json!({"group_id": group_id, "mid": &**act.by, "type": kind});
+        act.tell_own_devices("NOTIFIED_UPDATE_CHAT", content.clone());
+        act.tell(others, "NOTIFIED_UPDATE_CHAT", content);
+        done()
+    }
+
+    fn groups_of<'a>(&'a self, mid: &'a str) -> impl Iterator<Item = &'a Group> {
+        self.groups.values().filter(move |group| group.members.contains_key(mid))
+    }
+
+    fn check_chats(&self, mid: &str) -> Result<(), Failure> {
+        if self.groups_of(mid).count() >= MAX_CHATS {
+            let message = format!("an account is a member of at most {MAX_CHATS} groups");
+            return Err(Failure::new(FailureCode::OverMaxChatsPerUser, message));
+        }
+        Ok(())
+    }
+
+    /// The people to invite, each once. Who blocked the inviter is passed over without a word, as with LINE.
+    fn invitable(&self, act: &Act<'_>, mids: &[String]) -> Result<Vec<Mid>, Failure> {
+        let mut people = Vec::with_capacity(mids.len());
+        for mid in mids {
+            person_mid("mids", mid)?;
+            let person = &self.person("mids", mid)?.mid;
+            if !self.blocks(person, act.by) {
+                people.push(person.clone());
+            }
+        }
+        people.sort();
+        people.dedup();
+        Ok(people)
+    }
+
+    fn invitation(&self, act: &Act<'_>, group_id: &str) -> Result<&Group, Failure> {
+        let group = self.group("group_id", group_id)?;
+        if !group.invitees.contains_key(act.by) {
+            return Err(Failure::new(
+                FailureCode::NotAnInvitee,
+                format!("this account is not invited into {group_id}"),
+            ));
+        }
+        Ok(group)
+    }
+
+    /// A group, for one of its members.
+    pub(super) fn own_group(&self, act: &Act<'_>, group_id: &str) -> Result<&Group, Failure> {
+        let group = self.group("group_id", group_id)?;
+        if group.members.contains_key(act.by) { Ok(group) } else { Err(not_a_member(group_id)) }
+    }
+
+    fn own_group_mut(&mut self, act: &Act<'_>, group_id: &str) -> Result<&mut Group, Failure> {
+        let by = act.by.clone();
+        let group = self.group_mut("group_id", group_id)?;
+        if group.members.contains_key(&by) { Ok(group) } else { Err(not_a_member(group_id)) }
+    }
+
+    pub(super) fn group(&self, field: &str, mid: &str) -> Result<&Group, Failure> {
+        group_mid(field, mid)?;
+        self.groups.get(mid).ok_or_else(|| no_group(mid))
+    }
+
+    pub(super) fn group_mut(&mut self, field: &str, mid: &str) -> Result<&mut Group, Failure> {
+        group_mid(field, mid)?;
+        self.groups.get_mut(mid).ok_or_else(|| no_group(mid))
+    }
+}
+
+fn notify_invited(act: &mut Act<'_>, group_id: &str, invited: Vec<Mid>) {
+    let content = json!({"group_id": group_id, "mid": &**act.by, "created_time": act.now / 1_000});
+    act.tell(invited, "NOTIFIED_INVITE_INTO_CHAT", content);
+}
+
+fn group_mid(field: &str, mid: &str) -> Result<(), Failure> {
+    if matches!(mid_kind(mid), Some(MidKind::Group | MidKind::Room)) {
+        return Ok(());
+    }
+    let message = format!("\"{field}\" takes a group's mid, c and 32 hex digits; found \"{mid}\"");
+    Err(Failure::new(FailureCode::InvalidMid, message))
+}
+
+fn no_group(mid: &str) -> Failure {
+    Failure::new(FailureCode::NotFound, format!("there is no group {mid}"))
+}
+
+fn not_a_member(mid: &str) -> Failure {
+    Failure::new(FailureCode::NotAMember, format!("this account is not a member of {mid}"))
+}
+
+fn closed(mid: &str) -> Failure {
+    Failure::new(FailureCode::PreventedJoinByTicket, format!("joining {mid} by its url is not enabled"))
+}

@@ -1,0 +1,137 @@
+//! Who may log in: passwords, tokens, certificates, PINs and proxies.
+//!
+//! Showing a PIN and waiting for it is the hub's affair; here stands only whether one is needed.
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::account::{Account, Certificate, Proxy};
+use super::ids::Mid;
+use super::{Reply, World, malformed};
+use crate::protocol::commands::{Login, LoginWithToken};
+use crate::protocol::{Failure, FailureCode};
+
+/// How many certificates an account keeps; the oldest go first.
+const CERTIFICATES: usize = 20;
+
+/// A login whose credentials are right.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct SignIn {
+    pub(crate) mid: Mid,
+    /// The certificate that was shown, `None` where a new one is to be given.
+    pub(crate) certificate: Option<String>,
+    pub(crate) proxy: Option<Proxy>,
+}
+
+/// What a login still needs.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Knock {
+    /// Nothing more.
+    Open(SignIn),
+    /// The PIN that is shown now.
+    Pin(SignIn),
+}
+
+/// Whether the account has a live connection already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Presence {
+    Away,
+    Connected,
+}
+
+impl World {
+    /// The mid of the account that an email address names.
+    pub(crate) fn mid_of_email(&self, email: &str) -> Option<&Mid> {
+        self.accounts.values().find(|account| account.email == email).map(|account| &account.mid)
+    }
+
+    /// The mid of the account that a phone number names.
+    pub(crate) fn mid_of_phone(&self, phone: &str) -> Option<&Mid> {
+        self.accounts.values().find(|account| !phone.is_empty() && account.phone == phone).map(|account| &account.mid)
+    }
+
+    /// Checks a login by email address and password.
+    pub(crate) fn check_login(&self, request: &Login, presence: Presence) -> Result<Knock, Failure> {
+        let proxy =
+            proxy_of([&request.proxy_server, &request.proxy_type, &request.proxy_username], request.proxy_port)?;
+        let account = self.mid_of_email(&request.email).and_then(|mid| self.accounts.get(mid));
+        // One text for both, as a real gateway would not tell which addresses have an account.
+        let wrong = || Failure::new(FailureCode::AuthenticationFailed, "the email address or the password is wrong");
+        let account = account.filter(|account| account.password == request.password).ok_or_else(wrong)?;
+        check_secondary(account, presence)?;
+        let shown = account.certificates.iter().find(|known| !request.cert.is_empty() && known.value == request.cert);
+        if shown.is_some_and(|certificate| certificate.revoked) {
+            let message = "the certificate was revoked; log in without one";
+            return Err(Failure::new(FailureCode::NotAuthorizedDevice, message));
+        }
+        let certificate = shown.map(|certificate| certificate.value.clone());
+        // A certificate of another world counts as none, so that a client outlives a sandbox that was kept in memory.
+        let needs_pin = account.needs_pin && certificate.is_none();
+        let sign_in = SignIn { mid: account.mid.clone(), certificate, proxy };
+        Ok(if needs_pin { Knock::Pin(sign_in) } else { Knock::Open(sign_in) })
+    }
+
+    /// Checks a login by phone number and token.
+    pub(crate) fn check_token_login(&self, request: &LoginWithToken, presence: Presence) -> Result<Knock, Failure> {
+        let proxy =
+            proxy_of([&request.proxy_server, &request.proxy_type, &request.proxy_username], request.proxy_port)?;
+        let account = self.mid_of_phone(&request.phone).and_then(|mid| self.accounts.get(mid));
+        let wrong = || Failure::new(FailureCode::AuthenticationFailed, "the phone number or the token is wrong");
+        let matches = |account: &&Account| !account.auth_token.is_empty() && account.auth_token == request.auth_token;
+        let account = account.filter(matches).ok_or_else(wrong)?;
+        check_secondary(account, presence)?;
+        let newest = account.certificates.iter().rfind(|certificate| !certificate.revoked);
+        let certificate = newest.map(|certificate| certificate.value.clone());
+        Ok(Knock::Open(SignIn { mid: account.mid.clone(), certificate, proxy }))
+    }
+
+    /// Carries a login out and gives the content of its answer.
+    pub(super) fn sign_in(&mut self, sign_in: &SignIn) -> Reply {
+        let gone = || Failure::new(FailureCode::AuthenticationFailed, "the account is gone");
+        let account = self.accounts.get_mut(&sign_in.mid).ok_or_else(gone)?;
+        let cert = match &sign_in.certificate {
+            Some(shown) => shown.clone(),
+            None => {
+                let value = self.ids.token();
+                account.certificates.push(Certificate { value: value.clone(), revoked: false });
+                if account.certificates.len() > CERTIFICATES {
+                    account.certificates.remove(0);
+                }
+                value
+            }
+        };
+        if sign_in.proxy.is_some() {
+            account.proxy.clone_from(&sign_in.proxy);
+        }
+        Ok(json!({"mid": &*account.mid, "cert": cert, "displayName": account.display_name}))
+    }
+}
+
+fn check_secondary(account: &Account, presence: Presence) -> Result<(), Failure> {
+    if presence == Presence::Connected && !account.settings.privacy_allow_secondary_device_login {
+        let message = "the account is logged in elsewhere and allows no further login";
+        return Err(Failure::new(FailureCode::NotAuthorizedDevice, message));
+    }
+    Ok(())
+}
+
+/// Reads `[server, type, username]` and the port. Empty texts and port 0 count as absent: some clients always send them.
+fn proxy_of(texts: [&Option<String>; 3], port: Option<i64>) -> Result<Option<Proxy>, Failure> {
+    let [server, kind, username] = texts.map(|text| text.as_deref().unwrap_or_default());
+    let port = port.unwrap_or_default();
+    if server.is_empty() && kind.is_empty() && port == 0 {
+        return Ok(None);
+    }
+    if server.is_empty() {
+        return Err(malformed("\"proxy_server\" takes a host, since a proxy is asked for; found an empty text"));
+    }
+    if !matches!(kind, "socks5" | "http") {
+        return Err(malformed(format!("\"proxy_type\" takes \"socks5\" or \"http\"; found \"{kind}\"")));
+    }
+    let wrong_port = |_| malformed(format!("\"proxy_port\" takes 1 to 65535; found {port}"));
+    let port = u16::try_from(port).map_err(wrong_port)?;
+    if port == 0 {
+        return Err(malformed("\"proxy_port\" takes 1 to 65535; found 0"));
+    }
+    Ok(Some(Proxy { server: server.to_owned(), port, kind: kind.to_owned(), username: username.to_owned() }))
+}

@@ -1,0 +1,6 @@
+//! The sandbox as its clients meet it: over real WebSockets, frame by frame.
+
+mod accounts;
+mod client;
+mod groups;
+mod messages;
