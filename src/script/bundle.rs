@@ -1,0 +1,228 @@
+//! Bundles: a script's source with the sources of every module that it imports, pinned together.
+//!
+//! A bundle is plain data. It is read once, then compiled by every worker, so all of them run the same text. What a
+//! script may import is decided here: modules inside its own folder, and the standard library.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+use include_dir::{Dir, include_dir};
+use rhai::{ASTNode, Engine, Expr, Position, Stmt};
+use sha2::{Digest, Sha256};
+
+use super::engine;
+use super::fault::Fault;
+
+/// The standard library, embedded in the binary.
+static STDLIB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
+
+/// One file of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// How the file is named in messages: its path, or `std/…`.
+    pub file: String,
+    /// Where it was read from; the standard library's own modules have no place.
+    pub path: Option<PathBuf>,
+    /// What stood in it.
+    pub text: Arc<str>,
+}
+
+/// A script with everything that it imports.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bundle {
+    /// The script's name: its file name without `.rhai`.
+    pub name: String,
+    /// The script itself.
+    pub script: Source,
+    /// Every module that it imports, by its file's name.
+    pub modules: BTreeMap<String, Source>,
+    /// The import paths as written: (importing file, path) to the module's file name.
+    pub imports: BTreeMap<(String, String), String>,
+    /// A hash over all sources.
+    pub hash: [u8; 32],
+}
+
+impl Bundle {
+    /// Reads a script and all that it imports, and compiles each for the sake of finding its imports.
+    ///
+    /// # Errors
+    /// For the first file that cannot be read, does not compile, or imports what it may not.
+    pub(crate) fn read(engine: &Engine, script: &Path, root: &Path) -> Result<Self, Fault> {
+        let file = script.display().to_string();
+        let text = fs::read_to_string(script).map_err(|error| Fault::of_file(&file, read_error(&error)))?;
+        let source = Source { file: file.clone(), path: Some(script.to_owned()), text: text.into() };
+        let mut bundle = Self {
+            name: script_name(script),
+            script: source.clone(),
+            modules: BTreeMap::new(),
+            imports: BTreeMap::new(),
+            hash: [0; 32],
+        };
+        bundle.follow(engine, &source, root, &mut vec![file])?;
+        bundle.hash = bundle.digest();
+        Ok(bundle)
+    }
+
+    /// Every file on disk that this script is made of.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        std::iter::once(&self.script).chain(self.modules.values()).filter_map(|source| source.path.as_deref())
+    }
+
+    /// The source of a file of this bundle.
+    pub fn source(&self, file: &str) -> Option<&Source> {
+        if self.script.file == file { Some(&self.script) } else { self.modules.get(file) }
+    }
+
+    fn follow(&mut self, engine: &Engine, source: &Source, root: &Path, chain: &mut Vec<String>) -> Result<(), Fault> {
+        for (path, position) in imports_of(engine, source)? {
+            let module = find(source, &path, root).map_err(|reason| Fault::at(&source.file, position, reason))?;
+            if let Some(start) = chain.iter().position(|file| *file == module.file) {
+                let cycle = [&chain[start..], std::slice::from_ref(&module.file)].concat().join(" → ");
+                return Err(Fault::at(&source.file, position, format!("these files import each other: {cycle}")));
+            }
+            self.imports.insert((source.file.clone(), path), module.file.clone());
+            if !self.modules.contains_key(&module.file) {
+                chain.push(module.file.clone());
+                self.follow(engine, &module, root, chain)?;
+                chain.pop();
+                self.modules.insert(module.file.clone(), module);
+            }
+        }
+        Ok(())
+    }
+
+    fn digest(&self) -> [u8; 32] {
+        let mut hasher = Sha256::new();
+        for source in std::iter::once(&self.script).chain(self.modules.values()) {
+            hasher.update(source.file.as_bytes());
+            hasher.update([0]);
+            hasher.update((source.text.len() as u64).to_le_bytes());
+            hasher.update(source.text.as_bytes());
+        }
+        hasher.finalize().into()
+    }
+}
+
+/// The name of a script: its file name without `.rhai`.
+pub fn script_name(path: &Path) -> String {
+    path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The scripts of a folder: its own `*.rhai` files but for tests, in the order of their paths.
+///
+/// # Errors
+/// When the folder cannot be read.
+pub fn scripts_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut scripts = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        // Editors leave hidden and backup files beside the real ones; `.rhai` must be all there is at the end.
+        let is_script = name.ends_with(".rhai") && !name.ends_with("_test.rhai") && !name.starts_with('.');
+        if is_script && path.is_file() {
+            scripts.push(path);
+        }
+    }
+    scripts.sort();
+    Ok(scripts)
+}
+
+/// Why a file could not be read, in a few words.
+pub(crate) fn read_error(error: &std::io::Error) -> String {
+    match error.kind() {
+        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
+        std::io::ErrorKind::PermissionDenied => "it cannot be read: permission denied".to_owned(),
+        std::io::ErrorKind::InvalidData => "it is no text in UTF-8".to_owned(),
+        _ => format!("it cannot be read: {error}"),
+    }
+}
+
+/// The import paths of a file, with their places.
+fn imports_of(engine: &Engine, source: &Source) -> Result<Vec<(String, Position)>, Fault> {
+    let ast = engine::compile(engine, source)?;
+    let mut found = Vec::new();
+    let mut fault = None;
+    ast.walk(&mut |nodes: &[ASTNode<'_>]| {
+        if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = nodes.last() {
+            match &import.0 {
+                Expr::StringConstant(path, position) => found.push((path.to_string(), *position)),
+                other => {
+                    let message =
+                        "an import names its module by a literal path, such as import \"lib/greetings\" as greetings";
+                    fault.get_or_insert_with(|| Fault::at(&source.file, other.position(), message));
+                }
+            }
+        }
+        true
+    });
+    fault.map_or(Ok(found), Err)
+}
+
+/// Finds the module that `path` means when `importer` writes it.
+fn find(importer: &Source, path: &str, root: &Path) -> Result<Source, String> {
+    let relative = Path::new(path.strip_suffix(".rhai").unwrap_or(path));
+    let inside = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
+    if path.is_empty() || !inside {
+        return Err(format!(
+            "\"{path}\" leads out of the script's folder; modules are imported from inside it, or from std/"
+        ));
+    }
+    let mut name = relative.as_os_str().to_owned();
+    name.push(".rhai");
+    let own_folder = importer.path.as_deref().and_then(Path::parent);
+    // A module's own folder comes first, so that a folder of modules can be moved as a whole.
+    let mut tried = Vec::new();
+    for folder in own_folder.into_iter().chain([root]) {
+        let candidate = folder.join(&name);
+        if tried.contains(&candidate) {
+            continue;
+        }
+        match read_confined(&candidate, root) {
+            Ok(Some(text)) => {
+                return Ok(Source { file: candidate.display().to_string(), path: Some(candidate), text: text.into() });
+            }
+            Ok(None) => tried.push(candidate),
+            Err(reason) => return Err(format!("\"{path}\" ({}): {reason}", candidate.display())),
+        }
+    }
+    if let Ok(module) = relative.strip_prefix("std") {
+        let mut embedded = module.as_os_str().to_owned();
+        embedded.push(".rhai");
+        let file = STDLIB.get_file(Path::new(&embedded)).and_then(include_dir::File::contents_utf8);
+        return match file {
+            Some(text) => Ok(Source { file: path.to_owned(), path: None, text: text.into() }),
+            None => {
+                Err(format!("the standard library has no module \"{path}\"; it has {}", stdlib_modules().join(", ")))
+            }
+        };
+    }
+    let tried: Vec<_> = tried.iter().map(|path| path.display().to_string()).collect();
+    Err(format!("there is no module \"{path}\": looked for {}", tried.join(" and ")))
+}
+
+/// The import paths of the standard library's modules.
+pub fn stdlib_modules() -> Vec<String> {
+    let modules = STDLIB.files().map(|file| format!("std/{}", script_name(file.path())));
+    let mut modules: Vec<_> = modules.collect();
+    modules.sort();
+    modules
+}
+
+/// Reads a file that must lie inside `root`, also when symbolic links are followed.
+fn read_confined(path: &Path, root: &Path) -> Result<Option<String>, String> {
+    let real = match fs::canonicalize(path) {
+        Ok(real) => real,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(read_error(&error)),
+    };
+    let root = fs::canonicalize(root).map_err(|error| read_error(&error))?;
+    let linked_root = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
+    // A symbolic link to a file elsewhere is followed where the link itself lies inside the folder: that is how people
+    // share modules. What an import must not do is to climb out of it by its path.
+    if !real.starts_with(&root) && !linked_root.is_some_and(|folder| folder.starts_with(&root)) {
+        return Err("it lies outside the script's folder".to_owned());
+    }
+    fs::read_to_string(path).map(Some).map_err(|error| read_error(&error))
+}

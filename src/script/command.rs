@@ -1,0 +1,246 @@
+//! Gateway commands as script functions, derived from the command table.
+//!
+//! Every command is a function that takes its fields in order or one map, on the session whose event is handled, and
+//! likewise a method of a session handle. Arguments are checked for presence and type, never for content.
+
+use std::any::TypeId;
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+
+use super::door::{self, Answer, ScriptResult, Thrown};
+use super::live::Services;
+use super::object::SessionRef;
+use super::run::Run;
+use super::value;
+use crate::protocol::{COMMANDS, Command, Content, Field, Kind, Presence, Safety, check_field_names};
+use crate::session::Handle;
+
+/// The largest number of arguments for which a wrong call is answered with the signature.
+const MAX_ARGUMENTS: usize = 8;
+
+/// Registers every command, `command`, and the methods of session handles.
+pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
+    let any = TypeId::of::<Dynamic>();
+    let handle = TypeId::of::<SessionRef>();
+    for row in COMMANDS.iter().filter(|row| !row.is_login()) {
+        // The exact types first: Rhai finds them at once, where it would try many combinations for arguments of any type.
+        let exact: Vec<_> = row.positional().map(|field| type_of(field.kind)).collect();
+        let own = {
+            let services = Rc::clone(services);
+            move |_: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> ScriptResult {
+                call(&services, None, row, fields(row, arguments)?)
+            }
+        };
+        let of_handle = {
+            let services = Rc::clone(services);
+            move |_: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> ScriptResult {
+                let (session, arguments) = split_session(arguments)?;
+                call(&services, Some(session), row, fields(row, arguments)?)
+            }
+        };
+        if !exact.is_empty() {
+            engine.register_raw_fn(row.function, &exact, own.clone());
+            engine.register_raw_fn(row.function, [&[handle], exact.as_slice()].concat(), of_handle.clone());
+        }
+        for count in 0..=MAX_ARGUMENTS {
+            let types = vec![any; count];
+            engine.register_raw_fn(row.function, &types, own.clone());
+            engine.register_raw_fn(row.function, [&[handle], types.as_slice()].concat(), of_handle.clone());
+        }
+    }
+    let own = Rc::clone(services);
+    engine.register_fn("command", move |name: &str, fields: Map| any_command(&own, None, name, fields));
+    let own = Rc::clone(services);
+    engine.register_fn("command", move |name: &str| any_command(&own, None, name, Map::new()));
+    let own = Rc::clone(services);
+    engine.register_fn("command", move |session: &mut SessionRef, name: &str, fields: Map| {
+        any_command(&own, Some(session.clone()), name, fields)
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("command", move |session: &mut SessionRef, name: &str| {
+        any_command(&own, Some(session.clone()), name, Map::new())
+    });
+}
+
+/// Sends a text through the door, as `msg.reply` does.
+///
+/// # Errors
+/// As the command itself.
+pub(crate) fn send_text(services: &Services, to: &str, content: &str) -> ScriptResult {
+    let mut fields = String::with_capacity(to.len() + content.len() + 24);
+    fields.push_str(r#"{"to":"#);
+    push_json(&mut fields, to);
+    fields.push_str(r#","content":"#);
+    push_json(&mut fields, content);
+    fields.push('}');
+    send(services, None, "SendText", Safety::Effect, fields)
+}
+
+/// Sends a command of the table through the door.
+///
+/// # Errors
+/// With the gateway's failure, or the reason why there is no answer.
+pub(crate) fn call(services: &Services, session: Option<SessionRef>, row: &Command, fields: String) -> ScriptResult {
+    send(services, session, row.name, row.safety, fields)
+}
+
+fn send(services: &Services, session: Option<SessionRef>, name: &str, safety: Safety, fields: String) -> ScriptResult {
+    let kind = if safety == Safety::Read { door::Kind::Wait } else { door::Kind::Effect };
+    door::pass(kind, name, |run| {
+        let handle = match session {
+            Some(session) => session.handle(services)?,
+            None => own_handle(run)?,
+        };
+        if services.dry_run && kind == door::Kind::Effect {
+            tracing::info!(session = handle.name(), command = name, %fields, "dry run: not sent");
+            return Ok(Answer::Content(Content::new("{}")));
+        }
+        match door::wait(name, handle.call(name, fields))? {
+            Ok(content) => Ok(Answer::Content(content)),
+            Err(error) => Err(door::failure(error.code(), error.name(), &refusal(&error), name)),
+        }
+    })
+}
+
+fn refusal(error: &crate::session::CallError) -> String {
+    match error {
+        crate::session::CallError::Refused(failure) => failure.content.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn own_handle(run: &Run) -> Result<Handle, Thrown> {
+    let live = run.live.as_ref().ok_or_else(|| door::error("there is no session to send this from"))?;
+    Ok(live.handle.clone())
+}
+
+fn any_command(services: &Services, session: Option<SessionRef>, name: &str, fields: Map) -> ScriptResult {
+    check_field_names(name, fields.keys().map(rhai::Identifier::as_str))
+        .map_err(|error| door::error(error.to_string()))?;
+    let fields =
+        value::to_json(&fields.into()).map_err(|error| door::error(format!("command(\"{name}\", …): {error}")))?;
+    let safety = Command::named(name).map_or(Safety::Effect, |row| row.safety);
+    if Command::named(name).is_some_and(Command::is_login) {
+        return Err(door::error(format!("{name} cannot be sent by a script: Hotline itself logs its sessions in")));
+    }
+    send(services, session, name, safety, fields)
+}
+
+fn split_session<'a, 'b>(
+    arguments: &'a mut [&'b mut Dynamic],
+) -> Result<(SessionRef, &'a mut [&'b mut Dynamic]), Thrown> {
+    let (first, rest) =
+        arguments.split_first_mut().ok_or_else(|| door::error("there is no session to send this from"))?;
+    let session = first.read_lock::<SessionRef>().map(|session| session.clone());
+    Ok((session.ok_or_else(|| door::error("there is no session to send this from"))?, rest))
+}
+
+/// The fields of a request as JSON text, from the arguments of the positional or the map form.
+fn fields(row: &Command, arguments: &[&mut Dynamic]) -> Result<String, Thrown> {
+    if let [argument] = arguments
+        && let Some(map) = argument.read_lock::<Map>()
+    {
+        return fields_of_map(row, &map);
+    }
+    let expected: Vec<_> = row.positional().collect();
+    if arguments.len() != expected.len() {
+        let count = match expected.len() {
+            0 => "no argument".to_owned(),
+            1 => "1 argument".to_owned(),
+            count => format!("{count} arguments"),
+        };
+        return Err(door::error(format!("{} takes {count}, found {}", row.signature(), arguments.len())));
+    }
+    let mut text = String::from("{");
+    for (field, argument) in expected.into_iter().zip(arguments) {
+        // The argument of an either-or goes to the field whose type it has.
+        let choice = row.choices().find(|field| has_type(field.kind, argument));
+        let field = if field.presence == Presence::Either { choice.unwrap_or(field) } else { field };
+        push_field(&mut text, row, field, argument)?;
+    }
+    text.push('}');
+    Ok(text)
+}
+
+fn fields_of_map(row: &Command, map: &Map) -> Result<String, Thrown> {
+    if let Some(unknown) = map.keys().find(|name| !row.fields.iter().any(|field| field.name == name.as_str())) {
+        let close = row.fields.iter().min_by_key(|field| strsim::damerau_levenshtein(field.name, unknown));
+        let names: Vec<_> = row.fields.iter().map(|field| field.name).collect();
+        let hint = match close {
+            Some(close) if strsim::damerau_levenshtein(close.name, unknown) <= 2 => {
+                format!("did you mean {}?", close.name)
+            }
+            Some(_) => format!("it has {}", names.join(", ")),
+            None => "it has none".to_owned(),
+        };
+        return Err(door::error(format!("{} has no field {unknown}; {hint}", row.function)));
+    }
+    let choices: Vec<_> = row.choices().map(|field| field.name).collect();
+    if !choices.is_empty() && choices.iter().filter(|name| map.contains_key(**name)).count() != 1 {
+        return Err(door::error(format!("{} needs exactly one of {}", row.function, choices.join(" and "))));
+    }
+    let mut text = String::from("{");
+    for field in row.fields {
+        match map.get(field.name) {
+            Some(value) => push_field(&mut text, row, field, value)?,
+            None if field.presence == Presence::Required => {
+                let noun = field.kind.noun();
+                return Err(door::error(format!("{} needs {}, {noun}; found nothing", row.function, field.name)));
+            }
+            None => {}
+        }
+    }
+    text.push('}');
+    Ok(text)
+}
+
+fn push_field(text: &mut String, row: &Command, field: &Field, value: &Dynamic) -> Result<(), Thrown> {
+    if !has_type(field.kind, value) {
+        let (function, name, noun) = (row.function, field.name, field.kind.noun());
+        let found =
+            match value.read_lock::<Array>().and_then(|items| items.iter().find(|item| !item.is_string()).cloned()) {
+                Some(item) => format!("an array with {} in it", value::noun(&item)),
+                None => value::noun(value),
+            };
+        return Err(door::error(format!("{function} needs {name}, {noun}; found {found}")));
+    }
+    if text.len() > 1 {
+        text.push(',');
+    }
+    push_json(text, field.name);
+    text.push(':');
+    match (field.kind, value.as_int()) {
+        #[expect(clippy::cast_precision_loss, reason = "a whole number that stands for a float is small")]
+        (Kind::Float, Ok(number)) => text.push_str(&serde_json::json!(number as f64).to_string()),
+        _ => match value.as_immutable_string_ref() {
+            Ok(string) => push_json(text, &string),
+            Err(_) => text.push_str(&value::to_json(value).map_err(|error| door::error(error.to_string()))?),
+        },
+    }
+    Ok(())
+}
+
+fn push_json(text: &mut String, string: &str) {
+    text.push_str(&serde_json::to_string(string).expect("a string is JSON"));
+}
+
+fn type_of(kind: Kind) -> TypeId {
+    match kind {
+        Kind::Str => TypeId::of::<ImmutableString>(),
+        Kind::Bool => TypeId::of::<bool>(),
+        Kind::Int => TypeId::of::<i64>(),
+        Kind::Float => TypeId::of::<f64>(),
+        Kind::List => TypeId::of::<Array>(),
+    }
+}
+
+fn has_type(kind: Kind, value: &Dynamic) -> bool {
+    match kind {
+        Kind::Str => value.is_string(),
+        Kind::Bool => value.is_bool(),
+        Kind::Int => value.is_int(),
+        Kind::Float => value.is_float() || value.is_int(),
+        Kind::List => value.read_lock::<Array>().is_some_and(|items| items.iter().all(Dynamic::is_string)),
+    }
+}

@@ -1,0 +1,188 @@
+//! `state` and `store`: what a script remembers, as names that every function sees.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Module};
+
+use super::door::{self, Answer, Kind, ScriptResult, Thrown};
+use super::duration::parse_duration;
+use super::live::Services;
+use super::run::Run;
+use super::value;
+use crate::clock::Timestamp;
+use crate::store::StoreError;
+
+/// The names that every function of every script sees.
+pub(crate) const GLOBALS: &[&str] = &["state", "store"];
+
+/// Stands for the script's map for this session; the map itself stays with the host.
+#[derive(Clone)]
+struct State;
+
+/// Stands for the script's persistent store.
+#[derive(Clone)]
+struct Store;
+
+/// Registers both names and what they can do.
+pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
+    engine.register_type_with_name::<State>("State").register_type_with_name::<Store>("Store");
+    let mut globals = Module::new();
+    globals.set_var("state", Dynamic::from(State));
+    globals.set_var("store", Dynamic::from(Store));
+    engine.register_global_module(globals.into());
+    register_state(engine);
+    register_store(engine, services);
+}
+
+fn register_state(engine: &mut Engine) {
+    engine.register_indexer_get(|_: &mut State, name: ImmutableString| {
+        with_state(|state| Ok(state.borrow().get(name.as_str()).cloned().unwrap_or_default()))
+    });
+    FuncRegistration::new_index_setter().with_purity(true).register_into_engine(
+        engine,
+        |_: &mut State, name: ImmutableString, value: Dynamic| -> Result<(), Thrown> {
+            // What cannot be kept over a restart is refused now, where the script's author sees it.
+            value::to_value(&value).map_err(|error| door::error(format!("state.{name} cannot be set: {error}")))?;
+            with_state(|state| {
+                state.borrow_mut().insert(name.as_str().into(), value);
+                Ok(Dynamic::UNIT)
+            })
+            .map(|_| ())
+        },
+    );
+    engine.register_fn("contains", |_: &mut State, name: ImmutableString| {
+        with_state(|state| Ok(state.borrow().contains_key(name.as_str()).into()))
+    });
+    engine.register_fn("keys", |_: &mut State| {
+        with_state(|state| Ok(state.borrow().keys().map(|name| name.as_str().into()).collect::<Array>().into()))
+    });
+    pure_method(engine, "remove", |_: &mut State, name: ImmutableString| -> ScriptResult {
+        with_state(|state| Ok(state.borrow_mut().remove(name.as_str()).unwrap_or_default()))
+    });
+    pure_method(engine, "clear", |_: &mut State| -> ScriptResult {
+        with_state(|state| {
+            state.borrow_mut().clear();
+            Ok(Dynamic::UNIT)
+        })
+    });
+    engine.register_fn("to_map", |_: &mut State| with_state(|state| Ok(state.borrow().clone().into())));
+}
+
+/// Registers a method that changes what its receiver stands for and never the receiver, which is a constant.
+fn pure_method<A: 'static, const N: usize, const X: bool, R, const F: bool, M>(
+    engine: &mut Engine,
+    name: &str,
+    method: M,
+) where
+    R: rhai::Variant + Clone,
+    M: rhai::RhaiNativeFunc<A, N, X, R, F> + 'static,
+{
+    FuncRegistration::new(name).with_purity(true).register_into_engine(engine, method);
+}
+
+fn with_state(act: impl FnOnce(&Rc<RefCell<Map>>) -> ScriptResult) -> ScriptResult {
+    door::pass(Kind::Pure, "state", |run| {
+        let live = run.live.as_ref().ok_or_else(|| at_top_level("state"))?;
+        act(&live.state(run.generation.name())).map(Answer::Value)
+    })
+}
+
+fn at_top_level(name: &str) -> Thrown {
+    door::error(format!("{name} cannot be used at a script's top level: it belongs to a session; use it in a hook"))
+}
+
+fn register_store(engine: &mut Engine, services: &Rc<Services>) {
+    let own = Rc::clone(services);
+    engine.register_fn("get", move |_: &mut Store, key: &str| {
+        read(&own, |store, script, now| {
+            let text = store.get(script, key, now)?;
+            Ok(text.map_or(Dynamic::UNIT, |text| value::from_content(&text)))
+        })
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("keys", move |_: &mut Store| keys(&own, ""));
+    let own = Rc::clone(services);
+    engine.register_fn("keys", move |_: &mut Store, prefix: &str| keys(&own, prefix));
+
+    let own = Rc::clone(services);
+    pure_method(engine, "set", move |_: &mut Store, key: &str, value: Dynamic| -> ScriptResult {
+        set(&own, key, &value, None)
+    });
+    let own = Rc::clone(services);
+    pure_method(engine, "set", move |_: &mut Store, key: &str, value: Dynamic, options: Map| -> ScriptResult {
+        let ttl = ttl_of(&options)?;
+        set(&own, key, &value, ttl)
+    });
+    let own = Rc::clone(services);
+    pure_method(engine, "incr", move |_: &mut Store, key: &str| -> ScriptResult { incr(&own, key, 1) });
+    let own = Rc::clone(services);
+    pure_method(engine, "incr", move |_: &mut Store, key: &str, by: i64| -> ScriptResult { incr(&own, key, by) });
+    let own = Rc::clone(services);
+    pure_method(engine, "delete", move |_: &mut Store, key: &str| -> ScriptResult {
+        write(&own, "store.delete", |store, script, now| Ok(store.delete(script, key, now)?.into()))
+    });
+}
+
+fn keys(services: &Services, prefix: &str) -> ScriptResult {
+    read(services, |store, script, now| {
+        let keys = store.keys(script, prefix, now)?;
+        Ok(keys.into_iter().map(Dynamic::from).collect::<Array>().into())
+    })
+}
+
+fn set(services: &Services, key: &str, value: &Dynamic, ttl: Option<i64>) -> ScriptResult {
+    let text = value::to_json(value).map_err(|error| door::error(format!("store.set(\"{key}\", …): {error}")))?;
+    write(services, "store.set", |store, script, now| {
+        store.set(script, key, &text, ttl.map(|ttl| now.saturating_add(ttl)), now)?;
+        Ok(Dynamic::UNIT)
+    })
+}
+
+fn incr(services: &Services, key: &str, by: i64) -> ScriptResult {
+    write(services, "store.incr", |store, script, now| Ok(store.incr(script, key, by, now)?.into()))
+}
+
+fn ttl_of(options: &Map) -> Result<Option<i64>, Thrown> {
+    if let Some(unknown) = options.keys().find(|name| *name != "ttl") {
+        return Err(door::error(format!("store.set has no option {unknown}; it has ttl")));
+    }
+    let Some(ttl) = options.get("ttl") else { return Ok(None) };
+    let text = ttl.as_immutable_string_ref().map_err(|_| {
+        door::error(format!("store.set needs ttl, a duration such as \"1h\"; found {}", value::noun(ttl)))
+    })?;
+    let ttl = parse_duration(&text).map_err(|error| door::error(format!("store.set: ttl: {error}")))?;
+    Ok(Some(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)))
+}
+
+type Access<'a> = (&'a crate::store::Store, &'a str, Timestamp);
+
+fn read(
+    services: &Services,
+    act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
+) -> ScriptResult {
+    access(services, Kind::Pure, "store", |(store, script, now)| act(store, script, now))
+}
+
+fn write(
+    services: &Services,
+    name: &str,
+    act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
+) -> ScriptResult {
+    access(services, Kind::Effect, name, |(store, script, now)| act(store, script, now))
+}
+
+fn access(
+    services: &Services,
+    kind: Kind,
+    name: &str,
+    act: impl FnOnce(Access<'_>) -> Result<Dynamic, StoreError>,
+) -> ScriptResult {
+    door::pass(kind, name, |run: &Rc<Run>| {
+        if run.is_top_level() {
+            return Err(at_top_level("store"));
+        }
+        let value = act((&services.store, run.generation.name(), services.clock.now()));
+        value.map(Answer::Value).map_err(|error| door::error(format!("{name}: {error}")))
+    })
+}

@@ -1,0 +1,101 @@
+//! The Rhai engine as scripts meet it: its limits, what is taken out of the language, and what the host puts in.
+//!
+//! Each worker builds one. What the functions do is in `command`, `object`, `data`, `time` and `text`.
+
+use std::rc::Rc;
+
+use rhai::module_resolvers::DummyModuleResolver;
+use rhai::packages::{
+    BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicMathPackage, BitFieldPackage, CorePackage, LogicPackage,
+    MoreStringPackage, Package,
+};
+use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, Position, Scope};
+
+use super::bundle::Source;
+use super::fault::Fault;
+use super::live::Services;
+use super::{command, data, object, run, text, time};
+
+/// How deeply expressions may be nested.
+///
+/// One decision with the size of the stacks that they are compiled and run on: see `generation` and `worker`.
+const EXPRESSION_DEPTH: usize = 64;
+
+/// How many modules one script may load.
+const MODULES: usize = 500;
+
+/// Builds an engine for one thread.
+pub(crate) fn build(services: &Rc<Services>) -> Engine {
+    let mut engine = Engine::new_raw();
+    // The standard packages, but for the one that tells the time past the one clock.
+    CorePackage::new().register_into_engine(&mut engine);
+    BitFieldPackage::new().register_into_engine(&mut engine);
+    LogicPackage::new().register_into_engine(&mut engine);
+    BasicMathPackage::new().register_into_engine(&mut engine);
+    BasicArrayPackage::new().register_into_engine(&mut engine);
+    BasicBlobPackage::new().register_into_engine(&mut engine);
+    BasicMapPackage::new().register_into_engine(&mut engine);
+    MoreStringPackage::new().register_into_engine(&mut engine);
+
+    let limits = &services.limits;
+    engine.set_optimization_level(OptimizationLevel::Simple);
+    engine.set_strict_variables(true);
+    engine.set_max_call_levels(limits.call_depth);
+    engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
+    engine.set_max_string_size(limits.string);
+    engine.set_max_array_size(limits.array);
+    engine.set_max_map_size(limits.array);
+    engine.set_max_modules(MODULES);
+    // Code made at run time would escape every check that is made when a script is loaded.
+    engine.disable_symbol("eval");
+    engine.on_progress(|_| run::on_progress());
+    engine.set_module_resolver(Resolver);
+
+    text::register(&mut engine);
+    time::register(&mut engine, services);
+    data::register(&mut engine, services);
+    object::register(&mut engine, services);
+    command::register(&mut engine, services);
+    engine
+}
+
+/// An engine that only compiles, to find what a script imports.
+pub(crate) fn for_reading() -> Engine {
+    let mut engine = Engine::new_raw();
+    engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
+    engine.set_optimization_level(OptimizationLevel::None);
+    engine.set_module_resolver(DummyModuleResolver::new());
+    engine
+}
+
+/// Compiles one file.
+///
+/// # Errors
+/// With the first place that does not compile.
+pub(crate) fn compile(engine: &Engine, source: &Source) -> Result<AST, Fault> {
+    let mut scope = Scope::new();
+    // Variables, since a constant's value would be folded into the code.
+    for name in data::GLOBALS {
+        scope.push(*name, ());
+    }
+    let mut ast =
+        engine.compile_with_scope(&scope, &source.text).map_err(|error| Fault::of_parse(&source.file, &error))?;
+    ast.set_source(source.file.as_str());
+    Ok(ast)
+}
+
+/// Resolves imports to the modules that the running generation pinned.
+struct Resolver;
+
+impl ModuleResolver for Resolver {
+    fn resolve(
+        &self,
+        engine: &Engine,
+        source: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> Result<Rc<Module>, Box<EvalAltResult>> {
+        let run = run::current().ok_or_else(|| EvalAltResult::ErrorModuleNotFound(path.to_owned(), position))?;
+        run.generation.module(engine, source, path, position)
+    }
+}

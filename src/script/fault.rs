@@ -1,0 +1,165 @@
+//! Faults: what is wrong with a script, and where.
+
+use std::fmt;
+
+use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
+
+/// A fault of a script, found while it was loaded or run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fault {
+    /// The file that the place lies in, as it was named on the command line or in the configuration.
+    pub file: String,
+    /// The line, counted from 1, where one is known.
+    pub line: Option<usize>,
+    /// The column, counted from 1, where one is known.
+    pub column: Option<usize>,
+    /// What was found, and what was expected.
+    pub message: String,
+    /// The functions that led there, the innermost first, each with its file.
+    pub calls: Vec<String>,
+    /// What a script threw or a gateway refused, where it was more than text.
+    pub thrown: Option<Thrown>,
+}
+
+/// A thrown `#{code, name, message, command}`, as plain values.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Thrown {
+    /// The failure's code.
+    pub code: Option<i64>,
+    /// The failure's name, such as `NOT_FOUND`.
+    pub name: Option<String>,
+    /// The command that was refused.
+    pub command: Option<String>,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if let Some(column) = self.column {
+            write!(f, ":{column}")?;
+        }
+        write!(f, ": {}", self.message)?;
+        for call in &self.calls {
+            write!(f, "\n    in {call}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl Fault {
+    /// A fault of a whole file.
+    pub fn of_file(file: impl Into<String>, message: impl fmt::Display) -> Self {
+        Self { file: file.into(), message: message.to_string(), ..Self::default() }
+    }
+
+    /// A fault at a place in a file.
+    pub(crate) fn at(file: impl Into<String>, position: Position, message: impl fmt::Display) -> Self {
+        Self {
+            file: file.into(),
+            line: position.line(),
+            column: position.position(),
+            message: message.to_string(),
+            ..Self::default()
+        }
+    }
+
+    /// A fault that kept a file from compiling.
+    pub(crate) fn of_parse(file: &str, error: &ParseError) -> Self {
+        Self::at(file, error.position(), error.err_type())
+    }
+
+    /// A fault that ended a run which began in `file`.
+    pub(crate) fn of_run(file: &str, error: &EvalAltResult) -> Self {
+        let mut fault = Self { file: file.to_owned(), ..Self::default() };
+        let mut calls = Vec::new();
+        fault.descend(error, &mut calls);
+        calls.reverse();
+        fault.calls = calls;
+        fault
+    }
+
+    /// The fault as the map that `on_error` gets.
+    pub(crate) fn to_map(&self) -> Map {
+        let mut map = Map::new();
+        let number = |value: Option<usize>| {
+            value.and_then(|value| i64::try_from(value).ok()).map_or(Dynamic::UNIT, Dynamic::from_int)
+        };
+        map.insert("file".into(), self.file.as_str().into());
+        map.insert("line".into(), number(self.line));
+        map.insert("column".into(), number(self.column));
+        map.insert("message".into(), self.message.as_str().into());
+        map.insert("calls".into(), self.calls.iter().map(|call| call.as_str().into()).collect::<Vec<Dynamic>>().into());
+        let thrown = self.thrown.clone().unwrap_or_default();
+        let text = |value: Option<String>| value.map_or(Dynamic::UNIT, Dynamic::from);
+        map.insert("code".into(), thrown.code.map_or(Dynamic::UNIT, Dynamic::from_int));
+        map.insert("name".into(), text(thrown.name));
+        map.insert("command".into(), text(thrown.command));
+        map
+    }
+
+    fn descend(&mut self, error: &EvalAltResult, calls: &mut Vec<String>) {
+        let position = error.position();
+        if !position.is_none() {
+            (self.line, self.column) = (position.line(), position.position());
+        }
+        match error {
+            EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {
+                if !source.is_empty() {
+                    self.file.clone_from(source);
+                }
+                let name = if name.starts_with("anon$") { "a closure" } else { name };
+                calls.push(format!("{name} ({})", self.file));
+                self.descend(inner, calls);
+            }
+            EvalAltResult::ErrorInModule(module, inner, _) => {
+                if !module.is_empty() {
+                    self.file.clone_from(module);
+                }
+                self.descend(inner, calls);
+            }
+            EvalAltResult::ErrorRuntime(value, _) => self.take_thrown(value),
+            EvalAltResult::ErrorTerminated(reason, _) => self.message = reason.to_string(),
+            EvalAltResult::ErrorParsing(kind, _) => self.message = kind.to_string(),
+            EvalAltResult::ErrorStackOverflow(_) => {
+                self.message = "functions call each other too deeply (limits.call_depth)".to_owned();
+            }
+            EvalAltResult::ErrorDataTooLarge(what, _) => {
+                self.message = format!("{} grows too large (limits.string, limits.array)", what.to_lowercase());
+            }
+            other => self.message = message_without_position(other),
+        }
+    }
+
+    fn take_thrown(&mut self, value: &Dynamic) {
+        let Some(map) = value.read_lock::<Map>() else {
+            self.message = value.to_string();
+            return;
+        };
+        let text = |name: &str| map.get(name).and_then(|value| value.clone().into_string().ok());
+        let thrown = Thrown {
+            code: map.get("code").and_then(|value| value.as_int().ok()),
+            name: text("name"),
+            command: text("command"),
+        };
+        self.message = match (text("message"), &thrown.command) {
+            (Some(message), Some(command)) => format!("{command}: {message}"),
+            (Some(message), None) => message,
+            (None, _) => value.to_string(),
+        };
+        self.thrown = Some(thrown);
+    }
+}
+
+fn message_without_position(error: &EvalAltResult) -> String {
+    let text = error.to_string();
+    // Rhai ends its messages with the position, which a fault shows at the front.
+    match text.rfind(" (line ") {
+        Some(end) if text.ends_with(')') => text[..end].to_owned(),
+        _ => text,
+    }
+}

@@ -1,0 +1,217 @@
+//! Generations: a script compiled on one worker, with the environment that its top level left behind.
+//!
+//! A run holds on to its generation, so that it finishes on the code it began with whatever is saved meanwhile.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::{
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState, Module, Position,
+    Scope, StmtBlock,
+};
+
+use super::Limits;
+use super::bundle::{Bundle, Source};
+use super::door::ScriptResult;
+use super::engine;
+use super::fault::Fault;
+use super::fiber::{Fiber, OutOfStacks};
+use super::hook;
+use super::lane::Lane;
+use super::run::{self, Driven, Run, Start};
+use super::timer::Timer;
+use crate::protocol::Hook;
+
+/// The address space of a fiber's stack, in bytes, for 64 call levels. Only what is touched costs memory.
+const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };
+
+/// How many environments are kept for further runs.
+const SPARE: usize = 64;
+
+/// A compiled script.
+pub(crate) struct Generation {
+    /// The sources that it was compiled from.
+    pub(crate) bundle: Arc<Bundle>,
+    /// Counts the generations of all scripts of this process.
+    pub(crate) number: u64,
+    /// The hooks that it defines.
+    pub(crate) hooks: BTreeSet<Hook>,
+    engine: Rc<Engine>,
+    limits: Rc<Limits>,
+    ast: AST,
+    module_asts: HashMap<String, AST>,
+    modules: RefCell<HashMap<String, Rc<Module>>>,
+    environment: OnceCell<GlobalRuntimeState>,
+    declared: OnceCell<Vec<Timer>>,
+    /// Environments with warm function caches, to be used again.
+    spare: RefCell<Vec<(GlobalRuntimeState, Caches)>>,
+}
+
+impl Generation {
+    /// Compiles a bundle and runs its top level once.
+    ///
+    /// # Errors
+    /// When something does not compile, a hook is misspelt, or the top level fails or does what it may not.
+    pub(crate) fn load(
+        engine: &Rc<Engine>,
+        limits: &Rc<Limits>,
+        bundle: &Arc<Bundle>,
+        number: u64,
+    ) -> Result<Rc<Self>, Fault> {
+        let ast = engine::compile(engine, &bundle.script)?;
+        let hooks = hook::find(&bundle.script.file, &ast)?;
+        let module_asts = bundle
+            .modules
+            .values()
+            .map(|source: &Source| Ok((source.file.clone(), engine::compile(engine, source)?)))
+            .collect::<Result<_, Fault>>()?;
+        let generation = Rc::new(Self {
+            bundle: Arc::clone(bundle),
+            number,
+            hooks,
+            engine: Rc::clone(engine),
+            limits: Rc::clone(limits),
+            ast,
+            module_asts,
+            modules: RefCell::default(),
+            environment: OnceCell::new(),
+            declared: OnceCell::new(),
+            spare: RefCell::default(),
+        });
+        generation.run_top_level()?;
+        Ok(generation)
+    }
+
+    /// The script's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.bundle.name
+    }
+
+    /// The timers that the top level declares.
+    pub(crate) fn declared(&self) -> &[Timer] {
+        self.declared.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the script defines a function with this many parameters.
+    pub(crate) fn has_function(&self, name: &str, parameters: usize) -> bool {
+        self.ast.iter_functions().any(|function| function.name == name && function.params.len() == parameters)
+    }
+
+    /// The parameter counts of the script's functions of this name.
+    pub(crate) fn arities(&self, name: &str) -> Vec<usize> {
+        self.ast
+            .iter_functions()
+            .filter(|function| function.name == name)
+            .map(|function| function.params.len())
+            .collect()
+    }
+
+    /// Prepares a run of one of the script's functions on a fiber.
+    ///
+    /// # Errors
+    /// When there is no stack for it.
+    pub(crate) fn start(self: &Rc<Self>, run: Rc<Run>, arguments: Vec<Dynamic>) -> Result<Driven, OutOfStacks> {
+        let generation = Rc::clone(self);
+        let function = Rc::clone(&run.function);
+        let fiber = Fiber::new(self.stack_size(), move || generation.call(&function, arguments))?;
+        Ok(Driven::new(run, fiber))
+    }
+
+    /// The module that an import of this generation's code means.
+    pub(crate) fn module(
+        &self,
+        engine: &Engine,
+        importer: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> Result<Rc<Module>, Box<EvalAltResult>> {
+        let not_found = || EvalAltResult::ErrorModuleNotFound(path.to_owned(), position);
+        let importer = importer.unwrap_or(&self.bundle.script.file);
+        let file = self.bundle.imports.get(&(importer.to_owned(), path.to_owned())).ok_or_else(not_found)?;
+        if let Some(module) = self.modules.borrow().get(file) {
+            return Ok(Rc::clone(module));
+        }
+        let ast = self.module_asts.get(file).ok_or_else(not_found)?;
+        let wrap = |error| EvalAltResult::ErrorInModule(file.clone(), error, position);
+        let module = Rc::new(Module::eval_ast_as_new(Scope::new(), ast, engine).map_err(wrap)?);
+        self.modules.borrow_mut().insert(file.clone(), Rc::clone(&module));
+        Ok(module)
+    }
+
+    fn call(&self, function: &str, arguments: Vec<Dynamic>) -> ScriptResult {
+        let spare = self.spare.borrow_mut().pop();
+        let (mut global, mut caches) = match spare {
+            Some(spare) => spare,
+            None => (self.environment.get().expect("the top level ran when it was loaded").clone(), Caches::new()),
+        };
+        let mut scope = Scope::new();
+        let mut context = EvalContext::new(&self.engine, &mut global, &mut caches, &mut scope, None);
+        let result = context.call_fn::<Dynamic>(function, arguments);
+        // An error can leave the environment in any state.
+        if result.is_ok() && self.spare.borrow().len() < SPARE {
+            global.num_operations = 0;
+            self.spare.borrow_mut().push((global, caches));
+        }
+        result
+    }
+
+    fn run_top_level(self: &Rc<Self>) -> Result<(), Fault> {
+        let file = &self.bundle.script.file;
+        let run = Run::new(Start {
+            event: run::next_id(),
+            function: "the top level".into(),
+            generation: Rc::clone(self),
+            live: None,
+            lane: Lane::default(),
+            limits: Rc::clone(&self.limits),
+        });
+        let generation = Rc::clone(self);
+        let body = move || generation.evaluate_top_level();
+        let fiber = Fiber::new(self.stack_size(), body).map_err(|error| Fault::of_file(file, error))?;
+        let finished = Driven::new(Rc::clone(&run), fiber).finish();
+        let result = finished.map_err(|_| Fault::of_file(file, "the engine panicked while it ran the top level"))?;
+        let _ = result.map_err(|error| Fault::of_run(file, &error))?;
+        let declared = run.declared.take();
+        for timer in &declared {
+            timer.check(self)?;
+        }
+        let fresh = self.declared.set(declared).is_ok();
+        debug_assert!(fresh, "the top level runs once");
+        Ok(())
+    }
+
+    fn evaluate_top_level(&self) -> ScriptResult {
+        let mut global = self.engine.new_global_runtime_state();
+        global.source = self.ast.source().map(Into::into);
+        global.lib.push(self.ast.shared_lib().clone());
+        let mut caches = Caches::new();
+        let mut scope = Scope::new();
+        let statements = self.ast.statements().iter().cloned();
+        let block = Expr::Stmt(Box::new(StmtBlock::new(statements, Position::NONE, Position::NONE)));
+        let mut context = EvalContext::new(&self.engine, &mut global, &mut caches, &mut scope, None);
+        // The imports and constants of the top level must stay in `global`: they are what the hooks will see.
+        #[expect(
+            deprecated,
+            reason = "marked so only for being volatile; the crate's version is pinned by the lock file"
+        )]
+        let result = context.eval_expression_tree_raw(&Expression::from(&block), false);
+        match result.map_err(|error| *error) {
+            Ok(_) | Err(EvalAltResult::Return(..) | EvalAltResult::Exit(..)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // Imports inside functions are resolved now too, so that a module's fault shows when the script is loaded.
+        for ((importer, path), _) in &self.bundle.imports {
+            self.module(&self.engine, Some(importer), path, Position::NONE)?;
+        }
+        global.num_operations = 0;
+        let fresh = self.environment.set(global).is_ok();
+        debug_assert!(fresh, "the top level runs once");
+        Ok(Dynamic::UNIT)
+    }
+
+    fn stack_size(&self) -> usize {
+        STACK.max(STACK / 64 * self.limits.call_depth)
+    }
+}

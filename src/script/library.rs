@@ -1,0 +1,259 @@
+//! The scripts on disk and what became of them: which are live, on which generation, and what is wrong with the others.
+//!
+//! Reading and checking happens here, on the thread of whoever owns the library; when to look again is decided in `watch`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::Engine;
+
+use super::Limits;
+use super::bundle::{Bundle, read_error, script_name, scripts_in};
+use super::engine;
+use super::fault::Fault;
+use super::live::{Directory, Services};
+use super::worker::{Update, try_load};
+use crate::clock::Clock;
+use crate::protocol::Hook;
+use crate::store::{Store, StoreError};
+
+/// Scripts and the folders that they come from.
+pub struct Library {
+    roots: Vec<PathBuf>,
+    reader: Engine,
+    checker: Rc<Engine>,
+    limits: Rc<Limits>,
+    scripts: BTreeMap<PathBuf, Script>,
+    root_faults: BTreeMap<PathBuf, Fault>,
+    generations: u64,
+}
+
+/// What is known of one script.
+#[derive(Clone, Debug, Default)]
+pub struct Script {
+    /// The script's name.
+    pub name: String,
+    /// What is live; nothing while no version of it has loaded.
+    pub live: Option<Arc<Bundle>>,
+    /// The number of the live generation.
+    pub generation: u64,
+    /// The hooks that the live generation defines.
+    pub hooks: Vec<Hook>,
+    /// What is wrong with the newest version, which is then not the live one.
+    pub fault: Option<Fault>,
+    /// What was found at the last look and does not count yet.
+    suspect: Option<Suspect>,
+}
+
+impl Script {
+    /// The names of the live generation's hooks, for people.
+    pub fn hook_names(&self) -> String {
+        match self.hooks.as_slice() {
+            [] => "no hooks".to_owned(),
+            hooks => hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", "),
+        }
+    }
+}
+
+/// A version that may be half of a save.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Suspect {
+    Faulty(Fault),
+    Empty([u8; 32]),
+    Gone,
+}
+
+/// What a look at the disk found.
+#[derive(Debug, Default)]
+pub struct Changes {
+    /// What the workers are to take over.
+    pub update: Update,
+    /// Faults that are new.
+    pub faults: Vec<Fault>,
+    /// Whether something looks like a save in progress, so that another look is needed soon.
+    pub unsettled: bool,
+}
+
+/// Whether what looks like half of a save counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// The first look after a change: such a version may be followed by the rest.
+    First,
+    /// The look after the grace: what still stands is meant.
+    Settled,
+}
+
+impl Library {
+    /// A library of the scripts at `roots`, which are files or folders. Nothing is read yet.
+    ///
+    /// # Errors
+    /// When the store that scripts are tried against cannot be made.
+    pub fn new(roots: Vec<PathBuf>, limits: Limits) -> Result<Self, StoreError> {
+        let limits = Rc::new(limits);
+        // A script's top level reaches none of these: the engine only has to know the names of the functions.
+        let services = Rc::new(Services {
+            clock: Clock::system(),
+            store: Store::in_memory()?,
+            limits: Rc::clone(&limits),
+            directory: Directory::default(),
+            dry_run: true,
+        });
+        Ok(Self {
+            roots,
+            reader: engine::for_reading(),
+            checker: Rc::new(engine::build(&services)),
+            limits,
+            scripts: BTreeMap::new(),
+            root_faults: BTreeMap::new(),
+            generations: 0,
+        })
+    }
+
+    /// The scripts in the order of their paths.
+    pub fn scripts(&self) -> impl Iterator<Item = &Script> {
+        self.scripts.values()
+    }
+
+    /// Everything that is wrong now.
+    pub fn faults(&self) -> impl Iterator<Item = &Fault> {
+        self.root_faults.values().chain(self.scripts.values().filter_map(|script| script.fault.as_ref()))
+    }
+
+    /// The folders whose changes concern this library.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let parent = |path: &Path| {
+            path.parent()
+                .filter(|parent| !parent.as_os_str().is_empty())
+                .map_or_else(|| PathBuf::from("."), Path::to_owned)
+        };
+        let mut folders: Vec<_> =
+            self.roots.iter().map(|root| if root.is_dir() { root.clone() } else { parent(root) }).collect();
+        // A symbolic link is changed where it leads to.
+        let real = |path: &Path| fs::canonicalize(path).ok().map(|path| parent(&path));
+        let bundles = self.scripts.values().filter_map(|script| script.live.as_ref());
+        folders.extend(bundles.flat_map(|bundle| bundle.paths().filter_map(real)));
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+
+    /// Looks at the disk: reads and tries what has changed since the last look.
+    pub fn look(&mut self, look: Look) -> Changes {
+        let mut changes = Changes::default();
+        let found = self.find(&mut changes);
+        for (path, root) in &found {
+            self.look_at(path, root, look, &mut changes);
+        }
+        let gone: Vec<_> = self.scripts.keys().filter(|path| !found.contains_key(*path)).cloned().collect();
+        for path in gone {
+            let script = self.scripts.get_mut(&path).expect("its key was just read");
+            // Some editors delete a file before they write it anew.
+            if look == Look::First && script.live.is_some() {
+                script.suspect = Some(Suspect::Gone);
+                changes.unsettled = true;
+                continue;
+            }
+            let script = self.scripts.remove(&path).expect("its key was just read");
+            if script.live.is_some() {
+                changes.update.removed.push(script.name);
+            }
+        }
+        changes
+    }
+
+    fn find(&mut self, changes: &mut Changes) -> BTreeMap<PathBuf, PathBuf> {
+        let mut found = BTreeMap::new();
+        let mut faults = BTreeMap::new();
+        for root in &self.roots {
+            if root.is_dir() {
+                match scripts_in(root) {
+                    Ok(scripts) => found.extend(scripts.into_iter().map(|script| (script, root.clone()))),
+                    Err(error) => {
+                        faults.insert(root.clone(), Fault::of_file(root.display().to_string(), read_error(&error)));
+                    }
+                }
+            } else {
+                let folder = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+                found.insert(root.clone(), folder.to_owned());
+            }
+        }
+        changes.faults.extend(
+            faults
+                .iter()
+                .filter(|(root, fault)| self.root_faults.get(*root) != Some(fault))
+                .map(|(_, fault)| fault.clone()),
+        );
+        self.root_faults = faults;
+        found
+    }
+
+    fn look_at(&mut self, path: &Path, root: &Path, look: Look, changes: &mut Changes) {
+        let name = script_name(path);
+        let other = self
+            .scripts
+            .iter()
+            .find(|(at, script)| script.name == name && at.as_path() != path)
+            .map(|(at, _)| at.clone());
+        let script = self.scripts.entry(path.to_owned()).or_default();
+        script.name.clone_from(&name);
+        if script.fault.is_none() && script.suspect.is_none() && script.live.as_deref().is_some_and(unchanged) {
+            return;
+        }
+        let read = match other {
+            Some(other) => {
+                let message =
+                    format!("{} is called {name} as well; their states would mix: rename one", other.display());
+                Err(Fault::of_file(path.display().to_string(), message))
+            }
+            None => Bundle::read(&self.reader, path, root).map(Arc::new),
+        };
+        let tried = read.and_then(|bundle| {
+            let fresh = script.live.as_ref().is_none_or(|live| live.hash != bundle.hash);
+            let hooks = if fresh { try_load(&self.checker, &self.limits, &bundle)? } else { script.hooks.clone() };
+            Ok((bundle, fresh, hooks))
+        });
+        let suspect = match &tried {
+            Err(fault) => Some(Suspect::Faulty(fault.clone())),
+            Ok((bundle, true, _)) if bundle.script.text.trim().is_empty() => Some(Suspect::Empty(bundle.hash)),
+            Ok(_) => None,
+        };
+        // What has never run cannot be torn by a save: at the start every fault counts at once.
+        if look == Look::First && script.live.is_some() && suspect.is_some() {
+            script.suspect = suspect;
+            changes.unsettled = true;
+            return;
+        }
+        script.suspect = None;
+        match tried {
+            Ok((bundle, fresh, hooks)) => {
+                script.fault = None;
+                if fresh {
+                    self.generations += 1;
+                    script.generation = self.generations;
+                    script.hooks = hooks;
+                    script.live = Some(Arc::clone(&bundle));
+                    changes.update.loaded.push((bundle, script.generation));
+                }
+            }
+            Err(fault) => {
+                if script.fault.as_ref() != Some(&fault) {
+                    changes.faults.push(fault.clone());
+                }
+                script.fault = Some(fault);
+            }
+        }
+    }
+}
+
+/// Whether every file of a bundle still has the text that was read.
+///
+/// A file that appears and would now be found first is seen when the script itself is read again.
+fn unchanged(bundle: &Bundle) -> bool {
+    let sources = std::iter::once(&bundle.script).chain(bundle.modules.values());
+    sources
+        .filter_map(|source| Some((source.path.as_ref()?, &source.text)))
+        .all(|(path, text)| fs::read_to_string(path).is_ok_and(|found| found == **text))
+}

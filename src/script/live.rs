@@ -1,0 +1,225 @@
+//! What a worker keeps for one session: its lanes, who is being asked, the scripts' states.
+//!
+//! How events become runs is in `dispatch`; how the session talks to its gateway is the session floor's business.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::rc::Rc;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use rhai::{ImmutableString, Map};
+use tokio::sync::oneshot;
+
+use super::Limits;
+use super::lane::{Entry, Lane};
+use super::object::Message;
+use super::timer::Schedule;
+use crate::clock::Clock;
+use crate::protocol::Event;
+use crate::session::Handle;
+use crate::store::Store;
+
+/// How many lanes a session keeps before it looks for idle ones.
+const LANES: usize = 1024;
+
+/// What the host functions of one worker stand on.
+pub(crate) struct Services {
+    pub(crate) clock: Clock,
+    pub(crate) store: Store,
+    pub(crate) limits: Rc<Limits>,
+    pub(crate) directory: Directory,
+    /// Whether effects are only logged.
+    pub(crate) dry_run: bool,
+}
+
+/// Every session of the process by its name; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Directory(Arc<RwLock<BTreeMap<String, Handle>>>);
+
+impl Directory {
+    /// Adds a session, or replaces one of the same name.
+    pub fn insert(&self, handle: Handle) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(handle.name().to_owned(), handle);
+    }
+
+    /// Takes a session out.
+    pub fn remove(&self, name: &str) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    }
+
+    /// The session of a name.
+    pub fn get(&self, name: &str) -> Option<Handle> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// The names of all sessions, in order.
+    pub fn names(&self) -> Vec<String> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+}
+
+/// Which lane something happens in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum LaneKey {
+    /// The events of one chat.
+    Chat(String),
+    /// One script's timers, and its share of the events that have no chat.
+    Script(String),
+}
+
+/// One session on its worker.
+pub(crate) struct Live {
+    pub(crate) name: Rc<str>,
+    pub(crate) handle: Handle,
+    /// This account's mid, empty until the first login.
+    pub(crate) me: RefCell<ImmutableString>,
+    /// Which scripts it runs; none means all.
+    pub(crate) scripts: Option<Vec<String>>,
+    /// Events that arrived before the session was ready, while it is not.
+    pub(crate) kept: RefCell<Option<VecDeque<Event>>>,
+    /// Whether its scripts' `on_start` has run.
+    pub(crate) started: Cell<bool>,
+    /// The timers of its scripts.
+    pub(crate) schedule: Schedule,
+    /// How many events wait or are being handled.
+    pub(crate) pending: Cell<usize>,
+    lanes: RefCell<HashMap<LaneKey, Lane>>,
+    sweep_at: Cell<usize>,
+    asks: RefCell<HashMap<(String, String), Vec<Rc<Ask>>>>,
+    states: RefCell<HashMap<String, Rc<RefCell<Map>>>>,
+    names: RefCell<HashMap<String, ImmutableString>>,
+}
+
+impl Live {
+    pub(crate) fn new(handle: Handle, scripts: Option<Vec<String>>) -> Rc<Self> {
+        Rc::new(Self {
+            name: handle.name().into(),
+            handle,
+            me: RefCell::default(),
+            scripts,
+            kept: RefCell::new(Some(VecDeque::new())),
+            started: Cell::new(false),
+            schedule: Schedule::default(),
+            pending: Cell::new(0),
+            lanes: RefCell::default(),
+            sweep_at: Cell::new(LANES),
+            asks: RefCell::default(),
+            states: RefCell::default(),
+            names: RefCell::default(),
+        })
+    }
+
+    /// Whether a script runs for this session.
+    pub(crate) fn runs(&self, script: &str) -> bool {
+        self.scripts.as_ref().is_none_or(|scripts| scripts.iter().any(|name| name == script))
+    }
+
+    /// The lane of a key.
+    pub(crate) fn lane(&self, key: LaneKey) -> Lane {
+        let mut lanes = self.lanes.borrow_mut();
+        if let Some(lane) = lanes.get(&key) {
+            return lane.clone();
+        }
+        if lanes.len() >= self.sweep_at.get() {
+            lanes.retain(|_, lane| !lane.is_idle());
+            self.sweep_at.set(LANES.max(lanes.len() * 2));
+        }
+        lanes.entry(key).or_default().clone()
+    }
+
+    /// A script's map for this session.
+    pub(crate) fn state(&self, script: &str) -> Rc<RefCell<Map>> {
+        if let Some(state) = self.states.borrow().get(script) {
+            return Rc::clone(state);
+        }
+        Rc::clone(self.states.borrow_mut().entry(script.to_owned()).or_default())
+    }
+
+    /// The display name of a person, once it has been looked up.
+    pub(crate) fn known_name(&self, mid: &str) -> Option<ImmutableString> {
+        self.names.borrow().get(mid).cloned()
+    }
+
+    /// Remembers a person's display name.
+    pub(crate) fn remember_name(&self, mid: &str, name: ImmutableString) {
+        self.names.borrow_mut().insert(mid.to_owned(), name);
+    }
+
+    /// Forgets a person's display name, which has changed.
+    pub(crate) fn forget_name(&self, mid: &str) {
+        self.names.borrow_mut().remove(mid);
+    }
+
+    /// Begins to wait for a person's next message in a chat.
+    pub(crate) fn ask(self: &Rc<Self>, chat: &str, person: &str) -> Asking {
+        let (sender, answer) = oneshot::channel();
+        let ask = Rc::new(Ask { claimed: Cell::new(false), answer: RefCell::new(Some(sender)) });
+        let key = (chat.to_owned(), person.to_owned());
+        self.asks.borrow_mut().entry(key.clone()).or_default().push(Rc::clone(&ask));
+        Asking { live: Rc::clone(self), key, ask, answer }
+    }
+
+    /// The ask that a message answers: the latest one for its person and chat, which is then no longer asked.
+    pub(crate) fn claim(&self, chat: &str, person: &str) -> Option<Rc<Ask>> {
+        let mut asks = self.asks.borrow_mut();
+        if asks.is_empty() {
+            return None;
+        }
+        let key = (chat.to_owned(), person.to_owned());
+        let waiting = asks.get_mut(&key)?;
+        let ask = waiting.pop();
+        if waiting.is_empty() {
+            asks.remove(&key);
+        }
+        ask.inspect(|ask| ask.claimed.set(true))
+    }
+}
+
+/// A question that a run has asked somebody.
+pub(crate) struct Ask {
+    claimed: Cell<bool>,
+    answer: RefCell<Option<oneshot::Sender<(Message, Entry)>>>,
+}
+
+impl Ask {
+    /// Gives the answer, with a place at the head of the asking run's lane, so that nothing comes between.
+    pub(crate) fn answer(&self, message: Message, entry: Entry) {
+        if let Some(sender) = self.answer.take() {
+            // A run that ended meanwhile gives the place up.
+            let _ = sender.send((message, entry));
+        }
+    }
+}
+
+/// The asking run's end of a question; dropped, nothing is asked any more.
+pub(crate) struct Asking {
+    live: Rc<Live>,
+    key: (String, String),
+    ask: Rc<Ask>,
+    answer: oneshot::Receiver<(Message, Entry)>,
+}
+
+impl Asking {
+    /// Waits for the answer; `None` when `timeout` is over and no message is on its way.
+    pub(crate) async fn wait(&mut self, timeout: impl Future<Output = ()>) -> Option<(Message, Entry)> {
+        tokio::select! {
+            biased;
+            answer = &mut self.answer => return answer.ok(),
+            () = timeout => {}
+        }
+        // A message that has been taken as the answer is the answer, however late its other hooks are done.
+        if self.ask.claimed.get() { (&mut self.answer).await.ok() } else { None }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let mut asks = self.live.asks.borrow_mut();
+        if let Some(waiting) = asks.get_mut(&self.key) {
+            waiting.retain(|ask| !Rc::ptr_eq(ask, &self.ask));
+            if waiting.is_empty() {
+                asks.remove(&self.key);
+            }
+        }
+    }
+}

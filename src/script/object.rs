@@ -1,0 +1,310 @@
+//! What hooks get: messages, invitations, events, people, sessions. Everything they *do* goes through the door.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use rhai::{Dynamic, Engine, ImmutableString, Map};
+
+use super::command;
+use super::door::{self, Answer, Kind, ScriptResult, Thrown};
+use super::duration::parse_duration;
+use super::live::Services;
+use super::run::{Run, Stage};
+use super::value;
+use crate::protocol::commands::{AcceptGroupInvitation, GetContacts, RejectGroupInvitation};
+use crate::protocol::{self, Content, EVENTS, EventSpec, fields_of};
+use crate::session::Handle;
+
+/// A message, as `on_message` gets it.
+#[derive(Clone)]
+pub(crate) struct Message(Rc<MessageData>);
+
+struct MessageData {
+    wire: protocol::Message,
+    content: Content,
+    chat: ImmutableString,
+    text: Option<ImmutableString>,
+}
+
+impl Message {
+    /// Reads the content of a message event for the account `me`. `None` means that it is no JSON object.
+    pub(crate) fn read(content: Content, me: &str) -> Option<Self> {
+        let mut wire = protocol::Message::read(content.as_str())?;
+        let chat = wire.chat(me).into();
+        let text = wire.text.take().map(Into::into);
+        Some(Self(Rc::new(MessageData { wire, content, chat, text })))
+    }
+
+    /// The mid of the chat.
+    pub(crate) fn chat(&self) -> &str {
+        &self.0.chat
+    }
+
+    /// The mid of who wrote it.
+    pub(crate) fn sender(&self) -> &str {
+        &self.0.wire.from
+    }
+
+    fn text(&mut self) -> Dynamic {
+        self.0.text.clone().map_or(Dynamic::UNIT, Dynamic::from)
+    }
+
+    fn metadata(&mut self) -> Map {
+        self.0.wire.content_metadata.iter().map(|(name, text)| (name.into(), text.into())).collect()
+    }
+}
+
+/// A person, named by their mid.
+#[derive(Clone)]
+pub(crate) struct Person(ImmutableString);
+
+/// An invitation into a group.
+#[derive(Clone)]
+pub(crate) struct Invite(Event);
+
+/// Any other event.
+#[derive(Clone)]
+pub(crate) struct Event(Rc<EventData>);
+
+struct EventData {
+    spec: &'static EventSpec,
+    raw: Dynamic,
+    me: bool,
+}
+
+impl Event {
+    /// Wraps the content of an event for the account `me`.
+    pub(crate) fn new(spec: &'static EventSpec, content: &Content, me: &str) -> Self {
+        let raw = value::from_content(content.as_str());
+        let mid = field(&raw, "mid").and_then(|mid| mid.into_immutable_string().ok());
+        Self(Rc::new(EventData { spec, me: spec.me || mid.is_some_and(|mid| mid == me), raw }))
+    }
+
+    /// The invitation that the event is.
+    pub(crate) fn into_invite(self) -> Invite {
+        Invite(self)
+    }
+
+    /// A field that is text.
+    pub(crate) fn text(&self, name: &str) -> Option<String> {
+        field(&self.0.raw, name).and_then(|text| text.into_string().ok())
+    }
+
+    /// A field by name: what arrived under it, `()` for a known field that did not arrive.
+    fn get(&self, name: &str) -> ScriptResult {
+        match name {
+            "me" => return Ok(self.0.me.into()),
+            "raw" => return Ok(self.0.raw.clone()),
+            "subcommand" => return Ok(self.0.spec.subcommand.into()),
+            "person" => {
+                let mid = field(&self.0.raw, "mid").and_then(|mid| mid.into_immutable_string().ok());
+                return Ok(mid.map_or(Dynamic::UNIT, |mid| Dynamic::from(Person(mid))));
+            }
+            _ => {}
+        }
+        if let Some(value) = field(&self.0.raw, name) {
+            return Ok(value);
+        }
+        // A field of any event reads as () where this one lacks it, so that one function can serve several hooks.
+        if EVENTS.iter().any(|spec| spec.fields.iter().any(|field| field.name == name)) {
+            return Ok(Dynamic::UNIT);
+        }
+        let known = self.0.spec.fields.iter().map(|field| field.name).chain(["me", "raw", "subcommand", "person"]);
+        Err(door::error(format!(
+            "an event {} has no {name}; it has {}",
+            self.0.spec.subcommand,
+            known.collect::<Vec<_>>().join(", ")
+        )))
+    }
+
+    fn group(&self) -> Result<String, Thrown> {
+        let group = self.get("group_id")?.into_immutable_string();
+        group.map(|group| group.to_string()).map_err(|_| door::error("this event names no group"))
+    }
+}
+
+/// A handle on a session: `session("name")`.
+#[derive(Clone)]
+pub(crate) struct SessionRef(ImmutableString);
+
+impl SessionRef {
+    /// The session's handle.
+    ///
+    /// # Errors
+    /// When there is no session of that name any more.
+    pub(crate) fn handle(&self, services: &Services) -> Result<Handle, Thrown> {
+        services.directory.get(&self.0).ok_or_else(|| no_session(&self.0, services))
+    }
+}
+
+fn no_session(name: &str, services: &Services) -> Thrown {
+    let names = services.directory.names();
+    let known = if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) };
+    door::error(format!("there is no session \"{name}\"; {known}"))
+}
+
+fn field(raw: &Dynamic, name: &str) -> Option<Dynamic> {
+    raw.read_lock::<Map>().and_then(|map| map.get(name).cloned())
+}
+
+/// Registers the types and what they can do.
+pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
+    register_message(engine, services);
+    register_events(engine, services);
+    register_sessions(engine, services);
+}
+
+fn register_message(engine: &mut Engine, services: &Rc<Services>) {
+    engine.register_type_with_name::<Message>("Message");
+    engine.register_get("id", |msg: &mut Message| msg.0.wire.id.clone());
+    engine.register_get("chat", |msg: &mut Message| msg.0.chat.clone());
+    engine.register_get("text", Message::text);
+    engine.register_get("to", |msg: &mut Message| msg.0.wire.to.clone());
+    engine.register_get("timestamp", |msg: &mut Message| msg.0.wire.timestamp);
+    engine.register_get("content_type", |msg: &mut Message| msg.0.wire.content_type.clone());
+    engine.register_get("metadata", Message::metadata);
+    engine.register_get("is_group", |msg: &mut Message| msg.0.chat.starts_with(['c', 'r']));
+    engine.register_get("raw", |msg: &mut Message| value::from_content(msg.0.content.as_str()));
+    engine.register_get("sender", |msg: &mut Message| Person(msg.0.wire.from.as_str().into()));
+
+    let own = Rc::clone(services);
+    engine.register_fn("reply", move |msg: &mut Message, text: ImmutableString| {
+        command::send_text(&own, &msg.0.chat, &text)
+    });
+    engine.register_fn("reply", |_: &mut Message, other: Dynamic| -> ScriptResult {
+        Err(door::error(format!("msg.reply(text) needs a string; found {}", value::noun(&other))))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("ask", move |msg: &mut Message, text: ImmutableString| ask(&own, msg, &text, None));
+    let own = Rc::clone(services);
+    engine.register_fn("ask", move |msg: &mut Message, text: ImmutableString, options: Map| {
+        ask(&own, msg, &text, Some(&options))
+    });
+
+    engine.register_type_with_name::<Person>("Person");
+    engine.register_get("mid", |person: &mut Person| person.0.clone());
+    let own = Rc::clone(services);
+    engine.register_get("name", move |person: &mut Person| name_of(&own, &person.0));
+    engine.register_fn("==", |a: &mut Person, b: Person| a.0 == b.0);
+}
+
+fn register_events(engine: &mut Engine, services: &Rc<Services>) {
+    engine.register_type_with_name::<Event>("Event");
+    engine.register_indexer_get(|event: &mut Event, name: &str| event.get(name));
+    engine.register_type_with_name::<Invite>("Invite");
+    engine.register_indexer_get(|invite: &mut Invite, name: &str| match name {
+        "inviter" => invite.0.get("person"),
+        _ => invite.0.get(name),
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("accept", move |invite: &mut Invite| {
+        let request = AcceptGroupInvitation { group_id: invite.0.group()? };
+        command::call(&own, None, <AcceptGroupInvitation as protocol::Call>::COMMAND, fields_of(&request))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("reject", move |invite: &mut Invite| {
+        let request = RejectGroupInvitation { group_id: invite.0.group()? };
+        command::call(&own, None, <RejectGroupInvitation as protocol::Call>::COMMAND, fields_of(&request))
+    });
+}
+
+fn register_sessions(engine: &mut Engine, services: &Rc<Services>) {
+    engine.register_type_with_name::<SessionRef>("Session");
+    let own = Rc::clone(services);
+    engine.register_fn("session", move |name: ImmutableString| {
+        door::pass(Kind::Pure, "session", |_| match own.directory.get(&name) {
+            Some(_) => Ok(Answer::Value(Dynamic::from(SessionRef(name)))),
+            None => Err(no_session(&name, &own)),
+        })
+    });
+    engine.register_fn("session", || {
+        door::pass(Kind::Pure, "session", |run| {
+            let live = run.live.as_ref().ok_or_else(|| door::error("no session's event is being handled"))?;
+            Ok(Answer::Value(Dynamic::from(SessionRef(live.name.as_ref().into()))))
+        })
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("sessions", move || {
+        door::pass(Kind::Pure, "sessions", |_| {
+            let names = own.directory.names().into_iter();
+            let sessions: Vec<_> = names.map(|name| Dynamic::from(SessionRef(name.into()))).collect();
+            Ok(Answer::Value(sessions.into()))
+        })
+    });
+    engine.register_get("name", |session: &mut SessionRef| session.0.clone());
+    let own = Rc::clone(services);
+    engine.register_get("mid", move |session: &mut SessionRef| {
+        let session = session.clone();
+        door::pass(Kind::Pure, "session.mid", |_| {
+            let mid = session.handle(&own)?.status().mid;
+            Ok(Answer::Value(mid.map_or(Dynamic::UNIT, Dynamic::from)))
+        })
+    });
+}
+
+/// Looks a person's name up, once per session; their mid where the gateway does not know them.
+fn name_of(services: &Services, mid: &ImmutableString) -> ScriptResult {
+    let live = super::run::current().and_then(|run| run.live.clone());
+    if let Some(name) = live.as_ref().and_then(|live| live.known_name(mid)) {
+        return door::pass(Kind::Pure, "name", |_| Ok(Answer::Value(name.into())));
+    }
+    let request = GetContacts { mids: vec![mid.to_string()] };
+    let contacts = command::call(services, None, <GetContacts as protocol::Call>::COMMAND, fields_of(&request))?;
+    let contact =
+        contacts.read_lock::<rhai::Array>().and_then(|contacts| contacts.first().cloned()).unwrap_or(contacts);
+    let shown = |name: &str| {
+        let name = field(&contact, name)?.into_immutable_string().ok()?;
+        (!name.is_empty()).then_some(name)
+    };
+    let name = shown("displayNameOverridden").or_else(|| shown("displayName")).unwrap_or_else(|| mid.clone());
+    if let Some(live) = live {
+        live.remember_name(mid, name.clone());
+    }
+    Ok(name.into())
+}
+
+/// Sends a question and waits for the same person's next message in that chat.
+fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>) -> ScriptResult {
+    let timeout = match options {
+        Some(options) => timeout_of(options)?,
+        None => None,
+    };
+    let _receipt = command::send_text(services, &msg.0.chat, text)?;
+    door::pass(Kind::Wait, "ask", |run| {
+        let timeout = timeout.unwrap_or(run.limits().ask);
+        let live = run.live.clone().ok_or_else(|| door::error("there is no session to ask in"))?;
+        let mut asking = live.ask(&msg.0.chat, msg.sender());
+        let answer = detach(run, Stage::Asked, "ask", async {
+            match asking.wait(services.clock.sleep(timeout)).await {
+                Some((message, entry)) => (Some(message), entry.await),
+                None => (None, run.lane.enter_head().await),
+            }
+        })?;
+        Ok(answer.map_or(Answer::Value(Dynamic::UNIT), Answer::Message))
+    })
+}
+
+/// Lets go of the run's lane, waits for something long, and keeps the lane that it comes back with.
+pub(crate) fn detach<T>(
+    run: &Run,
+    stage: Stage,
+    name: &str,
+    future: impl Future<Output = (T, super::lane::Guard)>,
+) -> Result<T, Thrown> {
+    run.stage.set(stage);
+    run.guard.take();
+    let (result, guard) = door::wait(name, future)?;
+    run.guard.replace(Some(guard));
+    Ok(result)
+}
+
+fn timeout_of(options: &Map) -> Result<Option<Duration>, Thrown> {
+    if let Some(unknown) = options.keys().find(|name| *name != "timeout") {
+        return Err(door::error(format!("ask has no option {unknown}; it has timeout")));
+    }
+    let Some(timeout) = options.get("timeout") else { return Ok(None) };
+    let text = timeout.as_immutable_string_ref().map_err(|_| {
+        door::error(format!("ask needs timeout, a duration such as \"10m\"; found {}", value::noun(timeout)))
+    })?;
+    parse_duration(&text).map(Some).map_err(|error| door::error(format!("ask: timeout: {error}")))
+}

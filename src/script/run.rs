@@ -1,0 +1,253 @@
+//! Runs: one call of one handler, with its ids, its limits and what it has used of them.
+//!
+//! What a run may do through the host is decided in `door`, not here.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use rhai::Dynamic;
+
+use super::Limits;
+use super::door::ScriptResult;
+use super::fiber::{Fiber, Panic, StackBounds, allocated, yield_now};
+use super::generation::Generation;
+use super::lane::{Guard, Lane};
+use super::live::Live;
+use super::timer::Timer;
+
+/// How many operations a run may do before other fibers of its thread get their turn.
+const TURN: u64 = 2_000;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Run>>> = const { RefCell::new(None) };
+}
+
+/// The run whose code executes on this thread right now.
+pub(crate) fn current() -> Option<Rc<Run>> {
+    CURRENT.with_borrow(Clone::clone)
+}
+
+/// A new id for an event, a run or a timer, ascending within the process.
+pub(crate) fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Where a run stands, as those see it who wait for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// It runs, or waits for something short: its lane is held.
+    #[default]
+    Attached,
+    /// It waits in `sleep`: the next script goes on with the event.
+    Slept,
+    /// It waits in `ask`: it has handled its event.
+    Asked,
+}
+
+/// One call of one handler.
+pub(crate) struct Run {
+    /// The run's id.
+    pub(crate) id: u64,
+    /// The id of the event that it handles.
+    pub(crate) event: u64,
+    /// The function that it calls.
+    pub(crate) function: Rc<str>,
+    /// The code that it runs.
+    pub(crate) generation: Rc<Generation>,
+    /// The session that it acts on; none at a script's top level.
+    pub(crate) live: Option<Rc<Live>>,
+    /// The lane that it runs in.
+    pub(crate) lane: Lane,
+    /// Where it stands.
+    pub(crate) stage: Cell<Stage>,
+    /// The lane's guard, once the run has been on its own.
+    pub(crate) guard: RefCell<Option<Guard>>,
+    /// The timers that a script's top level declares.
+    pub(crate) declared: RefCell<Vec<Timer>>,
+    limits: Rc<Limits>,
+    bounds: Cell<StackBounds>,
+    operations: Cell<u64>,
+    calls: Cell<u64>,
+    condemned: RefCell<Option<String>>,
+    used: Cell<Duration>,
+    resumed: Cell<Instant>,
+    memory: Cell<isize>,
+    balance: Cell<isize>,
+}
+
+/// What a new run needs to know.
+pub(crate) struct Start {
+    pub(crate) event: u64,
+    pub(crate) function: Rc<str>,
+    pub(crate) generation: Rc<Generation>,
+    pub(crate) live: Option<Rc<Live>>,
+    pub(crate) lane: Lane,
+    pub(crate) limits: Rc<Limits>,
+}
+
+impl Run {
+    pub(crate) fn new(start: Start) -> Rc<Self> {
+        let Start { event, function, generation, live, lane, limits } = start;
+        Rc::new(Self {
+            id: next_id(),
+            event,
+            function,
+            generation,
+            live,
+            lane,
+            stage: Cell::default(),
+            guard: RefCell::default(),
+            declared: RefCell::default(),
+            limits,
+            bounds: Cell::default(),
+            operations: Cell::new(0),
+            calls: Cell::new(0),
+            condemned: RefCell::default(),
+            used: Cell::new(Duration::ZERO),
+            resumed: Cell::new(Instant::now()),
+            memory: Cell::new(0),
+            balance: Cell::new(0),
+        })
+    }
+
+    /// Whether this is the dry run of a script's top level, which may cause nothing.
+    pub(crate) fn is_top_level(&self) -> bool {
+        self.live.is_none()
+    }
+
+    /// The limits that it runs under.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Ends the run at its next operation, whatever it does.
+    ///
+    /// Invariant: a condemned run never gets well: a script could catch the first error inside a native callback.
+    pub(crate) fn condemn(&self, reason: impl Into<String>) {
+        self.condemned.borrow_mut().get_or_insert_with(|| reason.into());
+    }
+
+    /// Why the run is to end, if it is.
+    pub(crate) fn condemned(&self) -> Option<String> {
+        self.condemned.borrow().clone()
+    }
+
+    /// Counts a host call against the run's limit.
+    pub(crate) fn count_call(&self) {
+        let calls = self.calls.get() + 1;
+        self.calls.set(calls);
+        if calls > self.limits.calls {
+            self.condemn(format!("the run made more than {} host calls (limits.calls)", self.limits.calls));
+        }
+    }
+
+    fn resume(&self) {
+        self.resumed.set(Instant::now());
+        self.balance.set(allocated());
+    }
+
+    fn suspend(&self) {
+        self.used.set(self.used.get() + self.resumed.get().elapsed());
+        self.memory.set(self.memory.get() + allocated() - self.balance.get());
+    }
+
+    fn step(&self) -> Step {
+        let operations = self.operations.get() + 1;
+        self.operations.set(operations);
+        if self.bounds.get().exhausted() {
+            self.condemn("the run needs more stack than it has: functions or expressions are nested too deeply");
+        }
+        let memory = self.memory.get() + allocated() - self.balance.get();
+        if memory > self.limits.memory.cast_signed() {
+            self.condemn(format!("the run holds more than {} of memory (limits.memory)", Bytes(self.limits.memory)));
+        }
+        if operations.is_multiple_of(TURN) && self.used.get() + self.resumed.get().elapsed() > self.limits.cpu {
+            self.condemn(format!("the run used more than {:?} of processor time (limits.cpu)", self.limits.cpu));
+        }
+        match &*self.condemned.borrow() {
+            Some(reason) => Step::End(reason.clone()),
+            None if operations.is_multiple_of(TURN) => Step::Yield,
+            None => Step::Go,
+        }
+    }
+}
+
+/// A size as people write it.
+struct Bytes(usize);
+
+impl std::fmt::Display for Bytes {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            size if size >= 1 << 20 && size.is_multiple_of(1 << 20) => write!(f, "{} MiB", size >> 20),
+            size if size >= 1 << 10 && size.is_multiple_of(1 << 10) => write!(f, "{} KiB", size >> 10),
+            size => write!(f, "{size} bytes"),
+        }
+    }
+}
+
+enum Step {
+    Go,
+    Yield,
+    End(String),
+}
+
+/// What the engine calls for every operation: `Some` ends the script with that as its reason.
+pub(crate) fn on_progress() -> Option<Dynamic> {
+    let step = CURRENT.with_borrow(|run| run.as_ref().map_or(Step::Go, |run| run.step()));
+    match step {
+        Step::Go => None,
+        Step::Yield => {
+            yield_now();
+            None
+        }
+        Step::End(reason) => Some(reason.into()),
+    }
+}
+
+/// A run on its fiber, as a future.
+pub(crate) struct Driven {
+    run: Rc<Run>,
+    fiber: Fiber<ScriptResult>,
+}
+
+impl Driven {
+    pub(crate) fn new(run: Rc<Run>, fiber: Fiber<ScriptResult>) -> Self {
+        run.bounds.set(fiber.bounds());
+        Self { run, fiber }
+    }
+
+    /// The run itself.
+    pub(crate) fn run(&self) -> &Rc<Run> {
+        &self.run
+    }
+
+    /// Runs to the end on this thread, for code that has no reason to wait.
+    pub(crate) fn finish(mut self) -> Result<ScriptResult, Panic> {
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        loop {
+            if let Poll::Ready(result) = Pin::new(&mut self).poll(&mut context) {
+                return result;
+            }
+        }
+    }
+}
+
+impl Future for Driven {
+    type Output = Result<ScriptResult, Panic>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let outer = CURRENT.replace(Some(Rc::clone(&this.run)));
+        this.run.resume();
+        let polled = Pin::new(&mut this.fiber).poll(context);
+        this.run.suspend();
+        CURRENT.set(outer);
+        polled
+    }
+}

@@ -1,0 +1,224 @@
+//! Timers: data that names a function of a script and when to call it. What a call does is up to the script.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::time::Duration;
+
+use chrono::{Local, TimeZone};
+use croner::Cron;
+use rhai::{Dynamic, Position};
+use serde_json::Value;
+use tokio::sync::Notify;
+
+use super::fault::Fault;
+use super::generation::Generation;
+use super::run;
+use crate::clock::Timestamp;
+
+/// When a timer is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Spec {
+    /// Once, after a delay.
+    After(Duration),
+    /// Again and again, at this distance.
+    Every(Duration),
+    /// At the times that a cron pattern matches, in local time.
+    Cron(String),
+}
+
+/// A call to come.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Timer {
+    /// The name of the function, bound when the timer is due: a newer generation's function is called.
+    pub(crate) function: String,
+    /// What it is called with.
+    pub(crate) arguments: Value,
+    /// When.
+    pub(crate) spec: Spec,
+}
+
+/// A timer that waits for its time.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Scheduled {
+    /// Its id, for `cancel`.
+    pub(crate) id: u64,
+    /// The script that it belongs to.
+    pub(crate) script: String,
+    /// What is called, and when.
+    pub(crate) timer: Timer,
+    /// When it is due next.
+    pub(crate) due: Timestamp,
+    /// Whether the script's top level declares it, so that it goes when the declaration goes.
+    pub(crate) declared: bool,
+}
+
+impl Spec {
+    /// The next time after `now`; `None` when there is none any more.
+    pub(crate) fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        let later =
+            |delay: &Duration| now.saturating_add(Timestamp::try_from(delay.as_millis()).unwrap_or(Timestamp::MAX));
+        match self {
+            Self::After(delay) => Some(later(delay)),
+            Self::Every(period) => Some(later(period)),
+            Self::Cron(pattern) => {
+                let time = Local.timestamp_millis_opt(now).single()?;
+                let next = Cron::from_str(pattern).ok()?.find_next_occurrence(&time, false).ok()?;
+                Some(next.timestamp_millis())
+            }
+        }
+    }
+
+    /// Checks a cron pattern.
+    ///
+    /// # Errors
+    /// With what is wrong about it.
+    pub(crate) fn cron(pattern: &str) -> Result<Self, String> {
+        Cron::from_str(pattern).map_err(|error| {
+            format!(
+                "\"{pattern}\" is no cron pattern such as \"0 9 * * 1-5\" (minute, hour, day, month, weekday): {error}"
+            )
+        })?;
+        Ok(Self::Cron(pattern.to_owned()))
+    }
+}
+
+impl Timer {
+    /// The arguments as a script's values: the items of an array, or the one value.
+    pub(crate) fn values(&self) -> Vec<Dynamic> {
+        let convert = |value: &Value| super::value::from_content(&value.to_string());
+        match &self.arguments {
+            Value::Null => Vec::new(),
+            Value::Array(items) => items.iter().map(convert).collect(),
+            other => vec![convert(other)],
+        }
+    }
+
+    /// Checks that the script has the function that the timer names.
+    ///
+    /// # Errors
+    /// With the functions of that name that it has.
+    pub(crate) fn check(&self, generation: &Generation) -> Result<(), Fault> {
+        let (name, count) = (&self.function, self.values().len());
+        if generation.has_function(name, count) {
+            return Ok(());
+        }
+        let arities = generation.arities(name);
+        let message = match arities.as_slice() {
+            [] => format!("a timer names the function \"{name}\", which this script does not define"),
+            arities => format!("a timer calls {name} with {count} arguments, but it takes {arities:?}"),
+        };
+        Err(Fault::at(&generation.bundle.script.file, Position::NONE, message))
+    }
+}
+
+/// The timers of one session, in the order in which they are due.
+#[derive(Default)]
+pub(crate) struct Schedule {
+    entries: RefCell<BTreeMap<(Timestamp, u64), Scheduled>>,
+    changed: Notify,
+}
+
+impl Schedule {
+    /// Adds a timer; `None` when it would never be due.
+    pub(crate) fn add(&self, script: &str, timer: Timer, now: Timestamp, declared: bool) -> Option<u64> {
+        let due = timer.spec.next(now)?;
+        let id = run::next_id();
+        let scheduled = Scheduled { id, script: script.to_owned(), timer, due, declared };
+        self.entries.borrow_mut().insert((due, id), scheduled);
+        self.changed.notify_one();
+        Some(id)
+    }
+
+    /// Takes a script's timer out; whether it was there.
+    pub(crate) fn cancel(&self, script: &str, id: u64) -> bool {
+        let mut entries = self.entries.borrow_mut();
+        let before = entries.len();
+        entries.retain(|_, entry| entry.id != id || entry.script != script);
+        entries.len() < before
+    }
+
+    /// Brings a script's declared timers in line with its newest generation: the same ones keep their due time, new ones
+    /// are added, and those that are no longer declared go.
+    pub(crate) fn declare(&self, script: &str, declared: &[Timer], now: Timestamp) {
+        let mut missing = declared.to_vec();
+        self.entries.borrow_mut().retain(|_, entry| {
+            if entry.script != script || !entry.declared {
+                return true;
+            }
+            let kept = missing.iter().position(|timer| *timer == entry.timer);
+            kept.map(|index| missing.swap_remove(index)).is_some()
+        });
+        for timer in missing {
+            self.add(script, timer, now, true);
+        }
+    }
+
+    /// Takes all timers of a script out.
+    pub(crate) fn forget(&self, script: &str) {
+        self.entries.borrow_mut().retain(|_, entry| entry.script != script);
+    }
+
+    /// When the next timer is due.
+    pub(crate) fn next_due(&self) -> Option<Timestamp> {
+        self.entries.borrow().keys().next().map(|(due, _)| *due)
+    }
+
+    /// Takes the next timer that is due. A repeating one is due again one period after `now`, however late it was.
+    pub(crate) fn take_due(&self, now: Timestamp) -> Option<Scheduled> {
+        let mut entries = self.entries.borrow_mut();
+        let first = entries.first_entry().filter(|entry| entry.key().0 <= now)?;
+        let scheduled = first.remove();
+        if !matches!(scheduled.timer.spec, Spec::After(_))
+            && let Some(due) = scheduled.timer.spec.next(now)
+        {
+            entries.insert((due, scheduled.id), Scheduled { due, ..scheduled.clone() });
+        }
+        Some(scheduled)
+    }
+
+    /// Waits until a timer has been added.
+    pub(crate) async fn changed(&self) {
+        self.changed.notified().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn timer(function: &str, spec: Spec) -> Timer {
+        Timer { function: function.to_owned(), arguments: Value::Null, spec }
+    }
+
+    #[test]
+    fn a_repeating_timer_is_due_again_and_a_single_one_is_not() {
+        let schedule = Schedule::default();
+        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, false);
+        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 0, false);
+        assert_eq!(schedule.take_due(4), None);
+        assert_eq!(schedule.take_due(12).map(|due| due.timer.function), Some("once".to_owned()));
+        assert_eq!(schedule.take_due(12).map(|due| due.timer.function), Some("tick".to_owned()));
+        assert_eq!(schedule.take_due(12), None);
+        assert_eq!(schedule.next_due(), Some(22));
+    }
+
+    #[test]
+    fn a_declared_timer_keeps_its_due_time_while_it_is_declared() {
+        let schedule = Schedule::default();
+        let (tick, tock) =
+            (timer("tick", Spec::Every(Duration::from_secs(1))), timer("tock", Spec::Every(Duration::from_secs(1))));
+        schedule.declare("a", std::slice::from_ref(&tick), 0);
+        schedule.declare("a", &[tick, tock.clone()], 500);
+        assert_eq!(schedule.next_due(), Some(1_000));
+        schedule.declare("a", &[tock], 600);
+        assert_eq!(schedule.next_due(), Some(1_500));
+    }
+
+    #[test]
+    fn a_cron_pattern_names_times_or_is_refused() {
+        let spec = Spec::cron("*/5 * * * *").expect("a pattern");
+        assert_eq!(spec.next(1_700_000_000_000), Some(1_700_000_100_000));
+        assert!(Spec::cron("every monday").is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! Values between scripts and JSON text. Only plain data crosses: no functions and no host objects.
+
+use rhai::{Array, Dynamic, Map};
+use serde_json::Value;
+
+/// How deeply arrays and maps may be nested in data that leaves a script.
+const MAX_DEPTH: usize = 100;
+
+/// Why a script's value cannot become JSON.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(crate) enum NotData {
+    /// It, or something in it, is no plain data.
+    #[error("{0} is no plain data: only (), true and false, numbers, strings, arrays and maps are")]
+    Kind(String),
+    /// It contains itself, or comes close to it.
+    #[error("the value is nested more than {MAX_DEPTH} deep")]
+    Depth,
+    /// A number that JSON cannot express.
+    #[error("{0} cannot be written as JSON")]
+    Number(f64),
+}
+
+/// The value that JSON text stands for; text that is no JSON stays text.
+///
+/// Whole numbers beyond 64 signed bits become floats.
+pub(crate) fn from_content(text: &str) -> Dynamic {
+    from_json(text).unwrap_or_else(|_| text.into())
+}
+
+/// The value that JSON text stands for.
+///
+/// # Errors
+/// When the text is no JSON, with where and why.
+pub(crate) fn from_json(text: &str) -> serde_json::Result<Dynamic> {
+    if text.is_empty() {
+        return Ok(Dynamic::UNIT);
+    }
+    serde_json::from_str(text)
+}
+
+/// The JSON text of a value.
+///
+/// # Errors
+/// When something in it is no plain data.
+pub(crate) fn to_json(value: &Dynamic) -> Result<String, NotData> {
+    Ok(to_value(value)?.to_string())
+}
+
+/// The JSON value of a value.
+///
+/// # Errors
+/// When something in it is no plain data.
+pub(crate) fn to_value(value: &Dynamic) -> Result<Value, NotData> {
+    convert(value, 0)
+}
+
+fn convert(value: &Dynamic, depth: usize) -> Result<Value, NotData> {
+    if depth > MAX_DEPTH {
+        return Err(NotData::Depth);
+    }
+    if value.is_unit() {
+        return Ok(Value::Null);
+    }
+    if let Ok(value) = value.as_bool() {
+        return Ok(value.into());
+    }
+    if let Ok(value) = value.as_int() {
+        return Ok(value.into());
+    }
+    if let Ok(value) = value.as_float() {
+        return serde_json::Number::from_f64(value).map(Value::Number).ok_or(NotData::Number(value));
+    }
+    if let Ok(value) = value.as_immutable_string_ref() {
+        return Ok(value.as_str().into());
+    }
+    if let Ok(value) = value.as_char() {
+        return Ok(value.to_string().into());
+    }
+    if let Some(items) = value.read_lock::<Array>() {
+        return items.iter().map(|item| convert(item, depth + 1)).collect();
+    }
+    if let Some(entries) = value.read_lock::<Map>() {
+        let convert = |(name, value): (&rhai::Identifier, &Dynamic)| Ok((name.to_string(), convert(value, depth + 1)?));
+        return entries.iter().map(convert).collect::<Result<serde_json::Map<_, _>, _>>().map(Value::Object);
+    }
+    Err(NotData::Kind(noun(value)))
+}
+
+/// What a person would call a value, for an error message.
+pub(crate) fn noun(value: &Dynamic) -> String {
+    match value.type_name() {
+        "()" => "()".to_owned(),
+        "bool" => value.to_string(),
+        "i64" => format!("the integer {value}"),
+        "f64" => format!("the number {value}"),
+        "string" | "char" => "a string".to_owned(),
+        "array" => "an array".to_owned(),
+        "map" => "a map".to_owned(),
+        "Fn" => "a function".to_owned(),
+        other => format!("a {}", other.rsplit("::").next().unwrap_or(other)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_data_survives_the_way_there_and_back() {
+        let text = r#"{"a":[1,2.5,null,true,"x"],"b":{"c":"ü"}}"#;
+        let value = from_json(text).expect("it is JSON");
+        assert_eq!(to_json(&value).expect("it is data"), text);
+        assert_eq!(from_content("no json").to_string(), "no json");
+        assert!(from_content("").is_unit());
+    }
+
+    #[test]
+    fn what_is_no_data_is_named() {
+        let function: Dynamic = rhai::FnPtr::new("f").expect("a name").into();
+        assert_eq!(to_json(&function), Err(NotData::Kind("a function".into())));
+        let mut deep = Dynamic::UNIT;
+        for _ in 0..200 {
+            deep = vec![deep].into();
+        }
+        assert_eq!(to_json(&deep), Err(NotData::Depth));
+        assert!(matches!(to_json(&f64::NAN.into()), Err(NotData::Number(_))));
+    }
+}

@@ -1,0 +1,485 @@
+//! Workers: threads that own an engine, the compiled scripts and the sessions assigned to them.
+//!
+//! An event travels from its socket to its handler and on to a command without leaving its worker's thread. What is
+//! assigned to which worker, and when scripts are loaded again, is decided above.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use rhai::{Engine, Map};
+use tokio::runtime;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::{AbortHandle, LocalSet, spawn_local};
+
+use super::Limits;
+use super::bundle::Bundle;
+use super::dispatch;
+use super::engine;
+use super::fault::Fault;
+use super::generation::Generation;
+use super::live::{Directory, Live, Services};
+use super::run::Run;
+use crate::clock::Clock;
+use crate::protocol::{HOOKS, Hook};
+use crate::session::{self, Ended, Flow, Handle, Inbox, Login, SessionConfig, Signal};
+use crate::store::Store;
+
+/// The stack of a worker's thread, in bytes: scripts are compiled on it. Only what is touched costs memory.
+const STACK: usize = 64 << 20;
+
+/// How many runs a worker has going at once, those in `ask` and `sleep` not counted; further events wait.
+const RUNS: usize = 8_192;
+
+/// How many events of a session may wait before its socket is no longer read.
+const EVENTS: usize = 200_000;
+
+/// How often a timer is looked at while it is not due yet: the time of day can be set anew meanwhile.
+const TIMER_CHECK: Duration = Duration::from_secs(30);
+
+/// What every worker of a process shares.
+#[derive(Clone)]
+pub struct Shared {
+    /// The one clock.
+    pub clock: Clock,
+    /// What outlives the process.
+    pub store: Store,
+    /// The limits of scripts.
+    pub limits: Limits,
+    /// Every session of the process.
+    pub directory: Directory,
+    /// Whether effects are only logged and not sent.
+    pub dry_run: bool,
+    /// Where it is told that a session is over, by its name.
+    pub ended: mpsc::UnboundedSender<(String, Ended)>,
+}
+
+/// A session to be run by a worker.
+pub struct Assignment {
+    /// How it connects and logs in.
+    pub config: SessionConfig,
+    /// The session's side of its channel.
+    pub inbox: Inbox,
+    /// Its handle.
+    pub handle: Handle,
+    /// The scripts that it runs; none means all.
+    pub scripts: Option<Vec<String>>,
+    /// Seeds its backoff.
+    pub seed: u64,
+}
+
+/// A new version of some scripts, to be taken over at once.
+#[derive(Clone, Debug, Default)]
+pub struct Update {
+    /// Scripts that are new or changed, each with its generation's number.
+    pub loaded: Vec<(Arc<Bundle>, u64)>,
+    /// The names of scripts that are gone.
+    pub removed: Vec<String>,
+}
+
+enum Order {
+    Attach(Box<Assignment>),
+    Detach(String),
+    Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
+    Stop(Duration),
+}
+
+/// The owner's end of a worker.
+pub struct WorkerHandle {
+    orders: mpsc::UnboundedSender<Order>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl WorkerHandle {
+    /// Starts a worker's thread.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn spawn(name: String, shared: Shared) -> std::io::Result<Self> {
+        // Unbounded, since orders are given by people and their editors.
+        let (orders, inbox) = mpsc::unbounded_channel();
+        let thread = thread::Builder::new().name(name).stack_size(STACK).spawn(move || serve(shared, inbox))?;
+        Ok(Self { orders, thread })
+    }
+
+    /// Gives the worker a session to run.
+    pub fn attach(&self, assignment: Assignment) {
+        let _ = self.orders.send(Order::Attach(Box::new(assignment)));
+    }
+
+    /// Takes a session away: its scripts' `on_stop` runs, then it closes.
+    pub fn detach(&self, session: String) {
+        let _ = self.orders.send(Order::Detach(session));
+    }
+
+    /// The part of this handle that hands new versions of scripts over.
+    pub fn updater(&self) -> Updater {
+        Updater(self.orders.clone())
+    }
+
+    /// Ends the worker: no more events are taken, and runs have `grace` to finish or park. Wait for it with [`join`](Self::join).
+    pub fn stop(&self, grace: Duration) {
+        let _ = self.orders.send(Order::Stop(grace));
+    }
+
+    /// Waits for the worker's thread to end.
+    pub fn join(self) {
+        if self.thread.join().is_err() {
+            tracing::error!("a worker panicked");
+        }
+    }
+}
+
+/// Hands new versions of scripts to a worker.
+#[derive(Clone)]
+pub struct Updater(mpsc::UnboundedSender<Order>);
+
+impl Updater {
+    /// Has the worker take over new versions of scripts, all between two events.
+    ///
+    /// The answer comes when that is done. It is the fault of a script that does not load there; then nothing was taken over.
+    pub fn update(&self, update: Update) -> std::sync::mpsc::Receiver<Result<(), Fault>> {
+        let (done, result) = std::sync::mpsc::channel();
+        let _ = self.0.send(Order::Update(update, done));
+        result
+    }
+}
+
+/// A worker, on its own thread.
+pub(crate) struct Worker {
+    pub(crate) services: Rc<Services>,
+    /// The right to start a run.
+    pub(crate) turns: Semaphore,
+    engine: Rc<Engine>,
+    /// The scripts in the order of their paths, which is the order in which they get events.
+    scripts: RefCell<BTreeMap<String, Rc<Generation>>>,
+    sessions: RefCell<BTreeMap<String, Attached>>,
+    /// Runs that go on by themselves, by their ids.
+    parked: RefCell<HashMap<u64, (Rc<Run>, AbortHandle)>>,
+    hook_names: Vec<Rc<str>>,
+    ended: mpsc::UnboundedSender<(String, Ended)>,
+}
+
+struct Attached {
+    live: Rc<Live>,
+    tasks: Vec<AbortHandle>,
+    ended: Option<oneshot::Receiver<()>>,
+}
+
+impl Worker {
+    /// The scripts of a session, in the order in which they get events, as they are now.
+    pub(crate) fn scripts_of(&self, live: &Live) -> impl Iterator<Item = Rc<Generation>> + use<> {
+        let scripts: Vec<_> =
+            self.scripts.borrow().values().filter(|script| live.runs(script.name())).cloned().collect();
+        scripts.into_iter()
+    }
+
+    /// A hook's name, shared.
+    pub(crate) fn hook_name(&self, hook: Hook) -> Rc<str> {
+        Rc::clone(&self.hook_names[hook as usize])
+    }
+
+    /// Runs the handling of an event of a session.
+    pub(crate) fn handle(&self, live: &Rc<Live>, handling: impl Future<Output = ()> + 'static) {
+        live.pending.set(live.pending.get() + 1);
+        let live = Rc::clone(live);
+        spawn_local(async move {
+            handling.await;
+            live.pending.set(live.pending.get() - 1);
+            if live.pending.get() == EVENTS / 2 {
+                live.handle.resume_reading();
+            }
+        });
+    }
+
+    /// Lets a run that waits for something long go on by itself, and remembers it meanwhile.
+    pub(crate) fn keep(self: Rc<Self>, run: &Rc<Run>, rest: impl Future<Output = ()> + 'static) {
+        let id = run.id;
+        let worker = Rc::clone(&self);
+        let task = spawn_local(async move {
+            rest.await;
+            worker.parked.borrow_mut().remove(&id);
+        });
+        self.parked.borrow_mut().insert(id, (Rc::clone(run), task.abort_handle()));
+    }
+
+    fn end_parked(&self, which: impl Fn(&Run) -> bool) {
+        let ending: Vec<_> = {
+            let mut parked = self.parked.borrow_mut();
+            parked.extract_if(|_, (run, _)| which(run)).map(|(_, (_, task))| task).collect()
+        };
+        for task in ending {
+            task.abort();
+        }
+    }
+
+    fn attach(self: &Rc<Self>, assignment: Assignment) {
+        let Assignment { config, inbox, handle, scripts, seed } = assignment;
+        let live = Live::new(handle, scripts);
+        let now = self.services.clock.now();
+        for generation in self.scripts_of(&live) {
+            live.schedule.declare(generation.name(), generation.declared(), now);
+        }
+        let account = match &config.login {
+            Login::Email { email, .. } => email.clone(),
+            Login::Token { phone, .. } => phone.clone(),
+        };
+        let gateway = config.gateway.clone();
+        let sink = {
+            let (worker, live) = (Rc::clone(self), Rc::clone(&live));
+            move |signal| worker.signal(&live, signal, &gateway, &account)
+        };
+        let session = session::run(config, self.services.clock.clone(), seed, inbox, sink);
+        let (ending, ended) = oneshot::channel();
+        let name = live.name.to_string();
+        let (told, told_name) = (self.ended.clone(), name.clone());
+        let task = spawn_local(async move {
+            let _ = told.send((told_name, session.await));
+            let _ = ending.send(());
+        });
+        let timers = spawn_local(keep_time(Rc::clone(self), Rc::clone(&live)));
+        let tasks = vec![task.abort_handle(), timers.abort_handle()];
+        self.sessions.borrow_mut().insert(name, Attached { live, tasks, ended: Some(ended) });
+    }
+
+    /// Takes a session's signal.
+    fn signal(self: &Rc<Self>, live: &Rc<Live>, signal: Signal, gateway: &str, account: &str) -> Flow {
+        let session = &*live.name;
+        match signal {
+            Signal::Event(event) => {
+                dispatch::accept(self, live, event);
+                return if live.pending.get() >= EVENTS { Flow::Pause } else { Flow::Continue };
+            }
+            Signal::LoggedIn { mid, display_name } => {
+                tracing::info!(session, mid, name = display_name.as_deref().unwrap_or_default(), "logged in");
+                *live.me.borrow_mut() = mid.into();
+                spawn_local(Rc::clone(self).logged_in(Rc::clone(live)));
+            }
+            Signal::Certificate(certificate) => {
+                if let Err(error) = self.services.store.save_certificate(gateway, account, &certificate) {
+                    tracing::warn!(
+                        session,
+                        "the certificate could not be kept, so the next login needs a PIN again: {error}"
+                    );
+                }
+            }
+            Signal::Pin(pin) => {
+                tracing::warn!(session, pin, "type this PIN on the phone of {account}");
+                self.hook_everywhere(live, Hook::Pin, vec![pin.into()]);
+            }
+            Signal::LoginNotice(frame) => tracing::info!(session, "the gateway says while logging in: {frame}"),
+            Signal::Disconnected { reason } => {
+                tracing::warn!(session, "disconnected: {reason}");
+                self.hook_everywhere(live, Hook::Disconnect, vec![reason.into()]);
+            }
+            Signal::Refused(failure) => {
+                tracing::error!(
+                    session,
+                    code = failure.code,
+                    "the login was refused, it is not tried again: {}",
+                    failure.content
+                );
+            }
+        }
+        Flow::Continue
+    }
+
+    fn hook_everywhere(self: &Rc<Self>, live: &Rc<Live>, hook: Hook, arguments: Vec<rhai::Dynamic>) {
+        for generation in self.scripts_of(live) {
+            let (worker, live, arguments) = (Rc::clone(self), Rc::clone(live), arguments.clone());
+            spawn_local(async move { dispatch::call_hook(&worker, &live, &generation, hook, arguments).await });
+        }
+    }
+
+    /// Runs what belongs to a login; at the first one, events wait until every script has started.
+    async fn logged_in(self: Rc<Self>, live: Rc<Live>) {
+        let first = !live.started.replace(true);
+        for generation in self.scripts_of(&live) {
+            if first {
+                dispatch::call_hook(&self, &live, &generation, Hook::Start, Vec::new()).await;
+            }
+            dispatch::call_hook(&self, &live, &generation, Hook::Login, Vec::new()).await;
+        }
+        let kept = live.kept.take();
+        for event in kept.into_iter().flatten() {
+            dispatch::accept(&self, &live, event);
+        }
+    }
+
+    fn update(self: &Rc<Self>, update: Update) -> Result<(), Fault> {
+        let load = |(bundle, number): &(Arc<Bundle>, u64)| {
+            Generation::load(&self.engine, &self.services.limits, bundle, *number)
+        };
+        let loaded = update.loaded.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        // From here on nothing fails, and nothing else runs on this thread until every script is swapped.
+        let lives: Vec<_> = self.sessions.borrow().values().map(|attached| Rc::clone(&attached.live)).collect();
+        for name in &update.removed {
+            let key =
+                self.scripts.borrow().iter().find(|(_, script)| script.name() == name).map(|(key, _)| key.clone());
+            let Some(gone) = key.and_then(|key| self.scripts.borrow_mut().remove(&key)) else { continue };
+            for live in lives.iter().filter(|live| live.runs(name)) {
+                live.schedule.forget(name);
+                self.hook_later(live, &gone, Hook::Stop, Vec::new());
+            }
+            self.end_parked(|run| run.generation.name() == name);
+        }
+        for generation in loaded {
+            let key = generation.bundle.script.file.clone();
+            let previous = self.scripts.borrow_mut().insert(key, Rc::clone(&generation));
+            for live in lives.iter().filter(|live| live.runs(generation.name())) {
+                live.schedule.declare(generation.name(), generation.declared(), self.services.clock.now());
+                match &previous {
+                    Some(previous) => self.hook_later(live, &generation, Hook::Reload, vec![describe(previous)]),
+                    None if live.started.get() => self.hook_later(live, &generation, Hook::Start, Vec::new()),
+                    None => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn hook_later(
+        self: &Rc<Self>,
+        live: &Rc<Live>,
+        generation: &Rc<Generation>,
+        hook: Hook,
+        arguments: Vec<rhai::Dynamic>,
+    ) {
+        let (worker, live, generation) = (Rc::clone(self), Rc::clone(live), Rc::clone(generation));
+        spawn_local(async move { dispatch::call_hook(&worker, &live, &generation, hook, arguments).await });
+    }
+
+    /// Ends a session: `on_stop`, then the connection.
+    async fn detach(self: Rc<Self>, name: String) {
+        let Some(attached) = self.sessions.borrow_mut().remove(&name) else { return };
+        let live = Rc::clone(&attached.live);
+        // What arrives from now on is not handled any more.
+        live.kept.borrow_mut().get_or_insert_default();
+        if live.started.get() {
+            for generation in self.scripts_of(&live) {
+                dispatch::call_hook(&self, &live, &generation, Hook::Stop, Vec::new()).await;
+            }
+        }
+        self.end_parked(|run| run.live.as_ref().is_some_and(|of| Rc::ptr_eq(of, &live)));
+        self.services.directory.remove(&name);
+        live.handle.stop();
+        if let Some(ended) = attached.ended {
+            let _ = ended.await;
+        }
+        for task in attached.tasks {
+            task.abort();
+        }
+    }
+
+    /// Waits until no run of a session is in the middle of something.
+    async fn settle(&self) {
+        // Every started run holds a turn until it ends or parks.
+        let all = u32::try_from(RUNS).expect("a small number");
+        let _ = self.turns.acquire_many(all).await;
+    }
+
+    async fn stop(self: Rc<Self>, grace: Duration) {
+        let names: Vec<_> = self.sessions.borrow().keys().cloned().collect();
+        for attached in self.sessions.borrow().values() {
+            attached.live.kept.borrow_mut().get_or_insert_default();
+        }
+        let closing = async {
+            self.settle().await;
+            for name in names {
+                Rc::clone(&self).detach(name).await;
+            }
+        };
+        // The grace is wall time of the process, not of its scripts.
+        if tokio::time::timeout(grace, closing).await.is_err() {
+            tracing::warn!("some runs did not finish within {grace:?}; they are ended");
+        }
+        for attached in self.sessions.take().into_values() {
+            attached.live.handle.stop();
+            if let Some(ended) = attached.ended {
+                let _ = tokio::time::timeout(Duration::from_millis(500), ended).await;
+            }
+        }
+    }
+}
+
+fn describe(generation: &Generation) -> rhai::Dynamic {
+    let mut map = Map::new();
+    map.insert("generation".into(), i64::try_from(generation.number).unwrap_or(i64::MAX).into());
+    map.insert("script".into(), generation.name().into());
+    map.into()
+}
+
+/// Calls the timers of a session when they are due.
+async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
+    let clock = worker.services.clock.clone();
+    loop {
+        let now = clock.now();
+        if live.started.get() {
+            while let Some(due) = live.schedule.take_due(now) {
+                spawn_local(dispatch::call_timer(Rc::clone(&worker), Rc::clone(&live), due));
+            }
+        }
+        let wait = match live.schedule.next_due() {
+            Some(due) if live.started.get() => {
+                Duration::from_millis(u64::try_from(due - now).unwrap_or(0)).min(TIMER_CHECK)
+            }
+            _ => TIMER_CHECK,
+        };
+        tokio::select! {
+            () = clock.sleep(wait) => {}
+            () = live.schedule.changed() => {}
+        }
+    }
+}
+
+fn serve(shared: Shared, orders: mpsc::UnboundedReceiver<Order>) {
+    let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            tracing::error!("a worker cannot start: {error}");
+            return;
+        }
+    };
+    let local = LocalSet::new();
+    local.block_on(&runtime, work(shared, orders));
+}
+
+async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
+    let Shared { clock, store, limits, directory, dry_run, ended } = shared;
+    let services = Rc::new(Services { clock, store, limits: Rc::new(limits), directory, dry_run });
+    let worker = Rc::new(Worker {
+        engine: Rc::new(engine::build(&services)),
+        services,
+        turns: Semaphore::new(RUNS),
+        scripts: RefCell::default(),
+        sessions: RefCell::default(),
+        parked: RefCell::default(),
+        hook_names: HOOKS.iter().map(|spec| spec.name.into()).collect(),
+        ended,
+    });
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Attach(assignment) => worker.attach(*assignment),
+            Order::Detach(name) => {
+                spawn_local(Rc::clone(&worker).detach(name));
+            }
+            Order::Update(update, done) => {
+                let _ = done.send(worker.update(update));
+            }
+            Order::Stop(grace) => {
+                Rc::clone(&worker).stop(grace).await;
+                worker.end_parked(|_| true);
+                break;
+            }
+        }
+    }
+}
+
+/// Checks that a bundle loads, on an engine of the caller's own thread.
+pub(crate) fn try_load(engine: &Rc<Engine>, limits: &Rc<Limits>, bundle: &Arc<Bundle>) -> Result<Vec<Hook>, Fault> {
+    let generation = Generation::load(engine, limits, bundle, 0)?;
+    Ok(generation.hooks.iter().copied().collect())
+}
