@@ -1,4 +1,7 @@
 //! Configuration and supervision: what wires the lower floors into a running system.
 
 pub mod config;
+mod run;
 pub mod suggest;
+
+pub use run::{Host, Options, StartError};

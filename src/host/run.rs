@@ -1,0 +1,301 @@
+//! A running system: workers, their sessions, and the library that keeps their scripts up to date.
+//!
+//! What a configuration says is read in `config`; how it is shown to a person is the command line's business.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::clock::Clock;
+use crate::host::config::{self, Config};
+use crate::script::{
+    Assignment, Changes, Directory, Fault, Library, Limits, Look, Notice, Script, Shared, Update, Updater,
+    WorkerHandle, watch,
+};
+use crate::session::{self, ConnectVia, Ended, Login, Proxy, ProxyKind, Secret, SessionConfig};
+use crate::store::{Durability, Store, StoreError};
+use tokio::sync::oneshot;
+
+/// How long runs may take to finish or park when the system stops.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Why a system does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system gives no further thread.
+    #[error("a worker's thread cannot start: {0}")]
+    Thread(std::io::Error),
+    /// A bug.
+    #[error("the thread that reads the scripts panicked: this is a bug of Hotline")]
+    Panic,
+    /// A script or folder that was named is not there.
+    #[error("there is no script or folder {}; create it, or name others: hotline run SCRIPT or FOLDER", .0.display())]
+    Missing(PathBuf),
+    /// A script is faulty, and `strict` asks for none to be.
+    #[error("{}", list(.0))]
+    Faulty(Vec<Fault>),
+}
+
+fn list(faults: &[Fault]) -> String {
+    let mut lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    lines.push("with --strict nothing runs until this is mended".to_owned());
+    lines.join("\n")
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The configuration.
+    pub config: Config,
+    /// Whether a faulty script stops the start.
+    pub strict: bool,
+    /// Whether effects are only logged and not sent.
+    pub dry_run: bool,
+    /// The one clock.
+    pub clock: Clock,
+}
+
+/// A running system.
+pub struct Host {
+    workers: Vec<WorkerHandle>,
+    store: Store,
+    /// Every session by its name.
+    directory: Directory,
+    scripts: Vec<Script>,
+    faults: Vec<Fault>,
+    ended: tokio::sync::mpsc::UnboundedReceiver<(String, Ended)>,
+    watching: Watching,
+}
+
+impl Host {
+    /// Loads the scripts, then starts every session.
+    ///
+    /// # Errors
+    /// When the data folder, a named script or a thread is not to be had, or a script is faulty and that is not allowed.
+    pub async fn start(options: Options) -> Result<Self, StartError> {
+        let Options { config, strict, dry_run, clock } = options;
+        if let Some(missing) = config.scripts.iter().find(|path| !path.exists()) {
+            return Err(StartError::Missing(missing.clone()));
+        }
+        let durability = match config.journal {
+            config::Journal::Strict => Durability::Strict,
+            config::Journal::Relaxed | config::Journal::Off => Durability::Relaxed,
+        };
+        let store = Store::open(&config.data, durability)?;
+        let (watching, first) = Watching::start(config.scripts.clone(), config.limits)?;
+        let First { update, scripts, faults } = first.await.map_err(|_| StartError::Panic)??;
+        if strict && !faults.is_empty() {
+            return Err(StartError::Faulty(faults));
+        }
+
+        let directory = Directory::default();
+        let (ending, ended) = tokio::sync::mpsc::unbounded_channel();
+        let shared = Shared {
+            clock,
+            store: store.clone(),
+            limits: config.limits,
+            directory: directory.clone(),
+            dry_run,
+            ended: ending,
+        };
+        let count = config.workers.or_else(|| thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+        let workers = (0..count.clamp(1, config.sessions.len().max(1)))
+            .map(|number| WorkerHandle::spawn(format!("worker-{number}"), shared.clone()))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(StartError::Thread)?;
+        take_over(&workers, &update);
+        for (number, session) in config.sessions.iter().enumerate() {
+            let session_config = session_config(session, &config, &store)?;
+            let (handle, inbox) = session::channel(&session_config);
+            directory.insert(handle.clone());
+            let scripts = session.scripts.clone();
+            let seed = rand::random();
+            workers[number % workers.len()].attach(Assignment { config: session_config, inbox, handle, scripts, seed });
+        }
+
+        watching.begin(workers.iter().map(WorkerHandle::updater).collect());
+        Ok(Self { workers, store, directory, scripts, faults, ended, watching })
+    }
+
+    /// The scripts as they were at the start, in the order in which they get events.
+    pub fn scripts(&self) -> &[Script] {
+        &self.scripts
+    }
+
+    /// What was wrong with scripts at the start.
+    pub fn faults(&self) -> &[Fault] {
+        &self.faults
+    }
+
+    /// Every session by its name.
+    pub fn directory(&self) -> &Directory {
+        &self.directory
+    }
+
+    /// Waits until no session is left; gives the refusals by which they ended.
+    pub async fn over(&mut self) -> Vec<(String, Ended)> {
+        let mut ends = Vec::new();
+        let all = self.directory.names().len();
+        while ends.len() < all {
+            match self.ended.recv().await {
+                Some(end) => ends.push(end),
+                None => break,
+            }
+        }
+        ends
+    }
+
+    /// Takes no more events, lets runs finish or park, closes the sessions.
+    pub async fn stop(self) {
+        for worker in &self.workers {
+            worker.stop(GRACE);
+        }
+        let Self { workers, store, watching, .. } = self;
+        let closing = tokio::task::spawn_blocking(move || {
+            for worker in workers {
+                worker.join();
+            }
+            watching.stop();
+            if let Err(error) = store.flush() {
+                tracing::error!("the last writes did not reach the disk: {error}");
+            }
+        });
+        let _ = closing.await;
+    }
+}
+
+/// The stack of the thread that reads and tries scripts, in bytes: as a worker's.
+const WATCH_STACK: usize = 64 << 20;
+
+/// What the first look at the scripts found.
+struct First {
+    update: Update,
+    scripts: Vec<Script>,
+    faults: Vec<Fault>,
+}
+
+/// The thread that owns the library: an engine cannot change threads.
+struct Watching {
+    notices: mpsc::Sender<Notice>,
+    begin: mpsc::Sender<Vec<Updater>>,
+    thread: thread::JoinHandle<()>,
+}
+
+impl Watching {
+    fn start(
+        roots: Vec<PathBuf>,
+        limits: Limits,
+    ) -> Result<(Self, oneshot::Receiver<Result<First, StoreError>>), StartError> {
+        let (notices, receiver) = mpsc::channel();
+        let (begin, updaters) = mpsc::channel::<Vec<Updater>>();
+        let (looked, first) = oneshot::channel();
+        let sender = notices.clone();
+        let body = move || {
+            let mut library = match Library::new(roots, limits) {
+                Ok(library) => library,
+                Err(error) => {
+                    let _ = looked.send(Err(error));
+                    return;
+                }
+            };
+            let Changes { update, .. } = library.look(Look::Settled);
+            let scripts = library.scripts().cloned().collect();
+            let faults = library.faults().cloned().collect();
+            let _ = looked.send(Ok(First { update, scripts, faults }));
+            // Where the system does not start, the other end is dropped.
+            let Ok(updaters) = updaters.recv() else { return };
+            let apply = |library: &Library, changes, saved| apply(&updaters, library, &changes, saved);
+            watch(&mut library, sender, &receiver, apply);
+        };
+        let thread = thread::Builder::new().name("watch".to_owned()).stack_size(WATCH_STACK).spawn(body);
+        Ok((Self { notices, begin, thread: thread.map_err(StartError::Thread)? }, first))
+    }
+
+    /// Hands every further change on to these workers.
+    fn begin(&self, workers: Vec<Updater>) {
+        let _ = self.begin.send(workers);
+    }
+
+    fn stop(self) {
+        let Self { notices, begin, thread } = self;
+        let _ = notices.send(Notice::Stop);
+        drop(begin);
+        if thread.join().is_err() {
+            tracing::error!("the thread that watches the scripts panicked");
+        }
+    }
+}
+
+fn take_over(workers: &[WorkerHandle], update: &Update) {
+    let waiting: Vec<_> = workers.iter().map(|worker| worker.updater().update(update.clone())).collect();
+    for fault in waiting.into_iter().filter_map(|result| result.recv().ok()?.err()) {
+        tracing::error!("a script that was in order a moment ago does not load: {fault}");
+    }
+}
+
+/// Hands a change on to every worker, and says what came of it.
+fn apply(workers: &[Updater], library: &Library, changes: &Changes, saved: Instant) {
+    for fault in &changes.faults {
+        tracing::error!("{fault}\n    the version before it stays live");
+    }
+    if changes.update.loaded.is_empty() && changes.update.removed.is_empty() {
+        return;
+    }
+    let waiting: Vec<_> = workers.iter().map(|worker| worker.update(changes.update.clone())).collect();
+    for fault in waiting.into_iter().filter_map(|result| result.recv().ok()?.err()) {
+        tracing::error!("{fault}");
+    }
+    let took = saved.elapsed();
+    for (bundle, generation) in &changes.update.loaded {
+        let hooks =
+            library.scripts().find(|script| script.name == bundle.name).map(Script::hook_names).unwrap_or_default();
+        tracing::info!(
+            generation,
+            "{} is live, {} ms after it was saved: {hooks}",
+            bundle.script.file,
+            took.as_millis()
+        );
+    }
+    for name in &changes.update.removed {
+        tracing::info!("{name} is gone");
+    }
+}
+
+fn session_config(session: &config::Session, config: &Config, store: &Store) -> Result<SessionConfig, StoreError> {
+    let secret = |secret: &config::Secret| Secret::new(secret.expose());
+    let kind = |kind: config::ProxyKind| match kind {
+        config::ProxyKind::Socks5 => ProxyKind::Socks5,
+        config::ProxyKind::Http => ProxyKind::Http,
+    };
+    let login = match &session.login {
+        config::Login::Email { email, password } => Login::Email { email: email.clone(), password: secret(password) },
+        config::Login::Token { phone, auth_token } => {
+            Login::Token { phone: phone.clone(), auth_token: secret(auth_token) }
+        }
+    };
+    let gateway = session.gateway.to_string();
+    let certificate = store.certificate(&gateway, login.account())?;
+    let mut made = SessionConfig::new(session.name.clone(), gateway, login);
+    made.proxy = session.proxy.as_ref().map(|proxy| Proxy {
+        kind: kind(proxy.kind),
+        server: proxy.server.clone(),
+        port: proxy.port,
+        username: proxy.credentials.as_ref().map(|(username, _)| username.clone()),
+        password: proxy.credentials.as_ref().map(|(_, password)| secret(password)),
+    });
+    made.connect_via = session.connect_via.as_ref().map(|via| ConnectVia {
+        kind: kind(via.kind),
+        host: via.server.clone(),
+        port: via.port,
+        username: via.credentials.as_ref().map(|(username, _)| username.clone()),
+        password: via.credentials.as_ref().map(|(_, password)| secret(password)),
+    });
+    made.certificate = certificate;
+    made.reply = config.limits.reply;
+    made.root.clone_from(&session.root);
+    Ok(made)
+}
