@@ -113,6 +113,10 @@ pub enum Outcome {
     Content(String),
     /// A message's content, as it came.
     Message(String),
+    /// A session's name, for a handle on it.
+    Session(String),
+    /// The names of all sessions, for handles on them.
+    Sessions(Vec<String>),
     /// What was thrown, as JSON text.
     Thrown(String),
 }
