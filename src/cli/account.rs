@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 
 use super::exit::Exit;
-use crate::host::config::{Config, Login, Media, Secret, Session, parse_gateway};
+use crate::host::config::{Config, Media, Session, parse_gateway};
+use crate::session::{Login, Secret};
 
 /// The configuration that is used where none is named.
 const DEFAULT_CONFIG: &str = "hotline.toml";
