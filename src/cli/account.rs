@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
+use url::Url;
 
 use super::exit::Exit;
 use crate::host::config::{Config, Media, Session, parse_gateway};
@@ -80,14 +81,17 @@ impl Flags {
     }
 }
 
+/// The url that `--gateway` gives.
+pub(super) fn gateway(text: &str) -> anyhow::Result<Url> {
+    let expected = "a url such as \"ws://127.0.0.1:16089\" or \"wss://…\"";
+    parse_gateway(text).with_context(|| format!("--gateway is \"{text}\", expected {expected}"))
+}
+
 /// A session as flags give it.
-pub(super) fn by_flags(gateway: &str, login: Login) -> anyhow::Result<Session> {
-    let Some(gateway) = parse_gateway(gateway) else {
-        bail!("--gateway is \"{gateway}\", expected a url such as \"ws://127.0.0.1:16089\" or \"wss://…\"");
-    };
+fn by_flags(url: &str, login: Login) -> anyhow::Result<Session> {
     Ok(Session {
         name: "main".to_owned(),
-        gateway,
+        gateway: gateway(url)?,
         login,
         proxy: None,
         connect_via: None,
