@@ -10,18 +10,24 @@ pub(super) fn run<T>(work: impl Future<Output = T>) -> io::Result<T> {
     Ok(local.block_on(&runtime, work))
 }
 
-/// Waits until the process is asked to end, by Ctrl-C or SIGTERM.
-pub(super) async fn asked_to_end() -> io::Result<()> {
+/// Listens from now on for Ctrl-C and SIGTERM; the future is done when one comes.
+pub(super) fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-        Ok(())
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    Ok(async {
+        // Where Ctrl-C cannot be listened for, the process ends by it without our help.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending().await
+        }
+    })
 }

@@ -89,12 +89,13 @@ impl Args {
 /// It takes the calling thread, with a runtime of its own, so that it goes beside an engine in the same process.
 pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(), Exit> {
     let outcome = blocking::run(async {
+        let ended = blocking::asked_to_end()?;
         let settings = SessionConfig::new("chat", options.gateway.clone(), options.login.clone());
         let mut live = Live::start(settings, Keeper::Nowhere);
         let outcome = tokio::select! {
             outcome = talk(&mut live, options.wait) => outcome,
             _ = stop.wait_for(|stop| *stop) => Ok(()),
-            ended = blocking::asked_to_end() => ended.map_err(Into::into),
+            () = ended => Ok(()),
         };
         live.stop().await;
         outcome
@@ -290,7 +291,7 @@ impl Conversation {
         let to = self.current.as_ref().context("there is nobody to write to: /to NAME or a mid")?.mid.clone();
         let (handle, notes, sending) = (self.handle.clone(), self.notes.clone(), Rc::clone(&self.sending));
         tokio::task::spawn_local(async move {
-            if let Err(error) = handle.request(&SendText { to, content: text }).await {
+            if let Err(error) = handle.request(&SendText { to, content: text, msg_id: None }).await {
                 // Where the chat has ended, nobody reads it.
                 let _ = notes.send(anyhow::Error::new(error).context("the message was not sent")).await;
             }
