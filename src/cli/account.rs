@@ -88,7 +88,7 @@ pub(super) fn gateway(text: &str) -> anyhow::Result<Url> {
 }
 
 /// A session as flags give it.
-fn by_flags(url: &str, login: Login) -> anyhow::Result<Session> {
+pub(super) fn by_flags(url: &str, login: Login) -> anyhow::Result<Session> {
     Ok(Session {
         name: "main".to_owned(),
         gateway: gateway(url)?,

@@ -31,11 +31,14 @@ use crate::sandbox::{DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD};
 use crate::script::duration::parse_duration;
 use crate::session::{CallError, Handle, Login, Secret, SessionConfig, Signal};
 
+/// Who talks unless someone else is named.
+pub(super) const DEFAULT_PERSON: &str = "alice";
+
 /// The arguments of `chat`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Who talks: an account of the sandbox
-    #[arg(long = "as", value_name = "NAME", default_value = "alice")]
+    #[arg(long = "as", value_name = "NAME", default_value = DEFAULT_PERSON)]
     name: String,
 
     /// At the end of piped input, how long to wait for further answers after the last one
