@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
+use url::Url;
 
 use super::exit::Exit;
-use crate::host::config::{Config, Login, Media, Secret, Session, parse_gateway};
+use crate::host::config::{Config, Media, Session, parse_gateway};
+use crate::session::{Login, Secret};
 
 /// The configuration that is used where none is named.
 const DEFAULT_CONFIG: &str = "hotline.toml";
@@ -79,14 +81,17 @@ impl Flags {
     }
 }
 
+/// The url that `--gateway` gives.
+pub(super) fn gateway(text: &str) -> anyhow::Result<Url> {
+    let expected = "a url such as \"ws://127.0.0.1:16089\" or \"wss://…\"";
+    parse_gateway(text).with_context(|| format!("--gateway is \"{text}\", expected {expected}"))
+}
+
 /// A session as flags give it.
-pub(super) fn by_flags(gateway: &str, login: Login) -> anyhow::Result<Session> {
-    let Some(gateway) = parse_gateway(gateway) else {
-        bail!("--gateway is \"{gateway}\", expected a url such as \"ws://127.0.0.1:16089\" or \"wss://…\"");
-    };
+pub(super) fn by_flags(url: &str, login: Login) -> anyhow::Result<Session> {
     Ok(Session {
         name: "main".to_owned(),
-        gateway,
+        gateway: gateway(url)?,
         login,
         proxy: None,
         connect_via: None,

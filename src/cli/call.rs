@@ -6,10 +6,13 @@ use anyhow::anyhow;
 use serde_json::{Map, Number, Value};
 
 use super::account;
+use super::blocking;
 use super::exit::Exit;
-use super::later;
+use super::live::{Keeper, Live};
+use super::output;
 use crate::host::suggest::did_you_mean;
 use crate::protocol::{COMMANDS, Command, Field, Kind, check_field_names, check_fields};
+use crate::session::CallError;
 
 /// The arguments of `call`.
 #[derive(Debug, clap::Args)]
@@ -40,10 +43,33 @@ const NO_SESSION: &str = "there is no hotline.toml here: name a configuration by
 impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
         let command = find(&self.command).map_err(Exit::Usage)?;
-        let _fields = read_fields(command, self.fields.as_deref(), &self.assignments).map_err(Exit::Usage)?;
+        let fields = read_fields(command, self.fields.as_deref(), &self.assignments).map_err(Exit::Usage)?;
         let config = self.account.configuration()?.ok_or_else(|| Exit::usage(anyhow!(NO_SESSION)))?;
-        let _session = account::choose(&config, self.session.as_deref())?;
-        Err(later::missing("call"))
+        let session = account::choose(&config, self.session.as_deref())?;
+        let keeper = if self.account.gateway.is_some() { Keeper::Nowhere } else { Keeper::folder(config.data.clone()) };
+        let settings = session.settings(&config.limits, None);
+        let content = blocking::run(async {
+            let mut live = Live::start(settings, keeper);
+            let result = match live.logged_in().await {
+                Ok(_) => {
+                    let fields = Value::Object(fields).to_string();
+                    live.handle().call(command.name, fields).await.map_err(|error| refused(command, &error))
+                }
+                Err(error) => Err(error),
+            };
+            live.stop().await;
+            result
+        })??;
+        output::line(&format!("{:#}", content.value()))?;
+        Ok(())
+    }
+}
+
+/// A failed call with its code and its text.
+fn refused(command: &Command, error: &CallError) -> anyhow::Error {
+    match error {
+        CallError::Refused(failure) => anyhow!("{}: {} (code {})", command.name, failure.content, failure.code),
+        other => anyhow!("{}: {other} ({})", command.name, other.name()),
     }
 }
 

@@ -12,17 +12,6 @@ pub(super) fn missing(command: &str) -> Exit {
     Exit::Failed(anyhow!("\"hotline {command}\" is not part of this version yet"))
 }
 
-/// The arguments of `chat`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Chat {
-    /// Who talks: a demo account of the sandbox
-    #[arg(long = "as", value_name = "NAME", default_value = "alice")]
-    name: String,
-
-    #[command(flatten)]
-    account: account::Flags,
-}
-
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Check {

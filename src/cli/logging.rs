@@ -22,11 +22,14 @@ static PROMPT: Mutex<Option<Printer>> = Mutex::new(None);
 /// Starts logging: our own lines from `info` on and warnings of everyone else, unless `RUST_LOG` says otherwise.
 pub(super) fn start(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,hotline=info"));
-    let colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-    let log =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(Stderr).with_target(false).with_ansi(colour);
+    let terminal = io::stderr().is_terminal();
+    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Stderr);
+    let log = log.with_target(false).with_ansi(colour);
     // A second start would only be refused; tests of the library set up their own.
     let _ = match format {
+        // Whoever watches the log come needs no time in front of each line.
+        LogFormat::Text if terminal => log.compact().without_time().try_init(),
         LogFormat::Text => log.compact().try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };

@@ -4,11 +4,14 @@
 //! asked, 2 for wrong usage. What the commands act on is in the lower floors.
 
 mod account;
+mod blocking;
 mod call;
+mod chat;
 mod completions;
 pub mod docs;
 mod exit;
 mod later;
+mod live;
 mod logging;
 mod output;
 mod run;
@@ -60,7 +63,7 @@ enum Command {
     /// Run the embedded gateway alone
     Sandbox(sandbox::Args),
     /// Talk to the bot in this terminal
-    Chat(later::Chat),
+    Chat(chat::Args),
     /// Send one command and print its content as JSON
     Call(call::Args),
     /// Find everything that can be known about scripts without running them
@@ -96,7 +99,7 @@ impl Command {
         match self {
             Self::Run(args) => args.run(),
             Self::Sandbox(args) => args.run(),
-            Self::Chat(_) => Err(later::missing("chat")),
+            Self::Chat(args) => args.run(),
             Self::Call(args) => args.run(),
             Self::Check(_) => Err(later::missing("check")),
             Self::Test(_) => Err(later::missing("test")),

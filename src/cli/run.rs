@@ -1,14 +1,19 @@
 //! `hotline run`: the scripts against live sessions. How they run is the host's business.
 
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 
-use super::account;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::blocking::asked_to_end;
 use super::exit::Exit;
+use super::{account, chat};
 use crate::clock::Clock;
-use crate::host::config::{Config, Login, Pacing, Secret};
+use crate::host::config::{Config, Pacing};
 use crate::host::{Host, Options};
 use crate::sandbox::{self, Sandbox};
-use crate::session::Ended;
+use crate::session::{Ended, Login, Secret};
 
 /// The arguments of `run`.
 #[derive(Debug, Default, clap::Args)]
@@ -62,6 +67,7 @@ impl Args {
     }
 
     async fn serve(self, given: Option<Config>) -> Result<(), Exit> {
+        let ended = asked_to_end()?;
         let clock = Clock::system();
         let embedded = given.is_none();
         let sandbox = if embedded { Some(start_sandbox(&clock).await?) } else { None };
@@ -80,11 +86,14 @@ impl Args {
         }
         let options = Options { config, strict: self.strict, dry_run: self.dry_run, clock };
         let mut host = Host::start(options).await?;
-        announce(&host, sandbox.as_ref());
+        announce(&host);
+        let mut chat = Chat::beside(sandbox.as_ref());
         let outcome = tokio::select! {
-            signal = stop_signal() => signal.map_err(Exit::from),
+            () = ended => Ok(()),
             ends = host.over() => refused(ends),
+            outcome = chat.over() => outcome,
         };
+        chat.stop().await;
         host.stop().await;
         if let Some(sandbox) = sandbox {
             sandbox.stop().await;
@@ -115,7 +124,7 @@ fn demo(gateway: String) -> anyhow::Result<Config> {
 }
 
 /// Says in a few lines what runs where, and what to type.
-fn announce(host: &Host, sandbox: Option<&Sandbox>) {
+fn announce(host: &Host) {
     for fault in host.faults() {
         tracing::error!("{fault}");
     }
@@ -125,29 +134,48 @@ fn announce(host: &Host, sandbox: Option<&Sandbox>) {
     if host.scripts().iter().all(|script| script.live.is_none()) {
         tracing::warn!("no script is live; save one as *.rhai and it will be");
     }
-    if let Some(sandbox) = sandbox {
-        let gateway = match sandbox.addr() == sandbox::DEFAULT_LISTEN {
-            true => String::new(),
-            false => format!(" --gateway {}", sandbox.url()),
-        };
-        tracing::info!("the embedded sandbox listens on {}", sandbox.url());
-        tracing::info!("talk to the bot in another terminal: hotline chat{gateway}");
-    }
 }
 
-/// Waits for Ctrl-C or SIGTERM.
-async fn stop_signal() -> std::io::Result<()> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminated = signal(SignalKind::terminate())?;
-        tokio::select! {
-            result = tokio::signal::ctrl_c() => result,
-            _ = terminated.recv() => Ok(()),
+/// The chat with the demo bot in this terminal, where there are both.
+struct Chat {
+    stop: watch::Sender<bool>,
+    task: Option<JoinHandle<Result<(), Exit>>>,
+}
+
+impl Chat {
+    /// Opens it, or says how to chat from another terminal.
+    fn beside(sandbox: Option<&Sandbox>) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let Some(sandbox) = sandbox else { return Self { stop, task: None } };
+        tracing::info!("the embedded sandbox listens on {}", sandbox.url());
+        if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
+            let elsewhere = sandbox.addr() != sandbox::DEFAULT_LISTEN;
+            let gateway = if elsewhere { format!(" --gateway {}", sandbox.url()) } else { String::new() };
+            tracing::info!("talk to the bot in another terminal: hotline chat{gateway}");
+            return Self { stop, task: None };
+        }
+        let options = chat::Options::demo(sandbox.url(), chat::DEFAULT_PERSON);
+        Self { stop, task: Some(tokio::task::spawn_blocking(|| chat::run(options, stopped))) }
+    }
+
+    /// Waits until the person ends it; without a chat, for ever.
+    async fn over(&mut self) -> Result<(), Exit> {
+        match &mut self.task {
+            Some(task) => {
+                let outcome = task.await;
+                self.task = None;
+                outcome.map_err(anyhow::Error::from)?
+            }
+            None => std::future::pending().await,
         }
     }
-    #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+
+    async fn stop(self) {
+        let Some(task) = self.task else { return };
+        self.stop.send_replace(true);
+        // How it ended matters no more.
+        let _ = task.await;
+    }
 }
 
 fn refused(ends: Vec<(String, Ended)>) -> Result<(), Exit> {

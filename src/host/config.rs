@@ -18,7 +18,7 @@ use crate::script::Limits;
 
 pub use error::{ConfigError, Place};
 use read::{Item, Source, Table};
-pub use session::{ConnectVia, Login, Media, Proxy, ProxyKind, Secret, Session, parse_connect_via, parse_gateway};
+pub use session::{Media, Session, parse_gateway};
 
 /// Where the console listens when nothing else is said.
 pub const DEFAULT_CONSOLE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8765);

@@ -13,7 +13,7 @@ use crate::script::{
     self, Assignment, Changes, Directory, Fault, Library, Limits, Look, Notice, Script, Shared, Update, Updater,
     WorkerHandle, continue_ids_after, watch,
 };
-use crate::session::{self, ConnectVia, Ended, Login, Proxy, ProxyKind, Secret, SessionConfig};
+use crate::session::{self, Ended};
 use crate::store::{Durability, Store, StoreError};
 use tokio::sync::oneshot;
 
@@ -121,7 +121,8 @@ impl Host {
             .map_err(StartError::Thread)?;
         take_over(&workers, &update);
         for (number, session) in config.sessions.iter().enumerate() {
-            let session_config = session_config(session, &config, &store)?;
+            let certificate = store.certificate(session.gateway.as_str(), session.login.account())?;
+            let session_config = session.settings(&config.limits, certificate);
             let (handle, inbox) = session::channel(&session_config);
             directory.insert(handle.clone());
             let scripts = session.scripts.clone();
@@ -275,39 +276,4 @@ fn apply(workers: &[Updater], library: &Library, changes: &Changes, saved: Insta
     for name in &changes.update.removed {
         tracing::info!("{name} is gone");
     }
-}
-
-fn session_config(session: &config::Session, config: &Config, store: &Store) -> Result<SessionConfig, StoreError> {
-    let secret = |secret: &config::Secret| Secret::new(secret.expose());
-    let kind = |kind: config::ProxyKind| match kind {
-        config::ProxyKind::Socks5 => ProxyKind::Socks5,
-        config::ProxyKind::Http => ProxyKind::Http,
-    };
-    let login = match &session.login {
-        config::Login::Email { email, password } => Login::Email { email: email.clone(), password: secret(password) },
-        config::Login::Token { phone, auth_token } => {
-            Login::Token { phone: phone.clone(), auth_token: secret(auth_token) }
-        }
-    };
-    let gateway = session.gateway.to_string();
-    let certificate = store.certificate(&gateway, login.account())?;
-    let mut made = SessionConfig::new(session.name.clone(), gateway, login);
-    made.proxy = session.proxy.as_ref().map(|proxy| Proxy {
-        kind: kind(proxy.kind),
-        server: proxy.server.clone(),
-        port: proxy.port,
-        username: proxy.credentials.as_ref().map(|(username, _)| username.clone()),
-        password: proxy.credentials.as_ref().map(|(_, password)| secret(password)),
-    });
-    made.connect_via = session.connect_via.as_ref().map(|via| ConnectVia {
-        kind: kind(via.kind),
-        host: via.server.clone(),
-        port: via.port,
-        username: via.credentials.as_ref().map(|(username, _)| username.clone()),
-        password: via.credentials.as_ref().map(|(_, password)| secret(password)),
-    });
-    made.certificate = certificate;
-    made.reply = config.limits.reply;
-    made.root.clone_from(&session.root);
-    Ok(made)
 }

@@ -1,6 +1,7 @@
 //! The command line, driven as a user drives it: the real binary, its output and its exit status.
 
 mod fresh;
+mod live;
 mod usage;
 
 use std::path::Path;

@@ -1,12 +1,13 @@
 //! `[[session]]`: an account, its gateway and the ways there. Connecting is not here.
 
-use std::fmt;
 use std::path::PathBuf;
 
 use url::Url;
 
 use super::error::ConfigError;
 use super::read::{Item, Table};
+use crate::script::Limits;
+use crate::session::{ConnectVia, Login, Proxy, ProxyKind, Secret, SessionConfig};
 
 const KEYS: &[&str] = &[
     "name",
@@ -22,28 +23,6 @@ const KEYS: &[&str] = &[
     "scripts",
 ];
 
-/// A text that is never printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The text, for the wire alone.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
 /// One account at one gateway.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -57,66 +36,12 @@ pub struct Session {
     pub proxy: Option<Proxy>,
     /// The engine's own way to the gateway.
     pub connect_via: Option<ConnectVia>,
-    /// A file of root certificates to trust besides the system's.
+    /// A file of root certificates to trust instead of the system's.
     pub root: Option<PathBuf>,
     /// How files travel.
     pub media: Media,
     /// The scripts that serve it, by name; `None` is all.
     pub scripts: Option<Vec<String>>,
-}
-
-/// Who logs in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
-    /// With an email address and a password.
-    Email {
-        /// The address.
-        email: String,
-        /// The password.
-        password: Secret,
-    },
-    /// With a phone number and a token.
-    Token {
-        /// The number.
-        phone: String,
-        /// The token.
-        auth_token: Secret,
-    },
-}
-
-/// What a proxy speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProxyKind {
-    /// SOCKS version 5.
-    Socks5,
-    /// HTTP with CONNECT.
-    Http,
-}
-
-/// The proxy that the gateway uses for this account.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Proxy {
-    /// What it speaks.
-    pub kind: ProxyKind,
-    /// Its host.
-    pub server: String,
-    /// Its port.
-    pub port: u16,
-    /// The user name and password, for an http proxy alone.
-    pub credentials: Option<(String, Secret)>,
-}
-
-/// The proxy through which the engine reaches the gateway.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConnectVia {
-    /// What it speaks.
-    pub kind: ProxyKind,
-    /// Its host.
-    pub server: String,
-    /// Its port.
-    pub port: u16,
-    /// The user name and password, where it wants some.
-    pub credentials: Option<(String, Secret)>,
 }
 
 /// How files travel.
@@ -131,44 +56,24 @@ pub enum Media {
     Auto,
 }
 
+impl Session {
+    /// What the session itself is told: this account, and the certificate of an earlier login.
+    pub fn settings(&self, limits: &Limits, certificate: Option<String>) -> SessionConfig {
+        SessionConfig {
+            proxy: self.proxy.clone(),
+            connect_via: self.connect_via.clone(),
+            root: self.root.clone(),
+            reply: limits.reply,
+            certificate,
+            ..SessionConfig::new(self.name.clone(), self.gateway.as_str(), self.login.clone())
+        }
+    }
+}
+
 /// Reads the url of a gateway; `None` means that it is none.
 pub fn parse_gateway(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;
     (matches!(url.scheme(), "ws" | "wss") && url.has_host() && url.fragment().is_none()).then_some(url)
-}
-
-/// Reads `socks5://…` or `http://…`, with an optional user name and password; `None` means that it is neither.
-pub fn parse_connect_via(text: &str) -> Option<ConnectVia> {
-    let url = Url::parse(text).ok()?;
-    let (kind, default_port) = match url.scheme() {
-        "socks5" => (ProxyKind::Socks5, 1080),
-        "http" => (ProxyKind::Http, 80),
-        _ => return None,
-    };
-    let server = url.host_str().filter(|host| !host.is_empty())?.to_owned();
-    let credentials = match (url.username(), url.password()) {
-        ("", None) => None,
-        (user, password) => Some((unescape(user)?, Secret::new(unescape(password.unwrap_or_default())?))),
-    };
-    let nothing_else = matches!(url.path(), "" | "/") && url.query().is_none() && url.fragment().is_none();
-    let port = url.port().unwrap_or(default_port);
-    nothing_else.then_some(ConnectVia { kind, server, port, credentials })
-}
-
-/// Undoes the `%41` of a url.
-fn unescape(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte == b'%' {
-            let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-            let (high, low) = (digit()?, digit()?);
-            bytes.push(u8::try_from(high * 16 + low).ok()?);
-        } else {
-            bytes.push(byte);
-        }
-    }
-    String::from_utf8(bytes).ok()
 }
 
 pub(super) fn read_all(item: &Item<'_>) -> Result<Vec<Session>, ConfigError> {
@@ -254,8 +159,8 @@ fn read_proxy(item: &Item<'_>) -> Result<Proxy, ConfigError> {
     let kind = table.require("type", kinds)?.choice(&[("socks5", ProxyKind::Socks5), ("http", ProxyKind::Http)])?;
     let server = table.require("server", "a host")?.name("a host")?;
     let port = table.require("port", "a port from 1 to 65535")?.port()?;
-    let credentials = match (kind, table.get("username"), table.get("password")) {
-        (_, None, None) => None,
+    let (username, password) = match (kind, table.get("username"), table.get("password")) {
+        (_, None, None) => (None, None),
         (ProxyKind::Socks5, username, password) => {
             return Err(ConfigError::Conflict {
                 place: username.or(password).map_or_else(|| item.place(), |given| given.place()),
@@ -264,15 +169,16 @@ fn read_proxy(item: &Item<'_>) -> Result<Proxy, ConfigError> {
             });
         }
         (ProxyKind::Http, Some(username), Some(password)) => {
-            Some((username.name("a user name")?, Secret::new(password.text("a password")?)))
+            (Some(username.name("a user name")?), Some(Secret::new(password.text("a password")?)))
         }
         (ProxyKind::Http, None, Some(_)) => return Err(table.missing("username", "a user name beside the password")),
         (ProxyKind::Http, Some(_), None) => return Err(table.missing("password", "a password beside the user name")),
     };
-    Ok(Proxy { kind, server, port, credentials })
+    Ok(Proxy { kind, server, port, username, password })
 }
 
 fn read_connect_via(item: &Item<'_>) -> Result<ConnectVia, ConfigError> {
     let expected = "a url such as \"socks5://127.0.0.1:1080\" or \"http://user:password@host:8080\"";
-    parse_connect_via(&item.text(expected)?).ok_or_else(|| item.wrong(expected))
+    // The parser's own message would say less than what is expected here.
+    item.text(expected)?.parse().map_err(|_| item.wrong(expected))
 }

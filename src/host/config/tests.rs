@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
+use crate::session::{ConnectVia, Login, ProxyKind, Secret};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     let env = |name: &str| match name {
@@ -81,7 +82,8 @@ scripts = ["auto_reply"]
     assert_eq!((main.name.as_str(), main.gateway.as_str()), ("main", "ws://127.0.0.1:16089/"));
     let password = Secret::new("open sesame");
     assert_eq!(main.login, Login::Email { email: "bot@sandbox.test".into(), password });
-    let via = ConnectVia { kind: ProxyKind::Socks5, server: "127.0.0.1".into(), port: 1080, credentials: None };
+    let via =
+        ConnectVia { kind: ProxyKind::Socks5, host: "127.0.0.1".into(), port: 1080, username: None, password: None };
     assert_eq!(main.connect_via, Some(via));
     assert_eq!(main.proxy.as_ref().map(|proxy| (proxy.kind, proxy.port)), Some((ProxyKind::Socks5, 1080)));
     assert_eq!((main.media, main.scripts.as_deref()), (Media::Auto, Some(&["auto_reply".to_owned()][..])));
@@ -223,10 +225,10 @@ fn a_gateway_is_a_websocket_url() {
 fn only_an_http_proxy_has_a_password() {
     let proxy = |fields: &str| login(&format!("proxy = {{ {fields} }}"));
     let plain = good(&proxy("type = 'http', server = 'p', port = 8080"));
-    assert_eq!(plain.sessions[0].proxy.as_ref().map(|proxy| proxy.credentials.is_none()), Some(true));
+    assert_eq!(plain.sessions[0].proxy.as_ref().map(|proxy| proxy.username.is_none()), Some(true));
     let full = good(&proxy("type = 'http', server = 'p', port = 8080, username = 'u', password = '${TOKEN}'"));
-    let credentials = full.sessions[0].proxy.as_ref().and_then(|proxy| proxy.credentials.clone());
-    assert_eq!(credentials, Some(("u".into(), Secret::new("t0ken"))));
+    let credentials = full.sessions[0].proxy.clone().map(|proxy| (proxy.username, proxy.password));
+    assert_eq!(credentials, Some((Some("u".into()), Some(Secret::new("t0ken")))));
     for (fields, expected) in [
         (
             "type = 'socks5', server = 'p', port = 1, password = 'x'",
@@ -245,13 +247,9 @@ fn only_an_http_proxy_has_a_password() {
 
 #[test]
 fn the_way_to_the_gateway_is_a_proxy_url() {
-    let via = |url: &str| parse_connect_via(url).map(|via| (via.kind, via.server, via.port, via.credentials));
-    let credentials = |user: &str, password: &str| Some((user.to_owned(), Secret::new(password)));
-    assert_eq!(via("socks5://h"), Some((ProxyKind::Socks5, "h".into(), 1080, None)));
-    assert_eq!(via("http://u:p%40ss@h:3128"), Some((ProxyKind::Http, "h".into(), 3128, credentials("u", "p@ss"))));
-    for wrong in ["h:1", "https://h", "socks5://", "http://h/path", "http://h?x"] {
-        assert_eq!(via(wrong), None, "{wrong}");
-    }
+    let via = good(&login("connect_via = 'http://u:p%40ss@h:3128'")).sessions[0].connect_via.clone().expect("a proxy");
+    assert_eq!((via.kind, via.host.as_str(), via.port), (ProxyKind::Http, "h", 3128));
+    assert_eq!((via.username, via.password), (Some("u".into()), Some(Secret::new("p@ss"))));
     let error = error(&login("connect_via = 'ftp://u:secret@h'"));
     assert!(error.contains("expected a url such as \"socks5://") && !error.contains("secret"), "{error}");
 }

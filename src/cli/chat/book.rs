@@ -1,0 +1,218 @@
+//! Who is who, and how an event reads. Asking the gateway is not here.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::protocol::{Chat, Contact, Event, Message, MidKind};
+
+/// Someone or something that can be written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Target {
+    pub(super) mid: String,
+    pub(super) name: String,
+}
+
+/// The people and groups that are known so far.
+#[derive(Debug, Default)]
+pub(super) struct Book {
+    pub(super) me: String,
+    pub(super) people: BTreeMap<String, String>,
+    pub(super) groups: BTreeMap<String, String>,
+    /// The groups into which one is invited, the latest last.
+    pub(super) invitations: Vec<String>,
+}
+
+impl Book {
+    /// The name of a mid, or the mid itself.
+    pub(super) fn name<'a>(&'a self, mid: &'a str) -> &'a str {
+        self.people.get(mid).or_else(|| self.groups.get(mid)).map_or(mid, String::as_str)
+    }
+
+    pub(super) fn knows(&self, mid: &str) -> bool {
+        self.people.contains_key(mid) || self.groups.contains_key(mid)
+    }
+
+    pub(super) fn target(&self, mid: &str) -> Target {
+        Target { mid: mid.to_owned(), name: self.name(mid).to_owned() }
+    }
+
+    /// The person or group of a name or mid; names are compared without regard to case.
+    pub(super) fn find(&self, name: &str) -> Option<Target> {
+        if crate::protocol::mid_kind(name).is_some() {
+            return Some(self.target(name));
+        }
+        let wanted = name.to_lowercase();
+        let mut known = self.people.iter().chain(&self.groups);
+        known.find(|(_, known)| known.to_lowercase() == wanted).map(|(mid, _)| self.target(mid))
+    }
+
+    /// Every name, for a suggestion.
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.people.values().chain(self.groups.values()).map(String::as_str)
+    }
+
+    pub(super) fn learn_people(&mut self, content: &Value) {
+        let contacts: Vec<Contact> = serde_json::from_value(content.clone()).unwrap_or_default();
+        for contact in contacts {
+            let own = contact.display_name_overridden;
+            self.people.insert(contact.mid, plain(if own.is_empty() { &contact.display_name } else { &own }));
+        }
+    }
+
+    /// Learns groups, and which of them one is only invited into.
+    pub(super) fn learn_groups(&mut self, content: &Value) -> Vec<Chat> {
+        let chats: Vec<Chat> = match content {
+            Value::Object(_) => serde_json::from_value(content.clone()).into_iter().collect(),
+            _ => serde_json::from_value(content.clone()).unwrap_or_default(),
+        };
+        for chat in &chats {
+            self.groups.insert(chat.chat_mid.clone(), plain(&chat.chat_name));
+        }
+        chats
+    }
+
+    /// The mids that an event mentions and whose names are not known.
+    pub(super) fn strangers(&self, event: &Event) -> Vec<String> {
+        let content = event.content.value();
+        let fields = ["from", "to", "mid", "target", "group_id"];
+        let mids = fields.iter().filter_map(|field| content[field].as_str());
+        mids.filter(|mid| *mid != self.me && !self.knows(mid)).map(str::to_owned).collect()
+    }
+
+    /// Keeps the invitations up to date.
+    pub(super) fn note(&mut self, event: &Event) {
+        let content = event.content.value();
+        let Some(group) = content["group_id"].as_str() else { return };
+        match event.subcommand.as_str() {
+            "NOTIFIED_INVITE_INTO_CHAT" => {
+                self.invitations.retain(|known| known != group);
+                self.invitations.push(group.to_owned());
+            }
+            "NOTIFIED_CANCEL_CHAT_INVITATION" | "ACCEPT_CHAT_INVITATION" => {
+                self.invitations.retain(|known| known != group);
+            }
+            _ => {}
+        }
+    }
+
+    /// The line that a person reads of an event, seen from the chat that they are in; `None` where there is nothing to say.
+    pub(super) fn describe(&self, event: &Event, current: Option<&str>) -> Option<String> {
+        let content = event.content.value();
+        let name = |field: &str| self.name(content[field].as_str().unwrap_or("someone")).to_owned();
+        let group = || name("group_id");
+        Some(match event.subcommand.as_str() {
+            "RECEIVE_MESSAGE" | "SEND_MESSAGE" => self.message(event, current)?,
+            "NOTIFIED_INVITE_INTO_CHAT" => {
+                format!("* {} invites you into {}: /accept or /reject", name("mid"), group())
+            }
+            "NOTIFIED_CANCEL_CHAT_INVITATION" => format!("* the invitation into {} is withdrawn", group()),
+            "NOTIFIED_ACCEPT_CHAT_INVITATION" | "NOTIFIED_JOIN_CHAT" => format!("* {} joins {}", name("mid"), group()),
+            "NOTIFIED_LEAVE_CHAT" | "NOTIFIED_DELETE_SELF_FROM_CHAT" => format!("* {} leaves {}", name("mid"), group()),
+            "NOTIFIED_DELETE_OTHER_FROM_CHAT" => {
+                format!("* {} removes {} from {}", name("mid"), name("target"), group())
+            }
+            "NOTIFIED_UPDATE_CHAT" => format!("* {} changes {}", name("mid"), group()),
+            "NOTIFIED_ADD_CONTACT" => format!("* {} adds you as a contact", name("mid")),
+            "NOTIFIED_DESTROY_MESSAGE" => "* a message is taken back".to_owned(),
+            _ => return None,
+        })
+    }
+
+    fn message(&self, event: &Event, current: Option<&str>) -> Option<String> {
+        let message = Message::read(event.content.as_str())?;
+        let text = match (&message.text, message.content_type.as_str()) {
+            (Some(text), "NONE") => plain(text).replace('\n', "\n  "),
+            (text, kind) => match message.content_metadata.get("FILE_NAME").or(text.as_ref()) {
+                Some(text) => format!("[{kind}] {}", plain(text)),
+                None => format!("[{kind}]"),
+            },
+        };
+        let chat = message.chat(&self.me);
+        let sender = self.name(&message.from);
+        Some(match (Some(chat) == current, message.from == self.me) {
+            (true, false) => format!("{sender}: {text}"),
+            (_, true) => format!("[to {}] {sender}: {text}", self.name(chat)),
+            (false, false) if is_group(chat) => format!("[{}] {sender}: {text}", self.name(chat)),
+            (false, false) => format!("[to you] {sender}: {text}"),
+        })
+    }
+}
+
+/// Whether a mid is that of a group or room.
+pub(super) fn is_group(mid: &str) -> bool {
+    matches!(crate::protocol::mid_kind(mid), Some(MidKind::Group | MidKind::Room))
+}
+
+/// A text without what would steer the terminal.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::protocol::Content;
+
+    fn mid(letter: char, number: u8) -> String {
+        format!("{letter}{number:032x}")
+    }
+
+    fn book() -> Book {
+        let mut book = Book { me: mid('u', 1), ..Book::default() };
+        book.learn_people(&json!([
+            {"mid": mid('u', 1), "displayName": "alice"},
+            {"mid": mid('u', 2), "displayName": "bot"},
+            {"mid": mid('u', 3), "displayName": "Robert", "displayNameOverridden": "bob"},
+        ]));
+        book.learn_groups(&json!([{"chatMid": mid('c', 9), "chatName": "Team"}]));
+        book
+    }
+
+    fn event(subcommand: &str, content: &Value) -> Event {
+        Event { subcommand: subcommand.to_owned(), content: Content::new(content.to_string()) }
+    }
+
+    fn read(subcommand: &str, content: &Value) -> Option<String> {
+        book().describe(&event(subcommand, content), Some(&mid('u', 2)))
+    }
+
+    #[test]
+    fn a_message_tells_where_it_comes_from_unless_one_is_there() {
+        let message = |from, to: String, text: Option<&str>, kind: &str| {
+            let content = json!({"id": "1", "from": mid('u', from), "to": to, "text": text, "contentType": kind});
+            read("RECEIVE_MESSAGE", &content).expect("a line")
+        };
+        assert_eq!(message(2, mid('u', 1), Some("pong"), "NONE"), "bot: pong");
+        assert_eq!(message(3, mid('u', 1), Some("hi"), "NONE"), "[to you] bob: hi");
+        assert_eq!(message(3, mid('c', 9), Some("hi\nall"), "NONE"), "[Team] bob: hi\n  all");
+        assert_eq!(message(2, mid('u', 1), None, "STICKER"), "bot: [STICKER]");
+        assert_eq!(message(1, mid('u', 2), Some("ping"), "NONE"), "[to bot] alice: ping");
+        assert_eq!(message(2, mid('u', 1), Some("\u{1b}[2J"), "NONE"), "bot: \u{fffd}[2J");
+    }
+
+    #[test]
+    fn an_invitation_is_remembered_until_it_is_settled() {
+        let mut book = book();
+        let invite = event("NOTIFIED_INVITE_INTO_CHAT", &json!({"group_id": mid('c', 9), "mid": mid('u', 3)}));
+        assert_eq!(book.describe(&invite, None).as_deref(), Some("* bob invites you into Team: /accept or /reject"));
+        book.note(&invite);
+        assert_eq!(book.invitations, [mid('c', 9)]);
+        book.note(&event("NOTIFIED_CANCEL_CHAT_INVITATION", &json!({"group_id": mid('c', 9)})));
+        assert!(book.invitations.is_empty());
+    }
+
+    #[test]
+    fn people_and_groups_are_found_by_name_and_strangers_are_noticed() {
+        let book = book();
+        assert_eq!(book.find("TEAM").map(|target| target.mid), Some(mid('c', 9)));
+        assert_eq!(book.find("bob").map(|target| target.mid), Some(mid('u', 3)));
+        assert_eq!(book.find("Robert"), None);
+        assert_eq!(book.find(&mid('u', 7)).map(|target| target.name), Some(mid('u', 7)));
+        let join = event("NOTIFIED_JOIN_CHAT", &json!({"group_id": mid('c', 9), "mid": mid('u', 7)}));
+        assert_eq!(book.strangers(&join), [mid('u', 7)]);
+        assert_eq!(read("SOMETHING_NEW", &json!({})), None);
+    }
+}

@@ -1,0 +1,114 @@
+//! What a typed line means. Most lines are messages, those with an unknown `/command` too: bots have commands of their own.
+
+/// What `/help` prints.
+pub(super) const HELP: &str = "\
+/people                 who is known
+/groups                 the groups, and the invitations
+/to [NAME]              go on in the chat with a person or a group; alone: back to the bot
+/group NAME [PERSON…]   make a group, invite the bot and these people, and go there
+/invite PERSON…         invite people into this group
+/accept [GROUP]         accept an invitation, the latest if none is named
+/reject [GROUP]         reject it
+/leave                  leave this group
+/quit                   end, as Ctrl-D does
+Every other line is sent as a message, `/order` too; `//help` sends `/help`.
+";
+
+/// A line as it was meant.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// Nothing was typed.
+    Empty,
+    /// A message for the current chat.
+    Say(String),
+    /// Print what can be typed.
+    Help,
+    /// List the people.
+    People,
+    /// List the groups.
+    Groups,
+    /// Go on in another chat; `None` is the bot's.
+    To(Option<String>),
+    /// Make a group.
+    Group {
+        /// Its name.
+        name: String,
+        /// Whom to invite besides the bot.
+        people: Vec<String>,
+    },
+    /// Invite people into the current group.
+    Invite(Vec<String>),
+    /// Accept the invitation into a group; `None` is the latest.
+    Accept(Option<String>),
+    /// Reject the invitation into a group; `None` is the latest.
+    Reject(Option<String>),
+    /// Leave the current group.
+    Leave,
+    /// End.
+    Quit,
+    /// A command that lacks something.
+    Incomplete(&'static str),
+}
+
+impl Line {
+    /// Reads a line.
+    pub(super) fn read(text: &str) -> Self {
+        let text = text.trim_end();
+        if text.trim().is_empty() {
+            return Self::Empty;
+        }
+        if text.starts_with("//") {
+            return Self::Say(text[1..].to_owned());
+        }
+        let mut words = text.split_whitespace();
+        let command = words.next().unwrap_or_default();
+        // A name may hold spaces where it is all that can follow.
+        let rest = text[command.len()..].trim();
+        let one = || (!rest.is_empty()).then(|| rest.to_owned());
+        match command {
+            "/help" => Self::Help,
+            "/people" => Self::People,
+            "/groups" => Self::Groups,
+            "/to" => Self::To(one()),
+            "/group" => match words.next() {
+                Some(name) => Self::Group { name: name.to_owned(), people: words.map(str::to_owned).collect() },
+                None => Self::Incomplete("/group NAME [PERSON…]"),
+            },
+            "/invite" if rest.is_empty() => Self::Incomplete("/invite PERSON…"),
+            "/invite" => Self::Invite(words.map(str::to_owned).collect()),
+            "/accept" => Self::Accept(one()),
+            "/reject" => Self::Reject(one()),
+            "/leave" => Self::Leave,
+            "/quit" => Self::Quit,
+            _ => Self::Say(text.to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_a_command_of_the_chat_or_a_message() {
+        for (text, expected) in [
+            ("", Line::Empty),
+            ("  ", Line::Empty),
+            ("ping", Line::Say("ping".into())),
+            ("  two  words ", Line::Say("  two  words".into())),
+            ("/order tea", Line::Say("/order tea".into())),
+            ("//help", Line::Say("/help".into())),
+            ("/help", Line::Help),
+            ("/to", Line::To(None)),
+            ("/to Tea Club", Line::To(Some("Tea Club".into()))),
+            ("/group Team bob carol", Line::Group { name: "Team".into(), people: vec!["bob".into(), "carol".into()] }),
+            ("/group", Line::Incomplete("/group NAME [PERSON…]")),
+            ("/invite bob", Line::Invite(vec!["bob".into()])),
+            ("/accept Tea Club", Line::Accept(Some("Tea Club".into()))),
+            ("/reject", Line::Reject(None)),
+            ("/quit", Line::Quit),
+        ] {
+            assert_eq!(Line::read(text), expected, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,395 @@
+//! `hotline chat`: a terminal in which a person talks to the bot.
+//!
+//! A chat is an ordinary session at the gateway, with the account of that person; the bot is not in here.
+
+mod book;
+mod line;
+mod terminal;
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+use self::book::{Book, Target, is_group};
+use self::line::{HELP, Line};
+use self::terminal::Terminal;
+use super::exit::Exit;
+use super::live::{Keeper, Live};
+use super::{account, blocking};
+use crate::host::suggest::did_you_mean;
+use crate::protocol::commands::{
+    AcceptGroupInvitation, CreateGroup, GetAllContactIds, GetContacts, GetJoinedGroupIds, InviteIntoGroup, LeaveGroup,
+    RejectGroupInvitation, SearchGroupById, SendText,
+};
+use crate::protocol::{Call, Event};
+use crate::sandbox::{DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD};
+use crate::script::duration::parse_duration;
+use crate::session::{CallError, Handle, Login, Secret, SessionConfig, Signal};
+
+/// Who talks unless someone else is named.
+pub(super) const DEFAULT_PERSON: &str = "alice";
+
+/// The arguments of `chat`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Who talks: an account of the sandbox
+    #[arg(long = "as", value_name = "NAME", default_value = DEFAULT_PERSON)]
+    name: String,
+
+    /// At the end of piped input, how long to wait for further answers after the last one
+    #[arg(long, value_name = "DURATION", default_value = "2s", value_parser = parse_duration)]
+    wait: Duration,
+
+    #[command(flatten)]
+    account: account::Flags,
+}
+
+/// Who talks, where, and for how long.
+pub(super) struct Options {
+    /// The gateway's url.
+    pub(super) gateway: String,
+    /// The account.
+    pub(super) login: Login,
+    /// How long the silence after the end of piped input has to be.
+    pub(super) wait: Duration,
+}
+
+impl Options {
+    /// A demo account at a sandbox.
+    pub(super) fn demo(gateway: String, name: &str) -> Self {
+        let email = if name.contains('@') { name.to_owned() } else { format!("{name}@{DEMO_DOMAIN}") };
+        let login = Login::Email { email, password: Secret::new(DEMO_PASSWORD) };
+        Self { gateway, login, wait: Duration::from_secs(2) }
+    }
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        let gateway = match &self.account.gateway {
+            Some(gateway) => account::gateway(gateway).map_err(Exit::Usage)?.to_string(),
+            // The bot's configuration says where it is to be found; who talks to it is another account.
+            None => match self.account.file()?.and_then(|config| config.sessions.into_iter().next()) {
+                Some(session) => session.gateway.to_string(),
+                None => format!("ws://{DEFAULT_LISTEN}"),
+            },
+        };
+        let mut options = Options { wait: self.wait, ..Options::demo(gateway, &self.name) };
+        if let Some(login) = self.account.login() {
+            options.login = login;
+        }
+        let (_never, stop) = watch::channel(false);
+        run(options, stop)
+    }
+}
+
+/// Chats until the person ends it, the process is asked to end, or `stop` becomes true.
+///
+/// It takes the calling thread, with a runtime of its own, so that it goes beside an engine in the same process.
+pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(), Exit> {
+    let outcome = blocking::run(async {
+        let ended = blocking::asked_to_end()?;
+        let settings = SessionConfig::new("chat", options.gateway.clone(), options.login.clone());
+        let mut live = Live::start(settings, Keeper::Nowhere);
+        let outcome = tokio::select! {
+            outcome = talk(&mut live, options.wait) => outcome,
+            _ = stop.wait_for(|stop| *stop) => Ok(()),
+            () = ended => Ok(()),
+        };
+        live.stop().await;
+        outcome
+    })?;
+    outcome.map_err(Exit::Failed)
+}
+
+async fn talk(live: &mut Live, wait: Duration) -> anyhow::Result<()> {
+    let me = live.logged_in().await.context("`hotline run` or `hotline sandbox` starts a gateway on this machine")?;
+    let (notes, mut failures) = mpsc::channel(64);
+    let mut chat = Conversation {
+        handle: live.handle().clone(),
+        book: Book { me: me.mid.clone(), ..Book::default() },
+        bot: None,
+        current: None,
+        terminal: Terminal::open()?,
+        notes,
+        sending: Rc::new(()),
+    };
+    chat.get_acquainted(me.name).await?;
+    chat.greet()?;
+    chat.terminal.ask(&chat.prompt());
+    let mut ending: Option<Instant> = None;
+    loop {
+        let silence = async {
+            match ending {
+                Some(deadline) => tokio::time::sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            signal = live.next() => {
+                let Some(signal) = signal else { bail!("the session has ended") };
+                chat.take(signal).await?;
+                ending = ending.map(|_| Instant::now() + wait);
+            }
+            Some(failure) = failures.recv() => {
+                if !chat.terminal.is_prompt() {
+                    return Err(failure);
+                }
+                chat.terminal.notice(&format!("! {failure:#}"))?;
+            }
+            line = chat.terminal.line(), if ending.is_none() => match line.map(|line| Line::read(&line)) {
+                Some(Line::Quit) => return Ok(()),
+                Some(line) => {
+                    chat.work(line).await?;
+                    chat.terminal.ask(&chat.prompt());
+                }
+                None if chat.terminal.is_prompt() => return Ok(()),
+                None => ending = Some(Instant::now() + wait),
+            },
+            () = silence => {
+                if chat.is_sending() {
+                    ending = Some(Instant::now() + wait);
+                } else {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// One person's side of their chats.
+struct Conversation {
+    handle: Handle,
+    book: Book,
+    /// Whom they came to talk to.
+    bot: Option<Target>,
+    /// Where their messages go.
+    current: Option<Target>,
+    terminal: Terminal,
+    /// Where messages that could not be sent are told.
+    notes: mpsc::Sender<anyhow::Error>,
+    /// Shared with every message that is on its way.
+    sending: Rc<()>,
+}
+
+impl Conversation {
+    fn is_sending(&self) -> bool {
+        Rc::strong_count(&self.sending) > 1
+    }
+
+    fn prompt(&self) -> String {
+        let me = self.book.name(&self.book.me);
+        match &self.current {
+            Some(current) if Some(current) != self.bot.as_ref() => format!("{me} to {}> ", current.name),
+            _ => format!("{me}> "),
+        }
+    }
+
+    /// Learns who one is, whom one knows, and who of them is the bot.
+    async fn get_acquainted(&mut self, my_name: Option<String>) -> anyhow::Result<()> {
+        let me = self.book.me.clone();
+        if let Some(name) = my_name {
+            self.book.people.insert(me.clone(), name);
+        } else {
+            self.learn(vec![me.clone()]).await;
+        }
+        let contacts: Vec<String> = serde_json::from_value(self.request(&GetAllContactIds {}).await?)?;
+        self.learn(contacts.clone()).await;
+        let groups: Vec<String> = serde_json::from_value(self.request(&GetJoinedGroupIds {}).await?)?;
+        self.learn(groups).await;
+        let named = contacts.iter().find(|mid| self.book.name(mid) == "bot");
+        self.bot = named.or(contacts.first()).map(|mid| self.book.target(mid));
+        self.current.clone_from(&self.bot);
+        Ok(())
+    }
+
+    fn greet(&mut self) -> anyhow::Result<()> {
+        if !self.terminal.is_prompt() {
+            return Ok(());
+        }
+        let me = self.book.name(&self.book.me).to_owned();
+        let greeting = match &self.bot {
+            Some(bot) => format!("You are {me}, and this is your chat with {}.", bot.name),
+            None => format!("You are {me}, who knows nobody yet."),
+        };
+        self.terminal.notice(&format!("{greeting} Type a message, /help for more, Ctrl-D to leave."))?;
+        Ok(())
+    }
+
+    /// Asks for the names of mids. One that has none is shown as it is.
+    async fn learn(&mut self, mids: Vec<String>) {
+        let (groups, people): (BTreeSet<_>, BTreeSet<_>) = mids.into_iter().partition(|mid| is_group(mid));
+        if !people.is_empty()
+            && let Ok(content) = self.request(&GetContacts { mids: people.into_iter().collect() }).await
+        {
+            self.book.learn_people(&content);
+        }
+        if !groups.is_empty() {
+            let search = SearchGroupById { mids: Some(groups.into_iter().collect()), ..SearchGroupById::default() };
+            if let Ok(content) = self.request(&search).await {
+                self.book.learn_groups(&content);
+            }
+        }
+    }
+
+    async fn request<C: Call>(&self, call: &C) -> Result<Value, CallError> {
+        Ok(self.handle.request(call).await?.value())
+    }
+
+    async fn take(&mut self, signal: Signal) -> anyhow::Result<()> {
+        match signal {
+            Signal::Event(event) => return self.hear(&event).await,
+            Signal::Disconnected { reason } => {
+                self.terminal.notice(&format!("! the connection is lost and tried again: {reason}"))?;
+            }
+            Signal::LoggedIn { .. } => self.terminal.notice("! connected again")?,
+            Signal::Refused(failure) => bail!("the gateway refuses the login: {}", failure.content),
+            Signal::Pin(pin) => self.terminal.notice(&format!("! type this PIN on the phone: {pin}"))?,
+            Signal::LoginNotice(frame) => self.terminal.notice(&format!("! the gateway says: {frame}"))?,
+            Signal::Certificate(_) => {}
+            other => tracing::debug!("{other:?}"),
+        }
+        Ok(())
+    }
+
+    async fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
+        let strangers = self.book.strangers(event);
+        if !strangers.is_empty() {
+            self.learn(strangers).await;
+        }
+        self.book.note(event);
+        if let Some(line) = self.book.describe(event, self.current.as_ref().map(|target| target.mid.as_str())) {
+            self.terminal.print(&line)?;
+        }
+        Ok(())
+    }
+
+    async fn work(&mut self, line: Line) -> anyhow::Result<()> {
+        let outcome = match line {
+            Line::Empty | Line::Quit => Ok(()),
+            Line::Say(text) => self.say(text),
+            Line::Help => return Ok(self.terminal.notice(HELP.trim_end())?),
+            Line::Incomplete(usage) => Err(anyhow::anyhow!("usage: {usage}")),
+            Line::People => return self.list_people(),
+            Line::Groups => return self.list_groups(),
+            Line::To(name) => self.go_to(name.as_deref()),
+            Line::Group { name, people } => self.make_group(name, &people).await,
+            Line::Invite(people) => self.invite(&people).await,
+            Line::Accept(group) => self.accept(group.as_deref()).await,
+            Line::Reject(group) => self.reject(group.as_deref()).await,
+            Line::Leave => self.leave().await,
+        };
+        match outcome {
+            Err(error) if self.terminal.is_prompt() => Ok(self.terminal.notice(&format!("! {error:#}"))?),
+            outcome => outcome,
+        }
+    }
+
+    /// Sends a message without waiting for its reply, so that one can go on typing; the order is kept.
+    fn say(&self, text: String) -> anyhow::Result<()> {
+        let to = self.current.as_ref().context("there is nobody to write to: /to NAME or a mid")?.mid.clone();
+        let (handle, notes, sending) = (self.handle.clone(), self.notes.clone(), Rc::clone(&self.sending));
+        tokio::task::spawn_local(async move {
+            if let Err(error) = handle.request(&SendText { to, content: text, msg_id: None }).await {
+                // Where the chat has ended, nobody reads it.
+                let _ = notes.send(anyhow::Error::new(error).context("the message was not sent")).await;
+            }
+            drop(sending);
+        });
+        Ok(())
+    }
+
+    fn find(&self, name: &str) -> anyhow::Result<Target> {
+        self.book
+            .find(name)
+            .with_context(|| format!("nobody here is named \"{name}\"{}", did_you_mean(name, self.book.names())))
+    }
+
+    fn find_all(&self, names: &[String]) -> anyhow::Result<Vec<String>> {
+        names.iter().map(|name| Ok(self.find(name)?.mid)).collect()
+    }
+
+    fn go_to(&mut self, name: Option<&str>) -> anyhow::Result<()> {
+        self.current = match name {
+            Some(name) => Some(self.find(name)?),
+            None => self.bot.clone(),
+        };
+        Ok(())
+    }
+
+    async fn make_group(&mut self, name: String, people: &[String]) -> anyhow::Result<()> {
+        let mut mids: BTreeSet<_> = self.find_all(people)?.into_iter().collect();
+        mids.extend(self.bot.iter().map(|bot| bot.mid.clone()));
+        let content = self.request(&CreateGroup { name, mids: mids.into_iter().collect() }).await?;
+        let chats = self.book.learn_groups(&content);
+        let group = chats.first().context("the gateway does not tell which group it made")?;
+        self.current = Some(self.book.target(&group.chat_mid));
+        Ok(())
+    }
+
+    fn here(&self) -> anyhow::Result<Target> {
+        let group = self.current.as_ref().filter(|target| is_group(&target.mid));
+        group.cloned().context("this is no group: /to GROUP or /group NAME")
+    }
+
+    async fn invite(&self, people: &[String]) -> anyhow::Result<()> {
+        let group_id = self.here()?.mid;
+        self.request(&InviteIntoGroup { group_id, mids: self.find_all(people)? }).await?;
+        Ok(())
+    }
+
+    fn invitation(&self, name: Option<&str>) -> anyhow::Result<Target> {
+        match name {
+            Some(name) => self.find(name),
+            None => {
+                let latest = self.book.invitations.last().context("there is no invitation")?;
+                Ok(self.book.target(latest))
+            }
+        }
+    }
+
+    async fn accept(&mut self, name: Option<&str>) -> anyhow::Result<()> {
+        let group = self.invitation(name)?;
+        self.request(&AcceptGroupInvitation { group_id: group.mid.clone() }).await?;
+        self.book.invitations.retain(|known| *known != group.mid);
+        self.current = Some(group);
+        Ok(())
+    }
+
+    async fn reject(&mut self, name: Option<&str>) -> anyhow::Result<()> {
+        let group = self.invitation(name)?;
+        self.request(&RejectGroupInvitation { group_id: group.mid.clone() }).await?;
+        self.book.invitations.retain(|known| *known != group.mid);
+        Ok(())
+    }
+
+    async fn leave(&mut self) -> anyhow::Result<()> {
+        let group = self.here()?;
+        self.request(&LeaveGroup { group_id: group.mid.clone() }).await?;
+        self.book.groups.remove(&group.mid);
+        self.current.clone_from(&self.bot);
+        Ok(())
+    }
+
+    fn list_people(&mut self) -> anyhow::Result<()> {
+        let me = &self.book.me;
+        let people = self.book.people.iter().filter(|(mid, _)| *mid != me);
+        let lines: Vec<_> = people.map(|(mid, name)| format!("{name}  {mid}")).collect();
+        Ok(self.terminal.notice(&or_nobody(&lines))?)
+    }
+
+    fn list_groups(&mut self) -> anyhow::Result<()> {
+        let invited = |mid| if self.book.invitations.contains(mid) { "  (you are invited)" } else { "" };
+        let groups = self.book.groups.iter();
+        let lines: Vec<_> = groups.map(|(mid, name)| format!("{name}  {mid}{}", invited(mid))).collect();
+        Ok(self.terminal.notice(&or_nobody(&lines))?)
+    }
+}
+
+fn or_nobody(lines: &[String]) -> String {
+    if lines.is_empty() { "none".to_owned() } else { lines.join("\n") }
+}

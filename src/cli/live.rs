@@ -1,0 +1,146 @@
+//! One live session in this process, for the commands that need a single one. Many sessions are the host's business.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow, bail};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use crate::clock::Clock;
+use crate::session::{self, Ended, Flow, Handle, SessionConfig, Signal};
+use crate::store::{Durability, Store};
+
+/// How many signals may wait for the command; when they are full, the session stops delivering until some are taken.
+const SIGNALS: usize = 256;
+
+/// A session and what it tells.
+pub(super) struct Live {
+    handle: Handle,
+    signals: mpsc::Receiver<Signal>,
+    task: JoinHandle<Ended>,
+    keeper: Keeper,
+    gateway: String,
+    account: String,
+}
+
+/// Who a session has logged in as.
+pub(super) struct Me {
+    pub(super) mid: String,
+    pub(super) name: Option<String>,
+}
+
+impl Live {
+    /// Starts a session on the current `LocalSet`.
+    pub(super) fn start(mut config: SessionConfig, keeper: Keeper) -> Self {
+        let (gateway, account) = (config.gateway.clone(), config.login.account().to_owned());
+        config.certificate = keeper.certificate(&gateway, &account);
+        let (handle, inbox) = session::channel(&config);
+        let (sender, signals) = mpsc::channel(SIGNALS);
+        let sink = move |signal| {
+            // A full channel was announced by `Pause`, and a closed one has nobody left to read it.
+            let _ = sender.try_send(signal);
+            if sender.capacity() == 0 { Flow::Pause } else { Flow::Continue }
+        };
+        let task = tokio::task::spawn_local(session::run(config, Clock::system(), rand::random(), inbox, sink));
+        Self { handle, signals, task, keeper, gateway, account }
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.handle
+    }
+
+    /// The next signal; `None` when the session is over.
+    ///
+    /// Dropping the future loses nothing.
+    pub(super) async fn next(&mut self) -> Option<Signal> {
+        let signal = self.signals.recv().await?;
+        if self.signals.is_empty() {
+            self.handle.resume_reading();
+        }
+        if let Signal::Certificate(certificate) = &signal {
+            self.keeper.keep(&self.gateway, &self.account, certificate);
+        }
+        Some(signal)
+    }
+
+    /// Waits until it has logged in. A gateway that cannot be reached is a failure, and is not tried again.
+    pub(super) async fn logged_in(&mut self) -> anyhow::Result<Me> {
+        loop {
+            match self.next().await {
+                Some(Signal::LoggedIn { mid, display_name }) => return Ok(Me { mid, name: display_name }),
+                Some(Signal::Pin(pin)) => eprintln!("hotline: type this PIN on the phone of {}: {pin}", self.account),
+                Some(Signal::LoginNotice(frame)) => eprintln!("hotline: the gateway says: {frame}"),
+                Some(Signal::Refused(failure)) => {
+                    bail!("the gateway at {} refuses {}: {}", self.gateway, self.account, failure.content)
+                }
+                Some(Signal::Disconnected { reason }) => {
+                    return Err(anyhow!("{reason}")).with_context(|| format!("no session with {}", self.gateway));
+                }
+                Some(Signal::Certificate(_) | Signal::Event(_)) => {}
+                None => bail!("the session with {} ended before it had logged in", self.gateway),
+            }
+        }
+    }
+
+    /// Says goodbye to the gateway.
+    pub(super) async fn stop(self) {
+        self.handle.stop();
+        // The task ends by itself now; had it panicked, the message is out already.
+        let _ = self.task.await;
+        self.keeper.flush();
+    }
+}
+
+/// Keeps certificates in the data folder, so that the next login needs no PIN.
+pub(super) enum Keeper {
+    /// In a data folder, which is made when there is something to keep.
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// Its store, once it is open.
+        store: Option<Store>,
+    },
+    /// Nowhere: the account is that of a person who types it each time.
+    Nowhere,
+}
+
+impl Keeper {
+    /// Keeps them in a data folder.
+    pub(super) fn folder(path: PathBuf) -> Self {
+        let store = path.is_dir().then(|| open(&path)).flatten();
+        Self::Folder { path, store }
+    }
+
+    fn certificate(&self, gateway: &str, account: &str) -> Option<String> {
+        let Self::Folder { store: Some(store), .. } = self else { return None };
+        store.certificate(gateway, account).unwrap_or_else(|error| {
+            tracing::warn!("the certificate of {account} cannot be read: {error}");
+            None
+        })
+    }
+
+    fn keep(&mut self, gateway: &str, account: &str, certificate: &str) {
+        let Self::Folder { path, store } = self else { return };
+        if store.is_none() {
+            *store = open(path);
+        }
+        let Some(store) = store else { return };
+        if let Err(error) = store.save_certificate(gateway, account, certificate) {
+            tracing::warn!("the certificate of {account} cannot be kept: {error}");
+        }
+    }
+
+    fn flush(&self) {
+        let Self::Folder { store: Some(store), .. } = self else { return };
+        if let Err(error) = store.flush() {
+            tracing::warn!("the certificate cannot be kept: {error}");
+        }
+    }
+}
+
+/// Opens a data folder, without which a login still works, though it may need a PIN.
+fn open(path: &std::path::Path) -> Option<Store> {
+    Store::open(path, Durability::Relaxed)
+        .map_err(|error| tracing::warn!("logging in without the certificates that are kept: {error}"))
+        .ok()
+}

@@ -1,0 +1,210 @@
+//! Single sessions: `call`, `chat` and `sandbox` against a real sandbox, over real connections.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, ChildStdin, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use hotline::protocol::Request;
+use hotline::protocol::commands::{AcceptGroupInvitation, CreateGroup, GetJoinedGroupIds};
+use hotline::sandbox::{Config, Control, Sandbox};
+use serde_json::{Value, json};
+
+use crate::{Outcome, command, hotline_anywhere};
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn sandbox() -> Sandbox {
+    let listen = "127.0.0.1:0".parse().expect("an address");
+    Sandbox::start(Config { listen, ..Config::default() }).await.expect("a free port")
+}
+
+/// Runs the binary to its end without holding up the sandbox.
+async fn call(sandbox: &Sandbox, who: &str, arguments: &[&str]) -> Outcome {
+    let email = format!("{who}@sandbox.test");
+    let url = sandbox.url();
+    let session = ["call", "--gateway", &url, "--email", &email, "--password", "sandbox"];
+    let arguments: Vec<_> = session.iter().chain(arguments).map(|&text| text.to_owned()).collect();
+    let run = move || hotline_anywhere(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    tokio::task::spawn_blocking(run).await.expect("the call ends")
+}
+
+/// A person at the other end of two pipes.
+struct Person {
+    child: Child,
+    input: Option<ChildStdin>,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Person {
+    fn chats(url: &str, arguments: &[&str]) -> Self {
+        let folder = std::env::temp_dir();
+        let mut chat = command(&folder, &["chat", "--gateway", url, "--wait", "500ms"]);
+        chat.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = chat.spawn().expect("the binary starts");
+        let (sender, lines) = mpsc::channel();
+        let out = BufReader::new(child.stdout.take().expect("a pipe"));
+        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { input: child.stdin.take(), child, lines }
+    }
+
+    fn types(&mut self, line: &str) {
+        let input = self.input.as_mut().expect("the input is open");
+        writeln!(input, "{line}").expect("the chat reads");
+    }
+
+    fn sees(&self, expected: &str) {
+        assert_eq!(self.lines.recv_timeout(PATIENCE).as_deref(), Ok(expected));
+    }
+
+    /// Ends the input and gives the exit status and what went to standard error.
+    fn leaves(mut self) -> (i32, String) {
+        drop(self.input.take());
+        let output = self.child.wait_with_output().expect("it ends");
+        (output.status.code().expect("by itself"), String::from_utf8(output.stderr).expect("text"))
+    }
+}
+
+/// Waits, without a pause of a guessed length, until the sandbox has what is looked for.
+async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let found = async {
+        loop {
+            match look().await {
+                Some(found) => return found,
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.expect("it never came")
+}
+
+/// The texts of a chat.
+fn texts(control: &Control, who: &str, with: &str) -> Vec<String> {
+    control.chat(who, with).into_iter().filter_map(|message| message.text).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_prints_its_content_as_json() {
+    let sandbox = sandbox().await;
+    let profile = call(&sandbox, "alice", &["GetProfile"]).await;
+    let content: Value = serde_json::from_str(&profile.out).expect("JSON");
+    assert_eq!((profile.status, &content["displayName"]), (0, &json!("alice")), "{}", profile.err);
+    let bot = sandbox.control().mid("bot").expect("there is a bot");
+    let sent = call(&sandbox, "alice", &["send_text", &format!("to={bot}"), "content=hello there"]).await;
+    assert_eq!(sent.status, 0, "{}", sent.err);
+    assert_eq!(texts(&sandbox.control(), "bot", "alice"), ["hello there"]);
+    let contacts = call(&sandbox, "alice", &["GetContacts", "--fields", &json!({"mids": [bot]}).to_string()]).await;
+    let content: Value = serde_json::from_str(&contacts.out).expect("JSON");
+    assert_eq!(content[0]["displayName"], "bot");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_call_has_status_1_and_says_why() {
+    let sandbox = sandbox().await;
+    let outcome = call(&sandbox, "alice", &["GetContacts", "mids=u1"]).await;
+    assert_eq!((outcome.status, outcome.out.as_str()), (1, ""));
+    assert!(
+        outcome.err.starts_with("hotline: GetContacts: INVALID_MID: ") && outcome.err.contains("(code 9)"),
+        "{}",
+        outcome.err
+    );
+    let nobody = call(&sandbox, "nobody", &["GetProfile"]).await;
+    assert_eq!((nobody.status, nobody.out.as_str()), (1, ""));
+    assert!(nobody.err.contains("refuses nobody@sandbox.test: AUTHENTICATION_FAILED"), "{}", nobody.err);
+}
+
+#[test]
+fn a_gateway_that_is_none_is_named() {
+    let flags = ["--gateway", "ws://127.0.0.1:1", "--email", "a@b", "--password", "p", "GetProfile"];
+    let outcome = hotline_anywhere(&[&["call"][..], &flags].concat());
+    assert_eq!(outcome.status, 1);
+    assert!(outcome.err.starts_with("hotline: no session with ws://127.0.0.1:1/: "), "{}", outcome.err);
+    let outcome = hotline_anywhere(&["chat", "--gateway", "ws://127.0.0.1:1"]);
+    assert_eq!(outcome.status, 1);
+    assert!(outcome.err.contains("`hotline run` or `hotline sandbox` starts a gateway"), "{}", outcome.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_person_types_reaches_the_bot_and_its_answers_are_printed() {
+    let sandbox = sandbox().await;
+    let control = sandbox.control();
+    let mut alice = Person::chats(&sandbox.url(), &[]);
+    alice.types("ping");
+    alice.types("/order");
+    alice.types("//help");
+    until(async || (texts(&control, "bot", "alice") == ["ping", "/order", "/help"]).then_some(())).await;
+    control.say("bot", "alice", "pong").expect("they know each other");
+    alice.sees("bot: pong");
+    control.say("bob", "alice", "hello\nalice").expect("anyone may write");
+    alice.sees("[to you] bob: hello");
+    alice.sees("  alice");
+    alice.types("/to bob");
+    alice.types("hello bob");
+    until(async || (texts(&control, "bob", "alice") == ["hello\nalice", "hello bob"]).then_some(())).await;
+    assert_eq!(alice.leaves(), (0, String::new()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_makes_a_group_and_accepts_an_invitation() {
+    let sandbox = sandbox().await;
+    let control = sandbox.control();
+    let mut alice = Person::chats(&sandbox.url(), &["--as", "alice"]);
+    alice.types("/group Team");
+    alice.types("hello team");
+    let joined = Request::GetJoinedGroupIds(GetJoinedGroupIds {});
+    let group = until(async || {
+        let groups = control.act("alice", joined.clone()).await.expect("alice may ask");
+        groups[0].as_str().map(str::to_owned)
+    })
+    .await;
+    until(async || texts(&control, "alice", &group).contains(&"hello team".to_owned()).then_some(())).await;
+    let accept = AcceptGroupInvitation { group_id: group };
+    control.act("bot", Request::AcceptGroupInvitation(accept)).await.expect("the bot is invited");
+    alice.sees("* bot joins Team");
+
+    let mids = control.mid("alice").into_iter().collect();
+    let create = CreateGroup { name: "Tea Club".into(), mids };
+    let made = control.act("bob", Request::CreateGroup(create)).await.expect("bob may make a group");
+    alice.sees("* bob invites you into Tea Club: /accept or /reject");
+    alice.types("/accept");
+    alice.types("one green tea");
+    let club = made["chatMid"].as_str().expect("a mid").to_owned();
+    until(async || texts(&control, "bob", &club).contains(&"one green tea".to_owned()).then_some(())).await;
+    assert_eq!(alice.leaves().0, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_that_cannot_do_what_is_asked_fails_on_a_pipe() {
+    let sandbox = sandbox().await;
+    let mut alice = Person::chats(&sandbox.url(), &[]);
+    alice.types("/to bott");
+    let (status, error) = alice.leaves();
+    assert_eq!((status, error.as_str()), (1, "hotline: nobody here is named \"bott\"; did you mean \"bot\"?\n"));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_sandbox_says_what_to_type_and_ends_cleanly() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut sandbox = command(folder.path(), &["sandbox", "--listen", "127.0.0.1:0"]);
+    let mut child = sandbox.stdout(Stdio::piped()).spawn().expect("the binary starts");
+    let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
+    let first = lines.next().expect("a greeting");
+    let url = first.strip_prefix("The sandbox listens on ").and_then(|rest| rest.strip_suffix('.')).expect("its url");
+    assert!(lines.any(|line| line == format!("A person:  hotline chat --as alice --gateway {url}")));
+    let pid = child.id().to_string();
+    let killed = std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("there is kill");
+    assert!(killed.success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_is_taken_is_named() {
+    let sandbox = sandbox().await;
+    let address = sandbox.addr().to_string();
+    let outcome = tokio::task::spawn_blocking(move || hotline_anywhere(&["sandbox", "--listen", &address])).await;
+    let outcome = outcome.expect("it ends");
+    assert_eq!(outcome.status, 1);
+    assert!(outcome.err.contains("cannot listen on 127.0.0.1:") && outcome.err.contains("--listen"), "{}", outcome.err);
+}
