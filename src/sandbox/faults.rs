@@ -127,10 +127,6 @@ impl Faults {
         !self.frames.is_empty()
     }
 
-    pub(super) fn strikes_commands(&self) -> bool {
-        !self.commands.is_empty()
-    }
-
     /// What a frame meets. The fault that was asked for first has it.
     pub(super) fn strike(&mut self, account: Option<&str>, traffic: Traffic) -> Option<Blow> {
         let index = self.frames.iter_mut().position(|armed| {

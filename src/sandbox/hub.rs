@@ -16,7 +16,9 @@ use super::world::{
     Deed, Delivery, Knock, Mid, Outcome, Presence, Reach, Reply, Scene, SignIn, StoredFile, World, Written,
 };
 use crate::clock::{Clock, Timestamp};
-use crate::protocol::{Envelope, Failure, FailureCode, Request, encode_event, encode_login, encode_pin, encode_reply};
+use crate::protocol::{
+    Envelope, Failure, FailureCode, Family, Request, encode_event, encode_login, encode_pin, encode_reply,
+};
 
 /// The number of a connection; none is used twice.
 pub(super) type ConnectionId = u64;
@@ -175,39 +177,28 @@ impl Hub {
         }
     }
 
-    /// The account that a connection is logged in to.
-    pub(super) fn account_of(&self, id: ConnectionId) -> Result<Mid, Failure> {
+    /// The account whose command this is, unless it is to be refused before it is looked at.
+    pub(super) fn admit(&mut self, id: ConnectionId, request: &Request) -> Result<Mid, Failure> {
         let account = self.connections.get(&id).and_then(|connection| connection.account.clone());
-        account.ok_or_else(|| Failure::new(FailureCode::NotAuthenticated, "log in first"))
+        let account = account.ok_or_else(|| Failure::new(FailureCode::NotAuthenticated, "log in first"))?;
+        match self.faults.refusal(Some(&account), request.command().family) {
+            Some(failure) => Err(failure),
+            None => Ok(account),
+        }
     }
 
-    /// Carries out a command and sends its answer, then its events.
+    /// Carries out a command of an account and sends its answer, then its events.
     pub(super) fn command(
         &mut self,
         id: ConnectionId,
+        by: Mid,
         envelope: &Envelope,
-        request: &Request,
+        request: Request,
         file: Option<StoredFile>,
     ) {
-        let outcome = match self.account_of(id) {
-            Ok(by) => self.enact(Some(id), &Deed::Command { by, request: Written(request.clone()), file }),
-            Err(failure) => Outcome { reply: Err(failure), deliveries: Vec::new() },
-        };
+        let outcome = self.enact(Some(id), &Deed::Command { by, request: Written(request), file });
         self.answer(id, envelope, &outcome.reply);
         self.deliver(&outcome.deliveries, Some(id));
-    }
-
-    /// Refuses a command, or a login, that a fault strikes.
-    pub(super) fn struck_down(&mut self, id: ConnectionId, request: &Request) -> Option<Failure> {
-        if !self.faults.strikes_commands() {
-            return None;
-        }
-        let account = match request {
-            Request::Login(login) => self.world.mid_of_email(&login.email).cloned(),
-            Request::LoginWithToken(login) => self.world.mid_of_phone(&login.phone).cloned(),
-            _ => Some(self.account_of(id).ok()?),
-        };
-        self.faults.refusal(account.as_deref(), request.command().family)
     }
 
     /// Sends the answer to a request.
@@ -220,26 +211,23 @@ impl Hub {
         self.queue(id, Traffic::Replies, encode_reply(envelope, reply).into());
     }
 
-    /// Takes a login whose credentials were checked as far as they can be.
+    /// Carries out a login.
     ///
     /// Gives how the login goes on: with a PIN that someone has to type, or not at all.
     pub(super) fn login(&mut self, id: ConnectionId, request: &Request) -> Option<String> {
+        let account = match request {
+            Request::Login(login) => self.world.mid_of_email(&login.email).cloned(),
+            Request::LoginWithToken(login) => self.world.mid_of_phone(&login.phone).cloned(),
+            _ => None,
+        };
+        let presence = self.presence(account.as_deref(), id);
         let waits = self.connections.get(&id).is_some_and(|connection| connection.pin.is_some());
-        if let Some(failure) = self.struck_down(id, request) {
-            self.finish_login(id, &Err(failure));
-            return None;
-        }
-        let knock = match request {
-            _ if waits => Err(Failure::new(FailureCode::InvalidPinCode, "a login waits for its PIN")),
-            Request::Login(login) => {
-                let presence = self.presence(self.world.mid_of_email(&login.email), id);
-                self.world.check_login(login, presence)
-            }
-            Request::LoginWithToken(login) => {
-                let presence = self.presence(self.world.mid_of_phone(&login.phone), id);
-                self.world.check_token_login(login, presence)
-            }
-            other => Err(Failure::new(FailureCode::Malformed, format!("{} is no login", other.command().name))),
+        let knock = match (self.faults.refusal(account.as_deref(), Family::Login), request) {
+            (Some(failure), _) => Err(failure),
+            (None, _) if waits => Err(Failure::new(FailureCode::InvalidPinCode, "a login waits for its PIN")),
+            (None, Request::Login(login)) => self.world.check_login(login, presence),
+            (None, Request::LoginWithToken(login)) => self.world.check_token_login(login, presence),
+            (None, other) => Err(Failure::new(FailureCode::Malformed, format!("{} is no login", other.command().name))),
         };
         match knock {
             Ok(Knock::Open(sign_in)) => self.sign_in(id, sign_in),
@@ -433,7 +421,7 @@ impl Hub {
     }
 
     /// Whether an account is connected, other than by `id` itself.
-    fn presence(&self, mid: Option<&Mid>, id: ConnectionId) -> Presence {
+    fn presence(&self, mid: Option<&str>, id: ConnectionId) -> Presence {
         let devices = mid.and_then(|mid| self.devices.get(mid));
         if devices.is_some_and(|ids| ids.iter().any(|other| *other != id)) {
             Presence::Connected

@@ -118,9 +118,9 @@ async fn close(shared: &Shared, mut socket: Socket, ended: Ended) {
         Ended::ByUs(End::Stopping) => (CloseCode::Away, "the sandbox stops".to_owned()),
         Ended::TooLarge => (CloseCode::Size, format!("a frame has at most {MAX_FRAME} bytes")),
     };
+    let frame = CloseFrame { code, reason: reason.into() };
     let goodbye = async {
-        let frame = CloseFrame { code, reason: reason.into() };
-        if socket.close(Some(frame)).await.is_ok() {
+        if socket.close(Some(frame)).await.is_ok() && matches!(ended, Ended::TooLarge) {
             linger(shared, socket.get_mut()).await;
         }
     };
@@ -245,23 +245,19 @@ async fn take(shared: &Arc<Shared>, id: ConnectionId, text: &str, pace: Pace) {
 }
 
 async fn command(shared: &Arc<Shared>, id: ConnectionId, envelope: &Envelope, request: Request) {
-    let needs_file = FileNeed::of(&request) != FileNeed::Nothing;
-    // Most commands are done here, under one lock; a file is fetched outside of it.
-    let fetching = shared.with(|hub| {
-        if let Some(failure) = hub.struck_down(id, &request) {
-            hub.answer(id, envelope, &Err(failure));
-            return None;
-        }
-        if !needs_file {
-            hub.command(id, envelope, &request, None);
-            return None;
-        }
-        hub.account_of(id).map_err(|failure| hub.answer(id, envelope, &Err(failure))).ok()
-    });
-    let Some(by) = fetching else { return };
-    let staged = shared.stage(&by, &request).await;
-    shared.with(|hub| match staged {
-        Ok(file) => hub.command(id, envelope, &request, file),
+    if FileNeed::of(&request) == FileNeed::Nothing {
+        return shared.with(|hub| match hub.admit(id, &request) {
+            Ok(by) => hub.command(id, by, envelope, request, None),
+            Err(failure) => hub.answer(id, envelope, &Err(failure)),
+        });
+    }
+    let admitted = shared.with(|hub| hub.admit(id, &request));
+    let staged = match &admitted {
+        Ok(by) => shared.stage(by, &request).await,
+        Err(failure) => Err(failure.clone()),
+    };
+    shared.with(|hub| match admitted.and_then(|by| Ok((by, staged?))) {
+        Ok((by, file)) => hub.command(id, by, envelope, request, file),
         Err(failure) => hub.answer(id, envelope, &Err(failure)),
     });
 }

@@ -3,4 +3,8 @@
 mod accounts;
 mod client;
 mod groups;
+mod media;
 mod messages;
+mod table;
+#[path = "../support/wire.rs"]
+mod wire;
