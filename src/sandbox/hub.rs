@@ -92,6 +92,8 @@ pub(super) struct Hub {
     pub(super) counts: Counts,
     pub(super) faults: Faults,
     data: Option<DataFile>,
+    /// The sandbox has stopped: its data file may be another one's by now.
+    is_closed: bool,
     clock: Clock,
     /// The base of the urls under which files are served.
     media: String,
@@ -114,6 +116,7 @@ impl Hub {
             counts: Counts::default(),
             faults: Faults::default(),
             data,
+            is_closed: false,
             clock,
             media,
             late: BTreeMap::new(),
@@ -147,6 +150,12 @@ impl Hub {
 
     pub(super) fn leave(&mut self, id: ConnectionId) {
         self.remove(id);
+    }
+
+    /// Lets go of the data file; the world changes no more.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        self.data = None;
     }
 
     /// Ends a connection; what waits in its outbox is lost.
@@ -278,6 +287,9 @@ impl Hub {
     pub(super) fn enact(&mut self, device: Option<ConnectionId>, deed: &Deed) -> Outcome {
         let now: Timestamp = self.clock.now();
         let kept = deed.changes_the_world();
+        if kept && self.is_closed {
+            return unkept("the sandbox has stopped");
+        }
         if kept && let Some(reason) = self.data.as_ref().and_then(DataFile::broken) {
             return unkept(reason);
         }
@@ -300,8 +312,8 @@ impl Hub {
             let mut frame: Option<Utf8Bytes> = None;
             for mid in &delivery.to {
                 let devices = self.devices.get(mid).map_or(0, Vec::len);
-                for index in 0..devices {
-                    // A full outbox ends its connection, which shortens the list.
+                // Backwards, since a full outbox ends its connection, which moves those behind it forward.
+                for index in (0..devices).rev() {
                     let Some(id) = self.devices.get(mid).and_then(|ids| ids.get(index)).copied() else { break };
                     if delivery.reach == Reach::OtherDevices && Some(id) == from {
                         continue;

@@ -235,6 +235,8 @@ impl Drop for Sandbox {
         // For transfers that go on in tasks of the HTTP library.
         self.shared.stopping.send_replace(true);
         lock(&self.shared.tasks).abort_all();
+        // Handles may outlive the sandbox; its file must not wait for them.
+        lock(&self.shared.hub).close();
     }
 }
 

@@ -22,7 +22,7 @@ pub(super) struct DataFile {
     file: File,
     /// Why a deed could not be written; from then on the file is behind the world, and nothing more is taken.
     broken: Option<String>,
-    _lock: File,
+    lock: File,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,7 +58,7 @@ impl DataFile {
             None => fresh(),
         };
         let file = write_anew(path, &world).map_err(failed)?;
-        Ok((Self { path: path.to_owned(), file, broken: None, _lock: lock }, world))
+        Ok((Self { path: path.to_owned(), file, broken: None, lock }, world))
     }
 
     /// Why nothing can be kept any more.
@@ -86,6 +86,8 @@ impl Drop for DataFile {
         if let Err(error) = self.file.sync_data() {
             tracing::warn!(%error, path = %self.path.display(), "the sandbox's data file could not be synchronised");
         }
+        // By word, since closing alone leaves the lock to a process that is being started from here at this moment.
+        let _ = self.lock.unlock();
     }
 }
 

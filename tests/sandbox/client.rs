@@ -8,6 +8,7 @@ use hotline::sandbox::{Config, Sandbox};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 use crate::wire;
@@ -46,7 +47,12 @@ pub(crate) struct Tally {
 impl Client {
     /// Connects without logging in.
     pub(crate) async fn connect(sandbox: &Sandbox) -> Self {
-        let (socket, _) = tokio_tungstenite::connect_async(sandbox.url()).await.expect("the sandbox accepts");
+        Self::connect_to(&sandbox.url()).await
+    }
+
+    /// Connects to a sandbox of another process.
+    pub(crate) async fn connect_to(url: &str) -> Self {
+        let (socket, _) = tokio_tungstenite::connect_async(url).await.expect("the sandbox accepts");
         Self { socket, next_task: 0, events: VecDeque::new(), mid: String::new(), tally: Tally::default() }
     }
 
@@ -154,6 +160,17 @@ impl Client {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(other)) => panic!("the sandbox sends text only, not {other:?}"),
+            }
+        }
+    }
+
+    /// What the sandbox says when it ends the connection.
+    pub(crate) async fn goodbye(&mut self) -> Option<CloseFrame> {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("something comes in time") {
+                Some(Ok(Message::Close(frame))) => return frame,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
             }
         }
     }
