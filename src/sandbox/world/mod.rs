@@ -11,6 +11,8 @@ mod groups;
 mod ids;
 mod logins;
 mod messages;
+#[cfg(test)]
+mod model;
 mod operator;
 mod profile;
 
