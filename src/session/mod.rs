@@ -6,6 +6,7 @@
 //! | `handle` | the cloneable side that callers hold, and what a call can fail with |
 //! | `machine` | every decision, without I/O: inputs and `now` in, outputs out |
 //! | `calls` | the calls of a session: waiting, sent, due |
+//! | `pacing` | how fast calls go out |
 //! | `seen` | which events are repetitions |
 //! | `signal` | what a session tells its owner |
 //! | `socket` | the task that owns the connection and drives the machine |
@@ -18,11 +19,13 @@ mod config;
 mod dial;
 mod handle;
 mod machine;
+mod pacing;
 mod seen;
 mod signal;
 mod socket;
 
 pub use config::{ConnectVia, Login, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
 pub use handle::{CallError, Handle, Inbox, Phase, Status, channel};
+pub use pacing::{Pacing, Rate, RateError};
 pub use signal::{Ended, Flow, Signal};
 pub use socket::run;
