@@ -3,4 +3,7 @@
 #[path = "../support/gateway.rs"]
 mod gateway;
 mod life;
+#[path = "../support/proxy.rs"]
+mod proxy;
 mod watch;
+mod ways;
