@@ -593,3 +593,6 @@ impl<T: Completion> Machine<T> {
 fn own_request(task_id: i64) -> String {
     encode_fields(GetProfile::COMMAND.name, Some(task_id), "{}").expect("a request without fields is small")
 }
+
+#[cfg(test)]
+mod tests;

@@ -97,6 +97,22 @@ impl Client {
         }
     }
 
+    /// The next frame, or nothing when the client is gone.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            match self.socket.next().await? {
+                Ok(Message::Text(text)) => return serde_json::from_str(&text).ok(),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Sends a frame to a client that may be gone; false means that it is.
+    pub(crate) async fn try_send(&mut self, frame: &Value) -> bool {
+        self.socket.send(Message::text(frame.to_string())).await.is_ok()
+    }
+
     /// The next message of any kind.
     pub(crate) async fn receive_message(&mut self) -> Message {
         soon("a message", self.socket.next()).await.expect("the client is there").expect("a message")
