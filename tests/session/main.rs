@@ -1,5 +1,7 @@
 //! A session against a gateway that does what each test says, over real connections.
 
+#[path = "../support/certificate.rs"]
+mod certificate;
 mod faults;
 #[path = "../support/files.rs"]
 mod files;
@@ -9,5 +11,6 @@ mod life;
 #[path = "../support/proxy.rs"]
 mod proxy;
 mod transfers;
+#[path = "../support/watch.rs"]
 mod watch;
 mod ways;

@@ -1,52 +1,15 @@
 //! The ways to a gateway: TLS, proxies, and what is said when a way leads nowhere.
 
-use std::path::PathBuf;
-use std::sync::Arc;
-
 use hotline::session::{ConnectVia, SessionConfig};
-use rustls::pki_types::PrivateKeyDer;
-use serde_json::json;
 use tokio::io::AsyncWriteExt;
-use tokio_rustls::TlsAcceptor;
 
-use crate::gateway::{Client, Gateway, soon};
+use crate::certificate::certificate;
+use crate::gateway::{Gateway, soon};
 use crate::proxy::Proxy;
 use crate::watch::{Session, config, on_a_worker};
 
-/// A certificate for `localhost`, as a server has it and as a file to trust.
-struct Certificate {
-    acceptor: TlsAcceptor,
-    file: PathBuf,
-    _folder: tempfile::TempDir,
-}
-
-fn certificate() -> Certificate {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).expect("a certificate");
-    let folder = tempfile::tempdir().expect("a folder");
-    let file = folder.path().join("root.pem");
-    std::fs::write(&file, made.cert.pem()).expect("it is written");
-    let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).expect("a key");
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let server = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("the usual versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![made.cert.der().clone()], key)
-        .expect("a server");
-    Certificate { acceptor: TlsAcceptor::from(Arc::new(server)), file, _folder: folder }
-}
-
 fn encrypted(gateway: &Gateway) -> SessionConfig {
     config(&format!("wss://localhost:{}/chat", gateway.port()))
-}
-
-async fn log_in_encrypted(gateway: &Gateway, certificate: &Certificate) -> Client {
-    let stream = gateway.accept_tcp().await;
-    let stream = soon("a TLS handshake", certificate.acceptor.accept(stream)).await.expect("a TLS handshake");
-    let mut client = Client::on(stream).await;
-    assert_eq!(client.receive().await["command"], "Login");
-    client.log_in(&json!({"mid": "u9"})).await;
-    client
 }
 
 #[test]
@@ -54,7 +17,7 @@ fn a_gateway_with_a_trusted_certificate_is_reached_by_wss() {
     on_a_worker(async {
         let (gateway, certificate) = (Gateway::listen().await, certificate());
         let mut session = Session::start(SessionConfig { root: Some(certificate.file.clone()), ..encrypted(&gateway) });
-        let _client = log_in_encrypted(&gateway, &certificate).await;
+        let _client = certificate.accept_login(&gateway, "u9").await;
         session.logged_in().await;
     });
 }
@@ -117,7 +80,7 @@ fn a_socks5_proxy_is_given_name_and_password_and_resolves_the_host() {
         let config =
             SessionConfig { connect_via: Some(via), root: Some(certificate.file.clone()), ..encrypted(&gateway) };
         let mut session = Session::start(config);
-        let client = log_in_encrypted(&gateway, &certificate).await;
+        let client = certificate.accept_login(&gateway, "u9").await;
         session.logged_in().await;
         session.handle.stop();
         client.cut();
