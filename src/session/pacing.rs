@@ -94,6 +94,7 @@ impl FromStr for Rate {
             "s" | "sec" | "second" => Duration::from_secs(1),
             "m" | "min" | "minute" => MINUTE,
             "h" | "hour" => 60 * MINUTE,
+            "d" | "day" => 24 * 60 * MINUTE,
             _ => return Err(error()),
         };
         Ok(Self { count, per })
