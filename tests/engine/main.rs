@@ -1,0 +1,5 @@
+//! The engine as its scripts and its gateway meet it: scripts as strings, real WebSocket connections, no sleeping.
+
+mod commands;
+
+mod support;
