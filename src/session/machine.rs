@@ -28,8 +28,8 @@ pub(super) const LOGIN: Duration = Duration::from_secs(120);
 pub(super) const PIN: Duration = Duration::from_secs(600);
 /// Heartbeats go out this often, from the handshake on.
 pub(super) const BEAT: Duration = Duration::from_secs(60);
-/// After this long without a frame the gateway is asked for a sign of life.
-pub(super) const SILENCE: Duration = Duration::from_secs(60);
+/// After this long without a frame the gateway is asked for a sign of life. A gateway that answers heartbeats never is.
+pub(super) const SILENCE: Duration = Duration::from_secs(75);
 /// That sign of life comes within this, else the connection is dead.
 pub(super) const PROBE: Duration = Duration::from_secs(20);
 /// Attempts at a connection are at least this far apart.
@@ -395,20 +395,22 @@ impl<T: Completion> Machine<T> {
     }
 
     fn lose(&mut self, reason: &str, now: Duration) {
+        let was_live = matches!(self.state, State::Live { .. });
         if let State::Live { since, .. } = self.state
             && now >= since + HEALTHY
         {
             self.attempts = 0;
         }
         self.attempts += 1;
-        self.state = State::Lost { retry: now + self.delay() };
+        let retry = self.delay();
+        self.state = State::Lost { retry: now + retry };
         self.outputs.push_back(Output::Close);
         for fate in self.calls.connection_lost() {
             if let Fate::InDoubt(reply) = fate {
                 self.complete(reply, Err(CallError::Disconnected { sent: true }));
             }
         }
-        self.signal(Signal::Disconnected { reason: reason.to_owned() });
+        self.signal(Signal::Disconnected { reason: reason.to_owned(), was_live, retry });
     }
 
     /// Full jitter between the shortest delay and a ceiling that doubles with each failure.
