@@ -286,7 +286,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn the_invariants_hold_under_any_inputs(seed in any::<u64>(), actions in vec(action(), 1..250)) {
