@@ -50,7 +50,17 @@ pub(super) struct Entrance {
     pub(super) end: oneshot::Receiver<End>,
 }
 
+/// What is at the other end of an outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    /// A client of the gateway.
+    Client,
+    /// Someone in this process who watches an account; no login, and out of reach of faults.
+    Watcher,
+}
+
 struct Connection {
+    peer: Peer,
     outbox: mpsc::Sender<Message>,
     waiting: Arc<AtomicUsize>,
     end: oneshot::Sender<End>,
@@ -131,12 +141,24 @@ impl Hub {
 
     /// Takes a connection in; `media` is the base of its urls where it is another one than usual.
     pub(super) fn enter(&mut self, media: Option<Arc<str>>) -> Entrance {
+        self.add(Peer::Client, media)
+    }
+
+    /// Takes someone in who sees the events of an account as one more device would.
+    pub(super) fn watch(&mut self, mid: Mid) -> Entrance {
+        let entrance = self.add(Peer::Watcher, None);
+        self.bind(entrance.id, mid);
+        entrance
+    }
+
+    fn add(&mut self, peer: Peer, media: Option<Arc<str>>) -> Entrance {
         self.last_connection += 1;
         let id = self.last_connection;
         let (sender, outbox) = mpsc::channel(self.outbox.frames);
         let (end_sender, end) = oneshot::channel();
         let waiting = Arc::new(AtomicUsize::new(0));
         let connection = Connection {
+            peer,
             outbox: sender,
             waiting: Arc::clone(&waiting),
             end: end_sender,
@@ -152,10 +174,13 @@ impl Hub {
         self.remove(id);
     }
 
-    /// Lets go of the data file; the world changes no more.
+    /// Lets go of the data file and of everyone; the world changes no more.
     pub(super) fn close(&mut self) {
         self.is_closed = true;
         self.data = None;
+        // Their outboxes close with them, which is how watchers learn of the end.
+        self.connections.clear();
+        self.devices.clear();
     }
 
     /// Ends a connection; what waits in its outbox is lost.
@@ -168,10 +193,7 @@ impl Hub {
 
     /// Ends the connections of an account, or all.
     pub(super) fn end_all(&mut self, of: Option<&str>, why: End) -> usize {
-        let ids = match of {
-            Some(mid) => self.devices.get(mid).cloned().unwrap_or_default(),
-            None => self.connections.keys().copied().collect(),
-        };
+        let ids = self.clients(of);
         for id in &ids {
             self.end(*id, why);
         }
@@ -180,10 +202,7 @@ impl Hub {
 
     /// How many connections an account has, or all together.
     pub(super) fn connected(&self, of: Option<&str>) -> usize {
-        match of {
-            Some(mid) => self.devices.get(mid).map_or(0, Vec::len),
-            None => self.connections.len(),
-        }
+        self.clients(of).len()
     }
 
     /// The account whose command this is, unless it is to be refused before it is looked at.
@@ -356,7 +375,7 @@ impl Hub {
 
     /// Sends a frame, unless a fault has other plans for it.
     fn queue(&mut self, id: ConnectionId, traffic: Traffic, frame: Utf8Bytes) {
-        if !self.faults.strikes_frames() && self.late.is_empty() {
+        if (!self.faults.strikes_frames() && self.late.is_empty()) || !self.is_client(id) {
             return self.push(id, frame);
         }
         let account = self.connections.get(&id).and_then(|connection| connection.account.clone());
@@ -418,10 +437,7 @@ impl Hub {
         let outcome = self.enact(Some(id), &Deed::SignedIn(sign_in));
         if outcome.reply.is_ok() {
             self.unbind(id);
-            if let Some(connection) = self.connections.get_mut(&id) {
-                connection.account = Some(mid.clone());
-                self.devices.entry(mid).or_default().push(id);
-            }
+            self.bind(id, mid);
         }
         self.finish_login(id, &outcome.reply);
         self.deliver(&outcome.deliveries, Some(id));
@@ -435,7 +451,7 @@ impl Hub {
     /// Whether an account is connected, other than by `id` itself.
     fn presence(&self, mid: Option<&str>, id: ConnectionId) -> Presence {
         let devices = mid.and_then(|mid| self.devices.get(mid));
-        if devices.is_some_and(|ids| ids.iter().any(|other| *other != id)) {
+        if devices.is_some_and(|ids| ids.iter().any(|other| *other != id && self.is_client(*other))) {
             Presence::Connected
         } else {
             Presence::Away
@@ -445,6 +461,27 @@ impl Hub {
     fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
         self.unbind(id);
         self.connections.remove(&id)
+    }
+
+    fn bind(&mut self, id: ConnectionId, mid: Mid) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.account = Some(mid.clone());
+            self.devices.entry(mid).or_default().push(id);
+        }
+    }
+
+    fn is_client(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|connection| connection.peer == Peer::Client)
+    }
+
+    /// The connections of clients: an account's, or all.
+    fn clients(&self, of: Option<&str>) -> Vec<ConnectionId> {
+        let mut ids = match of {
+            Some(mid) => self.devices.get(mid).cloned().unwrap_or_default(),
+            None => self.connections.keys().copied().collect(),
+        };
+        ids.retain(|id| self.is_client(*id));
+        ids
     }
 
     fn unbind(&mut self, id: ConnectionId) {

@@ -39,7 +39,7 @@ use self::world::{FileNeed, Mid, StoredFile, World};
 use crate::clock::Clock;
 use crate::protocol::{Failure, Request};
 
-pub use self::control::{Control, Person, Sent};
+pub use self::control::{Control, Person, Sent, Watcher};
 pub use self::faults::{Fault, FaultId, Refusal, Traffic, Trouble, When};
 pub use self::hub::{Counts, PinEntry};
 pub use self::world::{Body, ContentType, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, Operation, Proxy};
