@@ -13,7 +13,7 @@ use crate::sandbox::world::{Deed, Knock, Presence, Reply, SignIn};
 pub enum PinEntry {
     /// The sandbox itself, as if someone held the phone, after this time.
     After(Duration),
-    /// [`Control::type_pin`](super::Control::type_pin), within three minutes.
+    /// [`Control::type_pin`](crate::sandbox::Control::type_pin), within three minutes.
     ByHand,
 }
 
