@@ -1,9 +1,12 @@
 //! Texts, places and contacts, and what the control interface sees and does.
 
-use hotline::sandbox::{Body, ContentType, Operation};
+use std::sync::{Arc, Mutex};
+
+use hotline::sandbox::{Body, ContentType, Operation, Tap, Way};
 use serde_json::{Value, json};
 
-use crate::client::{Client, sandbox};
+use crate::client::{Client, sandbox, sandbox_with};
+use crate::wire;
 
 #[tokio::test]
 async fn a_text_arrives_as_it_was_sent() {
@@ -121,4 +124,26 @@ async fn a_revoked_certificate_is_refused_and_an_unknown_one_counts_as_none() {
     assert_eq!(refused.map_err(|(code, _)| code), Err(8));
     let content = bot.try_login("bot@sandbox.test", "sandbox", "of another world").await.expect("as without one");
     assert_ne!(content["cert"], json!("of another world"));
+}
+
+#[tokio::test]
+async fn a_tap_hears_every_frame_both_ways() {
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let tap = Tap::new({
+        let heard = Arc::clone(&heard);
+        move |way, text| {
+            match way {
+                Way::In => wire::check_sent(text),
+                Way::Out => wire::check_received(text),
+            }
+            .expect("it is a frame of the protocol");
+            heard.lock().expect("no panic").push(way);
+        }
+    });
+    let sandbox = sandbox_with(|config| config.tap = Some(tap)).await;
+    let mut bot = Client::login(&sandbox, "bot").await;
+    bot.ok("GetProfile", json!({})).await;
+    sandbox.control().say("alice", "bot", "ping").expect("sent");
+    bot.event("RECEIVE_MESSAGE").await;
+    assert_eq!(*heard.lock().expect("no panic"), [Way::In, Way::Out, Way::In, Way::Out, Way::Out]);
 }
