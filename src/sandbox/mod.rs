@@ -94,7 +94,9 @@ pub enum Way {
 
 /// Hears text frames as they stand on the wire. It is called on the connection's own task and must not wait.
 #[derive(Clone)]
-pub struct Tap(Arc<dyn Fn(Way, &str) + Send + Sync>);
+pub struct Tap(Arc<Hear>);
+
+type Hear = dyn Fn(Way, &str) + Send + Sync;
 
 impl Tap {
     /// A tap that calls `hear` for each frame.
