@@ -16,6 +16,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
 use hotline::sandbox::{Config, NewAccount, Sandbox};
+use reqwest::multipart::{Form, Part};
+use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
 use tokio_tungstenite::tungstenite::Message;
@@ -48,6 +50,7 @@ async fn compare(accounts: usize, messages: usize) -> Result<()> {
     echo.print("echo server");
     let sandbox = measure(Server::start("sandbox", accounts)?, accounts, messages).await?;
     sandbox.print("sandbox");
+    transfer(Server::start("sandbox", 2)?).await?;
     println!(
         "sandbox / echo: {:.2} of the messages per second, {:.2} per second of processor time, {:.2} of the memory per account",
         sandbox.per_second / echo.per_second,
@@ -98,6 +101,46 @@ async fn measure(server: Server, accounts: usize, messages: usize) -> Result<Fig
     Ok(Figures { per_second: total / took.as_secs_f64(), per_cpu_second: total / cpu.as_secs_f64(), memory_each })
 }
 
+/// Sends a file of a gibibyte through the sandbox and back, and tells what that costs in memory.
+#[expect(clippy::cast_precision_loss, reason = "the figures are for people")]
+async fn transfer(server: Server) -> Result<()> {
+    const PIECE: usize = 1024 * 1024;
+    const PIECES: usize = 1024;
+    let (mut from, mut to) = (Account::connect(&server, 0).await?, Account::connect(&server, 1).await?);
+    let (before, began) = (server.memory()?, Instant::now());
+    let ask = json!({"command": "GetSendFileParam", "task_id": 1, "to": to.mid, "path": "large.bin", "msg_id": "1"});
+    let param = from.ask(&ask).await?;
+    let pieces = futures_util::stream::iter((0..PIECES).map(|_| Ok::<_, std::io::Error>(vec![7_u8; PIECE])));
+    let file = Part::stream(reqwest::Body::wrap_stream(pieces)).file_name("large.bin");
+    let params = param["params"].as_str().context("no params")?.to_owned();
+    let answer = post(&param)?.multipart(Form::new().text("params", params).part("files", file)).send().await?;
+    ensure!(answer.status().is_success(), "the upload failed: {}", answer.text().await?);
+    let event: Value = serde_json::from_str(&next(&mut to.socket).await?)?;
+    let message: Value = serde_json::from_str(event["content"].as_str().context("no content")?)?;
+    let ask = json!({"command": "GetDownloadFileParam", "task_id": 1, "msg_id": message["id"], "path": "x"});
+    let param = to.ask(&ask).await?;
+    let mut answer = post(&param)?.send().await?;
+    let mut size = 0;
+    while let Some(piece) = answer.chunk().await? {
+        size += piece.len();
+    }
+    ensure!(size == PIECE * PIECES, "{size} bytes came back");
+    let (took, peak) = (began.elapsed().as_secs_f64(), server.peak_memory()?);
+    println!(
+        "a file of 1 GiB, up and down: {:.0} MiB/s, and {:.1} MiB more in memory at the most",
+        2.0 * PIECES as f64 / took,
+        (peak - before) / 1024.0
+    );
+    Ok(())
+}
+
+fn post(param: &Value) -> Result<reqwest::RequestBuilder> {
+    let url = param["url"].as_str().context("no url")?;
+    let heads = param["heads"].as_object().context("no heads")?;
+    let start = reqwest::Client::new().post(url);
+    Ok(heads.iter().fold(start, |request, (name, value)| request.header(name, value.as_str().unwrap_or_default())))
+}
+
 /// One connection of the load.
 struct Account {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -119,6 +162,14 @@ impl Account {
             rest.get(..33).context("a mid has 33 characters")?.clone_into(&mut mid);
         }
         Ok(Self { socket, mid, echoes })
+    }
+
+    /// Sends a command and gives its success's content.
+    async fn ask(&mut self, frame: &Value) -> Result<Value> {
+        self.socket.send(Message::text(frame.to_string())).await?;
+        let answer: Value = serde_json::from_str(&next(&mut self.socket).await?)?;
+        ensure!(answer["code"] == 0, "refused: {answer}");
+        Ok(serde_json::from_str(answer["content"].as_str().context("no content")?)?)
     }
 
     /// Sends messages to `to`, and checks that as many come from the other side, each once and in order.
@@ -185,8 +236,17 @@ impl Server {
 
     /// What it has in memory, in KiB.
     fn memory(&self) -> Result<f64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most that it ever had in memory, in KiB.
+    fn peak_memory(&self) -> Result<f64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> Result<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).context("no such line")?;
         Ok(line.trim().trim_end_matches("kB").trim().parse()?)
     }
 

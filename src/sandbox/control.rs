@@ -3,14 +3,16 @@
 //! People are named by their mid, their email address, or the name before the `@`. No connection can do what stands here.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use serde_json::Value;
+use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::Shared;
 use super::faults::{Fault, FaultId, Refusal};
-use super::hub::{Counts, End, Hub};
+use super::hub::{Counts, End, Entrance, Hub};
 use super::world::{Body, Deed, FileNeed, NewAccount, Operation, Outcome, Proxy, Written};
-use crate::protocol::{Failure, FailureCode, Message, Request};
+use crate::protocol::{Event, Failure, FailureCode, Incoming, Message, Request, decode};
 
 /// Looks into a sandbox and changes it; clones share it.
 #[derive(Clone)]
@@ -34,6 +36,50 @@ pub struct Sent {
     pub id: String,
     /// When, in milliseconds.
     pub timestamp: i64,
+}
+
+/// Sees the events of an account; it counts as no connection, and faults do not strike it.
+///
+/// One that is not read for long is ended as a client would be.
+pub struct Watcher {
+    shared: Arc<Shared>,
+    entrance: Entrance,
+}
+
+impl Watcher {
+    /// The next event, `None` when the sandbox has ended or this was not read for too long.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            let frame = self.entrance.outbox.recv().await?;
+            if let Some(event) = self.taken(&frame) {
+                return Some(event);
+            }
+        }
+    }
+
+    /// The next event that has arrived already.
+    pub fn try_next(&mut self) -> Option<Event> {
+        loop {
+            let frame = self.entrance.outbox.try_recv().ok()?;
+            if let Some(event) = self.taken(&frame) {
+                return Some(event);
+            }
+        }
+    }
+
+    fn taken(&self, frame: &Frame) -> Option<Event> {
+        self.entrance.waiting.fetch_sub(frame.len(), Ordering::Relaxed);
+        match decode(frame.to_text().ok()?) {
+            Ok(Incoming::Event(event)) => Some(event),
+            _ => None,
+        }
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.shared.with(|hub| hub.leave(self.entrance.id));
+    }
 }
 
 impl Control {
@@ -138,6 +184,16 @@ impl Control {
             let with = hub.world.find(with).map_or_else(|| with.to_owned(), ToString::to_string);
             hub.world.history(&who, &with)
         })
+    }
+
+    /// Watches the events of an account, as one more device of it would see them from now on.
+    ///
+    /// # Errors
+    /// When there is no such account.
+    pub fn watch(&self, who: &str) -> Result<Watcher, Failure> {
+        let mid = super::Mid::from(self.known(who)?);
+        let entrance = self.0.with(|hub| hub.watch(mid));
+        Ok(Watcher { shared: Arc::clone(&self.0), entrance })
     }
 
     /// Sends an event of any name and content to every connection of an account.

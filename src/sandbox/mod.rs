@@ -39,7 +39,7 @@ use self::world::{FileNeed, Mid, StoredFile, World};
 use crate::clock::Clock;
 use crate::protocol::{Failure, Request};
 
-pub use self::control::{Control, Person, Sent};
+pub use self::control::{Control, Person, Sent, Watcher};
 pub use self::faults::{Fault, FaultId, Refusal, Traffic, Trouble, When};
 pub use self::hub::{Counts, PinEntry};
 pub use self::world::{Body, ContentType, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, Operation, Proxy};
@@ -64,6 +64,8 @@ pub struct Config {
     pub pin_entry: PinEntry,
     /// How much it takes.
     pub limits: Limits,
+    /// Who hears every text frame of every connection, such as a test that checks them all.
+    pub tap: Option<Tap>,
 }
 
 impl Default for Config {
@@ -76,7 +78,36 @@ impl Default for Config {
             clock: Clock::system(),
             pin_entry: PinEntry::After(Duration::from_secs(2)),
             limits: Limits::default(),
+            tap: None,
         }
+    }
+}
+
+/// Which way a frame goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From a client to the sandbox.
+    In,
+    /// From the sandbox to a client.
+    Out,
+}
+
+/// Hears text frames as they stand on the wire. It is called on the connection's own task and must not wait.
+#[derive(Clone)]
+pub struct Tap(Arc<Hear>);
+
+type Hear = dyn Fn(Way, &str) + Send + Sync;
+
+impl Tap {
+    /// A tap that calls `hear` for each frame.
+    pub fn new(hear: impl Fn(Way, &str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+}
+
+impl std::fmt::Debug for Tap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tap")
     }
 }
 
@@ -189,6 +220,7 @@ impl Sandbox {
             listens_everywhere: address.ip().is_unspecified(),
             clock: config.clock,
             limits: config.limits,
+            tap: config.tap,
             pin_entry: config.pin_entry,
             runtime: Handle::current(),
             stopping: watch::Sender::new(false),
@@ -248,6 +280,7 @@ struct Shared {
     listens_everywhere: bool,
     clock: Clock,
     limits: Limits,
+    tap: Option<Tap>,
     pin_entry: PinEntry,
     runtime: Handle,
     stopping: watch::Sender<bool>,
@@ -279,6 +312,12 @@ impl Shared {
         let mut tasks = lock(&self.tasks);
         while tasks.try_join_next().is_some() {}
         tasks.spawn_on(task, &self.runtime);
+    }
+
+    fn tapped(&self, way: Way, text: &str) {
+        if let Some(Tap(hear)) = &self.tap {
+            hear(way, text);
+        }
     }
 
     /// Brings the file that a command names into the store, or puts a stored one where it wants it.

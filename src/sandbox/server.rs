@@ -18,9 +18,9 @@ use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::Shared;
 use super::hub::{ConnectionId, End, Entrance, PinEntry, stopped};
 use super::world::FileNeed;
+use super::{Shared, Way};
 use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Received, Request, receive};
 
 /// How long a connection may take to become a WebSocket.
@@ -98,7 +98,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         biased;
         end = end => Ended::ByUs(end.unwrap_or(End::Dropped)),
         ended = read(&shared, id, &mut stream) => ended,
-        () = write(&mut outbox, &waiting, &mut sink) => Ended::ByPeer,
+        () = write(&shared, &mut outbox, &waiting, &mut sink) => Ended::ByPeer,
     };
     shared.with(|hub| hub.leave(id));
     let Ok(socket) = sink.reunite(stream) else { return };
@@ -149,13 +149,21 @@ async fn linger(shared: &Shared, stream: &mut TcpStream) {
     }
 }
 
-async fn write(outbox: &mut mpsc::Receiver<Message>, waiting: &AtomicUsize, sink: &mut SplitSink<Socket, Message>) {
+async fn write(
+    shared: &Shared,
+    outbox: &mut mpsc::Receiver<Message>,
+    waiting: &AtomicUsize,
+    sink: &mut SplitSink<Socket, Message>,
+) {
     const BATCH: usize = 64;
     let mut batch = Vec::new();
     // All that is ready goes out under one flush.
     while outbox.recv_many(&mut batch, BATCH).await > 0 {
         for frame in batch.drain(..) {
             let size = frame.len();
+            if let Message::Text(text) = &frame {
+                shared.tapped(Way::Out, text.as_str());
+            }
             if sink.feed(frame).await.is_err() {
                 return;
             }
@@ -171,7 +179,10 @@ async fn read(shared: &Arc<Shared>, id: ConnectionId, stream: &mut SplitStream<S
     let mut allowance = Allowance::new(shared);
     while let Some(frame) = stream.next().await {
         match frame {
-            Ok(Message::Text(text)) => take(shared, id, text.as_str(), allowance.spend(shared)).await,
+            Ok(Message::Text(text)) => {
+                shared.tapped(Way::In, text.as_str());
+                take(shared, id, text.as_str(), allowance.spend(shared)).await;
+            }
             Ok(Message::Binary(_)) => shared.with(|hub| hub.counts.ignored += 1),
             // The library answers pings and the closing handshake.
             Ok(_) => {}

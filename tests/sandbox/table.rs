@@ -115,6 +115,41 @@ async fn both_logins_succeed_and_are_refused() {
     assert_eq!(client.frame_named("OnLogin").await["code"], -1);
 }
 
+#[tokio::test]
+async fn whatever_the_fields_say_there_is_exactly_one_reply() {
+    let mut stage = Stage::set().await;
+    let (alice, bob, group) = (stage.alice.mid.clone(), stage.bob.mid.clone(), stage.group.clone());
+    let long = "é".repeat(20_000);
+    let texts =
+        ["", " ", "x", "..", "/", "\u{0}", "-1", "+819000000003", "9".repeat(40).as_str(), &long].map(str::to_owned);
+    let texts: Vec<_> = texts.into_iter().chain([alice, bob, group, NOBODY.to_owned(), NO_GROUP.to_owned()]).collect();
+    let mut draw = 1_u64;
+    let mut pick = |count: usize| {
+        draw = draw.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(draw >> 33).expect("small") % count
+    };
+    for round in 0..40 {
+        for command in COMMANDS.iter().filter(|command| !command.is_login()) {
+            let mut fields = Map::new();
+            for field in command.positional() {
+                let value = match field.kind {
+                    Kind::Str => json!(texts[pick(texts.len())]),
+                    Kind::Bool => json!(pick(2) == 0),
+                    Kind::Int => json!([i64::MIN, -1, 0, 1, i64::MAX][pick(5)]),
+                    Kind::Float => json!([-1e308, -90.0, 0.1, 180.0, 1e308][pick(5)]),
+                    Kind::List => json!((0..pick(4)).map(|_| texts[pick(texts.len())].clone()).collect::<Vec<_>>()),
+                };
+                fields.insert(field.name.to_owned(), value);
+            }
+            let client = if round % 2 == 0 { &mut stage.alice } else { &mut stage.bob };
+            // The client checks the frame, its number, and that no second answer comes before the next one.
+            if let Err((code, text)) = client.call(command.name, Value::Object(fields)).await {
+                assert!(code != 0 && text.contains(": "), "{}: {text}", command.name);
+            }
+        }
+    }
+}
+
 fn example(kind: Kind) -> Value {
     match kind {
         Kind::Str => json!("x"),

@@ -87,6 +87,13 @@ impl Body {
     pub fn text(text: impl Into<String>) -> Self {
         Self { text: Some(text.into()), ..Self::new(ContentType::None) }
     }
+
+    /// Adds to the metadata.
+    #[must_use]
+    pub fn with(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.metadata.insert(name.into(), value.into());
+        self
+    }
 }
 
 /// A message that was sent.

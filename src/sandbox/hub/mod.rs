@@ -1,0 +1,302 @@
+//! The world, its connections and its log under one lock: where a frame becomes a deed and a deed becomes frames.
+//!
+//! Logins and sending have files of their own. Sockets are not touched; a connection is an outbox that its own task empties.
+
+mod logins;
+mod sending;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio_tungstenite::tungstenite::Message;
+
+use self::logins::PendingPin;
+use self::sending::Late;
+use super::faults::{Faults, Traffic};
+use super::persist::DataFile;
+use super::world::{Deed, Mid, Outcome, Reply, Scene, StoredFile, World, Written};
+use crate::clock::{Clock, Timestamp};
+use crate::protocol::{Envelope, Failure, FailureCode, Request, encode_reply};
+
+pub use self::logins::PinEntry;
+
+/// The number of a connection; none is used twice.
+pub(super) type ConnectionId = u64;
+
+/// Why the sandbox ends a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// It did not read what it was sent.
+    Overflow,
+    /// A fault was asked for: it ends without a word.
+    Dropped,
+    /// The sandbox stops.
+    Stopping,
+}
+
+/// How much may wait for one connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OutboxLimits {
+    pub(super) frames: usize,
+    pub(super) bytes: usize,
+}
+
+/// A connection as its own task sees it.
+pub(super) struct Entrance {
+    pub(super) id: ConnectionId,
+    pub(super) outbox: mpsc::Receiver<Message>,
+    /// The bytes that wait in the outbox.
+    pub(super) waiting: Arc<AtomicUsize>,
+    pub(super) end: oneshot::Receiver<End>,
+}
+
+/// What is at the other end of an outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    /// A client of the gateway.
+    Client,
+    /// Someone in this process who watches an account; no login, and out of reach of faults.
+    Watcher,
+}
+
+struct Connection {
+    peer: Peer,
+    outbox: mpsc::Sender<Message>,
+    waiting: Arc<AtomicUsize>,
+    end: oneshot::Sender<End>,
+    account: Option<Mid>,
+    /// A login that waits for its PIN.
+    pin: Option<PendingPin>,
+    /// The base of the urls for this client, where it reaches the sandbox by an address of its own.
+    media: Option<Arc<str>>,
+}
+
+/// What was counted since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Frames that were no JSON object with a command, or no text: ignored.
+    pub ignored: u64,
+    /// Heartbeats.
+    pub heartbeats: u64,
+    /// Requests that were answered.
+    pub answered: u64,
+    /// Events that were queued for a connection.
+    pub events: u64,
+    /// Connections that were ended because they did not read.
+    pub overflowed: u64,
+}
+
+pub(super) struct Hub {
+    pub(super) world: World,
+    pub(super) counts: Counts,
+    pub(super) faults: Faults,
+    data: Option<DataFile>,
+    /// The sandbox has stopped: its data file may be another one's by now.
+    is_closed: bool,
+    clock: Clock,
+    /// The base of the urls under which files are served.
+    media: String,
+    /// The frames that come later, by when and in which order.
+    late: BTreeMap<(Duration, u64), Late>,
+    last_late: u64,
+    /// When someone has to look at the late frames again, since the last time it was asked.
+    alarms: Vec<Duration>,
+    outbox: OutboxLimits,
+    connections: HashMap<ConnectionId, Connection>,
+    /// Invariant: the connections of an account, in the order of their logins; no list is empty.
+    devices: HashMap<Mid, Vec<ConnectionId>>,
+    last_connection: ConnectionId,
+}
+
+impl Hub {
+    pub(super) fn new(world: World, data: Option<DataFile>, clock: Clock, media: String, outbox: OutboxLimits) -> Self {
+        Self {
+            world,
+            counts: Counts::default(),
+            faults: Faults::default(),
+            data,
+            is_closed: false,
+            clock,
+            media,
+            late: BTreeMap::new(),
+            last_late: 0,
+            alarms: Vec::new(),
+            outbox,
+            connections: HashMap::new(),
+            devices: HashMap::new(),
+            last_connection: 0,
+        }
+    }
+
+    /// Takes a connection in; `media` is the base of its urls where it is another one than usual.
+    pub(super) fn enter(&mut self, media: Option<Arc<str>>) -> Entrance {
+        self.add(Peer::Client, media)
+    }
+
+    /// Takes someone in who sees the events of an account as one more device would.
+    pub(super) fn watch(&mut self, mid: Mid) -> Entrance {
+        let entrance = self.add(Peer::Watcher, None);
+        self.bind(entrance.id, mid);
+        entrance
+    }
+
+    fn add(&mut self, peer: Peer, media: Option<Arc<str>>) -> Entrance {
+        self.last_connection += 1;
+        let id = self.last_connection;
+        let (sender, outbox) = mpsc::channel(self.outbox.frames);
+        let (end_sender, end) = oneshot::channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let connection = Connection {
+            peer,
+            outbox: sender,
+            waiting: Arc::clone(&waiting),
+            end: end_sender,
+            account: None,
+            pin: None,
+            media,
+        };
+        self.connections.insert(id, connection);
+        Entrance { id, outbox, waiting, end }
+    }
+
+    pub(super) fn leave(&mut self, id: ConnectionId) {
+        self.remove(id);
+    }
+
+    /// Lets go of the data file and of everyone; the world changes no more.
+    pub(super) fn close(&mut self) {
+        self.is_closed = true;
+        self.data = None;
+        // Their outboxes close with them, which is how watchers learn of the end.
+        self.connections.clear();
+        self.devices.clear();
+    }
+
+    /// Ends a connection; what waits in its outbox is lost.
+    pub(super) fn end(&mut self, id: ConnectionId, why: End) {
+        if let Some(connection) = self.remove(id) {
+            // The task may be gone already.
+            let _ = connection.end.send(why);
+        }
+    }
+
+    /// Ends the connections of an account, or all.
+    pub(super) fn end_all(&mut self, of: Option<&str>, why: End) -> usize {
+        let ids = self.clients(of);
+        for id in &ids {
+            self.end(*id, why);
+        }
+        ids.len()
+    }
+
+    /// How many connections an account has, or all together.
+    pub(super) fn connected(&self, of: Option<&str>) -> usize {
+        self.clients(of).len()
+    }
+
+    /// The account whose command this is, unless it is to be refused before it is looked at.
+    pub(super) fn admit(&mut self, id: ConnectionId, request: &Request) -> Result<Mid, Failure> {
+        let account = self.connections.get(&id).and_then(|connection| connection.account.clone());
+        let account = account.ok_or_else(|| Failure::new(FailureCode::NotAuthenticated, "log in first"))?;
+        match self.faults.refusal(Some(&account), request.command().family) {
+            Some(failure) => Err(failure),
+            None => Ok(account),
+        }
+    }
+
+    /// Carries out a command of an account and sends its answer, then its events.
+    pub(super) fn command(
+        &mut self,
+        id: ConnectionId,
+        by: Mid,
+        envelope: &Envelope,
+        request: Request,
+        file: Option<StoredFile>,
+    ) {
+        let outcome = self.enact(Some(id), &Deed::Command { by, request: Written(request), file });
+        self.answer(id, envelope, &outcome.reply);
+        self.deliver(&outcome.deliveries, Some(id));
+    }
+
+    /// Sends the answer to a request.
+    pub(super) fn answer(&mut self, id: ConnectionId, envelope: &Envelope, reply: &Reply) {
+        let is_login = matches!(envelope.command.as_str(), "Login" | "LoginWithToken");
+        if is_login {
+            return self.finish_login(id, reply);
+        }
+        self.counts.answered += 1;
+        self.queue(id, Traffic::Replies, encode_reply(envelope, reply).into());
+    }
+
+    /// Carries out a deed of the world and keeps it. Its events are still to be delivered.
+    pub(super) fn enact(&mut self, device: Option<ConnectionId>, deed: &Deed) -> Outcome {
+        let now: Timestamp = self.clock.now();
+        let kept = deed.changes_the_world();
+        if kept && self.is_closed {
+            return unkept("the sandbox has stopped");
+        }
+        if kept && let Some(reason) = self.data.as_ref().and_then(DataFile::broken) {
+            return unkept(reason);
+        }
+        let own = device.and_then(|id| self.connections.get(&id)?.media.clone());
+        let scene = Scene { now, media: own.as_deref().unwrap_or(&self.media), device };
+        let outcome = self.world.apply(&scene, deed);
+        if kept
+            && outcome.reply.is_ok()
+            && let Some(data) = &mut self.data
+            && let Err(reason) = data.append(now, deed)
+        {
+            return unkept(&reason);
+        }
+        outcome
+    }
+
+    fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
+        self.unbind(id);
+        self.connections.remove(&id)
+    }
+
+    fn bind(&mut self, id: ConnectionId, mid: Mid) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.account = Some(mid.clone());
+            self.devices.entry(mid).or_default().push(id);
+        }
+    }
+
+    fn is_client(&self, id: ConnectionId) -> bool {
+        self.connections.get(&id).is_some_and(|connection| connection.peer == Peer::Client)
+    }
+
+    /// The connections of clients: an account's, or all.
+    fn clients(&self, of: Option<&str>) -> Vec<ConnectionId> {
+        let mut ids = match of {
+            Some(mid) => self.devices.get(mid).cloned().unwrap_or_default(),
+            None => self.connections.keys().copied().collect(),
+        };
+        ids.retain(|id| self.is_client(*id));
+        ids
+    }
+
+    fn unbind(&mut self, id: ConnectionId) {
+        let Some(mid) = self.connections.get_mut(&id).and_then(|connection| connection.account.take()) else { return };
+        if let Some(ids) = self.devices.get_mut(&mid) {
+            ids.retain(|other| *other != id);
+            if ids.is_empty() {
+                self.devices.remove(&mid);
+            }
+        }
+    }
+}
+
+/// Waits until the sandbox is told to stop.
+pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    // An error means that the sandbox is gone altogether.
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}
+
+fn unkept(reason: &str) -> Outcome {
+    Outcome { reply: Err(Failure::new(FailureCode::Malformed, reason)), deliveries: Vec::new() }
+}

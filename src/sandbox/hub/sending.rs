@@ -1,0 +1,142 @@
+//! Frames on their way out: to whom an event goes, what faults do to a frame, and outboxes that are full.
+//!
+//! Sockets are not written here.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+use super::{ConnectionId, End, Hub, Traffic};
+use crate::protocol::encode_event;
+use crate::sandbox::faults::Blow;
+use crate::sandbox::world::{Delivery, Reach};
+
+/// How long a frame that is to come after the next one waits for that.
+const REORDER_PATIENCE: Duration = Duration::from_millis(200);
+
+/// How many frames can be late at a time; what is late beyond that comes at once.
+const MAX_LATE: usize = 100_000;
+
+/// A frame that comes later.
+pub(super) struct Late {
+    id: ConnectionId,
+    frame: Utf8Bytes,
+    until: Until,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Until {
+    Due,
+    /// Or due, whichever is earlier.
+    NextFrame,
+}
+
+impl Hub {
+    /// Sends events to whom they concern; `from` is the connection that caused them.
+    pub(in crate::sandbox) fn deliver(&mut self, deliveries: &[Delivery], from: Option<ConnectionId>) {
+        for delivery in deliveries {
+            let mut frame: Option<Utf8Bytes> = None;
+            for mid in &delivery.to {
+                let devices = self.devices.get(mid).map_or(0, Vec::len);
+                // Backwards, since a full outbox ends its connection, which moves those behind it forward.
+                for index in (0..devices).rev() {
+                    let Some(id) = self.devices.get(mid).and_then(|ids| ids.get(index)).copied() else { break };
+                    if delivery.reach == Reach::OtherDevices && Some(id) == from {
+                        continue;
+                    }
+                    let frame = frame.get_or_insert_with(|| {
+                        encode_event(delivery.subcommand, &delivery.content)
+                            .expect("an event holds only texts, numbers and maps with text keys")
+                            .into()
+                    });
+                    let frame = frame.clone();
+                    self.counts.events += 1;
+                    self.queue(id, Traffic::Events, frame);
+                }
+            }
+        }
+    }
+
+    /// Sends an event of any name to every connection of an account.
+    pub(in crate::sandbox) fn notify(&mut self, mid: &str, frame: &str) {
+        for id in self.devices.get(mid).cloned().unwrap_or_default() {
+            self.counts.events += 1;
+            self.queue(id, Traffic::Events, frame.into());
+        }
+    }
+
+    /// When the late frames have to be looked at that have become late since this was last asked.
+    pub(in crate::sandbox) fn take_alarms(&mut self) -> Vec<Duration> {
+        std::mem::take(&mut self.alarms)
+    }
+
+    /// Sends the late frames that are due by now, the earliest first.
+    pub(in crate::sandbox) fn release(&mut self, elapsed: Duration) {
+        while let Some(entry) = self.late.first_entry()
+            && entry.key().0 <= elapsed
+        {
+            let Late { id, frame, .. } = entry.remove();
+            self.push(id, frame);
+        }
+    }
+
+    /// Sends a frame, unless a fault has other plans for it.
+    pub(super) fn queue(&mut self, id: ConnectionId, traffic: Traffic, frame: Utf8Bytes) {
+        if (!self.faults.strikes_frames() && self.late.is_empty()) || !self.is_client(id) {
+            return self.push(id, frame);
+        }
+        let account = self.connections.get(&id).and_then(|connection| connection.account.clone());
+        match self.faults.strike(account.as_deref(), traffic) {
+            None => {
+                self.push(id, frame);
+                self.release_reordered(id);
+            }
+            Some(Blow::Drop) => self.end(id, End::Dropped),
+            Some(Blow::Swallow) => {}
+            Some(Blow::Repeat) => {
+                self.push(id, frame.clone());
+                self.push(id, frame);
+            }
+            Some(Blow::Malformed(nonsense)) => {
+                self.push(id, nonsense.into());
+                self.push(id, frame);
+            }
+            Some(Blow::Delay(delay)) => self.postpone(id, frame, delay, Until::Due),
+            Some(Blow::Reorder) => self.postpone(id, frame, REORDER_PATIENCE, Until::NextFrame),
+        }
+    }
+
+    fn postpone(&mut self, id: ConnectionId, frame: Utf8Bytes, delay: Duration, until: Until) {
+        if self.late.len() >= MAX_LATE {
+            return self.push(id, frame);
+        }
+        self.last_late += 1;
+        let due = self.clock.elapsed() + delay;
+        self.late.insert((due, self.last_late), Late { id, frame, until });
+        self.alarms.push(due);
+    }
+
+    fn release_reordered(&mut self, id: ConnectionId) {
+        let waits = |(_, late): &(&(Duration, u64), &Late)| late.id == id && late.until == Until::NextFrame;
+        let keys: Vec<_> = self.late.iter().filter(waits).map(|(key, _)| *key).collect();
+        for key in keys {
+            if let Some(late) = self.late.remove(&key) {
+                self.push(id, late.frame);
+            }
+        }
+    }
+
+    /// Puts a frame into an outbox. A connection whose outbox is full does not read: it is ended, and only it.
+    fn push(&mut self, id: ConnectionId, frame: Utf8Bytes) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let size = frame.len();
+        let waiting = connection.waiting.fetch_add(size, Ordering::Relaxed) + size;
+        // A single frame may be larger than the limit: it must be possible to send it.
+        let fits = waiting <= self.outbox.bytes.max(size);
+        if !fits || connection.outbox.try_send(Message::Text(frame)).is_err() {
+            self.counts.overflowed += 1;
+            self.end(id, End::Overflow);
+        }
+    }
+}
