@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Shared;
+use super::carried::Carried;
 use super::hub::{Counts, End, Hub};
 use super::world::{Body, Deed, FileNeed, NewAccount, Operation, Outcome, Proxy, Written};
 use crate::protocol::{Failure, FailureCode, Message, Request};
@@ -65,6 +66,11 @@ impl Control {
     /// What was counted since the start.
     pub fn counts(&self) -> Counts {
         self.0.with(|hub| hub.counts)
+    }
+
+    /// What the newest connection has carried; `None` before the first one.
+    pub fn carried(&self) -> Option<Carried> {
+        self.0.carried.newest()
     }
 
     /// The proxy that an account's latest login asked for.

@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::Shared;
+use super::carried::Tally;
 use super::hub::{ConnectionId, End, Entrance, PinEntry};
 use super::world::FileNeed;
 use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Received, Request, receive};
@@ -97,14 +98,16 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         () = shared.clock.sleep(HANDSHAKE) => return,
     };
     let Entrance { id, mut outbox, waiting, end } = shared.with(|hub| hub.enter());
+    let carried = shared.carried.begin();
     let (mut sink, mut stream) = socket.split();
     let ended = tokio::select! {
         biased;
         end = end => Ended::ByUs(end.unwrap_or(End::Dropped)),
-        ended = read(&shared, id, &mut stream) => ended,
-        () = write(&mut outbox, &waiting, &mut sink) => Ended::ByPeer,
+        ended = read(&shared, id, &carried, &mut stream) => ended,
+        () = write(&mut outbox, &waiting, &carried, &mut sink) => Ended::ByPeer,
     };
     shared.with(|hub| hub.leave(id));
+    carried.end();
     let Ok(socket) = sink.reunite(stream) else { return };
     close(&shared, socket, ended).await;
 }
@@ -153,7 +156,12 @@ async fn linger(shared: &Shared, stream: &mut TcpStream) {
     }
 }
 
-async fn write(outbox: &mut mpsc::Receiver<Message>, waiting: &AtomicUsize, sink: &mut SplitSink<Socket, Message>) {
+async fn write(
+    outbox: &mut mpsc::Receiver<Message>,
+    waiting: &AtomicUsize,
+    carried: &Tally,
+    sink: &mut SplitSink<Socket, Message>,
+) {
     const BATCH: usize = 64;
     let mut batch = Vec::new();
     // All that is ready goes out under one flush.
@@ -164,6 +172,7 @@ async fn write(outbox: &mut mpsc::Receiver<Message>, waiting: &AtomicUsize, sink
                 return;
             }
             waiting.fetch_sub(size, Ordering::Relaxed);
+            carried.count_sent();
         }
         if sink.flush().await.is_err() {
             return;
@@ -171,12 +180,18 @@ async fn write(outbox: &mut mpsc::Receiver<Message>, waiting: &AtomicUsize, sink
     }
 }
 
-async fn read(shared: &Arc<Shared>, id: ConnectionId, stream: &mut SplitStream<Socket>) -> Ended {
+async fn read(shared: &Arc<Shared>, id: ConnectionId, carried: &Tally, stream: &mut SplitStream<Socket>) -> Ended {
     let mut allowance = Allowance::new(shared);
     while let Some(frame) = stream.next().await {
         match frame {
-            Ok(Message::Text(text)) => take(shared, id, text.as_str(), allowance.spend(shared)).await,
-            Ok(Message::Binary(_)) => shared.with(|hub| hub.counts.ignored += 1),
+            Ok(Message::Text(text)) => {
+                take(shared, id, text.as_str(), allowance.spend(shared)).await;
+                carried.count_received();
+            }
+            Ok(Message::Binary(_)) => {
+                shared.with(|hub| hub.counts.ignored += 1);
+                carried.count_received();
+            }
             // The library answers pings and the closing handshake.
             Ok(_) => {}
             Err(Error::Capacity(_)) => return Ended::TooLarge,

@@ -45,6 +45,14 @@ pub use live::Directory;
 pub use watch::{Notice, watch};
 pub use worker::{Assignment, Shared, Update, Updater, WorkerHandle};
 
+/// What the host needs to run Rhai code that belongs to no bot, such as a scenario test.
+pub(crate) mod guest {
+    pub(crate) use super::bundle::read_error;
+    pub(crate) use super::engine::{for_reading, language};
+    pub(crate) use super::fiber::{Fiber, Panic, park, yield_now};
+    pub(crate) use super::value::{from_json, noun, to_value};
+}
+
 /// Every allocation is counted, for the memory limit of scripts.
 #[global_allocator]
 static ALLOCATOR: fiber::CountingAllocator = fiber::CountingAllocator;
