@@ -49,7 +49,7 @@ pub use worker::{Assignment, Shared, Update, Updater, WorkerHandle};
 pub(crate) mod guest {
     pub(crate) use super::bundle::read_error;
     pub(crate) use super::engine::{for_reading, language};
-    pub(crate) use super::fiber::{Fiber, Panic, park, yield_now};
+    pub(crate) use super::fiber::{Fiber, StackBounds, park};
     pub(crate) use super::value::{from_json, noun, to_value};
 }
 
