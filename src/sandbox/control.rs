@@ -7,7 +7,6 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Shared;
-use super::carried::Carried;
 use super::hub::{Counts, End, Hub};
 use super::world::{Body, Deed, FileNeed, NewAccount, Operation, Outcome, Proxy, Written};
 use crate::protocol::{Failure, FailureCode, Message, Request};
@@ -69,7 +68,7 @@ impl Control {
     }
 
     /// What the newest connection has carried; `None` before the first one.
-    pub fn carried(&self) -> Option<Carried> {
+    pub fn carried(&self) -> Option<super::Carried> {
         self.0.carried.newest()
     }
 

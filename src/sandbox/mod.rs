@@ -5,12 +5,10 @@
 //! | `world` | the world itself, pure: what every command does, and what others are told |
 //! | `hub` | the world and its connections under one lock |
 //! | `server` | the WebSocket listener |
-//! | `carried` | what the newest connection has carried |
 //! | `control` | the handle for tests, the console and scenario scripts |
 //!
 //! The client's side of the wire is not here: the sandbox knows sessions only by their frames.
 
-mod carried;
 mod control;
 mod hub;
 mod server;
@@ -31,9 +29,9 @@ use self::world::{Mid, StoredFile, World};
 use crate::clock::Clock;
 use crate::protocol::{Failure, FailureCode, Request};
 
-pub use self::carried::Carried;
 pub use self::control::{Control, Person, Sent};
 pub use self::hub::{Counts, PinEntry};
+pub use self::server::Carried;
 pub use self::world::{Body, ContentType, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, Operation, Proxy};
 
 /// Where the sandbox listens unless it is told otherwise.
@@ -137,7 +135,7 @@ impl Sandbox {
             runtime: Handle::current(),
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
-            carried: carried::Tallies::default(),
+            carried: server::Tallies::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(server::listen(Arc::clone(&shared), listener));
@@ -182,7 +180,7 @@ struct Shared {
     stopping: watch::Sender<bool>,
     /// What was begun on the side, such as a PIN that is to be typed; it ends with the sandbox.
     tasks: Mutex<JoinSet<()>>,
-    carried: carried::Tallies,
+    carried: server::Tallies,
 }
 
 impl Shared {

@@ -119,10 +119,8 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
             name.ends_with(ENDING) && !name.starts_with('.')
         };
         if path.is_dir() {
-            let failed = |error: &std::io::Error| FindError::Unreadable {
-                path: path.clone(),
-                reason: guest::read_error(error),
-            };
+            let failed =
+                |error: &std::io::Error| FindError::Unreadable { path: path.clone(), reason: guest::read_error(error) };
             let mut inside = Vec::new();
             for entry in fs::read_dir(path).map_err(|error| failed(&error))? {
                 inside.push(entry.map_err(|error| failed(&error))?.path());
@@ -139,7 +137,12 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
         }
     }
     let mut once = Vec::new();
-    found.retain(|path| !once.contains(path) && { once.push(path.clone()); true });
+    found.retain(|path| {
+        !once.contains(path) && {
+            once.push(path.clone());
+            true
+        }
+    });
     Ok(found)
 }
 
@@ -153,13 +156,8 @@ fn setting(folder: PathBuf, options: &Options) -> (Arc<Setting>, Option<Fault>) 
         }
         Err(error) => (Vec::new(), Some(Fault::of_file(folder.display().to_string(), error))),
     };
-    let setting = Setting {
-        folder,
-        scripts,
-        limits: options.limits,
-        patience: options.patience,
-        snapshots: options.snapshots,
-    };
+    let setting =
+        Setting { folder, scripts, limits: options.limits, patience: options.patience, snapshots: options.snapshots };
     (Arc::new(setting), fault)
 }
 

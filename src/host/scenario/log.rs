@@ -68,7 +68,8 @@ impl<S: Subscriber> Layer<S> for Listener {
         if kept.lines.len() >= LINES {
             kept.lines.remove(0);
         }
-        let script = if is_of_script && !fields.script.is_empty() { format!("{}: ", fields.script) } else { String::new() };
+        let script =
+            if is_of_script && !fields.script.is_empty() { format!("{}: ", fields.script) } else { String::new() };
         kept.lines.push(format!("{level} {script}{}", fields.message));
         // Only a run that failed names its function.
         if is_of_script && *event.metadata().level() == Level::ERROR && fields.has_function {

@@ -201,10 +201,8 @@ fn junit_suite(xml: &mut String, results: &[TestResult]) {
     let took: Duration = results.iter().map(|result| result.took).sum();
     let (file, tests) = (escape(&file), results.len());
     let seconds = took.as_secs_f64();
-    let _ = writeln!(
-        xml,
-        "  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failures}\" time=\"{seconds:.3}\">"
-    );
+    let _ =
+        writeln!(xml, "  <testsuite name=\"{file}\" tests=\"{tests}\" failures=\"{failures}\" time=\"{seconds:.3}\">");
     for result in results {
         let name = if result.name.is_empty() { "(the file)" } else { &result.name };
         let (name, line, seconds) = (escape(name), result.line, result.took.as_secs_f64());

@@ -114,13 +114,7 @@ impl Executor {
             let message = format!("{} panicked: this is a bug of Hotline", test.name);
             Verdict::Failed(Failed::of_load(Fault::of_file(file.path.display().to_string(), message)).into())
         });
-        TestResult {
-            file: file.path.clone(),
-            name: test.name.clone(),
-            line: test.line,
-            took: began.elapsed(),
-            verdict,
-        }
+        TestResult { file: file.path.clone(), name: test.name.clone(), line: test.line, took: began.elapsed(), verdict }
     }
 
     fn judge(&mut self, file: &TestFile, test: &Test) -> Verdict {
@@ -141,7 +135,8 @@ impl Executor {
         let task = {
             let _inside = runtime.enter();
             let (engine, stillness, log) = (Rc::clone(&self.engine), stillness.clone(), log.clone());
-            let (setting, path, function) = (Rc::new((*file.setting).clone()), file.path.clone(), test.function.clone());
+            let (setting, path, function) =
+                (Rc::new((*file.setting).clone()), file.path.clone(), test.function.clone());
             local.spawn_local(async move {
                 let world = match World::open(setting, path, stillness, log).await {
                     Ok(world) => world,

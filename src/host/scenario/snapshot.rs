@@ -23,7 +23,8 @@ pub(super) fn compare(world: &World, name: &str) -> Result<(), Thrown> {
         if kept.as_ref().is_ok_and(|kept| *kept == came) {
             return Ok(());
         }
-        return fs::write(&path, came).map_err(|reason| error(format!("{} cannot be written: {reason}", path.display())));
+        return fs::write(&path, came)
+            .map_err(|reason| error(format!("{} cannot be written: {reason}", path.display())));
     }
     match kept {
         Ok(kept) if kept.replace("\r\n", "\n") == came => Ok(()),

@@ -338,15 +338,12 @@ impl World {
 
     /// Sends a command as somebody other than the bot's session.
     pub(super) async fn act(&self, who: &str, command: &str, fields: &Value) -> Result<Value, WorldError> {
-        let malformed = |reason: String| {
-            WorldError::Refused(Failure::new(crate::protocol::FailureCode::Malformed, reason))
-        };
+        let malformed =
+            |reason: String| WorldError::Refused(Failure::new(crate::protocol::FailureCode::Malformed, reason));
         let frame = protocol::encode_fields(command, Some(0), &fields.to_string())
             .map_err(|error| malformed(error.to_string()))?;
         match protocol::receive(&frame) {
-            Some(Received::Request(_, request)) => {
-                self.control.act(who, request).await.map_err(WorldError::Refused)
-            }
+            Some(Received::Request(_, request)) => self.control.act(who, request).await.map_err(WorldError::Refused),
             Some(Received::Malformed(_, error)) => Err(malformed(error.to_string())),
             _ => Err(malformed(format!("{command} is no command"))),
         }
@@ -378,7 +375,8 @@ impl World {
             }
         }
         let people = self.control.people();
-        let name = |mid: &str| people.iter().find(|person| person.mid == mid).map_or("?", |person| person.name.as_str());
+        let name =
+            |mid: &str| people.iter().find(|person| person.mid == mid).map_or("?", |person| person.name.as_str());
         let line = |(message, group): &(Message, Option<String>)| {
             let place = match group {
                 Some(group) => format!("[{group}] "),
