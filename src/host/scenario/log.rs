@@ -56,7 +56,10 @@ struct Listener(Log);
 
 impl<S: Subscriber> Layer<S> for Listener {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
-        *metadata.level() <= Level::INFO && metadata.target().starts_with("hotline")
+        match metadata.target() {
+            "hotline::script" => *metadata.level() <= Level::INFO,
+            target => *metadata.level() <= Level::WARN && target.starts_with("hotline"),
+        }
     }
 
     fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {

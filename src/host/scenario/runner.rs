@@ -135,6 +135,7 @@ impl Executor {
         let task = {
             let _inside = runtime.enter();
             let (engine, stillness, log) = (Rc::clone(&self.engine), stillness.clone(), log.clone());
+            let line = test.line;
             let (setting, path, function) =
                 (Rc::new((*file.setting).clone()), file.path.clone(), test.function.clone());
             local.spawn_local(async move {
@@ -146,8 +147,8 @@ impl Executor {
                 let deadline = Instant::now() + world.setting.patience;
                 let outcome = suite.run(&engine, function, deadline).await;
                 let failed = match outcome {
-                    Err(error) => Some(failure(&suite, &name, &error)),
-                    Ok(()) => after(&world, &name).await,
+                    Err(error) => Some(failure(&suite, &name, line, &error)),
+                    Ok(()) => after(&world, &name, line).await,
                 };
                 functions::enter(None);
                 failed.map_or(Ok(()), |failed| Err(failed.within(world.conversation(), world.log.lines())))
@@ -184,17 +185,20 @@ impl Executor {
 }
 
 /// What is still wrong when a test has reached its end: runs of the bot that failed and that nobody expected to.
-async fn after(world: &World, file: &str) -> Option<Failed> {
+async fn after(world: &World, file: &str, line: usize) -> Option<Failed> {
+    let at_test = |fault: Fault| Some(Failed::of_load(Fault { line: Some(line), ..fault }));
     if let Err(error) = world.settle().await {
-        return Some(Failed::of_load(Fault::of_file(file, error)));
+        return at_test(Fault::of_file(file, error));
     }
     let failure = world.log.failures().into_iter().next()?;
     let message = format!("a run of the bot failed: {failure}\nbot.expects_error(\"…\") expects it");
-    Some(Failed::of_load(Fault::of_file(file, message)))
+    at_test(Fault::of_file(file, message))
 }
 
-fn failure(suite: &Suite, file: &str, error: &rhai::EvalAltResult) -> Failed {
+/// What was wrong and where: at the test itself where no better place is known.
+fn failure(suite: &Suite, file: &str, line: usize, error: &rhai::EvalAltResult) -> Failed {
     let fault = Fault::of_run(file, error);
+    let fault = if fault.line.is_none() { Fault { line: Some(line), ..fault } } else { fault };
     let source = fault.line.and_then(|line| suite.line(&fault.file, line));
     Failed { difference: Difference::of(error), source, ..Failed::of_load(fault) }
 }
