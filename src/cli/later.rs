@@ -24,18 +24,6 @@ pub(super) struct Check {
     json: bool,
 }
 
-/// The arguments of `test`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Test {
-    /// Scenario tests, and folders of them [default: scripts/]
-    #[arg(value_name = "FILE or FOLDER")]
-    files: Vec<PathBuf>,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 /// The arguments of `repl`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Repl {

@@ -16,6 +16,7 @@ mod logging;
 mod output;
 mod run;
 mod sandbox;
+mod test;
 
 use std::process::ExitCode;
 
@@ -69,7 +70,7 @@ enum Command {
     /// Find everything that can be known about scripts without running them
     Check(later::Check),
     /// Run the scenario tests of scripts
-    Test(later::Test),
+    Test(test::Args),
     /// A prompt against a live session
     Repl(later::Repl),
     /// List what is parked and where, or end it
@@ -102,7 +103,7 @@ impl Command {
             Self::Chat(args) => args.run(),
             Self::Call(args) => args.run(),
             Self::Check(_) => Err(later::missing("check")),
-            Self::Test(_) => Err(later::missing("test")),
+            Self::Test(args) => args.run(),
             Self::Repl(_) => Err(later::missing("repl")),
             Self::Runs(_) => Err(later::missing("runs")),
             Self::Trace(_) => Err(later::missing("trace")),

@@ -2,6 +2,7 @@
 
 pub mod config;
 mod run;
+pub mod scenario;
 pub mod suggest;
 
 pub use run::{Host, Options, StartError};

@@ -114,6 +114,11 @@ impl Control {
         self.0.with(|hub| hub.counts)
     }
 
+    /// What the newest connection has carried; `None` before the first one.
+    pub fn carried(&self) -> Option<super::Carried> {
+        self.0.carried.newest()
+    }
+
     /// The proxy that an account's latest login asked for.
     pub fn proxy(&self, who: &str) -> Option<Proxy> {
         self.0.with(|hub| hub.world.find(who).and_then(|mid| hub.world.proxy_of(mid).cloned()))

@@ -42,6 +42,7 @@ use crate::protocol::{Failure, Request};
 pub use self::control::{Control, Person, Sent, Watcher};
 pub use self::faults::{Fault, FaultId, Refusal, Traffic, Trouble, When};
 pub use self::hub::{Counts, PinEntry};
+pub use self::server::Carried;
 pub use self::world::{Body, ContentType, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, Operation, Proxy};
 
 /// Where the sandbox listens unless it is told otherwise.
@@ -225,6 +226,7 @@ impl Sandbox {
             runtime: Handle::current(),
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
+            carried: server::Tallies::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(server::listen(Arc::clone(&shared), listener));
@@ -286,6 +288,7 @@ struct Shared {
     stopping: watch::Sender<bool>,
     /// What was begun on the side, such as a PIN that is to be typed; it ends with the sandbox.
     tasks: Mutex<JoinSet<()>>,
+    carried: server::Tallies,
 }
 
 impl Shared {

@@ -3,8 +3,8 @@
 //! What a frame does is the hub's and the world's affair. Pongs are not waited for, and heartbeats are not answered.
 
 use std::io;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -94,13 +94,15 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     };
     let Entrance { id, mut outbox, waiting, end } = shared.with(|hub| hub.enter(media));
     let (mut sink, mut stream) = socket.split();
+    let carried = shared.carried.begin();
     let ended = tokio::select! {
         biased;
         end = end => Ended::ByUs(end.unwrap_or(End::Dropped)),
-        ended = read(&shared, id, &mut stream) => ended,
-        () = write(&shared, &mut outbox, &waiting, &mut sink) => Ended::ByPeer,
+        ended = read(&shared, id, &carried, &mut stream) => ended,
+        () = write(&shared, &mut outbox, &waiting, &carried, &mut sink) => Ended::ByPeer,
     };
     shared.with(|hub| hub.leave(id));
+    carried.end();
     let Ok(socket) = sink.reunite(stream) else { return };
     close(&shared, socket, ended).await;
 }
@@ -153,6 +155,7 @@ async fn write(
     shared: &Shared,
     outbox: &mut mpsc::Receiver<Message>,
     waiting: &AtomicUsize,
+    carried: &Tally,
     sink: &mut SplitSink<Socket, Message>,
 ) {
     const BATCH: usize = 64;
@@ -168,6 +171,7 @@ async fn write(
                 return;
             }
             waiting.fetch_sub(size, Ordering::Relaxed);
+            carried.count_sent();
         }
         if sink.flush().await.is_err() {
             return;
@@ -175,15 +179,19 @@ async fn write(
     }
 }
 
-async fn read(shared: &Arc<Shared>, id: ConnectionId, stream: &mut SplitStream<Socket>) -> Ended {
+async fn read(shared: &Arc<Shared>, id: ConnectionId, carried: &Tally, stream: &mut SplitStream<Socket>) -> Ended {
     let mut allowance = Allowance::new(shared);
     while let Some(frame) = stream.next().await {
         match frame {
             Ok(Message::Text(text)) => {
                 shared.tapped(Way::In, text.as_str());
                 take(shared, id, text.as_str(), allowance.spend(shared)).await;
+                carried.count_received();
             }
-            Ok(Message::Binary(_)) => shared.with(|hub| hub.counts.ignored += 1),
+            Ok(Message::Binary(_)) => {
+                shared.with(|hub| hub.counts.ignored += 1);
+                carried.count_received();
+            }
             // The library answers pings and the closing handshake.
             Ok(_) => {}
             Err(Error::Capacity(_)) => return Ended::TooLarge,
@@ -289,6 +297,67 @@ fn log_in(shared: &Arc<Shared>, id: ConnectionId, request: &Request) {
             }
         }
     });
+}
+
+/// What a connection has carried, so that somebody who drives both of its ends can tell when nothing is under way.
+///
+/// Frames are counted where the socket takes and gives them; what waits in an outbox is not among them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Carried {
+    /// Whether it is still open.
+    pub is_open: bool,
+    /// Frames that were given to its socket.
+    pub sent: u64,
+    /// Frames that were taken from its socket and carried out.
+    pub received: u64,
+}
+
+/// The counters of one connection; clones share them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Tally(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    has_ended: AtomicBool,
+    sent: AtomicU64,
+    received: AtomicU64,
+}
+
+impl Tally {
+    pub(super) fn count_sent(&self) {
+        self.0.sent.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn count_received(&self) {
+        self.0.received.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn end(&self) {
+        self.0.has_ended.store(true, Ordering::Relaxed);
+    }
+}
+
+/// The counters of the newest connection.
+#[derive(Debug, Default)]
+pub(super) struct Tallies(Mutex<Option<Tally>>);
+
+impl Tallies {
+    /// Begins to count for a connection, which is the newest from now on.
+    pub(super) fn begin(&self) -> Tally {
+        let tally = Tally::default();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(tally.clone());
+        tally
+    }
+
+    pub(super) fn newest(&self) -> Option<Carried> {
+        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let counters = &newest.as_ref()?.0;
+        Some(Carried {
+            is_open: !counters.has_ended.load(Ordering::Relaxed),
+            sent: counters.sent.load(Ordering::Relaxed),
+            received: counters.received.load(Ordering::Relaxed),
+        })
+    }
 }
 
 /// Opens the listener.

@@ -51,8 +51,17 @@ impl Bundle {
     /// # Errors
     /// For the first file that cannot be read, does not compile, or imports what it may not.
     pub(crate) fn read(engine: &Engine, script: &Path, root: &Path) -> Result<Self, Fault> {
+        let text = fs::read_to_string(script)
+            .map_err(|error| Fault::of_file(script.display().to_string(), read_error(&error)))?;
+        Self::of_text(engine, script, root, &text)
+    }
+
+    /// As [`read`](Self::read), with another text than stands in the script's file.
+    ///
+    /// # Errors
+    /// As `read`.
+    pub(crate) fn of_text(engine: &Engine, script: &Path, root: &Path, text: &str) -> Result<Self, Fault> {
         let file = script.display().to_string();
-        let text = fs::read_to_string(script).map_err(|error| Fault::of_file(&file, read_error(&error)))?;
         let source = Source { file: file.clone(), path: Some(script.to_owned()), text: text.into() };
         let mut bundle = Self {
             name: script_name(script),

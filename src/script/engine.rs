@@ -11,6 +11,7 @@ use rhai::packages::{
 };
 use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, Position, Scope};
 
+use super::Limits;
 use super::bundle::Source;
 use super::fault::Fault;
 use super::live::Services;
@@ -26,6 +27,18 @@ const MODULES: usize = 500;
 
 /// Builds an engine for one thread.
 pub(crate) fn build(services: &Rc<Services>) -> Engine {
+    let mut engine = language(&services.limits);
+    engine.on_progress(|_| run::on_progress());
+    engine.set_module_resolver(Resolver);
+    time::register(&mut engine, services);
+    data::register(&mut engine, services);
+    object::register(&mut engine, services);
+    command::register(&mut engine, services);
+    engine
+}
+
+/// An engine with the language as scripts have it, and with nothing by which they reach the world.
+pub(crate) fn language(limits: &Limits) -> Engine {
     let mut engine = Engine::new_raw();
     // The standard packages, but for the one that tells the time past the one clock.
     CorePackage::new().register_into_engine(&mut engine);
@@ -37,7 +50,6 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     BasicMapPackage::new().register_into_engine(&mut engine);
     MoreStringPackage::new().register_into_engine(&mut engine);
 
-    let limits = &services.limits;
     engine.set_optimization_level(OptimizationLevel::Simple);
     engine.set_strict_variables(true);
     engine.set_max_call_levels(limits.call_depth);
@@ -48,14 +60,8 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     engine.set_max_modules(MODULES);
     // Code made at run time would escape every check that is made when a script is loaded.
     engine.disable_symbol("eval");
-    engine.on_progress(|_| run::on_progress());
-    engine.set_module_resolver(Resolver);
-
+    engine.set_module_resolver(DummyModuleResolver::new());
     text::register(&mut engine);
-    time::register(&mut engine, services);
-    data::register(&mut engine, services);
-    object::register(&mut engine, services);
-    command::register(&mut engine, services);
     engine
 }
 

@@ -51,6 +51,14 @@ pub use run::continue_ids_after;
 pub use watch::{Notice, watch};
 pub use worker::{Assignment, Shared, Update, Updater, WorkerHandle};
 
+/// What the host needs to run Rhai code that belongs to no bot, such as a scenario test.
+pub(crate) mod guest {
+    pub(crate) use super::bundle::read_error;
+    pub(crate) use super::engine::{for_reading, language};
+    pub(crate) use super::fiber::{Fiber, StackBounds, park};
+    pub(crate) use super::value::{from_json, noun, to_value};
+}
+
 /// Every allocation is counted, for the memory limit of scripts.
 #[global_allocator]
 static ALLOCATOR: fiber::CountingAllocator = fiber::CountingAllocator;

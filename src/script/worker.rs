@@ -99,7 +99,8 @@ enum Order {
 /// The owner's end of a worker.
 pub struct WorkerHandle {
     orders: mpsc::UnboundedSender<Order>,
-    thread: thread::JoinHandle<()>,
+    /// None where the worker has no thread of its own.
+    thread: Option<thread::JoinHandle<()>>,
 }
 
 impl WorkerHandle {
@@ -111,7 +112,15 @@ impl WorkerHandle {
         // Unbounded, since orders are given by people and their editors.
         let (orders, inbox) = mpsc::unbounded_channel();
         let thread = thread::Builder::new().name(name).stack_size(STACK).spawn(move || serve(shared, inbox))?;
-        Ok(Self { orders, thread })
+        Ok(Self { orders, thread: Some(thread) })
+    }
+
+    /// A worker without a thread of its own: the future is to be run on a `LocalSet` of the caller's thread.
+    ///
+    /// Dropping that set ends the worker as a crash would: nothing is finished, and no `on_stop` runs.
+    pub fn local(shared: Shared) -> (Self, impl Future<Output = ()> + 'static) {
+        let (orders, inbox) = mpsc::unbounded_channel();
+        (Self { orders, thread: None }, work(shared, inbox))
     }
 
     /// Gives the worker a session to run.
@@ -141,7 +150,7 @@ impl WorkerHandle {
 
     /// Waits for the worker's thread to end.
     pub fn join(self) {
-        if self.thread.join().is_err() {
+        if self.thread.is_some_and(|thread| thread.join().is_err()) {
             tracing::error!("a worker panicked");
         }
     }

@@ -125,6 +125,10 @@ pub struct Status {
     pub repeated: u64,
     /// Frames that meant nothing: noise, binary frames, replies to nothing.
     pub ignored: u64,
+    /// Frames that were handed to this connection to be sent.
+    pub sent: u64,
+    /// Text and binary frames that came over this connection.
+    pub received: u64,
 }
 
 /// A handle on a session: cheap to clone, usable from any thread.

@@ -180,6 +180,8 @@ impl<T: Completion> Machine<T> {
         status.events = self.counts.events;
         status.repeated = self.counts.repeated;
         status.ignored = self.counts.ignored;
+        status.sent = self.counts.sent;
+        status.received = self.counts.received;
         let phase = self.phase();
         if status.phase != phase {
             status.phase = phase;
@@ -204,6 +206,7 @@ impl<T: Completion> Machine<T> {
         self.heard = now;
         self.beat = now + BEAT;
         self.seen.reconnected(now);
+        (self.counts.sent, self.counts.received) = (0, 0);
         let (command, fields) = self.config.login.request(self.certificate.as_deref(), self.config.proxy.as_ref());
         match encode_fields(command, None, &fields) {
             Ok(frame) => {
@@ -250,6 +253,7 @@ impl<T: Completion> Machine<T> {
     /// A frame arrived that can mean nothing.
     pub(super) fn noise(&mut self, connection: Connection, now: Duration) {
         self.heard(connection, now);
+        self.counts.received += 1;
         self.counts.ignored += 1;
     }
 
@@ -258,6 +262,7 @@ impl<T: Completion> Machine<T> {
         if connection != self.connection || !self.has_connection() {
             return;
         }
+        self.counts.received += 1;
         let own_reply = match &self.state {
             State::Live { probe: Some(probe), .. } => Some(probe.task_id),
             _ => None,
@@ -473,6 +478,7 @@ impl<T: Completion> Machine<T> {
     }
 
     fn send(&mut self, frame: String) {
+        self.counts.sent += 1;
         self.outputs.push_back(Output::Send(self.connection, frame));
     }
 

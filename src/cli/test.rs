@@ -1,0 +1,186 @@
+//! `hotline test`: the scenario tests of scripts. How they run is the host's business.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use notify::{EventKind, RecursiveMode, Watcher};
+
+use super::exit::Exit;
+use super::output;
+use crate::host::scenario::{self, FindError, Options, Report, RunError, Snapshots, TestResult};
+
+/// How long a change is given to be followed by more of the same save.
+const SETTLE: Duration = Duration::from_millis(100);
+
+/// The arguments of `test`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "A file *_test.rhai beside the scripts holds tests: functions test_…() without parameters.")]
+pub(super) struct Args {
+    /// Scenario tests, and folders of them [default: scripts/]
+    #[arg(value_name = "FILE or FOLDER")]
+    files: Vec<PathBuf>,
+
+    /// Only the tests whose file::name holds this text
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+
+    /// Write the snapshots instead of comparing them
+    #[arg(long)]
+    update: bool,
+
+    /// Run again whenever a script or a test is saved
+    #[arg(long)]
+    watch: bool,
+
+    /// Also write the results as JUnit's XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        let files = if self.files.is_empty() { vec![PathBuf::from("scripts")] } else { self.files.clone() };
+        let snapshots = if self.update { Snapshots::Write } else { Snapshots::Compare };
+        let options = Options { paths: files, filter: self.filter.clone(), snapshots, ..Options::default() };
+        if self.watch { self.watch(&options) } else { self.run_once(&options) }
+    }
+
+    fn run_once(&self, options: &Options) -> Result<(), Exit> {
+        let paint = Paint::for_output();
+        let (plan, report) = scenario::run(options, |result| self.show(result, &paint)).map_err(exit)?;
+        if plan.is_empty() {
+            return Err(Exit::Failed(no_tests(options)));
+        }
+        self.conclude(&report, &paint)?;
+        match report.failed() {
+            0 => Ok(()),
+            failed => Err(Exit::Failed(anyhow!("{failed} of {} tests failed", report.results.len()))),
+        }
+    }
+
+    /// One line for each result, as it comes.
+    fn show(&self, result: &TestResult, paint: &Paint) {
+        if self.json {
+            return;
+        }
+        let word = if result.failed().is_none() { paint.green("ok  ") } else { paint.red("FAIL") };
+        let separator = if result.name.is_empty() { "" } else { "::" };
+        let took = result.took.as_millis();
+        // A reader that went away is noticed at the end.
+        let _ = output::line(&format!("{word}  {}{separator}{}  {took} ms", result.file.display(), result.name));
+    }
+
+    fn conclude(&self, report: &Report, paint: &Paint) -> anyhow::Result<()> {
+        if let Some(path) = &self.junit {
+            std::fs::write(path, report.to_junit()).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
+        if self.json {
+            output::line(&report.to_json().to_string())?;
+            return Ok(());
+        }
+        for result in &report.results {
+            if let Some(failed) = result.failed() {
+                output::write(&format!("\n{}", paint.heading(&failed.card(&result.name))))?;
+            }
+        }
+        output::line(&format!("\n{}", report.summary()))?;
+        Ok(())
+    }
+
+    /// Runs the tests again and again; what fails is shown and does not end it.
+    fn watch(&self, options: &Options) -> Result<(), Exit> {
+        let (sender, changes) = mpsc::channel();
+        let notify = move |event: notify::Result<notify::Event>| {
+            let is_script = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rhai");
+            if let Ok(event) = event
+                && !matches!(event.kind, EventKind::Access(_))
+                && event.paths.iter().any(is_script)
+            {
+                // Nobody listens any more when the program ends.
+                let _ = sender.send(());
+            }
+        };
+        let mut watcher = notify::recommended_watcher(notify).context("changes cannot be watched")?;
+        for folder in folders(&options.paths) {
+            watcher
+                .watch(&folder, RecursiveMode::Recursive)
+                .with_context(|| format!("{} cannot be watched", folder.display()))?;
+        }
+        loop {
+            match self.run_once(options) {
+                Err(Exit::Usage(error)) => return Err(Exit::Usage(error)),
+                Err(Exit::Failed(error)) => output::line(&format!("{error:#}"))?,
+                Ok(()) => {}
+            }
+            output::line("waiting for a change; Ctrl-C ends")?;
+            changes.recv().context("changes are not watched any more")?;
+            while changes.recv_timeout(SETTLE).is_ok() {}
+        }
+    }
+}
+
+fn folders(paths: &[PathBuf]) -> Vec<PathBuf> {
+    let folder = |path: &PathBuf| match path.parent() {
+        _ if path.is_dir() => path.clone(),
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => Path::new(".").to_owned(),
+    };
+    let mut folders: Vec<_> = paths.iter().map(folder).collect();
+    folders.sort();
+    folders.dedup();
+    folders
+}
+
+fn exit(error: RunError) -> Exit {
+    match error {
+        RunError::Find(error @ (FindError::Missing(_) | FindError::NoTest(_))) => Exit::usage(error),
+        other => Exit::from(other),
+    }
+}
+
+fn no_tests(options: &Options) -> anyhow::Error {
+    let paths: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
+    match &options.filter {
+        Some(filter) => anyhow!("no test of {} is named like \"{filter}\"", paths.join(", ")),
+        None => anyhow!("there is no *_test.rhai in {}", paths.join(", ")),
+    }
+}
+
+/// Colours, where standard output is a terminal that wants them.
+struct Paint {
+    wanted: bool,
+}
+
+impl Paint {
+    fn for_output() -> Self {
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        Self { wanted: std::io::stdout().is_terminal() && !refused }
+    }
+
+    fn green(&self, text: &str) -> String {
+        self.with("32", text)
+    }
+
+    fn red(&self, text: &str) -> String {
+        self.with("31", text)
+    }
+
+    /// A card whose first line stands out.
+    fn heading(&self, card: &str) -> String {
+        match card.split_once('\n') {
+            Some((first, rest)) => format!("{}\n{rest}", self.with("1;31", first)),
+            None => card.to_owned(),
+        }
+    }
+
+    fn with(&self, style: &str, text: &str) -> String {
+        if self.wanted { format!("\x1b[{style}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}

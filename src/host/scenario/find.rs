@@ -1,0 +1,187 @@
+//! Which tests there are: the files, their functions, and the scripts that they are about. Nothing runs here.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Options;
+use super::report::Failed;
+use super::suite::{self, Suite};
+use super::world::Setting;
+use crate::script::{Fault, Library, Look, guest};
+
+/// How the name of a test file ends.
+const ENDING: &str = "_test.rhai";
+
+/// How the name of a test function begins.
+const BEGINNING: &str = "test_";
+
+/// Why there is nothing to run.
+#[derive(Debug, thiserror::Error)]
+pub enum FindError {
+    /// A path that was named is not there.
+    #[error("there is no file or folder {}", .0.display())]
+    Missing(PathBuf),
+    /// A file that was named is no test.
+    #[error("{} is no test: a test's file is named like \"order{ENDING}\"", .0.display())]
+    NoTest(PathBuf),
+    /// A folder cannot be read.
+    #[error("{}: {reason}", path.display())]
+    Unreadable {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// The tests that are to be run.
+#[derive(Clone, Debug, Default)]
+pub struct Plan {
+    pub(super) files: Vec<TestFile>,
+}
+
+/// A test file.
+#[derive(Clone, Debug)]
+pub(super) struct TestFile {
+    pub(super) path: PathBuf,
+    /// Its tests, or why they cannot run.
+    pub(super) tests: Result<Vec<Test>, Box<Failed>>,
+    pub(super) setting: Arc<Setting>,
+}
+
+/// A test.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Test {
+    /// Its name: the function's, or the file's where the file is one test.
+    pub(super) name: String,
+    pub(super) function: Option<String>,
+    pub(super) line: usize,
+}
+
+impl Plan {
+    /// How many tests there are, files that cannot run among them.
+    pub fn len(&self) -> usize {
+        self.files.iter().map(|file| file.tests.as_ref().map_or(1, Vec::len)).sum()
+    }
+
+    /// Whether there is no test.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The folders whose changes concern these tests.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let mut folders: Vec<_> = self.files.iter().map(|file| file.setting.folder.clone()).collect();
+        folders.sort();
+        folders.dedup();
+        folders
+    }
+
+    /// Finds the tests.
+    ///
+    /// It compiles on the caller's thread, which needs a large stack.
+    pub(super) fn find(options: &Options) -> Result<Self, FindError> {
+        let mut settings: BTreeMap<PathBuf, (Arc<Setting>, Option<Fault>)> = BTreeMap::new();
+        let engine = suite::engine(&options.limits);
+        let mut plan = Self::default();
+        for path in files(&options.paths)? {
+            let folder = folder_of(&path);
+            let (setting, fault) = settings.entry(folder.clone()).or_insert_with(|| setting(folder, options));
+            let tests = match fault {
+                Some(fault) => Err(Failed::of_script(fault.clone()).into()),
+                None => tests(&engine, &path),
+            };
+            let matches = |name: &str| {
+                let full = format!("{}::{name}", path.display());
+                options.filter.as_ref().is_none_or(|filter| full.contains(filter.as_str()))
+            };
+            let tests = tests.map(|tests| tests.into_iter().filter(|test| matches(&test.name)).collect::<Vec<_>>());
+            if tests.as_ref().map_or_else(|_| matches(""), |tests| !tests.is_empty()) {
+                plan.files.push(TestFile { path, tests, setting: Arc::clone(setting) });
+            }
+        }
+        Ok(plan)
+    }
+}
+
+fn folder_of(file: &Path) -> PathBuf {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
+}
+
+/// The test files at these paths, each once.
+fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
+    let mut found = Vec::new();
+    for path in paths {
+        let is_test = |path: &Path| {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            name.ends_with(ENDING) && !name.starts_with('.')
+        };
+        if path.is_dir() {
+            let failed =
+                |error: &std::io::Error| FindError::Unreadable { path: path.clone(), reason: guest::read_error(error) };
+            let mut inside = Vec::new();
+            for entry in fs::read_dir(path).map_err(|error| failed(&error))? {
+                inside.push(entry.map_err(|error| failed(&error))?.path());
+            }
+            inside.retain(|path| is_test(path) && path.is_file());
+            inside.sort();
+            found.extend(inside);
+        } else if !path.exists() {
+            return Err(FindError::Missing(path.clone()));
+        } else if is_test(path) {
+            found.push(path.clone());
+        } else {
+            return Err(FindError::NoTest(path.clone()));
+        }
+    }
+    let mut once = Vec::new();
+    found.retain(|path| {
+        !once.contains(path) && {
+            once.push(path.clone());
+            true
+        }
+    });
+    Ok(found)
+}
+
+/// Loads the scripts of a folder.
+fn setting(folder: PathBuf, options: &Options) -> (Arc<Setting>, Option<Fault>) {
+    let (scripts, fault) = match Library::new(vec![folder.clone()], options.limits) {
+        Ok(mut library) => {
+            library.look(Look::Settled);
+            let fault = library.faults().next().cloned();
+            (library.scripts().filter_map(|script| script.live.clone()).collect(), fault)
+        }
+        Err(error) => (Vec::new(), Some(Fault::of_file(folder.display().to_string(), error))),
+    };
+    let setting =
+        Setting { folder, scripts, limits: options.limits, patience: options.patience, snapshots: options.snapshots };
+    (Arc::new(setting), fault)
+}
+
+/// The tests of a file.
+fn tests(engine: &rhai::Engine, path: &Path) -> Result<Vec<Test>, Box<Failed>> {
+    let file = path.display().to_string();
+    let suite = Suite::load(engine, path).map_err(Failed::of_load)?;
+    let functions = suite.functions();
+    let named = functions.iter().filter(|(name, ..)| name.starts_with(BEGINNING));
+    let mut tests = Vec::new();
+    for (name, parameters, position) in named {
+        if *parameters > 0 {
+            let message = format!("{name} has parameters, but a test is called without any");
+            return Err(Failed::of_load(Fault::at(file, *position, message)).into());
+        }
+        tests.push(Test { name: name.clone(), function: Some(name.clone()), line: position.line().unwrap_or(1) });
+    }
+    if tests.is_empty() && suite.has_statements() {
+        let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        tests.push(Test { name, function: None, line: 1 });
+    }
+    if tests.is_empty() {
+        let message = "there is no test in this file: a test is a function such as fn test_ping() { … }";
+        return Err(Failed::of_load(Fault::of_file(file, message)).into());
+    }
+    Ok(tests)
+}

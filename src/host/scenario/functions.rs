@@ -1,0 +1,458 @@
+//! What scenario tests can call: people, groups, the bot, the clock, the gateway, assertions.
+//!
+//! Each function acts on the world of the test that runs on this thread. What a world is, is in `world`.
+
+use std::cell::RefCell;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Module, Position};
+use serde_json::json;
+
+use super::unmet::{self, Thrown};
+use super::world::{BOT, Group, World, WorldError, describe};
+use crate::protocol::Message;
+use crate::sandbox::{Body, ContentType, Operation};
+use crate::script::duration::parse_duration;
+use crate::script::{Bundle, guest};
+
+/// The names that every function of a test sees.
+pub(super) const GLOBALS: &[&str] = &["bot", "clock", "gateway"];
+
+type Outcome<T = Dynamic> = Result<T, Thrown>;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
+}
+
+/// Has the tests of this thread act on a world, or on none.
+pub(super) fn enter(world: Option<Rc<World>>) {
+    CURRENT.set(world);
+}
+
+fn world() -> Outcome<Rc<World>> {
+    CURRENT.with_borrow(Clone::clone).ok_or_else(|| error("this only works inside a running test"))
+}
+
+/// Waits on the test's fiber.
+fn wait<T>(future: impl Future<Output = Result<T, WorldError>>) -> Outcome<T> {
+    guest::park(future).ok_or_else(|| error("nothing can wait here"))?.map_err(|reason| error(reason.to_string()))
+}
+
+fn error(message: impl Into<String>) -> Thrown {
+    EvalAltResult::ErrorRuntime(message.into().into(), Position::NONE).into()
+}
+
+fn refused(failure: crate::protocol::Failure) -> Thrown {
+    error(WorldError::Refused(failure).to_string())
+}
+
+/// A person of the world, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Person(ImmutableString);
+
+/// Stands for the world's bot.
+#[derive(Clone)]
+struct Bot;
+
+/// Stands for the world's clock.
+#[derive(Clone)]
+struct ClockRef;
+
+/// Stands for the world's gateway.
+#[derive(Clone)]
+struct Gateway;
+
+/// Registers everything.
+pub(super) fn register(engine: &mut Engine) {
+    let mut globals = Module::new();
+    globals.set_var("bot", Dynamic::from(Bot));
+    globals.set_var("clock", Dynamic::from(ClockRef));
+    globals.set_var("gateway", Dynamic::from(Gateway));
+    engine.register_global_module(globals.into());
+    register_person(engine);
+    register_expectations(engine);
+    register_deeds(engine);
+    register_group(engine);
+    register_bot(engine);
+    register_surroundings(engine);
+    register_assertions(engine);
+}
+
+fn register_person(engine: &mut Engine) {
+    engine.register_type_with_name::<Person>("Person");
+    engine.register_fn("person", |name: ImmutableString| -> Outcome<Person> {
+        let world = world()?;
+        world.person(&name).map_err(|reason| error(format!("person(\"{name}\"): {reason}")))?;
+        Ok(Person(name))
+    });
+    engine.register_get("name", |person: &mut Person| person.0.clone());
+    engine.register_get("mid", |person: &mut Person| -> Outcome<String> { Ok(world()?.mid(&person.0)) });
+    engine.register_fn("==", |one: Person, other: Person| one == other);
+
+    engine.register_fn("says", |person: &mut Person, text: &str| say(person, BOT, Body::text(text)));
+    engine.register_fn("says_in", |person: &mut Person, group: Group, text: &str| {
+        say(person, &group.mid, Body::text(text))
+    });
+    engine.register_fn("sends_image", |person: &mut Person| say(person, BOT, Body::new(ContentType::Image)));
+    engine.register_fn("sends_sticker", |person: &mut Person| say(person, BOT, sticker()));
+    engine.register_fn("sends_file", |person: &mut Person, name: &str| say(person, BOT, file(name)));
+    engine.register_fn("sends_image_in", |person: &mut Person, group: Group| {
+        say(person, &group.mid, Body::new(ContentType::Image))
+    });
+    engine.register_fn("sends_sticker_in", |person: &mut Person, group: Group| say(person, &group.mid, sticker()));
+    engine.register_fn("sends_file_in", |person: &mut Person, group: Group, name: &str| {
+        say(person, &group.mid, file(name))
+    });
+}
+
+/// Sends a message and gives its id.
+fn say(person: &Person, to: &str, body: Body) -> Outcome<String> {
+    let sent = world()?.control.post(&person.0, to, body).map_err(refused)?;
+    Ok(sent.id)
+}
+
+fn sticker() -> Body {
+    let metadata = [("STKID", "1"), ("STKPKGID", "1"), ("STKVER", "100")];
+    let metadata = metadata.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+    Body { metadata, ..Body::new(ContentType::Sticker) }
+}
+
+fn file(name: &str) -> Body {
+    let metadata = [("FILE_NAME", name), ("FILE_SIZE", "1024")];
+    let metadata = metadata.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+    Body { metadata, ..Body::new(ContentType::File) }
+}
+
+/// Whose eyes look at which chat.
+struct View {
+    /// Who has seen which message is kept by this name.
+    reader: String,
+    eyes: String,
+    chat: String,
+}
+
+impl View {
+    fn of_person(person: &Person) -> Self {
+        Self { reader: person.0.to_string(), eyes: person.0.to_string(), chat: BOT.to_owned() }
+    }
+
+    fn of_person_in(person: &Person, group: &Group) -> Self {
+        Self { chat: group.mid.clone(), ..Self::of_person(person) }
+    }
+
+    fn of_group(group: &Group) -> Self {
+        Self { reader: format!("the group {}", group.name), eyes: group.member.clone(), chat: group.mid.clone() }
+    }
+
+    /// The bot's next message, once nothing more is under way.
+    fn next(&self) -> Outcome<Option<Message>> {
+        let world = world()?;
+        wait(world.settle())?;
+        Ok(world.next_from_bot(&self.reader, &self.eyes, &self.chat))
+    }
+
+    fn expect(&self, text: &str) -> Outcome<()> {
+        match self.next()? {
+            Some(message) if message.text.as_deref() == Some(text) => Ok(()),
+            came => Err(unmet::message(&self.reader, text, came.as_ref().map(describe), &world()?.why_silent())),
+        }
+    }
+
+    fn expect_match(&self, pattern: &str) -> Outcome<Array> {
+        let regex = regex::Regex::new(pattern)
+            .map_err(|reason| error(format!("the regular expression does not compile: {reason}")))?;
+        let came = self.next()?;
+        let text = came.as_ref().and_then(|message| message.text.as_deref());
+        if let Some(captures) = text.and_then(|text| regex.captures(text)) {
+            let group = |group: Option<regex::Match<'_>>| group.map_or(Dynamic::UNIT, |group| group.as_str().into());
+            return Ok(captures.iter().map(group).collect());
+        }
+        let expected = format!("a match of {pattern}");
+        Err(unmet::message(&self.reader, &expected, came.as_ref().map(describe), &world()?.why_silent()))
+    }
+
+    fn expect_kind(&self, kind: &str) -> Outcome<Map> {
+        match self.next()? {
+            Some(message) if message.content_type == kind => Ok(message_map(&message)),
+            came => {
+                let expected = format!("({kind})");
+                Err(unmet::message(&self.reader, &expected, came.as_ref().map(describe), &world()?.why_silent()))
+            }
+        }
+    }
+
+    fn expect_nothing(&self) -> Outcome<()> {
+        match self.next()? {
+            None => Ok(()),
+            Some(message) => Err(unmet::message(&self.reader, "no message", Some(describe(&message)), "")),
+        }
+    }
+
+    fn receive(&self) -> Outcome<Map> {
+        match self.next()? {
+            Some(message) => Ok(message_map(&message)),
+            None => Err(unmet::message(&self.reader, "a message", None, &world()?.why_silent())),
+        }
+    }
+}
+
+fn message_map(message: &Message) -> Map {
+    let metadata: Map =
+        message.content_metadata.iter().map(|(name, text)| (name.as_str().into(), text.as_str().into())).collect();
+    let text = message.text.as_deref().map_or(Dynamic::UNIT, Into::into);
+    Map::from_iter([
+        ("id".into(), message.id.as_str().into()),
+        ("text".into(), text),
+        ("content_type".into(), message.content_type.as_str().into()),
+        ("timestamp".into(), message.timestamp.into()),
+        ("metadata".into(), metadata.into()),
+    ])
+}
+
+fn register_expectations(engine: &mut Engine) {
+    let of = View::of_person;
+    engine.register_fn("expects", move |person: &mut Person, text: &str| of(person).expect(text));
+    engine.register_fn("expects_match", move |person: &mut Person, pattern: &str| of(person).expect_match(pattern));
+    engine.register_fn("expects_kind", move |person: &mut Person, kind: &str| of(person).expect_kind(kind));
+    engine.register_fn("expects_nothing", move |person: &mut Person| of(person).expect_nothing());
+    engine.register_fn("receives", move |person: &mut Person| of(person).receive());
+    let of = View::of_person_in;
+    engine.register_fn("expects_in", move |person: &mut Person, group: Group, text: &str| {
+        of(person, &group).expect(text)
+    });
+    engine.register_fn("expects_match_in", move |person: &mut Person, group: Group, pattern: &str| {
+        of(person, &group).expect_match(pattern)
+    });
+    engine.register_fn("expects_nothing_in", move |person: &mut Person, group: Group| {
+        of(person, &group).expect_nothing()
+    });
+    let of = View::of_group;
+    engine.register_fn("expects", move |group: &mut Group, text: &str| of(group).expect(text));
+    engine.register_fn("expects_match", move |group: &mut Group, pattern: &str| of(group).expect_match(pattern));
+    engine.register_fn("expects_kind", move |group: &mut Group, kind: &str| of(group).expect_kind(kind));
+    engine.register_fn("expects_nothing", move |group: &mut Group| of(group).expect_nothing());
+    engine.register_fn("receives", move |group: &mut Group| of(group).receive());
+}
+
+/// The mid of a person, or of the bot.
+fn mid_of(who: &Dynamic) -> Outcome<String> {
+    Ok(world()?.mid(&name_of(who)?))
+}
+
+/// The name of a person, or of the bot.
+fn name_of(who: &Dynamic) -> Outcome<String> {
+    if let Some(person) = who.read_lock::<Person>() {
+        return Ok(person.0.to_string());
+    }
+    if who.is::<Bot>() {
+        return Ok(BOT.to_owned());
+    }
+    Err(error(format!("a person or bot was expected here; found {}", guest::noun(who))))
+}
+
+fn act(who: &str, command: &str, fields: &serde_json::Value) -> Outcome<Dynamic> {
+    let world = world()?;
+    let content = wait(world.act(who, command, fields))?;
+    Ok(guest::from_json(&content.to_string()).unwrap_or_default())
+}
+
+fn register_deeds(engine: &mut Engine) {
+    engine.register_fn("creates_group", |person: &mut Person, name: &str, invited: Array| -> Outcome<Group> {
+        let mids = invited.iter().map(mid_of).collect::<Outcome<Vec<_>>>()?;
+        let chat = act(&person.0, "CreateGroup", &json!({"name": name, "mids": mids}))?;
+        let mid = chat.read_lock::<Map>().and_then(|chat| chat.get("chatMid").map(ToString::to_string));
+        let group = Group { mid: mid.unwrap_or_default(), name: name.to_owned(), member: person.0.to_string() };
+        world()?.know_group(group.clone());
+        Ok(group)
+    });
+    engine.register_fn("invites", |person: &mut Person, who: Dynamic, group: Group| {
+        act(&person.0, "InviteIntoGroup", &json!({"group_id": group.mid, "mids": [mid_of(&who)?]}))
+    });
+    engine.register_fn("joins", |person: &mut Person, group: Group| {
+        act(&person.0, "AcceptGroupInvitation", &json!({"group_id": group.mid}))
+    });
+    engine.register_fn("rejects", |person: &mut Person, group: Group| {
+        act(&person.0, "RejectGroupInvitation", &json!({"group_id": group.mid}))
+    });
+    engine.register_fn("leaves", |person: &mut Person, group: Group| {
+        act(&person.0, "LeaveGroup", &json!({"group_id": group.mid}))
+    });
+    engine.register_fn("renames", |person: &mut Person, group: Group, name: &str| {
+        act(&person.0, "UpdateGroupName", &json!({"group_id": group.mid, "name": name}))
+    });
+    engine.register_fn("is_now_called", |person: &mut Person, name: &str| {
+        act(&person.0, "SetNickName", &json!({"nickname": name}))
+    });
+    engine.register_fn("adds_bot", |person: &mut Person| {
+        act(&person.0, "SearchAndAddContactsByMid", &json!({"mid": world()?.mid(BOT)}))
+    });
+    engine.register_fn("does", |person: &mut Person, command: &str, fields: Map| {
+        let fields = guest::to_value(&fields.into()).map_err(|reason| error(reason.to_string()))?;
+        act(&person.0, command, &fields)
+    });
+    engine.register_fn("kicks", |person: &mut Person, who: Dynamic, group: Group| {
+        let (by, target) = (world()?.mid(&person.0), mid_of(&who)?);
+        operate(Operation::Kick { group: group.mid, by, target })
+    });
+    engine.register_fn("cancels_invitation", |person: &mut Person, who: Dynamic, group: Group| {
+        let (by, target) = (world()?.mid(&person.0), mid_of(&who)?);
+        operate(Operation::CancelInvitation { group: group.mid, by, target })
+    });
+    engine.register_fn("reads", |person: &mut Person, message: &str| {
+        operate(Operation::Read { by: world()?.mid(&person.0), msg_id: message.to_owned() })
+    });
+    engine.register_fn("unsends", |person: &mut Person, message: &str| {
+        operate(Operation::Unsend { by: world()?.mid(&person.0), msg_id: message.to_owned() })
+    });
+    engine.register_fn("reacts_to", |person: &mut Person, message: &str| {
+        operate(Operation::React { by: world()?.mid(&person.0), msg_id: message.to_owned() })
+    });
+}
+
+fn operate(operation: Operation) -> Outcome<()> {
+    world()?.control.operate(operation).map(|_| ()).map_err(refused)
+}
+
+fn register_group(engine: &mut Engine) {
+    engine.register_type_with_name::<Group>("Group");
+    engine.register_fn("group", |name: &str, members: Array| -> Outcome<Group> {
+        let world = world()?;
+        let names = members.iter().map(name_of).collect::<Outcome<Vec<_>>>()?;
+        let people = names.iter().map(String::as_str).collect::<Vec<_>>();
+        let Some(member) = people.iter().find(|who| **who != BOT).or(people.first()) else {
+            return Err(error("group(name, members) needs at least one member"));
+        };
+        let mid = world.control.create_group(name, &people).map_err(refused)?;
+        let group = Group { mid, name: name.to_owned(), member: (*member).to_owned() };
+        world.know_group(group.clone());
+        Ok(group)
+    });
+    engine.register_get("name", |group: &mut Group| group.name.clone());
+    engine.register_get("mid", |group: &mut Group| group.mid.clone());
+    engine.register_fn("members", |group: &mut Group| mids_in(group, "memberMids"));
+    engine.register_fn("invited", |group: &mut Group| mids_in(group, "inviteeMids"));
+    engine.register_fn("has", |group: &mut Group, who: Dynamic| -> Outcome<bool> {
+        let name = name_of(&who)?;
+        Ok(mids_in(group, "memberMids")?.iter().any(|member| member.to_string() == name))
+    });
+}
+
+/// The names of those in a group, or invited into it, once nothing more is under way.
+fn mids_in(group: &Group, field: &str) -> Outcome<Array> {
+    let world = world()?;
+    wait(world.settle())?;
+    let chat = wait(world.act(&group.member, "SearchGroupById", &json!({"id": group.mid})))?;
+    let people = world.control.people();
+    let mids = chat["groupExtra"][field].as_object().map(|mids| mids.keys().cloned().collect::<Vec<_>>());
+    let name = |mid: &String| people.iter().find(|person| person.mid == *mid).map_or(mid.clone(), |it| it.name.clone());
+    let mut names: Vec<_> = mids.unwrap_or_default().iter().map(name).collect();
+    names.sort();
+    Ok(names.into_iter().map(Into::into).collect())
+}
+
+fn register_bot(engine: &mut Engine) {
+    engine.register_type_with_name::<Bot>("Bot");
+    engine.register_get("name", |_: &mut Bot| BOT);
+    engine.register_get("mid", |_: &mut Bot| -> Outcome<String> { Ok(world()?.mid(BOT)) });
+    engine.register_get("is_live", |_: &mut Bot| -> Outcome<bool> {
+        let world = world()?;
+        wait(world.settle())?;
+        Ok(world.is_live())
+    });
+    engine.register_fn("start", |_: &mut Bot| wait(world()?.start()));
+    engine.register_fn("kill", |_: &mut Bot| wait(world()?.kill()));
+    engine.register_fn("stop", |_: &mut Bot| wait(world()?.stop()));
+    engine.register_fn("runs", |_: &mut Bot, scripts: Array| -> Outcome<()> {
+        let world = world()?;
+        let known = world.script_names();
+        let names: Vec<_> = scripts.iter().map(ToString::to_string).collect();
+        if let Some(name) = names.iter().find(|name| !known.contains(name)) {
+            return Err(error(format!("there is no script {name}; the folder has {}", known.join(", "))));
+        }
+        wait(world.run_only(names))
+    });
+    engine.register_fn("reload", |_: &mut Bot, name: &str, text: &str| -> Outcome<()> {
+        let world = world()?;
+        let bundle = bundle(&world.setting.folder, name, text)?;
+        wait(world.reload(bundle))
+    });
+    engine.register_fn("remove", |_: &mut Bot, name: &str| -> Outcome<()> {
+        let world = world()?;
+        wait(world.remove(name))
+    });
+    engine.register_fn("notices", |_: &mut Bot, subcommand: &str, content: Dynamic| -> Outcome<()> {
+        let content = guest::to_value(&content).map_err(|reason| error(reason.to_string()))?;
+        world()?.control.notify(BOT, subcommand, &content);
+        Ok(())
+    });
+    engine.register_fn("expects_error", |_: &mut Bot, text: &str| -> Outcome<String> {
+        let world = world()?;
+        wait(world.settle())?;
+        world.log.take_failure(text).ok_or_else(|| {
+            let came = world.log.failures();
+            unmet::values(
+                &format!("a run of the bot that fails with \"{text}\""),
+                if came.is_empty() { "no run has failed".to_owned() } else { came.join("\n") },
+            )
+        })
+    });
+    engine.register_fn("logged", |_: &mut Bot, text: &str| -> Outcome<bool> {
+        let world = world()?;
+        wait(world.settle())?;
+        Ok(world.log.lines().iter().any(|line| line.contains(text)))
+    });
+}
+
+/// A script of the test's folder, with another text.
+fn bundle(folder: &Path, name: &str, text: &str) -> Outcome<Arc<Bundle>> {
+    let path = folder.join(format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name)));
+    let bundle = Bundle::of_text(&guest::for_reading(), &path, folder, text);
+    bundle.map(Arc::new).map_err(|fault| error(fault.to_string()))
+}
+
+fn register_surroundings(engine: &mut Engine) {
+    engine.register_type_with_name::<ClockRef>("Clock");
+    engine.register_fn("advance", |_: &mut ClockRef, by: &str| -> Outcome<()> {
+        let by = parse_duration(by).map_err(|reason| error(format!("clock.advance: {reason}")))?;
+        wait(world()?.advance(by))
+    });
+    engine.register_fn("now", |_: &mut ClockRef| -> Outcome<i64> { Ok(world()?.clock.now()) });
+    engine.register_type_with_name::<Gateway>("Gateway");
+    engine.register_fn("drop", |_: &mut Gateway| -> Outcome<()> {
+        let world = world()?;
+        world.control.drop_connections(BOT);
+        wait(world.settle())
+    });
+    engine.register_fn("settle", || -> Outcome<()> { wait(world()?.settle()) });
+    engine.register_fn("snapshot", |name: &str| -> Outcome<()> {
+        let world = world()?;
+        wait(world.settle())?;
+        super::snapshot::compare(&world, name)
+    });
+}
+
+fn register_assertions(engine: &mut Engine) {
+    engine.register_fn("assert", |condition: bool| -> Outcome<()> {
+        if condition { Ok(()) } else { Err(error("the assertion does not hold")) }
+    });
+    engine.register_fn("assert", |condition: bool, message: &str| -> Outcome<()> {
+        if condition { Ok(()) } else { Err(error(message)) }
+    });
+    engine.register_fn("assert_eq", |found: Dynamic, expected: Dynamic| assert_equal(&found, &expected));
+    engine.register_fn("assert_eq", |found: Dynamic, expected: Dynamic, message: &str| {
+        assert_equal(&found, &expected).map_err(|thrown| unmet::with_message(thrown, message))
+    });
+    engine.register_fn("fail", |message: &str| -> Outcome<()> { Err(error(message)) });
+}
+
+fn assert_equal(found: &Dynamic, expected: &Dynamic) -> Outcome<()> {
+    let value = |value: &Dynamic| guest::to_value(value).map_err(|reason| error(format!("assert_eq: {reason}")));
+    let (found, expected) = (value(found)?, value(expected)?);
+    if found == expected {
+        return Ok(());
+    }
+    let show = |value: &serde_json::Value| serde_json::to_string_pretty(value).unwrap_or_default();
+    Err(unmet::values(&show(&expected), show(&found)))
+}

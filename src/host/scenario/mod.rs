@@ -1,0 +1,68 @@
+//! Scenario tests: Rhai files beside the scripts, in which people talk to the bot and expect answers.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `find` | which tests there are |
+//! | `runner` | the threads that run them |
+//! | `suite` | a test file, compiled on one thread |
+//! | `world` | the gateway, the people, the bot and the clock of one test |
+//! | `stillness` | when nothing in a world can go on by itself |
+//! | `functions` | what tests can call |
+//! | `unmet`, `snapshot`, `log` | expectations that were not met, kept conversations, what the bot logged |
+//! | `report` | results as text, JSON and JUnit |
+//!
+//! A file `*_test.rhai` holds tests: every function `test_…()` is one, and where there is none, the file as a whole. Its
+//! top level runs before each test. Each test has a world of its own, in which the bot runs all scripts of the file's
+//! folder, and a clock that stands still until the test advances it. How results reach a person is the command line's
+//! business.
+
+mod find;
+mod functions;
+mod log;
+mod report;
+mod runner;
+mod snapshot;
+mod stillness;
+mod suite;
+mod unmet;
+mod world;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+pub use find::{FindError, Plan};
+pub use report::{Failed, Report, TestResult, Verdict};
+pub use runner::{RunError, run};
+pub use unmet::Difference;
+
+use crate::script::Limits;
+
+/// How long a test may take in real time.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What becomes of snapshots.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Snapshots {
+    /// A conversation that differs from its file fails.
+    #[default]
+    Compare,
+    /// The file is written.
+    Write,
+}
+
+/// What to run, and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Test files, and folders of them.
+    pub paths: Vec<PathBuf>,
+    /// Only tests whose file and name, as `file::name`, hold this text.
+    pub filter: Option<String>,
+    /// How many tests run at a time; `None` is one for each core.
+    pub threads: Option<usize>,
+    /// What becomes of snapshots.
+    pub snapshots: Snapshots,
+    /// The bounds of scripts.
+    pub limits: Limits,
+    /// How long a test may take in real time.
+    pub patience: Duration,
+}

@@ -1,0 +1,427 @@
+//! The world of one test: a gateway with its people, a bot, and a clock that stands still until it is advanced.
+//!
+//! All of it lives on one thread. What tests call is in `functions`; which tests there are is in `find`.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, HashSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tokio::task::{AbortHandle, LocalSet, spawn_local};
+
+use super::Snapshots;
+use super::log::Log;
+use super::stillness::Stillness;
+use crate::clock::{Clock, Timestamp};
+use crate::protocol::{self, Failure, Message, Received};
+use crate::sandbox::{self, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox};
+use crate::script::{Assignment, Bundle, Directory, Fault, Limits, Shared, Update, WorkerHandle};
+use crate::session::{self, Handle, Login, Phase, Secret, SessionConfig};
+use crate::store::{Store, StoreError};
+
+/// When a world's clock begins: a Monday morning.
+const START: Timestamp = 1_767_603_600_000;
+
+/// The name of the bot's account.
+pub(super) const BOT: &str = "bot";
+
+/// The name of the bot's session.
+const SESSION: &str = "main";
+
+/// How long a bot that is stopped may take to finish, in real time.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// How often a socket that must hold something is looked at before the thread rests in between.
+const LOOKS: u32 = 100;
+
+/// What every test of one folder shares.
+#[derive(Clone, Debug)]
+pub(super) struct Setting {
+    /// The folder that the scripts come from.
+    pub(super) folder: PathBuf,
+    /// Its scripts.
+    pub(super) scripts: Vec<Arc<Bundle>>,
+    /// The bounds of scripts.
+    pub(super) limits: Limits,
+    /// How long a test may take, in real time.
+    pub(super) patience: Duration,
+    /// What becomes of snapshots.
+    pub(super) snapshots: Snapshots,
+}
+
+/// Why something in a world did not work.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WorldError {
+    /// The gateway does not start.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::StartError),
+    /// The store does not start.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The gateway refused what somebody did.
+    #[error("the gateway refuses it: {0}")]
+    Refused(Failure),
+    /// A script does not load.
+    #[error("{0}")]
+    Script(Fault),
+    /// The worker that was to answer is gone.
+    #[error("the bot is not running; bot.start() starts it")]
+    Down,
+    /// Something goes on and on.
+    #[error("the bot was still busy after {} s: {busy}", patience.as_secs())]
+    Busy {
+        /// How long it was waited for.
+        patience: Duration,
+        /// What was not done.
+        busy: String,
+    },
+}
+
+/// The world of one test.
+pub(super) struct World {
+    pub(super) clock: Clock,
+    pub(super) control: Control,
+    pub(super) log: Log,
+    pub(super) setting: Rc<Setting>,
+    /// The test's file, beside which snapshots lie.
+    pub(super) file: PathBuf,
+    url: String,
+    store: Store,
+    stillness: Stillness,
+    began: Instant,
+    /// The scripts as they are now, by name, each with its generation.
+    scripts: RefCell<BTreeMap<String, (Arc<Bundle>, u64)>>,
+    generations: Cell<u64>,
+    /// The scripts that the bot runs; none means all.
+    only: RefCell<Option<Vec<String>>>,
+    bot: RefCell<Option<Bot>>,
+    /// Which messages were expected already, by who expected them.
+    seen: RefCell<HashSet<(String, String)>>,
+    /// Those whom the test named, in that order.
+    people: RefCell<Vec<String>>,
+    groups: RefCell<Vec<Group>>,
+    _sandbox: Sandbox,
+}
+
+/// The bot while it runs.
+struct Bot {
+    worker: WorkerHandle,
+    handle: Handle,
+    task: AbortHandle,
+    done: Rc<Cell<bool>>,
+}
+
+/// A group of the world.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Group {
+    pub(super) mid: String,
+    pub(super) name: String,
+    /// A member through whose eyes the test looks at it.
+    pub(super) member: String,
+}
+
+impl World {
+    /// Makes a world and starts its bot.
+    pub(super) async fn open(
+        setting: Rc<Setting>,
+        file: PathBuf,
+        stillness: Stillness,
+        log: Log,
+    ) -> Result<Rc<Self>, WorldError> {
+        let clock = Clock::manual(START);
+        let config = sandbox::Config {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            clock: clock.clone(),
+            pin_entry: PinEntry::After(Duration::from_secs(2)),
+            ..sandbox::Config::default()
+        };
+        let sandbox = Sandbox::start(config).await?;
+        let numbered = setting.scripts.iter().zip(1..);
+        let scripts = numbered.map(|(bundle, number)| (bundle.name.clone(), (Arc::clone(bundle), number))).collect();
+        let world = Rc::new(Self {
+            control: sandbox.control(),
+            url: sandbox.url(),
+            clock,
+            log,
+            file,
+            store: Store::in_memory()?,
+            stillness,
+            began: Instant::now(),
+            generations: Cell::new(setting.scripts.len() as u64),
+            scripts: RefCell::new(scripts),
+            setting,
+            only: RefCell::default(),
+            bot: RefCell::default(),
+            seen: RefCell::default(),
+            people: RefCell::default(),
+            groups: RefCell::default(),
+            _sandbox: sandbox,
+        });
+        world.start().await?;
+        Ok(world)
+    }
+
+    /// Starts the bot, if it is not running, and waits until it is at rest.
+    pub(super) async fn start(&self) -> Result<(), WorldError> {
+        if self.bot.borrow().is_some() {
+            return Ok(());
+        }
+        let directory = Directory::default();
+        // Whether a session ended is seen by its status.
+        let (ended, _) = tokio::sync::mpsc::unbounded_channel();
+        let shared = Shared {
+            clock: self.clock.clone(),
+            store: self.store.clone(),
+            limits: self.setting.limits,
+            directory: directory.clone(),
+            dry_run: false,
+            ended,
+        };
+        let (worker, work) = WorkerHandle::local(shared);
+        // Its own set, so that everything that it spawned goes with it.
+        let local = LocalSet::new();
+        let done = Rc::new(Cell::new(false));
+        let is_done = Rc::clone(&done);
+        let task = spawn_local(async move {
+            local.run_until(work).await;
+            is_done.set(true);
+        });
+
+        let email = format!("{BOT}@{DEMO_DOMAIN}");
+        let login = Login::Email { email: email.clone(), password: Secret::new(DEMO_PASSWORD) };
+        let mut config = SessionConfig::new(SESSION, self.url.clone(), login);
+        config.certificate = self.store.certificate(&self.url, &email)?;
+        config.reply = self.setting.limits.reply;
+        let (handle, inbox) = session::channel(&config);
+        directory.insert(handle.clone());
+        let loaded = self.scripts.borrow().values().cloned().collect();
+        let _ = worker.updater().update(Update { loaded, removed: Vec::new() });
+        let scripts = self.only.borrow().clone();
+        worker.attach(Assignment { config, inbox, handle: handle.clone(), scripts, seed: 1 });
+        self.bot.replace(Some(Bot { worker, handle, task: task.abort_handle(), done }));
+        self.settle().await
+    }
+
+    /// Ends the bot as a crash of its process would.
+    pub(super) async fn kill(&self) -> Result<(), WorldError> {
+        if let Some(bot) = self.bot.take() {
+            bot.task.abort();
+        }
+        self.settle().await
+    }
+
+    /// Stops the bot as Ctrl-C would: `on_stop` runs, and what can finish does.
+    pub(super) async fn stop(&self) -> Result<(), WorldError> {
+        let Some(bot) = self.bot.take() else { return Ok(()) };
+        bot.worker.stop(GRACE);
+        while !bot.done.get() {
+            self.check_patience("it does not stop")?;
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        self.settle().await
+    }
+
+    /// Has the bot run these scripts alone, from a new start.
+    pub(super) async fn run_only(&self, names: Vec<String>) -> Result<(), WorldError> {
+        self.only.replace(Some(names));
+        self.stop().await?;
+        self.start().await
+    }
+
+    /// The names of the scripts, also of those that the bot does not run.
+    pub(super) fn script_names(&self) -> Vec<String> {
+        self.scripts.borrow().keys().cloned().collect()
+    }
+
+    /// Replaces a script, or adds one, as saving its file would.
+    pub(super) async fn reload(&self, bundle: Arc<Bundle>) -> Result<(), WorldError> {
+        self.generations.set(self.generations.get() + 1);
+        let loaded = (bundle, self.generations.get());
+        self.update(Update { loaded: vec![loaded.clone()], removed: Vec::new() }).await?;
+        self.scripts.borrow_mut().insert(loaded.0.name.clone(), loaded);
+        self.settle().await
+    }
+
+    /// Takes a script away, as deleting its file would.
+    pub(super) async fn remove(&self, name: &str) -> Result<(), WorldError> {
+        self.update(Update { loaded: Vec::new(), removed: vec![name.to_owned()] }).await?;
+        self.scripts.borrow_mut().remove(name);
+        self.settle().await
+    }
+
+    async fn update(&self, update: Update) -> Result<(), WorldError> {
+        let Some(updater) = self.bot.borrow().as_ref().map(|bot| bot.worker.updater()) else { return Ok(()) };
+        let result = updater.update(update);
+        self.settle().await?;
+        result.try_recv().map_err(|_| WorldError::Down)?.map_err(WorldError::Script)
+    }
+
+    /// Waits until nothing goes on any more before somebody acts or the clock is advanced.
+    pub(super) async fn settle(&self) -> Result<(), WorldError> {
+        let mut looks = 0;
+        loop {
+            let left = self.setting.patience.saturating_sub(self.began.elapsed());
+            let came = tokio::time::timeout(left, self.stillness.come()).await;
+            if came.is_ok() && self.is_at_rest() {
+                return Ok(());
+            }
+            self.check_patience("its runs go on and on")?;
+            looks += 1;
+            if looks > LOOKS {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        }
+    }
+
+    fn check_patience(&self, busy: &str) -> Result<(), WorldError> {
+        let patience = self.setting.patience;
+        if self.began.elapsed() < patience {
+            return Ok(());
+        }
+        let busy = if self.is_at_rest() { busy } else { "frames are under way" };
+        Err(WorldError::Busy { patience, busy: busy.to_owned() })
+    }
+
+    /// Whether both ends of the bot's connection have the same frames behind them.
+    fn is_at_rest(&self) -> bool {
+        let carried = self.control.carried();
+        let is_open = carried.is_some_and(|carried| carried.is_open);
+        let Some(status) = self.bot.borrow().as_ref().map(|bot| bot.handle.status()) else { return !is_open };
+        match status.phase {
+            Phase::Connecting => false,
+            Phase::Lost { .. } | Phase::Refused(_) | Phase::Stopped => !is_open,
+            Phase::LoggingIn | Phase::AwaitingPin | Phase::Live => carried.is_some_and(|carried| {
+                carried.is_open && carried.sent == status.received && carried.received == status.sent
+            }),
+        }
+    }
+
+    /// Lets time pass, step by step, so that everything happens at its time.
+    pub(super) async fn advance(&self, by: Duration) -> Result<(), WorldError> {
+        self.settle().await?;
+        let end = self.clock.elapsed().saturating_add(by);
+        while let Some(next) = self.clock.next_deadline().filter(|next| *next <= end) {
+            self.clock.advance(next.saturating_sub(self.clock.elapsed()));
+            self.settle().await?;
+        }
+        self.clock.advance(end.saturating_sub(self.clock.elapsed()));
+        self.settle().await
+    }
+
+    /// Finds a person, or lets them appear, with the bot as their contact.
+    pub(super) fn person(&self, name: &str) -> Result<(), WorldError> {
+        if self.control.mid(name).is_none() {
+            let contacts = self.control.mid(BOT).into_iter().collect();
+            let account = NewAccount { contacts, ..NewAccount::named(name) };
+            self.control.create_account(account).map_err(WorldError::Refused)?;
+        }
+        let mut people = self.people.borrow_mut();
+        if !people.iter().any(|known| known == name) {
+            people.push(name.to_owned());
+        }
+        Ok(())
+    }
+
+    /// Remembers a group, so that it is in snapshots.
+    pub(super) fn know_group(&self, group: Group) {
+        self.groups.borrow_mut().push(group);
+    }
+
+    /// The mid of a person, or what was given where it names nobody.
+    pub(super) fn mid(&self, who: &str) -> String {
+        self.control.mid(who).unwrap_or_else(|| who.to_owned())
+    }
+
+    /// Sends a command as somebody other than the bot's session.
+    pub(super) async fn act(&self, who: &str, command: &str, fields: &Value) -> Result<Value, WorldError> {
+        let malformed =
+            |reason: String| WorldError::Refused(Failure::new(crate::protocol::FailureCode::Malformed, reason));
+        let frame = protocol::encode_fields(command, Some(0), &fields.to_string())
+            .map_err(|error| malformed(error.to_string()))?;
+        match protocol::receive(&frame) {
+            Some(Received::Request(_, request)) => self.control.act(who, request).await.map_err(WorldError::Refused),
+            Some(Received::Malformed(_, error)) => Err(malformed(error.to_string())),
+            _ => Err(malformed(format!("{command} is no command"))),
+        }
+    }
+
+    /// The bot's first message in a chat that `reader` has not been told of, which they now have.
+    pub(super) fn next_from_bot(&self, reader: &str, eyes: &str, chat: &str) -> Option<Message> {
+        let bot = self.control.mid(BOT)?;
+        let mut seen = self.seen.borrow_mut();
+        let messages = self.control.chat(eyes, chat).into_iter().filter(|message| message.from == bot);
+        let mut unseen = messages.filter(|message| !seen.contains(&(reader.to_owned(), message.id.clone())));
+        let next = unseen.next()?;
+        drop(unseen);
+        seen.insert((reader.to_owned(), next.id.clone()));
+        Some(next)
+    }
+
+    /// The conversation so far, of everyone whom the test named, in the order in which it was written.
+    pub(super) fn conversation(&self) -> Vec<String> {
+        let mut messages = BTreeMap::new();
+        for person in self.people.borrow().iter() {
+            for message in self.control.chat(person, BOT) {
+                messages.insert(order(&message), (message, None));
+            }
+        }
+        for group in self.groups.borrow().iter() {
+            for message in self.control.chat(&group.member, &group.mid) {
+                messages.insert(order(&message), (message, Some(group.name.clone())));
+            }
+        }
+        let people = self.control.people();
+        let name =
+            |mid: &str| people.iter().find(|person| person.mid == mid).map_or("?", |person| person.name.as_str());
+        let line = |(message, group): &(Message, Option<String>)| {
+            let place = match group {
+                Some(group) => format!("[{group}] "),
+                None if message.from == self.mid(BOT) => format!("@{} ", name(&message.to)),
+                None => String::new(),
+            };
+            format!("{place}{}: {}", name(&message.from), describe(message))
+        };
+        messages.values().map(line).collect()
+    }
+
+    /// What a person would want to know who waits for the bot in vain.
+    pub(super) fn why_silent(&self) -> String {
+        let Some(status) = self.bot.borrow().as_ref().map(|bot| bot.handle.status()) else {
+            return "the bot is not running; bot.start() starts it".to_owned();
+        };
+        let until = self.clock.next_deadline().map(|next| next.saturating_sub(self.clock.elapsed()));
+        match (status.phase, until) {
+            (Phase::Live, _) => "the bot is at rest".to_owned(),
+            (Phase::Refused(failure), _) => format!("the bot's login was refused: {failure}"),
+            (Phase::Lost { .. }, Some(until)) => {
+                format!("the bot has lost its connection; it tries again when the clock is advanced by {until:.0?}")
+            }
+            (phase, _) => format!("the bot is not connected: {phase:?}"),
+        }
+    }
+
+    /// Whether the bot runs and is logged in.
+    pub(super) fn is_live(&self) -> bool {
+        self.bot.borrow().as_ref().is_some_and(|bot| bot.handle.status().phase == Phase::Live)
+    }
+}
+
+/// What a message says, on one or more lines.
+pub(super) fn describe(message: &Message) -> String {
+    match (&message.text, message.content_type.as_str()) {
+        (Some(text), _) => text.clone(),
+        (None, kind) => match message.content_metadata.get("FILE_NAME") {
+            Some(file) => format!("({kind} {file})"),
+            None => format!("({kind})"),
+        },
+    }
+}
+
+/// Message ids count up in the order in which the gateway took the messages.
+fn order(message: &Message) -> (usize, String) {
+    (message.id.len(), message.id.clone())
+}

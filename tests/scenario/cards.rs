@@ -1,0 +1,88 @@
+//! How failures read.
+
+use insta::assert_snapshot;
+
+use crate::{ECHO, Folder, fails};
+
+#[test]
+fn another_answer_is_shown_beside_the_expected_one() {
+    assert_snapshot!(fails("let alice = person(\"alice\");\nalice.says(\"ping\");\nalice.expects(\"pang\");"));
+}
+
+#[test]
+fn no_answer_is_said_with_what_was_said_until_then() {
+    assert_snapshot!(fails("let alice = person(\"alice\");\nalice.says(\"hm\");\nalice.expects(\"pong\");"));
+}
+
+#[test]
+fn an_answer_that_nobody_expected_is_shown() {
+    assert_snapshot!(fails("let alice = person(\"alice\");\nalice.says(\"ping\");\nalice.expects_nothing();"));
+}
+
+#[test]
+fn a_lost_connection_says_when_it_is_tried_again() {
+    assert_snapshot!(fails("let bob = person(\"bob\");\ngateway.drop();\nbob.says(\"ping\");\nbob.expects(\"pong\");"));
+}
+
+#[test]
+fn values_that_differ_are_compared_line_by_line() {
+    assert_snapshot!(fails("assert_eq(#{a: 1, b: [1, 2]}, #{a: 1, b: [1, 3]});"));
+}
+
+#[test]
+fn a_mistake_in_a_test_names_its_place() {
+    assert_snapshot!(fails("let alice = person(\"alice\");\nalice.shouts(\"ping\");"));
+}
+
+#[test]
+fn a_failure_in_a_function_that_the_test_calls_names_the_innermost_place() {
+    let test = "fn test_it() { greet(person(\"alice\")); }\nfn greet(whom) {\n    whom.expects(\"x\");\n}\n";
+    assert_snapshot!(Folder::with(&[("echo.rhai", ECHO), ("echo_test.rhai", test)]).card());
+}
+
+#[test]
+fn a_test_file_that_does_not_compile_has_a_card_of_its_own() {
+    let folder = Folder::with(&[
+        ("echo.rhai", ECHO),
+        ("bad_test.rhai", "fn test_it() {\n    let x = ;\n}\n"),
+        ("good_test.rhai", "fn test_it() { }"),
+    ]);
+    let report = folder.run();
+    assert_eq!((report.results.len(), report.failed()), (2, 1));
+    assert_snapshot!(folder.card());
+}
+
+#[test]
+fn a_script_that_does_not_load_fails_the_files_of_its_folder() {
+    let folder = Folder::with(&[("echo.rhai", "fn on_mesage(msg) { }"), ("echo_test.rhai", "fn test_it() { }")]);
+    assert_snapshot!(folder.card());
+}
+
+#[test]
+fn a_test_with_parameters_and_a_file_without_tests_are_refused() {
+    let one = Folder::with(&[("a_test.rhai", "fn test_it(x) { }")]).card();
+    let none = Folder::with(&[("a_test.rhai", "fn helper() { }")]).card();
+    assert_snapshot!(format!("{one}{none}"));
+}
+
+#[test]
+fn a_test_that_never_ends_is_ended() {
+    let folder = Folder::with(&[("a_test.rhai", "fn test_it() { loop { } }")]);
+    let mut options = folder.options();
+    options.patience = std::time::Duration::from_millis(200);
+    let (_, report) = hotline::host::scenario::run(&options, |_| ()).expect("it runs");
+    let card = report.results[0].failed().expect("it fails").card("test_it");
+    assert!(card.contains("a_test.rhai:1:") && card.contains("the test goes on and on"), "{card}");
+}
+
+#[test]
+fn a_bot_that_never_rests_is_given_up() {
+    let script = "fn on_message(msg) { loop { get_profile(); } }";
+    let test = "fn test_it() {\n    person(\"alice\").says(\"go\");\n    person(\"alice\").expects(\"x\");\n}\n";
+    let folder = Folder::with(&[("busy.rhai", script), ("busy_test.rhai", test)]);
+    let mut options = folder.options();
+    options.patience = std::time::Duration::from_millis(300);
+    let (_, report) = hotline::host::scenario::run(&options, |_| ()).expect("it runs");
+    let card = report.results[0].failed().expect("it fails").card("test_it");
+    assert!(card.contains("busy_test.rhai:3:21") && card.contains("still busy"), "{card}");
+}

@@ -1,0 +1,138 @@
+//! `hotline test` as a person calls it.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use crate::{ECHO, Folder};
+
+struct Outcome {
+    status: i32,
+    out: String,
+    err: String,
+}
+
+fn command(folder: &Folder, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
+    command.arg("test").args(arguments).current_dir(folder.0.path()).env_remove("RUST_LOG").stdin(Stdio::null());
+    command
+}
+
+fn hotline(folder: &Folder, arguments: &[&str]) -> Outcome {
+    let output = command(folder, arguments).output().expect("the binary starts");
+    Outcome {
+        status: output.status.code().expect("it ended by itself"),
+        out: String::from_utf8(output.stdout).expect("text"),
+        err: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+const TEST: &str = r#"
+fn test_ping() { let alice = person("alice"); alice.says("ping"); alice.expects("pong"); }
+fn test_wrong() { let alice = person("alice"); alice.says("ping"); alice.expects("<pang>"); }
+"#;
+
+fn folder() -> Folder {
+    Folder::with(&[("echo.rhai", ECHO), ("echo_test.rhai", TEST)])
+}
+
+#[test]
+fn the_examples_pass_their_tests() {
+    let scripts = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts");
+    let folder = Folder::with(&[]);
+    let outcome = hotline(&folder, &[scripts.to_str().expect("a path of text")]);
+    assert_eq!(outcome.status, 0, "{}", outcome.out);
+}
+
+#[test]
+fn a_failure_is_shown_with_its_place_and_the_status_is_one() {
+    let outcome = hotline(&folder(), &["."]);
+    assert_eq!(outcome.status, 1);
+    for expected in [
+        "ok    ./echo_test.rhai::test_ping",
+        "FAIL  ./echo_test.rhai::test_wrong",
+        "./echo_test.rhai:3:74: test_wrong: alice got another message than expected",
+        "expected  <pang>",
+        "came      pong",
+        "1 passed, 1 failed, in ",
+    ] {
+        assert!(outcome.out.contains(expected), "{expected:?} is not in:\n{}", outcome.out);
+    }
+    assert_eq!(outcome.err, "hotline: 1 of 2 tests failed\n");
+}
+
+#[test]
+fn a_filter_chooses_by_file_and_name() {
+    let outcome = hotline(&folder(), &[".", "--filter", "echo_test.rhai::test_pi"]);
+    assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
+    assert!(outcome.out.contains("1 passed, 0 failed"), "{}", outcome.out);
+    let outcome = hotline(&folder(), &[".", "--filter", "nothing"]);
+    assert_eq!((outcome.status, outcome.err.as_str()), (1, "hotline: no test of . is named like \"nothing\"\n"));
+}
+
+#[test]
+fn json_and_junit_hold_every_result() {
+    let folder = folder();
+    let outcome = hotline(&folder, &[".", "--json", "--junit", "results.xml"]);
+    assert_eq!(outcome.status, 1);
+    let json: serde_json::Value = serde_json::from_str(&outcome.out).expect("JSON alone");
+    assert_eq!((&json["passed"], &json["failed"]), (&1.into(), &1.into()));
+    let failure = &json["tests"][1]["failure"];
+    assert_eq!((&failure["expected"], &failure["came"]), (&"<pang>".into(), &"pong".into()));
+    assert_eq!((&failure["line"], &failure["column"]), (&3.into(), &74.into()));
+    let xml = std::fs::read_to_string(folder.path("results.xml")).expect("it is written");
+    assert!(xml.contains("<testsuites tests=\"2\" failures=\"1\""), "{xml}");
+    assert!(xml.contains("name=\"test_wrong\" file=\"./echo_test.rhai\" line=\"3\""), "{xml}");
+    assert!(xml.contains("expected  &lt;pang&gt;"), "{xml}");
+}
+
+#[test]
+fn a_snapshot_is_written_compared_and_updated() {
+    let test = r#"fn test_it() { let a = person("alice"); a.says("ping"); a.expects("pong"); snapshot("talk"); }"#;
+    let folder = Folder::with(&[("echo.rhai", ECHO), ("echo_test.rhai", test)]);
+    let outcome = hotline(&folder, &["."]);
+    assert_eq!(outcome.status, 1);
+    assert!(outcome.out.contains("there is no ./echo_test.talk.txt yet; hotline test --update writes it"));
+    assert_eq!(hotline(&folder, &[".", "--update"]).status, 0);
+    let kept = std::fs::read_to_string(folder.path("echo_test.talk.txt")).expect("it is written");
+    assert_eq!(kept, "alice: ping\n@alice bot: pong\n");
+    assert_eq!(hotline(&folder, &["."]).status, 0);
+    folder.write("echo_test.talk.txt", "alice: ping\n@alice bot: pang\n");
+    let outcome = hotline(&folder, &["."]);
+    assert_eq!(outcome.status, 1);
+    assert!(outcome.out.contains("- expected  @alice bot: pang\n  + came      @alice bot: pong"), "{}", outcome.out);
+}
+
+#[test]
+fn what_is_no_test_is_wrong_usage() {
+    let folder = folder();
+    let outcome = hotline(&folder, &["echo.rhai"]);
+    let expected = "hotline: echo.rhai is no test: a test's file is named like \"order_test.rhai\"\n";
+    assert_eq!((outcome.status, outcome.err.as_str()), (2, expected));
+    let outcome = hotline(&folder, &["missing"]);
+    assert_eq!((outcome.status, outcome.err.as_str()), (2, "hotline: there is no file or folder missing\n"));
+    let outcome = hotline(&Folder::with(&[("echo.rhai", ECHO)]), &["."]);
+    assert_eq!((outcome.status, outcome.err.as_str()), (1, "hotline: there is no *_test.rhai in .\n"));
+}
+
+#[test]
+fn watching_runs_the_tests_again_after_a_save() {
+    let folder = folder();
+    let mut watching = command(&folder, &[".", "--watch"]).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut lines = BufReader::new(watching.stdout.take().expect("its output")).lines();
+    let mut until = |end: &str| {
+        let mut seen = Vec::new();
+        loop {
+            let line = lines.next().expect("it goes on").expect("text");
+            let is_end = line.contains(end);
+            seen.push(line);
+            if is_end {
+                return seen.join("\n");
+            }
+        }
+    };
+    assert!(until("waiting for a change").contains("1 passed, 1 failed"));
+    folder.write("echo_test.rhai", &TEST.replace("<pang>", "pong"));
+    assert!(until("waiting for a change").contains("2 passed, 0 failed"));
+    watching.kill().expect("it ends");
+    watching.wait().expect("it ended");
+}

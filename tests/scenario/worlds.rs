@@ -1,0 +1,214 @@
+//! What people, the bot, the clock and the gateway of a world do.
+
+use std::time::{Duration, Instant};
+
+use crate::{ECHO, Folder, cards_of, passes};
+
+#[test]
+fn people_talk_to_the_bot_and_get_its_answers_in_order() {
+    passes(
+        r#"let alice = person("alice");
+           alice.says("ping");
+           alice.says("say two");
+           alice.expects("pong");
+           alice.expects("two");
+           alice.expects_nothing();
+           assert_eq(alice.name, "alice");
+           let numbers = person("zoe");
+           numbers.says("say order 12");
+           assert_eq(numbers.expects_match(`order (\d+)`), ["order 12", "12"]);"#,
+    );
+}
+
+#[test]
+fn the_clock_stands_still_until_it_is_advanced() {
+    passes(
+        r#"let alice = person("alice");
+           let before = clock.now();
+           alice.says("wait");
+           alice.expects_nothing();
+           clock.advance("1999ms");
+           alice.expects_nothing();
+           clock.advance("1ms");
+           alice.expects("waited");
+           assert_eq(clock.now() - before, 2000);"#,
+    );
+}
+
+#[test]
+fn an_hour_passes_with_heartbeats_and_the_session_stays() {
+    passes(
+        r#"let alice = person("alice");
+           clock.advance("1h");
+           assert(bot.is_live);
+           alice.says("ping");
+           alice.expects("pong");"#,
+    );
+}
+
+#[test]
+fn timers_run_at_their_time() {
+    let script = r#"
+        every("10m", "tick");
+        fn tick() { state.ticks = (if state.contains("ticks") { state.ticks } else { 0 }) + 1; }
+        fn on_message(msg) { msg.reply(`${state.ticks}`); }
+    "#;
+    let test = r#"
+        fn test_ticks() {
+            clock.advance("1h");
+            let alice = person("alice");
+            alice.says("how many?");
+            alice.expects("6");
+        }
+    "#;
+    let report = Folder::with(&[("tick.rhai", script), ("tick_test.rhai", test)]).run();
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+}
+
+#[test]
+fn a_lost_connection_comes_back_with_the_clock() {
+    passes(
+        r#"let alice = person("alice");
+           gateway.drop();
+           assert(!bot.is_live);
+           alice.says("ping");
+           clock.advance("10s");
+           assert(bot.is_live);
+           alice.says("say there");
+           alice.expects("there");"#,
+    );
+}
+
+#[test]
+fn a_bot_that_is_down_answers_nothing_until_it_is_started() {
+    passes(
+        r#"let alice = person("alice");
+           bot.kill();
+           assert(!bot.is_live);
+           alice.says("ping");
+           alice.expects_nothing();
+           bot.start();
+           alice.says("say again");
+           alice.expects("again");
+           bot.stop();
+           assert(!bot.is_live);"#,
+    );
+}
+
+#[test]
+fn a_script_is_replaced_removed_and_added_while_the_bot_runs() {
+    passes(
+        r#"let alice = person("alice");
+           bot.reload("echo", `fn on_message(msg) { msg.reply("new " + msg.text); }`);
+           alice.says("ping");
+           alice.expects("new ping");
+           let fault = ();
+           try { bot.reload("echo", "fn on_message(msg) { "); } catch (error) { fault = error; }
+           assert(fault.contains("echo.rhai:1:"), fault);
+           alice.says("still");
+           alice.expects("new still");
+           bot.remove("echo");
+           alice.says("gone");
+           alice.expects_nothing();
+           bot.reload("other", `fn on_message(msg) { msg.reply("other"); }`);
+           alice.says("?");
+           alice.expects("other");"#,
+    );
+}
+
+#[test]
+fn groups_have_members_invitations_and_messages_of_their_own() {
+    passes(
+        r#"let alice = person("alice");
+           let bob = person("bob");
+           let team = group("team", [alice, bot]);
+           alice.says_in(team, "ping");
+           team.expects("pong");
+           alice.expects_in(team, "pong");
+           alice.expects_nothing();
+           alice.invites(bob, team);
+           assert_eq(team.invited(), ["bob"]);
+           bob.joins(team);
+           assert_eq(team.members(), ["alice", "bob", "bot"]);
+           alice.kicks(bob, team);
+           assert(!team.has(bob));
+           alice.does("UpdateGroupName", #{ group_id: team.mid, name: "crew" });"#,
+    );
+}
+
+#[test]
+fn a_run_that_fails_fails_the_test_unless_it_is_expected() {
+    passes(
+        r#"let alice = person("alice");
+           alice.says("break");
+           bot.expects_error("broken on purpose");"#,
+    );
+    let card = crate::fails(r#"person("alice").says("break");"#);
+    assert!(card.contains("a run of the bot failed") && card.contains("broken on purpose"), "{card}");
+}
+
+#[test]
+fn a_file_without_test_functions_is_one_test_and_modules_are_imported() {
+    let test = r#"
+        import "lib/people" as people;
+        const ANSWER = "pong";
+        people::greet("alice");
+        person("alice").expects(ANSWER);
+    "#;
+    let folder = Folder::with(&[("echo.rhai", ECHO), ("echo_test.rhai", test)]);
+    std::fs::create_dir(folder.path("lib")).expect("a folder");
+    folder.write("lib/people.rhai", r#"fn greet(name) { person(name).says("ping"); }"#);
+    let report = folder.run();
+    assert_eq!((report.results.len(), report.failed()), (1, 0), "{}", cards_of(&report));
+    assert_eq!(report.results[0].name, "echo_test");
+}
+
+#[test]
+fn constants_and_imports_of_the_top_level_reach_the_test_functions() {
+    let test = r#"
+        import "std/words" as words;
+        const WORD = "ping";
+        fn test_it() {
+            assert(words::is_yes("yes"));
+            person("alice").says(global::WORD);
+            person("alice").expects("pong");
+        }
+    "#;
+    let report = Folder::with(&[("echo.rhai", ECHO), ("echo_test.rhai", test)]).run();
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+}
+
+#[test]
+fn only_some_scripts_of_the_folder_run_where_a_test_says_so() {
+    let loud = r#"fn on_message(msg) { msg.reply("LOUD"); }"#;
+    let test = r#"
+        fn test_all() {
+            let alice = person("alice");
+            alice.says("ping");
+            alice.expects("pong");
+            alice.expects("LOUD");
+        }
+        fn test_one() {
+            bot.runs(["loud"]);
+            let alice = person("alice");
+            alice.says("ping");
+            alice.expects("LOUD");
+            alice.expects_nothing();
+        }
+    "#;
+    let report = Folder::with(&[("echo.rhai", ECHO), ("loud.rhai", loud), ("both_test.rhai", test)]).run();
+    assert_eq!((report.results.len(), report.failed()), (2, 0), "{}", cards_of(&report));
+}
+
+#[test]
+fn a_hundred_small_tests_take_a_moment() {
+    let tests: String = (0..100)
+        .map(|n| format!("fn test_{n}() {{ let p = person(\"alice\"); p.says(\"say {n}\"); p.expects(\"{n}\"); }}\n"))
+        .collect();
+    let folder = Folder::with(&[("echo.rhai", ECHO), ("echo_test.rhai", &tests)]);
+    let began = Instant::now();
+    let report = folder.run();
+    assert_eq!((report.results.len(), report.failed()), (100, 0), "{}", cards_of(&report));
+    // Far above what it takes, so that a busy machine does not matter; a second or two is the aim.
+    assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
+}
