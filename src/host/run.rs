@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use crate::clock::Clock;
 use crate::host::config::{self, Config};
 use crate::script::{
-    Assignment, Changes, Directory, Fault, Library, Limits, Look, Notice, Script, Shared, Update, Updater,
-    WorkerHandle, watch,
+    self, Assignment, Changes, Directory, Fault, Library, Limits, Look, Notice, Script, Shared, Update, Updater,
+    WorkerHandle, continue_ids_after, watch,
 };
 use crate::session::{self, Ended};
 use crate::store::{Durability, Store, StoreError};
@@ -86,6 +86,16 @@ impl Host {
             config::Journal::Relaxed | config::Journal::Off => Durability::Relaxed,
         };
         let store = Store::open(&config.data, durability)?;
+        store.check()?;
+        let journal = match config.journal {
+            config::Journal::Off => script::Durability::Off,
+            config::Journal::Relaxed => script::Durability::Relaxed,
+            config::Journal::Strict => script::Durability::Strict,
+        };
+        if journal != script::Durability::Off {
+            store.write_with_cuts();
+        }
+        continue_ids_after(store.highest_id()?.cast_unsigned());
         let (watching, first) = Watching::start(config.scripts.clone(), config.limits)?;
         let First { update, scripts, faults } = first.await.map_err(|_| StartError::Panic)??;
         if strict && !faults.is_empty() {
@@ -100,6 +110,8 @@ impl Host {
             limits: config.limits,
             directory: directory.clone(),
             dry_run,
+            journal,
+            resend_in_doubt: config.in_doubt == config::InDoubt::Resend,
             ended: ending,
         };
         let count = config.workers.or_else(|| thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);

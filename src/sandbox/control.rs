@@ -7,6 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::Shared;
+use super::faults::{Fault, FaultId, Refusal};
 use super::hub::{Counts, End, Hub};
 use super::world::{Body, Deed, FileNeed, NewAccount, Operation, Outcome, Proxy, Written};
 use crate::protocol::{Failure, FailureCode, Message, Request};
@@ -152,10 +153,9 @@ impl Control {
 
     /// Types a PIN on the phone of an account; a login that shows another one fails.
     pub fn type_pin(&self, who: &str, pin: &str) {
-        let now = self.0.clock.now();
         self.on_account(who, |hub, mid| {
             for (id, _) in hub.pins_of(mid) {
-                hub.type_pin(id, pin, now);
+                hub.type_pin(id, pin);
             }
         });
     }
@@ -170,6 +170,38 @@ impl Control {
         self.0.with(|hub| hub.end_all(None, End::Dropped))
     }
 
+    /// Makes trouble with what the sandbox sends.
+    ///
+    /// # Errors
+    /// When it names an account that is not there.
+    pub fn inject(&self, mut fault: Fault) -> Result<FaultId, Failure> {
+        fault.account = self.whose(fault.account.as_deref())?;
+        Ok(self.0.with(|hub| hub.faults.inject(fault)))
+    }
+
+    /// Refuses commands or logins, whatever they say.
+    ///
+    /// # Errors
+    /// When it names an account that is not there.
+    pub fn refuse(&self, mut refusal: Refusal) -> Result<FaultId, Failure> {
+        refusal.account = self.whose(refusal.account.as_deref())?;
+        Ok(self.0.with(|hub| hub.faults.refuse(refusal)))
+    }
+
+    /// Takes a fault back. Frames that are late already stay so.
+    pub fn clear_fault(&self, id: FaultId) {
+        self.0.with(|hub| hub.faults.clear(Some(id)));
+    }
+
+    /// Takes all faults back. Frames that are late already stay so.
+    pub fn clear_faults(&self) {
+        self.0.with(|hub| hub.faults.clear(None));
+    }
+
+    fn whose(&self, who: Option<&str>) -> Result<Option<String>, Failure> {
+        who.map(|who| self.known(who)).transpose()
+    }
+
     fn on_account<T>(&self, who: &str, work: impl FnOnce(&mut Hub, &str) -> T) -> Option<T> {
         self.0.with(|hub| {
             let mid = hub.world.find(who)?.clone();
@@ -178,9 +210,8 @@ impl Control {
     }
 
     fn enact(&self, deed: &Deed) -> Result<Value, Failure> {
-        let now = self.0.clock.now();
         self.0.with(|hub| {
-            let Outcome { reply, deliveries } = hub.enact(now, deed);
+            let Outcome { reply, deliveries } = hub.enact(None, deed);
             hub.deliver(&deliveries, None);
             reply
         })

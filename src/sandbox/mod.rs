@@ -3,19 +3,27 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `world` | the world itself, pure: what every command does, and what others are told |
-//! | `hub` | the world and its connections under one lock |
+//! | `hub` | the world, its connections and its data file under one lock |
 //! | `server` | the WebSocket listener |
+//! | `http` | the HTTP listener for uploads, downloads and pictures |
+//! | `disk` | the folder that paths name, and the store of files |
+//! | `persist` | the data file |
+//! | `faults` | troubles on demand |
 //! | `control` | the handle for tests, the console and scenario scripts |
 //!
 //! The client's side of the wire is not here: the sandbox knows sessions only by their frames.
 
 mod control;
+mod disk;
+mod faults;
+mod http;
 mod hub;
+mod persist;
 mod server;
 mod world;
 
 use std::future::Future;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -24,17 +32,20 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::disk::Disk;
 use self::hub::{Hub, OutboxLimits};
-use self::world::{Mid, StoredFile, World};
+use self::persist::{DataFile, beside};
+use self::world::{FileNeed, Mid, StoredFile, World};
 use crate::clock::Clock;
-use crate::protocol::{Failure, FailureCode, Request};
+use crate::protocol::{Failure, Request};
 
 pub use self::control::{Control, Person, Sent};
+pub use self::faults::{Fault, FaultId, Refusal, Traffic, Trouble, When};
 pub use self::hub::{Counts, PinEntry};
 pub use self::world::{Body, ContentType, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, Operation, Proxy};
 
 /// Where the sandbox listens unless it is told otherwise.
-pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 16_089);
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 16_089);
 
 /// How a sandbox is set up.
 #[derive(Clone, Debug)]
@@ -107,6 +118,38 @@ pub enum StartError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The data file cannot be read or written.
+    #[error("cannot keep the world in {}: {source}", path.display())]
+    Data {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The data file belongs to another sandbox that runs.
+    #[error("{} is in use by another sandbox; stop that one, or name another file with `--data FILE`", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The data file holds something else than a world.
+    #[error("{} cannot be understood at line {line}: {reason}", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// Where.
+        line: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// The folder for files cannot be used.
+    #[error("cannot keep files in {}: {source}", path.display())]
+    Files {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
 }
 
 /// A running sandbox. Dropping it ends it at once; [`stop`](Self::stop) says goodbye first.
@@ -125,9 +168,25 @@ impl Sandbox {
         let refused = |source| StartError::Listen { address: config.listen, source };
         let listener = server::bind(config.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
+        let media_listener = server::bind(SocketAddr::new(config.listen.ip(), 0)).await.map_err(refused)?;
+        let media_port = media_listener.local_addr().map_err(refused)?.port();
         let outbox = OutboxLimits { frames: config.limits.outbox_frames.max(1), bytes: config.limits.outbox_bytes };
+        let (world, data) = match &config.data {
+            Some(path) => {
+                let (data, world) = DataFile::open(path, || World::demo(config.seed))?;
+                (world, Some(data))
+            }
+            None => (World::demo(config.seed), None),
+        };
+        let disk = disk_for(config.files, config.data.as_deref(), &world)?;
+        // One that listens everywhere is reached by each client at an address of its own.
+        let media_host = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+        let media = media_url(media_host, media_port);
         let shared = Arc::new(Shared {
-            hub: Mutex::new(Hub::new(World::demo(config.seed), String::new(), outbox)),
+            hub: Mutex::new(Hub::new(world, data, config.clock.clone(), media, outbox)),
+            disk: Arc::new(disk),
+            media_port,
+            listens_everywhere: address.ip().is_unspecified(),
             clock: config.clock,
             limits: config.limits,
             pin_entry: config.pin_entry,
@@ -137,6 +196,7 @@ impl Sandbox {
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(server::listen(Arc::clone(&shared), listener));
+        tasks.spawn(http::listen(Arc::clone(&shared), media_listener));
         Ok(Self { address, shared, tasks })
     }
 
@@ -148,6 +208,14 @@ impl Sandbox {
     /// The url for clients, `ws://…`.
     pub fn url(&self) -> String {
         format!("ws://{}", self.address)
+    }
+
+    /// The folder that the `path` of commands is relative to.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn files(&self) -> std::io::Result<PathBuf> {
+        self.shared.disk.root().map(std::path::Path::to_path_buf)
     }
 
     /// The handle that looks into the world and changes it.
@@ -164,13 +232,20 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
+        // For transfers that go on in tasks of the HTTP library.
+        self.shared.stopping.send_replace(true);
         lock(&self.shared.tasks).abort_all();
+        // Handles may outlive the sandbox; its file must not wait for them.
+        lock(&self.shared.hub).close();
     }
 }
 
 /// What the tasks of a sandbox share.
 struct Shared {
     hub: Mutex<Hub>,
+    disk: Arc<Disk>,
+    media_port: u16,
+    listens_everywhere: bool,
     clock: Clock,
     limits: Limits,
     pin_entry: PinEntry,
@@ -182,8 +257,22 @@ struct Shared {
 
 impl Shared {
     /// Works on the hub. The lock is held for this call only, never across an await.
-    fn with<T>(&self, work: impl FnOnce(&mut Hub) -> T) -> T {
-        work(&mut lock(&self.hub))
+    fn with<T>(self: &Arc<Self>, work: impl FnOnce(&mut Hub) -> T) -> T {
+        let (done, alarms) = {
+            let mut hub = lock(&self.hub);
+            (work(&mut hub), hub.take_alarms())
+        };
+        alarms.into_iter().for_each(|due| self.set_alarm(due));
+        done
+    }
+
+    fn set_alarm(self: &Arc<Self>, due: Duration) {
+        let shared = Arc::clone(self);
+        self.spawn(async move {
+            shared.clock.sleep_until(due).await;
+            let elapsed = shared.clock.elapsed();
+            shared.with(|hub| hub.release(elapsed));
+        });
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
@@ -192,10 +281,42 @@ impl Shared {
         tasks.spawn_on(task, &self.runtime);
     }
 
-    /// Brings the file that a command names, or puts one where it wants it.
-    async fn stage(&self, _by: &Mid, _request: &Request) -> Result<Option<StoredFile>, Failure> {
-        Err(Failure::new(FailureCode::Malformed, "files are not in the sandbox yet"))
+    /// Brings the file that a command names into the store, or puts a stored one where it wants it.
+    async fn stage(self: &Arc<Self>, by: &Mid, request: &Request) -> Result<Option<StoredFile>, Failure> {
+        let disk = Arc::clone(&self.disk);
+        match FileNeed::of(request) {
+            FileNeed::Nothing => Ok(None),
+            FileNeed::Taken(path) => {
+                self.with(|hub| hub.world.allows_file(by, request))?;
+                disk.take_in(path.to_owned(), self.limits.file_bytes).await.map(Some)
+            }
+            FileNeed::Saved { msg_id, path } => {
+                let file = self.with(|hub| hub.world.file_of(by, msg_id).cloned())?;
+                disk.save(file, path.to_owned()).await.map(|()| None)
+            }
+        }
     }
+
+    /// The base of the urls for a client that reaches the sandbox at `host`, where that is another than usual.
+    fn media_at(&self, host: IpAddr) -> Option<Arc<str>> {
+        self.listens_everywhere.then(|| media_url(host, self.media_port).into())
+    }
+}
+
+fn media_url(host: IpAddr, port: u16) -> String {
+    format!("http://{}", SocketAddr::new(host, port))
+}
+
+/// The folder for files: the one asked for, else one beside the data file, else a temporary one.
+fn disk_for(folder: Option<PathBuf>, data: Option<&std::path::Path>, world: &World) -> Result<Disk, StartError> {
+    let Some(folder) = folder.or_else(|| data.map(|data| beside(data, "files"))) else {
+        return Ok(Disk::new(None));
+    };
+    let failed = |source| StartError::Files { path: folder.clone(), source };
+    let disk = Disk::new(Some(folder.clone()));
+    disk.root().map_err(failed)?;
+    disk.sweep(&world.stored_keys().map(str::to_owned).collect()).map_err(failed)?;
+    Ok(disk)
 }
 
 /// A panic elsewhere does not make the world unusable: every deed leaves it whole.

@@ -11,7 +11,7 @@ use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::Shared;
-use super::hub::{ConnectionId, End, Entrance, PinEntry};
+use super::hub::{ConnectionId, End, Entrance, PinEntry, stopped};
 use super::world::FileNeed;
 use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Received, Request, receive};
 
@@ -67,11 +67,6 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
     let _ = tokio::time::timeout(LINGER, last_words).await;
 }
 
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // The sender lives in what all tasks share, so waiting ends with the word itself.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
-}
-
 /// Answers a connection that there is no room for.
 async fn refuse(shared: Arc<Shared>, mut stream: TcpStream) {
     let body = format!("the sandbox has {} connections, which is its limit", shared.limits.connections);
@@ -89,6 +84,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         .write_buffer_size(32 * 1024)
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME));
+    let media = stream.local_addr().ok().and_then(|address| shared.media_at(address.ip()));
     let socket = tokio::select! {
         accepted = tokio_tungstenite::accept_async_with_config(stream, Some(config)) => match accepted {
             Ok(socket) => socket,
@@ -96,7 +92,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         },
         () = shared.clock.sleep(HANDSHAKE) => return,
     };
-    let Entrance { id, mut outbox, waiting, end } = shared.with(|hub| hub.enter());
+    let Entrance { id, mut outbox, waiting, end } = shared.with(|hub| hub.enter(media));
     let (mut sink, mut stream) = socket.split();
     let ended = tokio::select! {
         biased;
@@ -122,9 +118,9 @@ async fn close(shared: &Shared, mut socket: Socket, ended: Ended) {
         Ended::ByUs(End::Stopping) => (CloseCode::Away, "the sandbox stops".to_owned()),
         Ended::TooLarge => (CloseCode::Size, format!("a frame has at most {MAX_FRAME} bytes")),
     };
+    let frame = CloseFrame { code, reason: reason.into() };
     let goodbye = async {
-        let frame = CloseFrame { code, reason: reason.into() };
-        if socket.close(Some(frame)).await.is_ok() {
+        if socket.close(Some(frame)).await.is_ok() && matches!(ended, Ended::TooLarge) {
             linger(shared, socket.get_mut()).await;
         }
     };
@@ -241,40 +237,40 @@ async fn take(shared: &Arc<Shared>, id: ConnectionId, text: &str, pace: Pace) {
         Some(Received::Malformed(envelope, error)) => {
             shared.with(|hub| hub.answer(id, &envelope, &Err(error.into())));
         }
-        Some(Received::Request(envelope, request)) if request.command().is_login() => {
-            log_in(shared, id, &envelope, &request);
+        Some(Received::Request(_, request)) if request.command().is_login() => {
+            log_in(shared, id, &request);
         }
         Some(Received::Request(envelope, request)) => command(shared, id, &envelope, request).await,
     }
 }
 
 async fn command(shared: &Arc<Shared>, id: ConnectionId, envelope: &Envelope, request: Request) {
-    let now = shared.clock.now();
     if FileNeed::of(&request) == FileNeed::Nothing {
-        return shared.with(|hub| hub.command(id, envelope, request, None, now));
+        return shared.with(|hub| match hub.admit(id, &request) {
+            Ok(by) => hub.command(id, by, envelope, request, None),
+            Err(failure) => hub.answer(id, envelope, &Err(failure)),
+        });
     }
-    let by = shared.with(|hub| hub.account_of(id));
-    let staged = match by {
-        Ok(by) => shared.stage(&by, &request).await,
-        Err(failure) => Err(failure),
+    let admitted = shared.with(|hub| hub.admit(id, &request));
+    let staged = match &admitted {
+        Ok(by) => shared.stage(by, &request).await,
+        Err(failure) => Err(failure.clone()),
     };
-    shared.with(|hub| match staged {
-        Ok(file) => hub.command(id, envelope, request, file, now),
+    shared.with(|hub| match admitted.and_then(|by| Ok((by, staged?))) {
+        Ok((by, file)) => hub.command(id, by, envelope, request, file),
         Err(failure) => hub.answer(id, envelope, &Err(failure)),
     });
 }
 
-fn log_in(shared: &Arc<Shared>, id: ConnectionId, _envelope: &Envelope, request: &Request) {
-    let now = shared.clock.now();
-    let Some(pin) = shared.with(|hub| hub.login(id, request, now)) else { return };
+fn log_in(shared: &Arc<Shared>, id: ConnectionId, request: &Request) {
+    let Some(pin) = shared.with(|hub| hub.login(id, request)) else { return };
     let typed = pin.clone();
     let waiter = Arc::clone(shared);
     shared.spawn(async move {
         match waiter.pin_entry {
             PinEntry::After(delay) => {
                 waiter.clock.sleep(delay).await;
-                let now = waiter.clock.now();
-                waiter.with(|hub| hub.type_pin(id, &typed, now));
+                waiter.with(|hub| hub.type_pin(id, &typed));
             }
             PinEntry::ByHand => {
                 waiter.clock.sleep(PIN_LIFE).await;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
 use rhai::{ASTNode, Engine, Expr, Position, Stmt};
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::engine;
@@ -19,7 +20,7 @@ use super::fault::Fault;
 static STDLIB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
 
 /// One file of a bundle.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
     /// How the file is named in messages: its path, or `std/…`.
     pub file: String,
@@ -30,7 +31,7 @@ pub struct Source {
 }
 
 /// A script with everything that it imports.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
     /// The script's name: its file name without `.rhai`.
     pub name: String,
@@ -38,8 +39,8 @@ pub struct Bundle {
     pub script: Source,
     /// Every module that it imports, by its file's name.
     pub modules: BTreeMap<String, Source>,
-    /// The import paths as written: (importing file, path) to the module's file name.
-    pub imports: BTreeMap<(String, String), String>,
+    /// The import paths as written, by the importing file: path to the module's file name.
+    pub imports: BTreeMap<String, BTreeMap<String, String>>,
     /// A hash over all sources.
     pub hash: [u8; 32],
 }
@@ -82,7 +83,7 @@ impl Bundle {
                 let cycle = [&chain[start..], std::slice::from_ref(&module.file)].concat().join(" → ");
                 return Err(Fault::at(&source.file, position, format!("these files import each other: {cycle}")));
             }
-            self.imports.insert((source.file.clone(), path), module.file.clone());
+            self.imports.entry(source.file.clone()).or_default().insert(path, module.file.clone());
             if !self.modules.contains_key(&module.file) {
                 chain.push(module.file.clone());
                 self.follow(engine, &module, root, chain)?;

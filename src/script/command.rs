@@ -8,12 +8,12 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
-use super::door::{self, Answer, ScriptResult, Thrown};
-use super::live::Services;
+use super::door::{self, Answer, Call, Place, ScriptResult, Thrown};
+use super::live::{Live, Services};
 use super::object::SessionRef;
 use super::run::Run;
 use super::value;
-use crate::protocol::{COMMANDS, Command, Content, Field, Kind, Presence, Safety, check_field_names};
+use crate::protocol::{self, COMMANDS, Command, Content, Field, Kind, Presence, Safety, check_field_names};
 use crate::session::Handle;
 
 /// The largest number of arguments for which a wrong call is answered with the signature.
@@ -28,15 +28,15 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
         let exact: Vec<_> = row.positional().map(|field| type_of(field.kind)).collect();
         let own = {
             let services = Rc::clone(services);
-            move |_: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> ScriptResult {
-                call(&services, None, row, fields(row, arguments)?)
+            move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> ScriptResult {
+                call(&services, None, row, fields(row, arguments)?, Place::of(&context))
             }
         };
         let of_handle = {
             let services = Rc::clone(services);
-            move |_: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> ScriptResult {
+            move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> ScriptResult {
                 let (session, arguments) = split_session(arguments)?;
-                call(&services, Some(session), row, fields(row, arguments)?)
+                call(&services, Some(session), row, fields(row, arguments)?, Place::of(&context))
             }
         };
         if !exact.is_empty() {
@@ -50,16 +50,23 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
         }
     }
     let own = Rc::clone(services);
-    engine.register_fn("command", move |name: &str, fields: Map| any_command(&own, None, name, fields));
-    let own = Rc::clone(services);
-    engine.register_fn("command", move |name: &str| any_command(&own, None, name, Map::new()));
-    let own = Rc::clone(services);
-    engine.register_fn("command", move |session: &mut SessionRef, name: &str, fields: Map| {
-        any_command(&own, Some(session.clone()), name, fields)
+    engine.register_fn("command", move |context: NativeCallContext, name: &str, fields: Map| {
+        any_command(&own, None, name, fields, Place::of(&context))
     });
     let own = Rc::clone(services);
-    engine.register_fn("command", move |session: &mut SessionRef, name: &str| {
-        any_command(&own, Some(session.clone()), name, Map::new())
+    engine.register_fn("command", move |context: NativeCallContext, name: &str| {
+        any_command(&own, None, name, Map::new(), Place::of(&context))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn(
+        "command",
+        move |context: NativeCallContext, session: &mut SessionRef, name: &str, fields: Map| {
+            any_command(&own, Some(session.clone()), name, fields, Place::of(&context))
+        },
+    );
+    let own = Rc::clone(services);
+    engine.register_fn("command", move |context: NativeCallContext, session: &mut SessionRef, name: &str| {
+        any_command(&own, Some(session.clone()), name, Map::new(), Place::of(&context))
     });
 }
 
@@ -67,40 +74,65 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
 ///
 /// # Errors
 /// As the command itself.
-pub(crate) fn send_text(services: &Services, to: &str, content: &str) -> ScriptResult {
+pub(crate) fn send_text(services: &Services, to: &str, content: &str, place: Place) -> ScriptResult {
     let mut fields = String::with_capacity(to.len() + content.len() + 24);
     fields.push_str(r#"{"to":"#);
     push_json(&mut fields, to);
     fields.push_str(r#","content":"#);
     push_json(&mut fields, content);
     fields.push('}');
-    send(services, None, "SendText", Safety::Effect, fields)
+    send(services, None, "SendText", Safety::Effect, fields, place)
 }
 
 /// Sends a command of the table through the door.
 ///
 /// # Errors
 /// With the gateway's failure, or the reason why there is no answer.
-pub(crate) fn call(services: &Services, session: Option<SessionRef>, row: &Command, fields: String) -> ScriptResult {
-    send(services, session, row.name, row.safety, fields)
+pub(crate) fn call(
+    services: &Services,
+    session: Option<SessionRef>,
+    row: &Command,
+    fields: String,
+    place: Place,
+) -> ScriptResult {
+    send(services, session, row.name, row.safety, fields, place)
 }
 
-fn send(services: &Services, session: Option<SessionRef>, name: &str, safety: Safety, fields: String) -> ScriptResult {
-    let kind = if safety == Safety::Read { door::Kind::Wait } else { door::Kind::Effect };
-    door::pass(kind, name, |run| {
+fn send(
+    services: &Services,
+    session: Option<SessionRef>,
+    name: &str,
+    safety: Safety,
+    fields: String,
+    place: Place,
+) -> ScriptResult {
+    let kind = if safety == Safety::Read { door::Kind::Wait } else { door::Kind::Effect(safety) };
+    door::pass(Call::new(kind, name).with(fields.as_str()).at(place), |run| {
         let handle = match session {
             Some(session) => session.handle(services)?,
             None => own_handle(run)?,
         };
-        if services.dry_run && kind == door::Kind::Effect {
+        if services.dry_run && kind != door::Kind::Wait {
             tracing::info!(session = handle.name(), command = name, %fields, "dry run: not sent");
             return Ok(Answer::Content(Content::new("{}")));
         }
-        match door::wait(name, handle.call(name, fields))? {
+        match door::wait(name, handle.call(name, fields.clone()))? {
             Ok(content) => Ok(Answer::Content(content)),
             Err(error) => Err(door::failure(error.code(), error.name(), &refusal(&error), name)),
         }
     })
+}
+
+/// Sends a command that only reads, in the middle of another host call.
+///
+/// # Errors
+/// As the command itself.
+pub(crate) fn ask_gateway<C: protocol::Call>(live: &Live, request: &C) -> ScriptResult {
+    let name = C::COMMAND.name;
+    match door::wait(name, live.handle.call(name, protocol::fields_of(request)))? {
+        Ok(content) => Ok(value::from_content(content.as_str())),
+        Err(error) => Err(door::failure(error.code(), error.name(), &refusal(&error), name)),
+    }
 }
 
 fn refusal(error: &crate::session::CallError) -> String {
@@ -115,7 +147,13 @@ fn own_handle(run: &Run) -> Result<Handle, Thrown> {
     Ok(live.handle.clone())
 }
 
-fn any_command(services: &Services, session: Option<SessionRef>, name: &str, fields: Map) -> ScriptResult {
+fn any_command(
+    services: &Services,
+    session: Option<SessionRef>,
+    name: &str,
+    fields: Map,
+    place: Place,
+) -> ScriptResult {
     check_field_names(name, fields.keys().map(rhai::Identifier::as_str))
         .map_err(|error| door::error(error.to_string()))?;
     let fields =
@@ -124,7 +162,7 @@ fn any_command(services: &Services, session: Option<SessionRef>, name: &str, fie
     if Command::named(name).is_some_and(Command::is_login) {
         return Err(door::error(format!("{name} cannot be sent by a script: Hotline itself logs its sessions in")));
     }
-    send(services, session, name, safety, fields)
+    send(services, session, name, safety, fields, place)
 }
 
 fn split_session<'a, 'b>(

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Module};
 
-use super::door::{self, Answer, Kind, ScriptResult, Thrown};
+use super::door::{self, Answer, Call, Kind, ScriptResult, Thrown};
 use super::duration::parse_duration;
 use super::live::Services;
 use super::run::Run;
@@ -37,14 +37,15 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
 
 fn register_state(engine: &mut Engine) {
     engine.register_indexer_get(|_: &mut State, name: ImmutableString| {
-        with_state(|state| Ok(state.borrow().get(name.as_str()).cloned().unwrap_or_default()))
+        with_state(Use::Read, &name, |state| Ok(state.borrow().get(name.as_str()).cloned().unwrap_or_default()))
     });
     FuncRegistration::new_index_setter().with_purity(true).register_into_engine(
         engine,
         |_: &mut State, name: ImmutableString, value: Dynamic| -> Result<(), Thrown> {
             // What cannot be kept over a restart is refused now, where the script's author sees it.
-            value::to_value(&value).map_err(|error| door::error(format!("state.{name} cannot be set: {error}")))?;
-            with_state(|state| {
+            let json =
+                value::to_json(&value).map_err(|error| door::error(format!("state.{name} cannot be set: {error}")))?;
+            with_state(Use::Change, &format!("{name} = {json}"), |state| {
                 state.borrow_mut().insert(name.as_str().into(), value);
                 Ok(Dynamic::UNIT)
             })
@@ -52,21 +53,29 @@ fn register_state(engine: &mut Engine) {
         },
     );
     engine.register_fn("contains", |_: &mut State, name: ImmutableString| {
-        with_state(|state| Ok(state.borrow().contains_key(name.as_str()).into()))
+        with_state(Use::Read, &format!("contains {name}"), |state| {
+            Ok(state.borrow().contains_key(name.as_str()).into())
+        })
     });
     engine.register_fn("keys", |_: &mut State| {
-        with_state(|state| Ok(state.borrow().keys().map(|name| name.as_str().into()).collect::<Array>().into()))
+        with_state(Use::Read, "keys", |state| {
+            Ok(state.borrow().keys().map(|name| name.as_str().into()).collect::<Array>().into())
+        })
     });
     pure_method(engine, "remove", |_: &mut State, name: ImmutableString| -> ScriptResult {
-        with_state(|state| Ok(state.borrow_mut().remove(name.as_str()).unwrap_or_default()))
+        with_state(Use::Change, &format!("remove {name}"), |state| {
+            Ok(state.borrow_mut().remove(name.as_str()).unwrap_or_default())
+        })
     });
     pure_method(engine, "clear", |_: &mut State| -> ScriptResult {
-        with_state(|state| {
+        with_state(Use::Change, "clear", |state| {
             state.borrow_mut().clear();
             Ok(Dynamic::UNIT)
         })
     });
-    engine.register_fn("to_map", |_: &mut State| with_state(|state| Ok(state.borrow().clone().into())));
+    engine.register_fn("to_map", |_: &mut State| {
+        with_state(Use::Read, "to_map", |state| Ok(state.borrow().clone().into()))
+    });
 }
 
 /// Registers a method that changes what its receiver stands for and never the receiver, which is a constant.
@@ -81,10 +90,21 @@ fn pure_method<A: 'static, const N: usize, const X: bool, R, const F: bool, M>(
     FuncRegistration::new(name).with_purity(true).register_into_engine(engine, method);
 }
 
-fn with_state(act: impl FnOnce(&Rc<RefCell<Map>>) -> ScriptResult) -> ScriptResult {
-    door::pass(Kind::Pure, "state", |run| {
+/// What a call does with the state.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Use {
+    Read,
+    Change,
+}
+
+fn with_state(use_: Use, detail: &str, act: impl FnOnce(&Rc<RefCell<Map>>) -> ScriptResult) -> ScriptResult {
+    door::pass(Call::new(Kind::Pure, "state").with(detail), |run| {
         let live = run.live.as_ref().ok_or_else(|| at_top_level("state"))?;
-        act(&live.state(run.generation.name())).map(Answer::Value)
+        let value = act(&live.state(run.generation.name()))?;
+        if use_ == Use::Change {
+            live.state_changed(run.generation.name());
+        }
+        Ok(Answer::Value(value))
     })
 }
 
@@ -95,7 +115,7 @@ fn at_top_level(name: &str) -> Thrown {
 fn register_store(engine: &mut Engine, services: &Rc<Services>) {
     let own = Rc::clone(services);
     engine.register_fn("get", move |_: &mut Store, key: &str| {
-        read(&own, |store, script, now| {
+        read(&own, &format!("get {key}"), |store, script, now| {
             let text = store.get(script, key, now)?;
             Ok(text.map_or(Dynamic::UNIT, |text| value::from_content(&text)))
         })
@@ -120,12 +140,12 @@ fn register_store(engine: &mut Engine, services: &Rc<Services>) {
     pure_method(engine, "incr", move |_: &mut Store, key: &str, by: i64| -> ScriptResult { incr(&own, key, by) });
     let own = Rc::clone(services);
     pure_method(engine, "delete", move |_: &mut Store, key: &str| -> ScriptResult {
-        write(&own, "store.delete", |store, script, now| Ok(store.delete(script, key, now)?.into()))
+        write(&own, "store.delete", key, |store, script, now| Ok(store.delete(script, key, now)?.into()))
     });
 }
 
 fn keys(services: &Services, prefix: &str) -> ScriptResult {
-    read(services, |store, script, now| {
+    read(services, &format!("keys {prefix}"), |store, script, now| {
         let keys = store.keys(script, prefix, now)?;
         Ok(keys.into_iter().map(Dynamic::from).collect::<Array>().into())
     })
@@ -133,14 +153,16 @@ fn keys(services: &Services, prefix: &str) -> ScriptResult {
 
 fn set(services: &Services, key: &str, value: &Dynamic, ttl: Option<i64>) -> ScriptResult {
     let text = value::to_json(value).map_err(|error| door::error(format!("store.set(\"{key}\", …): {error}")))?;
-    write(services, "store.set", |store, script, now| {
+    write(services, "store.set", &format!("{key} = {text}"), |store, script, now| {
         store.set(script, key, &text, ttl.map(|ttl| now.saturating_add(ttl)), now)?;
         Ok(Dynamic::UNIT)
     })
 }
 
 fn incr(services: &Services, key: &str, by: i64) -> ScriptResult {
-    write(services, "store.incr", |store, script, now| Ok(store.incr(script, key, by, now)?.into()))
+    write(services, "store.incr", &format!("{key} by {by}"), |store, script, now| {
+        Ok(store.incr(script, key, by, now)?.into())
+    })
 }
 
 fn ttl_of(options: &Map) -> Result<Option<i64>, Thrown> {
@@ -155,34 +177,32 @@ fn ttl_of(options: &Map) -> Result<Option<i64>, Thrown> {
     Ok(Some(i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX)))
 }
 
-type Access<'a> = (&'a crate::store::Store, &'a str, Timestamp);
-
 fn read(
     services: &Services,
+    detail: &str,
     act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
 ) -> ScriptResult {
-    access(services, Kind::Pure, "store", |(store, script, now)| act(store, script, now))
+    access(services, Call::new(Kind::Pure, "store").with(detail), act)
 }
 
 fn write(
     services: &Services,
     name: &str,
+    detail: &str,
     act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
 ) -> ScriptResult {
-    access(services, Kind::Effect, name, |(store, script, now)| act(store, script, now))
+    access(services, Call::new(Kind::Keep, name).with(detail), act)
 }
 
 fn access(
     services: &Services,
-    kind: Kind,
-    name: &str,
-    act: impl FnOnce(Access<'_>) -> Result<Dynamic, StoreError>,
+    call: Call<'_>,
+    act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
 ) -> ScriptResult {
-    door::pass(kind, name, |run: &Rc<Run>| {
-        if run.is_top_level() {
-            return Err(at_top_level("store"));
-        }
-        let value = act((&services.store, run.generation.name(), services.clock.now()));
-        value.map(Answer::Value).map_err(|error| door::error(format!("{name}: {error}")))
+    door::pass(call, |run: &Rc<Run>| {
+        let live = run.live.as_ref().ok_or_else(|| at_top_level("store"))?;
+        let value = act(&services.store, run.generation.name(), services.clock.now());
+        live.journal.note_data();
+        value.map(Answer::Value).map_err(|error| door::error(format!("store: {error}")))
     })
 }

@@ -1,5 +1,9 @@
 //! From events to runs: which hooks of which scripts are called, in which lane, and what their outcome means.
+//!
+//! What an earlier process left behind goes the same way: its events are dispatched again, and their runs go on where
+//! their records end.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -12,14 +16,17 @@ use super::door::ScriptResult;
 use super::fault::Fault;
 use super::fiber::Panic;
 use super::generation::Generation;
+use super::journal::Arrival;
 use super::lane::{Entry, Lane};
-use super::live::{LaneKey, Live};
+use super::live::{LaneKey, Live, Reply};
 use super::object::{self, Message};
+use super::record::{End, FORMAT, Record};
 use super::run::{self, Run, Stage, Start};
-use super::timer::Scheduled;
+use super::timer::{DUE, Scheduled};
 use super::value;
 use super::worker::Worker;
 use crate::protocol::{Event, EventSpec, Hook};
+use crate::store::{Recovered, RunRow};
 
 /// What came of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,125 +37,187 @@ enum Outcome {
     PassedOn,
 }
 
-/// One call of a function of a script.
+/// An event, read for the account that it arrived at.
+struct Subject {
+    event: Event,
+    /// The hook that it reaches besides `on_notify`.
+    hook: Option<Hook>,
+    message: Option<Message>,
+    object: Option<object::Event>,
+    /// The chat that it belongs to.
+    chat: Option<String>,
+}
+
+impl Subject {
+    fn read(event: Event, me: &str) -> Self {
+        let spec = EventSpec::named(&event.subcommand);
+        let hook = spec.and_then(|spec| spec.hook);
+        if matches!(hook, Some(Hook::Message | Hook::OwnMessage)) {
+            let message = Message::read(event.content.clone(), me);
+            let chat = message.as_ref().map(|message| message.chat().to_owned());
+            let own =
+                event.subcommand == "SEND_MESSAGE" || message.as_ref().is_some_and(|message| message.sender() == me);
+            // A message that is no object has no sender and no chat: it reaches on_notify only.
+            let hook = message.as_ref().map(|_| if own { Hook::OwnMessage } else { Hook::Message });
+            return Self { event, hook, message, object: None, chat };
+        }
+        let object = spec.map(|spec| object::Event::new(spec, &event.content, me));
+        let chat = spec.and_then(|spec| spec.chat).zip(object.as_ref()).and_then(|(field, object)| object.text(field));
+        Self { event, hook, message: None, object, chat }
+    }
+
+    /// What a function of this name is called with; `None` where it is no hook for this event.
+    fn arguments(&self, function: &str) -> Option<Vec<Dynamic>> {
+        if function == Hook::Notify.name() {
+            return Some(vec![self.event.subcommand.as_str().into(), value::from_content(self.event.content.as_str())]);
+        }
+        let hook = self.hook.filter(|hook| hook.name() == function)?;
+        Some(vec![match (&self.message, &self.object) {
+            (Some(message), _) => Dynamic::from(message.clone()),
+            (None, Some(object)) if hook == Hook::Invite => Dynamic::from(object.clone().into_invite()),
+            (None, Some(object)) => Dynamic::from(object.clone()),
+            (None, None) => return None,
+        }])
+    }
+}
+
+/// The runs that an event had in an earlier process.
+#[derive(Default)]
+struct Past(RefCell<Vec<(RunRow, Vec<crate::store::Entry>)>>);
+
+impl Past {
+    fn take(&self, script: &str, function: &str) -> Option<(RunRow, Vec<crate::store::Entry>)> {
+        let mut runs = self.0.borrow_mut();
+        let found = runs.iter().position(|(run, _)| run.script == script && run.function == function)?;
+        Some(runs.swap_remove(found))
+    }
+}
+
+/// What all calls for one event share.
 struct Call<'a> {
     live: &'a Rc<Live>,
     lane: &'a Lane,
     event: u64,
     /// What the call is about, for messages: the event's subcommand, or what takes its place.
     about: Rc<str>,
+    /// Whether a run of it is rebuilt when its process ends before it does.
+    rebuild: bool,
+    past: &'a Past,
 }
 
 /// Takes an event of a session: queues it in its lane at once, so that the order of arrival counts.
 pub(crate) fn accept(worker: &Rc<Worker>, live: &Rc<Live>, event: Event) {
+    if is_past_message(live, &event) {
+        tracing::debug!(session = &*live.name, "a message that was taken before a restart came again");
+        return;
+    }
+    let arrival = live.journal.arrived(&live.name, &event, live.clock.now());
     if let Some(kept) = &mut *live.kept.borrow_mut() {
-        kept.push_back(event);
+        kept.push_back((event, arrival));
         return;
     }
-    let spec = EventSpec::named(&event.subcommand);
-    let is_message =
-        spec.and_then(|spec| spec.hook).is_some_and(|hook| matches!(hook, Hook::Message | Hook::OwnMessage));
-    if is_message && let Some(message) = Message::read(event.content.clone(), &live.me.borrow()) {
-        let lane = live.lane(LaneKey::Chat(message.chat().to_owned()));
-        let entry = lane.enter_tail();
-        worker.handle(live, handle_message(Rc::clone(worker), Rc::clone(live), event, message, lane, entry));
+    dispatch(worker, live, event, arrival, Past::default());
+}
+
+/// Dispatches an event that has been taken before.
+pub(crate) fn dispatch_kept(worker: &Rc<Worker>, live: &Rc<Live>, event: Event, arrival: Arrival) {
+    dispatch(worker, live, event, arrival, Past::default());
+}
+
+fn is_past_message(live: &Live, event: &Event) -> bool {
+    let past = live.past_messages.borrow();
+    if past.is_empty() || !matches!(event.subcommand.as_str(), "RECEIVE_MESSAGE" | "SEND_MESSAGE") {
+        return false;
+    }
+    crate::protocol::Message::read(event.content.as_str()).is_some_and(|message| past.contains(&message.id))
+}
+
+fn dispatch(worker: &Rc<Worker>, live: &Rc<Live>, event: Event, arrival: Arrival, past: Past) {
+    if event.subcommand == DUE {
+        if let Some((script, timer)) = Scheduled::of_event(&event) {
+            let (worker, live) = (Rc::clone(worker), Rc::clone(live));
+            spawn_local(call_timer(worker, live, script, timer, arrival, past));
+        }
         return;
     }
-    // A message that is no object has no sender and no chat: it reaches on_notify only.
-    let spec = spec.filter(|_| !is_message);
-    let object = spec.map(|spec| object::Event::new(spec, &event.content, &live.me.borrow()));
-    if let (Some(Hook::ProfileUpdate), Some(object)) = (spec.and_then(|spec| spec.hook), &object)
-        && let Some(mid) = object.text("mid")
+    let subject = Subject::read(event, &live.me.borrow());
+    if subject.hook == Some(Hook::ProfileUpdate)
+        && let Some(mid) = subject.object.as_ref().and_then(|object| object.text("mid"))
     {
         live.forget_name(&mid);
     }
-    let chat = spec.and_then(|spec| spec.chat).zip(object.as_ref()).and_then(|(field, object)| object.text(field));
-    match chat {
+    match &subject.chat {
         Some(chat) => {
-            let lane = live.lane(LaneKey::Chat(chat));
+            let lane = live.lane(LaneKey::Chat(chat.clone()));
             let entry = lane.enter_tail();
-            worker.handle(live, handle_in_chat(Rc::clone(worker), Rc::clone(live), event, object, lane, entry));
+            worker.handle(live, in_chat(Rc::clone(worker), Rc::clone(live), subject, arrival, past, lane, entry));
         }
-        None => worker.handle(live, handle_without_chat(Rc::clone(worker), Rc::clone(live), event, object)),
+        None => worker.handle(live, without_chat(Rc::clone(worker), Rc::clone(live), subject, arrival, past)),
     }
 }
 
-async fn handle_message(worker: Rc<Worker>, live: Rc<Live>, event: Event, message: Message, lane: Lane, entry: Entry) {
+async fn in_chat(
+    worker: Rc<Worker>,
+    live: Rc<Live>,
+    subject: Subject,
+    arrival: Arrival,
+    past: Past,
+    lane: Lane,
+    entry: Entry,
+) {
     let guard = entry.await;
-    let own = event.subcommand == "SEND_MESSAGE" || message.sender() == live.me.borrow().as_str();
+    live.journal.sync().await;
     // Decided now that the lane takes the message, not on its arrival.
-    let ask = if own { None } else { live.claim(message.chat(), message.sender()) };
-    let hook = if own { Hook::OwnMessage } else { Hook::Message };
-    let call = Call { live: &live, lane: &lane, event: run::next_id(), about: event.subcommand.as_str().into() };
+    let ask = match (&subject.message, subject.hook) {
+        (Some(message), Some(Hook::Message)) => live.claim(message.chat(), message.sender()),
+        _ => None,
+    };
+    let about = subject.event.subcommand.as_str().into();
+    let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild: true, past: &past };
     for generation in worker.scripts_of(&live) {
-        if notify(&worker, &call, &generation, &event).await == Outcome::Handled || ask.is_some() {
-            continue;
-        }
-        if invoke(&worker, &call, &generation, hook, || vec![Dynamic::from(message.clone())]).await == Outcome::Handled
-        {
+        let hook = subject.hook.filter(|_| ask.is_none());
+        if offer(&worker, &call, &generation, &subject, hook).await == Outcome::Handled {
             break;
         }
     }
-    if let Some(ask) = ask {
-        ask.answer(message, lane.enter_head());
+    give_up(&worker, &live, past);
+    if let (Some(ask), Some(message)) = (ask, subject.message) {
+        ask.answer(Reply { message, entry: lane.enter_head(), arrival });
     }
     drop(guard);
 }
 
-async fn handle_in_chat(
-    worker: Rc<Worker>,
-    live: Rc<Live>,
-    event: Event,
-    object: Option<object::Event>,
-    lane: Lane,
-    entry: Entry,
-) {
-    let _guard = entry.await;
-    let call = Call { live: &live, lane: &lane, event: run::next_id(), about: event.subcommand.as_str().into() };
-    for generation in worker.scripts_of(&live) {
-        if offer(&worker, &call, &generation, &event, object.as_ref()).await == Outcome::Handled {
-            break;
-        }
-    }
-}
-
 /// Events without a chat go through each script's own lane, one script after the other.
-async fn handle_without_chat(worker: Rc<Worker>, live: Rc<Live>, event: Event, object: Option<object::Event>) {
-    let id = run::next_id();
+async fn without_chat(worker: Rc<Worker>, live: Rc<Live>, subject: Subject, arrival: Arrival, past: Past) {
+    live.journal.sync().await;
     for generation in worker.scripts_of(&live) {
         let lane = live.lane(LaneKey::Script(generation.name().to_owned()));
         let _guard = lane.enter_tail().await;
-        let call = Call { live: &live, lane: &lane, event: id, about: event.subcommand.as_str().into() };
-        if offer(&worker, &call, &generation, &event, object.as_ref()).await == Outcome::Handled {
+        let about = subject.event.subcommand.as_str().into();
+        let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild: true, past: &past };
+        if offer(&worker, &call, &generation, &subject, subject.hook).await == Outcome::Handled {
             break;
         }
     }
+    give_up(&worker, &live, past);
 }
 
-/// Offers an event that is no message to one script.
+/// Offers an event to one script: first to `on_notify`, whose `true` keeps it from the script's other hooks.
 async fn offer(
     worker: &Rc<Worker>,
     call: &Call<'_>,
     generation: &Rc<Generation>,
-    event: &Event,
-    object: Option<&object::Event>,
+    subject: &Subject,
+    hook: Option<Hook>,
 ) -> Outcome {
-    if notify(worker, call, generation, event).await == Outcome::Handled {
+    let arguments = |hook: Hook| subject.arguments(hook.name()).unwrap_or_default();
+    if invoke(worker, call, generation, Hook::Notify, || arguments(Hook::Notify)).await == Outcome::Handled {
         return Outcome::PassedOn;
     }
-    let hook = EventSpec::named(&event.subcommand).and_then(|spec| spec.hook);
-    let Some((hook, object)) = hook.zip(object) else { return Outcome::PassedOn };
-    let argument = || match hook {
-        Hook::Invite => Dynamic::from(object.clone().into_invite()),
-        _ => Dynamic::from(object.clone()),
-    };
-    invoke(worker, call, generation, hook, || vec![argument()]).await
-}
-
-/// Calls `on_notify`; handled means that the script's other hooks do not get the event.
-async fn notify(worker: &Rc<Worker>, call: &Call<'_>, generation: &Rc<Generation>, event: &Event) -> Outcome {
-    let arguments = || vec![event.subcommand.as_str().into(), value::from_content(event.content.as_str())];
-    invoke(worker, call, generation, Hook::Notify, arguments).await
+    match hook {
+        Some(hook) => invoke(worker, call, generation, hook, || arguments(hook)).await,
+        None => Outcome::PassedOn,
+    }
 }
 
 /// Calls a hook that belongs to no event of the gateway, in the script's own lane.
@@ -164,21 +233,47 @@ pub(crate) async fn call_hook(
     }
     let lane = live.lane(LaneKey::Script(generation.name().to_owned()));
     let _guard = lane.enter_tail().await;
-    let call = Call { live, lane: &lane, event: run::next_id(), about: hook.name().into() };
+    let past = Past::default();
+    // Such hooks are called anew by the next process, so their runs end with this one.
+    let call =
+        Call { live, lane: &lane, event: run::next_id(), about: hook.name().into(), rebuild: false, past: &past };
     invoke(worker, &call, generation, hook, || arguments).await;
 }
 
-/// Calls the function of a timer that is due, on the script's newest generation.
-pub(crate) async fn call_timer(worker: Rc<Worker>, live: Rc<Live>, due: Scheduled) {
-    let Some(generation) = worker.scripts_of(&live).find(|generation| generation.name() == due.script) else { return };
-    if let Err(fault) = due.timer.check(&generation) {
-        tracing::error!(session = &*live.name, script = due.script, "{fault}");
-        return;
+/// Takes a timer that is due down and calls its function.
+pub(crate) fn timer_due(worker: &Rc<Worker>, live: &Rc<Live>, due: &Scheduled) {
+    let event = due.event();
+    let arrival = live.journal.arrived(&live.name, &event, live.clock.now());
+    dispatch(worker, live, event, arrival, Past::default());
+}
+
+/// Calls the function of a timer on the script's newest generation.
+async fn call_timer(
+    worker: Rc<Worker>,
+    live: Rc<Live>,
+    script: String,
+    timer: super::timer::Timer,
+    arrival: Arrival,
+    past: Past,
+) {
+    live.journal.sync().await;
+    let generation = worker.scripts_of(&live).find(|generation| generation.name() == script);
+    if let Some(generation) = generation {
+        let lane = live.lane(LaneKey::Script(script.clone()));
+        let _guard = lane.enter_tail().await;
+        let call =
+            Call { live: &live, lane: &lane, event: arrival.id(), about: "a timer".into(), rebuild: true, past: &past };
+        let fault = timer.check(&generation).err();
+        match fault {
+            Some(fault) if past.0.borrow().is_empty() => {
+                tracing::error!(target: "hotline::script", session = &*live.name, script, "{fault}");
+            }
+            _ => {
+                start(&worker, &call, &generation, timer.function.as_str().into(), timer.values()).await;
+            }
+        }
     }
-    let lane = live.lane(LaneKey::Script(due.script.clone()));
-    let _guard = lane.enter_tail().await;
-    let call = Call { live: &live, lane: &lane, event: run::next_id(), about: "a timer".into() };
-    start(&worker, &call, &generation, due.timer.function.as_str().into(), due.timer.values()).await;
+    give_up(&worker, &live, past);
 }
 
 async fn invoke(
@@ -188,7 +283,9 @@ async fn invoke(
     hook: Hook,
     arguments: impl FnOnce() -> Vec<Dynamic>,
 ) -> Outcome {
-    if !generation.hooks.contains(&hook) {
+    let known = generation.hooks.contains(&hook)
+        || call.past.0.borrow().iter().any(|(run, _)| run.script == generation.name() && run.function == hook.name());
+    if !known {
         return Outcome::PassedOn;
     }
     start(worker, call, generation, worker.hook_name(hook), arguments()).await
@@ -204,18 +301,32 @@ async fn start(
 ) -> Outcome {
     // Events wait their turn as events, which are small, and not as started runs.
     let _turn = worker.turns.acquire().await;
-    let run = Run::new(Start {
-        event: call.event,
-        function,
-        generation: Rc::clone(generation),
-        live: Some(Rc::clone(call.live)),
-        lane: call.lane.clone(),
-        limits: Rc::clone(&worker.services.limits),
-    });
-    let mut driven = match generation.start(Rc::clone(&run), arguments) {
+    let run = match call.past.take(generation.name(), &function) {
+        Some((row, _)) if row.ended.is_some() => {
+            return if row.outcome == HANDLED { Outcome::Handled } else { Outcome::PassedOn };
+        }
+        Some((row, entries)) => match rebuilt(worker, call.live, call.lane, row, entries) {
+            Some(run) => run,
+            None => return Outcome::PassedOn,
+        },
+        None => Run::new(Start {
+            event: call.event,
+            function,
+            generation: Rc::clone(generation),
+            live: Some(Rc::clone(call.live)),
+            lane: call.lane.clone(),
+            limits: Rc::clone(&worker.services.limits),
+            started: worker.services.clock.now(),
+            rebuild: call.rebuild,
+            past: None,
+        }),
+    };
+    run.note();
+    let mut driven = match run.generation.start(Rc::clone(&run), arguments) {
         Ok(driven) => Some(driven),
         Err(error) => {
-            tracing::error!(session = &*call.live.name, script = generation.name(), "{error}");
+            let fault = Fault::of_file(&run.generation.bundle.script.file, error);
+            fail(worker, &run, &call.about, fault);
             return Outcome::PassedOn;
         }
     };
@@ -232,50 +343,191 @@ async fn start(
         Some(result) => finish(worker, &run, &call.about, result),
         None => {
             let driven = driven.take().expect("it was there a moment ago");
-            let (worker, about) = (Rc::clone(worker), Rc::clone(&call.about));
-            worker.clone().keep(&run, async move {
-                let run = Rc::clone(driven.run());
-                let result = driven.await;
-                finish(&worker, &run, &about, result);
-            });
+            go_on(worker, driven, &call.about);
             if run.stage.get() == Stage::Asked { Outcome::Handled } else { Outcome::PassedOn }
         }
     }
 }
 
+/// Lets a run go on by itself.
+fn go_on(worker: &Rc<Worker>, driven: run::Driven, about: &Rc<str>) {
+    let run = Rc::clone(driven.run());
+    let (owner, about) = (Rc::clone(worker), Rc::clone(about));
+    Rc::clone(worker).keep(&run, async move {
+        let run = Rc::clone(driven.run());
+        let result = driven.await;
+        finish(&owner, &run, &about, result);
+    });
+}
+
+/// How a run is recorded whose event reached no further script.
+const HANDLED: &str = "handled";
+
 fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, result: Result<ScriptResult, Panic>) -> Outcome {
     run.guard.take();
     let file = &run.generation.bundle.script.file;
+    let handled = |value: bool| if value { Outcome::Handled } else { Outcome::PassedOn };
+    let asked = run.stage.get() == Stage::Asked;
     let fault = match result {
         Ok(Ok(value)) => {
-            let handled = run.stage.get() == Stage::Asked || value.as_bool() == Ok(true);
-            return if handled { Outcome::Handled } else { Outcome::PassedOn };
+            let outcome = handled(asked || value.as_bool() == Ok(true));
+            end(run, if outcome == Outcome::Handled { HANDLED } else { "passed on" }, None);
+            return outcome;
         }
         Ok(Err(error)) => Fault::of_run(file, &error),
         Err(_) => Fault::of_file(file, "the engine panicked in the middle of this run: this is a bug of Hotline"),
     };
-    report(worker, run, about, fault);
-    if run.stage.get() == Stage::Asked { Outcome::Handled } else { Outcome::PassedOn }
+    fail(worker, run, about, fault);
+    handled(asked)
 }
 
-/// Tells whoever runs the bot, and the script's `on_error`, that a run failed.
-fn report(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, fault: Fault) {
+/// Takes down how a run ended.
+pub(crate) fn end(run: &Rc<Run>, outcome: &'static str, fault: Option<String>) {
+    run.record.set_end(End { at: run.now(), outcome, fault });
+    run.note();
+    run.answers.take();
+}
+
+/// Ends a run that failed: tells whoever runs the bot, and the script's `on_error`.
+fn fail(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, fault: Fault) {
+    end(run, "failed", Some(fault.to_string()));
     let Some(live) = run.live.clone() else { return };
-    let generation = Rc::clone(&run.generation);
+    report(worker, &live, Rc::clone(&run.generation), &run.function, about, &fault);
+}
+
+fn report(
+    worker: &Rc<Worker>,
+    live: &Rc<Live>,
+    generation: Rc<Generation>,
+    function: &str,
+    about: &Rc<str>,
+    fault: &Fault,
+) {
     tracing::error!(
         target: "hotline::script",
-        script = generation.name(), session = &*live.name, function = &*run.function, event = &**about,
+        script = generation.name(), session = &*live.name, function, event = &**about,
         generation = generation.number, "{fault}"
     );
-    if &*run.function == Hook::Error.name() || !generation.hooks.contains(&Hook::Error) {
+    if function == Hook::Error.name() || !generation.hooks.contains(&Hook::Error) {
         return;
     }
     let mut error = fault.to_map();
     error.insert("script".into(), generation.name().into());
     error.insert("session".into(), live.name.as_ref().into());
-    error.insert("hook".into(), run.function.as_ref().into());
+    error.insert("hook".into(), function.into());
     error.insert("event".into(), about.as_ref().into());
     error.insert("generation".into(), i64::try_from(generation.number).unwrap_or(i64::MAX).into());
-    let worker = Rc::clone(worker);
+    let (worker, live) = (Rc::clone(worker), Rc::clone(live));
     spawn_local(async move { call_hook(&worker, &live, &generation, Hook::Error, vec![error.into()]).await });
+}
+
+/// Takes up what an earlier process left behind: events that not every script has had, and runs that wait.
+pub(crate) fn recover(worker: &Rc<Worker>, live: &Rc<Live>, recovered: Recovered) {
+    let Recovered { events, mut runs, waiting_events, .. } = recovered;
+    let mut runs_of = |event: i64| -> Vec<_> { runs.extract_if(.., |(run, _)| run.event == event).collect() };
+    for row in waiting_events {
+        let event = Event { subcommand: row.subcommand, content: crate::protocol::Content::new(row.content) };
+        for (run, entries) in runs_of(row.id) {
+            if run.ended.is_none() {
+                wake(worker, live, &event, run, entries);
+            }
+        }
+    }
+    for row in events {
+        let past = Past(RefCell::new(runs_of(row.id)));
+        let arrival = live.journal.arrived_before(row.id);
+        let event = Event { subcommand: row.subcommand, content: crate::protocol::Content::new(row.content) };
+        dispatch(worker, live, event, arrival, past);
+    }
+}
+
+/// Rebuilds a run that waits, whose event has been handled.
+fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, row: RunRow, entries: Vec<crate::store::Entry>) {
+    let timer = Scheduled::of_event(event).filter(|_| event.subcommand == DUE);
+    let (key, arguments) = match timer {
+        Some((script, timer)) => (LaneKey::Script(script), Some(timer.values())),
+        None => {
+            let subject = Subject::read(event.clone(), &live.me.borrow());
+            let key = subject.chat.clone().map_or_else(|| LaneKey::Script(row.script.clone()), LaneKey::Chat);
+            (key, subject.arguments(&row.function))
+        }
+    };
+    let about: Rc<str> = event.subcommand.as_str().into();
+    let lane = live.lane(key);
+    let entry = lane.enter_tail();
+    let (worker, live) = (Rc::clone(worker), Rc::clone(live));
+    spawn_local(async move {
+        let guard = entry.await;
+        let Some(run) = rebuilt(&worker, &live, &lane, row, entries) else { return };
+        run.guard.replace(Some(guard));
+        run.note();
+        match run.generation.start(Rc::clone(&run), arguments.unwrap_or_default()) {
+            Ok(driven) => go_on(&worker, driven, &about),
+            Err(error) => {
+                let fault = Fault::of_file(&run.generation.bundle.script.file, error);
+                fail(&worker, &run, &about, fault);
+            }
+        }
+    });
+}
+
+/// A run as its record leaves it, on the sources that it began with; `None` when it cannot or must not go on.
+fn rebuilt(
+    worker: &Rc<Worker>,
+    live: &Rc<Live>,
+    lane: &Lane,
+    row: RunRow,
+    entries: Vec<crate::store::Entry>,
+) -> Option<Rc<Run>> {
+    let current = worker.scripts_of(live).find(|generation| generation.name() == row.script);
+    let pinned = match &current {
+        None => Err(None),
+        Some(_) if worker.is_killed(row.id) => Err(None),
+        Some(current) if row.format != FORMAT => Err(Some(Fault::of_file(
+            &current.bundle.script.file,
+            format!(
+                "a run of {} that waited cannot go on: its record has format {}, this version of hotline reads {FORMAT}",
+                row.function, row.format
+            ),
+        ))),
+        Some(current) => worker.pinned(current, &row.bundle, row.generation.cast_unsigned()).map_err(Some),
+    };
+    let start = |generation: Rc<Generation>, record: Record| {
+        Run::new(Start {
+            event: row.event.cast_unsigned(),
+            function: row.function.as_str().into(),
+            generation,
+            live: Some(Rc::clone(live)),
+            lane: lane.clone(),
+            limits: Rc::clone(&worker.services.limits),
+            started: row.started,
+            rebuild: true,
+            past: Some((row.id.cast_unsigned(), record)),
+        })
+    };
+    match (pinned, current) {
+        (Ok(generation), _) => Some(start(generation, Record::replaying(entries, row.waiting.clone()))),
+        (Err(fault), Some(current)) => {
+            let run = start(Rc::clone(&current), Record::default());
+            match fault {
+                Some(fault) => fail(worker, &run, &row.function.as_str().into(), fault),
+                None => end(&run, "killed", None),
+            }
+            None
+        }
+        // Without any version of its script there is nothing that the run could be shown with; its row is closed all the same.
+        (Err(_), None) => {
+            live.journal.close(&row, worker.services.clock.now());
+            None
+        }
+    }
+}
+
+/// Ends the runs of an event that no script takes up any more.
+fn give_up(worker: &Rc<Worker>, live: &Rc<Live>, past: Past) {
+    for (row, _) in past.0.take() {
+        if row.ended.is_none() {
+            live.journal.close(&row, worker.services.clock.now());
+        }
+    }
 }

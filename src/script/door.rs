@@ -1,18 +1,22 @@
 //! The one door: everything that a script can observe or cause passes through here.
 //!
-//! Limits, the ban on acting at a script's top level and the trace stand at this place only; recording and replay will too. What a call
-//! *does* is the business of whoever brings it to the door.
+//! Limits, the ban on acting at a script's top level, the trace, the record and its replay stand at this place only. What
+//! a call *does* is the business of whoever brings it to the door.
 
+use std::borrow::Cow;
 use std::future::Future;
 use std::rc::Rc;
+use std::time::Instant;
 
-use rhai::{Dynamic, EvalAltResult, Map, Position};
+use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
 
 use super::fiber;
-use super::object::Message;
+use super::object::{Message, SessionRef};
+use super::record::Recorded;
 use super::run::{self, Run};
 use super::value;
-use crate::protocol::Content;
+use crate::protocol::{Content, Safety};
+use crate::store::{Entry, Outcome, Waiting};
 
 /// An error on its way through a script.
 pub(crate) type Thrown = Box<EvalAltResult>;
@@ -25,10 +29,73 @@ pub(crate) type ScriptResult = Result<Dynamic, Thrown>;
 pub(crate) enum Kind {
     /// It only looks at something: the time, chance, what is stored.
     Pure,
+    /// It changes what Hotline itself keeps, which is recorded together with the call: the store, timers.
+    Keep,
     /// It waits for something: a person, a delay, an answer that changes nothing.
     Wait,
-    /// It changes something outside the run.
-    Effect,
+    /// It changes something outside, and is safe or not to be made again.
+    Effect(Safety),
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Pure => "pure",
+            Self::Keep => "keep",
+            Self::Wait => "wait",
+            Self::Effect(_) => "effect",
+        }
+    }
+
+    /// Whether a run may be away for a while when it makes such a call.
+    const fn waits(self) -> bool {
+        matches!(self, Self::Wait | Self::Effect(_))
+    }
+}
+
+/// A host call on its way through the door.
+pub(crate) struct Call<'a> {
+    kind: Kind,
+    name: Cow<'a, str>,
+    detail: Cow<'a, str>,
+    place: Place,
+}
+
+/// Where a call stands in the sources.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Place {
+    file: Option<String>,
+    line: Option<usize>,
+}
+
+impl Place {
+    /// The place of the call that a context belongs to.
+    pub(crate) fn of(context: &NativeCallContext<'_>) -> Self {
+        let file = context.call_source().map(str::to_owned);
+        Self { file, line: context.call_position().line() }
+    }
+
+    fn describe(&self, run: &Run) -> String {
+        let file = self.file.as_deref().unwrap_or(&run.generation.bundle.script.file);
+        self.line.map(|line| format!("{file}:{line}")).unwrap_or_default()
+    }
+}
+
+impl<'a> Call<'a> {
+    /// A call of this name.
+    pub(crate) fn new(kind: Kind, name: impl Into<Cow<'a, str>>) -> Self {
+        Self { kind, name: name.into(), detail: Cow::Borrowed(""), place: Place::default() }
+    }
+
+    /// What it is called with. A rebuilt run must call with the same.
+    pub(crate) fn with(self, detail: impl Into<Cow<'a, str>>) -> Self {
+        Self { detail: detail.into(), ..self }
+    }
+
+    /// Where it stands.
+    pub(crate) fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
 }
 
 /// What a host call gives back: data only, so that it can be recorded.
@@ -39,28 +106,177 @@ pub(crate) enum Answer {
     Content(Content),
     /// A message that somebody wrote.
     Message(Message),
+    /// A handle on a session.
+    Session(String),
+    /// Handles on sessions.
+    Sessions(Vec<String>),
+}
+
+impl Answer {
+    fn into_value(self) -> Dynamic {
+        let session = |name: String| Dynamic::from(SessionRef::new(&name));
+        match self {
+            Self::Value(value) => value,
+            Self::Content(content) => value::from_content(content.as_str()),
+            Self::Message(message) => Dynamic::from(message),
+            Self::Session(name) => session(name),
+            Self::Sessions(names) => names.into_iter().map(session).collect::<rhai::Array>().into(),
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        match self {
+            Self::Value(value) => Outcome::Value(value::to_json(value).unwrap_or_default()),
+            Self::Content(content) => Outcome::Content(content.as_str().to_owned()),
+            Self::Message(message) => Outcome::Message(message.content().as_str().to_owned()),
+            Self::Session(name) => Outcome::Session(name.clone()),
+            Self::Sessions(names) => Outcome::Sessions(names.clone()),
+        }
+    }
 }
 
 /// Takes a host call of the current run through the door.
 ///
 /// # Errors
 /// When the run may not make it, and whatever `act` answers with.
-pub(crate) fn pass(kind: Kind, name: &str, act: impl FnOnce(&Rc<Run>) -> Result<Answer, Thrown>) -> ScriptResult {
-    let run = run::current().ok_or_else(|| error(format!("{name} only works inside a running script")))?;
-    if run.is_top_level() && kind != Kind::Pure {
+pub(crate) fn pass(call: Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, Thrown>) -> ScriptResult {
+    let run = run::current().ok_or_else(|| error(format!("{} only works inside a running script", call.name)))?;
+    if run.is_top_level() && call.kind != Kind::Pure {
         return Err(error(format!(
-            "{name} cannot be used at a script's top level: it runs once when the script is loaded; call it in a hook such as on_start()"
+            "{} cannot be used at a script's top level: it runs once when the script is loaded; call it in a hook such as on_start()",
+            call.name
         )));
     }
     run.count_call();
     check(&run)?;
-    let outcome = act(&run);
-    tracing::trace!(run = run.id, event = run.event, ?kind, name, ok = outcome.is_ok(), "host call");
-    check(&run)?;
-    match outcome? {
-        Answer::Value(value) => Ok(value),
-        Answer::Content(content) => Ok(value::from_content(content.as_str())),
-        Answer::Message(message) => Ok(Dynamic::from(message)),
+    if !run.is_recorded() {
+        let outcome = act(&run);
+        tracing::trace!(
+            run = run.id,
+            event = run.event,
+            kind = call.kind.name(),
+            name = &*call.name,
+            ok = outcome.is_ok(),
+            "host call"
+        );
+        check(&run)?;
+        return outcome.map(Answer::into_value);
+    }
+    recorded(&run, &call, act)
+}
+
+/// Makes a call that the record already has, or that it is to have.
+fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, Thrown>) -> ScriptResult {
+    let look_up = run.record.look_up(call.kind.name(), &call.name, &call.detail);
+    let known = match look_up {
+        Ok(Recorded::Done(entry)) => return replay(run, entry),
+        Ok(Recorded::InDoubt(number)) => Some(number),
+        Ok(Recorded::Nothing) => None,
+        Err(reason) => {
+            run.condemn(reason);
+            return check(run).map(|()| Dynamic::UNIT);
+        }
+    };
+    run.went_live();
+    let at = run.now();
+    let place = call.place.describe(run);
+    let entry = |outcome, took| Entry {
+        kind: call.kind.name().to_owned(),
+        name: call.name.clone().into_owned(),
+        detail: call.detail.clone().into_owned(),
+        place: place.clone(),
+        at,
+        took,
+        outcome,
+    };
+    let number = match (known, call.kind) {
+        (Some(number), _) if !run.may_send_again(call.kind) => {
+            tracing::warn!(
+                run = run.id,
+                command = &*call.name,
+                "it is in doubt whether this was done before the process ended"
+            );
+            let message = "it was sent before the process ended, and nothing is known of what came of it";
+            let thrown = failure(-1, "IN_DOUBT", message, &call.name);
+            run.record.replace(number, entry(thrown_outcome(&thrown), 0));
+            run.note();
+            return Err(thrown);
+        }
+        (Some(number), _) => Some(number),
+        // Only what must be known before it is answered is taken down before it is answered.
+        (None, Kind::Effect(_)) => Some(run.record.add(entry(Outcome::Pending, 0))),
+        (None, _) => None,
+    };
+    if call.kind.waits() {
+        let (call, place, since) = (call.name.clone().into_owned(), place.clone(), at);
+        run.record.set_waiting(Some(Waiting { call, place, since, deadline: None }));
+    }
+    run.note();
+    if matches!(call.kind, Kind::Effect(_)) {
+        sync(run)?;
+    }
+    let started = Instant::now();
+    let outcome = act(run);
+    run.record.set_waiting(None);
+    check(run)?;
+    let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let came = match &outcome {
+        Ok(answer) => answer.outcome(),
+        Err(thrown) => thrown_outcome(thrown),
+    };
+    match number {
+        Some(number) => run.record.replace(number, entry(came, took)),
+        None => drop(run.record.add(entry(came, took))),
+    }
+    run.answers.take();
+    run.note();
+    if call.kind == Kind::Keep {
+        // What was kept and this entry are in the same cut: after a crash there are both or neither.
+        sync(run)?;
+    }
+    outcome.map(Answer::into_value)
+}
+
+/// Gives a rebuilt run what it observed the first time.
+fn replay(run: &Run, entry: Entry) -> ScriptResult {
+    match (entry.name.as_str(), entry.kind.as_str()) {
+        ("ask", _) => run.stage.set(run::Stage::Asked),
+        ("sleep", _) if run.stage.get() == run::Stage::Attached => run.stage.set(run::Stage::Slept),
+        _ => {}
+    }
+    let answer = match entry.outcome {
+        Outcome::Pending => Answer::Value(Dynamic::UNIT),
+        Outcome::Value(text) => Answer::Value(value::from_content(&text)),
+        Outcome::Content(text) => Answer::Content(Content::new(text)),
+        Outcome::Message(text) => {
+            let me = run.live.as_ref().map(|live| live.me.borrow().clone()).unwrap_or_default();
+            Message::read(Content::new(text), &me).map_or(Answer::Value(Dynamic::UNIT), Answer::Message)
+        }
+        Outcome::Session(name) => Answer::Session(name),
+        Outcome::Sessions(names) => Answer::Sessions(names),
+        Outcome::Thrown(text) => {
+            return Err(EvalAltResult::ErrorRuntime(value::from_content(&text), Position::NONE).into());
+        }
+    };
+    Ok(answer.into_value())
+}
+
+fn thrown_outcome(thrown: &EvalAltResult) -> Outcome {
+    let value = match thrown {
+        EvalAltResult::ErrorRuntime(value, _) => value::to_json(value).unwrap_or_else(|_| value.to_string()),
+        other => serde_json::Value::from(other.to_string()).to_string(),
+    };
+    Outcome::Thrown(value)
+}
+
+/// Waits until everything so far is on disk, where the journal is strict.
+fn sync(run: &Rc<Run>) -> Result<(), Thrown> {
+    match &run.live {
+        Some(live) if live.journal.is_strict() => {
+            wait("the journal", live.journal.sync())?;
+            check(run)
+        }
+        _ => Ok(()),
     }
 }
 

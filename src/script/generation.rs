@@ -129,7 +129,7 @@ impl Generation {
     ) -> Result<Rc<Module>, Box<EvalAltResult>> {
         let not_found = || EvalAltResult::ErrorModuleNotFound(path.to_owned(), position);
         let importer = importer.unwrap_or(&self.bundle.script.file);
-        let file = self.bundle.imports.get(&(importer.to_owned(), path.to_owned())).ok_or_else(not_found)?;
+        let file = self.bundle.imports.get(importer).and_then(|paths| paths.get(path)).ok_or_else(not_found)?;
         if let Some(module) = self.modules.borrow().get(file) {
             return Ok(Rc::clone(module));
         }
@@ -166,6 +166,9 @@ impl Generation {
             live: None,
             lane: Lane::default(),
             limits: Rc::clone(&self.limits),
+            started: 0,
+            rebuild: false,
+            past: None,
         });
         let generation = Rc::clone(self);
         let body = move || generation.evaluate_top_level();
@@ -202,8 +205,10 @@ impl Generation {
             Err(error) => return Err(error.into()),
         }
         // Imports inside functions are resolved now too, so that a module's fault shows when the script is loaded.
-        for ((importer, path), _) in &self.bundle.imports {
-            self.module(&self.engine, Some(importer), path, Position::NONE)?;
+        for (importer, paths) in &self.bundle.imports {
+            for path in paths.keys() {
+                self.module(&self.engine, Some(importer), path, Position::NONE)?;
+            }
         }
         global.num_operations = 0;
         let fresh = self.environment.set(global).is_ok();

@@ -100,6 +100,7 @@ impl Library {
             limits: Rc::clone(&limits),
             directory: Directory::default(),
             dry_run: true,
+            resend_in_doubt: false,
         });
         Ok(Self {
             roots,

@@ -3,7 +3,7 @@
 //! How events become runs is in `dispatch`; how the session talks to its gateway is the session floor's business.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -11,13 +11,14 @@ use rhai::{ImmutableString, Map};
 use tokio::sync::oneshot;
 
 use super::Limits;
+use super::journal::{Arrival, Journal};
 use super::lane::{Entry, Lane};
 use super::object::Message;
 use super::timer::Schedule;
 use crate::clock::Clock;
 use crate::protocol::Event;
 use crate::session::Handle;
-use crate::store::Store;
+use crate::store::{Recovered, Store};
 
 /// How many lanes a session keeps before it looks for idle ones.
 const LANES: usize = 1024;
@@ -30,6 +31,8 @@ pub(crate) struct Services {
     pub(crate) directory: Directory,
     /// Whether effects are only logged.
     pub(crate) dry_run: bool,
+    /// Whether an effect whose outcome was lost with its process is sent again.
+    pub(crate) resend_in_doubt: bool,
 }
 
 /// Every session of the process by its name; clones share it.
@@ -76,9 +79,19 @@ pub(crate) struct Live {
     /// Which scripts it runs; none means all.
     pub(crate) scripts: Option<Vec<String>>,
     /// Events that arrived before the session was ready, while it is not.
-    pub(crate) kept: RefCell<Option<VecDeque<Event>>>,
+    pub(crate) kept: RefCell<Option<VecDeque<(Event, Arrival)>>>,
     /// Whether its scripts' `on_start` has run.
     pub(crate) started: Cell<bool>,
+    /// What its runs are recorded in.
+    pub(crate) journal: Rc<Journal>,
+    /// The one clock.
+    pub(crate) clock: Clock,
+    /// Whether an effect whose outcome was lost with its process is sent again.
+    pub(crate) resend_in_doubt: bool,
+    /// What an earlier process left behind, until the session is ready.
+    pub(crate) recovered: RefCell<Option<Recovered>>,
+    /// The ids of the messages that earlier processes took.
+    pub(crate) past_messages: RefCell<HashSet<String>>,
     /// The timers of its scripts.
     pub(crate) schedule: Schedule,
     /// How many events wait or are being handled.
@@ -87,12 +100,23 @@ pub(crate) struct Live {
     sweep_at: Cell<usize>,
     asks: RefCell<HashMap<(String, String), Vec<Rc<Ask>>>>,
     states: RefCell<HashMap<String, Rc<RefCell<Map>>>>,
+    changed_states: RefCell<BTreeSet<String>>,
     names: RefCell<HashMap<String, ImmutableString>>,
 }
 
 impl Live {
-    pub(crate) fn new(handle: Handle, scripts: Option<Vec<String>>) -> Rc<Self> {
+    pub(crate) fn new(
+        handle: Handle,
+        scripts: Option<Vec<String>>,
+        services: &Services,
+        journal: &Rc<Journal>,
+    ) -> Rc<Self> {
         Rc::new(Self {
+            journal: Rc::clone(journal),
+            clock: services.clock.clone(),
+            resend_in_doubt: services.resend_in_doubt,
+            recovered: RefCell::default(),
+            past_messages: RefCell::default(),
             name: handle.name().into(),
             handle,
             me: RefCell::default(),
@@ -105,6 +129,7 @@ impl Live {
             sweep_at: Cell::new(LANES),
             asks: RefCell::default(),
             states: RefCell::default(),
+            changed_states: RefCell::default(),
             names: RefCell::default(),
         })
     }
@@ -133,6 +158,19 @@ impl Live {
             return Rc::clone(state);
         }
         Rc::clone(self.states.borrow_mut().entry(script.to_owned()).or_default())
+    }
+
+    /// Says that a script's map has changed.
+    pub(crate) fn state_changed(&self, script: &str) {
+        if self.journal.is_on() {
+            self.changed_states.borrow_mut().insert(script.to_owned());
+            self.journal.note_data();
+        }
+    }
+
+    /// The scripts whose maps have changed since this was asked last.
+    pub(crate) fn take_changed_states(&self) -> BTreeSet<String> {
+        self.changed_states.take()
     }
 
     /// The display name of a person, once it has been looked up.
@@ -175,18 +213,27 @@ impl Live {
     }
 }
 
+/// An answer on its way to the run that asked.
+pub(crate) struct Reply {
+    pub(crate) message: Message,
+    /// A place at the head of the asking run's lane, so that nothing comes between.
+    pub(crate) entry: Entry,
+    /// The answer's event, which has been handled when the run has taken it down.
+    pub(crate) arrival: Arrival,
+}
+
 /// A question that a run has asked somebody.
 pub(crate) struct Ask {
     claimed: Cell<bool>,
-    answer: RefCell<Option<oneshot::Sender<(Message, Entry)>>>,
+    answer: RefCell<Option<oneshot::Sender<Reply>>>,
 }
 
 impl Ask {
-    /// Gives the answer, with a place at the head of the asking run's lane, so that nothing comes between.
-    pub(crate) fn answer(&self, message: Message, entry: Entry) {
+    /// Gives the answer.
+    pub(crate) fn answer(&self, reply: Reply) {
         if let Some(sender) = self.answer.take() {
             // A run that ended meanwhile gives the place up.
-            let _ = sender.send((message, entry));
+            let _ = sender.send(reply);
         }
     }
 }
@@ -196,12 +243,12 @@ pub(crate) struct Asking {
     live: Rc<Live>,
     key: (String, String),
     ask: Rc<Ask>,
-    answer: oneshot::Receiver<(Message, Entry)>,
+    answer: oneshot::Receiver<Reply>,
 }
 
 impl Asking {
     /// Waits for the answer; `None` when `timeout` is over and no message is on its way.
-    pub(crate) async fn wait(&mut self, timeout: impl Future<Output = ()>) -> Option<(Message, Entry)> {
+    pub(crate) async fn wait(&mut self, timeout: impl Future<Output = ()>) -> Option<Reply> {
         tokio::select! {
             biased;
             answer = &mut self.answer => return answer.ok(),

@@ -8,6 +8,7 @@
 //! | `command`, `object`, `data`, `time`, `text` | what scripts can call |
 //! | `bundle`, `generation`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
 //! | `lane`, `dispatch`, `timer`, `live` | order within a chat; from events to runs; timers; what is kept for one session |
+//! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `worker` | the thread that owns all of these |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
 //! | `fault` | what is wrong with a script, and where |
@@ -23,11 +24,13 @@ mod fault;
 mod fiber;
 mod generation;
 mod hook;
+mod journal;
 mod lane;
 mod library;
 pub mod limits;
 mod live;
 mod object;
+mod record;
 mod run;
 mod text;
 mod time;
@@ -39,9 +42,11 @@ mod worker;
 pub use bundle::{Bundle, Source, script_name, scripts_in, stdlib_modules};
 pub use fault::{Fault, Thrown};
 pub use hook::signature;
+pub use journal::Durability;
 pub use library::{Changes, Library, Look, Script};
 pub use limits::Limits;
 pub use live::Directory;
+pub use run::continue_ids_after;
 pub use watch::{Notice, watch};
 pub use worker::{Assignment, Shared, Update, Updater, WorkerHandle};
 

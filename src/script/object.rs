@@ -3,12 +3,12 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, ImmutableString, Map};
+use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
 use super::command;
-use super::door::{self, Answer, Kind, ScriptResult, Thrown};
+use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
 use super::duration::parse_duration;
-use super::live::Services;
+use super::live::{Reply, Services};
 use super::run::{Run, Stage};
 use super::value;
 use crate::protocol::commands::{AcceptGroupInvitation, GetContacts, RejectGroupInvitation};
@@ -33,6 +33,11 @@ impl Message {
         let chat = wire.chat(me).into();
         let text = wire.text.take().map(Into::into);
         Some(Self(Rc::new(MessageData { wire, content, chat, text })))
+    }
+
+    /// The wire's content.
+    pub(crate) fn content(&self) -> &Content {
+        &self.0.content
     }
 
     /// The mid of the chat.
@@ -128,6 +133,11 @@ impl Event {
 pub(crate) struct SessionRef(ImmutableString);
 
 impl SessionRef {
+    /// A handle on the session of this name.
+    pub(crate) fn new(name: &str) -> Self {
+        Self(name.into())
+    }
+
     /// The session's handle.
     ///
     /// # Errors
@@ -168,23 +178,27 @@ fn register_message(engine: &mut Engine, services: &Rc<Services>) {
     engine.register_get("sender", |msg: &mut Message| Person(msg.0.wire.from.as_str().into()));
 
     let own = Rc::clone(services);
-    engine.register_fn("reply", move |msg: &mut Message, text: ImmutableString| {
-        command::send_text(&own, &msg.0.chat, &text)
+    engine.register_fn("reply", move |context: NativeCallContext, msg: &mut Message, text: ImmutableString| {
+        command::send_text(&own, &msg.0.chat, &text, Place::of(&context))
     });
     engine.register_fn("reply", |_: &mut Message, other: Dynamic| -> ScriptResult {
         Err(door::error(format!("msg.reply(text) needs a string; found {}", value::noun(&other))))
     });
     let own = Rc::clone(services);
-    engine.register_fn("ask", move |msg: &mut Message, text: ImmutableString| ask(&own, msg, &text, None));
-    let own = Rc::clone(services);
-    engine.register_fn("ask", move |msg: &mut Message, text: ImmutableString, options: Map| {
-        ask(&own, msg, &text, Some(&options))
+    engine.register_fn("ask", move |context: NativeCallContext, msg: &mut Message, text: ImmutableString| {
+        ask(&own, msg, &text, None, Place::of(&context))
     });
+    let own = Rc::clone(services);
+    engine.register_fn(
+        "ask",
+        move |context: NativeCallContext, msg: &mut Message, text: ImmutableString, options: Map| {
+            ask(&own, msg, &text, Some(&options), Place::of(&context))
+        },
+    );
 
     engine.register_type_with_name::<Person>("Person");
     engine.register_get("mid", |person: &mut Person| person.0.clone());
-    let own = Rc::clone(services);
-    engine.register_get("name", move |person: &mut Person| name_of(&own, &person.0));
+    engine.register_get("name", |person: &mut Person| name_of(&person.0));
     engine.register_fn("==", |a: &mut Person, b: Person| a.0 == b.0);
 }
 
@@ -197,14 +211,26 @@ fn register_events(engine: &mut Engine, services: &Rc<Services>) {
         _ => invite.0.get(name),
     });
     let own = Rc::clone(services);
-    engine.register_fn("accept", move |invite: &mut Invite| {
+    engine.register_fn("accept", move |context: NativeCallContext, invite: &mut Invite| {
         let request = AcceptGroupInvitation { group_id: invite.0.group()? };
-        command::call(&own, None, <AcceptGroupInvitation as protocol::Call>::COMMAND, fields_of(&request))
+        command::call(
+            &own,
+            None,
+            <AcceptGroupInvitation as protocol::Call>::COMMAND,
+            fields_of(&request),
+            Place::of(&context),
+        )
     });
     let own = Rc::clone(services);
-    engine.register_fn("reject", move |invite: &mut Invite| {
+    engine.register_fn("reject", move |context: NativeCallContext, invite: &mut Invite| {
         let request = RejectGroupInvitation { group_id: invite.0.group()? };
-        command::call(&own, None, <RejectGroupInvitation as protocol::Call>::COMMAND, fields_of(&request))
+        command::call(
+            &own,
+            None,
+            <RejectGroupInvitation as protocol::Call>::COMMAND,
+            fields_of(&request),
+            Place::of(&context),
+        )
     });
 }
 
@@ -212,30 +238,26 @@ fn register_sessions(engine: &mut Engine, services: &Rc<Services>) {
     engine.register_type_with_name::<SessionRef>("Session");
     let own = Rc::clone(services);
     engine.register_fn("session", move |name: ImmutableString| {
-        door::pass(Kind::Pure, "session", |_| match own.directory.get(&name) {
-            Some(_) => Ok(Answer::Value(Dynamic::from(SessionRef(name)))),
+        door::pass(Call::new(Kind::Pure, "session").with(name.as_str()), |_| match own.directory.get(&name) {
+            Some(_) => Ok(Answer::Session(name.to_string())),
             None => Err(no_session(&name, &own)),
         })
     });
     engine.register_fn("session", || {
-        door::pass(Kind::Pure, "session", |run| {
+        door::pass(Call::new(Kind::Pure, "session"), |run| {
             let live = run.live.as_ref().ok_or_else(|| door::error("no session's event is being handled"))?;
-            Ok(Answer::Value(Dynamic::from(SessionRef(live.name.as_ref().into()))))
+            Ok(Answer::Session(live.name.to_string()))
         })
     });
     let own = Rc::clone(services);
     engine.register_fn("sessions", move || {
-        door::pass(Kind::Pure, "sessions", |_| {
-            let names = own.directory.names().into_iter();
-            let sessions: Vec<_> = names.map(|name| Dynamic::from(SessionRef(name.into()))).collect();
-            Ok(Answer::Value(sessions.into()))
-        })
+        door::pass(Call::new(Kind::Pure, "sessions"), |_| Ok(Answer::Sessions(own.directory.names())))
     });
     engine.register_get("name", |session: &mut SessionRef| session.0.clone());
     let own = Rc::clone(services);
     engine.register_get("mid", move |session: &mut SessionRef| {
         let session = session.clone();
-        door::pass(Kind::Pure, "session.mid", |_| {
+        door::pass(Call::new(Kind::Pure, "session.mid").with(session.0.to_string()), |_| {
             let mid = session.handle(&own)?.status().mid;
             Ok(Answer::Value(mid.map_or(Dynamic::UNIT, Dynamic::from)))
         })
@@ -243,45 +265,64 @@ fn register_sessions(engine: &mut Engine, services: &Rc<Services>) {
 }
 
 /// Looks a person's name up, once per session; their mid where the gateway does not know them.
-fn name_of(services: &Services, mid: &ImmutableString) -> ScriptResult {
-    let live = super::run::current().and_then(|run| run.live.clone());
-    if let Some(name) = live.as_ref().and_then(|live| live.known_name(mid)) {
-        return door::pass(Kind::Pure, "name", |_| Ok(Answer::Value(name.into())));
-    }
-    let request = GetContacts { mids: vec![mid.to_string()] };
-    let contacts = command::call(services, None, <GetContacts as protocol::Call>::COMMAND, fields_of(&request))?;
-    let contact =
-        contacts.read_lock::<rhai::Array>().and_then(|contacts| contacts.first().cloned()).unwrap_or(contacts);
-    let shown = |name: &str| {
-        let name = field(&contact, name)?.into_immutable_string().ok()?;
-        (!name.is_empty()).then_some(name)
-    };
-    let name = shown("displayNameOverridden").or_else(|| shown("displayName")).unwrap_or_else(|| mid.clone());
-    if let Some(live) = live {
+fn name_of(mid: &ImmutableString) -> ScriptResult {
+    door::pass(Call::new(Kind::Wait, "name").with(mid.as_str()), |run| {
+        let live = run.live.as_ref().ok_or_else(|| door::error("no session's event is being handled"))?;
+        if let Some(name) = live.known_name(mid) {
+            return Ok(Answer::Value(name.into()));
+        }
+        let request = GetContacts { mids: vec![mid.to_string()] };
+        let contacts = command::ask_gateway(live, &request)?;
+        let contact = contacts.read_lock::<rhai::Array>().and_then(|all| all.first().cloned()).unwrap_or(contacts);
+        let shown = |name: &str| {
+            let name = field(&contact, name)?.into_immutable_string().ok()?;
+            (!name.is_empty()).then_some(name)
+        };
+        let name = shown("displayNameOverridden").or_else(|| shown("displayName")).unwrap_or_else(|| mid.clone());
         live.remember_name(mid, name.clone());
-    }
-    Ok(name.into())
+        Ok(Answer::Value(name.into()))
+    })
 }
 
 /// Sends a question and waits for the same person's next message in that chat.
-fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>) -> ScriptResult {
+fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, place: Place) -> ScriptResult {
     let timeout = match options {
         Some(options) => timeout_of(options)?,
         None => None,
     };
-    let _receipt = command::send_text(services, &msg.0.chat, text)?;
-    door::pass(Kind::Wait, "ask", |run| {
-        let timeout = timeout.unwrap_or(run.limits().ask);
+    let _receipt = command::send_text(services, &msg.0.chat, text, place.clone())?;
+    door::pass(Call::new(Kind::Wait, "ask").with(text).at(place), |run| {
         let live = run.live.clone().ok_or_else(|| door::error("there is no session to ask in"))?;
+        let timeout = timeout.unwrap_or(run.limits().ask);
+        let remaining = until(services, run, "ask", timeout);
         let mut asking = live.ask(&msg.0.chat, msg.sender());
         let answer = detach(run, Stage::Asked, "ask", async {
-            match asking.wait(services.clock.sleep(timeout)).await {
-                Some((message, entry)) => (Some(message), entry.await),
+            match asking.wait(services.clock.sleep(remaining)).await {
+                Some(Reply { message, entry, arrival }) => (Some((message, arrival)), entry.await),
                 None => (None, run.lane.enter_head().await),
             }
         })?;
-        Ok(answer.map_or(Answer::Value(Dynamic::UNIT), Answer::Message))
+        Ok(match answer {
+            Some((message, arrival)) => {
+                // The answer counts as handled when the record that this run has it is in the same cut.
+                run.answers.borrow_mut().push(arrival);
+                Answer::Message(message)
+            }
+            None => Answer::Value(Dynamic::UNIT),
+        })
     })
+}
+
+/// How long a wait still lasts that was to last `duration`: a rebuilt run goes on with what its process left it.
+pub(crate) fn until(services: &Services, run: &Run, call: &str, duration: Duration) -> Duration {
+    let now = services.clock.now();
+    let length = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let deadline = run.record.interrupted_deadline(call).unwrap_or_else(|| now.saturating_add(length));
+    run.record.set_deadline(deadline);
+    if deadline == now.saturating_add(length) {
+        return duration;
+    }
+    Duration::from_millis(u64::try_from(deadline.saturating_sub(now)).unwrap_or(0))
 }
 
 /// Lets go of the run's lane, waits for something long, and keeps the lane that it comes back with.

@@ -12,12 +12,17 @@ use std::time::{Duration, Instant};
 
 use rhai::Dynamic;
 
+use crate::clock::Timestamp;
+use crate::protocol::Safety;
+
 use super::Limits;
-use super::door::ScriptResult;
+use super::door::{Kind, ScriptResult};
 use super::fiber::{Fiber, Panic, StackBounds, allocated, yield_now};
 use super::generation::Generation;
+use super::journal::Arrival;
 use super::lane::{Guard, Lane};
 use super::live::Live;
+use super::record::Record;
 use super::timer::Timer;
 
 /// How many operations a run may do before other fibers of its thread get their turn.
@@ -32,10 +37,16 @@ pub(crate) fn current() -> Option<Rc<Run>> {
     CURRENT.with_borrow(Clone::clone)
 }
 
-/// A new id for an event, a run or a timer, ascending within the process.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// A new id for an event, a run or a timer, ascending also over restarts where there is a journal.
 pub(crate) fn next_id() -> u64 {
-    static NEXT: AtomicU64 = AtomicU64::new(1);
-    NEXT.fetch_add(1, Ordering::Relaxed)
+    NEXT_ID.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Has every further id come after this one.
+pub fn continue_ids_after(id: u64) {
+    NEXT_ID.fetch_max(id.saturating_add(1), Ordering::Relaxed);
 }
 
 /// Where a run stands, as those see it who wait for it.
@@ -68,12 +79,21 @@ pub(crate) struct Run {
     pub(crate) stage: Cell<Stage>,
     /// The lane's guard, once the run has been on its own.
     pub(crate) guard: RefCell<Option<Guard>>,
+    /// The events of answers that it got and has not taken down yet.
+    pub(crate) answers: RefCell<Vec<Arrival>>,
+    /// What it observed.
+    pub(crate) record: Record,
+    /// When it started.
+    pub(crate) started: Timestamp,
+    /// Whether it is rebuilt when its process ends before it does.
+    pub(crate) rebuild: bool,
     /// The timers that a script's top level declares.
     pub(crate) declared: RefCell<Vec<Timer>>,
     limits: Rc<Limits>,
     bounds: Cell<StackBounds>,
     operations: Cell<u64>,
     calls: Cell<u64>,
+    is_rebuilding: Cell<bool>,
     condemned: RefCell<Option<String>>,
     used: Cell<Duration>,
     resumed: Cell<Instant>,
@@ -89,13 +109,19 @@ pub(crate) struct Start {
     pub(crate) live: Option<Rc<Live>>,
     pub(crate) lane: Lane,
     pub(crate) limits: Rc<Limits>,
+    pub(crate) started: Timestamp,
+    pub(crate) rebuild: bool,
+    /// The id and the record of the run that is rebuilt.
+    pub(crate) past: Option<(u64, Record)>,
 }
 
 impl Run {
     pub(crate) fn new(start: Start) -> Rc<Self> {
-        let Start { event, function, generation, live, lane, limits } = start;
+        let Start { event, function, generation, live, lane, limits, started, rebuild, past } = start;
+        let is_rebuilding = past.is_some();
+        let (id, record) = past.unwrap_or_else(|| (next_id(), Record::default()));
         Rc::new(Self {
-            id: next_id(),
+            id,
             event,
             function,
             generation,
@@ -103,11 +129,16 @@ impl Run {
             lane,
             stage: Cell::default(),
             guard: RefCell::default(),
+            answers: RefCell::default(),
+            record,
+            started,
+            rebuild,
             declared: RefCell::default(),
             limits,
             bounds: Cell::default(),
             operations: Cell::new(0),
             calls: Cell::new(0),
+            is_rebuilding: Cell::new(is_rebuilding),
             condemned: RefCell::default(),
             used: Cell::new(Duration::ZERO),
             resumed: Cell::new(Instant::now()),
@@ -119,6 +150,36 @@ impl Run {
     /// Whether this is the dry run of a script's top level, which may cause nothing.
     pub(crate) fn is_top_level(&self) -> bool {
         self.live.is_none()
+    }
+
+    /// Whether its calls are recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.journal.is_on())
+    }
+
+    /// Tells the journal that there is something new to record.
+    pub(crate) fn note(self: &Rc<Self>) {
+        if let Some(live) = &self.live {
+            live.journal.note(self);
+        }
+    }
+
+    /// The time of day.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.live.as_ref().map_or(self.started, |live| live.clock.now())
+    }
+
+    /// Whether a call whose outcome was lost with its process can be made again.
+    pub(crate) fn may_send_again(&self, kind: Kind) -> bool {
+        !matches!(kind, Kind::Effect(Safety::Effect)) || self.live.as_ref().is_some_and(|live| live.resend_in_doubt)
+    }
+
+    /// The record is at its end: from here on the run's time counts.
+    pub(crate) fn went_live(&self) {
+        if self.is_rebuilding.replace(false) {
+            self.used.set(Duration::ZERO);
+            self.resumed.set(Instant::now());
+        }
     }
 
     /// The limits that it runs under.
@@ -167,7 +228,8 @@ impl Run {
         if memory > self.limits.memory.cast_signed() {
             self.condemn(format!("the run holds more than {} of memory (limits.memory)", Bytes(self.limits.memory)));
         }
-        if operations.is_multiple_of(TURN) && self.used.get() + self.resumed.get().elapsed() > self.limits.cpu {
+        let looks_at_time = operations.is_multiple_of(TURN) && !self.is_rebuilding.get();
+        if looks_at_time && self.used.get() + self.resumed.get().elapsed() > self.limits.cpu {
             self.condemn(format!("the run used more than {:?} of processor time (limits.cpu)", self.limits.cpu));
         }
         match &*self.condemned.borrow() {

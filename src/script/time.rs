@@ -3,13 +3,13 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, FnPtr};
+use rhai::{Dynamic, Engine, FnPtr, NativeCallContext};
 use serde_json::Value;
 
-use super::door::{self, Answer, Kind, ScriptResult, Thrown};
+use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
 use super::duration::parse_duration;
 use super::live::Services;
-use super::object::detach;
+use super::object::{detach, until};
 use super::run::Stage;
 use super::timer::{Spec, Timer};
 use super::value;
@@ -17,15 +17,19 @@ use super::value;
 /// Registers the functions.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     let own = Rc::clone(services);
-    engine.register_fn("now", move || door::pass(Kind::Pure, "now", |_| Ok(Answer::Value(own.clock.now().into()))));
+    engine.register_fn("now", move || {
+        door::pass(Call::new(Kind::Pure, "now"), |_| Ok(Answer::Value(own.clock.now().into())))
+    });
     engine.register_fn("random", || {
-        door::pass(Kind::Pure, "random", |_| Ok(Answer::Value(rand::random::<f64>().into())))
+        door::pass(Call::new(Kind::Pure, "random"), |_| Ok(Answer::Value(rand::random::<f64>().into())))
     });
     engine.register_fn("random", |low: i64, high: i64| {
         if low > high {
             return Err(door::error(format!("random(low, high) needs low up to high; found {low} and {high}")));
         }
-        door::pass(Kind::Pure, "random", |_| Ok(Answer::Value(rand::random_range(low..=high).into())))
+        door::pass(Call::new(Kind::Pure, "random").with(format!("{low} {high}")), |_| {
+            Ok(Answer::Value(rand::random_range(low..=high).into()))
+        })
     });
     register_sleep(engine, services);
     register_timers(engine, services);
@@ -34,21 +38,26 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
 fn register_sleep(engine: &mut Engine, services: &Rc<Services>) {
     // Rhai's own sleeps would block the thread: all their signatures are taken over, with seconds as Rhai counts them.
     let own = Rc::clone(services);
-    engine.register_fn("sleep", move |text: &str| sleep(&own, duration("sleep", text)?));
-    let own = Rc::clone(services);
-    engine.register_fn("sleep", move |seconds: i64| {
-        sleep(&own, Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+    engine.register_fn("sleep", move |context: NativeCallContext, text: &str| {
+        sleep(&own, duration("sleep", text)?, Place::of(&context))
     });
     let own = Rc::clone(services);
-    engine.register_fn("sleep", move |seconds: f64| {
-        sleep(&own, Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX))
+    engine.register_fn("sleep", move |context: NativeCallContext, seconds: i64| {
+        sleep(&own, Duration::from_secs(u64::try_from(seconds).unwrap_or(0)), Place::of(&context))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("sleep", move |context: NativeCallContext, seconds: f64| {
+        sleep(&own, Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(Duration::MAX), Place::of(&context))
     });
 }
 
-fn sleep(services: &Services, duration: Duration) -> ScriptResult {
-    door::pass(Kind::Wait, "sleep", |run| {
-        detach(run, Stage::Slept, "sleep", async {
-            services.clock.sleep(duration).await;
+fn sleep(services: &Services, duration: Duration, place: Place) -> ScriptResult {
+    door::pass(Call::new(Kind::Wait, "sleep").with(format!("{duration:?}")).at(place), |run| {
+        let remaining = until(services, run, "sleep", duration);
+        // A run that has asked somebody has handled its event, whatever it waits for later.
+        let stage = if run.stage.get() == Stage::Asked { Stage::Asked } else { Stage::Slept };
+        detach(run, stage, "sleep", async {
+            services.clock.sleep(remaining).await;
             ((), run.lane.enter_head().await)
         })?;
         Ok(Answer::Value(Dynamic::UNIT))
@@ -66,9 +75,10 @@ fn register_timers(engine: &mut Engine, services: &Rc<Services>) {
     register_timer(engine, services, "every", every);
     register_timer(engine, services, "cron", cron);
     engine.register_fn("cancel", |id: i64| {
-        door::pass(Kind::Effect, "cancel", |run| {
+        door::pass(Call::new(Kind::Keep, "cancel").with(id.to_string()), |run| {
             let live = run.live.as_ref().ok_or_else(|| door::error("there is no session whose timer this could be"))?;
             let known = u64::try_from(id).is_ok_and(|id| live.schedule.cancel(run.generation.name(), id));
+            live.journal.note_data();
             Ok(Answer::Value(known.into()))
         })
     });
@@ -81,16 +91,23 @@ fn register_timer(
     spec: impl Fn(&str) -> Result<Spec, Thrown> + Copy + 'static,
 ) {
     let own = Rc::clone(services);
-    engine.register_fn(name, move |when: &str, function: Dynamic| {
-        add(&own, name, spec(when)?, &function, &Dynamic::UNIT)
+    engine.register_fn(name, move |context: NativeCallContext, when: &str, function: Dynamic| {
+        add(&own, name, spec(when)?, &function, &Dynamic::UNIT, Place::of(&context))
     });
     let own = Rc::clone(services);
-    engine.register_fn(name, move |when: &str, function: Dynamic, arguments: Dynamic| {
-        add(&own, name, spec(when)?, &function, &arguments)
+    engine.register_fn(name, move |context: NativeCallContext, when: &str, function: Dynamic, arguments: Dynamic| {
+        add(&own, name, spec(when)?, &function, &arguments, Place::of(&context))
     });
 }
 
-fn add(services: &Services, name: &str, spec: Spec, function: &Dynamic, arguments: &Dynamic) -> ScriptResult {
+fn add(
+    services: &Services,
+    name: &str,
+    spec: Spec,
+    function: &Dynamic,
+    arguments: &Dynamic,
+    place: Place,
+) -> ScriptResult {
     let function = function_name(name, function)?;
     let arguments = value::to_value(arguments).map_err(|error| door::error(format!("{name}: {error}")))?;
     let arguments = if arguments == Value::Array(Vec::new()) { Value::Null } else { arguments };
@@ -102,13 +119,16 @@ fn add(services: &Services, name: &str, spec: Spec, function: &Dynamic, argument
         ));
     }
     // A declaration causes nothing by itself, so the door lets it through at the top level.
-    door::pass(if declares { Kind::Pure } else { Kind::Effect }, name, |run| {
+    let kind = if declares { Kind::Pure } else { Kind::Keep };
+    let detail = timer.to_json();
+    door::pass(Call::new(kind, name).with(detail).at(place), |run| {
         let Some(live) = &run.live else {
             run.declared.borrow_mut().push(timer);
             return Ok(Answer::Value(Dynamic::UNIT));
         };
         timer.check(&run.generation).map_err(|fault| door::error(format!("{name}: {}", fault.message)))?;
         let id = live.schedule.add(run.generation.name(), timer, services.clock.now(), false);
+        live.journal.note_data();
         Ok(Answer::Value(id.and_then(|id| i64::try_from(id).ok()).map_or(Dynamic::UNIT, Dynamic::from_int)))
     })
 }

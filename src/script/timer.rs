@@ -1,13 +1,14 @@
 //! Timers: data that names a function of a script and when to call it. What a call does is up to the script.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::time::Duration;
 
 use chrono::{Local, TimeZone};
 use croner::Cron;
 use rhai::{Dynamic, Position};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -15,9 +16,12 @@ use super::fault::Fault;
 use super::generation::Generation;
 use super::run;
 use crate::clock::Timestamp;
+use crate::protocol::{Content, Event};
+use crate::store::{Cut, TimerRow};
 
 /// When a timer is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum Spec {
     /// Once, after a delay.
     After(Duration),
@@ -28,7 +32,7 @@ pub(crate) enum Spec {
 }
 
 /// A call to come.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Timer {
     /// The name of the function, bound when the timer is due: a newer generation's function is called.
     pub(crate) function: String,
@@ -84,6 +88,11 @@ impl Spec {
 }
 
 impl Timer {
+    /// The timer as JSON text.
+    pub(crate) fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("a timer holds only plain data")
+    }
+
     /// The arguments as a script's values: the items of an array, or the one value.
     pub(crate) fn values(&self) -> Vec<Dynamic> {
         let convert = |value: &Value| super::value::from_content(&value.to_string());
@@ -112,11 +121,32 @@ impl Timer {
     }
 }
 
+/// The subcommand under which the journal keeps a timer that was due.
+pub(crate) const DUE: &str = "@timer";
+
+impl Scheduled {
+    /// The event that it is when it is due.
+    pub(crate) fn event(&self) -> Event {
+        let content = serde_json::json!({"script": self.script, "timer": self.timer});
+        Event { subcommand: DUE.to_owned(), content: Content::new(content.to_string()) }
+    }
+
+    /// The script and the timer of such an event.
+    pub(crate) fn of_event(event: &Event) -> Option<(String, Timer)> {
+        let mut content = event.content.value();
+        let script = content.get("script")?.as_str()?.to_owned();
+        let timer = serde_json::from_value(content.get_mut("timer")?.take()).ok()?;
+        Some((script, timer))
+    }
+}
+
 /// The timers of one session, in the order in which they are due.
 #[derive(Default)]
 pub(crate) struct Schedule {
     entries: RefCell<BTreeMap<(Timestamp, u64), Scheduled>>,
     changed: Notify,
+    /// Timers that are new, changed or gone since the journal asked last.
+    unrecorded: RefCell<BTreeSet<u64>>,
 }
 
 impl Schedule {
@@ -126,6 +156,7 @@ impl Schedule {
         let id = run::next_id();
         let scheduled = Scheduled { id, script: script.to_owned(), timer, due, declared };
         self.entries.borrow_mut().insert((due, id), scheduled);
+        self.unrecorded.borrow_mut().insert(id);
         self.changed.notify_one();
         Some(id)
     }
@@ -135,6 +166,7 @@ impl Schedule {
         let mut entries = self.entries.borrow_mut();
         let before = entries.len();
         entries.retain(|_, entry| entry.id != id || entry.script != script);
+        self.unrecorded.borrow_mut().insert(id);
         entries.len() < before
     }
 
@@ -147,6 +179,7 @@ impl Schedule {
                 return true;
             }
             let kept = missing.iter().position(|timer| *timer == entry.timer);
+            self.unrecorded.borrow_mut().insert(entry.id);
             kept.map(|index| missing.swap_remove(index)).is_some()
         });
         for timer in missing {
@@ -156,7 +189,42 @@ impl Schedule {
 
     /// Takes all timers of a script out.
     pub(crate) fn forget(&self, script: &str) {
-        self.entries.borrow_mut().retain(|_, entry| entry.script != script);
+        self.entries.borrow_mut().retain(|_, entry| {
+            self.unrecorded.borrow_mut().insert(entry.id);
+            entry.script != script
+        });
+    }
+
+    /// Takes timers up again that an earlier process left behind.
+    pub(crate) fn restore(&self, rows: Vec<TimerRow>) {
+        for TimerRow { id, script, timer, due, declared, .. } in rows {
+            let Ok(timer) = serde_json::from_str(&timer) else { continue };
+            let id = id.cast_unsigned();
+            self.entries.borrow_mut().insert((due, id), Scheduled { id, script, timer, due, declared });
+        }
+        self.changed.notify_one();
+    }
+
+    /// Moves what has changed since the last time into a cut.
+    pub(crate) fn take_changes(&self, session: &str, cut: &mut Cut) {
+        let changed = self.unrecorded.take();
+        if changed.is_empty() {
+            return;
+        }
+        let entries = self.entries.borrow();
+        let mut gone = changed.clone();
+        for entry in entries.values().filter(|entry| changed.contains(&entry.id)) {
+            gone.remove(&entry.id);
+            cut.timers.push(TimerRow {
+                id: entry.id.cast_signed(),
+                session: session.to_owned(),
+                script: entry.script.clone(),
+                timer: entry.timer.to_json(),
+                due: entry.due,
+                declared: entry.declared,
+            });
+        }
+        cut.gone_timers.extend(gone.into_iter().map(u64::cast_signed));
     }
 
     /// When the next timer is due.
@@ -169,6 +237,7 @@ impl Schedule {
         let mut entries = self.entries.borrow_mut();
         let first = entries.first_entry().filter(|entry| entry.key().0 <= now)?;
         let scheduled = first.remove();
+        self.unrecorded.borrow_mut().insert(scheduled.id);
         if !matches!(scheduled.timer.spec, Spec::After(_))
             && let Some(due) = scheduled.timer.spec.next(now)
         {

@@ -46,6 +46,12 @@ pub(crate) fn to_json(value: &Dynamic) -> Result<String, NotData> {
     Ok(to_value(value)?.to_string())
 }
 
+/// The JSON text of a map that holds only plain data.
+pub(crate) fn map_to_json(map: &Map) -> String {
+    let plain = |(name, value): (&rhai::Identifier, &Dynamic)| Some((name.to_string(), to_value(value).ok()?));
+    Value::Object(map.iter().filter_map(plain).collect()).to_string()
+}
+
 /// The JSON value of a value.
 ///
 /// # Errors

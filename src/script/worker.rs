@@ -4,8 +4,8 @@
 //! assigned to which worker, and when scripts are loaded again, is decided above.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap};
-use std::rc::Rc;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
@@ -21,8 +21,10 @@ use super::dispatch;
 use super::engine;
 use super::fault::Fault;
 use super::generation::Generation;
+use super::journal::{Durability, Journal};
 use super::live::{Directory, Live, Services};
 use super::run::Run;
+use super::value;
 use crate::clock::Clock;
 use crate::protocol::{HOOKS, Hook};
 use crate::session::{self, Ended, Flow, Handle, Inbox, Login, SessionConfig, Signal};
@@ -53,6 +55,10 @@ pub struct Shared {
     pub directory: Directory,
     /// Whether effects are only logged and not sent.
     pub dry_run: bool,
+    /// How much is recorded, and how safely.
+    pub journal: Durability,
+    /// Whether an effect whose outcome was lost with its process is sent again.
+    pub resend_in_doubt: bool,
     /// Where it is told that a session is over, by its name.
     pub ended: mpsc::UnboundedSender<(String, Ended)>,
 }
@@ -84,6 +90,7 @@ enum Order {
     Attach(Box<Assignment>),
     Detach(String),
     Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
+    Kill(i64),
     Stop(Duration),
 }
 
@@ -118,6 +125,11 @@ impl WorkerHandle {
     /// The part of this handle that hands new versions of scripts over.
     pub fn updater(&self) -> Updater {
         Updater(self.orders.clone())
+    }
+
+    /// Ends a run that waits, or has it not rebuilt.
+    pub fn kill(&self, run: i64) {
+        let _ = self.orders.send(Order::Kill(run));
     }
 
     /// Ends the worker: no more events are taken, and runs have `grace` to finish or park. Wait for it with [`join`](Self::join).
@@ -160,6 +172,11 @@ pub(crate) struct Worker {
     /// Runs that go on by themselves, by their ids.
     parked: RefCell<HashMap<u64, (Rc<Run>, AbortHandle)>>,
     hook_names: Vec<Rc<str>>,
+    journal: Rc<Journal>,
+    /// Generations of earlier processes that runs are pinned to, by their hashes.
+    pinned: RefCell<HashMap<Vec<u8>, Weak<Generation>>>,
+    /// Runs that are to be killed as soon as they turn up.
+    killed: RefCell<HashSet<i64>>,
     ended: mpsc::UnboundedSender<(String, Ended)>,
 }
 
@@ -206,19 +223,62 @@ impl Worker {
         self.parked.borrow_mut().insert(id, (Rc::clone(run), task.abort_handle()));
     }
 
-    fn end_parked(&self, which: impl Fn(&Run) -> bool) {
+    /// The generation of a hash: the current one, or one that an earlier process ran.
+    ///
+    /// # Errors
+    /// When its sources are not kept any more, or do not load with this version of the program.
+    pub(crate) fn pinned(&self, current: &Rc<Generation>, hash: &[u8], number: u64) -> Result<Rc<Generation>, Fault> {
+        if current.bundle.hash == hash {
+            return Ok(Rc::clone(current));
+        }
+        if let Some(generation) = self.pinned.borrow().get(hash).and_then(Weak::upgrade) {
+            return Ok(generation);
+        }
+        let file = &current.bundle.script.file;
+        let cannot = |reason: String| Fault::of_file(file, format!("a run that waited cannot go on: {reason}"));
+        let sources = self.services.store.bundle(hash).map_err(|error| cannot(error.to_string()))?;
+        let sources =
+            sources.ok_or_else(|| cannot("the sources that it began with are not kept any more".to_owned()))?;
+        let bundle: Bundle = serde_json::from_str(&sources)
+            .map_err(|error| cannot(format!("the sources that it began with cannot be read: {error}")))?;
+        let generation = Generation::load(&self.engine, &self.services.limits, &Arc::new(bundle), number)
+            .map_err(|fault| cannot(format!("the sources that it began with do not load any more: {fault}")))?;
+        self.pinned.borrow_mut().insert(hash.to_owned(), Rc::downgrade(&generation));
+        Ok(generation)
+    }
+
+    /// Whether somebody asked for a run to be killed.
+    pub(crate) fn is_killed(&self, run: i64) -> bool {
+        self.killed.borrow_mut().remove(&run)
+    }
+
+    fn kill(&self, id: i64) {
+        if self.parked.borrow().contains_key(&id.cast_unsigned()) {
+            tracing::info!(run = id, "killed");
+            self.end_parked(|run| run.id == id.cast_unsigned(), Some("killed"));
+        } else {
+            self.killed.borrow_mut().insert(id);
+        }
+    }
+
+    /// Ends runs that go on by themselves. Without an `outcome` they only end here: the next process takes them up.
+    fn end_parked(&self, which: impl Fn(&Run) -> bool, outcome: Option<&'static str>) {
         let ending: Vec<_> = {
             let mut parked = self.parked.borrow_mut();
-            parked.extract_if(|_, (run, _)| which(run)).map(|(_, (_, task))| task).collect()
+            parked.extract_if(|_, (run, _)| which(run)).map(|(_, run)| run).collect()
         };
-        for task in ending {
+        for (run, task) in ending {
+            if let Some(outcome) = outcome {
+                dispatch::end(&run, outcome, None);
+            }
             task.abort();
         }
     }
 
     fn attach(self: &Rc<Self>, assignment: Assignment) {
         let Assignment { config, inbox, handle, scripts, seed } = assignment;
-        let live = Live::new(handle, scripts);
+        let live = Live::new(handle, scripts, &self.services, &self.journal);
+        self.restore(&live);
         let now = self.services.clock.now();
         for generation in self.scripts_of(&live) {
             live.schedule.declare(generation.name(), generation.declared(), now);
@@ -243,6 +303,35 @@ impl Worker {
         let timers = spawn_local(keep_time(Rc::clone(self), Rc::clone(&live)));
         let tasks = vec![task.abort_handle(), timers.abort_handle()];
         self.sessions.borrow_mut().insert(name, Attached { live, tasks, ended: Some(ended) });
+    }
+
+    /// Takes up the state and the timers that an earlier process left behind; its events and runs wait for the login.
+    fn restore(&self, live: &Rc<Live>) {
+        if !self.journal.is_on() {
+            return;
+        }
+        self.journal.follow(live);
+        let mut recovered = match self.services.store.recover(&live.name) {
+            Ok(recovered) => recovered,
+            Err(error) => {
+                tracing::error!(session = &*live.name, "what was left behind cannot be read: {error}");
+                return;
+            }
+        };
+        live.schedule.restore(std::mem::take(&mut recovered.timers));
+        for (script, state) in recovered.states.drain() {
+            if let Some(map) = value::from_content(&state).try_cast::<Map>() {
+                *live.state(&script).borrow_mut() = map;
+            }
+        }
+        let ids = recovered.messages.drain(..).filter_map(|content| crate::protocol::Message::read(&content));
+        live.past_messages.borrow_mut().extend(ids.map(|message| message.id).filter(|id| !id.is_empty()));
+        let (events, runs) =
+            (recovered.events.len(), recovered.runs.iter().filter(|(run, _)| run.ended.is_none()).count());
+        if events + runs > 0 {
+            tracing::info!(session = &*live.name, events, runs, "taking up what was left behind");
+        }
+        *live.recovered.borrow_mut() = Some(recovered);
     }
 
     /// Takes a session's signal.
@@ -297,6 +386,9 @@ impl Worker {
     /// Runs what belongs to a login; at the first one, events wait until every script has started.
     async fn logged_in(self: Rc<Self>, live: Rc<Live>) {
         let first = !live.started.replace(true);
+        if let Some(recovered) = live.recovered.take() {
+            dispatch::recover(&self, &live, recovered);
+        }
         for generation in self.scripts_of(&live) {
             if first {
                 dispatch::call_hook(&self, &live, &generation, Hook::Start, Vec::new()).await;
@@ -304,8 +396,8 @@ impl Worker {
             dispatch::call_hook(&self, &live, &generation, Hook::Login, Vec::new()).await;
         }
         let kept = live.kept.take();
-        for event in kept.into_iter().flatten() {
-            dispatch::accept(&self, &live, event);
+        for (event, arrival) in kept.into_iter().flatten() {
+            dispatch::dispatch_kept(&self, &live, event, arrival);
         }
     }
 
@@ -324,9 +416,10 @@ impl Worker {
                 live.schedule.forget(name);
                 self.hook_later(live, &gone, Hook::Stop, Vec::new());
             }
-            self.end_parked(|run| run.generation.name() == name);
+            self.end_parked(|run| run.generation.name() == name, Some("ended with its script"));
         }
         for generation in loaded {
+            self.journal.pin(&generation);
             let key = generation.bundle.script.file.clone();
             let previous = self.scripts.borrow_mut().insert(key, Rc::clone(&generation));
             for live in lives.iter().filter(|live| live.runs(generation.name())) {
@@ -353,7 +446,9 @@ impl Worker {
     }
 
     /// Ends a session: `on_stop`, then the connection.
-    async fn detach(self: Rc<Self>, name: String) {
+    ///
+    /// Without an `outcome` its runs only end here: the next process takes them up.
+    async fn detach(self: Rc<Self>, name: String, outcome: Option<&'static str>) {
         let Some(attached) = self.sessions.borrow_mut().remove(&name) else { return };
         let live = Rc::clone(&attached.live);
         // What arrives from now on is not handled any more.
@@ -363,7 +458,7 @@ impl Worker {
                 dispatch::call_hook(&self, &live, &generation, Hook::Stop, Vec::new()).await;
             }
         }
-        self.end_parked(|run| run.live.as_ref().is_some_and(|of| Rc::ptr_eq(of, &live)));
+        self.end_parked(|run| run.live.as_ref().is_some_and(|of| Rc::ptr_eq(of, &live)), outcome);
         self.services.directory.remove(&name);
         live.handle.stop();
         if let Some(ended) = attached.ended {
@@ -389,7 +484,7 @@ impl Worker {
         let closing = async {
             self.settle().await;
             for name in names {
-                Rc::clone(&self).detach(name).await;
+                Rc::clone(&self).detach(name, None).await;
             }
         };
         // The grace is wall time of the process, not of its scripts.
@@ -419,7 +514,7 @@ async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
         let now = clock.now();
         if live.started.get() {
             while let Some(due) = live.schedule.take_due(now) {
-                spawn_local(dispatch::call_timer(Rc::clone(&worker), Rc::clone(&live), due));
+                dispatch::timer_due(&worker, &live, &due);
             }
         }
         let wait = match live.schedule.next_due() {
@@ -448,8 +543,10 @@ fn serve(shared: Shared, orders: mpsc::UnboundedReceiver<Order>) {
 }
 
 async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
-    let Shared { clock, store, limits, directory, dry_run, ended } = shared;
-    let services = Rc::new(Services { clock, store, limits: Rc::new(limits), directory, dry_run });
+    let Shared { clock, store, limits, directory, dry_run, journal, resend_in_doubt, ended } = shared;
+    let journal = Journal::new(journal, store.clone());
+    let writing = spawn_local(Rc::clone(&journal).write());
+    let services = Rc::new(Services { clock, store, limits: Rc::new(limits), directory, dry_run, resend_in_doubt });
     let worker = Rc::new(Worker {
         engine: Rc::new(engine::build(&services)),
         services,
@@ -458,24 +555,30 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
         sessions: RefCell::default(),
         parked: RefCell::default(),
         hook_names: HOOKS.iter().map(|spec| spec.name.into()).collect(),
+        journal,
+        pinned: RefCell::default(),
+        killed: RefCell::default(),
         ended,
     });
     while let Some(order) = orders.recv().await {
         match order {
             Order::Attach(assignment) => worker.attach(*assignment),
             Order::Detach(name) => {
-                spawn_local(Rc::clone(&worker).detach(name));
+                spawn_local(Rc::clone(&worker).detach(name, Some("ended with its session")));
             }
             Order::Update(update, done) => {
                 let _ = done.send(worker.update(update));
             }
+            Order::Kill(run) => worker.kill(run),
             Order::Stop(grace) => {
                 Rc::clone(&worker).stop(grace).await;
-                worker.end_parked(|_| true);
+                worker.journal.flush().await;
+                worker.end_parked(|_| true, None);
                 break;
             }
         }
     }
+    writing.abort();
 }
 
 /// Checks that a bundle loads, on an engine of the caller's own thread.

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::pacing::Pacing;
 use crate::protocol::{Call, commands, fields_of};
 
 /// A text that is never shown: `Debug` and `Display` print `***`.
@@ -219,12 +220,14 @@ pub struct SessionConfig {
     pub reply: Duration,
     /// How many commands may be unanswered at a time; as many again may wait to be sent.
     pub max_outstanding: usize,
+    /// How fast commands go out.
+    pub pacing: Pacing,
     /// A PEM file with the certificates to trust for `wss://`, instead of the system's.
     pub root: Option<PathBuf>,
 }
 
 impl SessionConfig {
-    /// A session with the default limits, no proxy and no certificate.
+    /// A session with the default limits, gentle pacing, no proxy and no certificate.
     pub fn new(name: impl Into<String>, gateway: impl Into<String>, login: Login) -> Self {
         Self {
             name: name.into(),
@@ -235,6 +238,7 @@ impl SessionConfig {
             certificate: None,
             reply: Duration::from_secs(30),
             max_outstanding: 1_000,
+            pacing: Pacing::default(),
             root: None,
         }
     }

@@ -1,43 +1,180 @@
-//! How a connection to a gateway comes about. When one is tried is decided in `machine`.
+//! How a connection to a gateway comes about: through a proxy or not, with TLS or not. When one is tried is decided in
+//! `machine`.
 
+use std::net::IpAddr;
+
+use data_encoding::BASE64;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio_tungstenite::WebSocketStream;
+use tokio_socks::tcp::Socks5Stream;
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
-use url::Url;
+use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
+use url::{Host, Url};
 
-use super::config::SessionConfig;
+use super::config::{ConnectVia, ProxyKind, SessionConfig};
+use super::tls::{TlsError, client_config};
 use crate::protocol::MAX_FRAME;
 
 /// A connection to a gateway, ready for frames.
-pub(super) type Socket = WebSocketStream<TcpStream>;
+pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+/// The longest answer of an http proxy.
+const PROXY_ANSWER: usize = 16 * 1024;
 
 /// Why no connection came about.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum DialError {
-    /// The url cannot be used.
     #[error("the gateway is given as ws://host:port or wss://host:port; found {0}")]
     Url(String),
-    /// Nobody answers there.
     #[error("cannot connect to {0}: {1}")]
     Connect(String, std::io::Error),
-    /// Whoever answers speaks no WebSocket.
+    #[error("the proxy {0} refuses the connection to {1}: {2}")]
+    Proxy(String, String, String),
     #[error("{0} answers, but not as a gateway: {1}")]
     Handshake(String, Box<WebSocketError>),
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// Where a gateway is.
+struct Place {
+    host: String,
+    port: u16,
+}
+
+impl Place {
+    fn of(gateway: &str) -> Result<(Url, Self), DialError> {
+        let url = Url::parse(gateway).map_err(|error| DialError::Url(error.to_string()))?;
+        if !matches!(url.scheme(), "ws" | "wss") {
+            return Err(DialError::Url(format!("the scheme \"{}\"", url.scheme())));
+        }
+        let host = url.host_str().ok_or_else(|| DialError::Url("no host".to_owned()))?;
+        let host = host.trim_matches(['[', ']']).to_owned();
+        let port = url.port_or_known_default().ok_or_else(|| DialError::Url("no port".to_owned()))?;
+        Ok((url, Self { host, port }))
+    }
+
+    /// As in urls and http headers: an IPv6 address stands in brackets.
+    fn text(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+}
+
+/// Whether a gateway is on this machine.
+pub(super) fn is_loopback(gateway: &str) -> bool {
+    match Url::parse(gateway).ok().as_ref().and_then(Url::host) {
+        // `ws` counts as a special scheme, so numbers have become addresses already.
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => IpAddr::V6(address).to_canonical().is_loopback(),
+        None => false,
+    }
+}
+
+/// Whether a login to this gateway can be read by whoever stands between.
+pub(super) fn exposes_login(gateway: &str) -> bool {
+    gateway.trim_start().to_ascii_lowercase().starts_with("ws:") && !is_loopback(gateway)
 }
 
 /// Connects to the gateway of a session.
 pub(super) async fn dial(config: &SessionConfig) -> Result<Socket, DialError> {
-    let url = Url::parse(&config.gateway).map_err(|error| DialError::Url(error.to_string()))?;
-    let host = url.host_str().ok_or_else(|| DialError::Url("no host".to_owned()))?.trim_matches(['[', ']']);
-    let port = url.port_or_known_default().ok_or_else(|| DialError::Url("no port".to_owned()))?;
-    let place = format!("{host}:{port}");
-    let stream = TcpStream::connect((host, port)).await.map_err(|error| DialError::Connect(place.clone(), error))?;
-    // Frames are small and answers to them are awaited: Nagle's algorithm would hold them back.
-    stream.set_nodelay(true).map_err(|error| DialError::Connect(place.clone(), error))?;
+    let (url, place) = Place::of(&config.gateway)?;
+    let connector = match url.scheme() {
+        "wss" => Connector::Rustls(client_config(config.root.clone()).await?),
+        _ => Connector::Plain,
+    };
+    let stream = match &config.connect_via {
+        None => connect(&place).await?,
+        Some(via) => connect_via(via, &place).await?,
+    };
     let limits = WebSocketConfig::default().max_message_size(Some(MAX_FRAME)).max_frame_size(Some(MAX_FRAME));
-    let (socket, _) = tokio_tungstenite::client_async_with_config(url.as_str(), stream, Some(limits))
-        .await
-        .map_err(|error| DialError::Handshake(place, Box::new(error)))?;
-    Ok(socket)
+    let socket = client_async_tls_with_config(url.as_str(), stream, Some(limits), Some(connector)).await;
+    socket.map(|(socket, _)| socket).map_err(|error| DialError::Handshake(place.text(), Box::new(error)))
+}
+
+async fn connect(place: &Place) -> Result<TcpStream, DialError> {
+    let failed = |error| DialError::Connect(place.text(), error);
+    let stream = TcpStream::connect((place.host.as_str(), place.port)).await.map_err(failed)?;
+    // Frames are small and answers to them are awaited: Nagle's algorithm would hold them back.
+    stream.set_nodelay(true).map_err(failed)?;
+    Ok(stream)
+}
+
+async fn connect_via(via: &ConnectVia, place: &Place) -> Result<TcpStream, DialError> {
+    let proxy = Place { host: via.host.clone(), port: via.port };
+    let stream = connect(&proxy).await?;
+    let refused = |reason: String| DialError::Proxy(proxy.text(), place.text(), reason);
+    match via.kind {
+        ProxyKind::Socks5 => {
+            // The proxy resolves the name: it may be known only there.
+            let target = (place.host.as_str(), place.port);
+            let connected = match (&via.username, &via.password) {
+                (Some(username), password) => {
+                    let password = password.as_ref().map_or("", |password| password.expose());
+                    Socks5Stream::connect_with_password_and_socket(stream, target, username, password).await
+                }
+                (None, _) => Socks5Stream::connect_with_socket(stream, target).await,
+            };
+            connected.map(Socks5Stream::into_inner).map_err(|error| refused(error.to_string()))
+        }
+        ProxyKind::Http => tunnel(stream, via, place).await.map_err(refused),
+    }
+}
+
+/// Asks an http proxy for a tunnel.
+async fn tunnel(mut stream: TcpStream, via: &ConnectVia, place: &Place) -> Result<TcpStream, String> {
+    let target = place.text();
+    let authorization = via.username.as_ref().map(|username| {
+        let password = via.password.as_ref().map_or("", |password| password.expose());
+        let credentials = BASE64.encode(format!("{username}:{password}").as_bytes());
+        format!("Proxy-Authorization: Basic {credentials}\r\n")
+    });
+    let authorization = authorization.unwrap_or_default();
+    let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n{authorization}\r\n");
+    stream.write_all(request.as_bytes()).await.map_err(|error| error.to_string())?;
+    let mut answer = Vec::with_capacity(256);
+    // Byte by byte: what follows the empty line belongs to the gateway.
+    while !answer.ends_with(b"\r\n\r\n") {
+        if answer.len() >= PROXY_ANSWER {
+            return Err(format!("its answer is longer than {PROXY_ANSWER} bytes"));
+        }
+        answer.push(stream.read_u8().await.map_err(|_| "it closed the connection".to_owned())?);
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    let status = answer.lines().next().unwrap_or_default();
+    let mut words = status.split_ascii_whitespace();
+    match (words.next(), words.next()) {
+        (Some(version), Some(code)) if version.starts_with("HTTP/1.") && code.starts_with('2') => Ok(stream),
+        _ => Err(format!("found \"{}\", expected an answer 200", status.chars().take(100).collect::<String>())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for here in ["ws://127.0.0.1:1", "ws://127.9.9.9", "ws://localhost:1", "wss://[::1]:1", "ws://LOCALHOST/x"] {
+            assert!(is_loopback(here), "{here}");
+        }
+        for there in
+            ["ws://10.0.0.1", "ws://localhost.example.com", "wss://[::2]", "ws://127.0.0.1.example.com", "no url"]
+        {
+            assert!(!is_loopback(there), "{there}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_exposed_over_plain_ws_to_elsewhere() {
+        assert!(exposes_login("ws://gateway.example.com"));
+        assert!(exposes_login("WS://10.0.0.1:16089"));
+        assert!(!exposes_login("wss://gateway.example.com"));
+        assert!(!exposes_login("ws://127.0.0.1:16089"));
+    }
 }

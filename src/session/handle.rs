@@ -113,8 +113,10 @@ pub struct Status {
     pub display_name: Option<String>,
     /// Calls that are sent and not answered.
     pub outstanding: usize,
-    /// Calls that wait to be sent.
+    /// Calls that wait for the connection.
     pub queued: usize,
+    /// Calls that wait for their turn, so that the session does not send too fast.
+    pub paced: usize,
     /// Logins sent since the session began.
     pub logins: u64,
     /// Events handed on.

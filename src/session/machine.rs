@@ -13,6 +13,7 @@ use serde_json::Value;
 use super::calls::{Calls, Completion, Fate, Order};
 use super::config::SessionConfig;
 use super::handle::{CallError, Phase, Status};
+use super::pacing::Gates;
 use super::seen::Seen;
 use super::signal::Signal;
 use crate::protocol::{
@@ -109,6 +110,7 @@ pub(super) struct Machine<T> {
     heard: Duration,
     is_reading: bool,
     beat: Duration,
+    gates: Gates<T>,
     calls: Calls<T>,
     seen: Seen,
     kept: VecDeque<Event>,
@@ -122,6 +124,7 @@ impl<T: Completion> Machine<T> {
     pub(super) fn new(config: SessionConfig, seed: u64, now: Duration) -> Self {
         let mut machine = Self {
             certificate: config.certificate.clone(),
+            gates: Gates::new(&config.pacing, config.max_outstanding.max(1)),
             calls: Calls::new(config.max_outstanding.max(1)),
             config,
             state: State::Stopped,
@@ -157,7 +160,7 @@ impl<T: Completion> Machine<T> {
             State::Lost { retry } => Some(*retry),
             State::Refused(_) | State::Stopped => None,
         };
-        [state, self.calls.next_deadline()].into_iter().flatten().min()
+        [state, self.calls.next_deadline(), self.gates.next_wake()].into_iter().flatten().min()
     }
 
     /// Whether the session is over, and all its outputs are taken.
@@ -174,6 +177,7 @@ impl<T: Completion> Machine<T> {
     pub(super) fn write_status(&self, status: &mut Status) {
         status.outstanding = self.calls.outstanding();
         status.queued = self.calls.queued();
+        status.paced = self.gates.waiting();
         status.logins = self.counts.logins;
         status.events = self.counts.events;
         status.repeated = self.counts.repeated;
@@ -266,7 +270,7 @@ impl<T: Completion> Machine<T> {
         }
         match decode(text) {
             Ok(Incoming::Reply { task_id, outcome }) => match self.calls.answered(task_id) {
-                Some(order) => self.complete(order.reply, outcome.map_err(CallError::Refused)),
+                Some(order) => self.answer(order, outcome, now),
                 None if own_reply == Some(task_id) => {}
                 None => self.profile(task_id, outcome, now),
             },
@@ -285,8 +289,9 @@ impl<T: Completion> Machine<T> {
                 self.complete(order.reply, Err(error));
             }
             State::Stopped => self.complete(order.reply, Err(CallError::Stopped)),
-            _ => match self.calls.push(order, now, self.config.reply) {
-                Ok(()) => self.send_waiting(),
+            _ => match self.gates.enter(order, now) {
+                Ok(Some(order)) => self.admit(order, now),
+                Ok(None) => {}
                 Err((reply, error)) => self.complete(reply, Err(error)),
             },
         }
@@ -296,6 +301,9 @@ impl<T: Completion> Machine<T> {
     pub(super) fn tick(&mut self, now: Duration) {
         while let Some((reply, error)) = self.calls.expired(now) {
             self.complete(reply, Err(error));
+        }
+        while let Some(order) = self.gates.next_ready(now) {
+            self.admit(order, now);
         }
         match &mut self.state {
             State::Connecting { deadline } if now >= *deadline => {
@@ -336,9 +344,32 @@ impl<T: Completion> Machine<T> {
             self.outputs.push_back(Output::Close);
         }
         self.state = State::Stopped;
-        for reply in self.calls.take_all() {
+        for reply in self.take_all() {
             self.complete(reply, Err(CallError::Stopped));
         }
+    }
+
+    /// A call has passed its gate: from now on its time runs.
+    fn admit(&mut self, order: Order<T>, now: Duration) {
+        match self.calls.push(order, now, self.config.reply) {
+            Ok(()) => self.send_waiting(),
+            Err((reply, error)) => self.complete(reply, Err(error)),
+        }
+    }
+
+    fn answer(&mut self, order: Order<T>, outcome: Result<Content, Failure>, now: Duration) {
+        if let Err(failure) = &outcome
+            && let Some(pause) = self.gates.complained(failure, now)
+        {
+            self.signal(Signal::Slowed { failure: failure.clone(), pause });
+        }
+        self.complete(order.reply, outcome.map_err(CallError::Refused));
+    }
+
+    fn take_all(&mut self) -> Vec<T> {
+        let mut replies = self.calls.take_all();
+        replies.extend(self.gates.take_all());
+        replies
     }
 
     fn phase(&self) -> Phase {
@@ -389,7 +420,7 @@ impl<T: Completion> Machine<T> {
     fn refuse(&mut self, failure: Failure) {
         self.outputs.push_back(Output::Close);
         self.state = State::Refused(failure.clone());
-        for reply in self.calls.take_all() {
+        for reply in self.take_all() {
             self.complete(reply, Err(CallError::LoginRefused(failure.clone())));
         }
         self.signal(Signal::Refused(failure));
@@ -562,3 +593,6 @@ impl<T: Completion> Machine<T> {
 fn own_request(task_id: i64) -> String {
     encode_fields(GetProfile::COMMAND.name, Some(task_id), "{}").expect("a request without fields is small")
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,23 +6,35 @@
 //! | `handle` | the cloneable side that callers hold, and what a call can fail with |
 //! | `machine` | every decision, without I/O: inputs and `now` in, outputs out |
 //! | `calls` | the calls of a session: waiting, sent, due |
+//! | `pacing` | how fast calls go out |
 //! | `seen` | which events are repetitions |
 //! | `signal` | what a session tells its owner |
 //! | `socket` | the task that owns the connection and drives the machine |
 //! | `dial` | how a connection comes about |
+//! | `media` | files over HTTP: what goes up and down, and from which folders |
+//! | `folders` | the folders whose files may be opened |
+//! | `tls` | whom a session trusts |
 //!
 //! What an event means to a script is not known here, and nothing is written to disk: a certificate is handed to the owner.
 
 mod calls;
 mod config;
 mod dial;
+mod folders;
 mod handle;
 mod machine;
+mod media;
+mod pacing;
 mod seen;
 mod signal;
 mod socket;
+mod tls;
 
 pub use config::{ConnectVia, Login, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
+pub use folders::FolderError;
 pub use handle::{CallError, Handle, Inbox, Phase, Status, channel};
+pub use media::{Media, MediaError, MediaMode};
+pub use pacing::{Pacing, Rate, RateError};
 pub use signal::{Ended, Flow, Signal};
 pub use socket::run;
+pub use tls::TlsError;

@@ -1,5 +1,7 @@
 //! What a session tells its owner. Answers to calls are not among it: they go to the callers.
 
+use std::time::Duration;
+
 use crate::protocol::{Event, Failure};
 
 /// Something that the owner of a session learns, in the order in which it happened.
@@ -24,6 +26,13 @@ pub enum Signal {
     Disconnected {
         /// Why, in words.
         reason: String,
+    },
+    /// The gateway complains that the account does too much, and the session sends nothing for a while.
+    Slowed {
+        /// The complaint.
+        failure: Failure,
+        /// For how long; zero where pacing is off, so that nothing is held back.
+        pause: Duration,
     },
     /// The login is refused and not tried again; the session ends.
     Refused(Failure),

@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use super::calls::{Completion, Order};
 use super::config::SessionConfig;
-use super::dial::{DialError, Socket, dial};
+use super::dial::{DialError, Socket, dial, exposes_login};
 use super::handle::{Inbox, Reply};
 use super::machine::{Connection, Machine, Output};
 use super::signal::{Ended, Flow, Signal};
@@ -47,6 +47,12 @@ pub async fn run(
     inbox: Inbox,
     sink: impl FnMut(Signal) -> Flow + 'static,
 ) -> Ended {
+    if exposes_login(&config.gateway) {
+        let name = &config.name;
+        tracing::warn!(
+            "session {name}: the login goes unencrypted to another machine; use wss:// where the gateway can"
+        );
+    }
     let mut driver = Driver {
         machine: Machine::new(config.clone(), rng_seed, clock.elapsed()),
         config: Arc::new(config),

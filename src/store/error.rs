@@ -24,6 +24,9 @@ pub enum StoreError {
         /// What SQLite says.
         reason: rusqlite::Error,
     },
+    /// The database is damaged.
+    #[error("the database is damaged: {0}; move hotline.db away to begin anew, or restore a copy")]
+    Damaged(String),
     /// The database was made by a newer version of the program.
     #[error(
         "the database has schema version {found}, at most {known} is known: it was made by a newer version of hotline"

@@ -49,6 +49,22 @@ impl Folder {
     }
 }
 
+/// Opens the database of a data folder that another process may have, without taking the folder.
+pub(super) fn existing_database(folder: &Path) -> Result<Connection, StoreError> {
+    let file = folder.join(DATABASE);
+    if !file.exists() {
+        let reason = std::io::Error::new(std::io::ErrorKind::NotFound, format!("there is no {DATABASE} in it"));
+        return Err(StoreError::Folder { folder: folder.to_owned(), reason });
+    }
+    let mut connection = Connection::open(&file)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    super::schema::migrate(&mut connection).map_err(|error| match error {
+        StoreError::Sqlite(reason) => StoreError::NoDatabase { file, reason },
+        other => other,
+    })?;
+    Ok(connection)
+}
+
 /// Creates the folder and those above it; only the folder itself is closed to others.
 fn create(path: &Path) -> std::io::Result<()> {
     if path.is_dir() {

@@ -5,6 +5,7 @@
 //! | `folder` | the data folder: its permissions, its lock, its database file |
 //! | `schema` | the schema's versions and the steps between them |
 //! | `mirror` | the scripts' values in memory, which decide what a `get` gives |
+//! | `journal` | the record of events and runs |
 //! | `writer` | the one thread that touches the database |
 //!
 //! What a value means is not known here: it is JSON text to the store.
@@ -14,6 +15,7 @@
 
 mod error;
 mod folder;
+mod journal;
 mod mirror;
 mod schema;
 mod writer;
@@ -28,6 +30,7 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 pub use error::StoreError;
 use folder::Folder;
+pub use journal::{BundleRow, Cut, Entry, EventRow, JournalReader, Outcome, Recovered, RunRow, TimerRow, Waiting};
 use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
 use writer::{Job, Shared, Writer};
@@ -182,6 +185,73 @@ impl Store {
     /// As [`get`](Self::get).
     pub fn keys(&self, script: &str, prefix: &str, now: Timestamp) -> Result<Vec<String>, StoreError> {
         self.with_script(script, now, |mirror| Ok(mirror.keys(script, prefix, now)))
+    }
+
+    /// Records a cut, together with every value of the scripts that has changed so far.
+    ///
+    /// Guarantee: written whole or not at all, after all cuts that were handed over before. `done` is told when it is on
+    /// disk; while the disk takes no writes, cuts are kept and tried again.
+    pub fn record(&self, cut: Cut, done: Option<tokio::sync::oneshot::Sender<()>>) {
+        let changes = self.mirror().take_changes();
+        self.0.shared.hand_over(Job::Record { cut: Box::new(cut), changes, done });
+    }
+
+    /// Leaves the scripts' values to be written with the cuts, so that both always belong to the same moment.
+    pub fn write_with_cuts(&self) {
+        self.0.shared.write_with_cuts();
+    }
+
+    /// What a session left behind when its process ended.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn recover(&self, session: &str) -> Result<Recovered, StoreError> {
+        let session = session.to_owned();
+        self.0.shared.query(move |connection| journal::recover(connection, &session))
+    }
+
+    /// The sources of a hash, as JSON text.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn bundle(&self, hash: &[u8]) -> Result<Option<String>, StoreError> {
+        let hash = hash.to_owned();
+        self.0.shared.query(move |connection| journal::bundle(connection, &hash))
+    }
+
+    /// The highest id of the journal; new ids come after it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn highest_id(&self) -> Result<i64, StoreError> {
+        self.0.shared.query(journal::highest_id)
+    }
+
+    /// Takes the ids of the runs that someone asked to kill.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn take_kills(&self) -> Result<Vec<i64>, StoreError> {
+        self.0.shared.query(journal::take_kills)
+    }
+
+    /// Removes what was done before a time. What still goes on stays.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn prune(&self, before: Timestamp) -> Result<(), StoreError> {
+        self.0.shared.query(move |connection| journal::prune(connection, before))
+    }
+
+    /// Checks the database from end to end.
+    ///
+    /// # Errors
+    /// With what SQLite found, when it is damaged.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.0.shared.query(|connection| {
+            let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+            if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
+        })
     }
 
     /// Waits until everything written so far is on disk. It blocks the thread for as long as that takes.

@@ -5,7 +5,8 @@ use rusqlite::{Connection, TransactionBehavior};
 use super::error::StoreError;
 
 /// The step to each version from the one before; the first makes version 1. A step that has shipped is never changed.
-const STEPS: &[&str] = &["
+const STEPS: &[&str] = &[
+    "
     CREATE TABLE certificate (
         gateway TEXT NOT NULL,
         account TEXT NOT NULL,
@@ -19,7 +20,9 @@ const STEPS: &[&str] = &["
         expiry INTEGER,
         PRIMARY KEY (script, key)
     ) WITHOUT ROWID;
-"];
+",
+    super::journal::SCHEMA,
+];
 
 /// Brings a database to the latest version, each step whole or not at all.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::StoreError;
+use super::journal::{self, Cut};
 use super::mirror::{Change, Entry, Mirror};
+use tokio::sync::oneshot;
 
 /// So many requests wait for the writer; the next caller waits for its turn to enter.
 const JOBS: usize = 256;
@@ -17,6 +19,18 @@ const RETRY: Duration = Duration::from_millis(250);
 
 /// Where the answer to a request goes.
 pub(super) type Answer<T> = SyncSender<Result<T, StoreError>>;
+
+/// A piece of work on the database that answers by itself.
+pub(super) struct Query(Box<dyn FnOnce(&Connection) + Send>);
+
+impl std::fmt::Debug for Query {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Query")
+    }
+}
+
+/// A cut on its way to the disk.
+type Record = (Box<Cut>, Vec<Change>, Option<oneshot::Sender<()>>);
 
 /// What the writer is asked for.
 #[derive(Debug)]
@@ -39,6 +53,14 @@ pub(super) enum Job {
     Flush {
         reply: Answer<()>,
     },
+    /// A cut of the journal, with the values that go with it.
+    Record {
+        cut: Box<Cut>,
+        changes: Vec<Change>,
+        done: Option<oneshot::Sender<()>>,
+    },
+    /// Something to be read.
+    Query(Query),
     /// The mirror has something to write.
     Changed,
     Finish,
@@ -51,6 +73,9 @@ pub(super) struct Shared {
     mirror: Mutex<Mirror>,
     loading: Mutex<()>,
     is_announced: AtomicBool,
+    /// Whether changes wait for the next cut instead of being written by themselves.
+    with_cuts: AtomicBool,
+    is_finishing: AtomicBool,
     trouble: Mutex<Option<String>>,
 }
 
@@ -62,6 +87,8 @@ impl Shared {
             mirror: Mutex::default(),
             loading: Mutex::default(),
             is_announced: AtomicBool::new(false),
+            with_cuts: AtomicBool::new(false),
+            is_finishing: AtomicBool::new(false),
             trouble: Mutex::default(),
         };
         (Arc::new(shared), receiver)
@@ -85,9 +112,27 @@ impl Shared {
         answer.recv().map_err(|_| StoreError::Closed)?
     }
 
+    /// Runs `read` on the writer's connection and waits for what it gives.
+    pub(super) fn query<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.ask(|reply: Answer<T>| Job::Query(Query(Box::new(move |connection| drop(reply.send(read(connection)))))))
+    }
+
+    /// Gives the writer something to do without waiting for it, but for room in its queue.
+    pub(super) fn hand_over(&self, job: Job) {
+        // A writer that is gone writes nothing more, and has said why.
+        let _ = self.jobs.send(job);
+    }
+
+    pub(super) fn write_with_cuts(&self) {
+        self.with_cuts.store(true, Ordering::Release);
+    }
+
     /// Tells the writer that the mirror has something to write.
     pub(super) fn announce(&self) {
-        if self.is_announced.swap(true, Ordering::AcqRel) {
+        if self.with_cuts.load(Ordering::Acquire) || self.is_announced.swap(true, Ordering::AcqRel) {
             return;
         }
         if let Err(TrySendError::Full(_)) = self.jobs.try_send(Job::Changed) {
@@ -109,6 +154,15 @@ impl Shared {
         let _ = self.jobs.send(Job::Finish);
     }
 
+    /// Has the writer finish after what it is at; for the writer itself, which must not wait for room in its own queue.
+    fn finish_soon(&self) {
+        self.is_finishing.store(true, Ordering::Release);
+    }
+
+    fn is_finishing(&self) -> bool {
+        self.is_finishing.load(Ordering::Acquire)
+    }
+
     fn trouble(&self) -> MutexGuard<'_, Option<String>> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -120,11 +174,13 @@ pub(super) struct Writer {
     gather: Duration,
     shared: Arc<Shared>,
     jobs: Receiver<Job>,
+    /// Cuts that are not on disk yet, in their order.
+    records: Vec<Record>,
 }
 
 impl Writer {
     pub(super) fn new(connection: Connection, gather: Duration, shared: Arc<Shared>, jobs: Receiver<Job>) -> Self {
-        Self { connection, gather, shared, jobs }
+        Self { connection, gather, shared, jobs, records: Vec::new() }
     }
 
     /// Serves requests until it is told to finish.
@@ -132,6 +188,7 @@ impl Writer {
         let mut commit_at: Option<Instant> = None;
         loop {
             let received = match commit_at {
+                _ if self.shared.is_finishing() => Ok(Job::Finish),
                 Some(at) => self.jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
                 None => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
@@ -142,18 +199,65 @@ impl Writer {
                     }
                     return;
                 }
-                Ok(job) => self.serve(job),
+                Ok(job) => self.serve_all(job),
                 Err(RecvTimeoutError::Timeout) => {}
             }
             commit_at = self.commit_when_due(commit_at);
         }
     }
 
+    /// Serves a request and whatever has queued up behind it, so that many cuts share one commit.
+    fn serve_all(&mut self, first: Job) {
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                Job::Record { cut, changes, done } => self.records.push((cut, changes, done)),
+                Job::Finish => {
+                    // Told again, to be found by the loop that ends.
+                    self.shared.finish_soon();
+                    break;
+                }
+                other => {
+                    self.write_records();
+                    self.serve(other);
+                }
+            }
+            next = self.jobs.try_recv().ok();
+        }
+        self.write_records();
+    }
+
+    /// Writes the cuts that wait, in one transaction.
+    fn write_records(&mut self) {
+        if self.records.is_empty() {
+            return;
+        }
+        let outcome = write_records(&mut self.connection, &self.records);
+        match &outcome {
+            Ok(()) => {
+                for (.., done) in self.records.drain(..) {
+                    // Whoever waited may have gone.
+                    let _ = done.map(|done| done.send(()));
+                }
+            }
+            Err(error) => tracing::error!("the journal cannot be written, it is tried again: {error}"),
+        }
+        *self.shared.trouble() = outcome.err().map(|error| error.to_string());
+    }
+
     /// Commits if it is time to, and says when it is next.
     fn commit_when_due(&mut self, commit_at: Option<Instant>) -> Option<Instant> {
         // Taken back before looking: a write that comes after the look announces itself.
         self.shared.is_announced.store(false, Ordering::Release);
-        if !self.shared.mirror().is_dirty() {
+        if !self.records.is_empty() {
+            // The last commit failed.
+            let now = Instant::now();
+            if commit_at.is_some_and(|at| at <= now) {
+                self.write_records();
+            }
+            return (!self.records.is_empty()).then(|| commit_at.filter(|at| *at > now).unwrap_or(now + RETRY));
+        }
+        if self.shared.with_cuts.load(Ordering::Acquire) || !self.shared.mirror().is_dirty() {
             return None;
         }
         self.shared.is_announced.store(true, Ordering::Release);
@@ -179,7 +283,8 @@ impl Writer {
                 let committed = self.commit();
                 drop(reply.send(committed));
             }
-            Job::Changed | Job::Finish => {}
+            Job::Query(Query(read)) => read(&self.connection),
+            Job::Record { .. } | Job::Changed | Job::Finish => {}
         }
     }
 
@@ -212,6 +317,17 @@ impl Writer {
         let sql = "SELECT certificate FROM certificate WHERE gateway = ?1 AND account = ?2";
         Ok(self.connection.query_row(sql, [gateway, account], |row| row.get(0)).optional()?)
     }
+}
+
+fn write_records(connection: &mut Connection, records: &[Record]) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for (cut, changes, _) in records {
+        for (script, key, entry) in changes {
+            write_one(&transaction, script, key, entry.as_ref())?;
+        }
+        journal::write(&transaction, cut)?;
+    }
+    transaction.commit()
 }
 
 fn write(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<()> {

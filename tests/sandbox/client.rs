@@ -1,6 +1,6 @@
 //! A client of the tests: sends raw frames and reads what comes back. It decides nothing by itself.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -8,7 +8,10 @@ use hotline::sandbox::{Config, Sandbox};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+use crate::wire;
 
 /// How long a frame that must come is waited for; reached only when a test fails.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,13 +34,26 @@ pub(crate) struct Client {
     next_task: i64,
     events: VecDeque<(String, Value)>,
     pub(crate) mid: String,
+    pub(crate) tally: Tally,
+}
+
+/// Which commands were answered how.
+#[derive(Default)]
+pub(crate) struct Tally {
+    pub(crate) succeeded: BTreeSet<String>,
+    pub(crate) refused: BTreeSet<String>,
 }
 
 impl Client {
     /// Connects without logging in.
     pub(crate) async fn connect(sandbox: &Sandbox) -> Self {
-        let (socket, _) = tokio_tungstenite::connect_async(sandbox.url()).await.expect("the sandbox accepts");
-        Self { socket, next_task: 0, events: VecDeque::new(), mid: String::new() }
+        Self::connect_to(&sandbox.url()).await
+    }
+
+    /// Connects to a sandbox of another process.
+    pub(crate) async fn connect_to(url: &str) -> Self {
+        let (socket, _) = tokio_tungstenite::connect_async(url).await.expect("the sandbox accepts");
+        Self { socket, next_task: 0, events: VecDeque::new(), mid: String::new(), tally: Tally::default() }
     }
 
     /// Connects and logs in as one of the demo accounts.
@@ -68,7 +84,12 @@ impl Client {
             let frame = self.frame().await;
             match frame["command"].as_str() {
                 Some("OnNotify") => self.keep(&frame),
-                Some(name) if name == command && frame["task_id"] == json!(task_id) => return outcome(&frame),
+                Some(name) if name == command && frame["task_id"] == json!(task_id) => {
+                    let answer = outcome(&frame);
+                    let tally = if answer.is_ok() { &mut self.tally.succeeded } else { &mut self.tally.refused };
+                    tally.insert(command.to_owned());
+                    return answer;
+                }
                 _ => panic!("{command} {task_id} is answered by {frame}"),
             }
         }
@@ -126,6 +147,7 @@ impl Client {
     /// The next frame.
     pub(crate) async fn frame(&mut self) -> Value {
         let text = self.text().await.expect("the connection lives");
+        wire::check_received(&text).expect("the sandbox sends what the protocol says");
         serde_json::from_str(&text).expect("a frame is JSON")
     }
 
@@ -138,6 +160,17 @@ impl Client {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
                 Some(Ok(other)) => panic!("the sandbox sends text only, not {other:?}"),
+            }
+        }
+    }
+
+    /// What the sandbox says when it ends the connection.
+    pub(crate) async fn goodbye(&mut self) -> Option<CloseFrame> {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.socket.next()).await.expect("something comes in time") {
+                Some(Ok(Message::Close(frame))) => return frame,
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return None,
             }
         }
     }

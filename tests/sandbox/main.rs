@@ -2,5 +2,11 @@
 
 mod accounts;
 mod client;
+mod faults;
 mod groups;
+mod media;
 mod messages;
+mod persistence;
+mod table;
+#[path = "../support/wire.rs"]
+mod wire;

@@ -1,6 +1,16 @@
 //! A session against a gateway that does what each test says, over real connections.
 
+#[path = "../support/certificate.rs"]
+mod certificate;
+mod faults;
+#[path = "../support/files.rs"]
+mod files;
 #[path = "../support/gateway.rs"]
 mod gateway;
 mod life;
+#[path = "../support/proxy.rs"]
+mod proxy;
+mod transfers;
+#[path = "../support/watch.rs"]
 mod watch;
+mod ways;

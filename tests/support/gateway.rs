@@ -6,12 +6,17 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
 /// Real time that no test comes near unless something hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What carries a client's frames.
+pub(crate) trait Carrier: AsyncRead + AsyncWrite + Unpin {}
+impl<S: AsyncRead + AsyncWrite + Unpin> Carrier for S {}
 
 /// Awaits something that a test expects to happen.
 pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
@@ -29,6 +34,11 @@ impl Gateway {
         Self { listener: TcpListener::bind("127.0.0.1:0").await.expect("a free port") }
     }
 
+    /// The port on which it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.listener.local_addr().expect("it listens").port()
+    }
+
     /// Where it listens, as `ws://…`.
     pub(crate) fn url(&self) -> String {
         format!("ws://{}", self.listener.local_addr().expect("it listens"))
@@ -36,8 +46,7 @@ impl Gateway {
 
     /// Takes the next client.
     pub(crate) async fn accept(&self) -> Client {
-        let stream = self.accept_tcp().await;
-        Client { socket: soon("a handshake", accept_async(stream)).await.expect("a handshake") }
+        Client::on(self.accept_tcp().await).await
     }
 
     /// Takes the next connection without speaking WebSocket on it.
@@ -57,10 +66,16 @@ impl Gateway {
 
 /// A client's connection.
 pub(crate) struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Box<dyn Carrier>>,
 }
 
 impl Client {
+    /// Takes a client on a connection that may be encrypted.
+    pub(crate) async fn on(stream: impl Carrier + 'static) -> Self {
+        let stream: Box<dyn Carrier> = Box::new(stream);
+        Self { socket: soon("a handshake", accept_async(stream)).await.expect("a handshake") }
+    }
+
     /// The next frame, heartbeats passed over.
     pub(crate) async fn receive(&mut self) -> Value {
         loop {
@@ -80,6 +95,22 @@ impl Client {
                 other => panic!("no frame but {other:?}"),
             }
         }
+    }
+
+    /// The next frame, or nothing when the client is gone.
+    pub(crate) async fn next(&mut self) -> Option<Value> {
+        loop {
+            match self.socket.next().await? {
+                Ok(Message::Text(text)) => return serde_json::from_str(&text).ok(),
+                Ok(_) => {}
+                Err(_) => return None,
+            }
+        }
+    }
+
+    /// Sends a frame to a client that may be gone; false means that it is.
+    pub(crate) async fn try_send(&mut self, frame: &Value) -> bool {
+        self.socket.send(Message::text(frame.to_string())).await.is_ok()
     }
 
     /// The next message of any kind.

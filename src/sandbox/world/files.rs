@@ -41,10 +41,8 @@ pub(crate) struct StoredFile {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum FileNeed<'a> {
     Nothing,
-    /// The file at this path of the sandbox's folder, to be sent.
-    Sent(&'a str),
-    /// The picture at this path of the sandbox's folder.
-    Picture(&'a str),
+    /// The file at this path of the sandbox's folder.
+    Taken(&'a str),
     /// The file of this message, to be copied to this path of the sandbox's folder.
     Saved {
         msg_id: &'a str,
@@ -58,9 +56,9 @@ impl<'a> FileNeed<'a> {
             Request::SendImage(SendImage { path, .. })
             | Request::SendVideo(SendVideo { path, .. })
             | Request::SendAudio(SendAudio { path, .. })
-            | Request::SendFile(SendFile { path, .. }) => Self::Sent(path),
-            Request::UpdateProfilePicture(request) => Self::Picture(&request.path),
-            Request::UpdateGroupPicture(request) => Self::Picture(&request.path),
+            | Request::SendFile(SendFile { path, .. }) => Self::Taken(path),
+            Request::UpdateProfilePicture(request) => Self::Taken(&request.path),
+            Request::UpdateGroupPicture(request) => Self::Taken(&request.path),
             Request::DownloadFile(DownloadFile { msg_id, path }) => Self::Saved { msg_id, path },
             _ => Self::Nothing,
         }
@@ -73,6 +71,9 @@ pub(crate) struct Ticket {
     pub(crate) by: Mid,
     pub(crate) until: Timestamp,
     pub(crate) errand: Errand,
+    /// The connection that asked for it: what is sent by it is no news there.
+    #[serde(skip)]
+    pub(crate) device: Option<u64>,
 }
 
 /// What happens at a url.
@@ -135,7 +136,7 @@ impl World {
 
     /// Whether a command that brings a file would be carried out with one; asked before the file is read.
     pub(crate) fn allows_file(&self, by: &Mid, request: &Request) -> Result<(), Failure> {
-        let act = Act { by, now: 0, media: "", file: None, deliveries: Vec::new() };
+        let act = Act { by, now: 0, media: "", device: None, file: None, deliveries: Vec::new() };
         self.me(&act)?;
         let (to, duration) = match request {
             Request::SendImage(SendImage { to, .. }) | Request::SendFile(SendFile { to, .. }) => (to, None),
@@ -227,7 +228,7 @@ impl World {
             passing.tickets.remove(&oldest);
         }
         let token = passing.ids.token();
-        let ticket = Ticket { by: act.by.clone(), until: act.now + TICKET_LIFE, errand };
+        let ticket = Ticket { by: act.by.clone(), until: act.now + TICKET_LIFE, errand, device: act.device };
         passing.tickets.insert(token.clone(), ticket);
         passing.order.push_back(token.clone());
         token

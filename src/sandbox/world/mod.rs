@@ -11,6 +11,8 @@ mod groups;
 mod ids;
 mod logins;
 mod messages;
+#[cfg(test)]
+mod model;
 mod operator;
 mod profile;
 
@@ -24,11 +26,11 @@ use self::account::Account;
 use self::groups::Group;
 use self::ids::Ids;
 use crate::clock::Timestamp;
-use crate::protocol::{Failure, FailureCode, Message, MidKind, Request, mid_kind};
+use crate::protocol::{Failure, FailureCode, Message, MidKind, Request, Safety, mid_kind};
 
 pub use self::account::Proxy;
 pub use self::demo::{DEMO_DOMAIN, DEMO_PASSWORD};
-pub(crate) use self::files::{FileNeed, StoredFile, Ticket, file_name};
+pub(crate) use self::files::{Errand, FileNeed, StoredFile, TICKET_HEADER, Ticket, file_name};
 pub(crate) use self::ids::{Mid, hex};
 pub(crate) use self::logins::{Knock, Presence, SignIn};
 pub use self::messages::{Body, ContentType};
@@ -84,6 +86,16 @@ pub(crate) enum Deed {
     Operated(Operation),
 }
 
+impl Deed {
+    /// Whether it can leave the world other than it was.
+    pub(crate) fn changes_the_world(&self) -> bool {
+        match self {
+            Self::Command { request, .. } => request.0.command().safety != Safety::Read,
+            Self::Uploaded { .. } | Self::SignedIn(_) | Self::Operated(_) => true,
+        }
+    }
+}
+
 /// A request that can be written down: as the frame that it came in.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Written(pub(crate) Request);
@@ -127,12 +139,22 @@ pub(crate) struct Outcome {
     pub(crate) deliveries: Vec<Delivery>,
 }
 
+/// When and where a deed happens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Scene<'a> {
+    pub(crate) now: Timestamp,
+    /// The base of the urls under which files are served.
+    pub(crate) media: &'a str,
+    /// The connection that it comes from.
+    pub(crate) device: Option<u64>,
+}
+
 /// A deed while it is carried out.
 struct Act<'a> {
     by: &'a Mid,
     now: Timestamp,
-    /// The base of the urls under which files are served.
     media: &'a str,
+    device: Option<u64>,
     file: Option<&'a StoredFile>,
     deliveries: Vec<Delivery>,
 }
@@ -165,8 +187,9 @@ impl World {
         self.passing = files::Passing::new(self.ids.seed());
     }
 
-    /// Carries a deed out. `media` is the base of the urls under which files are served.
-    pub(crate) fn apply(&mut self, now: Timestamp, media: &str, deed: &Deed) -> Outcome {
+    /// Carries a deed out.
+    pub(crate) fn apply(&mut self, scene: &Scene<'_>, deed: &Deed) -> Outcome {
+        let Scene { now, media, device } = *scene;
         let nobody = Mid::default();
         let operator = |operation| World::operator_of(operation).map_or(nobody.clone(), Mid::from);
         let (by, file) = match deed {
@@ -175,7 +198,7 @@ impl World {
             Deed::SignedIn(sign_in) => (sign_in.mid.clone(), None),
             Deed::Operated(operation) => (operator(operation), None),
         };
-        let mut act = Act { by: &by, now, media, file, deliveries: Vec::new() };
+        let mut act = Act { by: &by, now, media, device, file, deliveries: Vec::new() };
         let reply = match deed {
             Deed::Command { request, .. } => self.dispatch(&mut act, &request.0),
             Deed::Uploaded { ticket, .. } => self.send_uploaded(&mut act, ticket),

@@ -1,0 +1,236 @@
+//! A thousand connected accounts chatting on one core, against a plain echo server over the same library.
+//!
+//! Each server is a process of its own with one thread, so that its memory and its processor time are its own. The load
+//! comes from here: every account writes to the next one, a few messages at a time, and counts what arrives. A message
+//! that is lost, doubled or out of order ends the run.
+//!
+//! `cargo bench --bench sandbox [-- ACCOUNTS MESSAGES]`
+
+#![expect(clippy::print_stdout, reason = "the figures are the output")]
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use futures_util::{SinkExt, StreamExt};
+use hotline::sandbox::{Config, NewAccount, Sandbox};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::LocalSet;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
+
+/// Tells a process of this program which server it is to be.
+const ROLE: &str = "HOTLINE_BENCH_SERVER";
+
+/// How many messages an account has under way at a time.
+const WINDOW: usize = 4;
+
+/// The ticks of processor time per second, as Linux counts them for programs.
+const TICKS: f64 = 100.0;
+
+fn main() -> Result<()> {
+    let numbers: Vec<usize> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
+    let accounts = numbers.first().copied().unwrap_or(1_000);
+    let messages = numbers.get(1).copied().unwrap_or(200);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    match std::env::var(ROLE).as_deref() {
+        Ok("sandbox") => runtime.block_on(serve_sandbox(accounts)),
+        Ok("echo") => runtime.block_on(LocalSet::new().run_until(serve_echo())),
+        _ => runtime.block_on(LocalSet::new().run_until(compare(accounts, messages))),
+    }
+}
+
+async fn compare(accounts: usize, messages: usize) -> Result<()> {
+    println!("{accounts} accounts, {messages} messages each, {WINDOW} at a time; each server on one thread");
+    let echo = measure(Server::start("echo", accounts)?, accounts, messages).await?;
+    echo.print("echo server");
+    let sandbox = measure(Server::start("sandbox", accounts)?, accounts, messages).await?;
+    sandbox.print("sandbox");
+    println!(
+        "sandbox / echo: {:.2} of the messages per second, {:.2} per second of processor time, {:.2} of the memory per account",
+        sandbox.per_second / echo.per_second,
+        sandbox.per_cpu_second / echo.per_cpu_second,
+        sandbox.memory_each / echo.memory_each,
+    );
+    println!("a message is two frames out of the sandbox (answer and event) and one out of the echo server");
+    Ok(())
+}
+
+/// What was measured.
+struct Figures {
+    per_second: f64,
+    per_cpu_second: f64,
+    /// In KiB, connected and logged in.
+    memory_each: f64,
+}
+
+impl Figures {
+    fn print(&self, name: &str) {
+        println!(
+            "{name:12} {:>9.0} messages/s {:>9.0} messages per second of processor time {:>7.1} KiB per account",
+            self.per_second, self.per_cpu_second, self.memory_each
+        );
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the figures are for people")]
+async fn measure(server: Server, accounts: usize, messages: usize) -> Result<Figures> {
+    let idle = server.memory()?;
+    let mut clients = Vec::with_capacity(accounts);
+    for index in 0..accounts {
+        clients.push(Account::connect(&server, index).await?);
+    }
+    let memory_each = (server.memory()? - idle) / accounts as f64;
+    let mids: Vec<_> = clients.iter().map(|client| client.mid.clone()).collect();
+    let (began, cpu) = (Instant::now(), server.cpu()?);
+    let tasks: Vec<_> = clients
+        .into_iter()
+        .enumerate()
+        .map(|(index, client)| tokio::task::spawn_local(client.chat(mids[(index + 1) % accounts].clone(), messages)))
+        .collect();
+    for task in tasks {
+        task.await??;
+    }
+    let (took, cpu) = (began.elapsed(), server.cpu()? - cpu);
+    let total = (accounts * messages) as f64;
+    Ok(Figures { per_second: total / took.as_secs_f64(), per_cpu_second: total / cpu.as_secs_f64(), memory_each })
+}
+
+/// One connection of the load.
+struct Account {
+    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    mid: String,
+    echoes: bool,
+}
+
+impl Account {
+    async fn connect(server: &Server, index: usize) -> Result<Self> {
+        let (mut socket, _) = tokio_tungstenite::connect_async_with_config(&server.url, None, true).await?;
+        let echoes = server.role == "echo";
+        let mut mid = String::new();
+        if !echoes {
+            let login =
+                format!(r#"{{"command":"Login","email":"p{index}@sandbox.test","password":"sandbox","cert":""}}"#);
+            socket.send(Message::text(login)).await?;
+            let answer = next(&mut socket).await?;
+            let (_, rest) = answer.split_once(r#"\"mid\":\""#).with_context(|| format!("refused: {answer}"))?;
+            rest.get(..33).context("a mid has 33 characters")?.clone_into(&mut mid);
+        }
+        Ok(Self { socket, mid, echoes })
+    }
+
+    /// Sends messages to `to`, and checks that as many come from the other side, each once and in order.
+    async fn chat(mut self, to: String, messages: usize) -> Result<()> {
+        let (mut sent, mut answered, mut heard) = (0, 0, 0);
+        while answered < messages || heard < messages {
+            let mut is_new = false;
+            while sent < messages && sent - answered < WINDOW {
+                let text =
+                    format!(r#"{{"command":"SendText","task_id":{sent},"to":"{to}","content":"message {sent}."}}"#);
+                self.socket.feed(Message::text(text)).await?;
+                sent += 1;
+                is_new = true;
+            }
+            if is_new {
+                self.socket.flush().await?;
+            }
+            let frame = next(&mut self.socket).await?;
+            if frame.contains("OnNotify") {
+                ensure!(frame.contains(&format!("message {heard}.")), "expected message {heard}, came {frame}");
+                heard += 1;
+            } else {
+                ensure!(
+                    frame.contains(&format!(r#""task_id":{answered}"#)),
+                    "expected answer {answered}, came {frame}"
+                );
+                ensure!(self.echoes || frame.contains(r#""code":0"#), "refused: {frame}");
+                answered += 1;
+                heard += usize::from(self.echoes);
+            }
+        }
+        Ok(())
+    }
+}
+
+async fn next(socket: &mut WebSocketStream<MaybeTlsStream<TcpStream>>) -> Result<String> {
+    let frame = tokio::time::timeout(Duration::from_secs(60), socket.next()).await.context("nothing comes any more")?;
+    match frame.context("the connection ended")?? {
+        Message::Text(text) => Ok(text.to_string()),
+        other => bail!("a text was expected, came {other:?}"),
+    }
+}
+
+/// A server in a process of its own.
+struct Server {
+    child: Child,
+    url: String,
+    role: &'static str,
+}
+
+impl Server {
+    fn start(role: &'static str, accounts: usize) -> Result<Self> {
+        let mut child = Command::new(std::env::current_exe()?)
+            .arg(accounts.to_string())
+            .env(ROLE, role)
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = child.stdout.take().context("its output is piped")?;
+        let mut url = String::new();
+        BufReader::new(stdout).read_line(&mut url)?;
+        ensure!(!url.is_empty(), "the {role} server did not start");
+        Ok(Self { child, url: url.trim().to_owned(), role })
+    }
+
+    /// What it has in memory, in KiB.
+    fn memory(&self) -> Result<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
+        Ok(line.trim().trim_end_matches("kB").trim().parse()?)
+    }
+
+    /// The processor time that it has used.
+    fn cpu(&self) -> Result<Duration> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_, fields) = stat.rsplit_once(") ").context("no such format")?;
+        let fields: Vec<_> = fields.split(' ').collect();
+        let ticks: f64 = fields[11].parse::<f64>()? + fields[12].parse::<f64>()?;
+        Ok(Duration::from_secs_f64(ticks / TICKS))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+async fn serve_sandbox(accounts: usize) -> Result<()> {
+    let mut config = Config { listen: "127.0.0.1:0".parse()?, ..Config::default() };
+    config.limits.frames_per_second = u32::MAX;
+    let sandbox = Sandbox::start(config).await?;
+    for index in 0..accounts {
+        sandbox.control().create_account(NewAccount::named(format!("p{index}")))?;
+    }
+    println!("{}", sandbox.url());
+    std::future::pending().await
+}
+
+async fn serve_echo() -> Result<()> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("ws://{}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        tokio::task::spawn_local(async move {
+            let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
+            while let Some(Ok(frame)) = socket.next().await {
+                if frame.is_text() && socket.send(frame).await.is_err() {
+                    return;
+                }
+            }
+        });
+    }
+}

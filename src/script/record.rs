@@ -1,0 +1,168 @@
+//! What one run observed, call by call: recorded while it goes on, and fed back to it when it is rebuilt.
+//!
+//! When and how records reach the disk is the journal's business.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+
+use crate::clock::Timestamp;
+use crate::store::{Entry, Outcome, Waiting};
+
+/// The format of entries. A record of another format is not rebuilt.
+pub(crate) const FORMAT: i64 = 1;
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct End {
+    pub(crate) at: Timestamp,
+    pub(crate) outcome: &'static str,
+    pub(crate) fault: Option<String>,
+}
+
+/// The record of one run.
+#[derive(Debug, Default)]
+pub(crate) struct Record {
+    /// Entries that the journal has not taken yet, by their numbers.
+    fresh: RefCell<Vec<(u32, Entry)>>,
+    /// The number of the next entry.
+    next: Cell<u32>,
+    /// What is still to be fed back.
+    replay: RefCell<VecDeque<Entry>>,
+    /// What the run waited for when its process ended.
+    interrupted: RefCell<Option<Waiting>>,
+    waiting: RefCell<Option<Waiting>>,
+    end: RefCell<Option<End>>,
+    /// Whether the journal knows that there is something to take.
+    pub(crate) noted: Cell<bool>,
+}
+
+/// What the record says of a call.
+pub(crate) enum Recorded {
+    /// Nothing: the call is made now.
+    Nothing,
+    /// The call was made, and this came of it.
+    Done(Entry),
+    /// The call was begun under this number, and nothing is known of what came of it.
+    InDoubt(u32),
+}
+
+impl Record {
+    /// The record of a run that is to be rebuilt.
+    pub(crate) fn replaying(entries: Vec<Entry>, waiting: Option<Waiting>) -> Self {
+        Self { replay: RefCell::new(entries.into()), interrupted: RefCell::new(waiting), ..Self::default() }
+    }
+
+    /// Whether the run is being fed its record.
+    pub(crate) fn is_replaying(&self) -> bool {
+        !self.replay.borrow().is_empty()
+    }
+
+    /// What the record says of the call that the run makes now.
+    ///
+    /// # Errors
+    /// When the record has another call at this place, described in words.
+    pub(crate) fn look_up(&self, kind: &str, name: &str, detail: &str) -> Result<Recorded, String> {
+        let Some(entry) = self.replay.borrow_mut().pop_front() else { return Ok(Recorded::Nothing) };
+        if (entry.kind.as_str(), entry.name.as_str(), entry.detail.as_str()) != (kind, name, detail) {
+            return Err(format!(
+                "this run cannot be rebuilt: its record has {} {} here, the script makes {name} {detail}",
+                entry.name, entry.detail
+            ));
+        }
+        let number = self.next.get();
+        self.next.set(number + 1);
+        if entry.outcome == Outcome::Pending { Ok(Recorded::InDoubt(number)) } else { Ok(Recorded::Done(entry)) }
+    }
+
+    /// When the wait that the end of the process interrupted was to end, if `call` is that wait.
+    pub(crate) fn interrupted_deadline(&self, call: &str) -> Option<Timestamp> {
+        let interrupted = self.interrupted.take().filter(|waiting| waiting.call == call)?;
+        interrupted.deadline
+    }
+
+    /// Takes down a call; gives its number.
+    pub(crate) fn add(&self, entry: Entry) -> u32 {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        self.fresh.borrow_mut().push((number, entry));
+        number
+    }
+
+    /// Takes down what came of a call that was taken down before.
+    pub(crate) fn replace(&self, number: u32, entry: Entry) {
+        let mut fresh = self.fresh.borrow_mut();
+        match fresh.iter_mut().rev().find(|(other, _)| *other == number) {
+            Some((_, pending)) => *pending = entry,
+            None => fresh.push((number, entry)),
+        }
+    }
+
+    /// The entries that the journal has not taken yet.
+    pub(crate) fn take_fresh(&self) -> Vec<(u32, Entry)> {
+        self.fresh.take()
+    }
+
+    /// Says what the run waits for from now on, or that it waits no more.
+    pub(crate) fn set_waiting(&self, waiting: Option<Waiting>) {
+        *self.waiting.borrow_mut() = waiting;
+    }
+
+    /// Says when the present wait ends by itself.
+    pub(crate) fn set_deadline(&self, deadline: Timestamp) {
+        if let Some(waiting) = &mut *self.waiting.borrow_mut() {
+            waiting.deadline = Some(deadline);
+        }
+    }
+
+    /// What the run waits for.
+    pub(crate) fn waiting(&self) -> Option<Waiting> {
+        self.waiting.borrow().clone()
+    }
+
+    /// Says that the run is over. Only the first end counts.
+    pub(crate) fn set_end(&self, end: End) {
+        self.set_waiting(None);
+        self.end.borrow_mut().get_or_insert(end);
+    }
+
+    /// How the run ended.
+    pub(crate) fn end(&self) -> Option<End> {
+        self.end.borrow().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, outcome: Outcome) -> Entry {
+        let (kind, name) = ("pure".to_owned(), name.to_owned());
+        Entry { kind, name, detail: String::new(), place: String::new(), at: 0, took: 0, outcome }
+    }
+
+    #[test]
+    fn a_record_is_fed_back_in_order_and_then_goes_on() {
+        let entries = vec![entry("now", Outcome::Value("1".into())), entry("SendText", Outcome::Pending)];
+        let record = Record::replaying(entries, None);
+        assert!(matches!(record.look_up("pure", "now", ""), Ok(Recorded::Done(_))));
+        assert!(matches!(record.look_up("pure", "SendText", ""), Ok(Recorded::InDoubt(1))));
+        assert!(matches!(record.look_up("pure", "now", ""), Ok(Recorded::Nothing)));
+        assert_eq!(record.add(entry("now", Outcome::Pending)), 2);
+    }
+
+    #[test]
+    fn another_call_than_the_recorded_one_is_an_error() {
+        let record = Record::replaying(vec![entry("now", Outcome::Value("1".into()))], None);
+        assert!(record.look_up("pure", "random", "").is_err());
+    }
+
+    #[test]
+    fn what_came_of_a_call_takes_its_place() {
+        let record = Record::default();
+        let number = record.add(entry("a", Outcome::Pending));
+        record.replace(number, entry("a", Outcome::Value("1".into())));
+        assert_eq!(record.take_fresh(), [(0, entry("a", Outcome::Value("1".into())))]);
+        record.replace(number, entry("a", Outcome::Value("2".into())));
+        assert_eq!(record.take_fresh().len(), 1);
+    }
+}

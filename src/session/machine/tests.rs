@@ -1,0 +1,389 @@
+//! The machine under random inputs and a random clock, checked against what must always hold.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::json;
+
+use super::*;
+use crate::protocol::{Command, Safety};
+use crate::session::{Login, Pacing, Secret};
+
+const COMMANDS: [&str; 4] = ["GetProfile", "BlockContact", "SendText", "SomethingNew"];
+
+fn config() -> SessionConfig {
+    let login = Login::Email { email: "a".into(), password: Secret::new("b") };
+    SessionConfig { pacing: Pacing::Off, max_outstanding: 8, ..SessionConfig::new("main", "ws://localhost", login) }
+}
+
+fn order(command: &'static str, number: u32) -> Order<u32> {
+    let fields = json!({"number": number}).to_string();
+    Order { command: Cow::Borrowed(command), row: Command::named(command), fields, reply: number }
+}
+
+#[derive(Clone, Debug)]
+enum Action {
+    Call(usize),
+    Connected,
+    Failed,
+    LoggedIn {
+        has_mid: bool,
+    },
+    LoginRefused,
+    Pin,
+    /// Answers one of the requests of this connection, whichever.
+    Reply(usize, bool),
+    /// Answers a request of an earlier connection on this one.
+    LateReply(usize),
+    /// Sends something on an earlier connection.
+    OldFrame,
+    Message(u32),
+    Noise,
+    Pass(u64),
+    Stop,
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    prop_oneof![
+        20 => (0..COMMANDS.len()).prop_map(Action::Call),
+        20 => Just(Action::Connected),
+        4 => Just(Action::Failed),
+        20 => any::<bool>().prop_map(|has_mid| Action::LoggedIn { has_mid }),
+        1 => Just(Action::LoginRefused),
+        3 => Just(Action::Pin),
+        20 => (any::<usize>(), prop::bool::weighted(0.8)).prop_map(|(which, is_good)| Action::Reply(which, is_good)),
+        5 => any::<usize>().prop_map(Action::LateReply),
+        5 => Just(Action::OldFrame),
+        15 => (0..40u32).prop_map(Action::Message),
+        5 => Just(Action::Noise),
+        25 => prop_oneof![0..50u64, 500..5_000u64, 20_000..70_000u64].prop_map(Action::Pass),
+        1 => Just(Action::Stop),
+    ]
+}
+
+/// A request that the machine sent, and what it stands for.
+#[derive(Clone, Debug)]
+struct Sent {
+    connection: Connection,
+    task_id: i64,
+    command: String,
+    call: Option<u32>,
+}
+
+struct World {
+    machine: Machine<u32>,
+    now: Duration,
+    /// The latest connection that was asked for, whether it is still to come, and whether it is open.
+    connection: Connection,
+    is_asked: bool,
+    is_open: bool,
+    is_live: bool,
+    has_login: bool,
+    is_over: bool,
+    last_connect: Option<Duration>,
+    calls: BTreeMap<u32, (usize, Duration)>,
+    done: BTreeSet<u32>,
+    sent: Vec<Sent>,
+    sendings: HashMap<u32, Vec<Connection>>,
+    task_ids: BTreeSet<i64>,
+    arrived: Vec<u32>,
+    signalled: Vec<u32>,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let mut world = Self {
+            machine: Machine::new(config(), seed, Duration::ZERO),
+            now: Duration::ZERO,
+            connection: 0,
+            is_asked: false,
+            is_open: false,
+            is_live: false,
+            has_login: false,
+            is_over: false,
+            last_connect: None,
+            calls: BTreeMap::new(),
+            done: BTreeSet::new(),
+            sent: Vec::new(),
+            sendings: HashMap::new(),
+            task_ids: BTreeSet::new(),
+            arrived: Vec::new(),
+            signalled: Vec::new(),
+        };
+        world.settle();
+        world
+    }
+
+    fn act(&mut self, action: Action) {
+        let (connection, now) = (self.connection, self.now);
+        match action {
+            Action::Call(which) => {
+                let number = u32::try_from(self.calls.len()).expect("few");
+                self.calls.insert(number, (which, now));
+                self.machine.call(order(COMMANDS[which], number), now);
+            }
+            Action::Connected => {
+                self.is_open |= std::mem::take(&mut self.is_asked);
+                self.machine.connected(connection, now);
+            }
+            Action::Failed => self.machine.disconnected(connection, "it broke", now),
+            Action::LoggedIn { has_mid } => {
+                let content = if has_mid { r#"{"mid":"u9"}"# } else { "{}" };
+                self.frame(&json!({"command": "OnLogin", "code": 0, "content": content}));
+            }
+            Action::LoginRefused => self.frame(&json!({"command": "OnLogin", "code": 1, "content": "no"})),
+            Action::Pin => self.frame(&json!({"command": "OnPinCode", "content": {"pin": 12}})),
+            Action::Reply(which, is_good) => self.reply(which, is_good, |sent, world| sent == world),
+            Action::LateReply(which) => self.reply(which, true, |sent, world| sent != world),
+            Action::OldFrame => {
+                let frame = json!({"command": "OnNotify", "subcommand": "OLD", "content": "{}"}).to_string();
+                self.machine.frame(connection.wrapping_sub(1), &frame, now);
+                self.machine.disconnected(connection.wrapping_sub(1), "long ago", now);
+                self.machine.connected(connection.wrapping_sub(1), now);
+            }
+            Action::Message(id) => {
+                if self.is_open && self.has_login && !self.arrived.contains(&id) {
+                    self.arrived.push(id);
+                }
+                let content = json!({"id": id.to_string()}).to_string();
+                self.frame(&json!({"command": "OnNotify", "subcommand": "RECEIVE_MESSAGE", "content": content}));
+            }
+            Action::Noise => {
+                if self.is_open {
+                    self.machine.frame(connection, "noise", now);
+                    self.machine.noise(connection, now);
+                }
+            }
+            Action::Pass(millis) => {
+                self.now += Duration::from_millis(millis);
+                self.machine.tick(self.now);
+            }
+            Action::Stop => self.machine.stop(),
+        }
+        self.settle();
+    }
+
+    fn frame(&mut self, frame: &Value) {
+        if self.is_open {
+            self.machine.frame(self.connection, &frame.to_string(), self.now);
+        }
+    }
+
+    fn reply(&mut self, which: usize, is_good: bool, is_right: impl Fn(Connection, Connection) -> bool) {
+        let requests: Vec<_> = self.sent.iter().filter(|sent| is_right(sent.connection, self.connection)).collect();
+        if requests.is_empty() {
+            return;
+        }
+        let sent = requests[which % requests.len()].clone();
+        let content = match sent.call {
+            Some(call) => format!("{call} on {}", sent.connection),
+            None => r#"{"mid":"u9"}"#.to_owned(),
+        };
+        let code = if is_good { 0 } else { 4 };
+        self.frame(&json!({"command": sent.command, "task_id": sent.task_id, "code": code, "content": content}));
+    }
+
+    /// Takes the outputs and checks each.
+    fn settle(&mut self) {
+        while let Some(output) = self.machine.output() {
+            match output {
+                Output::Connect(connection) => self.asked_to_connect(connection),
+                Output::Send(connection, frame) => self.asked_to_send(connection, &frame),
+                Output::Close => (self.is_asked, self.is_open, self.is_live) = (false, false, false),
+                Output::Complete(call, result) => self.completed(call, result),
+                Output::Signal(signal) => self.told(signal),
+            }
+        }
+        if self.is_live {
+            assert_eq!(self.signalled, self.arrived, "what arrived is handed on, once and in order");
+        }
+    }
+
+    /// Lets the machine see the time and checks what it leaves behind.
+    fn check_time(&mut self) {
+        self.machine.tick(self.now);
+        self.settle();
+        for (call, (_, began)) in &self.calls {
+            let is_due = self.now >= *began + Duration::from_secs(30);
+            assert!(!is_due || self.done.contains(call), "call {call} waits longer than it may");
+        }
+        if let Some(wake) = self.machine.next_wake() {
+            assert!(wake > self.now, "a wish for {wake:?} at {:?} would spin", self.now);
+        }
+    }
+
+    fn asked_to_connect(&mut self, connection: Connection) {
+        assert!(!self.is_over, "a session that is over stays so");
+        assert!(connection > self.connection, "each attempt has a new number");
+        if let Some(last) = self.last_connect.replace(self.now) {
+            assert!(self.now >= last + BACKOFF_MIN, "attempts are apart");
+        }
+        (self.connection, self.is_asked, self.has_login) = (connection, true, false);
+    }
+
+    fn asked_to_send(&mut self, connection: Connection, frame: &str) {
+        assert!(!self.is_over && self.is_open && connection == self.connection, "only on the open connection");
+        let frame: Value = serde_json::from_str(frame).expect("JSON");
+        let command = frame["command"].as_str().expect("a command").to_owned();
+        if command == "Login" {
+            assert!(!self.has_login, "one login for each connection");
+            self.has_login = true;
+            return;
+        }
+        assert!(self.has_login, "the login comes first");
+        if command == "HeartBeat" {
+            assert_eq!(frame, json!({"command": "HeartBeat"}));
+            return;
+        }
+        let task_id = frame["task_id"].as_i64().expect("a number");
+        assert!(task_id >= 1 && self.task_ids.insert(task_id), "numbers are never used again");
+        let call = frame["number"].as_u64().map(|number| u32::try_from(number).expect("few"));
+        if let Some(call) = call {
+            assert!(self.is_live, "calls go out only when live");
+            assert!(!self.done.contains(&call), "a finished call is not sent");
+            let sendings = self.sendings.entry(call).or_default();
+            assert!(!sendings.contains(&connection), "a call is sent once on a connection");
+            sendings.push(connection);
+            let safety = Command::named(COMMANDS[self.calls[&call].0]).map_or(Safety::Effect, |row| row.safety);
+            assert!(safety != Safety::Effect || sendings.len() == 1, "an effect is sent once");
+        }
+        self.sent.push(Sent { connection, task_id, command, call });
+    }
+
+    fn completed(&mut self, call: u32, result: Result<Content, CallError>) {
+        assert!(self.done.insert(call), "call {call} is completed once");
+        let was_sent = self.sendings.get(&call);
+        match result {
+            Ok(content) => {
+                assert_eq!(content.as_str(), format!("{call} on {}", self.connection), "its own and no late answer");
+            }
+            Err(CallError::Refused(_) | CallError::Disconnected { sent: true }) => assert!(was_sent.is_some()),
+            Err(CallError::Timeout { sent, .. }) => assert_eq!(sent, was_sent.is_some()),
+            Err(CallError::Disconnected { sent: false } | CallError::Encode(_)) => panic!("nothing fails so here"),
+            Err(CallError::QueueFull { .. } | CallError::Stopped | CallError::LoginRefused(_)) => {}
+        }
+    }
+
+    fn told(&mut self, signal: Signal) {
+        assert!(!self.is_over, "nothing is told after the end");
+        match signal {
+            Signal::Event(event) => {
+                assert_ne!(event.subcommand, "OLD", "nothing of an old connection is told");
+                assert!(self.is_live, "events are told when live");
+                let id = find_text(&event.content.value(), &["id"]).expect("an id");
+                self.signalled.push(id.parse().expect("a number"));
+            }
+            Signal::LoggedIn { .. } => {
+                assert!(self.is_open && !self.is_live);
+                self.is_live = true;
+            }
+            Signal::Refused(_) => self.is_over = true,
+            _ => {}
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn the_invariants_hold_under_any_inputs(seed in any::<u64>(), actions in vec(action(), 1..250)) {
+        let mut world = World::new(seed);
+        for action in actions {
+            world.act(action);
+            world.check_time();
+        }
+        world.act(Action::Stop);
+        prop_assert_eq!(world.done.len(), world.calls.len(), "every call has ended");
+        prop_assert!(world.machine.is_over());
+    }
+}
+
+/// A machine that is live on its first connection, its outputs taken.
+fn live(seed: u64) -> Machine<u32> {
+    let mut machine = Machine::new(config(), seed, Duration::ZERO);
+    log_in(&mut machine, Duration::ZERO);
+    machine
+}
+
+fn log_in(machine: &mut Machine<u32>, now: Duration) {
+    let connection = machine.connection;
+    machine.connected(connection, now);
+    machine.frame(connection, r#"{"command":"OnLogin","code":0,"content":"{\"mid\":\"u9\"}"}"#, now);
+    while machine.output().is_some() {}
+}
+
+#[test]
+fn the_delays_grow_and_a_minute_of_health_makes_them_short_again() {
+    let mut longest = [Duration::ZERO; 8];
+    for seed in 0..300 {
+        let mut machine = live(seed);
+        let mut now = Duration::from_secs(1);
+        for longest in &mut longest {
+            machine.disconnected(machine.connection, "it broke", now);
+            let retry = machine.next_wake().expect("it tries again");
+            let delay = retry - now;
+            assert!(delay >= BACKOFF_MIN && delay <= BACKOFF_MAX);
+            *longest = delay.max(*longest);
+            now = retry;
+            machine.tick(now);
+        }
+        log_in(&mut machine, now);
+        now += HEALTHY;
+        machine.disconnected(machine.connection, "it broke", now);
+        assert!(machine.next_wake().expect("it tries again") - now <= 2 * BACKOFF_MIN);
+    }
+    let seconds = longest.map(|longest| longest.as_secs());
+    assert_eq!(seconds[..5], [1, 3, 7, 15, 29], "just under 2, 4, 8, 16 and 30");
+}
+
+#[test]
+fn silence_means_nothing_while_the_socket_is_not_read() {
+    let mut machine = live(1);
+    machine.reading_stopped();
+    machine.tick(10 * SILENCE);
+    let frames: Vec<_> = std::iter::from_fn(|| machine.output()).collect();
+    assert!(matches!(&frames[..], [Output::Send(_, beat)] if beat == HEARTBEAT), "{frames:?}");
+    machine.reading_resumed(10 * SILENCE);
+    machine.tick(11 * SILENCE);
+    let frames: Vec<_> = std::iter::from_fn(|| machine.output()).collect();
+    assert!(matches!(&frames[..], [Output::Send(_, question), Output::Send(..)] if question.contains("GetProfile")));
+}
+
+#[test]
+fn any_frame_proves_life_and_the_question_is_forgotten() {
+    let mut machine = live(1);
+    machine.tick(SILENCE);
+    machine.frame(1, r#"{"command":"HeartBeat"}"#, SILENCE + PROBE / 2);
+    machine.tick(SILENCE + PROBE);
+    assert!(matches!(machine.state, State::Live { probe: None, .. }));
+}
+
+#[test]
+fn a_pin_that_is_not_typed_costs_the_connection_after_ten_minutes() {
+    let mut machine = Machine::<u32>::new(config(), 1, Duration::ZERO);
+    machine.connected(1, Duration::ZERO);
+    machine.frame(1, r#"{"command":"X","content":"{\"a\":[{\"pinCode\":\"77\"}]}"}"#, Duration::from_secs(100));
+    machine.tick(Duration::from_secs(100) + LOGIN);
+    assert_eq!(machine.phase(), Phase::AwaitingPin);
+    machine.tick(Duration::from_secs(100) + PIN);
+    assert_eq!(machine.phase(), Phase::Lost { attempts: 1 });
+}
+
+#[test]
+fn a_certificate_is_taken_from_the_frame_and_told_once() {
+    let mut machine = Machine::<u32>::new(config(), 1, Duration::ZERO);
+    let login = r#"{"command":"OnLogin","code":0,"certificate":"c","content":{"session":{"mid":"u9"}}}"#;
+    for connection in 1..=2 {
+        machine.connected(connection, Duration::ZERO);
+        machine.frame(connection, login, Duration::ZERO);
+        let outputs: Vec<_> = std::iter::from_fn(|| machine.output()).collect();
+        let is_told = |output: &Output<u32>| matches!(output, Output::Signal(Signal::Certificate(told)) if told == "c");
+        assert_eq!(outputs.iter().filter(|output| is_told(output)).count(), usize::from(connection == 1));
+        assert!(matches!(outputs.last(), Some(Output::Signal(Signal::LoggedIn { mid, .. })) if mid == "u9"));
+        machine.disconnected(connection, "it broke", Duration::ZERO);
+        machine.tick(Duration::from_secs(30));
+    }
+}

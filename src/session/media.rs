@@ -1,0 +1,392 @@
+//! Files over HTTP: a file of this machine goes up, or comes down, by the parameters that the gateway gives.
+//!
+//! Scripts know nothing of it: they send the same commands whether the gateway reads the path itself or not. Which
+//! folders Hotline may open is decided in `folders`.
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Body, Client, Response, redirect};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tokio_util::io::ReaderStream;
+
+use super::config::{Proxy, ProxyKind, SessionConfig};
+use super::dial::is_loopback;
+use super::folders::{FolderError, Folders, Source};
+use super::handle::{CallError, Handle};
+use super::tls::{TlsError, media_config};
+use crate::clock::Timestamp;
+use crate::protocol::{Call, Content, commands};
+
+/// So many bytes of a file are in memory at a time.
+const CHUNK: usize = 64 * 1024;
+/// A server that is silent for this long has gone.
+const SILENCE: Duration = Duration::from_secs(60);
+
+/// How files travel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MediaMode {
+    /// Paths go to the gateway as they are: it reads its own disk.
+    Gateway,
+    /// Hotline reads and writes the files and transfers them over HTTP.
+    Upload,
+    /// As `Gateway` where the gateway is on this machine, else as `Upload`.
+    #[default]
+    Auto,
+}
+
+impl MediaMode {
+    /// Whether Hotline transfers the files itself for a gateway at this url.
+    pub fn uploads(self, gateway: &str) -> bool {
+        match self {
+            Self::Gateway => false,
+            Self::Upload => true,
+            Self::Auto => !is_loopback(gateway),
+        }
+    }
+}
+
+/// Why a command with a file fails.
+#[derive(Debug, thiserror::Error)]
+pub enum MediaError {
+    /// The gateway does not give the parameters, or not do what was asked.
+    #[error(transparent)]
+    Call(#[from] CallError),
+    /// The fields of the command do not suit it.
+    #[error("the fields of {command} are not as expected: {reason}")]
+    Fields {
+        /// The command.
+        command: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no way to upload for this command.
+    #[error("{command} cannot upload a file: it works only with media = \"gateway\" and a path on the gateway's disk")]
+    Unsupported {
+        /// The command.
+        command: &'static str,
+    },
+    /// The file may not be opened, or cannot be.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The gateway's parameters cannot be used.
+    #[error("the answer to {command} cannot be used: {reason}")]
+    Parameters {
+        /// The command.
+        command: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The server refuses the transfer.
+    #[error("the media server answered with HTTP status {0}, expected a success")]
+    Status(u16),
+    /// The transfer broke off.
+    #[error("the transfer broke off: {reason}")]
+    Transfer {
+        /// What happened.
+        reason: String,
+        /// Whether a message may have been sent all the same.
+        sent: bool,
+    },
+    /// Nobody can be trusted.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The HTTP client cannot be made as configured.
+    #[error("the media client cannot be set up: {0}")]
+    Setup(String),
+}
+
+impl MediaError {
+    /// The number that scripts see: the gateway's own for a refusal, else -1.
+    pub fn code(&self) -> i64 {
+        match self {
+            Self::Call(error) => error.code(),
+            _ => -1,
+        }
+    }
+
+    /// The name that scripts see, such as `TRANSFER_FAILED`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Call(error) => error.name(),
+            Self::Fields { .. } => "MALFORMED",
+            Self::Unsupported { .. } => "UNSUPPORTED",
+            Self::Folder(_) => "FILE",
+            Self::Transfer { sent: true, .. } => "IN_DOUBT",
+            Self::Parameters { .. } | Self::Status(_) | Self::Transfer { .. } | Self::Tls(_) | Self::Setup(_) => {
+                "TRANSFER_FAILED"
+            }
+        }
+    }
+}
+
+/// What carries the commands of a session that name files.
+#[derive(Debug)]
+pub struct Media {
+    uploads: bool,
+    folders: Folders,
+    client: Client,
+}
+
+#[derive(Deserialize)]
+struct Parameters {
+    url: String,
+    #[serde(default)]
+    heads: BTreeMap<String, String>,
+    #[serde(default)]
+    params: String,
+}
+
+impl Media {
+    /// Sets up the transfers of a session; `folders` are the ones whose files Hotline may open.
+    ///
+    /// # Errors
+    /// When a folder is not there, or the proxy or the certificates cannot be used.
+    pub async fn new(mode: MediaMode, config: &SessionConfig, folders: &[PathBuf]) -> Result<Self, MediaError> {
+        let tls = media_config(config.root.clone()).await?;
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured((*tls).clone())
+            .no_proxy()
+            // The headers are secrets of one server: they are not carried to another.
+            .redirect(redirect::Policy::none())
+            .connect_timeout(SILENCE)
+            .read_timeout(SILENCE);
+        if let Some(proxy) = &config.proxy {
+            builder = builder.proxy(client_proxy(proxy)?);
+        }
+        let client = builder.build().map_err(|error| MediaError::Setup(in_full(&error)))?;
+        Ok(Self { uploads: mode.uploads(&config.gateway), folders: Folders::new(folders)?, client })
+    }
+
+    /// Whether a command names a file, so that it has to go through [`call`](Self::call).
+    pub fn concerns(command: &str) -> bool {
+        FILE_COMMANDS.contains(&command)
+    }
+
+    /// Sends a command, transferring the file that it names where that is this machine's business.
+    ///
+    /// A message that was uploaded has the content that the command itself would have: `{id, to, timestamp}`, with the
+    /// id that Hotline gave it and `now`. A download gives `{path}`: where the file was saved.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
+    pub async fn call(
+        &self,
+        handle: &Handle,
+        command: &str,
+        fields: String,
+        now: Timestamp,
+    ) -> Result<Content, MediaError> {
+        if !self.uploads {
+            return Ok(handle.call(command, fields).await?);
+        }
+        let msg_id = || (rand::random::<u64>() >> 1).to_string();
+        match command {
+            "SendImage" => {
+                let commands::SendImage { to, path } = read(&fields)?;
+                let ask = commands::GetSendImageParam { to, path, msg_id: msg_id() };
+                self.upload(handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+            }
+            "SendFile" => {
+                let commands::SendFile { to, path } = read(&fields)?;
+                let ask = commands::GetSendFileParam { to, path, msg_id: msg_id() };
+                self.upload(handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+            }
+            "SendVideo" => {
+                let commands::SendVideo { to, path, duration } = read(&fields)?;
+                let ask = commands::GetSendVideoParam { to, path, duration, msg_id: msg_id() };
+                self.upload(handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+            }
+            "SendAudio" => {
+                let commands::SendAudio { to, path, duration } = read(&fields)?;
+                let ask = commands::GetSendAudioParam { to, path, duration, msg_id: msg_id() };
+                self.upload(handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+            }
+            "DownloadFile" => {
+                let commands::DownloadFile { msg_id, path } = read(&fields)?;
+                self.download(handle, commands::GetDownloadFileParam { msg_id, path }).await
+            }
+            "UpdateProfilePicture" => Err(unsupported::<commands::UpdateProfilePicture>()),
+            "UpdateGroupPicture" => Err(unsupported::<commands::UpdateGroupPicture>()),
+            _ => Ok(handle.call(command, fields).await?),
+        }
+    }
+
+    async fn upload<C: Call>(
+        &self,
+        handle: &Handle,
+        ask: &C,
+        [to, path, msg_id]: [&str; 3],
+        now: Timestamp,
+    ) -> Result<Content, MediaError> {
+        // Opened first: a file that is not there costs the gateway nothing.
+        let source = self.folders.open(path).await?;
+        let parameters = parameters::<C>(&handle.request(ask).await?)?;
+        let request = self.client.post(&parameters.url).headers(headers::<C>(&parameters)?);
+        let response = request.multipart(form(source, parameters.params)).send().await;
+        // A server that was reached may have taken the file, whatever happened to its answer.
+        let response = response.map_err(|error| broken(&error, !error.is_connect() && !error.is_builder()))?;
+        check(&response)?;
+        Ok(Content::new(json!({"id": msg_id, "to": to, "timestamp": now}).to_string()))
+    }
+
+    async fn download(&self, handle: &Handle, ask: commands::GetDownloadFileParam) -> Result<Content, MediaError> {
+        let mut target = self.folders.create(&ask.path).await?;
+        let parameters = parameters::<commands::GetDownloadFileParam>(&handle.request(&ask).await?)?;
+        let headers = headers::<commands::GetDownloadFileParam>(&parameters)?;
+        let sent = self.client.post(&parameters.url).headers(headers).send().await;
+        let response = sent.map_err(|error| broken(&error, false))?;
+        check(&response)?;
+        let mut body = response.bytes_stream();
+        while let Some(chunk) = body.next().await {
+            target.write(&chunk.map_err(|error| broken(&error, false))?).await?;
+        }
+        let path = target.finish().await?;
+        Ok(Content::new(json!({"path": path.to_string_lossy()}).to_string()))
+    }
+}
+
+/// The commands whose `path` is a file to read or to write.
+const FILE_COMMANDS: &[&str] = &[
+    commands::SendImage::COMMAND.name,
+    commands::SendVideo::COMMAND.name,
+    commands::SendAudio::COMMAND.name,
+    commands::SendFile::COMMAND.name,
+    commands::DownloadFile::COMMAND.name,
+    commands::UpdateProfilePicture::COMMAND.name,
+    commands::UpdateGroupPicture::COMMAND.name,
+];
+
+fn unsupported<C: Call>() -> MediaError {
+    MediaError::Unsupported { command: C::COMMAND.name }
+}
+
+fn read<C: Call + for<'de> Deserialize<'de>>(fields: &str) -> Result<C, MediaError> {
+    let reason = |error: serde_json::Error| MediaError::Fields { command: C::COMMAND.name, reason: error.to_string() };
+    serde_json::from_str(fields).map_err(reason)
+}
+
+fn parameters<C: Call>(content: &Content) -> Result<Parameters, MediaError> {
+    let wrong = |reason: String| MediaError::Parameters { command: C::COMMAND.name, reason };
+    let mut value = content.value();
+    // Some gateways write `params` as JSON text, some as the object itself.
+    if let Some(params) = value.get_mut("params")
+        && !params.is_string()
+    {
+        *params = if params.is_null() { Value::from("") } else { Value::from(params.to_string()) };
+    }
+    serde_json::from_value(value).map_err(|error| wrong(error.to_string()))
+}
+
+/// The headers that go with the transfer: all but the content type, which the form itself has.
+fn headers<C: Call>(parameters: &Parameters) -> Result<HeaderMap, MediaError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in &parameters.heads {
+        // The value may be a secret, so only the name is told.
+        let wrong = || MediaError::Parameters {
+            command: C::COMMAND.name,
+            reason: format!("the header \"{name}\" cannot be sent"),
+        };
+        let header = HeaderName::from_str(name).map_err(|_| wrong())?;
+        if header != CONTENT_TYPE {
+            headers.append(header, HeaderValue::from_str(value).map_err(|_| wrong())?);
+        }
+    }
+    Ok(headers)
+}
+
+fn form(source: Source, params: String) -> Form {
+    let stream = ReaderStream::with_capacity(source.file, CHUNK);
+    let file = Part::stream_with_length(Body::wrap_stream(stream), source.size).file_name(source.name);
+    let form = if params.is_empty() { Form::new() } else { Form::new().text("params", params) };
+    form.part("files", file)
+}
+
+fn client_proxy(proxy: &Proxy) -> Result<reqwest::Proxy, MediaError> {
+    let host = if proxy.server.contains(':') { format!("[{}]", proxy.server) } else { proxy.server.clone() };
+    let scheme = match proxy.kind {
+        // The name is resolved by the proxy: it may be known only there.
+        ProxyKind::Socks5 => "socks5h",
+        ProxyKind::Http => "http",
+    };
+    let made = reqwest::Proxy::all(format!("{scheme}://{host}:{}", proxy.port));
+    let made = made.map_err(|error| MediaError::Setup(in_full(&error)))?;
+    Ok(match &proxy.username {
+        Some(username) => made.basic_auth(username, proxy.password.as_ref().map_or("", |password| password.expose())),
+        None => made,
+    })
+}
+
+fn check(response: &Response) -> Result<(), MediaError> {
+    if response.status().is_success() { Ok(()) } else { Err(MediaError::Status(response.status().as_u16())) }
+}
+
+fn broken(error: &reqwest::Error, sent: bool) -> MediaError {
+    MediaError::Transfer { reason: in_full(error), sent }
+}
+
+/// An error with its causes, without the url: its query may hold a secret.
+fn in_full(error: &reqwest::Error) -> String {
+    let mut text = match error {
+        error if error.is_connect() => "cannot connect".to_owned(),
+        error if error.is_timeout() => "the server is silent".to_owned(),
+        _ => "the connection failed".to_owned(),
+    };
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::COMMANDS;
+
+    #[test]
+    fn auto_uploads_only_to_other_machines() {
+        assert!(!MediaMode::Auto.uploads("ws://127.0.0.1:16089"));
+        assert!(MediaMode::Auto.uploads("wss://gateway.example.com"));
+        assert!(MediaMode::Upload.uploads("ws://127.0.0.1:16089"));
+        assert!(!MediaMode::Gateway.uploads("wss://gateway.example.com"));
+    }
+
+    #[test]
+    fn every_command_with_a_path_on_the_gateways_disk_is_concerned() {
+        for command in COMMANDS.iter().filter(|command| !command.name.starts_with("Get")) {
+            let has_path = command.fields.iter().any(|field| field.name == "path");
+            assert_eq!(Media::concerns(command.name), has_path, "{}", command.name);
+        }
+    }
+
+    #[test]
+    fn the_content_type_of_the_parameters_is_left_out() {
+        let parameters: Parameters = serde_json::from_value(json!({
+            "url": "http://x", "heads": {"X-Token": "t", "content-type": "image/png"}, "path": "p"
+        }))
+        .expect("parameters");
+        let headers = headers::<commands::GetSendImageParam>(&parameters).expect("headers");
+        assert_eq!(headers.len(), 1);
+        assert_eq!(headers["x-token"], "t");
+    }
+
+    #[test]
+    fn params_may_be_text_or_an_object() {
+        let params =
+            |content: &str| parameters::<commands::GetSendImageParam>(&Content::new(content)).map(|found| found.params);
+        assert_eq!(params(r#"{"url": "http://x", "params": "{\"a\":1}"}"#).expect("text"), r#"{"a":1}"#);
+        assert_eq!(params(r#"{"url": "http://x", "params": {"a":1}}"#).expect("an object"), r#"{"a":1}"#);
+        assert_eq!(params(r#"{"url": "http://x", "params": null}"#).expect("nothing"), "");
+        assert!(params(r#"{"heads": {}}"#).is_err());
+    }
+}

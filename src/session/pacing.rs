@@ -1,0 +1,343 @@
+//! How fast a session sends: a limit for each family of commands, and a pause when the gateway complains.
+//!
+//! Calls wait here in the order in which they came, each family for itself, before they are counted as waiting for the
+//! connection. The logins have a policy of their own, in `machine`.
+
+use std::cell::Cell;
+use std::collections::{BTreeMap, VecDeque};
+use std::num::NonZeroU32;
+use std::rc::Rc;
+use std::str::FromStr;
+use std::time::Duration;
+
+use governor::clock::Clock;
+use governor::middleware::NoOpMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+
+use super::calls::{Completion, Order};
+use super::handle::CallError;
+use crate::protocol::{Failure, FailureCode, Family};
+
+/// How fast a session sends.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Pacing {
+    /// As fast as calls come. A complaint of the gateway is reported and changes nothing.
+    Off,
+    /// At rates that a careful person would choose: see [`Pacing::rate`].
+    #[default]
+    Gentle,
+    /// At rates of one's own; families that are not named keep the gentle ones.
+    Custom(BTreeMap<Family, Rate>),
+}
+
+impl Pacing {
+    /// The rate of a family; `None` where it is not limited.
+    pub fn rate(&self, family: Family) -> Option<Rate> {
+        match self {
+            Self::Off => None,
+            Self::Gentle => gentle(family),
+            Self::Custom(rates) => rates.get(&family).copied().or_else(|| gentle(family)),
+        }
+    }
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// What a busy person with a phone could do, and no more.
+fn gentle(family: Family) -> Option<Rate> {
+    let per_minute = |count| NonZeroU32::new(count).map(|count| Rate { count, per: MINUTE });
+    match family {
+        Family::Login => None,
+        Family::Read => per_minute(240),
+        Family::Text => per_minute(60),
+        Family::Media => per_minute(20),
+        Family::Search | Family::Contact | Family::Group | Family::Profile => per_minute(10),
+    }
+}
+
+/// So many commands in so much time, and never more.
+///
+/// A sixth of them may go at once, the rest is spread evenly over the time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rate {
+    /// How many.
+    pub count: NonZeroU32,
+    /// In how much time.
+    pub per: Duration,
+}
+
+impl Rate {
+    fn quota(self) -> Quota {
+        let count = self.count.get();
+        let burst = NonZeroU32::new(count / 6).unwrap_or(NonZeroU32::MIN);
+        // The burst is part of the count: a window of `per` sees it and what is replenished meanwhile.
+        let period = self.per / (count - burst.get()).max(1);
+        let period = period.max(Duration::from_nanos(1));
+        Quota::with_period(period).expect("the period is not zero").allow_burst(burst)
+    }
+}
+
+/// Why a text is no rate.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a rate is given as a number from 1 on, a slash, and s, min or h, such as 30/min; found \"{0}\"")]
+pub struct RateError(String);
+
+impl FromStr for Rate {
+    type Err = RateError;
+
+    fn from_str(text: &str) -> Result<Self, RateError> {
+        let error = || RateError(text.to_owned());
+        let (count, unit) = text.split_once('/').ok_or_else(error)?;
+        let count = count.trim().parse().map_err(|_| error())?;
+        let per = match unit.trim() {
+            "s" | "sec" | "second" => Duration::from_secs(1),
+            "m" | "min" | "minute" => MINUTE,
+            "h" | "hour" => 60 * MINUTE,
+            _ => return Err(error()),
+        };
+        Ok(Self { count, per })
+    }
+}
+
+/// The first pause after EXCESSIVE_ACCESS, and the longest.
+const EXCESSIVE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(600));
+/// The first pause after ABUSE_BLOCK, and the longest.
+const ABUSE: (Duration, Duration) = (Duration::from_secs(300), Duration::from_secs(3_600));
+/// After this long without a complaint the next pause is a first one again.
+const FORGIVEN: Duration = Duration::from_secs(3_600);
+
+type Limiter = RateLimiter<NotKeyed, InMemoryState, Now, NoOpMiddleware<Duration>>;
+
+/// The calls of a session that wait for their turn.
+pub(super) struct Gates<T> {
+    now: Now,
+    gates: BTreeMap<Family, Gate<T>>,
+    limit: usize,
+    waiting: usize,
+    pause_until: Duration,
+    complaints: u32,
+    is_off: bool,
+}
+
+struct Gate<T> {
+    limiter: Limiter,
+    queue: VecDeque<Order<T>>,
+    /// When the first of the queue may go, as far as is known.
+    opens: Duration,
+}
+
+impl<T: Completion> Gates<T> {
+    /// Gates at which at most `limit` calls wait.
+    pub(super) fn new(pacing: &Pacing, limit: usize) -> Self {
+        let now = Now::default();
+        let gate = |family| {
+            let limiter = RateLimiter::direct_with_clock(pacing.rate(family)?.quota(), now.clone());
+            Some((family, Gate { limiter, queue: VecDeque::new(), opens: Duration::ZERO }))
+        };
+        let gates = Family::ALL.into_iter().filter_map(gate).collect();
+        let is_off = *pacing == Pacing::Off;
+        Self { now, gates, limit, waiting: 0, pause_until: Duration::ZERO, complaints: 0, is_off }
+    }
+
+    /// Gives a call back that may go at once, else keeps it.
+    ///
+    /// # Errors
+    /// Gives its completion back when as many wait as may.
+    pub(super) fn enter(&mut self, order: Order<T>, now: Duration) -> Result<Option<Order<T>>, (T, CallError)> {
+        // Nothing is known of an unknown command, so it is paced like what is most watched.
+        let family = order.row.map_or(Family::Group, |row| row.family);
+        let Some(gate) = self.gates.get_mut(&family) else { return Ok(Some(order)) };
+        self.now.set(now);
+        if gate.queue.is_empty() && gate.try_open(self.pause_until, now) {
+            return Ok(Some(order));
+        }
+        if self.waiting >= self.limit {
+            return Err((order.reply, CallError::QueueFull { limit: self.limit }));
+        }
+        self.waiting += 1;
+        gate.queue.push_back(order);
+        Ok(None)
+    }
+
+    /// Takes a call whose turn has come.
+    pub(super) fn next_ready(&mut self, now: Duration) -> Option<Order<T>> {
+        if self.waiting == 0 {
+            return None;
+        }
+        self.now.set(now);
+        for gate in self.gates.values_mut() {
+            while gate.queue.front().is_some_and(|order| order.reply.is_abandoned()) {
+                gate.queue.pop_front();
+                self.waiting -= 1;
+            }
+            if !gate.queue.is_empty() && gate.opens <= now && gate.try_open(self.pause_until, now) {
+                self.waiting -= 1;
+                return gate.queue.pop_front();
+            }
+        }
+        None
+    }
+
+    /// When [`next_ready`](Self::next_ready) should be asked again.
+    pub(super) fn next_wake(&self) -> Option<Duration> {
+        if self.waiting == 0 {
+            return None;
+        }
+        self.gates.values().filter(|gate| !gate.queue.is_empty()).map(|gate| gate.opens).min()
+    }
+
+    /// How many wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// Takes every call that waits.
+    pub(super) fn take_all(&mut self) -> Vec<T> {
+        self.waiting = 0;
+        let queues = self.gates.values_mut().flat_map(|gate| gate.queue.drain(..));
+        queues.map(|order| order.reply).collect()
+    }
+
+    /// Hears a refusal: when the gateway complains of haste, everything pauses, longer each time.
+    ///
+    /// Gives the length of a pause that begins now. Complaints during a pause are about what was sent before it.
+    pub(super) fn complained(&mut self, failure: &Failure, now: Duration) -> Option<Duration> {
+        let (first, longest) = match FailureCode::of(failure.code) {
+            Some(FailureCode::ExcessiveAccess) => EXCESSIVE,
+            Some(FailureCode::AbuseBlock) => ABUSE,
+            _ => return None,
+        };
+        if now < self.pause_until {
+            return None;
+        }
+        if now >= self.pause_until + FORGIVEN {
+            self.complaints = 0;
+        }
+        let pause = first.saturating_mul(1 << self.complaints.min(10)).min(longest);
+        self.complaints += 1;
+        self.pause_until = now + pause;
+        Some(if self.is_off { Duration::ZERO } else { pause })
+    }
+}
+
+impl<T> Gate<T> {
+    /// Lets one call through if it may go now; else notes when to try again.
+    fn try_open(&mut self, pause_until: Duration, now: Duration) -> bool {
+        if now < pause_until {
+            self.opens = pause_until;
+            return false;
+        }
+        match self.limiter.check() {
+            Ok(()) => true,
+            Err(too_early) => {
+                self.opens = now + too_early.wait_time_from(now).max(Duration::from_millis(1));
+                false
+            }
+        }
+    }
+}
+
+/// The moment that the limiters take for now: the session's own clock decides.
+#[derive(Clone, Debug, Default)]
+struct Now(Rc<Cell<Duration>>);
+
+impl Now {
+    fn set(&self, now: Duration) {
+        self.0.set(now);
+    }
+}
+
+impl Clock for Now {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.0.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+    use crate::protocol::Command;
+
+    impl Completion for u32 {
+        fn is_abandoned(&self) -> bool {
+            false
+        }
+    }
+
+    fn order(command: &'static str, reply: u32) -> Order<u32> {
+        Order { command: Cow::Borrowed(command), row: Command::named(command), fields: "{}".into(), reply }
+    }
+
+    #[test]
+    fn a_rate_is_never_exceeded_within_its_time() {
+        let rate: Rate = "30/min".parse().expect("a rate");
+        let mut gates = Gates::new(&Pacing::Custom([(Family::Text, rate)].into()), 1_000);
+        let mut sent = Vec::new();
+        for reply in 0..100 {
+            if gates.enter(order("SendText", reply), Duration::ZERO).expect("it fits").is_some() {
+                sent.push(Duration::ZERO);
+            }
+        }
+        assert_eq!((sent.len(), gates.waiting()), (5, 95));
+        let mut expected = 5;
+        while let Some(now) = gates.next_wake() {
+            while let Some(order) = gates.next_ready(now) {
+                assert_eq!(order.reply, expected, "the order is kept");
+                expected += 1;
+                sent.push(now);
+            }
+        }
+        assert_eq!(sent.len(), 100);
+        for start in &sent {
+            let within = sent.iter().filter(|at| *at >= start && **at < *start + MINUTE).count();
+            assert!(within <= 30, "{within} within a minute");
+        }
+        assert!(sent[99] < 4 * MINUTE + MINUTE / 2);
+    }
+
+    #[test]
+    fn families_do_not_wait_for_each_other() {
+        let mut gates = Gates::new(&Pacing::Gentle, 1_000);
+        while gates.enter(order("CreateGroup", 0), Duration::ZERO).expect("it fits").is_some() {}
+        assert!(gates.enter(order("SendText", 0), Duration::ZERO).expect("it fits").is_some());
+    }
+
+    #[test]
+    fn a_complaint_pauses_everything_and_a_second_one_longer() {
+        let mut gates = Gates::new(&Pacing::Gentle, 1_000);
+        let excessive = Failure::new(FailureCode::ExcessiveAccess, "slow down");
+        let second = Duration::from_secs(1);
+        assert_eq!(gates.complained(&excessive, second), Some(10 * second));
+        assert_eq!(gates.complained(&excessive, 2 * second), None, "it is about what was sent before");
+        assert!(gates.enter(order("GetProfile", 1), 2 * second).expect("it fits").is_none());
+        assert_eq!(gates.next_wake(), Some(11 * second));
+        assert!(gates.next_ready(11 * second).is_some());
+        assert_eq!(gates.complained(&excessive, 12 * second), Some(20 * second));
+        let not_found = Failure::new(FailureCode::NotFound, "nobody");
+        assert_eq!(gates.complained(&not_found, 40 * second), None);
+    }
+
+    #[test]
+    fn without_pacing_nothing_waits() {
+        let mut gates = Gates::new(&Pacing::Off, 1);
+        let abuse = Failure::new(FailureCode::AbuseBlock, "enough");
+        assert_eq!(gates.complained(&abuse, Duration::ZERO), Some(Duration::ZERO));
+        for reply in 0..100 {
+            assert!(gates.enter(order("SendText", reply), Duration::ZERO).expect("it fits").is_some());
+        }
+    }
+
+    #[test]
+    fn rates_are_read_and_nonsense_is_quoted() {
+        let rate: Rate = " 5 / h".parse().expect("a rate");
+        assert_eq!((rate.count.get(), rate.per), (5, 60 * MINUTE));
+        for nonsense in ["", "30", "0/min", "-1/s", "3/week"] {
+            assert_eq!(nonsense.parse::<Rate>(), Err(RateError(nonsense.to_owned())));
+        }
+    }
+}

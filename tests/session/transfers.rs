@@ -1,0 +1,234 @@
+//! Files over HTTP: what goes up, what comes down, and what does neither.
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use hotline::protocol::Content;
+use hotline::session::{Media, MediaError, MediaMode, Proxy as AccountProxy, ProxyKind, SessionConfig};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::task::spawn_local;
+
+use crate::files::{Answer, FileServer, content};
+use crate::gateway::{Client, Gateway, soon};
+use crate::proxy::Proxy;
+use crate::watch::{Session, config, on_a_worker};
+
+const NOW: i64 = 1_700_000_000_000;
+
+/// A live session whose files are in a folder.
+struct Setting {
+    session: Session,
+    client: Client,
+    config: SessionConfig,
+    folder: tempfile::TempDir,
+}
+
+async fn setting() -> Setting {
+    let gateway = Gateway::listen().await;
+    let config = config(&gateway.url());
+    let mut session = Session::start(config.clone());
+    let client = gateway.accept_login("u9").await;
+    session.logged_in().await;
+    Setting { session, client, config, folder: tempfile::tempdir().expect("a folder") }
+}
+
+impl Setting {
+    fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    async fn media(&self, mode: MediaMode) -> Media {
+        Media::new(mode, &self.config, &[self.path().to_owned()]).await.expect("the folder is there")
+    }
+
+    /// Sends a command with a file, answers its parameters with `parameters`, and gives its result.
+    async fn call(
+        &mut self,
+        media: Media,
+        command: &'static str,
+        fields: Value,
+        parameters: &Value,
+    ) -> (Value, Result<Content, MediaError>) {
+        let handle = self.session.handle.clone();
+        let call = spawn_local(async move { media.call(&handle, command, fields.to_string(), NOW).await });
+        let asked = self.client.receive().await;
+        self.client.reply(&asked, 0, &parameters.to_string()).await;
+        (asked, soon("the result", call).await.expect("it does not panic"))
+    }
+}
+
+#[test]
+fn a_picture_goes_up_with_its_parameters() {
+    on_a_worker(async {
+        let mut setting = setting().await;
+        std::fs::write(setting.path().join("cat.png"), b"a cat").expect("it is written");
+        let server = FileServer::start(Answer::Status("201 Created")).await;
+        let heads = json!({"X-Token": "secret", "Content-Type": "image/png"});
+        let parameters = json!({"url": server.url, "heads": heads, "params": "{\"a\":1}", "path": "cat.png"});
+        let media = setting.media(MediaMode::Upload).await;
+        let fields = json!({"to": "u1", "path": "cat.png"});
+        let (asked, result) = setting.call(media, "SendImage", fields, &parameters).await;
+        let msg_id = asked["msg_id"].as_str().expect("an id of our own");
+        let expected =
+            json!({"command": "GetSendImageParam", "task_id": 1, "to": "u1", "path": "cat.png", "msg_id": msg_id});
+        assert_eq!(asked, expected);
+        assert_eq!(result.expect("it is sent").value(), json!({"id": msg_id, "to": "u1", "timestamp": NOW}));
+        let served = soon("the server", server.served).await.expect("it does not panic");
+        assert_eq!(served.request, "POST /media?token=t HTTP/1.1");
+        assert_eq!(served.headers["x-token"], "secret");
+        assert!(served.headers["content-type"].starts_with("multipart/form-data; boundary="));
+        assert_eq!(
+            served.parts,
+            [
+                r#"Content-Disposition: form-data; name="params"|{"a":1}"#,
+                r#"Content-Disposition: form-data; name="files"; filename="cat.png""#
+            ]
+        );
+        assert_eq!((served.size, served.hash), (5, Sha256::digest(b"a cat").to_vec()));
+    });
+}
+
+#[test]
+fn two_hundred_mebibytes_go_up_and_down_in_flat_memory() {
+    const SIZE: u64 = 200 * 1024 * 1024;
+    on_a_worker(async {
+        let mut setting = setting().await;
+        let mut file = std::fs::File::create(setting.path().join("film.mp4")).expect("a file");
+        let mut hash = Sha256::new();
+        for at in (0..SIZE).step_by(1024 * 1024) {
+            let chunk = content(at, 1024 * 1024);
+            hash.update(&chunk);
+            file.write_all(&chunk).expect("it is written");
+        }
+        let hash = hash.finalize().to_vec();
+        let before = peak_memory();
+
+        let server = FileServer::start(Answer::Status("200 OK")).await;
+        let parameters = json!({"url": server.url, "heads": {}, "params": "", "path": "film.mp4"});
+        let media = setting.media(MediaMode::Upload).await;
+        let fields = json!({"to": "u1", "path": "film.mp4", "duration": 1000});
+        let (asked, result) = setting.call(media, "SendVideo", fields, &parameters).await;
+        assert_eq!((&asked["command"], &asked["duration"]), (&json!("GetSendVideoParam"), &json!(1000)));
+        result.expect("it is sent");
+        let served = soon("the server", server.served).await.expect("it does not panic");
+        assert_eq!((served.parts.len(), served.size), (1, SIZE));
+        assert_eq!(served.hash, hash);
+
+        let server = FileServer::start(Answer::Content(SIZE)).await;
+        let parameters = json!({"url": server.url, "heads": {}, "path": "copy.mp4"});
+        let media = setting.media(MediaMode::Upload).await;
+        let fields = json!({"msg_id": "m1", "path": "copy.mp4"});
+        let (asked, result) = setting.call(media, "DownloadFile", fields, &parameters).await;
+        assert_eq!(asked["command"], "GetDownloadFileParam");
+        let path = result.expect("it is fetched").value()["path"].as_str().expect("a path").to_owned();
+        assert_eq!(soon("the server", server.served).await.expect("it does not panic").hash, hash);
+        assert_eq!(file_hash(Path::new(&path)), hash);
+
+        let grown = peak_memory().saturating_sub(before);
+        assert!(grown < 64 * 1024, "the memory grew by {grown} KiB");
+    });
+}
+
+#[test]
+fn transfers_go_through_the_accounts_proxy() {
+    on_a_worker(async {
+        let mut setting = setting().await;
+        let proxy = Proxy::socks5().await;
+        setting.config.proxy = Some(AccountProxy {
+            kind: ProxyKind::Socks5,
+            server: "127.0.0.1".into(),
+            port: proxy.port,
+            username: Some("me".into()),
+            password: Some("pass".to_owned().into()),
+        });
+        let server = FileServer::start(Answer::Content(10)).await;
+        let media = setting.media(MediaMode::Upload).await;
+        let parameters = json!({"url": server.url, "heads": {"X-Token": "t"}, "path": "x"});
+        let fields = json!({"msg_id": "m1", "path": "x"});
+        let (_, result) = setting.call(media, "DownloadFile", fields, &parameters).await;
+        result.expect("it is fetched");
+        assert_eq!(std::fs::read(setting.path().join("x")).expect("it is there"), content(0, 10));
+        let served = soon("the server", server.served).await.expect("it does not panic");
+        assert_eq!((served.request.as_str(), &*served.headers["x-token"]), ("POST /media?token=t HTTP/1.1", "t"));
+        let asked = soon("the proxy", proxy.asked).await.expect("it does not panic");
+        assert!(asked.starts_with("me:pass 127.0.0.1:"), "{asked}");
+    });
+}
+
+#[test]
+fn a_refused_or_torn_transfer_is_an_error_and_leaves_no_file() {
+    on_a_worker(async {
+        let mut setting = setting().await;
+        std::fs::write(setting.path().join("cat.png"), b"a cat").expect("it is written");
+        let server = FileServer::start(Answer::Status("413 Payload Too Large")).await;
+        let parameters = json!({"url": server.url, "heads": {}, "params": "", "path": "cat.png"});
+        let media = setting.media(MediaMode::Upload).await;
+        let fields = json!({"to": "u1", "path": "cat.png"});
+        let (_, result) = setting.call(media, "SendFile", fields, &parameters).await;
+        let error = result.expect_err("it is refused");
+        assert_eq!(error.to_string(), "the media server answered with HTTP status 413, expected a success");
+        assert_eq!(error.name(), "TRANSFER_FAILED");
+
+        let server = FileServer::start(Answer::Torn).await;
+        let parameters = json!({"url": server.url, "heads": {}, "path": "dog.png"});
+        let media = setting.media(MediaMode::Upload).await;
+        let fields = json!({"msg_id": "m1", "path": "dog.png"});
+        let (_, result) = setting.call(media, "DownloadFile", fields, &parameters).await;
+        let error = result.expect_err("it is torn").to_string();
+        assert!(error.starts_with("the transfer broke off: "), "{error}");
+        assert!(!error.contains("token"), "{error}");
+        assert_eq!(std::fs::read_dir(setting.path()).expect("a folder").count(), 1, "the cat alone");
+    });
+}
+
+#[test]
+fn a_file_outside_the_folders_is_refused_before_the_gateway_is_asked() {
+    on_a_worker(async {
+        let setting = setting().await;
+        let media = setting.media(MediaMode::Upload).await;
+        let handle = setting.session.handle.clone();
+        for (command, fields) in [
+            ("SendImage", json!({"to": "u1", "path": "/etc/hostname"})),
+            ("DownloadFile", json!({"msg_id": "m1", "path": "../copy"})),
+        ] {
+            let error = media.call(&handle, command, fields.to_string(), NOW).await.expect_err("it is outside");
+            assert!(error.to_string().contains("is in none of the folders"), "{error}");
+            assert_eq!(error.name(), "FILE");
+        }
+        let error = media.call(&handle, "UpdateProfilePicture", "{}".into(), NOW).await.expect_err("no way to upload");
+        assert_eq!(error.name(), "UNSUPPORTED");
+    });
+}
+
+#[test]
+fn paths_go_to_a_gateway_on_this_machine_as_they_are() {
+    on_a_worker(async {
+        let mut setting = setting().await;
+        let media = setting.media(MediaMode::Auto).await;
+        let fields = json!({"to": "u1", "path": "/on/the/gateway.png"});
+        let (asked, result) = setting.call(media, "SendImage", fields, &json!({"id": "1"})).await;
+        let expected = json!({"command": "SendImage", "task_id": 1, "to": "u1", "path": "/on/the/gateway.png"});
+        assert_eq!(asked, expected);
+        assert_eq!(result.expect("it is sent").value(), json!({"id": "1"}));
+    });
+}
+
+fn file_hash(path: &Path) -> Vec<u8> {
+    let mut file = std::fs::File::open(path).expect("it is there");
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; 1024 * 1024];
+    loop {
+        match file.read(&mut chunk).expect("it is readable") {
+            0 => return hash.finalize().to_vec(),
+            count => hash.update(&chunk[..count]),
+        }
+    }
+}
+
+/// The most memory that this process has had, in KiB; 0 where the system does not tell.
+fn peak_memory() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|line| line.split_ascii_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
