@@ -76,7 +76,7 @@ impl Live {
                 Some(Signal::Disconnected { reason }) => {
                     return Err(anyhow!("{reason}")).with_context(|| format!("no session with {}", self.gateway));
                 }
-                Some(Signal::Certificate(_) | Signal::Event(_)) => {}
+                Some(Signal::Certificate(_) | Signal::Event(_) | Signal::Slowed { .. }) => {}
                 None => bail!("the session with {} ended before it had logged in", self.gateway),
             }
         }
