@@ -252,7 +252,8 @@ impl Conversation {
             Signal::LoginNotice(frame) => self.terminal.notice(&format!("! the gateway says: {frame}"))?,
             Signal::Slowed { failure, pause } => {
                 let seconds = pause.as_secs();
-                self.terminal.notice(&format!("! the gateway complains, nothing is sent for {seconds} s: {failure}"))?;
+                self.terminal
+                    .notice(&format!("! the gateway complains, nothing is sent for {seconds} s: {failure}"))?;
             }
             Signal::Certificate(_) => {}
         }
