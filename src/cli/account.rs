@@ -6,8 +6,8 @@ use anyhow::{Context, anyhow};
 use url::Url;
 
 use super::exit::Exit;
-use crate::host::config::{Config, Media, Session, parse_gateway};
-use crate::session::{Login, Secret};
+use crate::host::config::{Config, Session, parse_gateway};
+use crate::session::{Login, MediaMode, Secret};
 
 /// The configuration that is used where none is named.
 const DEFAULT_CONFIG: &str = "hotline.toml";
@@ -96,7 +96,7 @@ pub(super) fn by_flags(url: &str, login: Login) -> anyhow::Result<Session> {
         proxy: None,
         connect_via: None,
         root: None,
-        media: Media::default(),
+        media: MediaMode::default(),
         scripts: None,
     })
 }

@@ -47,7 +47,7 @@ impl Args {
         let config = self.account.configuration()?.ok_or_else(|| Exit::usage(anyhow!(NO_SESSION)))?;
         let session = account::choose(&config, self.session.as_deref())?;
         let keeper = if self.account.gateway.is_some() { Keeper::Nowhere } else { Keeper::folder(config.data.clone()) };
-        let settings = session.settings(&config.limits, None);
+        let settings = session.settings(&config.limits, &config.pacing, None);
         let content = blocking::run(async {
             let mut live = Live::start(settings, keeper);
             let result = match live.logged_in().await {

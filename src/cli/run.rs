@@ -11,10 +11,10 @@ use super::blocking::asked_to_end;
 use super::exit::Exit;
 use super::{account, chat};
 use crate::clock::Clock;
-use crate::host::config::{Config, Pacing};
+use crate::host::config::Config;
 use crate::host::{Host, Options};
 use crate::sandbox::{self, Sandbox, StartError};
-use crate::session::{Ended, Login, Secret};
+use crate::session::{Ended, Login, Pacing, Secret};
 
 /// The arguments of `run`.
 #[derive(Debug, Default, clap::Args)]

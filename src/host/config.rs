@@ -11,14 +11,14 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::protocol::Family;
-use crate::script::Limits;
+use crate::script::{JournalMode, Limits};
+use crate::session::{Pacing, Rate};
 
 pub use error::{ConfigError, Place};
 use read::{Item, Source, Table};
-pub use session::{Media, Session, parse_gateway};
+pub use session::{Session, parse_gateway};
 
 /// Where the console listens when nothing else is said.
 pub const DEFAULT_CONSOLE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8765);
@@ -40,7 +40,7 @@ pub struct Config {
     /// How many worker threads; `None` is one for each core.
     pub workers: Option<usize>,
     /// How much is recorded, and how safely.
-    pub journal: Journal,
+    pub journal: JournalMode,
     /// What becomes of an effect that was sent but not answered before a crash.
     pub in_doubt: InDoubt,
     /// How fast sessions send.
@@ -61,18 +61,6 @@ pub struct Config {
     pub without_effect: Vec<String>,
 }
 
-/// How much is recorded, and how safely.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Journal {
-    /// Nothing is recorded.
-    Off,
-    /// A crash of the process can lose or repeat the last 10 ms.
-    #[default]
-    Relaxed,
-    /// An event is on disk before its handler starts, an effect before it is sent.
-    Strict,
-}
-
 /// What becomes of an effect that was sent but not answered before a crash.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum InDoubt {
@@ -91,27 +79,6 @@ pub enum Reload {
     Swap,
 }
 
-/// How fast a session sends.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Pacing {
-    /// As fast as it can.
-    Off,
-    /// As a careful person would.
-    #[default]
-    Gentle,
-    /// At these rates; families that are not named are gentle.
-    Custom(BTreeMap<Family, Rate>),
-}
-
-/// So many commands in so much time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rate {
-    /// How many.
-    pub count: u32,
-    /// In what time.
-    pub per: Duration,
-}
-
 impl Config {
     /// What holds without a configuration file, its paths relative to `folder`.
     pub fn without_file(folder: &Path) -> Self {
@@ -119,7 +86,7 @@ impl Config {
             scripts: vec![folder.join("scripts")],
             data: folder.join("data"),
             workers: None,
-            journal: Journal::default(),
+            journal: JournalMode::default(),
             in_doubt: InDoubt::default(),
             pacing: Pacing::default(),
             reload: Reload::default(),
@@ -179,7 +146,8 @@ impl Config {
             self.workers = Some(usize::try_from(workers.count()?).map_err(|_| workers.wrong("a smaller number"))?);
         }
         if let Some(journal) = table.get("journal") {
-            let choices = [("off", Journal::Off), ("relaxed", Journal::Relaxed), ("strict", Journal::Strict)];
+            let choices =
+                [("off", JournalMode::Off), ("relaxed", JournalMode::Relaxed), ("strict", JournalMode::Strict)];
             self.journal = journal.choice(&choices)?;
         }
         if let Some(in_doubt) = table.get("in_doubt") {
@@ -203,12 +171,8 @@ fn without_effect(table: &Table<'_>, config: &Config) -> Vec<String> {
             keys.push(key.to_owned());
         }
     };
-    name(table.get("journal").is_some() && config.journal != Journal::Off, "journal");
-    name(table.get("in_doubt").is_some(), "in_doubt");
-    name(!config.files.is_empty(), "files");
     name(!config.http_allow.is_empty(), "http.allow");
     name(table.get("console").is_some() && config.console.is_some(), "console.listen");
-    name(config.sessions.iter().any(|session| session.media == Media::Upload), "session.media");
     keys
 }
 
@@ -256,20 +220,7 @@ fn read_pacing(item: &Item<'_>) -> Result<Pacing, ConfigError> {
 
 fn read_rate(item: &Item<'_>) -> Result<Rate, ConfigError> {
     let expected = "a rate such as \"2/s\", \"30/min\", \"100/h\" or \"500/day\"";
-    let text = item.text(expected)?;
-    let parse = || {
-        let (count, unit) = text.split_once('/')?;
-        let per = match unit.trim() {
-            "s" | "sec" => Duration::from_secs(1),
-            "m" | "min" => Duration::from_secs(60),
-            "h" | "hour" => Duration::from_secs(60 * 60),
-            "d" | "day" => Duration::from_secs(24 * 60 * 60),
-            _ => return None,
-        };
-        let count = count.trim().parse().ok().filter(|count| *count > 0)?;
-        Some(Rate { count, per })
-    };
-    parse().ok_or_else(|| item.wrong(expected))
+    item.text(expected)?.parse().map_err(|_| item.wrong(expected))
 }
 
 const HOSTS: &str = "an array of host names such as [\"api.example.com\"]";

@@ -3,17 +3,17 @@
 //! What a configuration says is read in `config`; how it is shown to a person is the command line's business.
 
 use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::host::config::{self, Config};
 use crate::script::{
-    self, Assignment, Changes, Directory, Fault, Library, Limits, Look, Notice, Script, Shared, Update, Updater,
+    Assignment, Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Script, Shared, Update, Updater,
     WorkerHandle, continue_ids_after, watch,
 };
-use crate::session::{self, Ended};
+use crate::session::{self, Ended, Media, MediaError};
 use crate::store::{Durability, Store, StoreError};
 use tokio::sync::oneshot;
 
@@ -29,6 +29,9 @@ pub enum StartError {
     /// The system gives no further thread.
     #[error("a worker's thread cannot start: {0}")]
     Thread(std::io::Error),
+    /// A session's files cannot be carried.
+    #[error("session {0}: {1}")]
+    Media(String, MediaError),
     /// A bug.
     #[error("the thread that reads the scripts panicked: this is a bug of Hotline")]
     Panic,
@@ -82,17 +85,12 @@ impl Host {
             return Err(StartError::Missing(missing.clone()));
         }
         let durability = match config.journal {
-            config::Journal::Strict => Durability::Strict,
-            config::Journal::Relaxed | config::Journal::Off => Durability::Relaxed,
+            JournalMode::Strict => Durability::Strict,
+            JournalMode::Relaxed | JournalMode::Off => Durability::Relaxed,
         };
         let store = Store::open(&config.data, durability)?;
         store.check()?;
-        let journal = match config.journal {
-            config::Journal::Off => script::Durability::Off,
-            config::Journal::Relaxed => script::Durability::Relaxed,
-            config::Journal::Strict => script::Durability::Strict,
-        };
-        if journal != script::Durability::Off {
+        if config.journal != JournalMode::Off {
             store.write_with_cuts();
         }
         continue_ids_after(store.highest_id()?.cast_unsigned());
@@ -110,7 +108,7 @@ impl Host {
             limits: config.limits,
             directory: directory.clone(),
             dry_run,
-            journal,
+            journal: config.journal,
             resend_in_doubt: config.in_doubt == config::InDoubt::Resend,
             ended: ending,
         };
@@ -122,12 +120,23 @@ impl Host {
         take_over(&workers, &update);
         for (number, session) in config.sessions.iter().enumerate() {
             let certificate = store.certificate(session.gateway.as_str(), session.login.account())?;
-            let session_config = session.settings(&config.limits, certificate);
-            let (handle, inbox) = session::channel(&session_config);
-            directory.insert(handle.clone());
+            let settings = session.settings(&config.limits, &config.pacing, certificate);
+            let media = Media::new(session.media, &settings, &config.files)
+                .await
+                .map_err(|error| StartError::Media(session.name.clone(), error))?;
+            let media = Arc::new(media);
+            let (handle, inbox) = session::channel(&settings);
+            directory.insert(handle.clone(), Arc::clone(&media));
             let scripts = session.scripts.clone();
             let seed = rand::random();
-            workers[number % workers.len()].attach(Assignment { config: session_config, inbox, handle, scripts, seed });
+            workers[number % workers.len()].attach(Assignment {
+                config: settings,
+                inbox,
+                handle,
+                media,
+                scripts,
+                seed,
+            });
         }
 
         watching.begin(workers.iter().map(WorkerHandle::updater).collect());

@@ -5,16 +5,17 @@
 
 use std::any::TypeId;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
 use super::door::{self, Answer, Call, Place, ScriptResult, Thrown};
-use super::live::{Live, Services};
+use super::live::{Live, Member, Services};
 use super::object::SessionRef;
 use super::run::Run;
 use super::value;
 use crate::protocol::{self, COMMANDS, Command, Content, Field, Kind, Presence, Safety, check_field_names};
-use crate::session::Handle;
+use crate::session::{CallError, MediaError};
 
 /// The largest number of arguments for which a wrong call is answered with the signature.
 const MAX_ARGUMENTS: usize = 8;
@@ -108,15 +109,15 @@ fn send(
 ) -> ScriptResult {
     let kind = if safety == Safety::Read { door::Kind::Wait } else { door::Kind::Effect(safety) };
     door::pass(Call::new(kind, name).with(fields.as_str()).at(place), |run| {
-        let handle = match session {
-            Some(session) => session.handle(services)?,
-            None => own_handle(run)?,
+        let member = match session {
+            Some(session) => session.member(services)?,
+            None => own_member(run)?,
         };
         if services.dry_run && kind != door::Kind::Wait {
-            tracing::info!(session = handle.name(), command = name, %fields, "dry run: not sent");
+            tracing::info!(session = member.handle.name(), command = name, %fields, "dry run: not sent");
             return Ok(Answer::Content(Content::new("{}")));
         }
-        match door::wait(name, handle.call(name, fields.clone()))? {
+        match door::wait(name, member.call(name, fields.clone(), run.now()))? {
             Ok(content) => Ok(Answer::Content(content)),
             Err(error) => Err(door::failure(error.code(), error.name(), &refusal(&error), name)),
         }
@@ -131,20 +132,24 @@ pub(crate) fn ask_gateway<C: protocol::Call>(live: &Live, request: &C) -> Script
     let name = C::COMMAND.name;
     match door::wait(name, live.handle.call(name, protocol::fields_of(request)))? {
         Ok(content) => Ok(value::from_content(content.as_str())),
-        Err(error) => Err(door::failure(error.code(), error.name(), &refusal(&error), name)),
+        Err(error) => {
+            let error = MediaError::Call(error);
+            Err(door::failure(error.code(), error.name(), &refusal(&error), name))
+        }
     }
 }
 
-fn refusal(error: &crate::session::CallError) -> String {
+/// What a script is told: the gateway's own words where it refused.
+fn refusal(error: &MediaError) -> String {
     match error {
-        crate::session::CallError::Refused(failure) => failure.content.clone(),
+        MediaError::Call(CallError::Refused(failure)) => failure.content.clone(),
         other => other.to_string(),
     }
 }
 
-fn own_handle(run: &Run) -> Result<Handle, Thrown> {
+fn own_member(run: &Run) -> Result<Member, Thrown> {
     let live = run.live.as_ref().ok_or_else(|| door::error("there is no session to send this from"))?;
-    Ok(live.handle.clone())
+    Ok(Member { handle: live.handle.clone(), media: Arc::clone(&live.media) })
 }
 
 fn any_command(

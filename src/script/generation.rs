@@ -13,6 +13,7 @@ use rhai::{
 };
 
 use super::Limits;
+use super::body::Body;
 use super::bundle::{Bundle, Source};
 use super::door::ScriptResult;
 use super::engine;
@@ -41,6 +42,7 @@ pub(crate) struct Generation {
     engine: Rc<Engine>,
     limits: Rc<Limits>,
     ast: AST,
+    bodies: Vec<Body>,
     module_asts: HashMap<String, AST>,
     modules: RefCell<HashMap<String, Rc<Module>>>,
     environment: OnceCell<GlobalRuntimeState>,
@@ -73,6 +75,7 @@ impl Generation {
             hooks,
             engine: Rc::clone(engine),
             limits: Rc::clone(limits),
+            bodies: Body::all(engine, &ast, &bundle.script.text),
             ast,
             module_asts,
             modules: RefCell::default(),
@@ -148,7 +151,11 @@ impl Generation {
         };
         let mut scope = Scope::new();
         let mut context = EvalContext::new(&self.engine, &mut global, &mut caches, &mut scope, None);
-        let result = context.call_fn::<Dynamic>(function, arguments);
+        let body = self.bodies.iter().find(|body| body.is(function, arguments.len()));
+        let result = match body {
+            Some(body) => body.run(&mut context, arguments),
+            None => context.call_fn::<Dynamic>(function, arguments),
+        };
         // An error can leave the environment in any state.
         if result.is_ok() && self.spare.borrow().len() < SPARE {
             global.num_operations = 0;
@@ -189,6 +196,7 @@ impl Generation {
         let mut global = self.engine.new_global_runtime_state();
         global.source = self.ast.source().map(Into::into);
         global.lib.push(self.ast.shared_lib().clone());
+        global.lib.extend(self.bodies.iter().map(|body| Rc::clone(&body.closures)).filter(|lib| !lib.is_empty()));
         let mut caches = Caches::new();
         let mut scope = Scope::new();
         let statements = self.ast.statements().iter().cloned();

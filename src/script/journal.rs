@@ -24,11 +24,11 @@ const GATHER: Duration = Duration::from_millis(10);
 
 /// How much is recorded, and how safely.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Durability {
+pub enum JournalMode {
     /// Nothing is recorded.
-    #[default]
     Off,
     /// What happened within the last 10 ms can be lost or repeated by a crash of the process.
+    #[default]
     Relaxed,
     /// An event is on disk before its handler starts, an effect before it is sent.
     Strict,
@@ -36,7 +36,7 @@ pub enum Durability {
 
 /// Gathers what one worker has to record.
 pub(crate) struct Journal {
-    durability: Durability,
+    mode: JournalMode,
     store: Store,
     pending: RefCell<Pending>,
     changed: Notify,
@@ -55,13 +55,13 @@ struct Pending {
 }
 
 impl Journal {
-    pub(crate) fn new(durability: Durability, store: Store) -> Rc<Self> {
-        Rc::new(Self { durability, store, pending: RefCell::default(), changed: Notify::new() })
+    pub(crate) fn new(mode: JournalMode, store: Store) -> Rc<Self> {
+        Rc::new(Self { mode, store, pending: RefCell::default(), changed: Notify::new() })
     }
 
     /// Whether anything is recorded.
     pub(crate) fn is_on(&self) -> bool {
-        self.durability != Durability::Off
+        self.mode != JournalMode::Off
     }
 
     /// Records the states and timers of a session from now on.
@@ -132,7 +132,7 @@ impl Journal {
 
     /// Waits until everything so far is on disk, where the journal is strict.
     pub(crate) async fn sync(&self) {
-        if self.durability == Durability::Strict {
+        if self.mode == JournalMode::Strict {
             self.flush().await;
         }
     }
@@ -149,7 +149,7 @@ impl Journal {
 
     /// Whether what a call causes must be on disk before the run goes on.
     pub(crate) fn is_strict(&self) -> bool {
-        self.durability == Durability::Strict
+        self.mode == JournalMode::Strict
     }
 
     /// Hands cuts to the store, one after the other, for as long as it is polled.

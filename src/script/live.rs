@@ -15,9 +15,9 @@ use super::journal::{Arrival, Journal};
 use super::lane::{Entry, Lane};
 use super::object::Message;
 use super::timer::Schedule;
-use crate::clock::Clock;
-use crate::protocol::Event;
-use crate::session::Handle;
+use crate::clock::{Clock, Timestamp};
+use crate::protocol::{Content, Event};
+use crate::session::{Handle, Media, MediaError};
 use crate::store::{Recovered, Store};
 
 /// How many lanes a session keeps before it looks for idle ones.
@@ -37,12 +37,13 @@ pub(crate) struct Services {
 
 /// Every session of the process by its name; clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Directory(Arc<RwLock<BTreeMap<String, Handle>>>);
+pub struct Directory(Arc<RwLock<BTreeMap<String, Member>>>);
 
 impl Directory {
     /// Adds a session, or replaces one of the same name.
-    pub fn insert(&self, handle: Handle) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(handle.name().to_owned(), handle);
+    pub fn insert(&self, handle: Handle, media: Arc<Media>) {
+        let name = handle.name().to_owned();
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name, Member { handle, media });
     }
 
     /// Takes a session out.
@@ -51,13 +52,35 @@ impl Directory {
     }
 
     /// The session of a name.
-    pub fn get(&self, name: &str) -> Option<Handle> {
+    pub fn get(&self, name: &str) -> Option<Member> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
     /// The names of all sessions, in order.
     pub fn names(&self) -> Vec<String> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+}
+
+/// A session as others reach it.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// What sends its commands.
+    pub handle: Handle,
+    /// What carries those that name files.
+    pub media: Arc<Media>,
+}
+
+impl Member {
+    /// Sends a command, transferring the file that it names where that is this machine's business.
+    ///
+    /// # Errors
+    /// As [`Handle::call`] and [`Media::call`].
+    pub(crate) async fn call(&self, command: &str, fields: String, now: Timestamp) -> Result<Content, MediaError> {
+        if Media::concerns(command) {
+            return self.media.call(&self.handle, command, fields, now).await;
+        }
+        Ok(self.handle.call(command, fields).await?)
     }
 }
 
@@ -74,6 +97,7 @@ pub(crate) enum LaneKey {
 pub(crate) struct Live {
     pub(crate) name: Rc<str>,
     pub(crate) handle: Handle,
+    pub(crate) media: Arc<Media>,
     /// This account's mid, empty until the first login.
     pub(crate) me: RefCell<ImmutableString>,
     /// Which scripts it runs; none means all.
@@ -107,6 +131,7 @@ pub(crate) struct Live {
 impl Live {
     pub(crate) fn new(
         handle: Handle,
+        media: Arc<Media>,
         scripts: Option<Vec<String>>,
         services: &Services,
         journal: &Rc<Journal>,
@@ -119,6 +144,7 @@ impl Live {
             past_messages: RefCell::default(),
             name: handle.name().into(),
             handle,
+            media,
             me: RefCell::default(),
             scripts,
             kept: RefCell::new(Some(VecDeque::new())),

@@ -8,12 +8,11 @@ use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 use super::command;
 use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
 use super::duration::parse_duration;
-use super::live::{Reply, Services};
+use super::live::{Member, Reply, Services};
 use super::run::{Run, Stage};
 use super::value;
 use crate::protocol::commands::{AcceptGroupInvitation, GetContacts, RejectGroupInvitation};
 use crate::protocol::{self, Content, EVENTS, EventSpec, fields_of};
-use crate::session::Handle;
 
 /// A message, as `on_message` gets it.
 #[derive(Clone)]
@@ -138,11 +137,11 @@ impl SessionRef {
         Self(name.into())
     }
 
-    /// The session's handle.
+    /// What sends its commands.
     ///
     /// # Errors
     /// When there is no session of that name any more.
-    pub(crate) fn handle(&self, services: &Services) -> Result<Handle, Thrown> {
+    pub(crate) fn member(&self, services: &Services) -> Result<Member, Thrown> {
         services.directory.get(&self.0).ok_or_else(|| no_session(&self.0, services))
     }
 }
@@ -258,7 +257,7 @@ fn register_sessions(engine: &mut Engine, services: &Rc<Services>) {
     engine.register_get("mid", move |session: &mut SessionRef| {
         let session = session.clone();
         door::pass(Call::new(Kind::Pure, "session.mid").with(session.0.to_string()), |_| {
-            let mid = session.handle(&own)?.status().mid;
+            let mid = session.member(&own)?.handle.status().mid;
             Ok(Answer::Value(mid.map_or(Dynamic::UNIT, Dynamic::from)))
         })
     });

@@ -28,6 +28,13 @@ use super::timer::Timer;
 /// How many operations a run may do before other fibers of its thread get their turn.
 const TURN: u64 = 2_000;
 
+/// How long a run may keep its thread before other fibers get their turn, as far as it comes to an operation by then.
+const TURN_TIME: Duration = Duration::from_millis(1);
+
+/// How many operations a run may do before it looks at the time. Some of Rhai's take long: each one that changes a large
+/// array counts its elements.
+const LOOK: u64 = 64;
+
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Run>>> = const { RefCell::new(None) };
 }
@@ -228,13 +235,18 @@ impl Run {
         if memory > self.limits.memory.cast_signed() {
             self.condemn(format!("the run holds more than {} of memory (limits.memory)", Bytes(self.limits.memory)));
         }
-        let looks_at_time = operations.is_multiple_of(TURN) && !self.is_rebuilding.get();
-        if looks_at_time && self.used.get() + self.resumed.get().elapsed() > self.limits.cpu {
-            self.condemn(format!("the run used more than {:?} of processor time (limits.cpu)", self.limits.cpu));
+        let mut turn_is_over = operations.is_multiple_of(TURN);
+        if operations.is_multiple_of(LOOK) {
+            let turn = self.resumed.get().elapsed();
+            turn_is_over |= turn > TURN_TIME;
+            // A run that is rebuilt does again what was paid for the first time.
+            if !self.is_rebuilding.get() && self.used.get() + turn > self.limits.cpu {
+                self.condemn(format!("the run used more than {:?} of processor time (limits.cpu)", self.limits.cpu));
+            }
         }
         match &*self.condemned.borrow() {
             Some(reason) => Step::End(reason.clone()),
-            None if operations.is_multiple_of(TURN) => Step::Yield,
+            None if turn_is_over => Step::Yield,
             None => Step::Go,
         }
     }

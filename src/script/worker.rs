@@ -21,13 +21,13 @@ use super::dispatch;
 use super::engine;
 use super::fault::Fault;
 use super::generation::Generation;
-use super::journal::{Durability, Journal};
+use super::journal::{Journal, JournalMode};
 use super::live::{Directory, Live, Services};
 use super::run::Run;
 use super::value;
 use crate::clock::Clock;
 use crate::protocol::{HOOKS, Hook};
-use crate::session::{self, Ended, Flow, Handle, Inbox, Login, SessionConfig, Signal};
+use crate::session::{self, Ended, Flow, Handle, Inbox, Login, Media, SessionConfig, Signal};
 use crate::store::Store;
 
 /// The stack of a worker's thread, in bytes: scripts are compiled on it. Only what is touched costs memory.
@@ -56,7 +56,7 @@ pub struct Shared {
     /// Whether effects are only logged and not sent.
     pub dry_run: bool,
     /// How much is recorded, and how safely.
-    pub journal: Durability,
+    pub journal: JournalMode,
     /// Whether an effect whose outcome was lost with its process is sent again.
     pub resend_in_doubt: bool,
     /// Where it is told that a session is over, by its name.
@@ -71,6 +71,8 @@ pub struct Assignment {
     pub inbox: Inbox,
     /// Its handle.
     pub handle: Handle,
+    /// What carries the commands that name files.
+    pub media: Arc<Media>,
     /// The scripts that it runs; none means all.
     pub scripts: Option<Vec<String>>,
     /// Seeds its backoff.
@@ -276,8 +278,8 @@ impl Worker {
     }
 
     fn attach(self: &Rc<Self>, assignment: Assignment) {
-        let Assignment { config, inbox, handle, scripts, seed } = assignment;
-        let live = Live::new(handle, scripts, &self.services, &self.journal);
+        let Assignment { config, inbox, handle, media, scripts, seed } = assignment;
+        let live = Live::new(handle, media, scripts, &self.services, &self.journal);
         self.restore(&live);
         let now = self.services.clock.now();
         for generation in self.scripts_of(&live) {
@@ -363,6 +365,9 @@ impl Worker {
             Signal::Disconnected { reason } => {
                 tracing::warn!(session, "disconnected: {reason}");
                 self.hook_everywhere(live, Hook::Disconnect, vec![reason.into()]);
+            }
+            Signal::Slowed { failure, pause } => {
+                tracing::warn!(session, "the gateway complains: {}; nothing is sent for {pause:?}", failure.content);
             }
             Signal::Refused(failure) => {
                 tracing::error!(

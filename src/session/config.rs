@@ -202,7 +202,7 @@ fn percent_decoded(text: &str) -> String {
 }
 
 /// Everything that a session is told.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SessionConfig {
     /// The session's name in the configuration.
     pub name: String,
@@ -226,6 +226,15 @@ pub struct SessionConfig {
     pub root: Option<PathBuf>,
 }
 
+/// Only what tells sessions apart is shown; a certificate is a secret.
+impl fmt::Debug for SessionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("SessionConfig");
+        shown.field("name", &self.name).field("gateway", &self.gateway).field("login", &self.login);
+        shown.finish_non_exhaustive()
+    }
+}
+
 impl SessionConfig {
     /// A session with the default limits, gentle pacing, no proxy and no certificate.
     pub fn new(name: impl Into<String>, gateway: impl Into<String>, login: Login) -> Self {
@@ -247,11 +256,15 @@ impl SessionConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::Signal;
 
     #[test]
     fn secrets_are_not_shown() {
         let login = Login::Email { email: "a@b".into(), password: Secret::new("hunter2") };
         assert_eq!(format!("{login:?}"), r#"Email { email: "a@b", password: *** }"#);
+        let config = SessionConfig { certificate: Some("paper".into()), ..SessionConfig::new("main", "ws://a", login) };
+        assert!(!format!("{config:?}").contains("paper"));
+        assert_eq!(format!("{:?}", Signal::Certificate("paper".into())), "Certificate(***)");
     }
 
     #[test]

@@ -246,3 +246,25 @@ impl Handle {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_handle_can_be_held_by_any_thread() {
+        fn is_shareable<T: Send + Sync + Clone>() {}
+        is_shareable::<Handle>();
+    }
+
+    #[test]
+    fn an_error_says_what_happened_and_has_a_name_for_scripts() {
+        let timeout =
+            CallError::Timeout { command: "SendText".into(), waited: Duration::from_millis(1500), sent: true };
+        assert_eq!((timeout.name(), timeout.to_string().as_str()), ("TIMEOUT", "SendText had no reply within 1.5 s"));
+        let doubt = CallError::Disconnected { sent: true };
+        assert_eq!((doubt.name(), doubt.code()), ("IN_DOUBT", -1));
+        let refused = CallError::Refused(Failure::new(FailureCode::NotFound, "nobody"));
+        assert_eq!((refused.name(), refused.code()), ("NOT_FOUND", 5));
+    }
+}

@@ -3,12 +3,17 @@
 //! `now` is the clock's elapsed time. Which socket carries the frames is not known here: a connection is a number, and
 //! whatever still arrives from an earlier one is passed over.
 
+mod login;
+#[cfg(test)]
+mod tests;
+
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use serde_json::Value;
+
+use login::own_request;
 
 use super::calls::{Calls, Completion, Fate, Order};
 use super::config::SessionConfig;
@@ -16,20 +21,18 @@ use super::handle::{CallError, Phase, Status};
 use super::pacing::Gates;
 use super::seen::Seen;
 use super::signal::Signal;
-use crate::protocol::{
-    Call, Content, Event, Failure, HEARTBEAT, Incoming, commands::GetProfile, decode, encode_fields, find_text,
-};
+use crate::protocol::{Content, Event, Failure, HEARTBEAT, Incoming, decode, encode_fields};
 
 /// A connection takes no longer than this to come about, proxies and TLS included.
 pub(super) const CONNECT: Duration = Duration::from_secs(30);
-/// A login without a PIN is answered within this, else the connection is given up.
+/// A login that needs no PIN is answered within this, else the connection is given up.
 pub(super) const LOGIN: Duration = Duration::from_secs(120);
 /// A person has this long to type the PIN.
 pub(super) const PIN: Duration = Duration::from_secs(600);
 /// Heartbeats go out this often, from the handshake on.
 pub(super) const BEAT: Duration = Duration::from_secs(60);
-/// After this long without a frame the gateway is asked for a sign of life.
-pub(super) const SILENCE: Duration = Duration::from_secs(60);
+/// After this long without a frame the gateway is asked for a sign of life. A gateway that answers heartbeats never is.
+pub(super) const SILENCE: Duration = Duration::from_secs(75);
 /// That sign of life comes within this, else the connection is dead.
 pub(super) const PROBE: Duration = Duration::from_secs(20);
 /// Attempts at a connection are at least this far apart.
@@ -38,13 +41,8 @@ pub(super) const BACKOFF_MIN: Duration = Duration::from_secs(1);
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// A session that was live this long is well: its next attempts begin at the shortest delay again.
 pub(super) const HEALTHY: Duration = Duration::from_secs(60);
-/// A profile that cannot be had yet is asked for again after this.
-const PROFILE_RETRY: Duration = Duration::from_secs(5);
 /// So many events are kept between login and readiness; a gateway that sends more costs the connection.
 const KEPT: usize = 50_000;
-/// So many notices of one login are shown, and so many characters of each.
-const NOTICES: usize = 100;
-const NOTICE_LENGTH: usize = 500;
 
 /// The number of a connection; each attempt has a new one.
 pub(super) type Connection = u64;
@@ -211,7 +209,7 @@ impl<T: Completion> Machine<T> {
             Ok(frame) => {
                 self.counts.logins += 1;
                 self.send(frame);
-                self.state = State::LoggingIn { deadline: now + LOGIN, pin: None, notices: 0 };
+                self.state = State::LoggingIn { deadline: now + self.login_patience(), pin: None, notices: 0 };
             }
             Err(error) => self.refuse(Failure { code: -1, content: error.to_string() }),
         }
@@ -395,130 +393,28 @@ impl<T: Completion> Machine<T> {
     }
 
     fn lose(&mut self, reason: &str, now: Duration) {
+        let was_live = matches!(self.state, State::Live { .. });
         if let State::Live { since, .. } = self.state
             && now >= since + HEALTHY
         {
             self.attempts = 0;
         }
         self.attempts += 1;
-        self.state = State::Lost { retry: now + self.delay() };
+        let retry = self.delay();
+        self.state = State::Lost { retry: now + retry };
         self.outputs.push_back(Output::Close);
         for fate in self.calls.connection_lost() {
             if let Fate::InDoubt(reply) = fate {
                 self.complete(reply, Err(CallError::Disconnected { sent: true }));
             }
         }
-        self.signal(Signal::Disconnected { reason: reason.to_owned() });
+        self.signal(Signal::Disconnected { reason: reason.to_owned(), was_live, retry });
     }
 
     /// Full jitter between the shortest delay and a ceiling that doubles with each failure.
     fn delay(&mut self) -> Duration {
         let ceiling = BACKOFF_MIN.saturating_mul(1 << self.attempts.min(16)).min(BACKOFF_MAX);
         self.rng.random_range(BACKOFF_MIN..=ceiling)
-    }
-
-    fn refuse(&mut self, failure: Failure) {
-        self.outputs.push_back(Output::Close);
-        self.state = State::Refused(failure.clone());
-        for reply in self.take_all() {
-            self.complete(reply, Err(CallError::LoginRefused(failure.clone())));
-        }
-        self.signal(Signal::Refused(failure));
-    }
-
-    /// A frame of the time between the login and its answer: any of them may carry a PIN.
-    fn login_frame(&mut self, text: &str, now: Duration) {
-        let incoming = decode(text);
-        if matches!(incoming, Ok(Incoming::HeartBeat)) {
-            return;
-        }
-        let value = serde_json::from_str(text).unwrap_or(Value::Null);
-        let find = |names: &[&str]| find_text(&value, names);
-        let is_event = matches!(incoming, Ok(Incoming::Event(_)));
-        let certificate = find(&["cert", "certificate"]);
-        let mid = find(&["mid"]);
-        match incoming {
-            Ok(Incoming::Login(Err(failure))) => return self.refuse(failure),
-            Ok(Incoming::Login(Ok(_))) => {
-                let found_pin = find(&["pin", "pinCode", "pin_code"]);
-                if found_pin.is_none() || mid.is_some() || certificate.is_some() {
-                    return self.logged_in(certificate, mid, find(&["displayName", "display_name"]), now);
-                }
-            }
-            Ok(Incoming::Event(event)) => {
-                // It may carry a PIN and is an event all the same.
-                self.event(event, now);
-            }
-            _ => {}
-        }
-        let State::LoggingIn { deadline, pin, notices } = &mut self.state else { return };
-        if let Some(found) = find(&["pin", "pinCode", "pin_code"]) {
-            *deadline = now + PIN;
-            if pin.as_deref() != Some(&found) {
-                *pin = Some(found.clone());
-                self.signal(Signal::Pin(found));
-            }
-        } else if !is_event {
-            *notices += 1;
-            let shown = *notices <= NOTICES;
-            self.counts.ignored += 1;
-            if shown {
-                self.signal(Signal::LoginNotice(text.chars().take(NOTICE_LENGTH).collect()));
-            }
-        }
-    }
-
-    fn logged_in(
-        &mut self,
-        certificate: Option<String>,
-        mid: Option<String>,
-        display_name: Option<String>,
-        now: Duration,
-    ) {
-        if certificate.is_some() && certificate != self.certificate {
-            self.certificate.clone_from(&certificate);
-            self.outputs.extend(certificate.map(|certificate| Output::Signal(Signal::Certificate(certificate))));
-        }
-        match mid {
-            Some(mid) => self.live(mid, display_name, now),
-            None => {
-                self.state = State::Identifying { question: None, due: now, display_name };
-                self.ask_profile(now);
-            }
-        }
-    }
-
-    fn ask_profile(&mut self, now: Duration) {
-        let task_id = self.calls.take_task_id();
-        if let State::Identifying { question, due, .. } = &mut self.state {
-            *question = Some(task_id);
-            *due = now + self.config.reply;
-            self.send(own_request(task_id));
-        }
-    }
-
-    /// A reply that belongs to no call: the answer to the question who this is, or nothing.
-    fn profile(&mut self, task_id: i64, outcome: Result<Content, Failure>, now: Duration) {
-        let State::Identifying { question, due, display_name } = &mut self.state else {
-            self.counts.ignored += 1;
-            return;
-        };
-        if *question != Some(task_id) {
-            self.counts.ignored += 1;
-            return;
-        }
-        let profile = outcome.as_ref().map_or(Value::Null, Content::value);
-        if let Some(mid) = find_text(&profile, &["mid"]) {
-            let display_name = display_name.take().or_else(|| find_text(&profile, &["displayName"]));
-            return self.live(mid, display_name, now);
-        }
-        *question = None;
-        *due = now + PROFILE_RETRY;
-        let notice = match outcome {
-            Ok(_) => "the profile names no mid, asking again".to_owned(),
-            Err(failure) => format!("the profile is refused, asking again: {failure}"),
-        };
-        self.signal(Signal::LoginNotice(notice));
     }
 
     fn live(&mut self, mid: String, display_name: Option<String>, now: Duration) {
@@ -588,11 +484,3 @@ impl<T: Completion> Machine<T> {
         self.outputs.push_back(Output::Signal(signal));
     }
 }
-
-/// The frame of a request of the session itself, which looks at its own profile.
-fn own_request(task_id: i64) -> String {
-    encode_fields(GetProfile::COMMAND.name, Some(task_id), "{}").expect("a request without fields is small")
-}
-
-#[cfg(test)]
-mod tests;

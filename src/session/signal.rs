@@ -1,11 +1,12 @@
 //! What a session tells its owner. Answers to calls are not among it: they go to the callers.
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::protocol::{Event, Failure};
 
 /// Something that the owner of a session learns, in the order in which it happened.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Signal {
     /// A PIN to be typed on the phone.
     Pin(String),
@@ -26,6 +27,10 @@ pub enum Signal {
     Disconnected {
         /// Why, in words.
         reason: String,
+        /// Whether the session was live until now, and not merely trying to be.
+        was_live: bool,
+        /// When the next attempt begins, counted from now.
+        retry: Duration,
     },
     /// The gateway complains that the account does too much, and the session sends nothing for a while.
     Slowed {
@@ -36,6 +41,24 @@ pub enum Signal {
     },
     /// The login is refused and not tried again; the session ends.
     Refused(Failure),
+}
+
+/// A certificate is not shown.
+impl fmt::Debug for Signal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pin(pin) => write!(f, "Pin({pin:?})"),
+            Self::LoginNotice(frame) => write!(f, "LoginNotice({frame:?})"),
+            Self::Certificate(_) => f.write_str("Certificate(***)"),
+            Self::LoggedIn { mid, display_name } => write!(f, "LoggedIn({mid:?}, {display_name:?})"),
+            Self::Event(event) => write!(f, "{event:?}"),
+            Self::Disconnected { reason, was_live, retry } => {
+                write!(f, "Disconnected({reason:?}, was_live: {was_live}, retry: {retry:?})")
+            }
+            Self::Slowed { failure, pause } => write!(f, "Slowed({failure:?}, {pause:?})"),
+            Self::Refused(failure) => write!(f, "Refused({failure:?})"),
+        }
+    }
 }
 
 /// What the owner answers to a signal.

@@ -11,6 +11,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{Sink, Stream};
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use super::calls::{Completion, Order};
@@ -205,13 +206,19 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             match Pin::new(&mut **socket).poll_next(context) {
                 Poll::Ready(Some(Ok(Message::Text(text)))) => self.machine.frame(connection, text.as_str(), now),
                 Poll::Ready(Some(Ok(Message::Binary(_)))) => self.machine.noise(connection, now),
+                Poll::Ready(Some(Ok(Message::Close(goodbye)))) => {
+                    let said = goodbye.filter(|goodbye| !goodbye.reason.is_empty());
+                    let said = said.map(|goodbye| format!(": {}", goodbye.reason)).unwrap_or_default();
+                    self.machine.disconnected(connection, &format!("the gateway closed the connection{said}"), now);
+                    return false;
+                }
                 Poll::Ready(Some(Ok(_))) => self.machine.heard(connection, now),
                 Poll::Ready(Some(Err(error))) => {
                     self.machine.disconnected(connection, &describe(&error), now);
                     return false;
                 }
                 Poll::Ready(None) => {
-                    self.machine.disconnected(connection, "the gateway closed the connection", now);
+                    self.machine.disconnected(connection, "the gateway went away", now);
                     return false;
                 }
                 Poll::Pending => return false,
@@ -327,10 +334,13 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
 
 fn describe(error: &WebSocketError) -> String {
     match error {
-        WebSocketError::ConnectionClosed | WebSocketError::AlreadyClosed => {
-            "the gateway closed the connection".to_owned()
-        }
+        WebSocketError::ConnectionClosed
+        | WebSocketError::AlreadyClosed
+        | WebSocketError::Protocol(ProtocolError::ResetWithoutClosingHandshake) => "the gateway went away".to_owned(),
         WebSocketError::Io(error) => format!("the connection broke: {error}"),
+        WebSocketError::Capacity(CapacityError::MessageTooLong { size, max_size }) => {
+            format!("the gateway sent a frame of {size} bytes, at most {max_size} are allowed")
+        }
         other => format!("the connection broke: {other}"),
     }
 }

@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use hotline::clock::Clock;
-use hotline::session::{CallError, Ended, Signal};
+use hotline::session::{CallError, Ended, SessionConfig, Signal};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -91,7 +91,8 @@ async fn run_with(seed: u64) {
         next_message: Cell::new(0),
         is_done: Cell::new(false),
     });
-    let mut session = Session::start_on(config(&gateway.url()), clock.clone());
+    let mut session =
+        Session::start_on(SessionConfig { certificate: Some("paper".into()), ..config(&gateway.url()) }, clock.clone());
     let serving = spawn_local(serve(gateway, Rc::clone(&record), StdRng::seed_from_u64(seed)));
     let ticking = spawn_local(async move {
         // Whatever can be done is done within a moment of real time; if not, a call runs into its deadline, which is

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use hotline::protocol::commands::SendText;
-use hotline::protocol::{Content, Failure};
+use hotline::protocol::{Content, Failure, MAX_FRAME};
 use hotline::session::{CallError, Ended, Login, Phase, Secret, Signal};
 use serde_json::json;
 use tokio::task::spawn_local;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::Frame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::{CloseCode, Data, OpCode};
 
 use crate::gateway::{Gateway, soon};
 use crate::watch::{Session, config, on_a_worker};
@@ -29,10 +32,16 @@ fn the_login_is_sent_at_once_and_its_certificate_comes_back_at_the_next() {
         let logged_in = Signal::LoggedIn { mid: "u9".into(), display_name: Some("Bot".into()) };
         assert_eq!(session.signal().await, logged_in);
         client.cut();
-        session.disconnected().await;
+        assert!(matches!(session.signal().await, Signal::Disconnected { was_live: true, .. }));
         session.wait_out_the_backoff();
         let mut client = gateway.accept().await;
         assert_eq!(client.receive().await["cert"], "paper");
+        client.cut();
+        let Signal::Disconnected { reason, was_live: false, retry } = session.signal().await else {
+            panic!("it was not live");
+        };
+        assert_eq!(reason, "the gateway went away");
+        assert!(retry >= Duration::from_secs(1) && retry <= Duration::from_secs(30));
     });
 }
 
@@ -242,20 +251,60 @@ fn noise_of_every_kind_is_survived() {
 }
 
 #[test]
+fn a_goodbye_is_passed_on_and_a_frame_that_is_too_large_costs_the_connection() {
+    on_a_worker(async {
+        let gateway = Gateway::listen().await;
+        let mut session = Session::start(config(&gateway.url()));
+        let mut client = gateway.accept_login("u9").await;
+        session.logged_in().await;
+        let goodbye = CloseFrame { code: CloseCode::Away, reason: "maintenance".into() };
+        client.send(Message::Close(Some(goodbye))).await;
+        assert_eq!(session.disconnected().await, "the gateway closed the connection: maintenance");
+        session.wait_out_the_backoff();
+        let mut client = gateway.accept_login("u9").await;
+        session.logged_in().await;
+        // The client may be gone before it has taken all of it.
+        let _ = client.try_send(&json!("x".repeat(MAX_FRAME))).await;
+        let expected = format!("the gateway sent a frame of {} bytes, at most {MAX_FRAME} are allowed", MAX_FRAME + 2);
+        assert_eq!(session.disconnected().await, expected);
+    });
+}
+
+#[test]
+fn a_frame_in_pieces_is_put_together() {
+    on_a_worker(async {
+        let gateway = Gateway::listen().await;
+        let mut session = Session::start(config(&gateway.url()));
+        let mut client = gateway.accept_login("u9").await;
+        session.logged_in().await;
+        let (head, tail) = (r#"{"command":"OnNotify","subcommand":"#, r#""PIECES","content":"\u00fc ü"}"#);
+        let (middle, end) = tail.as_bytes().split_at(tail.len() - 3);
+        client.send(Message::Frame(Frame::message(head, OpCode::Data(Data::Text), false))).await;
+        client.send(Message::Ping("between".into())).await;
+        client.send(Message::Frame(Frame::message(middle.to_vec(), OpCode::Data(Data::Continue), false))).await;
+        client.send(Message::Frame(Frame::message(end.to_vec(), OpCode::Data(Data::Continue), true))).await;
+        assert_eq!(session.event().await.subcommand, "PIECES");
+    });
+}
+
+#[test]
 fn a_heartbeat_goes_out_every_minute_from_the_handshake_on() {
     on_a_worker(async {
         let gateway = Gateway::listen().await;
         let mut session = Session::start(config(&gateway.url()));
         let mut client = gateway.accept().await;
         client.receive().await;
+        let beat = json!({"command": "HeartBeat"});
         session.clock.advance(Duration::from_secs(60));
-        assert_eq!(client.receive_any().await, json!({"command": "HeartBeat"}));
+        assert_eq!(client.receive_any().await, beat);
         client.log_in(&json!({"mid": "u9"})).await;
         session.logged_in().await;
-        session.clock.advance(Duration::from_secs(60));
-        let frames = [client.receive_any().await, client.receive_any().await];
-        let commands = frames.each_ref().map(|frame| frame["command"].as_str().expect("a command"));
-        assert_eq!(commands, ["GetProfile", "HeartBeat"], "nothing was heard for a minute");
+        for minute in ["m1", "m2", "m3"] {
+            session.clock.advance(Duration::from_secs(60));
+            assert_eq!(client.receive_any().await, beat);
+            client.message(minute, "a sign of life keeps the question away").await;
+            session.event().await;
+        }
     });
 }
 
@@ -266,13 +315,13 @@ fn a_silent_connection_is_asked_and_only_then_given_up() {
         let mut session = Session::start(config(&gateway.url()));
         let mut client = gateway.accept_login("u9").await;
         session.logged_in().await;
-        session.clock.advance(Duration::from_secs(60));
+        session.clock.advance(Duration::from_secs(75));
         let question = client.receive().await;
         assert_eq!(question["command"], "GetProfile");
         client.reply(&question, 0, "{}").await;
         client.message("m1", "sign").await;
         session.event().await;
-        session.clock.advance(Duration::from_secs(60));
+        session.clock.advance(Duration::from_secs(75));
         assert_eq!(client.receive().await["command"], "GetProfile");
         session.clock.advance(Duration::from_secs(20));
         assert_eq!(session.disconnected().await, "the gateway gave no sign of life");

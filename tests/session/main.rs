@@ -8,6 +8,7 @@ mod files;
 #[path = "../support/gateway.rs"]
 mod gateway;
 mod life;
+mod pace;
 #[path = "../support/proxy.rs"]
 mod proxy;
 mod transfers;

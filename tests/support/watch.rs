@@ -76,7 +76,7 @@ impl Session {
     /// The next signal, which has to be the loss of the connection.
     pub(crate) async fn disconnected(&mut self) -> String {
         match self.signal().await {
-            Signal::Disconnected { reason } => reason,
+            Signal::Disconnected { reason, .. } => reason,
             other => panic!("not disconnected but {other:?}"),
         }
     }

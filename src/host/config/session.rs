@@ -7,7 +7,7 @@ use url::Url;
 use super::error::ConfigError;
 use super::read::{Item, Table};
 use crate::script::Limits;
-use crate::session::{ConnectVia, Login, Proxy, ProxyKind, Secret, SessionConfig};
+use crate::session::{ConnectVia, Login, MediaMode, Pacing, Proxy, ProxyKind, Secret, SessionConfig};
 
 const KEYS: &[&str] = &[
     "name",
@@ -39,27 +39,16 @@ pub struct Session {
     /// A file of root certificates to trust instead of the system's.
     pub root: Option<PathBuf>,
     /// How files travel.
-    pub media: Media,
-    /// The scripts that serve it, by name; `None` is all.
+    pub media: MediaMode,
+    /// The names of the scripts that it runs; `None` is all.
     pub scripts: Option<Vec<String>>,
-}
-
-/// How files travel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Media {
-    /// Paths are sent as they are, and are the gateway's.
-    Gateway,
-    /// Files are sent over HTTP.
-    Upload,
-    /// Paths where the gateway is on this machine, else HTTP.
-    #[default]
-    Auto,
 }
 
 impl Session {
     /// What the session itself is told: this account, and the certificate of an earlier login.
-    pub fn settings(&self, limits: &Limits, certificate: Option<String>) -> SessionConfig {
+    pub fn settings(&self, limits: &Limits, pacing: &Pacing, certificate: Option<String>) -> SessionConfig {
         SessionConfig {
+            pacing: pacing.clone(),
             proxy: self.proxy.clone(),
             connect_via: self.connect_via.clone(),
             root: self.root.clone(),
@@ -108,8 +97,8 @@ fn read(table: &Table<'_>) -> Result<Session, ConfigError> {
     })
 }
 
-fn read_media(item: &Item<'_>) -> Result<Media, ConfigError> {
-    item.choice(&[("gateway", Media::Gateway), ("upload", Media::Upload), ("auto", Media::Auto)])
+fn read_media(item: &Item<'_>) -> Result<MediaMode, ConfigError> {
+    item.choice(&[("gateway", MediaMode::Gateway), ("upload", MediaMode::Upload), ("auto", MediaMode::Auto)])
 }
 
 /// A script's name, with or without its ending.

@@ -4,6 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::*;
+use std::num::NonZeroU32;
+
+use crate::session::MediaMode;
+
+const THIRTY: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
+const FIVE: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
 use crate::session::{ConnectVia, Login, ProxyKind, Secret};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -72,7 +78,7 @@ scripts = ["auto_reply"]
     );
     assert_eq!(config.scripts, [PathBuf::from("bots/scripts")]);
     assert_eq!(config.data, PathBuf::from("bots/data"));
-    assert_eq!((config.workers, config.journal, config.reload), (Some(2), Journal::Relaxed, Reload::Swap));
+    assert_eq!((config.workers, config.journal, config.reload), (Some(2), JournalMode::Relaxed, Reload::Swap));
     assert_eq!((config.pacing, config.limits), (Pacing::Gentle, Limits::default()));
     assert_eq!(
         (config.http_allow.as_slice(), config.console),
@@ -86,7 +92,7 @@ scripts = ["auto_reply"]
         ConnectVia { kind: ProxyKind::Socks5, host: "127.0.0.1".into(), port: 1080, username: None, password: None };
     assert_eq!(main.connect_via, Some(via));
     assert_eq!(main.proxy.as_ref().map(|proxy| (proxy.kind, proxy.port)), Some((ProxyKind::Socks5, 1080)));
-    assert_eq!((main.media, main.scripts.as_deref()), (Media::Auto, Some(&["auto_reply".to_owned()][..])));
+    assert_eq!((main.media, main.scripts.as_deref()), (MediaMode::Auto, Some(&["auto_reply".to_owned()][..])));
     assert_eq!(config.without_effect, ["journal", "http.allow", "console.listen"]);
 }
 
@@ -94,7 +100,7 @@ scripts = ["auto_reply"]
 fn an_empty_file_gives_the_defaults() {
     let config = good("");
     assert_eq!((config.scripts, config.data), (vec!["bots/scripts".into()], "bots/data".into()));
-    assert_eq!((config.workers, config.journal, config.pacing), (None, Journal::Relaxed, Pacing::Gentle));
+    assert_eq!((config.workers, config.journal, config.pacing), (None, JournalMode::Relaxed, Pacing::Gentle));
     assert_eq!((config.limits, config.console), (Limits::default(), Some(DEFAULT_CONSOLE)));
     assert!(config.sessions.is_empty() && config.without_effect.is_empty());
 }
@@ -106,12 +112,12 @@ fn limits_pacing_and_off_take_other_values() {
          [limits]\ncpu = '250ms'\nask = '1h30m'\nmemory = 1000\ncalls = 5\n[console]\nlisten = 'off'",
     );
     assert_eq!(config.data, PathBuf::from("/var/bots"));
-    assert_eq!((config.journal, config.console), (Journal::Off, None));
+    assert_eq!((config.journal, config.console), (JournalMode::Off, None));
     assert_eq!((config.limits.cpu, config.limits.ask), (Duration::from_millis(250), Duration::from_secs(90 * 60)));
     assert_eq!((config.limits.memory, config.limits.calls, config.limits.array), (1000, 5, 100_000));
     let Pacing::Custom(rates) = config.pacing else { panic!("a table") };
-    assert_eq!(rates[&Family::Text], Rate { count: 30, per: Duration::from_secs(60) });
-    assert_eq!(rates[&Family::Group], Rate { count: 5, per: Duration::from_secs(60 * 60) });
+    assert_eq!(rates[&Family::Text], Rate { count: THIRTY, per: Duration::from_secs(60) });
+    assert_eq!(rates[&Family::Group], Rate { count: FIVE, per: Duration::from_secs(60 * 60) });
     assert_eq!(rates.len(), 2);
     assert!(config.without_effect.is_empty(), "off asks for nothing");
     assert_eq!(good("pacing = 'off'").pacing, Pacing::Off);

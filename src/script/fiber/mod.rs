@@ -136,7 +136,8 @@ pub(crate) fn park<F: Future>(future: F) -> Option<F::Output> {
 
 /// Lets the thread's other work go first, then goes on. Does nothing where no fiber runs.
 pub(crate) fn yield_now() {
-    if with_context(|context| context.waker().wake_by_ref()).is_some() {
+    // Waking at once would not do: the runtime runs what is awake many times over before it looks at its sockets.
+    if with_context(|context| pin!(tokio::task::yield_now()).poll(context)).is_some() {
         suspend();
     }
 }

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::protocol::{Command, Safety};
+use crate::protocol::{Command, Safety, find_text};
 use crate::session::{Login, Pacing, Secret};
 
 const COMMANDS: [&str; 4] = ["GetProfile", "BlockContact", "SendText", "SomethingNew"];
@@ -286,7 +286,7 @@ impl World {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn the_invariants_hold_under_any_inputs(seed in any::<u64>(), actions in vec(action(), 1..250)) {
@@ -363,13 +363,26 @@ fn any_frame_proves_life_and_the_question_is_forgotten() {
 
 #[test]
 fn a_pin_that_is_not_typed_costs_the_connection_after_ten_minutes() {
-    let mut machine = Machine::<u32>::new(config(), 1, Duration::ZERO);
+    let certificate = Some("paper".to_owned());
+    let mut machine = Machine::<u32>::new(SessionConfig { certificate, ..config() }, 1, Duration::ZERO);
     machine.connected(1, Duration::ZERO);
     machine.frame(1, r#"{"command":"X","content":"{\"a\":[{\"pinCode\":\"77\"}]}"}"#, Duration::from_secs(100));
     machine.tick(Duration::from_secs(100) + LOGIN);
     assert_eq!(machine.phase(), Phase::AwaitingPin);
     machine.tick(Duration::from_secs(100) + PIN);
     assert_eq!(machine.phase(), Phase::Lost { attempts: 1 });
+}
+
+#[test]
+fn a_first_login_waits_for_a_person_and_a_later_one_for_the_gateway() {
+    for (certificate, patience) in [(None, PIN), (Some("paper".to_owned()), LOGIN)] {
+        let mut machine = Machine::<u32>::new(SessionConfig { certificate, ..config() }, 1, Duration::ZERO);
+        machine.connected(1, Duration::ZERO);
+        machine.tick(patience - Duration::from_secs(1));
+        assert_eq!(machine.phase(), Phase::LoggingIn);
+        machine.tick(patience);
+        assert_eq!(machine.phase(), Phase::Lost { attempts: 1 });
+    }
 }
 
 #[test]

@@ -1,0 +1,141 @@
+//! What runs away: it is killed within its limit, with an error that names the line, while others are served.
+
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+
+use super::support::{Bot, Setup};
+
+/// A script whose `on_message` runs `runaway`, which begins in line 3, for "go", and answers anything else at once.
+fn script(runaway: &str) -> String {
+    format!(
+        "fn on_message(msg) {{\n    if msg.text != \"go\" {{ msg.reply(msg.text); return; }}\n{runaway}\n}}\n\
+         fn on_error(error) {{ send_text(\"errors\", `${{error.line}}: ${{error.message}}`); }}\n"
+    )
+}
+
+async fn start(runaway: &str) -> Bot {
+    let limits = |limits: &mut hotline::script::Limits| limits.cpu = Duration::from_millis(600);
+    Setup::new().limits(limits).script("bot", script(runaway)).start().await
+}
+
+/// Runs `runaway`, serves somebody else meanwhile, and expects the end to be told with this line and message.
+async fn assert_killed(runaway: &str, expected: &str) {
+    // Runaways of other tests would take the processor from this one, and what is measured here is its worker alone.
+    static ALONE: Mutex<()> = Mutex::const_new(());
+    let _alone = ALONE.lock().await;
+    let bot = start(runaway).await;
+    bot.says("u1", "go");
+    // One worker runs both: whoever writes meanwhile has their answer.
+    let mut waits = Vec::new();
+    while bot.texts_to("errors").is_empty() {
+        let asked = Instant::now();
+        bot.says("u2", "hello");
+        assert_eq!(bot.text_to("u2").await, "hello", "{runaway}");
+        waits.push(asked.elapsed());
+    }
+    waits.sort();
+    let median = waits[waits.len() / 2];
+    assert!(median < Duration::from_millis(50), "{runaway}: {median:?} of {} at the middle", waits.len());
+    let error = bot.text_to("errors").await;
+    assert!(error.contains(expected), "{runaway}: {error}");
+    // The chat of the killed run is free again.
+    bot.says("u1", "still there");
+    assert_eq!(bot.text_to("u1").await, "still there");
+    bot.stop().await;
+}
+
+const CPU: &str = "the run used more than 600ms of processor time (limits.cpu)";
+
+#[tokio::test]
+async fn an_endless_loop_is_killed() {
+    assert_killed("loop {}", &format!("3: {CPU}")).await;
+}
+
+#[tokio::test]
+async fn an_endless_loop_cannot_go_on_in_a_catch() {
+    assert_killed("try { loop {} }\ncatch (e) { loop {} }", CPU).await;
+}
+
+#[tokio::test]
+async fn an_endless_loop_in_a_callback_cannot_be_caught() {
+    let runaway = "loop {\n    try { [1].map(|x| { loop {} }); } catch (e) { msg.reply(\"caught\"); loop {} }\n}";
+    assert_killed(runaway, &format!("4: {CPU}")).await;
+}
+
+#[tokio::test]
+async fn a_killed_run_sends_nothing_any_more() {
+    let bot =
+        start("try { [1].map(|x| { loop {} }); } catch (e) { msg.reply(\"caught\"); }\nmsg.reply(\"after\");").await;
+    bot.says("u1", "go");
+    bot.text_to("errors").await;
+    bot.says("u1", "next");
+    assert_eq!(bot.text_to("u1").await, "next");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_loop_of_many_callbacks_is_killed_though_each_counts_for_itself() {
+    assert_killed(
+        "for i in 0..1000000 { [1].map(|x| { let k = 0; while k < 1000 { k += 1; } k }); }",
+        &format!("3: {CPU}"),
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn unbounded_recursion_is_killed() {
+    let script = script("down(0);") + "fn down(n) { 1 + down(n + 1) }\n";
+    let bot = Bot::start(script).await;
+    bot.says("u1", "go");
+    let error = bot.text_to("errors").await;
+    assert_eq!(error, "3: functions call each other too deeply (limits.call_depth)");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn recursion_through_callbacks_is_killed() {
+    let bot = Bot::start(script("down(0);") + "fn down(n) { [n].map(|x| down(x + 1)) }\n").await;
+    bot.says("u1", "go");
+    let error = bot.text_to("errors").await;
+    assert!(error.contains("too deeply") || error.contains("more stack"), "{error}");
+    bot.says("u2", "hello");
+    assert_eq!(bot.text_to("u2").await, "hello");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn calls_may_nest_as_deep_as_the_limit_says() {
+    // Each level costs as much stack as a level of a script's own making can.
+    let deep = "fn down(n) { if n == 0 { 0 } else { 1 + (1 * (0 + (1 * (0 + (1 * (0 + (1 * down(n - 1)))))))) } }";
+    let bot = Setup::new()
+        .script("bot", format!("{deep}\nfn on_message(msg) {{ msg.reply(`${{down(60)}}`); }}"))
+        .start()
+        .await;
+    bot.says("u1", "go");
+    assert_eq!(bot.text_to("u1").await, "60");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_string_that_doubles_is_killed() {
+    assert_killed(
+        "let s = \"x\";\nloop { s += s; }",
+        "4: length of string grows too large (limits.string, limits.array)",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn an_array_that_grows_is_killed() {
+    assert_killed("let a = [];\nloop { a.push(1); }", "4: ").await;
+}
+
+#[tokio::test]
+async fn many_large_strings_are_killed_by_their_sum() {
+    let runaway = "let s = \"x\";\nwhile s.len() < 300000 { s += s; }\nlet a = [];\nloop { a.push(s + a.len()); }";
+    let bot = Setup::new().limits(|limits| limits.string = 1 << 30).script("bot", script(runaway)).start().await;
+    bot.says("u1", "go");
+    assert_eq!(bot.text_to("errors").await, "6: the run holds more than 64 MiB of memory (limits.memory)");
+    bot.stop().await;
+}

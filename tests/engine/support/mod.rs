@@ -1,0 +1,229 @@
+//! The one way in which these tests speak of bots: scripts as text, an engine in this process, a gateway that records.
+
+mod gateway;
+mod log;
+
+use std::ops::Deref;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use hotline::clock::Clock;
+use hotline::host::config::{Config, Login, Media, Pacing, Secret, Session};
+use hotline::host::{Host, Options, StartError};
+use hotline::script::Limits;
+use tempfile::TempDir;
+
+pub(crate) use gateway::{Answer, Gateway, ME, is_text_to};
+pub(crate) use log::{logged, logged_lines};
+
+/// Real time that no test comes near unless something hangs.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Awaits something that a test expects to happen.
+pub(crate) async fn soon<T>(what: &str, happens: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, happens).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// What a test wants to run.
+pub(crate) struct Setup {
+    folder: TempDir,
+    sessions: Vec<(&'static str, Option<Vec<String>>)>,
+    limits: Limits,
+    workers: usize,
+    clock: Clock,
+    dry_run: bool,
+    answers: Option<fn(&serde_json::Value) -> Answer>,
+}
+
+impl Setup {
+    /// One session `main` on one worker, with the default limits and no script.
+    pub(crate) fn new() -> Self {
+        log::start();
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        std::fs::create_dir(folder.path().join("scripts")).expect("the folder is ours");
+        Self {
+            folder,
+            sessions: Vec::new(),
+            limits: Limits::default(),
+            workers: 1,
+            clock: Clock::system(),
+            dry_run: false,
+            answers: None,
+        }
+    }
+
+    /// Adds a script or a module by its path without `.rhai`.
+    pub(crate) fn script(self, path: &str, text: impl AsRef<str>) -> Self {
+        save(&self.folder.path().join("scripts"), path, text.as_ref());
+        self
+    }
+
+    /// Changes the limits.
+    pub(crate) fn limits(mut self, change: impl FnOnce(&mut Limits)) -> Self {
+        change(&mut self.limits);
+        self
+    }
+
+    /// Adds a session that runs all scripts.
+    pub(crate) fn session(mut self, name: &'static str) -> Self {
+        self.sessions.push((name, None));
+        self
+    }
+
+    /// Adds a session that runs some scripts only.
+    pub(crate) fn session_with(mut self, name: &'static str, scripts: &[&str]) -> Self {
+        self.sessions.push((name, Some(scripts.iter().map(|&name| name.to_owned()).collect())));
+        self
+    }
+
+    /// Spreads the sessions over several workers.
+    pub(crate) fn workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Uses another clock than the machine's.
+    pub(crate) fn clock(mut self, clock: &Clock) -> Self {
+        self.clock = clock.clone();
+        self
+    }
+
+    /// Sends nothing that has an effect.
+    pub(crate) fn dry_run(mut self) -> Self {
+        self.dry_run = true;
+        self
+    }
+
+    /// Answers the commands of every session in this way, from the first one on.
+    pub(crate) fn answers(mut self, answer: fn(&serde_json::Value) -> Answer) -> Self {
+        self.answers = Some(answer);
+        self
+    }
+
+    /// Starts the engine and waits until every session has logged in.
+    pub(crate) async fn start(self) -> Bot {
+        self.start_for_now().await.expect("the engine starts")
+    }
+
+    async fn start_for_now(mut self) -> Result<Bot, StartError> {
+        if self.sessions.is_empty() {
+            self = self.session("main");
+        }
+        let mut gateways = Vec::new();
+        for _ in &self.sessions {
+            let gateway = Gateway::listen().await;
+            if let Some(answer) = self.answers {
+                gateway.answers(answer);
+            }
+            gateways.push(gateway);
+        }
+        let host = Host::start(self.options(&gateways)).await?;
+        for gateway in &gateways {
+            gateway.logged_in().await;
+        }
+        Ok(Bot { host, gateways, setup: self })
+    }
+
+    fn options(&self, gateways: &[Gateway]) -> Options {
+        let folder = self.folder.path();
+        let session = |((name, scripts), gateway): (&(&str, Option<Vec<String>>), &Gateway)| Session {
+            name: (*name).to_owned(),
+            gateway: gateway.url(),
+            login: Login::Email { email: format!("{name}@bot.test"), password: Secret::new("secret") },
+            proxy: None,
+            connect_via: None,
+            root: None,
+            media: Media::default(),
+            scripts: scripts.clone(),
+        };
+        let config = Config {
+            workers: Some(self.workers),
+            pacing: Pacing::Off,
+            limits: self.limits,
+            console: None,
+            sessions: self.sessions.iter().zip(gateways).map(session).collect(),
+            ..Config::without_file(folder)
+        };
+        Options { config, strict: false, dry_run: self.dry_run, clock: self.clock.clone() }
+    }
+}
+
+/// Writes a script or a module.
+fn save(scripts: &Path, path: &str, text: &str) {
+    let path = scripts.join(format!("{path}.rhai"));
+    std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("the folder is ours");
+    std::fs::write(path, text).expect("the folder is ours");
+}
+
+/// A running engine. It speaks for its first session's gateway.
+pub(crate) struct Bot {
+    host: Host,
+    gateways: Vec<Gateway>,
+    setup: Setup,
+}
+
+impl Deref for Bot {
+    type Target = Gateway;
+
+    fn deref(&self) -> &Gateway {
+        &self.gateways[0]
+    }
+}
+
+impl Bot {
+    /// One script, one session, one worker.
+    pub(crate) async fn start(script: impl AsRef<str>) -> Self {
+        Setup::new().script("bot", script).start().await
+    }
+
+    /// The engine itself.
+    pub(crate) fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The gateway of the session with this number.
+    pub(crate) fn gateway(&self, number: usize) -> &Gateway {
+        &self.gateways[number]
+    }
+
+    /// The folder of the scripts.
+    pub(crate) fn scripts(&self) -> PathBuf {
+        self.setup.folder.path().join("scripts")
+    }
+
+    /// The file of a script or module.
+    pub(crate) fn file(&self, path: &str) -> PathBuf {
+        self.scripts().join(format!("{path}.rhai"))
+    }
+
+    /// Saves a script or module in place.
+    pub(crate) fn save(&self, path: &str, text: impl AsRef<str>) {
+        save(&self.scripts(), path, text.as_ref());
+    }
+
+    /// Waits for a line of the log that speaks of this bot's folder and contains all of this.
+    pub(crate) async fn logged(&self, parts: &[&str]) -> String {
+        let folder = self.setup.folder.path().display().to_string();
+        logged(&[&[folder.as_str()], parts].concat()).await
+    }
+
+    /// The lines of the log that speak of this bot's folder.
+    pub(crate) fn log(&self) -> Vec<String> {
+        logged_lines(&self.setup.folder.path().display().to_string())
+    }
+
+    /// Stops the engine.
+    pub(crate) async fn stop(self) {
+        self.into_setup().await;
+    }
+
+    /// Stops the engine and starts it again, on the same folder and clock.
+    pub(crate) async fn restart(self) -> Self {
+        self.into_setup().await.start().await
+    }
+
+    async fn into_setup(self) -> Setup {
+        soon("the engine to stop", self.host.stop()).await;
+        self.setup
+    }
+}
