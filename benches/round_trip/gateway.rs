@@ -98,6 +98,8 @@ impl Listener {
             gateway_cpu: own,
             idle_memory: idle.memory,
             memory: after.memory,
+            answered: load.trips.get(),
+            disk: 0,
         })
     }
 }

@@ -36,9 +36,9 @@ struct Arguments {
     /// The engine
     #[arg(long, default_value = env!("CARGO_BIN_EXE_hotline"))]
     engine: PathBuf,
-    /// Lines for the engine's configuration, such as 'journal = "strict"'
-    #[arg(long, default_value = "journal = \"off\"")]
-    configuration: String,
+    /// How much the engine records: off, relaxed, strict; one run for each
+    #[arg(long, value_delimiter = ',', default_value = "off")]
+    journal: Vec<String>,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -61,9 +61,13 @@ fn main() -> anyhow::Result<()> {
         for _ in 0..arguments.rounds.max(1) {
             let baseline = one(&arguments, sessions, |url, _| hard_coded(url, sessions))?;
             println!("{}", baseline.line("hard-coded"));
-            let engine = one(&arguments, sessions, |url, folder| run_engine(&arguments, url, sessions, folder))?;
-            println!("{}", engine.line("hotline"));
-            println!("{}", engine.against(&baseline));
+            for journal in &arguments.journal {
+                let start = |url: &str, folder: &Path| run_engine(&arguments.engine, journal, url, sessions, folder);
+                let engine = one(&arguments, sessions, start)?;
+                println!("{}", engine.line(&format!("hotline, journal {journal}")));
+                println!("{}", engine.against(&baseline));
+            }
+            println!();
         }
     }
     Ok(())
@@ -85,7 +89,9 @@ fn one(
         measure::pin(child.0.id(), 1);
         listener.measure(sessions, duration, &mut child.0).await
     });
-    outcome.with_context(|| log_of(folder.path()))
+    let mut figures = outcome.with_context(|| log_of(folder.path()))?;
+    figures.disk = measure::size_of(&folder.path().join("data"));
+    Ok(figures)
 }
 
 /// A bot that is ended when it is not needed any more.
@@ -105,12 +111,12 @@ fn hard_coded(url: &str, sessions: usize) -> anyhow::Result<Child> {
     command.stdin(Stdio::null()).spawn().context("the hard-coded bot does not start")
 }
 
-fn run_engine(arguments: &Arguments, url: &str, sessions: usize, folder: &Path) -> anyhow::Result<Child> {
+fn run_engine(engine: &Path, journal: &str, url: &str, sessions: usize, folder: &Path) -> anyhow::Result<Child> {
     let script = "fn on_message(msg) {\n    if msg.text == \"ping\" { msg.reply(\"pong\"); }\n}\n";
     std::fs::create_dir(folder.join("scripts"))?;
     std::fs::write(folder.join("scripts/ping.rhai"), script)?;
     let mut configuration =
-        format!("workers = 1\npacing = \"off\"\n{}\n[console]\nlisten = \"off\"\n", arguments.configuration);
+        format!("workers = 1\npacing = \"off\"\njournal = \"{journal}\"\n[console]\nlisten = \"off\"\n");
     for session in 0..sessions {
         let _ = write!(
             configuration,
@@ -119,10 +125,10 @@ fn run_engine(arguments: &Arguments, url: &str, sessions: usize, folder: &Path) 
     }
     std::fs::write(folder.join("hotline.toml"), configuration)?;
     let log = std::fs::File::create(folder.join("log"))?;
-    if !arguments.engine.exists() {
-        bail!("there is no engine at {}", arguments.engine.display());
+    if !engine.exists() {
+        bail!("there is no engine at {}", engine.display());
     }
-    let mut command = Command::new(&arguments.engine);
+    let mut command = Command::new(engine);
     command.args(["run", "--config", "hotline.toml"]).current_dir(folder).env("RUST_LOG", "warn");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().context("the engine does not start")
 }

@@ -1,5 +1,6 @@
 //! What is measured of a bot, and how it is printed. Linux tells it in /proc; elsewhere memory and processor time are zero.
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -43,6 +44,12 @@ pub(crate) fn pin(process: u32, core: usize) -> bool {
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 
+/// The size of the files in a folder, which need not exist.
+pub(crate) fn size_of(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    entries.filter_map(|entry| entry.ok()?.metadata().ok()).map(|file| file.len()).sum()
+}
+
 /// What one bot did for one number of sessions.
 pub(crate) struct Figures {
     /// The sessions.
@@ -61,12 +68,17 @@ pub(crate) struct Figures {
     pub(crate) idle_memory: u64,
     /// The bot's memory under load.
     pub(crate) memory: u64,
+    /// The messages that the bot has answered since its start.
+    pub(crate) answered: u64,
+    /// What it has left on the disk, in bytes.
+    pub(crate) disk: u64,
 }
 
 #[expect(clippy::cast_precision_loss, reason = "figures are rounded for people")]
 impl Figures {
     /// The head of the table.
-    pub(crate) const HEAD: &str = "sessions  bot         round trips/s    p50 ms    p99 ms  µs cpu/trip  idle MiB  MiB";
+    pub(crate) const HEAD: &str =
+        "sessions  bot                       round trips/s    p50 ms    p99 ms  µs cpu/trip  idle MiB  MiB";
 
     /// One line of the table.
     pub(crate) fn line(&self, bot: &str) -> String {
@@ -85,7 +97,7 @@ impl Figures {
             ""
         };
         format!(
-            "{:>8}  {bot:<10}  {:>13.0}  {:>8.2}  {:>8.2}  {:>11.2}  {:>8.1}  {:>5.1}{warning}",
+            "{:>8}  {bot:<24}  {:>13.0}  {:>8.2}  {:>8.2}  {:>11.2}  {:>8.1}  {:>5.1}{warning}",
             self.sessions,
             self.rate(),
             percentile(0.50),
@@ -99,10 +111,15 @@ impl Figures {
     /// How these figures stand to those of the baseline.
     pub(crate) fn against(&self, baseline: &Self) -> String {
         let memory = self.memory as f64 / baseline.memory.max(1) as f64;
+        let disk = match self.disk {
+            0 => String::new(),
+            disk => format!(", {:.0} KiB on disk per 1,000 messages", disk as f64 / self.answered as f64 / 1.024),
+        };
         let per_session = self.memory.saturating_sub(baseline.memory) as f64 / self.sessions as f64 / 1024.0;
         format!(
-            "{:>8}  ratio       {:>12.2}x  processor time {:.2}x, memory {memory:.2}x ({per_session:+.1} KiB per session)\n",
+            "{:>8}  {:<24}  {:>12.2}x  processor time {:.2}x, memory {memory:.2}x ({per_session:+.1} KiB per session){disk}",
             "",
+            "  as a ratio",
             self.rate() / baseline.rate(),
             self.cost() / baseline.cost(),
         )

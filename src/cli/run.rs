@@ -1,6 +1,7 @@
 //! `hotline run`: the scripts against live sessions. How they run is the host's business.
 
 use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use tokio::sync::watch;
@@ -12,7 +13,7 @@ use super::{account, chat};
 use crate::clock::Clock;
 use crate::host::config::Config;
 use crate::host::{Host, Options};
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::{self, Sandbox, StartError};
 use crate::session::{Ended, Login, Pacing, Secret};
 
 /// The arguments of `run`.
@@ -46,7 +47,7 @@ pub(super) struct Args {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Console {
     Off,
-    Listen(std::net::SocketAddr),
+    Listen(SocketAddr),
 }
 
 fn parse_console(text: &str) -> Result<Console, String> {
@@ -103,16 +104,17 @@ impl Args {
 }
 
 /// Starts the embedded sandbox where it is expected, or on a free port where that one is taken.
-async fn start_sandbox(clock: &Clock) -> anyhow::Result<Sandbox> {
+async fn start_sandbox(clock: &Clock) -> Result<Sandbox, StartError> {
     let config = sandbox::Config { clock: clock.clone(), ..sandbox::Config::default() };
-    let taken = match Sandbox::start(config.clone()).await {
-        Ok(sandbox) => return Ok(sandbox),
-        Err(error) => error,
-    };
-    let listen = std::net::SocketAddr::new(config.listen.ip(), 0);
-    let sandbox = Sandbox::start(sandbox::Config { listen, ..config }).await?;
-    tracing::warn!("{taken}; the embedded sandbox listens on {} instead", sandbox.addr());
-    Ok(sandbox)
+    match Sandbox::start(config.clone()).await {
+        Err(StartError::Listen { address, source }) if source.kind() == io::ErrorKind::AddrInUse => {
+            let listen = SocketAddr::new(address.ip(), 0);
+            let sandbox = Sandbox::start(sandbox::Config { listen, ..config }).await?;
+            tracing::warn!("{address} is taken: the embedded sandbox listens on {} instead", sandbox.addr());
+            Ok(sandbox)
+        }
+        outcome => outcome,
+    }
 }
 
 /// The configuration that the embedded sandbox's demo bot runs with.

@@ -1,8 +1,7 @@
 //! Single sessions: `call`, `chat` and `sandbox` against a real sandbox, over real connections.
 
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, Stdio};
-use std::sync::mpsc;
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
 use std::time::Duration;
 
 use hotline::protocol::Request;
@@ -10,10 +9,8 @@ use hotline::protocol::commands::{AcceptGroupInvitation, CreateGroup, GetJoinedG
 use hotline::sandbox::{Config, Control, Sandbox};
 use serde_json::{Value, json};
 
-use crate::{Outcome, command, hotline_anywhere};
-
-/// How long anything may take before a test gives up.
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::person::Person;
+use crate::{Outcome, PATIENCE, command, hotline_anywhere};
 
 async fn sandbox() -> Sandbox {
     let listen = "127.0.0.1:0".parse().expect("an address");
@@ -28,42 +25,6 @@ async fn call(sandbox: &Sandbox, who: &str, arguments: &[&str]) -> Outcome {
     let arguments: Vec<_> = session.iter().chain(arguments).map(|&text| text.to_owned()).collect();
     let run = move || hotline_anywhere(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
     tokio::task::spawn_blocking(run).await.expect("the call ends")
-}
-
-/// A person at the other end of two pipes.
-struct Person {
-    child: Child,
-    input: Option<ChildStdin>,
-    lines: mpsc::Receiver<String>,
-}
-
-impl Person {
-    fn chats(url: &str, arguments: &[&str]) -> Self {
-        let folder = std::env::temp_dir();
-        let mut chat = command(&folder, &["chat", "--gateway", url, "--wait", "500ms"]);
-        chat.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = chat.spawn().expect("the binary starts");
-        let (sender, lines) = mpsc::channel();
-        let out = BufReader::new(child.stdout.take().expect("a pipe"));
-        std::thread::spawn(move || out.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
-        Self { input: child.stdin.take(), child, lines }
-    }
-
-    fn types(&mut self, line: &str) {
-        let input = self.input.as_mut().expect("the input is open");
-        writeln!(input, "{line}").expect("the chat reads");
-    }
-
-    fn sees(&self, expected: &str) {
-        assert_eq!(self.lines.recv_timeout(PATIENCE).as_deref(), Ok(expected));
-    }
-
-    /// Ends the input and gives the exit status and what went to standard error.
-    fn leaves(mut self) -> (i32, String) {
-        drop(self.input.take());
-        let output = self.child.wait_with_output().expect("it ends");
-        (output.status.code().expect("by itself"), String::from_utf8(output.stderr).expect("text"))
-    }
 }
 
 /// Waits, without a pause of a guessed length, until the sandbox has what is looked for.

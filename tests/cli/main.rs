@@ -2,10 +2,16 @@
 
 mod fresh;
 mod live;
+mod person;
+mod run;
 mod usage;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
+
+/// How long anything may take before a test gives up.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What a call of the binary left behind.
 struct Outcome {

@@ -250,8 +250,12 @@ impl Conversation {
             Signal::Refused(failure) => bail!("the gateway refuses the login: {}", failure.content),
             Signal::Pin(pin) => self.terminal.notice(&format!("! type this PIN on the phone: {pin}"))?,
             Signal::LoginNotice(frame) => self.terminal.notice(&format!("! the gateway says: {frame}"))?,
+            Signal::Slowed { failure, pause } => {
+                let seconds = pause.as_secs();
+                self.terminal
+                    .notice(&format!("! the gateway complains, nothing is sent for {seconds} s: {failure}"))?;
+            }
             Signal::Certificate(_) => {}
-            other => tracing::debug!("{other:?}"),
         }
         Ok(())
     }

@@ -1,0 +1,219 @@
+//! `run` as a whole: scripts in a folder, a bot in a process of its own, a person who talks to it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Instant;
+
+use hotline::sandbox::{Config, Sandbox};
+use tempfile::TempDir;
+
+use crate::person::Person;
+use crate::{PATIENCE, command, hotline};
+
+/// A folder with these scripts.
+fn folder(scripts: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("scripts")).expect("the folder is writable");
+    for (name, text) in scripts {
+        save(folder.path(), name, text);
+    }
+    folder
+}
+
+/// Saves a script as many editors do: written beside it and renamed.
+fn save(folder: &Path, name: &str, text: &str) {
+    let path = folder.join("scripts").join(name);
+    let draft = path.with_extension("draft");
+    fs::write(&draft, text).expect("the folder is writable");
+    fs::rename(draft, path).expect("the folder is writable");
+}
+
+fn answering(answer: &str) -> String {
+    format!("fn on_message(msg) {{\n    if msg.text == \"ping\" {{ msg.reply(\"{answer}\"); }}\n}}\n")
+}
+
+/// A running `hotline`, and what it logs.
+struct Bot {
+    child: Child,
+    log: mpsc::Receiver<String>,
+}
+
+impl Bot {
+    fn start(folder: &Path, arguments: &[&str]) -> Self {
+        Self::of(command(folder, arguments))
+    }
+
+    fn of(mut command: Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+        let (sender, log) = mpsc::channel();
+        let err = BufReader::new(child.stderr.take().expect("a pipe"));
+        std::thread::spawn(move || err.lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+        Self { child, log }
+    }
+
+    /// Waits for a line with this in it.
+    fn logs(&self, expected: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        let mut seen = String::new();
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match self.log.recv_timeout(left) {
+                Ok(line) if line.contains(expected) => return line,
+                Ok(line) => seen += &format!("{line}\n"),
+                Err(_) => panic!("\"{expected}\" is not logged, but:\n{seen}"),
+            }
+        }
+    }
+
+    /// The url of its embedded sandbox.
+    fn url(&self) -> String {
+        let line = self.logs("the embedded sandbox listens on ws://");
+        line.split_whitespace().last().expect("a url").to_owned()
+    }
+
+    /// Asks it to end, and gives the exit status.
+    fn ends(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("there is kill").success());
+        self.child.wait().expect("it ends").code()
+    }
+}
+
+impl Drop for Bot {
+    fn drop(&mut self) {
+        // It has ended already unless a test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn alone_it_brings_its_sandbox_answers_and_takes_a_saved_script_at_once() {
+    let folder = folder(&[("auto_reply.rhai", &answering("pong"))]);
+    let bot = Bot::start(folder.path(), &[]);
+    let url = bot.url();
+    bot.logs("logged in");
+    let mut alice = Person::chats(&url, &[]);
+    alice.types("ping");
+    alice.sees("bot: pong");
+    save(folder.path(), "auto_reply.rhai", &answering("PONG"));
+    bot.logs("is live");
+    alice.types("ping");
+    alice.sees("bot: PONG");
+    save(folder.path(), "auto_reply.rhai", "fn on_message(msg) { let x = ; }");
+    bot.logs("auto_reply.rhai:1:30");
+    alice.types("ping");
+    alice.sees("bot: PONG");
+    assert_eq!(alice.leaves(), (0, String::new()));
+    assert_eq!(bot.ends(), Some(0));
+}
+
+#[test]
+fn a_faulty_script_is_shown_with_its_place_and_the_others_run() {
+    let folder = folder(&[("good.rhai", &answering("pong")), ("bad.rhai", "fn on_message(msg) { let x = ; }")]);
+    let bot = Bot::start(folder.path(), &[]);
+    bot.logs("bad.rhai:1:30");
+    bot.logs("good is live: on_message");
+    let url = bot.url();
+    bot.logs("logged in");
+    let mut alice = Person::chats(&url, &[]);
+    alice.types("ping");
+    alice.sees("bot: pong");
+    assert_eq!(alice.leaves().0, 0);
+    assert_eq!(bot.ends(), Some(0));
+
+    let strict = hotline(folder.path(), &["run", "--strict"]);
+    assert_eq!(strict.status, 1);
+    assert!(strict.err.contains("bad.rhai:1:30") && strict.err.contains("--strict"), "{}", strict.err);
+}
+
+#[test]
+fn what_cannot_be_run_is_one_clear_message() {
+    let empty = tempfile::tempdir().expect("a folder");
+    for (arguments, expected) in [
+        (&[][..], "hotline: there is no script or folder scripts; create it"),
+        (&["run", "missing.rhai"], "hotline: there is no script or folder missing.rhai; create it"),
+    ] {
+        let outcome = hotline(empty.path(), arguments);
+        assert_eq!((outcome.status, outcome.out.as_str()), (1, ""));
+        assert!(outcome.err.lines().any(|line| line.starts_with(expected)), "{}", outcome.err);
+    }
+}
+
+#[test]
+fn two_processes_do_not_share_a_data_folder() {
+    let folder = folder(&[("auto_reply.rhai", &answering("pong"))]);
+    let bot = Bot::start(folder.path(), &[]);
+    bot.logs("logged in");
+    let second = hotline(folder.path(), &["run"]);
+    assert_eq!(second.status, 1);
+    assert!(second.err.contains("hotline: the data folder data is in use"), "{}", second.err);
+    assert_eq!(bot.ends(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_of_a_configuration_is_served_and_keys_without_effect_are_named() {
+    let listen = "127.0.0.1:0".parse().expect("an address");
+    let sandbox = Sandbox::start(Config { listen, ..Config::default() }).await.expect("a free port");
+    let folder = folder(&[("auto_reply.rhai", &answering("pong")), ("other.rhai", &answering("never"))]);
+    let configuration = format!(
+        "files = [\"media\"]\nworkers = 1\npacing = \"off\"\n\
+         [[session]]\ngateway = \"{}\"\nemail = \"bot@sandbox.test\"\npassword = \"${{HOTLINE_TEST_PASSWORD}}\"\n\
+         scripts = [\"auto_reply\"]\n",
+        sandbox.url()
+    );
+    fs::write(folder.path().join("hotline.toml"), configuration).expect("the folder is writable");
+    let path = folder.path().to_owned();
+    let work = tokio::task::spawn_blocking(move || {
+        // The password comes from the environment of the bot alone.
+        let start = |password: &str| {
+            let mut run = command(&path, &["run"]);
+            run.env("HOTLINE_TEST_PASSWORD", password);
+            run
+        };
+        let refused = crate::Outcome::from(start("open sesame").output().expect("the binary starts"));
+        assert_eq!(refused.status, 1);
+        assert!(refused.err.contains("hotline: session main: the login was refused: AUTHENTICATION_FAILED"));
+        assert!(refused.err.contains("hotline.toml: \"files\" has no effect yet"), "{}", refused.err);
+        assert!(!refused.err.contains("sesame"), "no secret is shown: {}", refused.err);
+
+        let bot = Bot::of(start("sandbox"));
+        bot.logs("logged in");
+        bot
+    });
+    let bot = work.await.expect("it logs in");
+    let url = sandbox.url();
+    let talk = tokio::task::spawn_blocking(move || {
+        let mut alice = Person::chats(&url, &[]);
+        alice.types("ping");
+        alice.sees("bot: pong");
+        assert_eq!(alice.leaves(), (0, String::new()));
+        assert_eq!(bot.ends(), Some(0));
+    });
+    talk.await.expect("the bot answers");
+}
+
+#[test]
+fn a_gateway_that_is_no_websocket_is_named_and_tried_again() {
+    let folder = folder(&[("auto_reply.rhai", &answering("pong"))]);
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("an address");
+    let server = std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        for _ in 0..2 {
+            let (mut stream, _) = listener.accept().expect("a connection");
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
+        }
+    });
+    let gateway = format!("ws://{address}");
+    let bot =
+        Bot::start(folder.path(), &["run", "--gateway", &gateway, "--email", "bot@sandbox.test", "--password", "hush"]);
+    let line = bot.logs("answers, but not as a gateway");
+    assert!(line.contains(&address.to_string()) && !line.contains("hush"), "{line}");
+    server.join().expect("it was tried again");
+    assert_eq!(bot.ends(), Some(0));
+}
