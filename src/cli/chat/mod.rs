@@ -243,7 +243,7 @@ impl Conversation {
     async fn take(&mut self, signal: Signal) -> anyhow::Result<()> {
         match signal {
             Signal::Event(event) => return self.hear(&event).await,
-            Signal::Disconnected { reason } => {
+            Signal::Disconnected { reason, .. } => {
                 self.terminal.notice(&format!("! the connection is lost and tried again: {reason}"))?;
             }
             Signal::LoggedIn { .. } => self.terminal.notice("! connected again")?,
