@@ -2,6 +2,8 @@
 //!
 //! The fields are checked against the table of commands, as a script's are: presence and type, never content.
 
+use std::path::PathBuf;
+
 use anyhow::anyhow;
 use serde_json::{Map, Number, Value};
 
@@ -10,9 +12,10 @@ use super::blocking;
 use super::exit::Exit;
 use super::live::{Keeper, Live};
 use super::output;
+use crate::clock::Clock;
 use crate::host::suggest::did_you_mean;
-use crate::protocol::{COMMANDS, Command, Field, Kind, check_field_names, check_fields};
-use crate::session::CallError;
+use crate::protocol::{COMMANDS, Command, Content, Field, Kind, check_field_names, check_fields};
+use crate::session::{CallError, Handle, Media, MediaError, MediaMode, SessionConfig};
 
 /// The arguments of `call`.
 #[derive(Debug, clap::Args)]
@@ -48,29 +51,42 @@ impl Args {
         let session = account::choose(&config, self.session.as_deref())?;
         let keeper = if self.account.gateway.is_some() { Keeper::Nowhere } else { Keeper::folder(config.data.clone()) };
         let settings = session.settings(&config.limits, &config.pacing, None);
+        let mode = session.media;
         let content = blocking::run(async {
+            let media = media(command, mode, &settings).await?;
             let mut live = Live::start(settings, keeper);
-            let result = match live.logged_in().await {
-                Ok(_) => {
-                    let fields = Value::Object(fields).to_string();
-                    live.handle().call(command.name, fields).await.map_err(|error| refused(command, &error))
-                }
+            let outcome = match live.logged_in().await {
+                Ok(_) => send(live.handle(), media.as_ref(), command, Value::Object(fields).to_string()).await,
                 Err(error) => Err(error),
             };
             live.stop().await;
-            result
+            outcome
         })??;
         output::line(&format!("{:#}", content.value()))?;
         Ok(())
     }
 }
 
-/// A failed call with its code and its text.
-fn refused(command: &Command, error: &CallError) -> anyhow::Error {
-    match error {
-        CallError::Refused(failure) => anyhow!("{}: {} (code {})", command.name, failure.content, failure.code),
-        other => anyhow!("{}: {other} ({})", command.name, other.name()),
+/// What carries the file of a command that names one. Whoever types a path may open it: every folder is allowed.
+async fn media(command: &Command, mode: MediaMode, settings: &SessionConfig) -> anyhow::Result<Option<Media>> {
+    if !Media::concerns(command.name) {
+        return Ok(None);
     }
+    let folders = [std::env::current_dir()?, PathBuf::from("/")];
+    Ok(Some(Media::new(mode, settings, &folders).await?))
+}
+
+async fn send(handle: &Handle, media: Option<&Media>, command: &Command, fields: String) -> anyhow::Result<Content> {
+    let outcome = match media {
+        Some(media) => media.call(handle, command.name, fields, Clock::system().now()).await,
+        None => handle.call(command.name, fields).await.map_err(MediaError::from),
+    };
+    outcome.map_err(|error| match error {
+        MediaError::Call(CallError::Refused(failure)) => {
+            anyhow!("{}: {} (code {})", command.name, failure.content, failure.code)
+        }
+        error => anyhow!("{}: {error} ({})", command.name, error.name()),
+    })
 }
 
 /// The command of a name, on the wire or in scripts.

@@ -219,7 +219,7 @@ fn read_pacing(item: &Item<'_>) -> Result<Pacing, ConfigError> {
 }
 
 fn read_rate(item: &Item<'_>) -> Result<Rate, ConfigError> {
-    let expected = "a rate such as \"2/s\", \"30/min\", \"100/h\" or \"500/day\"";
+    let expected = "a rate such as \"2/s\", \"30/min\" or \"100/h\"";
     item.text(expected)?.parse().map_err(|_| item.wrong(expected))
 }
 

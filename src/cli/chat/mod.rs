@@ -243,9 +243,11 @@ impl Conversation {
     async fn take(&mut self, signal: Signal) -> anyhow::Result<()> {
         match signal {
             Signal::Event(event) => return self.hear(&event).await,
-            Signal::Disconnected { reason, .. } => {
+            Signal::Disconnected { reason, was_live: true, .. } => {
                 self.terminal.notice(&format!("! the connection is lost and tried again: {reason}"))?;
             }
+            // One more attempt that failed is no news.
+            Signal::Disconnected { was_live: false, .. } => {}
             Signal::LoggedIn { .. } => self.terminal.notice("! connected again")?,
             Signal::Refused(failure) => bail!("the gateway refuses the login: {}", failure.content),
             Signal::Pin(pin) => self.terminal.notice(&format!("! type this PIN on the phone: {pin}"))?,
