@@ -23,18 +23,6 @@ pub(super) struct Chat {
     account: account::Flags,
 }
 
-/// The arguments of `check`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Check {
-    /// Scripts, and folders of scripts [default: scripts/]
-    #[arg(value_name = "SCRIPT or FOLDER")]
-    scripts: Vec<PathBuf>,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 /// The arguments of `test`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Test {

@@ -5,6 +5,7 @@
 
 mod account;
 mod call;
+mod check;
 mod completions;
 pub mod docs;
 mod exit;
@@ -64,7 +65,7 @@ enum Command {
     /// Send one command and print its content as JSON
     Call(call::Args),
     /// Find everything that can be known about scripts without running them
-    Check(later::Check),
+    Check(check::Args),
     /// Run the scenario tests of scripts
     Test(later::Test),
     /// A prompt against a live session
@@ -98,7 +99,7 @@ impl Command {
             Self::Sandbox(args) => args.run(),
             Self::Chat(_) => Err(later::missing("chat")),
             Self::Call(args) => args.run(),
-            Self::Check(_) => Err(later::missing("check")),
+            Self::Check(args) => args.run(),
             Self::Test(_) => Err(later::missing("test")),
             Self::Repl(_) => Err(later::missing("repl")),
             Self::Runs(_) => Err(later::missing("runs")),

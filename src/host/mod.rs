@@ -2,6 +2,7 @@
 
 pub mod config;
 mod run;
-pub mod suggest;
 
 pub use run::{Host, Options, StartError};
+
+pub use crate::script::suggest;

@@ -161,7 +161,7 @@ fn imports_of(engine: &Engine, source: &Source) -> Result<Vec<(String, Position)
 }
 
 /// Finds the module that `path` means when `importer` writes it.
-fn find(importer: &Source, path: &str, root: &Path) -> Result<Source, String> {
+pub(crate) fn find(importer: &Source, path: &str, root: &Path) -> Result<Source, String> {
     let relative = Path::new(path.strip_suffix(".rhai").unwrap_or(path));
     let inside = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if path.is_empty() || !inside {

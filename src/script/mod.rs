@@ -10,11 +10,16 @@
 //! | `lane`, `dispatch`, `timer`, `live` | order within a chat; from events to runs; timers; what is kept for one session |
 //! | `worker` | the thread that owns all of these |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
-//! | `fault` | what is wrong with a script, and where |
+//! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
+//! | `surface` | every host function and property, documented |
+//! | `check` | what can be known about a script without running it |
+//! | `suggest` | the known name that is closest to a mistyped one |
 
 mod bundle;
+pub mod check;
 mod command;
 mod data;
+pub mod diagnostic;
 mod dispatch;
 mod door;
 pub mod duration;
@@ -29,6 +34,9 @@ pub mod limits;
 mod live;
 mod object;
 mod run;
+pub mod suggest;
+pub mod surface;
+mod syntax;
 mod text;
 mod time;
 mod timer;
