@@ -69,32 +69,63 @@ impl Excerpt {
 
 /// Draws the card of a fault. It ends with a line break.
 pub fn card(fault: &Fault, severity: Severity, look: Look) -> String {
-    let ink = Ink { colour: look.colour };
-    let head = match severity {
-        Severity::Error => "31;1",
-        Severity::Warning => "33;1",
-    };
     let word = severity.word();
     let message = wrap(&fault.message, look.columns.saturating_sub(word.len() + 2), word.len() + 2);
-    let mut card = format!("{}{}\n", ink.paint(head, word), ink.paint("1", &format!(": {message}")));
     let number = fault.line.map(|line| line.to_string()).unwrap_or_default();
     let gutter = " ".repeat(number.len());
-    card.push_str(&format!("{gutter}{} {}\n", ink.paint("34;1", "-->"), fault.place()));
+    let mut card = format!("{word}: {message}\n{gutter}--> {}\n", fault.place());
     if let Some(excerpt) = &fault.excerpt {
-        let bar = ink.paint("34;1", "|");
         let (text, mark) = draw(excerpt, fault.column, look.columns.saturating_sub(number.len() + 3));
-        card.push_str(&format!("{gutter} {bar}\n{} {bar} {text}\n", ink.paint("34;1", &number)));
+        card.push_str(format!("{gutter} |\n{number} | {text}").trim_end());
+        card.push('\n');
         if let Some(mark) = mark {
-            card.push_str(&format!("{gutter} {bar} {}\n", ink.paint(head, &mark)));
+            card.push_str(&format!("{gutter} | {mark}\n"));
         }
     }
     for (name, note) in notes(fault) {
-        let note =
-            wrap(&note, look.columns.saturating_sub(gutter.len() + 5 + name.len()), gutter.len() + 5 + name.len());
-        let (equals, name) = (ink.paint("34;1", "="), ink.paint("1", &format!("{name}:")));
-        card.push_str(&format!("{gutter} {equals} {name} {note}\n"));
+        let indent = gutter.len() + 5 + name.len();
+        let note = wrap(&note, look.columns.saturating_sub(indent), indent);
+        card.push_str(&format!("{gutter} = {name}: {note}\n"));
     }
-    card
+    if look.colour { paint(&card) } else { card }
+}
+
+/// Colours a card that was drawn without.
+pub fn paint(card: &str) -> String {
+    const BLUE: &str = "34;1";
+    let head = if card.starts_with(Severity::Warning.word()) { "33;1" } else { "31;1" };
+    let ink =
+        |code: &str, text: &str| if text.is_empty() { String::new() } else { format!("\x1b[{code}m{text}\x1b[0m") };
+    let mut in_head = true;
+    let mut painted = String::with_capacity(card.len() * 2);
+    for (index, line) in card.lines().enumerate() {
+        let start = line.len() - line.trim_start().len();
+        let rest = &line[start..];
+        in_head &= !rest.starts_with("-->");
+        let line = if in_head {
+            let (word, message) = if index == 0 { line.split_once(':').unwrap_or(("", line)) } else { ("", line) };
+            let colon = if word.is_empty() { "" } else { ":" };
+            [ink(head, word), ink("1", &format!("{colon}{message}"))].concat()
+        } else if let Some(place) = rest.strip_prefix("-->") {
+            format!("{}{}{place}", &line[..start], ink(BLUE, "-->"))
+        } else if let Some(note) = rest.strip_prefix("= ") {
+            let (name, text) = note.split_once(':').unwrap_or((note, ""));
+            format!("{}{} {}{text}", &line[..start], ink(BLUE, "="), ink("1", &format!("{name}:")))
+        } else if let Some((gutter, source)) = line.split_once('|').filter(|(gutter, _)| is_gutter(gutter)) {
+            let is_mark = !source.is_empty() && source.chars().all(|letter| matches!(letter, ' ' | '^'));
+            let source = if is_mark { ink(head, source) } else { source.to_owned() };
+            [ink(BLUE, &format!("{gutter}|")), source].concat()
+        } else {
+            line.to_owned()
+        };
+        painted.push_str(&line);
+        painted.push('\n');
+    }
+    painted
+}
+
+fn is_gutter(text: &str) -> bool {
+    text.chars().all(|letter| letter == ' ' || letter.is_ascii_digit())
 }
 
 /// What stands below the source, each with its name.
@@ -115,16 +146,6 @@ fn notes(fault: &Fault) -> Vec<(&'static str, String)> {
         notes.push(("help", help.clone()));
     }
     notes
-}
-
-struct Ink {
-    colour: bool,
-}
-
-impl Ink {
-    fn paint(&self, code: &str, text: &str) -> String {
-        if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
-    }
 }
 
 /// The line as it is shown, cut to `room` columns around its mark, and the marks below it.

@@ -262,10 +262,11 @@ fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, result: Result<Sc
 fn report(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, fault: Fault) {
     let Some(live) = run.live.clone() else { return };
     let generation = Rc::clone(&run.generation);
+    let fault = fault.with_source(&generation.bundle).while_handling(about, generation.number);
     tracing::error!(
         target: "hotline::script",
         script = generation.name(), session = &*live.name, function = &*run.function, event = &**about,
-        generation = generation.number, "{fault}"
+        generation = generation.number, card = format!("{fault:#}"), "{fault}"
     );
     if &*run.function == Hook::Error.name() || !generation.hooks.contains(&Hook::Error) {
         return;

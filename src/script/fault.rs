@@ -82,13 +82,24 @@ impl Fault {
         }
     }
 
+    /// A fault at a place in a file whose text is at hand.
+    pub(crate) fn in_source(source: &Source, position: Position, message: impl fmt::Display) -> Self {
+        Self::at(&source.file, position, message).with_excerpt(&source.text)
+    }
+
     /// A fault that kept a file from compiling.
     pub(crate) fn of_parse(source: &Source, error: &ParseError) -> Self {
         let (message, help) = syntax::explain(error.err_type());
         let mut fault = Self { help, ..Self::at(&source.file, error.position(), message) };
         syntax::settle(&mut fault, error.err_type(), &source.text);
-        fault.excerpt = fault.line.and_then(|line| Excerpt::of(&source.text, line, fault.column));
-        fault
+        fault.with_excerpt(&source.text)
+    }
+
+    /// The fault with the line of its file's text that it lies in.
+    #[must_use]
+    pub(crate) fn with_excerpt(mut self, text: &str) -> Self {
+        self.excerpt = self.line.and_then(|line| Excerpt::of(text, line, self.column));
+        self
     }
 
     /// The place as `file:line:column`, as far as it is known.
@@ -104,13 +115,10 @@ impl Fault {
     #[must_use]
     pub(crate) fn with_source(mut self, bundle: &Bundle) -> Self {
         let Some(source) = bundle.source(&self.file) else { return self };
-        if let Some(line) = self.line {
-            self.excerpt = Excerpt::of(&source.text, line, self.column);
-        }
         if let (Some(missing), None) = (self.missing.take(), &self.help) {
             self.help = surface::proposal(&missing, &source.text);
         }
-        self
+        self.with_excerpt(&source.text)
     }
 
     /// The fault as one of a run that handled `event` on a generation.

@@ -9,6 +9,15 @@ use crate::check;
 
 const CORPUS: &str = "tests/check/corpus";
 
+/// One file for each script, beside the corpus.
+fn settings() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_snapshot_path("cards");
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_omit_expression(true);
+    settings
+}
+
 #[test]
 fn every_faulty_script_of_the_corpus_brings_its_cards() {
     let mut scripts: Vec<_> =
@@ -16,11 +25,7 @@ fn every_faulty_script_of_the_corpus_brings_its_cards() {
     scripts.retain(|path| path.is_file());
     scripts.sort();
     assert!(scripts.len() >= 30, "the corpus shrinks: {}", scripts.len());
-    let mut settings = insta::Settings::clone_current();
-    settings.set_snapshot_path("cards");
-    settings.set_prepend_module_to_snapshot(false);
-    settings.set_omit_expression(true);
-    settings.bind(|| {
+    settings().bind(|| {
         for script in scripts {
             let report = check(&[&script]);
             assert!(!report.findings.is_empty(), "{} is not found faulty", script.display());
@@ -41,5 +46,5 @@ fn the_scripts_that_come_with_hotline_are_in_order() {
 fn a_card_in_colour_says_the_same() {
     let report = check(&[&Path::new(CORPUS).join("wide_characters.rhai")]);
     let coloured = report.findings[0].card(Look { colour: true, ..Look::PLAIN });
-    insta::assert_snapshot!("coloured", coloured.replace('\x1b', "ESC"));
+    settings().bind(|| insta::assert_snapshot!("in_colour", coloured.replace('\x1b', "ESC")));
 }

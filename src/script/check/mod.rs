@@ -37,7 +37,7 @@ use self::parsed::{Files, Parsed};
 use self::walk::{Facts, Role, Walk};
 use super::Limits;
 use super::bundle::{Bundle, Source, read_error, scripts_in};
-use super::diagnostic::{Excerpt, Severity};
+use super::diagnostic::Severity;
 use super::engine;
 use super::fault::Fault;
 use super::live::{Directory, Services};
@@ -275,8 +275,8 @@ fn follow(
         let Ok(target) = &import.target else { continue };
         if let Some(start) = chain.iter().position(|link| link == target) {
             let cycle = [&chain[start..], std::slice::from_ref(target)].concat().join(" → ");
-            let mut fault = Fault::at(&name, import.position, format!("these files import each other: {cycle}"));
-            fault.excerpt = fault.line.and_then(|line| Excerpt::of(&parsed.source.text, line, fault.column));
+            let message = format!("these files import each other: {cycle}");
+            let mut fault = Fault::in_source(&parsed.source, import.position, message);
             fault.help = Some("move what both need into a third module".to_owned());
             faults.insert((name.clone(), target.clone()), fault);
         } else if !done.contains(target) {

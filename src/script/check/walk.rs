@@ -13,7 +13,7 @@ use super::known::Known;
 use super::parsed::{Files, Function, Parsed};
 use super::scope::{Alias, Origin, Scope, Variable};
 use crate::protocol::Hook;
-use crate::script::diagnostic::{Excerpt, Severity};
+use crate::script::diagnostic::Severity;
 use crate::script::fault::Fault;
 use crate::script::hook;
 
@@ -101,8 +101,7 @@ impl<'a> Walk<'a> {
         help: Option<String>,
     ) {
         let source = &self.file.source;
-        let mut fault = Fault { help, ..Fault::at(&source.file, position, message) };
-        fault.excerpt = fault.line.and_then(|line| Excerpt::of(&source.text, line, fault.column));
+        let fault = Fault { help, ..Fault::in_source(source, position, message) };
         let finding = Finding { severity, rule, fault };
         // Equal closures share one definition, which is then walked more than once.
         if !self.findings.contains(&finding) {
