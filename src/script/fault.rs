@@ -5,6 +5,7 @@ use std::fmt;
 use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
 
 use super::bundle::{Bundle, Source};
+use super::check::{Header, headers};
 use super::diagnostic::{Excerpt, Look, Severity, card};
 use super::{surface, syntax};
 
@@ -115,10 +116,23 @@ impl Fault {
     #[must_use]
     pub(crate) fn with_source(mut self, bundle: &Bundle) -> Self {
         let Some(source) = bundle.source(&self.file) else { return self };
+        self.point_at_name(&source.text);
         if let (Some(missing), None) = (self.missing.take(), &self.help) {
             self.help = surface::proposal(&missing, &source.text);
         }
         self.with_excerpt(&source.text)
+    }
+
+    /// Moves the place from the brace of a function's body, which is all that Rhai keeps, to the function's name.
+    fn point_at_name(&mut self, text: &str) {
+        let (Some(line), Some(column)) = (self.line, self.column) else { return };
+        let letter = text.lines().nth(line - 1).and_then(|text| text.chars().nth(column - 1));
+        let before = |header: &Header| header.place <= (line, column);
+        if letter == Some('{')
+            && let Some(header) = headers(text).into_iter().filter(before).next_back()
+        {
+            (self.line, self.column) = (Some(header.place.0), Some(header.place.1));
+        }
     }
 
     /// The fault as one of a run that handled `event` on a generation.
@@ -183,10 +197,10 @@ impl Fault {
             EvalAltResult::ErrorParsing(kind, _) => (self.message, self.help) = syntax::explain(kind),
             EvalAltResult::ErrorFunctionNotFound(signature, _) => {
                 let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
-                let types = types.trim_end_matches(')');
-                self.message = match types {
-                    "" => format!("no function `{name}()`"),
-                    types => format!("no function `{name}` takes ({types})"),
+                let types: Vec<_> = types.trim_end_matches(')').split(", ").map(plain_type).collect();
+                self.message = match types.as_slice() {
+                    [""] => format!("no function `{name}()`"),
+                    types => format!("no function `{name}` takes ({})", types.join(", ")),
                 };
                 self.missing = Some(name.rsplit("::").next().unwrap_or(name).to_owned());
             }
@@ -217,6 +231,17 @@ impl Fault {
             (None, _) => value.to_string(),
         };
         self.thrown = Some(thrown);
+    }
+}
+
+/// A type as scripts know it.
+fn plain_type(name: &str) -> &str {
+    match name {
+        "&str | ImmutableString | String" | "&str" | "ImmutableString" => "string",
+        "i64" => "integer",
+        "f64" => "float",
+        "Fn" => "function",
+        other => other.rsplit("::").next().unwrap_or(other),
     }
 }
 

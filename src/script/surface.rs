@@ -329,3 +329,31 @@ fn standard_names() -> Vec<String> {
     names.dedup();
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::script::check::registered;
+
+    #[test]
+    fn every_function_that_is_registered_is_documented_and_nothing_else() {
+        let commands: BTreeSet<_> = COMMANDS.iter().map(|row| row.function).collect();
+        let documented: BTreeSet<_> = FUNCTIONS
+            .iter()
+            .map(|row| (row.of, row.name.to_owned(), row.parameters.len()))
+            .chain(PROPERTIES.iter().filter(|row| row.of != "Event" && row.of != "Invite").map(|row| {
+                let name = format!("get${}", row.name);
+                (Some(row.of), name, 0)
+            }))
+            .collect();
+        let registered: BTreeSet<_> = registered()
+            .into_iter()
+            .filter(|(_, name, _)| !commands.contains(name.as_str()) && !name.starts_with("index$") && name != "==")
+            .collect();
+        let missing: Vec<_> = registered.difference(&documented).collect();
+        let invented: Vec<_> = documented.difference(&registered).collect();
+        assert!(missing.is_empty() && invented.is_empty(), "not documented: {missing:?}\nnot registered: {invented:?}");
+    }
+}

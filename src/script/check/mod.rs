@@ -31,6 +31,7 @@ use std::sync::Arc;
 use rhai::Engine;
 
 pub use self::finding::Finding;
+pub(crate) use self::source::{Header, headers};
 
 use self::known::Known;
 use self::parsed::{Files, Parsed};
@@ -286,4 +287,27 @@ fn follow(
         }
     }
     done.insert(name);
+}
+
+/// Every function of the host in the engine's registry: the type that it is a method of, its name, and how many
+/// arguments it takes.
+#[cfg(test)]
+pub(crate) fn registered() -> Vec<(Option<&'static str>, String, usize)> {
+    use kind::Kind;
+
+    let checker = Checker::new(Limits::default()).expect("a checker");
+    let hosts = [Kind::Message, Kind::Person, Kind::Invite, Kind::Event(None), Kind::Session, Kind::State, Kind::Store];
+    let entry = |function: rhai::FuncInfo<'_>| {
+        let data = function.metadata;
+        let of = hosts.iter().find(|kind| kind.type_id().as_ref() == data.param_types.first())?.host_type();
+        Some((of, data.name.to_string(), data.num_params - 1))
+    };
+    let free = |function: rhai::FuncInfo<'_>| {
+        let data = function.metadata;
+        let host = hosts.iter().any(|kind| kind.type_id().as_ref() == data.param_types.first());
+        (!host).then(|| (None, data.name.to_string(), data.num_params))
+    };
+    let mut all = checker.engine.collect_fn_metadata(None, entry, false);
+    all.extend(checker.engine.collect_fn_metadata(None, free, false));
+    all
 }

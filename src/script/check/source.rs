@@ -216,6 +216,6 @@ mod tests {
         assert_eq!((found[0].signature().as_str(), found[0].place), ("double(x, y)", (4, 12)));
         assert_eq!((found[0].doc.as_str(), found[0].private), ("Doubles.\nTwice.", true));
         assert_eq!(found[0].parameters[1], ("y".to_owned(), (4, 22)));
-        assert_eq!((found[1].signature().as_str(), found[1].place), ("half()", (6, 24)));
+        assert_eq!((found[1].signature().as_str(), found[1].place), ("half()", (6, 22)));
     }
 }
