@@ -4,6 +4,9 @@ use std::fmt;
 
 use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
 
+/// How many characters of a thrown value are shown.
+const LONGEST: usize = 2_000;
+
 /// A fault of a script, found while it was loaded or run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fault {
@@ -80,6 +83,10 @@ impl Fault {
         fault.descend(error, &mut calls);
         calls.reverse();
         fault.calls = calls;
+        if let Some((end, _)) = fault.message.char_indices().nth(LONGEST) {
+            fault.message.truncate(end);
+            fault.message.push('…');
+        }
         fault
     }
 
