@@ -2,6 +2,7 @@
 
 mod commands;
 mod events;
+mod lanes;
 mod limits;
 
 mod support;
