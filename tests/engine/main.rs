@@ -4,5 +4,6 @@ mod commands;
 mod events;
 mod lanes;
 mod limits;
+mod reload;
 
 mod support;
