@@ -9,6 +9,9 @@ use super::check::{Header, headers};
 use super::diagnostic::{Excerpt, Look, Severity, card};
 use super::{surface, syntax};
 
+/// How many characters of a thrown value are shown.
+const LONGEST: usize = 2_000;
+
 /// A fault of a script, found while it was loaded or run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fault {
@@ -150,6 +153,10 @@ impl Fault {
         fault.descend(error, &mut calls);
         calls.reverse();
         fault.calls = calls;
+        if let Some((end, _)) = fault.message.char_indices().nth(LONGEST) {
+            fault.message.truncate(end);
+            fault.message.push('…');
+        }
         fault
     }
 

@@ -30,9 +30,6 @@ use crate::protocol::{HOOKS, Hook};
 use crate::session::{self, Ended, Flow, Handle, Inbox, Login, Media, SessionConfig, Signal};
 use crate::store::Store;
 
-/// The stack of a worker's thread, in bytes: scripts are compiled on it. Only what is touched costs memory.
-const STACK: usize = 64 << 20;
-
 /// How many runs a worker has going at once, those in `ask` and `sleep` not counted; further events wait.
 const RUNS: usize = 8_192;
 
@@ -111,7 +108,8 @@ impl WorkerHandle {
     pub fn spawn(name: String, shared: Shared) -> std::io::Result<Self> {
         // Unbounded, since orders are given by people and their editors.
         let (orders, inbox) = mpsc::unbounded_channel();
-        let thread = thread::Builder::new().name(name).stack_size(STACK).spawn(move || serve(shared, inbox))?;
+        let stack = shared.limits.thread_stack();
+        let thread = thread::Builder::new().name(name).stack_size(stack).spawn(move || serve(shared, inbox))?;
         Ok(Self { orders, thread: Some(thread) })
     }
 

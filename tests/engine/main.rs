@@ -2,6 +2,8 @@
 
 mod commands;
 mod events;
+mod lanes;
 mod limits;
+mod reload;
 
 mod support;

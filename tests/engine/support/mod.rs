@@ -55,8 +55,13 @@ impl Setup {
 
     /// Adds a script or a module by its path without `.rhai`.
     pub(crate) fn script(self, path: &str, text: impl AsRef<str>) -> Self {
-        save(&self.folder.path().join("scripts"), path, text.as_ref());
+        save(&self.scripts(), path, text.as_ref());
         self
+    }
+
+    /// The folder of the scripts.
+    pub(crate) fn scripts(&self) -> PathBuf {
+        self.folder.path().join("scripts")
     }
 
     /// Changes the limits.
@@ -189,7 +194,7 @@ impl Bot {
 
     /// The folder of the scripts.
     pub(crate) fn scripts(&self) -> PathBuf {
-        self.setup.folder.path().join("scripts")
+        self.setup.scripts()
     }
 
     /// The file of a script or module.
