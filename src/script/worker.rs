@@ -371,9 +371,12 @@ impl Worker {
                 self.hook_everywhere(live, Hook::Pin, vec![pin.into()]);
             }
             Signal::LoginNotice(frame) => tracing::info!(session, "the gateway says while logging in: {frame}"),
-            Signal::Disconnected { reason } => {
-                tracing::warn!(session, "disconnected: {reason}");
-                self.hook_everywhere(live, Hook::Disconnect, vec![reason.into()]);
+            Signal::Disconnected { reason, was_live, retry } => {
+                let seconds = retry.as_secs_f64();
+                tracing::warn!(session, "{reason}; trying again in {seconds:.1} s");
+                if was_live {
+                    self.hook_everywhere(live, Hook::Disconnect, vec![reason.into()]);
+                }
             }
             Signal::Slowed { failure, pause } => {
                 tracing::warn!(session, "the gateway complains: {}; nothing is sent for {pause:?}", failure.content);

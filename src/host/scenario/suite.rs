@@ -115,7 +115,7 @@ impl Suite {
     }
 
     fn module(&self, engine: &Engine, importer: &str, path: &str) -> Option<Result<Rc<Module>, Box<EvalAltResult>>> {
-        let file = self.bundle.imports.get(&(importer.to_owned(), path.to_owned()))?;
+        let file = self.bundle.imports.get(importer)?.get(path)?;
         if let Some(module) = self.modules.borrow().get(file) {
             return Some(Ok(Rc::clone(module)));
         }

@@ -19,8 +19,8 @@ use super::stillness::Stillness;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::{self, Failure, Message, Received};
 use crate::sandbox::{self, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox};
-use crate::script::{Assignment, Bundle, Directory, Fault, Limits, Shared, Update, WorkerHandle};
-use crate::session::{self, Handle, Login, Phase, Secret, SessionConfig};
+use crate::script::{Assignment, Bundle, Directory, Fault, JournalMode, Limits, Shared, Update, WorkerHandle};
+use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Phase, Secret, SessionConfig};
 use crate::store::{Store, StoreError};
 
 /// When a world's clock begins: a Monday morning.
@@ -65,6 +65,9 @@ pub(super) enum WorldError {
     /// The gateway refused what somebody did.
     #[error("the gateway refuses it: {0}")]
     Refused(Failure),
+    /// Files cannot be carried.
+    #[error(transparent)]
+    Media(MediaError),
     /// A script does not load.
     #[error("{0}")]
     Script(Fault),
@@ -179,6 +182,8 @@ impl World {
             limits: self.setting.limits,
             directory: directory.clone(),
             dry_run: false,
+            journal: JournalMode::Strict,
+            resend_in_doubt: false,
             ended,
         };
         let (worker, work) = WorkerHandle::local(shared);
@@ -197,11 +202,14 @@ impl World {
         config.certificate = self.store.certificate(&self.url, &email)?;
         config.reply = self.setting.limits.reply;
         let (handle, inbox) = session::channel(&config);
-        directory.insert(handle.clone());
+        // The sandbox is on this machine, so paths are its own.
+        let media = Media::new(MediaMode::Gateway, &config, &[]).await.map_err(WorldError::Media)?;
+        let media = Arc::new(media);
+        directory.insert(handle.clone(), Arc::clone(&media));
         let loaded = self.scripts.borrow().values().cloned().collect();
         let _ = worker.updater().update(Update { loaded, removed: Vec::new() });
         let scripts = self.only.borrow().clone();
-        worker.attach(Assignment { config, inbox, handle: handle.clone(), scripts, seed: 1 });
+        worker.attach(Assignment { config, inbox, handle: handle.clone(), media, scripts, seed: 1 });
         self.bot.replace(Some(Bot { worker, handle, task: task.abort_handle(), done }));
         self.settle().await
     }

@@ -72,7 +72,8 @@ impl<R: 'static> Fiber<R> {
         self.bounds
     }
 
-    /// Runs the fiber to its end on this thread, for code that has no reason to wait.
+    /// Runs the fiber to its end on this thread.
+    #[cfg(test)]
     ///
     /// # Errors
     /// With the panic, when the body panicked.

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hotline::clock::Clock;
-use hotline::host::config::{Config, Login, Media, Pacing, Secret, Session};
+use hotline::host::config::{Config, Session};
+use hotline::session::{Login, MediaMode, Pacing, Secret};
 use hotline::host::{Host, Options, StartError};
 use hotline::script::Limits;
 use tempfile::TempDir;
@@ -133,7 +134,7 @@ impl Setup {
             proxy: None,
             connect_via: None,
             root: None,
-            media: Media::default(),
+            media: MediaMode::default(),
             scripts: scripts.clone(),
         };
         let config = Config {
