@@ -29,7 +29,7 @@ use crate::protocol::commands::{
 use crate::protocol::{Call, Event};
 use crate::sandbox::{DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD};
 use crate::script::duration::parse_duration;
-use crate::session::{CallError, Handle, Login, Secret, SessionConfig, Signal};
+use crate::session::{CallError, Handle, Login, Pacing, Secret, SessionConfig, Signal};
 
 /// Who talks unless someone else is named.
 pub(super) const DEFAULT_PERSON: &str = "alice";
@@ -93,7 +93,11 @@ impl Args {
 pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(), Exit> {
     let outcome = blocking::run(async {
         let ended = blocking::asked_to_end()?;
-        let settings = SessionConfig::new("chat", options.gateway.clone(), options.login.clone());
+        let settings = SessionConfig {
+            // A person types as fast as a person does.
+            pacing: Pacing::Off,
+            ..SessionConfig::new("chat", options.gateway.clone(), options.login.clone())
+        };
         let mut live = Live::start(settings, Keeper::Nowhere);
         let outcome = tokio::select! {
             outcome = talk(&mut live, options.wait) => outcome,
