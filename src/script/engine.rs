@@ -26,17 +26,7 @@ const MODULES: usize = 500;
 
 /// Builds an engine for one thread.
 pub(crate) fn build(services: &Rc<Services>) -> Engine {
-    let mut engine = Engine::new_raw();
-    // The standard packages, but for the one that tells the time past the one clock.
-    CorePackage::new().register_into_engine(&mut engine);
-    BitFieldPackage::new().register_into_engine(&mut engine);
-    LogicPackage::new().register_into_engine(&mut engine);
-    BasicMathPackage::new().register_into_engine(&mut engine);
-    BasicArrayPackage::new().register_into_engine(&mut engine);
-    BasicBlobPackage::new().register_into_engine(&mut engine);
-    BasicMapPackage::new().register_into_engine(&mut engine);
-    MoreStringPackage::new().register_into_engine(&mut engine);
-
+    let mut engine = language();
     let limits = &services.limits;
     engine.set_optimization_level(OptimizationLevel::Simple);
     engine.set_strict_variables(true);
@@ -56,6 +46,21 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     data::register(&mut engine, services);
     object::register(&mut engine, services);
     command::register(&mut engine, services);
+    engine
+}
+
+/// The language by itself, without anything of the host.
+pub(crate) fn language() -> Engine {
+    let mut engine = Engine::new_raw();
+    // The standard packages, but for the one that tells the time past the one clock.
+    CorePackage::new().register_into_engine(&mut engine);
+    BitFieldPackage::new().register_into_engine(&mut engine);
+    LogicPackage::new().register_into_engine(&mut engine);
+    BasicMathPackage::new().register_into_engine(&mut engine);
+    BasicArrayPackage::new().register_into_engine(&mut engine);
+    BasicBlobPackage::new().register_into_engine(&mut engine);
+    BasicMapPackage::new().register_into_engine(&mut engine);
+    MoreStringPackage::new().register_into_engine(&mut engine);
     engine
 }
 

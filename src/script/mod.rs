@@ -11,7 +11,7 @@
 //! | `worker` | the thread that owns all of these |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
 //! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
-//! | `surface` | every host function and property, documented |
+//! | `surface`, `definitions` | every host function and property, documented; the same as editor definitions |
 //! | `check` | what can be known about a script without running it |
 //! | `suggest` | the known name that is closest to a mistyped one |
 
@@ -19,6 +19,7 @@ mod bundle;
 pub mod check;
 mod command;
 mod data;
+pub mod definitions;
 pub mod diagnostic;
 mod dispatch;
 mod door;
