@@ -120,7 +120,8 @@ impl Checker {
     fn collect(&self, root: &Path) -> Result<Vec<(PathBuf, Role)>, Fault> {
         let unreadable = |error: std::io::Error| Fault::of_file(root.display().to_string(), read_error(&error));
         if !root.is_dir() {
-            return Ok(vec![(root.to_owned(), Role::Script)]);
+            let is_test = root.to_string_lossy().ends_with("_test.rhai");
+            return Ok(vec![(root.to_owned(), if is_test { Role::Test } else { Role::Script })]);
         }
         let mut found: Vec<_> =
             scripts_in(root).map_err(unreadable)?.into_iter().map(|script| (script, Role::Script)).collect();
@@ -147,7 +148,7 @@ impl Checker {
         let before: BTreeSet<String> = files.keys().cloned().collect();
         self.load(source, root, files, 0);
         let is_library = files.get(&file).is_some_and(|file| file.as_ref().is_ok_and(Parsed::is_library));
-        let role = if is_library { Role::Module } else { role };
+        let role = if is_library && role == Role::Script { Role::Module } else { role };
         let mut faulty = false;
         let reached = reachable(&file, files);
         for name in &reached {
@@ -195,6 +196,9 @@ impl Checker {
             }
             None => return Vec::new(),
         };
+        if role == Role::Test {
+            return Vec::new();
+        }
         let mut facts = Facts::default();
         let mut findings = Vec::new();
         for walk in 0..WALKS {

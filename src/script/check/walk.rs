@@ -33,6 +33,8 @@ pub(crate) enum Role {
     Script,
     /// A module: others call its functions.
     Module,
+    /// A scenario test: its functions are not those of scripts, so only its syntax is known here.
+    Test,
 }
 
 /// One walk over one file.
