@@ -90,6 +90,7 @@ enum Order {
     Detach(String),
     Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
     Kill(i64),
+    Flush(oneshot::Sender<()>),
     Stop(Duration),
 }
 
@@ -134,6 +135,13 @@ impl WorkerHandle {
     /// The part of this handle that hands new versions of scripts over.
     pub fn updater(&self) -> Updater {
         Updater(self.orders.clone())
+    }
+
+    /// Waits until everything that this worker has recorded so far is on disk.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        let _ = self.orders.send(Order::Flush(done));
+        let _ = flushed.await;
     }
 
     /// Ends a run that waits, or has it not rebuilt.
@@ -585,6 +593,13 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
                 let _ = done.send(worker.update(update));
             }
             Order::Kill(run) => worker.kill(run),
+            Order::Flush(done) => {
+                let journal = Rc::clone(&worker.journal);
+                spawn_local(async move {
+                    journal.flush().await;
+                    let _ = done.send(());
+                });
+            }
             Order::Stop(grace) => {
                 Rc::clone(&worker).stop(grace).await;
                 worker.journal.flush().await;
