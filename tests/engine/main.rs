@@ -1,9 +1,11 @@
 //! The engine as its scripts and its gateway meet it: scripts as strings, real WebSocket connections, no sleeping.
 
 mod commands;
+mod data;
 mod events;
 mod lanes;
 mod limits;
+mod modules;
 mod reload;
 
 mod support;

@@ -33,6 +33,7 @@ pub(crate) struct Setup {
     clock: Clock,
     dry_run: bool,
     answers: Option<fn(&serde_json::Value) -> Answer>,
+    further: Vec<PathBuf>,
 }
 
 impl Setup {
@@ -49,12 +50,19 @@ impl Setup {
             clock: Clock::system(),
             dry_run: false,
             answers: None,
+            further: Vec::new(),
         }
     }
 
     /// Adds a script or a module by its path without `.rhai`.
     pub(crate) fn script(self, path: &str, text: impl AsRef<str>) -> Self {
         save(&self.scripts(), path, text.as_ref());
+        self
+    }
+
+    /// Runs the scripts of a further folder too.
+    pub(crate) fn also(mut self, folder: PathBuf) -> Self {
+        self.further.push(folder);
         self
     }
 
@@ -142,6 +150,7 @@ impl Setup {
             scripts: scripts.clone(),
         };
         let config = Config {
+            scripts: [vec![self.scripts()], self.further.clone()].concat(),
             workers: Some(self.workers),
             pacing: Pacing::Off,
             limits: self.limits,
