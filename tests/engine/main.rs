@@ -4,8 +4,10 @@ mod commands;
 mod data;
 mod events;
 mod lanes;
+mod life;
 mod limits;
 mod modules;
 mod reload;
 
 mod support;
+mod timers;

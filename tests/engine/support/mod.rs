@@ -34,6 +34,7 @@ pub(crate) struct Setup {
     dry_run: bool,
     answers: Option<fn(&serde_json::Value) -> Answer>,
     further: Vec<PathBuf>,
+    pin: Option<&'static str>,
 }
 
 impl Setup {
@@ -51,12 +52,19 @@ impl Setup {
             dry_run: false,
             answers: None,
             further: Vec::new(),
+            pin: None,
         }
     }
 
     /// Adds a script or a module by its path without `.rhai`.
     pub(crate) fn script(self, path: &str, text: impl AsRef<str>) -> Self {
         save(&self.scripts(), path, text.as_ref());
+        self
+    }
+
+    /// Has the gateway ask for a PIN before it takes a login.
+    pub(crate) fn with_pin(mut self, pin: &'static str) -> Self {
+        self.pin = Some(pin);
         self
     }
 
@@ -124,7 +132,7 @@ impl Setup {
         }
         let mut gateways = Vec::new();
         for _ in &self.sessions {
-            let gateway = Gateway::listen().await;
+            let gateway = Gateway::listen(self.pin).await;
             if let Some(answer) = self.answers {
                 gateway.answers(answer);
             }
@@ -229,6 +237,20 @@ impl Bot {
     /// Stops the engine.
     pub(crate) async fn stop(self) {
         self.into_setup().await;
+    }
+
+    /// Stops the engine; gives every frame of the first session.
+    pub(crate) async fn stop_and_see(self) -> Vec<serde_json::Value> {
+        self.stop_while(|_| {}).await
+    }
+
+    /// Stops the engine and acts on the gateway of the first session meanwhile; gives its frames.
+    pub(crate) async fn stop_while(self, act: impl FnOnce(&Gateway)) -> Vec<serde_json::Value> {
+        let Self { host, gateways, setup: _kept } = self;
+        let stopping = host.stop();
+        act(&gateways[0]);
+        soon("the engine to stop", stopping).await;
+        gateways[0].frames()
     }
 
     /// Stops the engine and starts it again, on the same folder and clock.
