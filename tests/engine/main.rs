@@ -3,6 +3,7 @@
 mod commands;
 mod data;
 mod events;
+mod facts;
 mod lanes;
 mod life;
 mod limits;
