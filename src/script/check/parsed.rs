@@ -18,8 +18,6 @@ pub(crate) struct Function {
     pub(crate) parameters: Vec<String>,
     /// What it does.
     pub(crate) body: Vec<Stmt>,
-    /// Where its body ends.
-    pub(crate) end: Position,
     /// Where its head stands; closures have none.
     pub(crate) header: Option<Header>,
     /// Whether only its own file can call it.
@@ -75,7 +73,6 @@ impl Parsed {
             let function = Function {
                 parameters: definition.params.iter().map(ToString::to_string).collect(),
                 body: body(&ast, &name, count),
-                end: definition.body.end_position(),
                 header: header.map(|index| headers.swap_remove(index)),
                 private: definition.access == FnAccess::Private,
                 name,
