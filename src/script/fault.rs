@@ -132,7 +132,7 @@ impl Fault {
         let letter = text.lines().nth(line - 1).and_then(|text| text.chars().nth(column - 1));
         let before = |header: &Header| header.place <= (line, column);
         if letter == Some('{')
-            && let Some(header) = headers(text).into_iter().filter(before).next_back()
+            && let Some(header) = headers(text).into_iter().rfind(before)
         {
             (self.line, self.column) = (Some(header.place.0), Some(header.place.1));
         }
