@@ -35,17 +35,6 @@ pub(super) struct Check {
     json: bool,
 }
 
-/// The arguments of `repl`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Repl {
-    /// The session, where the configuration has several
-    #[arg(long, value_name = "NAME")]
-    session: Option<String>,
-
-    #[command(flatten)]
-    account: account::Flags,
-}
-
 /// Where the record lies.
 #[derive(Debug, clap::Args)]
 struct Record {

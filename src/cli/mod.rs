@@ -11,6 +11,7 @@ mod exit;
 mod later;
 mod logging;
 mod output;
+mod repl;
 mod run;
 mod sandbox;
 mod test;
@@ -69,7 +70,7 @@ enum Command {
     /// Run the scenario tests of scripts
     Test(test::Args),
     /// A prompt against a live session
-    Repl(later::Repl),
+    Repl(repl::Args),
     /// List what is parked and where, or end it
     Runs(later::Runs),
     /// Tell why an event was handled as it was
@@ -101,7 +102,7 @@ impl Command {
             Self::Call(args) => args.run(),
             Self::Check(_) => Err(later::missing("check")),
             Self::Test(args) => args.run(),
-            Self::Repl(_) => Err(later::missing("repl")),
+            Self::Repl(args) => args.run(),
             Self::Runs(_) => Err(later::missing("runs")),
             Self::Trace(_) => Err(later::missing("trace")),
             Self::Journal(_) => Err(later::missing("journal")),

@@ -1,8 +1,10 @@
 //! Configuration and supervision: what wires the lower floors into a running system.
 
 pub mod config;
+mod prompt;
 mod run;
 pub mod scenario;
 pub mod suggest;
 
+pub use prompt::{Keeping, PromptHost};
 pub use run::{Host, Options, StartError};

@@ -265,7 +265,11 @@ fn apply(workers: &[Updater], library: &Library, changes: &Changes, saved: Insta
     }
 }
 
-fn session_config(session: &config::Session, config: &Config, store: &Store) -> Result<SessionConfig, StoreError> {
+pub(super) fn session_config(
+    session: &config::Session,
+    config: &Config,
+    store: &Store,
+) -> Result<SessionConfig, StoreError> {
     let secret = |secret: &config::Secret| Secret::new(secret.expose());
     let kind = |kind: config::ProxyKind| match kind {
         config::ProxyKind::Socks5 => ProxyKind::Socks5,

@@ -8,6 +8,7 @@
 //! | `command`, `object`, `data`, `time`, `text` | what scripts can call |
 //! | `bundle`, `generation`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
 //! | `lane`, `dispatch`, `timer`, `live` | order within a chat; from events to runs; timers; what is kept for one session |
+//! | `prompt` | lines that a person types, evaluated on a worker |
 //! | `worker` | the thread that owns all of these |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
 //! | `fault` | what is wrong with a script, and where |
@@ -28,6 +29,7 @@ mod library;
 pub mod limits;
 mod live;
 mod object;
+mod prompt;
 mod run;
 mod text;
 mod time;
@@ -42,6 +44,7 @@ pub use hook::signature;
 pub use library::{Changes, Library, Look, Script};
 pub use limits::Limits;
 pub use live::Directory;
+pub use prompt::{Names, PROMPT, PromptHandle};
 pub use watch::{Notice, watch};
 pub use worker::{Assignment, Shared, Update, Updater, WorkerHandle};
 

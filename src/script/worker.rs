@@ -22,6 +22,7 @@ use super::engine;
 use super::fault::Fault;
 use super::generation::Generation;
 use super::live::{Directory, Live, Services};
+use super::prompt::{self, Prompts};
 use super::run::Run;
 use crate::clock::Clock;
 use crate::protocol::{HOOKS, Hook};
@@ -85,6 +86,7 @@ enum Order {
     Detach(String),
     Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
     Stop(Duration),
+    Prompt(prompt::Request),
 }
 
 /// The owner's end of a worker.
@@ -142,6 +144,13 @@ impl WorkerHandle {
     }
 }
 
+impl WorkerHandle {
+    /// Asks for something on behalf of a prompt.
+    pub(super) fn prompt(&self, request: prompt::Request) {
+        let _ = self.orders.send(Order::Prompt(request));
+    }
+}
+
 /// Hands new versions of scripts to a worker.
 #[derive(Clone)]
 pub struct Updater(mpsc::UnboundedSender<Order>);
@@ -162,7 +171,8 @@ pub(crate) struct Worker {
     pub(crate) services: Rc<Services>,
     /// The right to start a run.
     pub(crate) turns: Semaphore,
-    engine: Rc<Engine>,
+    pub(crate) engine: Rc<Engine>,
+    pub(crate) prompts: Prompts,
     /// The scripts in the order of their paths, which is the order in which they get events.
     scripts: RefCell<BTreeMap<String, Rc<Generation>>>,
     sessions: RefCell<BTreeMap<String, Attached>>,
@@ -184,6 +194,11 @@ impl Worker {
         let scripts: Vec<_> =
             self.scripts.borrow().values().filter(|script| live.runs(script.name())).cloned().collect();
         scripts.into_iter()
+    }
+
+    /// A session by its name.
+    pub(crate) fn live(&self, name: &str) -> Option<Rc<Live>> {
+        self.sessions.borrow().get(name).map(|attached| Rc::clone(&attached.live))
     }
 
     /// A hook's name, shared.
@@ -257,6 +272,7 @@ impl Worker {
     /// Takes a session's signal.
     fn signal(self: &Rc<Self>, live: &Rc<Live>, signal: Signal, gateway: &str, account: &str) -> Flow {
         let session = &*live.name;
+        self.prompts.tell(session, &signal);
         match signal {
             Signal::Event(event) => {
                 dispatch::accept(self, live, event);
@@ -463,6 +479,7 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
         engine: Rc::new(engine::build(&services)),
         services,
         turns: Semaphore::new(RUNS),
+        prompts: Prompts::default(),
         scripts: RefCell::default(),
         sessions: RefCell::default(),
         parked: RefCell::default(),
@@ -478,6 +495,7 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
             Order::Update(update, done) => {
                 let _ = done.send(worker.update(update));
             }
+            Order::Prompt(request) => prompt::serve(&worker, request),
             Order::Stop(grace) => {
                 Rc::clone(&worker).stop(grace).await;
                 worker.end_parked(|_| true);
