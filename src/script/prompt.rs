@@ -165,7 +165,8 @@ impl Prompt {
         let line = self.compile(&worker.engine, &format!("{before}{text}")).map_err(|fault| moved_up(fault, added))?;
         let imports = imports_of(&line);
         let limits = &worker.services.limits;
-        let bundle = Bundle::of_text(&engine::for_reading(), Path::new(PROMPT), folder, &imports)?;
+        let bundle = Bundle::of_text(&engine::for_reading(), Path::new(PROMPT), folder, &imports)
+            .map_err(|fault| moved_up(fault, added))?;
         let bundle = Bundle { script: Source { text: "".into(), ..bundle.script }, ..bundle };
         let generation = Generation::load(&worker.engine, limits, &Arc::new(bundle), 0)?;
         let code = self.functions.borrow().merge(&line);

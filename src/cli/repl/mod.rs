@@ -140,14 +140,14 @@ impl Repl {
         loop {
             tokio::select! {
                 Some(signal) = self.signals.recv() => {
-                    if let Some(text) = self.describe(&signal) {
+                    if let Some(text) = describe(&signal, self.shows_events) {
                         prompt.print(&text)?;
                     }
                 }
                 ended = self.host.over() => return Err(over(ended)),
                 line = prompt.line() => {
                     let Some(line) = line else { return Ok(()) };
-                    match self.work(line.trim()).await {
+                    match self.work(line.trim(), |text| prompt.print(text)).await {
                         Ok((Turn::End, _)) => return Ok(()),
                         Ok((Turn::Next, text)) if text.is_empty() => {}
                         Ok((Turn::Next, text)) => output::line(&paint(&text))?,
@@ -192,7 +192,7 @@ impl Repl {
     }
 
     async fn work_at_pipe(&mut self, line: &str) -> Result<Turn, Exit> {
-        match self.work(line).await {
+        match self.work(line, |_| Ok(())).await {
             Ok((turn, text)) => {
                 if !text.is_empty() {
                     output::line(&text)?;
@@ -207,7 +207,13 @@ impl Repl {
     }
 
     /// Does what a line asks for and gives what is to be shown.
-    async fn work(&mut self, line: &str) -> Result<(Turn, String), Fault> {
+    ///
+    /// Events that come meanwhile are handed to `show`.
+    async fn work(
+        &mut self,
+        line: &str,
+        mut show: impl FnMut(&str) -> io::Result<()>,
+    ) -> Result<(Turn, String), Fault> {
         if line.is_empty() {
             return Ok((Turn::Next, String::new()));
         }
@@ -215,9 +221,21 @@ impl Repl {
             return Ok(self.command(command).await);
         }
         let prompt = self.host.prompt();
-        let result = tokio::select! {
-            result = prompt.evaluate(line.to_owned()) => result,
-            _ = tokio::signal::ctrl_c() => Err(Fault::of_file(PROMPT, "given up")),
+        let mut evaluating = std::pin::pin!(prompt.evaluate(line.to_owned()));
+        let mut given_up = std::pin::pin!(tokio::signal::ctrl_c());
+        let result = loop {
+            tokio::select! {
+                // Ctrl-C is listened for before the line begins.
+                biased;
+                _ = &mut given_up => break Err(Fault::of_file(PROMPT, "given up")),
+                Some(signal) = self.signals.recv() => {
+                    if let Some(text) = describe(&signal, self.shows_events) {
+                        // Whoever cannot be shown an event will not see the result either, which is noticed then.
+                        let _ = show(&text);
+                    }
+                }
+                result = &mut evaluating => break result,
+            }
         };
         self.has_failed |= result.is_err();
         result.map(|text| (Turn::Next, text))
@@ -275,18 +293,18 @@ impl Repl {
         lines.dedup();
         if lines.is_empty() { format!("no function is named like \"{text}\"") } else { lines.join("\n") }
     }
+}
 
-    /// What is shown of a signal. Logins and losses are in the log already.
-    fn describe(&self, signal: &Signal) -> Option<String> {
-        let Signal::Event(event) = signal else { return None };
-        if !self.shows_events {
-            return None;
-        }
-        let content = event.content.as_str();
-        let shown: String = content.chars().take(EVENT_LETTERS).collect();
-        let rest = if shown.len() < content.len() { "…" } else { "" };
-        Some(format!("← {} {shown}{rest}", event.subcommand))
+/// What is shown of a signal, if anything. Logins and losses are in the log already.
+fn describe(signal: &Signal, shows_events: bool) -> Option<String> {
+    let Signal::Event(event) = signal else { return None };
+    if !shows_events {
+        return None;
     }
+    let content = event.content.as_str();
+    let shown: String = content.chars().take(EVENT_LETTERS).collect();
+    let rest = if shown.len() < content.len() { "…" } else { "" };
+    Some(format!("← {} {shown}{rest}", event.subcommand))
 }
 
 fn help() -> String {
