@@ -119,24 +119,8 @@ impl Host {
             .map_err(StartError::Thread)?;
         take_over(&workers, &update);
         for (number, session) in config.sessions.iter().enumerate() {
-            let certificate = store.certificate(session.gateway.as_str(), session.login.account())?;
-            let settings = session.settings(&config.limits, &config.pacing, certificate);
-            let media = Media::new(session.media, &settings, &config.files)
-                .await
-                .map_err(|error| StartError::Media(session.name.clone(), error))?;
-            let media = Arc::new(media);
-            let (handle, inbox) = session::channel(&settings);
-            directory.insert(handle.clone(), Arc::clone(&media));
-            let scripts = session.scripts.clone();
-            let seed = rand::random();
-            workers[number % workers.len()].attach(Assignment {
-                config: settings,
-                inbox,
-                handle,
-                media,
-                scripts,
-                seed,
-            });
+            let assignment = assign(session, &config, &store, &directory).await?;
+            workers[number % workers.len()].attach(assignment);
         }
 
         watching.begin(workers.iter().map(WorkerHandle::updater).collect());
@@ -247,6 +231,25 @@ impl Watching {
             tracing::error!("the thread that watches the scripts panicked");
         }
     }
+}
+
+/// Sets a session up for a worker, and enters it in the directory.
+pub(super) async fn assign(
+    session: &config::Session,
+    config: &Config,
+    store: &Store,
+    directory: &Directory,
+) -> Result<Assignment, StartError> {
+    let certificate = store.certificate(session.gateway.as_str(), session.login.account())?;
+    let settings = session.settings(&config.limits, &config.pacing, certificate);
+    let media = Media::new(session.media, &settings, &config.files)
+        .await
+        .map_err(|error| StartError::Media(session.name.clone(), error))?;
+    let media = Arc::new(media);
+    let (handle, inbox) = session::channel(&settings);
+    directory.insert(handle.clone(), Arc::clone(&media));
+    let scripts = session.scripts.clone();
+    Ok(Assignment { config: settings, inbox, handle, media, scripts, seed: rand::random() })
 }
 
 fn take_over(workers: &[WorkerHandle], update: &Update) {

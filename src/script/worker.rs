@@ -23,6 +23,7 @@ use super::fault::Fault;
 use super::generation::Generation;
 use super::journal::{Journal, JournalMode};
 use super::live::{Directory, Live, Services};
+use super::prompt::{self, Prompts};
 use super::run::Run;
 use super::value;
 use crate::clock::Clock;
@@ -92,6 +93,7 @@ enum Order {
     Kill(i64),
     Flush(oneshot::Sender<()>),
     Stop(Duration),
+    Prompt(prompt::Request),
 }
 
 /// The owner's end of a worker.
@@ -162,6 +164,13 @@ impl WorkerHandle {
     }
 }
 
+impl WorkerHandle {
+    /// Asks for something on behalf of a prompt.
+    pub(super) fn prompt(&self, request: prompt::Request) {
+        let _ = self.orders.send(Order::Prompt(request));
+    }
+}
+
 /// Hands new versions of scripts to a worker.
 #[derive(Clone)]
 pub struct Updater(mpsc::UnboundedSender<Order>);
@@ -182,7 +191,8 @@ pub(crate) struct Worker {
     pub(crate) services: Rc<Services>,
     /// The right to start a run.
     pub(crate) turns: Semaphore,
-    engine: Rc<Engine>,
+    pub(crate) engine: Rc<Engine>,
+    pub(crate) prompts: Prompts,
     /// The scripts in the order of their paths, which is the order in which they get events.
     scripts: RefCell<BTreeMap<String, Rc<Generation>>>,
     sessions: RefCell<BTreeMap<String, Attached>>,
@@ -209,6 +219,11 @@ impl Worker {
         let scripts: Vec<_> =
             self.scripts.borrow().values().filter(|script| live.runs(script.name())).cloned().collect();
         scripts.into_iter()
+    }
+
+    /// A session by its name.
+    pub(crate) fn live(&self, name: &str) -> Option<Rc<Live>> {
+        self.sessions.borrow().get(name).map(|attached| Rc::clone(&attached.live))
     }
 
     /// A hook's name, shared.
@@ -354,6 +369,7 @@ impl Worker {
     /// Takes a session's signal.
     fn signal(self: &Rc<Self>, live: &Rc<Live>, signal: Signal, gateway: &str, account: &str) -> Flow {
         let session = &*live.name;
+        self.prompts.tell(session, &signal);
         match signal {
             Signal::Event(event) => {
                 dispatch::accept(self, live, event);
@@ -574,6 +590,7 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
         engine: Rc::new(engine::build(&services)),
         services,
         turns: Semaphore::new(RUNS),
+        prompts: Prompts::default(),
         scripts: RefCell::default(),
         sessions: RefCell::default(),
         parked: RefCell::default(),
@@ -600,6 +617,7 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
                     let _ = done.send(());
                 });
             }
+            Order::Prompt(request) => prompt::serve(&worker, request),
             Order::Stop(grace) => {
                 Rc::clone(&worker).stop(grace).await;
                 worker.journal.flush().await;

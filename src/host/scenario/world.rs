@@ -20,7 +20,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::protocol::{self, Failure, Message, Received};
 use crate::sandbox::{self, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox};
 use crate::script::{Assignment, Bundle, Directory, Fault, JournalMode, Limits, Shared, Update, WorkerHandle};
-use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Phase, Secret, SessionConfig};
+use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig};
 use crate::store::{Store, StoreError};
 
 /// When a world's clock begins: a Monday morning.
@@ -201,6 +201,8 @@ impl World {
         let mut config = SessionConfig::new(SESSION, self.url.clone(), login);
         config.certificate = self.store.certificate(&self.url, &email)?;
         config.reply = self.setting.limits.reply;
+        // The embedded sandbox is never paced.
+        config.pacing = Pacing::Off;
         let (handle, inbox) = session::channel(&config);
         // The sandbox is on this machine, so paths are its own.
         let media = Media::new(MediaMode::Gateway, &config, &[]).await.map_err(WorldError::Media)?;
