@@ -133,14 +133,9 @@ impl WorkerHandle {
         let _ = self.orders.send(Order::Detach(session));
     }
 
-    /// The part of this handle that hands new versions of scripts over.
+    /// The part of this handle that changes what the worker runs.
     pub fn updater(&self) -> Updater {
         Updater(self.orders.clone())
-    }
-
-    /// Ends a run that waits, or has it not rebuilt.
-    pub fn kill(&self, run: i64) {
-        let _ = self.orders.send(Order::Kill(run));
     }
 
     /// Ends the worker: no more events are taken, and runs have `grace` to finish or park. Wait for it with [`join`](Self::join).
@@ -156,7 +151,7 @@ impl WorkerHandle {
     }
 }
 
-/// Hands new versions of scripts to a worker.
+/// Changes what a worker runs: hands it new versions of scripts, kills its runs.
 #[derive(Clone)]
 pub struct Updater(mpsc::UnboundedSender<Order>);
 
@@ -168,6 +163,11 @@ impl Updater {
         let (done, result) = std::sync::mpsc::channel();
         let _ = self.0.send(Order::Update(update, done));
         result
+    }
+
+    /// Ends a run as soon as it waits, or has it not rebuilt.
+    pub fn kill(&self, run: i64) {
+        let _ = self.0.send(Order::Kill(run));
     }
 }
 
@@ -226,6 +226,11 @@ impl Worker {
     /// Lets a run that waits for something long go on by itself, and remembers it meanwhile.
     pub(crate) fn keep(self: Rc<Self>, run: &Rc<Run>, rest: impl Future<Output = ()> + 'static) {
         let id = run.id;
+        if self.is_killed(id.cast_signed()) {
+            tracing::info!(run = id, "killed");
+            dispatch::end(run, "killed", None);
+            return;
+        }
         let worker = Rc::clone(&self);
         let task = spawn_local(async move {
             rest.await;
