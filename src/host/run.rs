@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::host::config::{self, Config};
+use crate::host::keeping::{Keeper, Keeping};
 use crate::script::{
     Assignment, Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Script, Shared, Update, Updater,
     WorkerHandle, continue_ids_after, watch,
@@ -72,6 +73,7 @@ pub struct Host {
     faults: Vec<Fault>,
     ended: tokio::sync::mpsc::UnboundedReceiver<(String, Ended)>,
     watching: Watching,
+    keeper: Option<Keeper>,
 }
 
 impl Host {
@@ -103,7 +105,7 @@ impl Host {
         let directory = Directory::default();
         let (ending, ended) = tokio::sync::mpsc::unbounded_channel();
         let shared = Shared {
-            clock,
+            clock: clock.clone(),
             store: store.clone(),
             limits: config.limits,
             directory: directory.clone(),
@@ -118,13 +120,21 @@ impl Host {
             .collect::<Result<Vec<_>, _>>()
             .map_err(StartError::Thread)?;
         take_over(&workers, &update);
+        let keeping = Keeping {
+            store: store.clone(),
+            clock,
+            retention: config.retention,
+            workers: workers.iter().map(WorkerHandle::updater).collect(),
+        };
+        let keeper = (config.journal != JournalMode::Off).then(|| keeping.start()).transpose();
+        let keeper = keeper.map_err(StartError::Thread)?;
         for (number, session) in config.sessions.iter().enumerate() {
             let assignment = assign(session, &config, &store, &directory).await?;
             workers[number % workers.len()].attach(assignment);
         }
 
         watching.begin(workers.iter().map(WorkerHandle::updater).collect());
-        Ok(Self { workers, store, directory, scripts, faults, ended, watching })
+        Ok(Self { workers, store, directory, scripts, faults, ended, watching, keeper })
     }
 
     /// The scripts as they were at the start, in the order in which they get events.
@@ -160,8 +170,9 @@ impl Host {
         for worker in &self.workers {
             worker.stop(GRACE);
         }
-        let Self { workers, store, watching, .. } = self;
+        let Self { workers, store, watching, keeper, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {
+            drop(keeper);
             for worker in workers {
                 worker.join();
             }

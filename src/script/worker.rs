@@ -134,7 +134,7 @@ impl WorkerHandle {
         let _ = self.orders.send(Order::Detach(session));
     }
 
-    /// The part of this handle that hands new versions of scripts over.
+    /// The part of this handle that changes what the worker runs.
     pub fn updater(&self) -> Updater {
         Updater(self.orders.clone())
     }
@@ -144,11 +144,6 @@ impl WorkerHandle {
         let (done, flushed) = oneshot::channel();
         let _ = self.orders.send(Order::Flush(done));
         let _ = flushed.await;
-    }
-
-    /// Ends a run that waits, or has it not rebuilt.
-    pub fn kill(&self, run: i64) {
-        let _ = self.orders.send(Order::Kill(run));
     }
 
     /// Ends the worker: no more events are taken, and runs have `grace` to finish or park. Wait for it with [`join`](Self::join).
@@ -171,7 +166,7 @@ impl WorkerHandle {
     }
 }
 
-/// Hands new versions of scripts to a worker.
+/// Changes what a worker runs: hands it new versions of scripts, kills its runs.
 #[derive(Clone)]
 pub struct Updater(mpsc::UnboundedSender<Order>);
 
@@ -183,6 +178,11 @@ impl Updater {
         let (done, result) = std::sync::mpsc::channel();
         let _ = self.0.send(Order::Update(update, done));
         result
+    }
+
+    /// Ends a run as soon as it waits, or has it not rebuilt.
+    pub fn kill(&self, run: i64) {
+        let _ = self.0.send(Order::Kill(run));
     }
 }
 
@@ -247,6 +247,11 @@ impl Worker {
     /// Lets a run that waits for something long go on by itself, and remembers it meanwhile.
     pub(crate) fn keep(self: Rc<Self>, run: &Rc<Run>, rest: impl Future<Output = ()> + 'static) {
         let id = run.id;
+        if self.is_killed(id.cast_signed()) {
+            tracing::info!(run = id, "killed");
+            dispatch::end(run, "killed", None);
+            return;
+        }
         let worker = Rc::clone(&self);
         let task = spawn_local(async move {
             rest.await;
