@@ -185,6 +185,7 @@ fn refused(ends: Vec<(String, Ended)>) -> Result<(), Exit> {
         .into_iter()
         .filter_map(|(name, end)| match end {
             Ended::Refused(failure) => Some(format!("session {name}: the login was refused: {failure}")),
+            Ended::Unusable(reason) => Some(format!("session {name}: {reason}")),
             Ended::Stopped => None,
         })
         .collect();
