@@ -40,12 +40,12 @@ pub enum StartError {
     #[error("there is no script or folder {}; create it, or name others: hotline run SCRIPT or FOLDER", .0.display())]
     Missing(PathBuf),
     /// A script is faulty, and `strict` asks for none to be.
-    #[error("{}", list(.0))]
+    #[error("faulty scripts\n\n{}", list(.0))]
     Faulty(Vec<Fault>),
 }
 
 fn list(faults: &[Fault]) -> String {
-    let mut lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    let mut lines: Vec<_> = faults.iter().map(|fault| format!("{fault:#}\n")).collect();
     lines.push("with --strict nothing runs until this is mended".to_owned());
     lines.join("\n")
 }
@@ -152,7 +152,7 @@ impl Host {
         &self.directory
     }
 
-    /// Waits until no session is left; gives the refusals by which they ended.
+    /// Waits until no session is left; gives the ways in which they ended.
     pub async fn over(&mut self) -> Vec<(String, Ended)> {
         let mut ends = Vec::new();
         let all = self.directory.names().len();

@@ -408,6 +408,7 @@ impl Worker {
             Signal::Slowed { failure, pause } => {
                 tracing::warn!(session, "the gateway complains: {}; nothing is sent for {pause:?}", failure.content);
             }
+            Signal::Unusable(reason) => tracing::error!(session, "{reason}; it is not tried again"),
             Signal::Refused(failure) => {
                 tracing::error!(
                     session,

@@ -304,7 +304,7 @@ impl World {
         let Some(status) = self.bot.borrow().as_ref().map(|bot| bot.handle.status()) else { return !is_open };
         match status.phase {
             Phase::Connecting => false,
-            Phase::Lost { .. } | Phase::Refused(_) | Phase::Stopped => !is_open,
+            Phase::Lost { .. } | Phase::Refused(_) | Phase::Unusable(_) | Phase::Stopped => !is_open,
             Phase::LoggingIn | Phase::AwaitingPin | Phase::Live => carried.is_some_and(|carried| {
                 carried.is_open && carried.sent == status.received && carried.received == status.sent
             }),
