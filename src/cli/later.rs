@@ -12,18 +12,6 @@ pub(super) fn missing(command: &str) -> Exit {
     Exit::Failed(anyhow!("\"hotline {command}\" is not part of this version yet"))
 }
 
-/// The arguments of `check`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Check {
-    /// Scripts, and folders of scripts [default: scripts/]
-    #[arg(value_name = "SCRIPT or FOLDER")]
-    scripts: Vec<PathBuf>,
-
-    /// Print JSON
-    #[arg(long)]
-    json: bool,
-}
-
 /// The arguments of `repl`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Repl {

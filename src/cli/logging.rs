@@ -1,10 +1,16 @@
 //! The log on standard error. What is logged is decided where it happens.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, PoisonError};
 
+use tracing::field::{Field, Visit};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::field::RecordFields;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FormatFields, MakeWriter};
+
+use crate::script::diagnostic::paint;
 
 /// How the log looks: lines for people, or JSON objects for tools.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -29,10 +35,53 @@ pub(super) fn start(format: LogFormat) {
     // A second start would only be refused; tests of the library set up their own.
     let _ = match format {
         // Whoever watches the log come needs no time in front of each line.
-        LogFormat::Text if terminal => log.compact().without_time().try_init(),
-        LogFormat::Text => log.compact().try_init(),
+        LogFormat::Text if terminal => log.compact().without_time().fmt_fields(People).try_init(),
+        LogFormat::Text => log.compact().fmt_fields(People).try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),
     };
+}
+
+/// The fields of a line as people read them: the message first, then the rest by name. A line that brings an error card
+/// has it below, instead of the message.
+struct People;
+
+impl<'writer> FormatFields<'writer> for People {
+    fn format_fields<R: RecordFields>(&self, mut writer: Writer<'writer>, fields: R) -> fmt::Result {
+        let mut found = Fields::default();
+        fields.record(&mut found);
+        let Fields { message, card, rest } = found;
+        let separator = if message.is_empty() || rest.is_empty() { "" } else { " " };
+        match card {
+            None => write!(writer, "{message}{separator}{}", rest.join(" ")),
+            Some(card) => {
+                let card = if writer.has_ansi_escapes() { paint(&card) } else { card };
+                write!(writer, "{}\n{}", rest.join(" "), card.trim_end())
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Fields {
+    message: String,
+    card: Option<String>,
+    rest: Vec<String>,
+}
+
+impl Visit for Fields {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        match field.name() {
+            "card" => self.card = Some(value.to_owned()),
+            _ => self.record_debug(field, &value),
+        }
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        match field.name() {
+            "message" => self.message = format!("{value:?}"),
+            name => self.rest.push(format!("{name}={value:?}")),
+        }
+    }
 }
 
 /// Sends log lines to `printer` until the guard is dropped, or `printer` answers `false`.

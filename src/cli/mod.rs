@@ -7,6 +7,7 @@ mod account;
 mod blocking;
 mod call;
 mod chat;
+mod check;
 mod completions;
 pub mod docs;
 mod exit;
@@ -68,7 +69,7 @@ enum Command {
     /// Send one command and print its content as JSON
     Call(call::Args),
     /// Find everything that can be known about scripts without running them
-    Check(later::Check),
+    Check(check::Args),
     /// Run the scenario tests of scripts
     Test(test::Args),
     /// A prompt against a live session
@@ -102,7 +103,7 @@ impl Command {
             Self::Sandbox(args) => args.run(),
             Self::Chat(args) => args.run(),
             Self::Call(args) => args.run(),
-            Self::Check(_) => Err(later::missing("check")),
+            Self::Check(args) => args.run(),
             Self::Test(args) => args.run(),
             Self::Repl(_) => Err(later::missing("repl")),
             Self::Runs(_) => Err(later::missing("runs")),

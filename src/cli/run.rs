@@ -128,7 +128,7 @@ fn demo(gateway: String) -> anyhow::Result<Config> {
 /// Says in a few lines what runs where, and what to type.
 fn announce(host: &Host) {
     for fault in host.faults() {
-        tracing::error!("{fault}");
+        tracing::error!(card = format!("{fault:#}"), "{fault}");
     }
     for script in host.scripts().iter().filter(|script| script.live.is_some()) {
         tracing::info!("{} is live: {}", script.name, script.hook_names());

@@ -3,6 +3,7 @@
 pub mod config;
 mod run;
 pub mod scenario;
-pub mod suggest;
 
 pub use run::{Host, Options, StartError};
+
+pub use crate::script::suggest;

@@ -262,7 +262,7 @@ fn take_over(workers: &[WorkerHandle], update: &Update) {
 /// Hands a change on to every worker, and says what came of it.
 fn apply(workers: &[Updater], library: &Library, changes: &Changes, saved: Instant) {
     for fault in &changes.faults {
-        tracing::error!("{fault}\n    the version before it stays live");
+        tracing::error!(card = format!("{fault:#}"), live = "the version before it", "{fault}");
     }
     if changes.update.loaded.is_empty() && changes.update.removed.is_empty() {
         return;

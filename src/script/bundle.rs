@@ -87,10 +87,10 @@ impl Bundle {
 
     fn follow(&mut self, engine: &Engine, source: &Source, root: &Path, chain: &mut Vec<String>) -> Result<(), Fault> {
         for (path, position) in imports_of(engine, source)? {
-            let module = find(source, &path, root).map_err(|reason| Fault::at(&source.file, position, reason))?;
+            let module = find(source, &path, root).map_err(|reason| Fault::in_source(source, position, reason))?;
             if let Some(start) = chain.iter().position(|file| *file == module.file) {
                 let cycle = [&chain[start..], std::slice::from_ref(&module.file)].concat().join(" → ");
-                return Err(Fault::at(&source.file, position, format!("these files import each other: {cycle}")));
+                return Err(Fault::in_source(source, position, format!("these files import each other: {cycle}")));
             }
             self.imports.entry(source.file.clone()).or_default().insert(path, module.file.clone());
             if !self.modules.contains_key(&module.file) {
@@ -161,7 +161,7 @@ fn imports_of(engine: &Engine, source: &Source) -> Result<Vec<(String, Position)
                 other => {
                     let message =
                         "an import names its module by a literal path, such as import \"lib/greetings\" as greetings";
-                    fault.get_or_insert_with(|| Fault::at(&source.file, other.position(), message));
+                    fault.get_or_insert_with(|| Fault::in_source(source, other.position(), message));
                 }
             }
         }
@@ -171,7 +171,7 @@ fn imports_of(engine: &Engine, source: &Source) -> Result<Vec<(String, Position)
 }
 
 /// Finds the module that `path` means when `importer` writes it.
-fn find(importer: &Source, path: &str, root: &Path) -> Result<Source, String> {
+pub(crate) fn find(importer: &Source, path: &str, root: &Path) -> Result<Source, String> {
     let relative = Path::new(path.strip_suffix(".rhai").unwrap_or(path));
     let inside = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if path.is_empty() || !inside {

@@ -18,11 +18,11 @@ pub(crate) const GLOBALS: &[&str] = &["state", "store"];
 
 /// Stands for the script's map for this session; the map itself stays with the host.
 #[derive(Clone)]
-struct State;
+pub(crate) struct State;
 
 /// Stands for the script's persistent store.
 #[derive(Clone)]
-struct Store;
+pub(crate) struct Store;
 
 /// Registers both names and what they can do.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {

@@ -392,7 +392,7 @@ pub(crate) fn end(run: &Rc<Run>, outcome: &'static str, fault: Option<String>) {
 fn fail(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, fault: Fault) {
     end(run, "failed", Some(fault.to_string()));
     let Some(live) = run.live.clone() else { return };
-    report(worker, &live, Rc::clone(&run.generation), &run.function, about, &fault);
+    report(worker, &live, Rc::clone(&run.generation), &run.function, about, fault);
 }
 
 fn report(
@@ -401,12 +401,13 @@ fn report(
     generation: Rc<Generation>,
     function: &str,
     about: &Rc<str>,
-    fault: &Fault,
+    fault: Fault,
 ) {
+    let fault = fault.with_source(&generation.bundle).while_handling(about, generation.number);
     tracing::error!(
         target: "hotline::script",
         script = generation.name(), session = &*live.name, function, event = &**about,
-        generation = generation.number, "{fault}"
+        generation = generation.number, card = format!("{fault:#}"), "{fault}"
     );
     if function == Hook::Error.name() || !generation.hooks.contains(&Hook::Error) {
         return;

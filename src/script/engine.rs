@@ -84,8 +84,7 @@ pub(crate) fn compile(engine: &Engine, source: &Source) -> Result<AST, Fault> {
     for name in data::GLOBALS {
         scope.push(*name, ());
     }
-    let mut ast =
-        engine.compile_with_scope(&scope, &source.text).map_err(|error| Fault::of_parse(&source.file, &error))?;
+    let mut ast = engine.compile_with_scope(&scope, &source.text).map_err(|error| Fault::of_parse(source, &error))?;
     ast.set_source(source.file.as_str());
     Ok(ast)
 }

@@ -4,6 +4,11 @@ use std::fmt;
 
 use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
 
+use super::bundle::{Bundle, Source};
+use super::check::{Header, headers};
+use super::diagnostic::{Excerpt, Look, Severity, card};
+use super::{surface, syntax};
+
 /// A fault of a script, found while it was loaded or run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fault {
@@ -19,6 +24,16 @@ pub struct Fault {
     pub calls: Vec<String>,
     /// What a script threw or a gateway refused, where it was more than text.
     pub thrown: Option<Thrown>,
+    /// How to mend it, where that is known.
+    pub help: Option<String>,
+    /// The line of source that the place lies in, where it is at hand.
+    pub excerpt: Option<Excerpt>,
+    /// What was being handled: the event's subcommand, or what takes its place.
+    pub event: Option<String>,
+    /// The generation that ran.
+    pub generation: Option<u64>,
+    /// The function that a run looked for in vain, for the proposal of another one.
+    pub missing: Option<String>,
 }
 
 /// A thrown `#{code, name, message, command}`, as plain values.
@@ -32,16 +47,16 @@ pub struct Thrown {
     pub command: Option<String>,
 }
 
+/// One line for logs, with the calls below it; `{:#}` is the card.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if let Some(line) = self.line {
-            write!(f, ":{line}")?;
+        if f.alternate() {
+            return f.write_str(card(self, Severity::Error, Look::PLAIN).trim_end());
         }
-        if let Some(column) = self.column {
-            write!(f, ":{column}")?;
+        write!(f, "{}: {}", self.place(), self.message)?;
+        if let Some(help) = &self.help {
+            write!(f, "; {help}")?;
         }
-        write!(f, ": {}", self.message)?;
         for call in &self.calls {
             write!(f, "\n    in {call}")?;
         }
@@ -68,9 +83,64 @@ impl Fault {
         }
     }
 
+    /// A fault at a place in a file whose text is at hand.
+    pub(crate) fn in_source(source: &Source, position: Position, message: impl fmt::Display) -> Self {
+        Self::at(&source.file, position, message).with_excerpt(&source.text)
+    }
+
     /// A fault that kept a file from compiling.
-    pub(crate) fn of_parse(file: &str, error: &ParseError) -> Self {
-        Self::at(file, error.position(), error.err_type())
+    pub(crate) fn of_parse(source: &Source, error: &ParseError) -> Self {
+        let (message, help) = syntax::explain(error.err_type());
+        let mut fault = Self { help, ..Self::at(&source.file, error.position(), message) };
+        syntax::settle(&mut fault, error.err_type(), &source.text);
+        fault.with_excerpt(&source.text)
+    }
+
+    /// The fault with the line of its file's text that it lies in.
+    #[must_use]
+    pub(crate) fn with_excerpt(mut self, text: &str) -> Self {
+        self.excerpt = self.line.and_then(|line| Excerpt::of(text, line, self.column));
+        self
+    }
+
+    /// The place as `file:line:column`, as far as it is known.
+    pub fn place(&self) -> String {
+        let mut place = self.file.clone();
+        for number in [self.line, self.column].into_iter().flatten() {
+            place.push_str(&format!(":{number}"));
+        }
+        place
+    }
+
+    /// The fault with the line of source that it lies in, and with a proposal where something was looked for in vain.
+    #[must_use]
+    pub(crate) fn with_source(mut self, bundle: &Bundle) -> Self {
+        let Some(source) = bundle.source(&self.file) else { return self };
+        self.point_at_name(&source.text);
+        if let (Some(missing), None) = (self.missing.take(), &self.help) {
+            self.help = surface::proposal(&missing, &source.text);
+        }
+        self.with_excerpt(&source.text)
+    }
+
+    /// Moves the place from the brace of a function's body, which is all that Rhai keeps, to the function's name.
+    fn point_at_name(&mut self, text: &str) {
+        let (Some(line), Some(column)) = (self.line, self.column) else { return };
+        let letter = text.lines().nth(line - 1).and_then(|text| text.chars().nth(column - 1));
+        let before = |header: &Header| header.place <= (line, column);
+        if letter == Some('{')
+            && let Some(header) = headers(text).into_iter().filter(before).next_back()
+        {
+            (self.line, self.column) = (Some(header.place.0), Some(header.place.1));
+        }
+    }
+
+    /// The fault as one of a run that handled `event` on a generation.
+    #[must_use]
+    pub(crate) fn while_handling(mut self, event: &str, generation: u64) -> Self {
+        self.event = Some(event.to_owned());
+        self.generation = Some(generation);
+        self
     }
 
     /// A fault that ended a run which began in `file`.
@@ -124,7 +194,16 @@ impl Fault {
             }
             EvalAltResult::ErrorRuntime(value, _) => self.take_thrown(value),
             EvalAltResult::ErrorTerminated(reason, _) => self.message = reason.to_string(),
-            EvalAltResult::ErrorParsing(kind, _) => self.message = kind.to_string(),
+            EvalAltResult::ErrorParsing(kind, _) => (self.message, self.help) = syntax::explain(kind),
+            EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+                let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
+                let types: Vec<_> = types.trim_end_matches(')').split(", ").map(plain_type).collect();
+                self.message = match types.as_slice() {
+                    [""] => format!("no function `{name}()`"),
+                    types => format!("no function `{name}` takes ({})", types.join(", ")),
+                };
+                self.missing = Some(name.rsplit("::").next().unwrap_or(name).to_owned());
+            }
             EvalAltResult::ErrorStackOverflow(_) => {
                 self.message = "functions call each other too deeply (limits.call_depth)".to_owned();
             }
@@ -155,11 +234,23 @@ impl Fault {
     }
 }
 
+/// A type as scripts know it.
+fn plain_type(name: &str) -> &str {
+    match name {
+        "&str | ImmutableString | String" | "&str" | "ImmutableString" => "string",
+        "i64" => "integer",
+        "f64" => "float",
+        "Fn" => "function",
+        other => other.rsplit("::").next().unwrap_or(other),
+    }
+}
+
 fn message_without_position(error: &EvalAltResult) -> String {
     let text = error.to_string();
     // Rhai ends its messages with the position, which a fault shows at the front.
-    match text.rfind(" (line ") {
-        Some(end) if text.ends_with(')') => text[..end].to_owned(),
-        _ => text,
-    }
+    let text = match text.rfind(" (line ") {
+        Some(end) if text.ends_with(')') => &text[..end],
+        _ => &text,
+    };
+    syntax::lower_first(text)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use rhai::{AST, ASTNode, Expr, Position};
+use rhai::{AST, ASTNode, Expr};
 
 use super::fault::Fault;
 use crate::protocol::{HOOKS, Hook, HookSpec};
@@ -16,46 +16,46 @@ pub(crate) fn find(file: &str, ast: &AST) -> Result<BTreeSet<Hook>, Fault> {
     let mut hooks = BTreeSet::new();
     let named = names_used(ast);
     for function in ast.iter_fn_def() {
-        let name = function.name.as_str();
-        let position = function.body.start_position();
-        if let Some(hook) = Hook::named(name) {
-            let expected = hook.spec().parameters.len();
-            let found = function.params.len();
-            if found != expected {
-                let signature = signature(hook.spec());
-                let message = format!("{name} has {}, but the hook is {signature}", parameters(found));
-                return Err(fault(file, position, message));
-            }
-            hooks.insert(hook);
-        } else if name.starts_with("on_") {
-            let close = closest(name);
-            match close {
-                Some(spec) => {
-                    let message = format!("there is no hook {name}; did you mean {}?", signature(spec));
-                    return Err(fault(file, position, message));
-                }
-                None if !named.contains(name) => {
-                    let message = format!(
-                        "there is no hook {name}, and nothing calls it; the hooks are {}",
-                        HOOKS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ")
-                    );
-                    return Err(fault(file, position, message));
-                }
-                None => {}
-            }
-        }
+        let place = |(message, help)| {
+            // Rhai keeps the place of a function's body, whose brace stands on the line of its name.
+            Fault { help, ..Fault::at(file, function.body.start_position(), message) }
+        };
+        hooks.extend(judge(&function.name, function.params.len(), &named).map_err(place)?);
     }
     Ok(hooks)
+}
+
+/// The hook that a function of this name is, if any; else what is wrong with it, and how to mend it.
+///
+/// `named` are the names that the script calls or mentions.
+pub(crate) fn judge(
+    name: &str,
+    found: usize,
+    named: &BTreeSet<String>,
+) -> Result<Option<Hook>, (String, Option<String>)> {
+    if let Some(hook) = Hook::named(name) {
+        if found == hook.spec().parameters.len() {
+            return Ok(Some(hook));
+        }
+        let message = format!("`{name}` has {}, but the hook is `{}`", parameters(found), signature(hook.spec()));
+        return Err((message, Some("what the parameters are called is free".to_owned())));
+    }
+    if !name.starts_with("on_") {
+        return Ok(None);
+    }
+    match closest(name) {
+        Some(spec) => Err((format!("there is no hook `{name}`"), Some(format!("did you mean `{}`?", signature(spec))))),
+        None if !named.contains(name) => {
+            let hooks = HOOKS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ");
+            Err((format!("there is no hook `{name}`, and nothing calls it"), Some(format!("the hooks are {hooks}"))))
+        }
+        None => Ok(None),
+    }
 }
 
 /// The hook as a script declares it, such as `on_message(msg)`.
 pub fn signature(spec: &HookSpec) -> String {
     format!("{}({})", spec.name, spec.parameters.join(", "))
-}
-
-fn fault(file: &str, body: Position, message: String) -> Fault {
-    // Rhai keeps the place of a function's body, whose brace stands on the line of its name.
-    Fault::at(file, body, message)
 }
 
 fn parameters(count: usize) -> String {
@@ -75,7 +75,7 @@ fn closest(name: &str) -> Option<&'static HookSpec> {
 }
 
 /// The names of functions that the script calls, or names in a string or a function pointer.
-fn names_used(ast: &AST) -> BTreeSet<String> {
+pub(crate) fn names_used(ast: &AST) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     ast.walk(&mut |nodes: &[ASTNode<'_>]| {
         match nodes.last() {

@@ -213,7 +213,11 @@ impl Library {
         };
         let tried = read.and_then(|bundle| {
             let fresh = script.live.as_ref().is_none_or(|live| live.hash != bundle.hash);
-            let hooks = if fresh { try_load(&self.checker, &self.limits, &bundle)? } else { script.hooks.clone() };
+            let hooks = if fresh {
+                try_load(&self.checker, &self.limits, &bundle).map_err(|fault| fault.with_source(&bundle))?
+            } else {
+                script.hooks.clone()
+            };
             Ok((bundle, fresh, hooks))
         });
         let suspect = match &tried {

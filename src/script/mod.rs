@@ -11,12 +11,17 @@
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `worker` | the thread that owns all of these |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
-//! | `fault` | what is wrong with a script, and where |
+//! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
+//! | `surface` | every host function and property, documented |
+//! | `check` | what can be known about a script without running it |
+//! | `suggest` | the known name that is closest to a mistyped one |
 
 mod body;
 mod bundle;
+pub mod check;
 mod command;
 mod data;
+pub mod diagnostic;
 mod dispatch;
 mod door;
 pub mod duration;
@@ -33,6 +38,9 @@ mod live;
 mod object;
 mod record;
 mod run;
+pub mod suggest;
+pub mod surface;
+mod syntax;
 mod text;
 mod time;
 mod timer;

@@ -72,8 +72,14 @@ pub(crate) struct Client {
 impl Client {
     /// Takes a client on a connection that may be encrypted.
     pub(crate) async fn on(stream: impl Carrier + 'static) -> Self {
+        Self::try_on(stream).await.expect("a handshake")
+    }
+
+    /// Takes a client that may give up before the handshake is done.
+    pub(crate) async fn try_on(stream: impl Carrier + 'static) -> Option<Self> {
         let stream: Box<dyn Carrier> = Box::new(stream);
-        Self { socket: soon("a handshake", accept_async(stream)).await.expect("a handshake") }
+        let socket = soon("a handshake", accept_async(stream)).await.ok()?;
+        Some(Self { socket })
     }
 
     /// The next frame, heartbeats passed over.

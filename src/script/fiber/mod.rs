@@ -13,7 +13,9 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::ptr::{self, NonNull};
-use std::task::{Context, Poll, Waker};
+#[cfg(test)]
+use std::task::Waker;
+use std::task::{Context, Poll};
 
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 

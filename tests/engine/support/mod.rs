@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use hotline::clock::Clock;
 use hotline::host::config::{Config, Session};
-use hotline::session::{Login, MediaMode, Pacing, Secret};
 use hotline::host::{Host, Options, StartError};
 use hotline::script::Limits;
+use hotline::session::{Login, MediaMode, Pacing, Secret};
 use tempfile::TempDir;
 
 pub(crate) use gateway::{Answer, Gateway, ME, is_text_to};

@@ -1,0 +1,100 @@
+//! `hotline check`: everything that can be known about scripts without running them. What that is, `script::check` knows.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use anyhow::anyhow;
+
+use super::exit::Exit;
+use super::output;
+use crate::script::Limits;
+use crate::script::check::{Checker, Report};
+use crate::script::diagnostic::{COLUMNS, Look, Severity};
+
+/// The stack of the thread that compiles, in bytes: expressions may be nested deeply.
+const STACK: usize = 64 << 20;
+
+/// The arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// Scripts, and folders of scripts [default: scripts/]
+    #[arg(value_name = "SCRIPT or FOLDER")]
+    scripts: Vec<PathBuf>,
+
+    /// Print JSON
+    #[arg(long, conflicts_with = "format")]
+    json: bool,
+
+    /// How findings look
+    #[arg(long, value_enum, default_value_t, value_name = "FORMAT")]
+    format: Format,
+
+    /// Fail on warnings too
+    #[arg(long)]
+    deny_warnings: bool,
+}
+
+/// How findings look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// Cards with the line of source
+    #[default]
+    Card,
+    /// One line each, for editors and hooks: file:line:column: error: message
+    Short,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        let scripts = if self.scripts.is_empty() { vec![PathBuf::from("scripts")] } else { self.scripts.clone() };
+        if let Some(missing) = scripts.iter().find(|path| !path.exists()) {
+            return Err(Exit::usage(anyhow!(
+                "there is no script or folder {}; name others: hotline check SCRIPT or FOLDER",
+                missing.display()
+            )));
+        }
+        let report = on_large_stack(move || Checker::new(Limits::default()).map(|checker| checker.check(&scripts)))??;
+        output::write(&self.render(&report))?;
+        let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
+        let summary = summary(errors, warnings, report.files);
+        if errors > 0 || (self.deny_warnings && warnings > 0) {
+            return Err(Exit::Failed(anyhow!(summary)));
+        }
+        if !self.json {
+            eprintln!("hotline: {summary}");
+        }
+        Ok(())
+    }
+
+    fn render(&self, report: &Report) -> String {
+        if self.json {
+            return format!("{:#}\n", serde_json::json!(report.findings));
+        }
+        let findings = report.findings.iter();
+        match self.format {
+            Format::Short => findings.map(|finding| finding.line() + "\n").collect(),
+            Format::Card => {
+                let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+                let look = Look { columns: COLUMNS, colour };
+                findings.map(|finding| finding.card(look) + "\n").collect()
+            }
+        }
+    }
+}
+
+fn summary(errors: usize, warnings: usize, files: usize) -> String {
+    let count = |count: usize, noun: &str| match count {
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    };
+    if errors + warnings == 0 {
+        return format!("{}, nothing to mend", count(files, "file"));
+    }
+    format!("{} and {} in {}", count(errors, "error"), count(warnings, "warning"), count(files, "file"))
+}
+
+/// Runs something on a thread whose stack is large enough to compile any script.
+pub(super) fn on_large_stack<T: Send + 'static>(task: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
+    let thread = std::thread::Builder::new().name("check".to_owned()).stack_size(STACK).spawn(task)?;
+    thread.join().map_err(|_| anyhow!("the check panicked: this is a bug of Hotline"))
+}

@@ -1,0 +1,414 @@
+//! Expressions: the names in them, their kinds, and the traps of the language that they fall into.
+
+use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, FnPtr, OpAssignment, Position, Stmt, StmtBlock, Token};
+
+use super::kind::Kind;
+use super::scope::Origin;
+use super::walk::{Named, Value, Walk, place_of};
+use crate::script::suggest::closest;
+use crate::script::surface;
+
+/// One link of a chain such as `msg.sender.name[0]`.
+enum Step<'a> {
+    Property(&'a str, Position),
+    Method(&'a FnCallExpr, Position),
+    Index(&'a Expr),
+}
+
+/// A closure as Rhai writes it: the variables that it captures, and its name.
+pub(crate) struct Closure<'a> {
+    pub(crate) name: String,
+    pub(crate) captured: Vec<&'a str>,
+    pub(crate) position: Position,
+}
+
+impl Walk<'_> {
+    /// Walks over an expression and gives its kind.
+    pub(crate) fn expression(&mut self, expression: &Expr) -> Kind {
+        if let Some(closure) = closure_of(expression) {
+            for name in &closure.captured {
+                // Whether it exists is said where it is used, inside the closure.
+                if let Some(variable) = self.scope.variable(name) {
+                    variable.read = true;
+                }
+            }
+            self.closure(&closure.name, closure.captured.len(), closure.position);
+            return Kind::Function;
+        }
+        match expression {
+            Expr::BoolConstant(..) => Kind::Bool,
+            Expr::IntegerConstant(..) => Kind::Int,
+            Expr::FloatConstant(..) => Kind::Float,
+            Expr::CharConstant(..) => Kind::Char,
+            Expr::StringConstant(..) => Kind::String,
+            Expr::Unit(_) => Kind::Unit,
+            Expr::InterpolatedString(parts, _) => {
+                for part in parts {
+                    self.expression(part);
+                }
+                Kind::String
+            }
+            Expr::Array(items, _) => {
+                for item in items {
+                    self.value(item);
+                }
+                Kind::Array
+            }
+            Expr::Map(entries, _) => {
+                for (_, value) in &entries.0 {
+                    self.value(value);
+                }
+                Kind::Map
+            }
+            Expr::Variable(variable, _, position) if variable.2.is_empty() => self.variable(&variable.1, *position),
+            Expr::Variable(variable, _, position) => self.qualified_variable(&variable.2, &variable.1, *position),
+            Expr::Stmt(block) => {
+                self.block(block, Value::Used);
+                Kind::Unknown
+            }
+            Expr::FnCall(call, position) => self.call(call, *position),
+            Expr::Dot(..) | Expr::Index(..) => self.chain(expression, None),
+            Expr::And(operands, _) => self.operands(operands, "&&"),
+            Expr::Or(operands, _) => self.operands(operands, "||"),
+            Expr::Coalesce(operands, _) => {
+                let kinds: Vec<_> = operands.iter().map(|operand| self.value(operand)).collect();
+                match kinds.as_slice() {
+                    [Kind::MaybeString, Kind::String] => Kind::String,
+                    _ => Kind::Unknown,
+                }
+            }
+            _ => Kind::Unknown,
+        }
+    }
+
+    /// Walks over an expression whose value somebody wants.
+    pub(crate) fn value(&mut self, expression: &Expr) -> Kind {
+        self.gave_nothing = None;
+        let kind = self.expression(expression);
+        let calls = matches!(expression, Expr::FnCall(..) | Expr::Dot(..));
+        if let (Kind::Unit, true, Some((name, of, position))) = (kind, calls, self.gave_nothing.take()) {
+            let (message, help) = match of {
+                Kind::Unknown => (format!("`{name}` gives nothing, so there is no value here"), None),
+                _ => (
+                    format!("`{name}` changes {} in place and gives nothing, so there is no value here", of.noun()),
+                    Some("call it in a line of its own, then use the variable".to_owned()),
+                ),
+            };
+            self.warn("in-place", position, message, help);
+        }
+        self.gave_nothing = None;
+        kind
+    }
+
+    /// Walks over an expression that must be true or false.
+    pub(crate) fn condition(&mut self, expression: &Expr, what: &str) {
+        let kind = self.value(expression);
+        let help = match kind {
+            Kind::Unknown | Kind::Bool => return,
+            Kind::Int | Kind::Float => "compare it, as in `count != 0`",
+            Kind::String => "compare it, as in `text != \"\"`",
+            Kind::MaybeString | Kind::Unit | Kind::Message | Kind::Person => "compare it, as in `msg.text != ()`",
+            _ => "compare it: only true and false are conditions",
+        };
+        let message = format!("{what} is {}, and must be true or false", kind.noun());
+        self.error("condition", expression.start_position(), message, Some(help.to_owned()));
+    }
+
+    /// Says that a condition is always the same.
+    pub(crate) fn constant_condition(&mut self, expression: &Expr) {
+        if let Expr::BoolConstant(value, position) = expression {
+            let help = if *value { "remove the condition" } else { "remove the code that never runs" };
+            self.warn(
+                "constant-condition",
+                *position,
+                format!("this condition is always {value}"),
+                Some(help.to_owned()),
+            );
+        }
+    }
+
+    /// Walks over what a `for` goes through.
+    pub(crate) fn iterated(&mut self, expression: &Expr) {
+        let kind = self.value(expression);
+        let help = match kind {
+            Kind::Int => Some("to count, write `for i in 0..10`".to_owned()),
+            Kind::Map => Some("go through `map.keys()` or `map.values()`".to_owned()),
+            Kind::State => Some("go through `state.keys()`".to_owned()),
+            Kind::Store => Some("go through `store.keys()`".to_owned()),
+            Kind::Float | Kind::Bool | Kind::Unit | Kind::Message | Kind::Person | Kind::Session => None,
+            _ => return,
+        };
+        self.error("not-iterable", expression.start_position(), format!("for cannot go through {}", kind.noun()), help);
+    }
+
+    /// Says that a statement computes something and does nothing with it.
+    pub(crate) fn without_effect(&mut self, expression: &Expr) {
+        let (position, help) = match expression {
+            Expr::FnCall(call, position) => match &call.op_token {
+                Some(Token::EqualsTo) => (*position, "`=` sets a variable; `==` compares"),
+                Some(_) => (*position, "use the value, or remove the line"),
+                None => return,
+            },
+            Expr::Variable(_, _, position) if closure_of(expression).is_none() => {
+                (*position, "use the value, or remove the line; a function is called with parentheses")
+            }
+            constant if constant.is_constant() && !constant.is_unit() => {
+                (constant.position(), "use the value, or remove the line")
+            }
+            _ => return,
+        };
+        self.warn("no-effect", position, "this line computes a value and does nothing with it", Some(help.to_owned()));
+    }
+
+    fn operands(&mut self, operands: &[Expr], operator: &str) -> Kind {
+        for operand in operands {
+            self.condition(operand, &format!("an operand of {operator}"));
+        }
+        Kind::Bool
+    }
+
+    pub(crate) fn assignment(&mut self, operation: &OpAssignment, sides: &BinaryExpr) {
+        let value = self.value(&sides.rhs);
+        match &sides.lhs {
+            Expr::Variable(variable, _, position) if variable.2.is_empty() => {
+                let name = variable.1.as_str();
+                let Some(known) = self.scope.variable(name) else {
+                    self.unknown_variable(name, *position);
+                    return;
+                };
+                let kind = if operation.is_op_assignment() { known.kind } else { known.kind.or(value) };
+                let (mixed, constant) = (kind != known.kind, known.origin == Origin::Const);
+                let place = place_of(known.position);
+                known.kind = kind;
+                if mixed {
+                    self.facts.mixed.extend(place);
+                }
+                if constant {
+                    let message = format!("`{name}` is a constant and cannot be changed");
+                    self.error("constant", *position, message, Some("declare it with let".to_owned()));
+                }
+            }
+            chain @ (Expr::Dot(..) | Expr::Index(..)) => {
+                self.kept_closure(&sides.rhs);
+                self.chain(chain, Some(operation.position()));
+            }
+            other => {
+                self.expression(other);
+            }
+        }
+    }
+
+    /// Walks over a chain of properties, methods and indices; `assigned` is where it is assigned to, if it is.
+    fn chain(&mut self, expression: &Expr, assigned: Option<Position>) -> Kind {
+        let (root, steps) = steps_of(expression);
+        let mut kind = self.expression(root);
+        let root_name = match root {
+            Expr::Variable(variable, ..) if variable.2.is_empty() => Some(variable.1.as_str()),
+            _ => None,
+        };
+        let count = steps.len();
+        for (index, step) in steps.into_iter().enumerate() {
+            let target = assigned.is_some() && index + 1 == count;
+            kind = match step {
+                Step::Property(name, position) if target => self.set_property(kind, name, position),
+                Step::Property(name, position) => self.property(kind, name, position),
+                Step::Method(call, position) => self.method(kind, call, position, root_name),
+                Step::Index(at) => {
+                    let key = self.value(at);
+                    self.index(kind, key, at.start_position())
+                }
+            };
+        }
+        kind
+    }
+
+    fn index(&mut self, of: Kind, key: Kind, position: Position) -> Kind {
+        match (of, key) {
+            (Kind::Store, _) => {
+                let help = Some("read with store.get(key), write with store.set(key, value)".to_owned());
+                self.error("unknown-property", position, "the store has no entries in brackets", help);
+            }
+            (Kind::Array, Kind::String) => {
+                self.error("wrong-type", position, "an array is indexed by an integer; found a string", None);
+            }
+            (Kind::Map, Kind::Int) => {
+                self.error("wrong-type", position, "a map is indexed by a string; found an integer", None);
+            }
+            _ => {}
+        }
+        Kind::Unknown
+    }
+
+    fn variable(&mut self, name: &str, position: Position) -> Kind {
+        if let Some(variable) = self.scope.variable(name) {
+            variable.read = true;
+            return variable.kind;
+        }
+        if let "state" | "store" = name {
+            if self.at_top_level {
+                let message = format!("`{name}` cannot be used at a script's top level: it belongs to a session");
+                self.error("top-level", position, message, Some("use it in a hook such as on_start()".to_owned()));
+            }
+            return if name == "state" { Kind::State } else { Kind::Store };
+        }
+        let file = self.file;
+        let mut named = file.named_so(name).peekable();
+        if named.peek().is_some() {
+            for function in named {
+                self.hand_out(&function.name, function.parameters.len());
+            }
+            return Kind::Function;
+        }
+        self.unknown_variable(name, position);
+        Kind::Unknown
+    }
+
+    pub(crate) fn unknown_variable(&mut self, name: &str, position: Position) {
+        if let Some(variable) = self.outside.iter_mut().find(|variable| variable.name == name) {
+            variable.read = true;
+            let (message, help) = match variable.origin {
+                Origin::Const => (
+                    format!("a function does not see the constant `{name}` by its bare name"),
+                    format!("write `global::{name}`"),
+                ),
+                _ => (
+                    format!("a function does not see the variable `{name}` of the top level"),
+                    format!(
+                        "make it a constant and write `global::{name}`, pass it as an argument, or keep it in `state`"
+                    ),
+                ),
+            };
+            self.error("outer-variable", position, message, Some(help));
+            return;
+        }
+        let file = self.file;
+        let visible = self.scope.variables.iter().map(|variable| variable.name.as_str());
+        let functions = file.functions.iter().map(|function| function.name.as_str());
+        let help = match name {
+            "msg" | "event" | "invite" => {
+                Some(format!("a function sees only its own parameters: pass `{name}` as an argument"))
+            }
+            "null" | "nil" | "None" => Some("nothing is `()`".to_owned()),
+            "True" | "False" => Some(format!("write `{}`", name.to_lowercase())),
+            _ => closest(name, visible.chain(functions).chain(["state", "store"]))
+                .map(|meant| format!("did you mean `{meant}`?")),
+        };
+        self.error("unknown-variable", position, format!("no variable `{name}`"), help);
+    }
+
+    fn qualified_variable(&mut self, namespace: &rhai::Namespace, name: &str, position: Position) -> Kind {
+        if namespace.root() == "global" {
+            let own = if self.at_top_level { &mut self.scope.variables } else { &mut self.outside };
+            if let Some(variable) =
+                own.iter_mut().find(|variable| variable.name == name && variable.origin == Origin::Const)
+            {
+                variable.read = true;
+                return variable.kind;
+            }
+            let is_variable = own.iter().any(|variable| variable.name == name);
+            let constants = own.iter().filter(|variable| variable.origin == Origin::Const);
+            let help = match closest(name, constants.map(|variable| variable.name.as_str())) {
+                _ if is_variable => Some(format!("declare it with const: const {name} = …;")),
+                Some(meant) => Some(format!("did you mean `global::{meant}`?")),
+                None => None,
+            };
+            self.error("unknown-variable", position, format!("this file has no constant `{name}`"), help);
+            return Kind::Unknown;
+        }
+        self.module(namespace);
+        Kind::Unknown
+    }
+
+    /// Refuses a name that would take a host name's place.
+    pub(crate) fn refuse_host_name(&mut self, name: &str, position: Position, named: Named) {
+        if let "state" | "store" = name {
+            let message = format!("`{name}` is the host's own name and would be hidden");
+            self.error("shadows-host", position, message, Some("choose another name".to_owned()));
+            return;
+        }
+        let command = super::known::command(name).is_some();
+        let function =
+            named == Named::Function && (surface::names().any(|known| known == name) || self.known.has(name));
+        if command {
+            let message = format!("`{name}` is a command of the gateway and would be hidden");
+            self.error("shadows-host", position, message, Some("choose another name".to_owned()));
+        } else if function && surface::names().any(|known| known == name) {
+            // A method of an object is reached through that object, and stays what it is.
+            if surface::FUNCTIONS.iter().any(|row| row.of.is_none() && row.name == name) {
+                let message = format!("`{name}` is a function of the host and would be hidden");
+                self.error("shadows-host", position, message, Some("choose another name".to_owned()));
+            }
+        }
+    }
+
+    /// Warns of a closure that is kept while the loop around it goes on: it sees the loop's last value.
+    pub(crate) fn kept_closure(&mut self, expression: &Expr) {
+        let Some(closure) = closure_of(expression) else { return };
+        for name in closure.captured {
+            if self.scope.variable(name).is_some_and(|variable| variable.origin == Origin::Loop) {
+                let message = format!("the closure keeps the loop's variable `{name}`, which all rounds share");
+                let help = format!("copy it first: let own = {name}; and use own in the closure");
+                self.warn("loop-capture", closure.position, message, Some(help));
+            }
+        }
+    }
+}
+
+/// The closure that an expression makes, if it is one.
+pub(crate) fn closure_of(expression: &Expr) -> Option<Closure<'_>> {
+    let pointer = |expression: &Expr| match expression {
+        Expr::DynamicConstant(value, position) => {
+            let pointer = value.read_lock::<FnPtr>()?;
+            pointer.is_anonymous().then(|| (pointer.fn_name().to_owned(), *position))
+        }
+        _ => None,
+    };
+    if let Some((name, position)) = pointer(expression) {
+        return Some(Closure { name, captured: Vec::new(), position });
+    }
+    // A closure that captures is a block of two: share the variables, then bind them to the function.
+    let Expr::Stmt(block) = expression else { return None };
+    let [Stmt::Share(shared), Stmt::Expr(bound)] = statements_of(block) else { return None };
+    let Expr::FnCall(call, _) = &**bound else { return None };
+    let (name, position) = pointer(call.args.first()?)?;
+    let captured = shared.iter().map(|(ident, _)| ident.name.as_str()).collect();
+    Some(Closure { name, captured, position })
+}
+
+fn statements_of(block: &StmtBlock) -> &[Stmt] {
+    block.statements()
+}
+
+/// A chain as its root and its links in the order of the text.
+fn steps_of(expression: &Expr) -> (&Expr, Vec<Step<'_>>) {
+    let (mut root, mut links) = (expression, Vec::new());
+    // The left side of a chain can be a chain of its own.
+    while let Expr::Dot(parts, flags, _) | Expr::Index(parts, flags, _) = root {
+        let mut own = Vec::new();
+        follow(&parts.rhs, matches!(root, Expr::Dot(..)), *flags, &mut own);
+        own.append(&mut links);
+        links = own;
+        root = &parts.lhs;
+    }
+    (root, links)
+}
+
+fn follow<'a>(right: &'a Expr, dot: bool, flags: ASTFlags, steps: &mut Vec<Step<'a>>) {
+    let (element, rest) = match right {
+        Expr::Dot(parts, inner, _) if !flags.contains(ASTFlags::BREAK) => {
+            (&parts.lhs, Some((&parts.rhs, true, *inner)))
+        }
+        Expr::Index(parts, inner, _) if !flags.contains(ASTFlags::BREAK) => {
+            (&parts.lhs, Some((&parts.rhs, false, *inner)))
+        }
+        other => (other, None),
+    };
+    steps.push(match element {
+        Expr::Property(property, position) if dot => Step::Property(&property.2, *position),
+        Expr::MethodCall(call, position) if dot => Step::Method(call, *position),
+        other => Step::Index(other),
+    });
+    if let Some((right, dot, flags)) = rest {
+        follow(right, dot, flags, steps);
+    }
+}

@@ -1,0 +1,150 @@
+//! What is known of a value without running anything: its kind, and which host type that is.
+
+use std::any::TypeId;
+
+use rhai::{Array, Blob, ImmutableString, Map};
+
+use crate::protocol::Hook;
+use crate::script::data::{State, Store};
+use crate::script::object::{Event, Invite, Message, Person, SessionRef};
+
+/// The kind of a value, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Anything.
+    #[default]
+    Unknown,
+    Unit,
+    Bool,
+    Int,
+    Float,
+    Char,
+    String,
+    /// A string, or `()` where there is none.
+    MaybeString,
+    Array,
+    Blob,
+    Map,
+    Function,
+    Message,
+    Person,
+    Invite,
+    /// The event of a hook; of several hooks where a function serves several.
+    Event(Option<Hook>),
+    Session,
+    State,
+    Store,
+    /// What `on_error` gets.
+    Failure,
+}
+
+impl Kind {
+    /// What a value has that is of this kind on one way and of that on another.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (a, b) if a == b => a,
+            (Self::Event(_), Self::Event(_)) => Self::Event(None),
+            (Self::String, Self::Unit) | (Self::Unit, Self::String) => Self::MaybeString,
+            (Self::MaybeString, Self::String | Self::Unit) | (Self::String | Self::Unit, Self::MaybeString) => {
+                Self::MaybeString
+            }
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The kind that the table of the surface names.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "()" => Self::Unit,
+            "bool" => Self::Bool,
+            "integer" => Self::Int,
+            "float" => Self::Float,
+            "string" => Self::String,
+            "string or ()" => Self::MaybeString,
+            "array" => Self::Array,
+            "map" => Self::Map,
+            // Nobody is blamed for not asking whether the other case is at hand.
+            "Message" | "Message or ()" => Self::Message,
+            "Person" | "Person or ()" => Self::Person,
+            "Session" => Self::Session,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The Rust type behind it, where there is exactly one.
+    pub(crate) fn type_id(self) -> Option<TypeId> {
+        Some(match self {
+            Self::Unknown | Self::MaybeString | Self::Function => return None,
+            Self::Unit => TypeId::of::<()>(),
+            Self::Bool => TypeId::of::<bool>(),
+            Self::Int => TypeId::of::<i64>(),
+            Self::Float => TypeId::of::<f64>(),
+            Self::Char => TypeId::of::<char>(),
+            Self::String => TypeId::of::<ImmutableString>(),
+            Self::Array => TypeId::of::<Array>(),
+            Self::Blob => TypeId::of::<Blob>(),
+            Self::Map | Self::Failure => TypeId::of::<Map>(),
+            Self::Message => TypeId::of::<Message>(),
+            Self::Person => TypeId::of::<Person>(),
+            Self::Invite => TypeId::of::<Invite>(),
+            Self::Event(_) => TypeId::of::<Event>(),
+            Self::Session => TypeId::of::<SessionRef>(),
+            Self::State => TypeId::of::<State>(),
+            Self::Store => TypeId::of::<Store>(),
+        })
+    }
+
+    /// The name of its type in the table of the surface, for the host's own types.
+    pub(crate) fn host_type(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Message => "Message",
+            Self::Person => "Person",
+            Self::Invite => "Invite",
+            Self::Event(_) => "Event",
+            Self::Session => "Session",
+            Self::State => "State",
+            Self::Store => "Store",
+            _ => return None,
+        })
+    }
+
+    /// What a person would call such a value.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Unknown => "something",
+            Self::Unit => "()",
+            Self::Bool => "true or false",
+            Self::Int => "an integer",
+            Self::Float => "a number",
+            Self::Char => "a character",
+            Self::String => "a string",
+            Self::MaybeString => "a string or ()",
+            Self::Array => "an array",
+            Self::Blob => "a blob",
+            Self::Map => "a map",
+            Self::Function => "a function",
+            Self::Message => "a message",
+            Self::Person => "a person",
+            Self::Invite => "an invitation",
+            Self::Event(_) => "an event",
+            Self::Session => "a session",
+            Self::State => "the state",
+            Self::Store => "the store",
+            Self::Failure => "an error",
+        }
+    }
+
+    /// What a hook's parameter holds.
+    pub(crate) fn of_parameter(hook: Hook, index: usize) -> Self {
+        match (hook, index) {
+            (Hook::Message | Hook::OwnMessage, 0) => Self::Message,
+            (Hook::Invite, 0) => Self::Invite,
+            (Hook::Pin | Hook::Disconnect | Hook::Notify, 0) => Self::String,
+            (Hook::Error, 0) => Self::Failure,
+            (Hook::Reload, 0) => Self::Map,
+            (Hook::Notify, _) => Self::Unknown,
+            (hook, 0) => Self::Event(Some(hook)),
+            _ => Self::Unknown,
+        }
+    }
+}

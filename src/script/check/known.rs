@@ -1,0 +1,174 @@
+//! The functions and properties that the engine really has, read from its registry.
+
+use std::any::TypeId;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use rhai::{Dynamic, Engine};
+
+use super::kind::Kind;
+use crate::protocol::Command;
+use crate::script::surface::{FUNCTIONS, PROPERTIES};
+
+/// Functions of the language itself that are in no registry; they take any number of arguments.
+const LANGUAGE: &[&str] =
+    &["Fn", "call", "curry", "debug", "eval", "is_def_fn", "is_def_var", "is_shared", "print", "type_of"];
+
+/// A registered function.
+#[derive(Clone, Debug)]
+pub(crate) struct Native {
+    types: Vec<TypeId>,
+    /// The kind of what it gives.
+    pub(crate) result: Kind,
+}
+
+/// Everything that is registered.
+pub(crate) struct Known {
+    functions: HashMap<String, Vec<Native>>,
+    getters: HashSet<(TypeId, String)>,
+    setters: HashSet<(TypeId, String)>,
+    names: BTreeSet<String>,
+}
+
+impl Known {
+    /// Reads the registry of an engine.
+    pub(crate) fn of(engine: &Engine) -> Self {
+        let mut known = Self {
+            functions: HashMap::new(),
+            getters: HashSet::new(),
+            setters: HashSet::new(),
+            names: BTreeSet::new(),
+        };
+        let all = engine.collect_fn_metadata(
+            None,
+            |function| {
+                let data = function.metadata;
+                Some((data.name.to_string(), data.param_types.to_vec(), data.return_type.to_string()))
+            },
+            true,
+        );
+        for (name, types, result) in all {
+            if let (Some(property), Some(of)) = (name.strip_prefix("get$"), types.first()) {
+                known.getters.insert((*of, property.to_owned()));
+            } else if let (Some(property), Some(of)) = (name.strip_prefix("set$"), types.first()) {
+                known.setters.insert((*of, property.to_owned()));
+            } else {
+                if is_word(&name) {
+                    known.names.insert(name.clone());
+                }
+                known.functions.entry(name).or_default().push(Native { types, result: kind_of(&result) });
+            }
+        }
+        known.names.extend(LANGUAGE.iter().map(|name| (*name).to_owned()));
+        known
+    }
+
+    /// Whether this is a function of the language itself.
+    pub(crate) fn is_language(name: &str) -> bool {
+        LANGUAGE.contains(&name)
+    }
+
+    /// Whether any function has this name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// The names of all functions.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// The names of the functions that can be called as methods of such a value.
+    pub(crate) fn methods(&self, of: Kind) -> impl Iterator<Item = &str> {
+        let of = of.type_id();
+        let fits = move |native: &Native| native.types.first().is_some_and(|first| Some(*first) == of);
+        self.functions
+            .iter()
+            .filter(move |(name, natives)| is_word(name) && natives.iter().any(fits))
+            .map(|(name, _)| name.as_str())
+    }
+
+    /// The functions of a name that take so many arguments; a method's object counts as one.
+    pub(crate) fn taking(&self, name: &str, count: usize) -> Vec<&Native> {
+        let natives = self.functions.get(name).map(Vec::as_slice).unwrap_or_default();
+        natives.iter().filter(|native| native.types.len() == count).collect()
+    }
+
+    /// How many arguments the functions of a name take, in order.
+    pub(crate) fn arities(&self, name: &str) -> Vec<usize> {
+        let natives = self.functions.get(name).map(Vec::as_slice).unwrap_or_default();
+        natives.iter().map(|native| native.types.len()).collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
+    /// Whether a value of this kind has a property that can be read.
+    pub(crate) fn has_getter(&self, of: Kind, name: &str) -> bool {
+        of.type_id().is_some_and(|of| self.getters.contains(&(of, name.to_owned())))
+    }
+
+    /// The properties of a value of this kind, for a proposal.
+    pub(crate) fn getters(&self, of: Kind) -> impl Iterator<Item = &str> {
+        let of = of.type_id();
+        self.getters.iter().filter(move |(owner, _)| Some(*owner) == of).map(|(_, name)| name.as_str())
+    }
+
+    /// Whether a property can be set.
+    pub(crate) fn has_setter(&self, of: Kind, name: &str) -> bool {
+        of.type_id().is_some_and(|of| self.setters.contains(&(of, name.to_owned())))
+    }
+}
+
+impl Native {
+    /// Whether it takes arguments of these kinds.
+    pub(crate) fn takes(&self, kinds: &[Kind]) -> bool {
+        self.types.len() == kinds.len()
+            && self.types.iter().zip(kinds).all(|(wanted, kind)| {
+                let function = TypeId::of::<rhai::FnPtr>();
+                *wanted == TypeId::of::<Dynamic>()
+                    || match kind {
+                        Kind::Function => *wanted == function,
+                        Kind::MaybeString => {
+                            *wanted == TypeId::of::<rhai::ImmutableString>() || *wanted == TypeId::of::<()>()
+                        }
+                        kind => kind.type_id().is_none_or(|found| found == *wanted),
+                    }
+            })
+    }
+}
+
+/// What the surface says that a function or method gives.
+pub(crate) fn result(of: Kind, name: &str, count: usize) -> Option<Kind> {
+    let row =
+        FUNCTIONS.iter().find(|row| row.of == of.host_type() && row.name == name && row.parameters.len() == count)?;
+    Some(Kind::named(row.result))
+}
+
+/// The kind of a property of the surface.
+pub(crate) fn property(of: Kind, name: &str) -> Option<Kind> {
+    let of = of.host_type()?;
+    PROPERTIES.iter().find(|row| row.of == of && row.name == name).map(|row| Kind::named(row.kind))
+}
+
+/// The command that a function sends.
+pub(crate) fn command(function: &str) -> Option<&'static Command> {
+    crate::protocol::COMMANDS.iter().find(|row| !row.is_login() && row.function == function)
+}
+
+fn is_word(name: &str) -> bool {
+    name.chars().all(|letter| letter.is_alphanumeric() || letter == '_')
+}
+
+/// The kind behind the name of a Rust type, as far as that is certain.
+fn kind_of(type_name: &str) -> Kind {
+    let result = type_name.strip_prefix("Result<").or_else(|| type_name.strip_prefix("RhaiResultOf<"));
+    let plain = result.and_then(|rest| rest.split([',', '>']).next()).unwrap_or(type_name);
+    match plain.trim() {
+        "()" => Kind::Unit,
+        "bool" => Kind::Bool,
+        "i64" | "INT" | "int" => Kind::Int,
+        "f64" | "FLOAT" | "float" => Kind::Float,
+        "char" => Kind::Char,
+        "String" | "ImmutableString" | "string" | "&str" | "alloc::string::String" => Kind::String,
+        "Array" | "array" => Kind::Array,
+        "Map" | "map" => Kind::Map,
+        _ => Kind::Unknown,
+    }
+}

@@ -1,0 +1,304 @@
+//! Properties and methods of values whose kind is known: those of hook arguments above all.
+
+use rhai::{FnCallExpr, Position};
+
+use super::call::arguments;
+use super::expression::closure_of;
+use super::kind::Kind;
+use super::known;
+use super::walk::Walk;
+use crate::protocol::{COMMANDS, EVENTS, EventField, FieldKind, Hook};
+use crate::script::suggest::closest;
+use crate::script::surface::{self, ERROR_FIELDS, PROPERTIES, ticked};
+
+impl Walk<'_> {
+    /// The kind of a property that is read.
+    pub(crate) fn property(&mut self, of: Kind, name: &str, position: Position) -> Kind {
+        match of {
+            Kind::Unknown | Kind::MaybeString | Kind::Map | Kind::State => Kind::Unknown,
+            Kind::Event(hook) => self.event_field(of, hook, name, position),
+            Kind::Invite => match name {
+                "inviter" => Kind::Person,
+                _ => self.event_field(of, Some(Hook::Invite), name, position),
+            },
+            Kind::Failure => self.failure_field(name, position),
+            Kind::Store => {
+                let message = format!("the store has no property `{name}`");
+                let help = format!("read with store.get(\"{name}\"), write with store.set(\"{name}\", value)");
+                self.error("unknown-property", position, message, Some(help));
+                Kind::Unknown
+            }
+            of if self.known.has_getter(of, name) => known::property(of, name).unwrap_or_default(),
+            of => {
+                self.unknown_property(of, name, position);
+                Kind::Unknown
+            }
+        }
+    }
+
+    /// The kind of a property that is assigned to.
+    pub(crate) fn set_property(&mut self, of: Kind, name: &str, position: Position) -> Kind {
+        match of {
+            Kind::Unknown | Kind::MaybeString | Kind::Map | Kind::State | Kind::Failure => Kind::Unknown,
+            Kind::Store => self.property(of, name, position),
+            of if self.known.has_setter(of, name) => Kind::Unknown,
+            of => {
+                let message = format!("`{name}` of {} cannot be changed", of.noun());
+                self.error(
+                    "unknown-property",
+                    position,
+                    message,
+                    Some("keep what you need in a variable or in `state`".to_owned()),
+                );
+                Kind::Unknown
+            }
+        }
+    }
+
+    fn unknown_property(&mut self, of: Kind, name: &str, position: Position) {
+        let getters: Vec<&str> = self.known.getters(of).collect();
+        let is_method = !self.known.taking(name, 1).is_empty() && self.known.methods(of).any(|method| method == name);
+        let methods: Vec<_> =
+            surface::FUNCTIONS.iter().filter(|row| row.of == of.host_type() && row.of.is_some()).collect();
+        let help = if let Some(row) = methods.iter().find(|row| row.name == name) {
+            format!("it is a method: `{}`", row.signature())
+        } else if is_method {
+            format!("it is a method: `{name}()`")
+        } else if let Some(meant) = synonym(of, name).or_else(|| closest(name, getters.iter().copied())) {
+            format!("did you mean `{meant}`?")
+        } else if of == Kind::String {
+            "a string has `len`; everything else is a method, such as `to_upper()`".to_owned()
+        } else if of.host_type().is_some() {
+            let known = PROPERTIES.iter().filter(|row| Some(row.of) == of.host_type()).map(|row| row.name);
+            format!("it has {}", known.collect::<Vec<_>>().join(", "))
+        } else {
+            String::new()
+        };
+        let message = format!("{} has no property `{name}`", of.noun());
+        self.error("unknown-property", position, message, (!help.is_empty()).then_some(help));
+    }
+
+    fn event_field(&mut self, of: Kind, hook: Option<Hook>, name: &str, position: Position) -> Kind {
+        if let Some(kind) = known::property(Kind::Event(None), name) {
+            return kind;
+        }
+        let here = |field: &&EventField| field.name == name;
+        let own = || {
+            let rows = EVENTS.iter().filter(|row| hook.is_none() || row.hook == hook);
+            rows.flat_map(|row| row.fields)
+        };
+        if let Some(field) = own().find(here) {
+            return field_kind(field);
+        }
+        let mut names: Vec<_> = own().map(|field| field.name).chain(["me", "person", "subcommand", "raw"]).collect();
+        if of == Kind::Invite {
+            names.push("inviter");
+        }
+        names.sort_unstable();
+        names.dedup();
+        let help = match synonym(of, name)
+            .filter(|meant| names.contains(meant))
+            .or_else(|| closest(name, names.iter().copied()))
+        {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("it has {}", names.join(", ")),
+        };
+        let whose = hook.map_or_else(|| "several hooks".to_owned(), |hook| format!("`{}`", hook.name()));
+        let message = format!("{} of {whose} has no `{name}`", of.noun());
+        if EVENTS.iter().flat_map(|row| row.fields).any(|field| field.name == name) {
+            self.warn("unknown-property", position, format!("{message}: it is always ()"), Some(help));
+        } else {
+            self.error("unknown-property", position, message, Some(help));
+        }
+        Kind::Unknown
+    }
+
+    fn failure_field(&mut self, name: &str, position: Position) -> Kind {
+        if let Some((_, kind, _)) = ERROR_FIELDS.iter().find(|(field, ..)| *field == name) {
+            return Kind::named(kind);
+        }
+        let names = ERROR_FIELDS.iter().map(|(field, ..)| *field);
+        let help = match closest(name, names.clone()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("it has {}", names.collect::<Vec<_>>().join(", ")),
+        };
+        self.warn("unknown-property", position, format!("an error has no `{name}`: it is always ()"), Some(help));
+        Kind::Unknown
+    }
+
+    /// Walks over the call of a method; `root` is the variable that its chain begins with.
+    pub(crate) fn method(&mut self, of: Kind, call: &FnCallExpr, position: Position, root: Option<&str>) -> Kind {
+        let arguments_: Vec<_> = call.args.iter().map(|argument| self.value(argument)).collect();
+        let name = call.name.as_str();
+        self.gave_nothing = None;
+        self.literals(Some(of), call);
+        self.shared_with_closure(call, root, position);
+        if let "push" | "insert" | "set" = name {
+            for argument in &call.args {
+                self.kept_closure(argument);
+            }
+        }
+        let file = self.file;
+        if let Some(function) = file.function(name, arguments_.len()) {
+            self.hand_out(&function.name.clone(), arguments_.len());
+            return Kind::Unknown;
+        }
+        if known::Known::is_language(name) {
+            return Kind::Unknown;
+        }
+        if of == Kind::Session
+            && let Some(row) = known::command(name)
+        {
+            self.command_call(row, &call.args, &arguments_, position);
+            return Kind::Unknown;
+        }
+        let kinds: Vec<_> = std::iter::once(of).chain(arguments_.iter().copied()).collect();
+        let natives = self.known.taking(name, kinds.len());
+        let fitting: Vec<_> = natives.into_iter().filter(|native| native.takes(&kinds)).collect();
+        if let Some(first) = fitting.first() {
+            let result = fitting.iter().skip(1).fold(first.result, |kind, native| kind.or(native.result));
+            let result = known::result(of, name, arguments_.len()).unwrap_or(result);
+            if result == Kind::Unit {
+                self.gave_nothing = Some((name.to_owned(), of, position));
+            }
+            return result;
+        }
+        self.unknown_method(of, name, &arguments_, position);
+        Kind::Unknown
+    }
+
+    fn unknown_method(&mut self, of: Kind, name: &str, kinds: &[Kind], position: Position) {
+        let loose = matches!(of, Kind::Unknown | Kind::Map | Kind::MaybeString | Kind::Failure);
+        // A map's entry can be a function, and so can the entry of a map that another file made.
+        if loose && self.files.values().flatten().any(|file| file.entries.contains(name)) {
+            return;
+        }
+        if loose && self.known.has(name) && !self.known.taking(name, kinds.len() + 1).is_empty() && of == Kind::Unknown
+        {
+            return;
+        }
+        let noun = match of {
+            Kind::MaybeString => Kind::String.noun(),
+            _ if loose => "a value",
+            of => of.noun(),
+        };
+        let file = self.file;
+        if let Some(function) = file.named_so(name).next() {
+            let (own, count) = (function.signature(), function.parameters.len());
+            self.used.insert((function.name.clone(), count));
+            let message = format!("`{name}` is called as a method, and is a function of this file");
+            let help = format!("call `{own}` with the object as an argument: {name}(…)");
+            self.error("unknown-method", position, message, Some(help));
+            return;
+        }
+        let host: Vec<_> =
+            surface::FUNCTIONS.iter().filter(|row| row.of.is_some() && row.of == of.host_type()).collect();
+        let same: Vec<_> = host.iter().filter(|row| row.name == name).map(|row| typed(row)).collect();
+        if !same.is_empty() {
+            let found = kinds.iter().map(|kind| kind.noun()).collect::<Vec<_>>().join(", ");
+            let message = match kinds {
+                [] => format!("`{name}` of {noun} is called with {}", arguments(0)),
+                _ => format!("`{name}` of {noun} does not take ({found})"),
+            };
+            self.error("wrong-arguments", position, message, Some(format!("it is {}", ticked(&same))));
+            return;
+        }
+        let arities = self.known.arities(name);
+        if !arities.is_empty() && (loose || self.known.methods(of).any(|method| method == name)) {
+            let takes: Vec<_> =
+                arities.iter().filter(|arity| **arity > 0).map(|arity| (arity - 1).to_string()).collect();
+            let message = if loose {
+                format!("`{name}` does not take {} after the dot", arguments(kinds.len()))
+            } else {
+                format!("`{name}` of {noun} does not take what it is given here")
+            };
+            self.error(
+                "wrong-arguments",
+                position,
+                message,
+                Some(format!("it takes {} arguments", takes.join(" or "))),
+            );
+            return;
+        }
+        let help = self.meant_method(of, name, &host);
+        self.error("unknown-method", position, format!("{noun} has no method `{name}`"), help);
+    }
+
+    fn meant_method(&self, of: Kind, name: &str, host: &[&surface::HostFunction]) -> Option<String> {
+        if of == Kind::State && matches!(name, "get" | "set") {
+            return Some("read and write it like a map: state.name, state[\"name\"] = value".to_owned());
+        }
+        let commands = COMMANDS.iter().filter(|row| of == Kind::Session && !row.is_login()).map(|row| row.function);
+        let names: Vec<&str> = match of {
+            Kind::Unknown | Kind::Map | Kind::MaybeString => self.known.names().chain(surface::names()).collect(),
+            _ => host.iter().map(|row| row.name).chain(commands).chain(self.known.methods(of)).collect(),
+        };
+        let meant = synonym(of, name).or_else(|| closest(name, names.iter().copied()));
+        if let Some(meant) = meant {
+            let signatures: Vec<_> = host.iter().filter(|row| row.name == meant).map(|row| row.signature()).collect();
+            let shown = if signatures.is_empty() { format!("`{meant}`") } else { ticked(&signatures) };
+            return Some(format!("did you mean {shown}?"));
+        }
+        if host.is_empty() {
+            return None;
+        }
+        let mut all: Vec<_> = host.iter().map(|row| row.name).collect();
+        all.dedup();
+        Some(format!("it has {}", all.join(", ")))
+    }
+
+    /// Refuses a closure that uses what the method at hand is working on: Rhai ends the run with a data race.
+    fn shared_with_closure(&mut self, call: &FnCallExpr, root: Option<&str>, position: Position) {
+        let Some(root) = root else { return };
+        for closure in call.args.iter().filter_map(closure_of) {
+            if closure.captured.contains(&root) && self.scope.variable(root).is_some() {
+                let message = format!("the closure uses `{root}` while `{}` works on it", call.name);
+                let help = format!("use a loop: for item in {root} {{ … }}");
+                self.error("data-race", position, message, Some(help));
+            }
+        }
+    }
+}
+
+/// The signature of a method with its types.
+fn typed(row: &surface::HostFunction) -> String {
+    let parameters: Vec<_> = row.parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
+    format!("{}({})", row.name, parameters.join(", "))
+}
+
+fn field_kind(field: &EventField) -> Kind {
+    match field.kind {
+        _ if field.optional => Kind::Unknown,
+        FieldKind::Str => Kind::String,
+        FieldKind::NullableStr => Kind::MaybeString,
+        FieldKind::Int => Kind::Int,
+        FieldKind::StrMap => Kind::Map,
+    }
+}
+
+/// What other bot engines and languages call something.
+fn synonym(of: Kind, name: &str) -> Option<&'static str> {
+    Some(match (of, name) {
+        (Kind::Message, "content" | "body" | "message" | "msg") => "text",
+        (Kind::Message, "author" | "from" | "user" | "person") => "sender",
+        (Kind::Message, "group" | "group_id" | "room" | "channel") => "chat",
+        (Kind::Message, "time" | "date" | "created_time") => "timestamp",
+        (Kind::Message, "answer" | "respond" | "send") => "reply",
+        (Kind::Message, "prompt" | "question" | "wait") => "ask",
+        (Kind::Event(_) | Kind::Invite, "chat" | "group" | "room") => "group_id",
+        (Kind::Event(_), "sender" | "user" | "who") => "person",
+        (Kind::Invite, "sender" | "user" | "who" | "from") => "inviter",
+        (Kind::Person, "id") => "mid",
+        (Kind::Person, "display_name" | "nickname") => "name",
+        (Kind::String, "length" | "size" | "count") => "len",
+        (Kind::Array, "length" | "size" | "count") => "len",
+        (Kind::String, "toUpperCase" | "upper" | "to_uppercase") => "to_upper",
+        (Kind::String, "toLowerCase" | "lower" | "to_lowercase") => "to_lower",
+        (Kind::String, "includes" | "has") => "contains",
+        (Kind::String, "startsWith" | "begins_with" | "startswith") => "starts_with",
+        (Kind::String, "endsWith" | "endswith") => "ends_with",
+        (Kind::Array, "append" | "add") => "push",
+        (Kind::Array, "forEach") => "for_each",
+        _ => return None,
+    })
+}

@@ -1,0 +1,190 @@
+//! A file as it is checked: its functions, closures and top level, and the modules that it imports.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
+
+use rhai::{AST, ASTNode, Engine, Expr, FnAccess, Position, Stmt};
+
+use super::source::{self, Header};
+use crate::script::bundle::{Source, find};
+use crate::script::fault::Fault;
+use crate::script::{engine, hook};
+
+/// A function of a file.
+pub(crate) struct Function {
+    /// Its name; a closure's is Rhai's own.
+    pub(crate) name: String,
+    /// The names of its parameters; a closure's captured variables come first.
+    pub(crate) parameters: Vec<String>,
+    /// What it does.
+    pub(crate) body: Vec<Stmt>,
+    /// Where its body ends.
+    pub(crate) end: Position,
+    /// Where its head stands; closures have none.
+    pub(crate) header: Option<Header>,
+    /// Whether only its own file can call it.
+    pub(crate) private: bool,
+}
+
+impl Function {
+    /// The signature, such as `parse(text)`.
+    pub(crate) fn signature(&self) -> String {
+        format!("{}({})", self.name, self.parameters.join(", "))
+    }
+}
+
+/// An import as it is written.
+pub(crate) struct Import {
+    /// Where the path stands.
+    pub(crate) position: Position,
+    /// The file's name that it means, or what is wrong with it.
+    pub(crate) target: Result<String, String>,
+}
+
+/// A file that compiles.
+pub(crate) struct Parsed {
+    /// Its text.
+    pub(crate) source: Source,
+    /// Its functions in the order of the text.
+    pub(crate) functions: Vec<Function>,
+    /// Its closures by Rhai's names for them.
+    pub(crate) closures: HashMap<String, Function>,
+    /// The statements of its top level.
+    pub(crate) top: Vec<Stmt>,
+    /// Its imports.
+    pub(crate) imports: Vec<Import>,
+    /// The names that it calls or mentions.
+    pub(crate) named: BTreeSet<String>,
+    /// The names of map entries that it makes: they may hold functions.
+    pub(crate) entries: BTreeSet<String>,
+}
+
+impl Parsed {
+    /// Compiles a text without judging it.
+    ///
+    /// # Errors
+    /// With the syntax error.
+    pub(crate) fn of(engine: &Engine, source: Source) -> Result<Self, Fault> {
+        let ast = engine::compile(engine, &source)?;
+        let mut headers = source::headers(&source.text);
+        let (mut functions, mut closures) = (Vec::new(), HashMap::new());
+        for definition in ast.iter_fn_def() {
+            let name = definition.name.to_string();
+            let count = definition.params.len();
+            let header = headers.iter().position(|header| header.name == name && header.parameters.len() == count);
+            let function = Function {
+                parameters: definition.params.iter().map(ToString::to_string).collect(),
+                body: body(&ast, &name, count),
+                end: definition.body.end_position(),
+                header: header.map(|index| headers.swap_remove(index)),
+                private: definition.access == FnAccess::Private,
+                name,
+            };
+            if function.name.starts_with("anon$") {
+                closures.insert(function.name.clone(), function);
+            } else {
+                functions.push(function);
+            }
+        }
+        functions.sort_by_key(|function| function.header.as_ref().map(|header| header.place));
+        let mut parsed = Self {
+            functions,
+            closures,
+            top: ast.statements().to_vec(),
+            imports: Vec::new(),
+            named: hook::names_used(&ast),
+            entries: BTreeSet::new(),
+            source,
+        };
+        parsed.note_entries(&ast);
+        Ok(parsed)
+    }
+
+    /// Finds the modules that the file imports.
+    pub(crate) fn resolve(&mut self, root: &Path) -> Vec<Source> {
+        let mut found = Vec::new();
+        let mut imports = Vec::new();
+        let mut note = |path: &Expr| {
+            let position = path.position();
+            let target = match path {
+                Expr::StringConstant(path, _) => find(&self.source, path, root).map(|module| {
+                    let file = module.file.clone();
+                    found.push(module);
+                    file
+                }),
+                _ => Err("an import names its module by a literal path, such as import \"lib/greetings\" as greetings"
+                    .to_owned()),
+            };
+            imports.push(Import { position, target });
+        };
+        let bodies = self.functions.iter().chain(self.closures.values()).map(|function| function.body.as_slice());
+        for statement in bodies.chain([self.top.as_slice()]).flatten() {
+            statement.walk(&mut Vec::new(), &mut |nodes: &[ASTNode<'_>]| {
+                if let Some(ASTNode::Stmt(Stmt::Import(import, _))) = nodes.last() {
+                    note(&import.0);
+                }
+                true
+            });
+        }
+        self.imports = imports;
+        found
+    }
+
+    /// Whether it has nothing that the host would call, so that its functions must be meant for other files.
+    pub(crate) fn is_library(&self) -> bool {
+        let timers = ["every", "cron"].iter().any(|name| self.named.contains(*name));
+        !timers && !self.functions.iter().any(|function| function.name.starts_with("on_"))
+    }
+
+    /// The file that an import at this place means.
+    pub(crate) fn import_at(&self, position: Position) -> Option<&str> {
+        let import = self.imports.iter().find(|import| import.position == position)?;
+        import.target.as_ref().ok().map(String::as_str)
+    }
+
+    /// The function that a call means.
+    pub(crate) fn function(&self, name: &str, count: usize) -> Option<&Function> {
+        self.functions.iter().find(|function| function.name == name && function.parameters.len() == count)
+    }
+
+    /// Every function of a name.
+    pub(crate) fn named_so(&self, name: &str) -> impl Iterator<Item = &Function> {
+        self.functions.iter().filter(move |function| function.name == name)
+    }
+
+    fn note_entries(&mut self, ast: &AST) {
+        ast.walk(&mut |nodes: &[ASTNode<'_>]| {
+            match nodes.last() {
+                Some(ASTNode::Expr(Expr::Map(map, _))) => {
+                    self.entries.extend(map.0.iter().map(|(name, _)| name.name.to_string()));
+                }
+                Some(ASTNode::Expr(Expr::Property(property, _))) => {
+                    let assigned = nodes.iter().any(|node| matches!(node, ASTNode::Stmt(Stmt::Assignment(_))));
+                    if assigned {
+                        self.entries.insert(property.2.to_string());
+                    }
+                }
+                _ => {}
+            }
+            true
+        });
+    }
+}
+
+/// The files of one check, by their names; a file that does not compile has its fault.
+pub(crate) type Files = BTreeMap<String, Result<Parsed, Fault>>;
+
+/// The statements of a function. Rhai gives no other way to them than a walk.
+fn body(ast: &AST, name: &str, count: usize) -> Vec<Stmt> {
+    let mut only = ast.clone();
+    only.clear_statements();
+    only.retain_functions(|_, _, found, parameters| found == name && parameters == count);
+    let mut statements = Vec::new();
+    only.walk(&mut |nodes: &[ASTNode<'_>]| {
+        if let [ASTNode::Stmt(statement)] = nodes {
+            statements.push((*statement).clone());
+        }
+        true
+    });
+    statements
+}

@@ -1,0 +1,359 @@
+//! The surface that scripts see beside the gateway's commands: every host function, method and property, documented.
+//!
+//! One table for the editor definitions, the reference, `check` and the proposals in error cards. What the functions
+//! *do* is registered in `text`, `time`, `data`, `object` and `command`; a test compares both.
+
+use rhai::Engine;
+use rhai::packages::{Package, StandardPackage};
+
+use super::suggest::closest;
+use crate::protocol::{COMMANDS, Command};
+
+/// A function or method that the host gives to scripts.
+#[derive(Debug)]
+pub struct HostFunction {
+    /// The type that it is a method of; nothing for a free function.
+    pub of: Option<&'static str>,
+    /// Its name.
+    pub name: &'static str,
+    /// The names of its parameters and their types, in order.
+    pub parameters: &'static [(&'static str, &'static str)],
+    /// The type of what it gives.
+    pub result: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+    /// Whether it cannot be used while a script is loaded, at its top level.
+    pub in_hooks: bool,
+}
+
+/// A property of an object that the host gives to scripts.
+#[derive(Debug)]
+pub struct HostProperty {
+    /// The type of the object.
+    pub of: &'static str,
+    /// Its name.
+    pub name: &'static str,
+    /// The type of its value.
+    pub kind: &'static str,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+impl HostFunction {
+    /// The signature for people, such as `reply(text)`.
+    pub fn signature(&self) -> String {
+        let names: Vec<_> = self.parameters.iter().map(|(name, _)| *name).collect();
+        format!("{}({})", self.name, names.join(", "))
+    }
+}
+
+const fn function(
+    name: &'static str,
+    parameters: &'static [(&'static str, &'static str)],
+    result: &'static str,
+    doc: &'static str,
+) -> HostFunction {
+    HostFunction { of: None, name, parameters, result, doc, in_hooks: false }
+}
+
+const fn effect(
+    name: &'static str,
+    parameters: &'static [(&'static str, &'static str)],
+    result: &'static str,
+    doc: &'static str,
+) -> HostFunction {
+    HostFunction { of: None, name, parameters, result, doc, in_hooks: true }
+}
+
+const fn method(
+    of: &'static str,
+    name: &'static str,
+    parameters: &'static [(&'static str, &'static str)],
+    result: &'static str,
+    doc: &'static str,
+) -> HostFunction {
+    HostFunction { of: Some(of), name, parameters, result, doc, in_hooks: true }
+}
+
+const fn property(of: &'static str, name: &'static str, kind: &'static str, doc: &'static str) -> HostProperty {
+    HostProperty { of, name, kind, doc }
+}
+
+/// Every host function and method but for the gateway's commands.
+pub static FUNCTIONS: &[HostFunction] = &[
+    effect(
+        "command",
+        &[("name", "string"), ("fields", "map")],
+        "any",
+        "Sends any command by its name on the wire, known or not.",
+    ),
+    effect("command", &[("name", "string")], "any", "Sends a command that has no fields by its name on the wire."),
+    function(
+        "session",
+        &[("name", "string")],
+        "Session",
+        "A session by its name in the configuration; every command is a method of it.",
+    ),
+    effect("session", &[], "Session", "The session whose event is being handled."),
+    function("sessions", &[], "array", "Every session."),
+    effect("sleep", &[("duration", "string")], "()", "Waits, such as `sleep(\"2s\")`; others are served meanwhile."),
+    effect("sleep", &[("seconds", "integer")], "()", "Waits for whole seconds."),
+    effect("sleep", &[("seconds", "float")], "()", "Waits for seconds."),
+    function("now", &[], "integer", "The time in milliseconds since 1970."),
+    function("random", &[], "float", "A random number from 0 up to, and without, 1."),
+    function(
+        "random",
+        &[("low", "integer"), ("high", "integer")],
+        "integer",
+        "A random whole number from `low` to `high`, both included.",
+    ),
+    effect(
+        "after",
+        &[("delay", "string"), ("function", "string")],
+        "integer",
+        "Calls the function of this name once, after a delay such as `\"5m\"`; gives the id for `cancel`.",
+    ),
+    effect(
+        "after",
+        &[("delay", "string"), ("function", "string"), ("arguments", "any")],
+        "integer",
+        "The same with arguments: an array of them, or a single one.",
+    ),
+    function(
+        "every",
+        &[("period", "string"), ("function", "string")],
+        "integer",
+        "Calls the function of this name again and again; at the top level it is a declaration.",
+    ),
+    function(
+        "every",
+        &[("period", "string"), ("function", "string"), ("arguments", "any")],
+        "integer",
+        "The same with arguments: an array of them, or a single one.",
+    ),
+    function(
+        "cron",
+        &[("pattern", "string"), ("function", "string")],
+        "integer",
+        "Calls the function of this name at the times of a pattern such as `\"0 9 * * 1-5\"` (minute, hour, day, month, weekday).",
+    ),
+    function(
+        "cron",
+        &[("pattern", "string"), ("function", "string"), ("arguments", "any")],
+        "integer",
+        "The same with arguments: an array of them, or a single one.",
+    ),
+    effect("cancel", &[("id", "integer")], "bool", "Cancels a timer; tells whether there was one."),
+    function("log_debug", &[("value", "any")], "()", "Writes a line to the log that is usually not shown."),
+    function("log_info", &[("value", "any")], "()", "Writes a line to the log."),
+    function("log_warn", &[("value", "any")], "()", "Writes a warning to the log."),
+    function("log_error", &[("value", "any")], "()", "Writes an error to the log."),
+    function(
+        "parse_json",
+        &[("text", "string")],
+        "any",
+        "The value that JSON text stands for; throws where the text is no JSON.",
+    ),
+    function(
+        "to_json",
+        &[("value", "any")],
+        "string",
+        "The JSON text of a value: numbers, texts, arrays, maps, true, false and `()`.",
+    ),
+    function(
+        "is_match",
+        &[("text", "string"), ("pattern", "string")],
+        "bool",
+        "Whether a regular expression is found in a text: text.is_match(`^hi\\b`).",
+    ),
+    function(
+        "captures",
+        &[("text", "string"), ("pattern", "string")],
+        "any",
+        "The first match of a regular expression and its groups as an array; `()` without a match.",
+    ),
+    function("find_all", &[("text", "string"), ("pattern", "string")], "array", "Every match of a regular expression."),
+    function(
+        "replace_all",
+        &[("text", "string"), ("pattern", "string"), ("with", "string")],
+        "string",
+        "The text with every match replaced; `$1` stands for the first group.",
+    ),
+    method("Message", "reply", &[("text", "string")], "map", "Sends a text to the chat of the message."),
+    method(
+        "Message",
+        "ask",
+        &[("text", "string")],
+        "Message or ()",
+        "Sends a question and waits for the same person's next message in this chat; `()` after the configured time.",
+    ),
+    method(
+        "Message",
+        "ask",
+        &[("text", "string"), ("options", "map")],
+        "Message or ()",
+        "The same with `#{timeout: \"10m\"}`.",
+    ),
+    method("Invite", "accept", &[], "map", "Joins the group."),
+    method("Invite", "reject", &[], "map", "Turns the invitation down."),
+    method("State", "contains", &[("name", "string")], "bool", "Whether there is an entry of this name."),
+    method("State", "keys", &[], "array", "The names of the entries."),
+    method("State", "remove", &[("name", "string")], "any", "Takes an entry out and gives its value."),
+    method("State", "clear", &[], "()", "Takes every entry out."),
+    method("State", "to_map", &[], "map", "A copy of everything as a map."),
+    method("Store", "get", &[("key", "string")], "any", "The value of a key; `()` where there is none."),
+    method("Store", "set", &[("key", "string"), ("value", "any")], "()", "Keeps a value: plain data."),
+    method(
+        "Store",
+        "set",
+        &[("key", "string"), ("value", "any"), ("options", "map")],
+        "()",
+        "Keeps a value for a while: `#{ttl: \"1h\"}`.",
+    ),
+    method(
+        "Store",
+        "incr",
+        &[("key", "string")],
+        "integer",
+        "Adds 1 to a number, at once for everyone, and gives the sum.",
+    ),
+    method(
+        "Store",
+        "incr",
+        &[("key", "string"), ("by", "integer")],
+        "integer",
+        "Adds to a number, at once for everyone, and gives the sum.",
+    ),
+    method("Store", "delete", &[("key", "string")], "bool", "Deletes a key; tells whether there was one."),
+    method("Store", "keys", &[], "array", "Every key."),
+    method("Store", "keys", &[("prefix", "string")], "array", "Every key that begins so."),
+    method("Session", "command", &[("name", "string"), ("fields", "map")], "any", "Sends any command in this session."),
+    method("Session", "command", &[("name", "string")], "any", "Sends a command that has no fields in this session."),
+];
+
+/// Every property of the objects that hooks and functions give; those of events are in the table of events.
+pub static PROPERTIES: &[HostProperty] = &[
+    property("Message", "id", "string", "The message's id."),
+    property("Message", "chat", "string", "Where an answer goes: the mid of the person or group."),
+    property("Message", "text", "string or ()", "The text; `()` where there is none."),
+    property("Message", "sender", "Person", "Who wrote it."),
+    property("Message", "to", "string", "Whom it was written to: a person's or a group's mid."),
+    property("Message", "timestamp", "integer", "When it was sent, in milliseconds since 1970."),
+    property("Message", "content_type", "string", "`NONE` for text, else `IMAGE`, `STICKER` and so on."),
+    property("Message", "metadata", "map", "What else belongs to this content type, all values strings."),
+    property("Message", "is_group", "bool", "Whether it was written in a group."),
+    property("Message", "raw", "map", "The content as it came from the gateway."),
+    property("Person", "mid", "string", "The person's mid."),
+    property("Person", "name", "string", "The person's name; looked up once, which may wait."),
+    property("Session", "name", "string", "The session's name in the configuration."),
+    property("Session", "mid", "string or ()", "The account's mid; `()` before its first login."),
+    property("Event", "me", "bool", "Whether it is about this account itself."),
+    property("Event", "person", "Person or ()", "Whom it is about."),
+    property("Event", "subcommand", "string", "The event's name on the wire."),
+    property("Event", "raw", "map", "The content as it came from the gateway."),
+    property("Invite", "inviter", "Person or ()", "Who invites."),
+];
+
+/// The fields of the map that `on_error` gets.
+pub static ERROR_FIELDS: &[(&str, &str, &str)] = &[
+    ("message", "string", "What went wrong."),
+    ("file", "string", "The file that the place lies in."),
+    ("line", "integer or ()", "The line, counted from 1."),
+    ("column", "integer or ()", "The column, counted from 1."),
+    ("calls", "array", "The functions that led there, the innermost first."),
+    ("code", "integer or ()", "The gateway's code, where a command was refused."),
+    ("name", "string or ()", "The refusal's name, such as NOT_FOUND."),
+    ("command", "string or ()", "The command that was refused."),
+    ("script", "string", "This script."),
+    ("session", "string", "The session."),
+    ("hook", "string", "The function that was called."),
+    ("event", "string", "The event that was being handled."),
+    ("generation", "integer", "The generation of the script that ran."),
+];
+
+/// The signatures of everything called `name`, as people write them.
+pub(crate) fn signatures(name: &str) -> Vec<String> {
+    let commands = COMMANDS.iter().filter(|row| !row.is_login() && row.function == name).map(Command::signature);
+    let functions = FUNCTIONS.iter().filter(|row| row.name == name).map(HostFunction::signature);
+    let mut signatures: Vec<_> = commands.chain(functions).collect();
+    signatures.dedup();
+    signatures
+}
+
+/// Every name of a command or host function.
+pub(crate) fn names<'a>() -> impl Iterator<Item = &'a str> {
+    let commands = COMMANDS.iter().filter(|row| !row.is_login()).map(|row| row.function);
+    commands.chain(FUNCTIONS.iter().map(|row| row.name))
+}
+
+/// What whoever called the function `name` in vain may have meant; `source` is the file that the call stands in.
+pub(crate) fn proposal(name: &str, source: &str) -> Option<String> {
+    let known = signatures(name);
+    if !known.is_empty() {
+        return Some(format!("it is {}", ticked(&known)));
+    }
+    let own: Vec<String> = defined(source).collect();
+    if own.iter().any(|own| own == name) {
+        return Some(format!("this file defines `{name}` with another number of parameters"));
+    }
+    let standard = standard_names();
+    let candidates = own.iter().chain(&standard).map(String::as_str);
+    let meant = closest(name, candidates.chain(names()))?;
+    let known = signatures(meant);
+    Some(format!("did you mean {}?", if known.is_empty() { format!("`{meant}`") } else { ticked(&known) }))
+}
+
+/// Signatures as code, joined by "or".
+pub(crate) fn ticked(signatures: &[String]) -> String {
+    signatures.iter().map(|signature| format!("`{signature}`")).collect::<Vec<_>>().join(" or ")
+}
+
+/// The names of the functions that a source defines.
+fn defined(source: &str) -> impl Iterator<Item = String> {
+    source.lines().filter_map(|line| {
+        let line = line.trim_start();
+        let rest = line.strip_prefix("private ").unwrap_or(line).trim_start().strip_prefix("fn ")?;
+        let name: String =
+            rest.trim_start().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+        (!name.is_empty()).then_some(name)
+    })
+}
+
+/// The names of the functions that Rhai itself brings.
+fn standard_names() -> Vec<String> {
+    let mut engine = Engine::new_raw();
+    StandardPackage::new().register_into_engine(&mut engine);
+    let mut names = engine.collect_fn_metadata(None, |function| Some(function.metadata.name.to_string()), true);
+    names.retain(|name| name.chars().all(|letter| letter.is_alphanumeric() || letter == '_'));
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::script::check::registered;
+
+    #[test]
+    fn every_function_that_is_registered_is_documented_and_nothing_else() {
+        let commands: BTreeSet<_> = COMMANDS.iter().map(|row| row.function).collect();
+        let documented: BTreeSet<_> = FUNCTIONS
+            .iter()
+            .map(|row| (row.of, row.name.to_owned(), row.parameters.len()))
+            .chain(PROPERTIES.iter().filter(|row| row.of != "Event" && row.of != "Invite").map(|row| {
+                let name = format!("get${}", row.name);
+                (Some(row.of), name, 0)
+            }))
+            .collect();
+        let registered: BTreeSet<_> = registered()
+            .into_iter()
+            .filter(|(_, name, _)| !commands.contains(name.as_str()) && !name.starts_with("index$") && name != "==")
+            .collect();
+        let missing: Vec<_> = registered.difference(&documented).collect();
+        let invented: Vec<_> = documented.difference(&registered).collect();
+        assert!(missing.is_empty() && invented.is_empty(), "not documented: {missing:?}\nnot registered: {invented:?}");
+    }
+}

@@ -1,0 +1,157 @@
+//! Syntax errors in plain words: what Rhai's parser found, and what whoever knows another language probably meant.
+//!
+//! Where nothing is known that is plainer, Rhai's own words stay.
+
+use rhai::{LexError, ParseErrorType};
+
+use super::fault::Fault;
+
+/// The message of a syntax error, and how to mend it where that is known.
+pub(crate) fn explain(error: &ParseErrorType) -> (String, Option<String>) {
+    let help = |text: &str| Some(text.to_owned());
+    match error {
+        ParseErrorType::UnexpectedEOF => {
+            ("the file ends in the middle of something".into(), help("a closing `}`, `)` or `]` is missing"))
+        }
+        ParseErrorType::BadInput(error) => explain_token(error),
+        ParseErrorType::UnknownOperator(operator) => {
+            let message = format!("there is no operator `{operator}`");
+            let help = match operator.as_str() {
+                "++" => help("write `x += 1`"),
+                "--" => help("write `x -= 1`"),
+                "?" => help("write `if a { b } else { c }`, which has a value"),
+                _ => None,
+            };
+            (message, help)
+        }
+        ParseErrorType::MissingToken(token, what) => missing(token, what),
+        ParseErrorType::VariableUndefined(name) => (format!("no variable `{name}`"), None),
+        ParseErrorType::ModuleUndefined(name) => {
+            (format!("no module `{name}`"), Some(format!("import it at the top of the file: import \"…\" as {name};")))
+        }
+        ParseErrorType::Reserved(word) => reserved(word),
+        ParseErrorType::MismatchedType(expected, found) => {
+            let message = format!("expected {expected}, found {found}");
+            let help = expected.contains("boolean").then(|| {
+                "only true and false are conditions: compare, as in `x != 0`, `text != \"\"` or `value != ()`"
+                    .to_owned()
+            });
+            (message, help)
+        }
+        ParseErrorType::AssignmentToConstant(name) => (
+            format!("`{name}` is a constant and cannot be changed"),
+            help("declare it with let, or keep it in `state`"),
+        ),
+        ParseErrorType::WrongFnDefinition => (
+            "a function is defined inside a block or another function".into(),
+            help(
+                "a `}` may be missing before it; else define it at the top level, or use a closure: let double = |x| x * 2;",
+            ),
+        ),
+        ParseErrorType::WrongExport => ("export only works at the top level of a module".into(), None),
+        ParseErrorType::WrongDocComment => {
+            ("a comment with three slashes stands before something that is no function".into(), help("use two slashes"))
+        }
+        ParseErrorType::LoopBreak => {
+            ("break or continue outside a loop".into(), help("leave a function with return, also inside a closure"))
+        }
+        ParseErrorType::ExprTooDeep => {
+            ("this expression is nested too deeply".into(), help("give parts of it names with let"))
+        }
+        ParseErrorType::FnDuplicatedDefinition(name, count) => {
+            let count = match count {
+                0 => "no parameters".to_owned(),
+                1 => "1 parameter".to_owned(),
+                count => format!("{count} parameters"),
+            };
+            (format!("there already is a function `{name}` with {count}"), help("rename one of them"))
+        }
+        other => (lower_first(&other.to_string()), None),
+    }
+}
+
+/// Moves a fault to where a person would look: a missing semicolon to the end of the line before, the end of the file
+/// to its last line.
+pub(crate) fn settle(fault: &mut Fault, error: &ParseErrorType, text: &str) {
+    let (Some(line), column) = (fault.line, fault.column.unwrap_or(1)) else { return };
+    let lines: Vec<&str> = text.lines().collect();
+    let here = lines.get(line - 1).copied().unwrap_or_default();
+    let first_there = here.chars().take(column - 1).all(char::is_whitespace);
+    let semicolon = matches!(error, ParseErrorType::MissingToken(token, _) if token == ";");
+    let at_end = line > lines.len();
+    if !(first_there && (semicolon || at_end)) {
+        return;
+    }
+    let code = |line: &&str| !line.trim().is_empty() && !line.trim_start().starts_with("//");
+    let Some(before) = lines.iter().take(line - 1).rposition(code) else { return };
+    fault.line = Some(before + 1);
+    fault.column = Some(lines[before].trim_end().chars().count() + usize::from(semicolon));
+    if semicolon {
+        fault.help = Some("put a `;` at the end of this line".to_owned());
+    }
+}
+
+fn explain_token(error: &LexError) -> (String, Option<String>) {
+    match error {
+        LexError::UnterminatedString => (
+            "this string does not end on its line".into(),
+            Some("close it with `\"`; a text of several lines stands between backticks".into()),
+        ),
+        LexError::MalformedChar(text) => {
+            (format!("'{text}' is no single character"), Some(format!("texts stand between double quotes: \"{text}\"")))
+        }
+        LexError::ImproperSymbol(symbol, hint) => {
+            let help = match symbol.as_str() {
+                "=" => Some("`=` sets a variable; `==` compares".to_owned()),
+                "===" => Some("write `==`".to_owned()),
+                "!==" => Some("write `!=`".to_owned()),
+                _ if hint.is_empty() => None,
+                _ => Some(hint.clone()),
+            };
+            (format!("`{symbol}` does not belong here"), help)
+        }
+        LexError::UnexpectedInput(input) => (format!("`{input}` does not belong here"), None),
+        other => (lower_first(&other.to_string()), None),
+    }
+}
+
+fn missing(token: &str, what: &str) -> (String, Option<String>) {
+    let help = match (token, what) {
+        (";", _) => Some(
+            "a semicolon may be missing before this place, or a word is not Rhai's: it has fn, if, else if, for … in, &&, \
+             ||, #{…} for maps and |x| … for closures"
+                .to_owned(),
+        ),
+        ("}", _) => Some("a block that begins with `{` is not closed".to_owned()),
+        ("in", _) => Some("a loop over numbers is `for i in 0..10 { … }`".to_owned()),
+        ("{", _) => {
+            Some("the body of if, for, while and fn stands in braces; and, or, not are &&, ||, !".to_owned())
+        }
+        _ => None,
+    };
+    (format!("expected `{token}` {what}"), help)
+}
+
+fn reserved(word: &str) -> (String, Option<String>) {
+    let help = match word {
+        "null" | "nil" | "undefined" | "None" => "nothing is `()`",
+        "await" | "async" => "leave it out: a function that waits simply returns when it is done",
+        "var" => "declare variables with let, constants with const",
+        "match" | "case" => "write `switch value { \"a\" => …, _ => … }`",
+        "new" => "values are made without it: #{…}, […]",
+        "print" | "debug" | "call" | "curry" | "type_of" | "Fn" | "eval" => {
+            "it is one of Rhai's own functions: call it with its arguments in parentheses; eval is switched off"
+        }
+        _ => "choose another name",
+    };
+    (format!("`{word}` is a reserved word"), Some(help.to_owned()))
+}
+
+/// The text with a small letter at its beginning, as messages have it.
+pub(crate) fn lower_first(text: &str) -> String {
+    let mut letters = text.chars();
+    match letters.next() {
+        Some(first) => first.to_lowercase().chain(letters).collect(),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,30 @@
+//! What `hotline check` finds, and how its cards look.
+
+mod corpus;
+mod findings;
+
+use std::path::{Path, PathBuf};
+
+use hotline::script::Limits;
+use hotline::script::check::{Checker, Report};
+
+/// Checks scripts and folders as `hotline check` does.
+fn check(roots: &[&Path]) -> Report {
+    let roots: Vec<PathBuf> = roots.iter().map(|root| (*root).to_owned()).collect();
+    let checking = move || Checker::new(Limits::default()).expect("a checker").check(&roots);
+    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(checking).expect("a thread");
+    thread.join().expect("the check does not panic")
+}
+
+/// Checks one script of this text; gives what is found as `line:column severity rule: message; help`.
+fn findings(text: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("script.rhai");
+    std::fs::write(&script, text).expect("the folder is writable");
+    let shown = |finding: &hotline::script::check::Finding| {
+        let fault = &finding.fault;
+        let place = format!("{}:{}", fault.line.unwrap_or(0), fault.column.unwrap_or(0));
+        format!("{place} {} {}: {}", finding.severity.word(), finding.rule, fault.message)
+    };
+    check(&[&script]).findings.iter().map(shown).collect()
+}
