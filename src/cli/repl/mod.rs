@@ -279,6 +279,7 @@ impl Repl {
                 Phase::Live => "live".to_owned(),
                 Phase::Lost { attempts } => format!("not connected, {attempts} attempts"),
                 Phase::Refused(failure) => format!("refused: {failure}"),
+                Phase::Unusable(reason) => reason,
                 Phase::Stopped => "stopped".to_owned(),
             };
             let who = [status.display_name, status.mid].into_iter().flatten().collect::<Vec<_>>().join(", ");
