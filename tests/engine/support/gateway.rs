@@ -15,7 +15,7 @@ use url::Url;
 use super::soon;
 
 /// The mid of every bot.
-pub(crate) const ME: &str = "ume";
+const ME: &str = "ume";
 
 /// What a command is answered with.
 pub(crate) enum Answer {
@@ -169,11 +169,6 @@ impl Gateway {
         texts.map(|frame| frame["content"].as_str().expect("a text is a string").to_owned()).collect()
     }
 
-    /// How many commands are held back.
-    pub(crate) fn held(&self) -> usize {
-        self.state.traffic().held.len()
-    }
-
     /// Waits until so many commands are held back at once.
     pub(crate) async fn holds(&self, count: usize) {
         self.until("held commands", |traffic| (traffic.held.len() >= count).then_some(())).await;
@@ -225,7 +220,7 @@ pub(crate) fn is_text_to(frame: &Value, chat: &str) -> bool {
 }
 
 /// How commands are answered where a test says nothing else.
-pub(crate) fn usual(request: &Value) -> Answer {
+fn usual(request: &Value) -> Answer {
     let text = |name: &str| request[name].as_str().unwrap_or_default();
     match text("command") {
         "SendText" => Answer::Content(json!({"id": "s1", "to": text("to"), "timestamp": 1_700_000_000_000_i64})),

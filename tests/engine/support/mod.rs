@@ -13,8 +13,9 @@ use hotline::host::{Host, Options, StartError};
 use hotline::script::Limits;
 use tempfile::TempDir;
 
-pub(crate) use gateway::{Answer, Gateway, ME, is_text_to};
-pub(crate) use log::{logged, logged_lines};
+pub(crate) use gateway::{Answer, Gateway, is_text_to};
+use log::logged;
+pub(crate) use log::logged_lines;
 
 /// Real time that no test comes near unless something hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
