@@ -85,8 +85,6 @@ fn every_command_and_flag_of_the_documentation_is_understood() {
 fn a_command_of_a_later_version_says_so_and_fails() {
     for arguments in [
         &["check"][..],
-        &["test"],
-        &["repl"],
         &["runs"],
         &["runs", "kill", "7"],
         &["trace", "7"],
