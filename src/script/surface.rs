@@ -1,7 +1,7 @@
 //! The surface that scripts see beside the gateway's commands: every host function, method and property, documented.
 //!
 //! One table for the editor definitions, the reference, `check` and the proposals in error cards. What the functions
-//! *do* is registered in `text`, `time`, `data`, `object` and `command`; a test compares both.
+//! *do* is registered in `text`, `time`, `data`, `object`, `command` and `http`; a test compares both.
 
 use super::engine;
 use super::suggest::closest;
@@ -142,6 +142,30 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "The same with arguments: an array of them, or a single one.",
     ),
     effect("cancel", &[("id", "integer")], "bool", "Cancels a timer; tells whether there was one."),
+    effect(
+        "http_get",
+        &[("url", "string")],
+        "map",
+        "Fetches a url of a host that the configuration allows: `#{status, headers, body}`, with any status.",
+    ),
+    effect(
+        "http_get",
+        &[("url", "string"), ("options", "map")],
+        "map",
+        "The same with headers: `#{headers: #{Authorization: \"Bearer …\"}}`.",
+    ),
+    effect(
+        "http_post",
+        &[("url", "string"), ("body", "any")],
+        "map",
+        "Sends a text, or a map or array as JSON, to a url of a host that the configuration allows.",
+    ),
+    effect(
+        "http_post",
+        &[("url", "string"), ("body", "any"), ("options", "map")],
+        "map",
+        "The same with headers, such as `#{headers: #{\"Content-Type\": \"text/csv\"}}`.",
+    ),
     function("log_debug", &[("value", "any")], "()", "Writes a line to the log that is usually not shown."),
     function("log_info", &[("value", "any")], "()", "Writes a line to the log."),
     function("log_warn", &[("value", "any")], "()", "Writes a warning to the log."),

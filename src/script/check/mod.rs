@@ -45,6 +45,7 @@ use super::bundle::Bundle;
 use super::diagnostic::Severity;
 use super::engine;
 use super::fault::Fault;
+use super::http::Web;
 use super::live::{Directory, Services};
 use super::worker::try_load;
 use crate::clock::Clock;
@@ -85,11 +86,13 @@ impl Checker {
     pub fn new(limits: Limits) -> Result<Self, StoreError> {
         let limits = Rc::new(limits);
         // Nothing is called: the engine only has to know the names of the functions.
+        let web = Web::new(&[], &limits, Clock::system());
         let services = Rc::new(Services {
             clock: Clock::system(),
             store: Store::in_memory()?,
             limits: Rc::clone(&limits),
             directory: Directory::default(),
+            web,
             dry_run: true,
             resend_in_doubt: false,
         });
