@@ -1,4 +1,5 @@
-//! `hotline docs`: the reference, rendered from the tables. Nothing about a single command or hook is written here.
+//! `hotline docs`: the reference, rendered from the tables. Nothing about a single command, function or hook is written
+//! here.
 
 use std::fmt::Write;
 
@@ -8,6 +9,8 @@ use crate::protocol::{
     COMMANDS, Command, EVENTS, EventField, EventSpec, Family, Field, FieldKind, HOOKS, HookSpec, Kind, Origin,
     Presence, Safety,
 };
+use crate::script::definitions::library_functions;
+use crate::script::surface::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES};
 
 /// The arguments of `docs`.
 #[derive(Debug, clap::Args)]
@@ -21,12 +24,15 @@ impl Args {
     }
 }
 
-/// The whole reference as Markdown: commands, hooks and events.
+/// The whole reference as Markdown: commands, functions, objects, hooks and events.
 pub fn reference() -> String {
     let mut page = String::from(
         "# Reference\n\n\
-         Written by `hotline docs` from the tables of commands, hooks and events; a test keeps it fresh.\n\n\
-         - [Commands](#commands): what a script can do\n\
+         Written by `hotline docs` from the tables of commands, functions, hooks and events; a test keeps it fresh.\n\n\
+         - [Commands](#commands): what a script can have the gateway do\n\
+         - [Functions](#functions): what else it can call\n\
+         - [Objects](#objects): what hooks and functions give it\n\
+         - [The standard library](#the-standard-library): what it can import\n\
          - [Hooks](#hooks): what a script can be called for\n\
          - [Events](#events): what a gateway tells, and the hook that each reaches\n\n\
          ## Commands\n\n\
@@ -42,6 +48,9 @@ pub fn reference() -> String {
             render_command(&mut page, command);
         }
     }
+    render_functions(&mut page);
+    render_objects(&mut page);
+    render_library(&mut page);
     page.push_str(
         "\n## Hooks\n\n\
          A hook is a function of a script with one of these names and as many parameters; what they are called is free.\n\n",
@@ -56,6 +65,64 @@ pub fn reference() -> String {
         render_event(&mut page, event);
     }
     page
+}
+
+fn render_functions(page: &mut String) {
+    page.push_str(
+        "\n## Functions\n\n\
+         Everywhere but where *hooks only* is said, a function can also be used at a script's top level.\n\n\
+         | function | does | gives |\n|---|---|---|\n",
+    );
+    for row in FUNCTIONS.iter().filter(|row| row.of.is_none()) {
+        let hooks = if row.in_hooks { " *Hooks only.*" } else { "" };
+        let _ = writeln!(page, "| `{}` | {}{hooks} | {} |", typed(row), sentence(row.doc), gives(row.result));
+    }
+}
+
+fn render_objects(page: &mut String) {
+    page.push_str("\n## Objects\n");
+    for (of, doc) in OBJECTS {
+        let _ = writeln!(page, "\n### {of}\n\n{doc}\n\n| | | |\n|---|---|---|");
+        for row in PROPERTIES.iter().filter(|row| row.of == *of) {
+            let _ = writeln!(page, "| `.{}` | {} | {} |", row.name, sentence(row.doc), gives(row.kind));
+        }
+        for row in FUNCTIONS.iter().filter(|row| row.of == Some(of)) {
+            let _ = writeln!(page, "| `.{}` | {} | {} |", typed(row), sentence(row.doc), gives(row.result));
+        }
+    }
+    page.push_str("\n### The error of `on_error`\n\nA map.\n\n| | | |\n|---|---|---|\n");
+    for (name, kind, doc) in ERROR_FIELDS {
+        let _ = writeln!(page, "| `.{name}` | {} | {} |", sentence(doc), gives(kind));
+    }
+}
+
+fn render_library(page: &mut String) {
+    page.push_str(
+        "\n## The standard library\n\nModules written in Rhai: `import \"std/words\" as words;`, then `words::is_yes(text)`.\n",
+    );
+    let mut module = String::new();
+    for function in library_functions() {
+        if function.module != module {
+            let _ = writeln!(page, "\n### `{}`\n", function.module);
+            module.clone_from(&function.module);
+        }
+        let doc = function.doc.split_whitespace().collect::<Vec<_>>().join(" ");
+        let _ = writeln!(page, "- `{}`: {doc}", function.signature);
+    }
+}
+
+/// A function with the types of its parameters.
+fn typed(row: &HostFunction) -> String {
+    let parameters: Vec<_> = row.parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
+    format!("{}({})", row.name, parameters.join(", "))
+}
+
+/// A type in a table; a function that gives nothing leaves its place empty.
+fn gives(kind: &str) -> String {
+    match kind {
+        "()" => String::new(),
+        kind => kind.replace("()", "`()`"),
+    }
 }
 
 /// The commands as a table of one line each.
@@ -189,6 +256,13 @@ mod tests {
         }
         for event in EVENTS {
             assert!(page.contains(&format!("### `{}`", event.subcommand)), "{}", event.subcommand);
+        }
+        for function in FUNCTIONS {
+            assert!(page.contains(&typed(function)), "{}", function.signature());
+        }
+        for property in PROPERTIES {
+            let object = OBJECTS.iter().any(|(of, _)| *of == property.of);
+            assert!(object && page.contains(&format!("`.{}`", property.name)), "{}", property.name);
         }
         assert_eq!(
             command_table().lines().count(),

@@ -78,17 +78,3 @@ pub(super) struct Journal {
     #[command(flatten)]
     record: Record,
 }
-
-/// The arguments of `new`.
-#[derive(Debug, clap::Args)]
-pub(super) struct New {
-    /// The folder to make
-    folder: PathBuf,
-}
-
-/// The arguments of `definitions`.
-#[derive(Debug, clap::Args)]
-pub(super) struct Definitions {
-    /// Where the `.d.rhai` files go [default: definitions/]
-    folder: Option<PathBuf>,
-}

@@ -9,11 +9,13 @@ mod call;
 mod chat;
 mod check;
 mod completions;
+mod definitions;
 pub mod docs;
 mod exit;
 mod later;
 mod live;
 mod logging;
+mod new;
 mod output;
 mod run;
 mod sandbox;
@@ -81,9 +83,9 @@ enum Command {
     /// List what was recorded
     Journal(later::Journal),
     /// Make a bot to start from
-    New(later::New),
+    New(new::Args),
     /// Write the editor definitions of everything that scripts can use
-    Definitions(later::Definitions),
+    Definitions(definitions::Args),
     /// Print the reference of commands, hooks and events
     Docs(docs::Args),
     /// Print the completions of a shell
@@ -109,8 +111,8 @@ impl Command {
             Self::Runs(_) => Err(later::missing("runs")),
             Self::Trace(_) => Err(later::missing("trace")),
             Self::Journal(_) => Err(later::missing("journal")),
-            Self::New(_) => Err(later::missing("new")),
-            Self::Definitions(_) => Err(later::missing("definitions")),
+            Self::New(args) => args.run(),
+            Self::Definitions(args) => args.run(),
             Self::Docs(args) => args.run(),
             Self::Completions(args) => args.run(),
         }

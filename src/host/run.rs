@@ -190,9 +190,6 @@ impl Host {
     }
 }
 
-/// The stack of the thread that reads and tries scripts, in bytes: as a worker's.
-const WATCH_STACK: usize = 64 << 20;
-
 /// What the first look at the scripts found.
 struct First {
     update: Update,
@@ -233,7 +230,7 @@ impl Watching {
             let apply = |library: &Library, changes, saved| apply(&updaters, library, &changes, saved);
             watch(&mut library, sender, &receiver, apply);
         };
-        let thread = thread::Builder::new().name("watch".to_owned()).stack_size(WATCH_STACK).spawn(body);
+        let thread = thread::Builder::new().name("watch".to_owned()).stack_size(limits.thread_stack()).spawn(body);
         Ok((Self { notices, begin, thread: thread.map_err(StartError::Thread)? }, first))
     }
 

@@ -220,6 +220,16 @@ pub fn stdlib_modules() -> Vec<String> {
     modules
 }
 
+/// The standard library's modules: their import paths and texts, in order.
+pub(crate) fn stdlib_sources() -> Vec<(String, &'static str)> {
+    let text = |file: &'static include_dir::File<'static>| {
+        Some((format!("std/{}", script_name(file.path())), file.contents_utf8()?))
+    };
+    let mut sources: Vec<_> = STDLIB.files().filter_map(text).collect();
+    sources.sort();
+    sources
+}
+
 /// Reads a file that must lie inside `root`, also when symbolic links are followed.
 fn read_confined(path: &Path, root: &Path) -> Result<Option<String>, String> {
     let real = match fs::canonicalize(path) {

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Module};
+use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map};
 
 use super::door::{self, Answer, Call, Kind, ScriptResult, Thrown};
 use super::duration::parse_duration;
@@ -27,10 +27,17 @@ pub(crate) struct Store;
 /// Registers both names and what they can do.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     engine.register_type_with_name::<State>("State").register_type_with_name::<Store>("Store");
-    let mut globals = Module::new();
-    globals.set_var("state", Dynamic::from(State));
-    globals.set_var("store", Dynamic::from(Store));
-    engine.register_global_module(globals.into());
+    // A closure takes along what it names of its surroundings, and finds only what stands in a scope or is resolved here.
+    #[expect(deprecated, reason = "marked so only for being volatile; the crate's version is pinned by the lock file")]
+    engine.on_var(|name, index, _| {
+        Ok(match name {
+            // An index is that of a local variable.
+            _ if index > 0 => None,
+            "state" => Some(Dynamic::from(State)),
+            "store" => Some(Dynamic::from(Store)),
+            _ => None,
+        })
+    });
     register_state(engine);
     register_store(engine, services);
 }

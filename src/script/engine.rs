@@ -27,7 +27,7 @@ const MODULES: usize = 500;
 
 /// Builds an engine for one thread.
 pub(crate) fn build(services: &Rc<Services>) -> Engine {
-    let mut engine = language(&services.limits);
+    let mut engine = guest(&services.limits);
     engine.on_progress(|_| run::on_progress());
     engine.set_module_resolver(Resolver);
     time::register(&mut engine, services);
@@ -38,18 +38,8 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
 }
 
 /// An engine with the language as scripts have it, and with nothing by which they reach the world.
-pub(crate) fn language(limits: &Limits) -> Engine {
-    let mut engine = Engine::new_raw();
-    // The standard packages, but for the one that tells the time past the one clock.
-    CorePackage::new().register_into_engine(&mut engine);
-    BitFieldPackage::new().register_into_engine(&mut engine);
-    LogicPackage::new().register_into_engine(&mut engine);
-    BasicMathPackage::new().register_into_engine(&mut engine);
-    BasicArrayPackage::new().register_into_engine(&mut engine);
-    BasicBlobPackage::new().register_into_engine(&mut engine);
-    BasicMapPackage::new().register_into_engine(&mut engine);
-    MoreStringPackage::new().register_into_engine(&mut engine);
-
+pub(crate) fn guest(limits: &Limits) -> Engine {
+    let mut engine = language();
     engine.set_optimization_level(OptimizationLevel::Simple);
     engine.set_strict_variables(true);
     engine.set_max_call_levels(limits.call_depth);
@@ -62,6 +52,21 @@ pub(crate) fn language(limits: &Limits) -> Engine {
     engine.disable_symbol("eval");
     engine.set_module_resolver(DummyModuleResolver::new());
     text::register(&mut engine);
+    engine
+}
+
+/// The language by itself, without anything of the host.
+pub(crate) fn language() -> Engine {
+    let mut engine = Engine::new_raw();
+    // The standard packages, but for the one that tells the time past the one clock.
+    CorePackage::new().register_into_engine(&mut engine);
+    BitFieldPackage::new().register_into_engine(&mut engine);
+    LogicPackage::new().register_into_engine(&mut engine);
+    BasicMathPackage::new().register_into_engine(&mut engine);
+    BasicArrayPackage::new().register_into_engine(&mut engine);
+    BasicBlobPackage::new().register_into_engine(&mut engine);
+    BasicMapPackage::new().register_into_engine(&mut engine);
+    MoreStringPackage::new().register_into_engine(&mut engine);
     engine
 }
 

@@ -9,6 +9,9 @@ use super::check::{Header, headers};
 use super::diagnostic::{Excerpt, Look, Severity, card};
 use super::{surface, syntax};
 
+/// How many characters of a thrown value are shown.
+const LONGEST: usize = 2_000;
+
 /// A fault of a script, found while it was loaded or run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fault {
@@ -129,7 +132,7 @@ impl Fault {
         let letter = text.lines().nth(line - 1).and_then(|text| text.chars().nth(column - 1));
         let before = |header: &Header| header.place <= (line, column);
         if letter == Some('{')
-            && let Some(header) = headers(text).into_iter().filter(before).next_back()
+            && let Some(header) = headers(text).into_iter().rfind(before)
         {
             (self.line, self.column) = (Some(header.place.0), Some(header.place.1));
         }
@@ -150,6 +153,10 @@ impl Fault {
         fault.descend(error, &mut calls);
         calls.reverse();
         fault.calls = calls;
+        if let Some((end, _)) = fault.message.char_indices().nth(LONGEST) {
+            fault.message.truncate(end);
+            fault.message.push('…');
+        }
         fault
     }
 

@@ -118,7 +118,9 @@ impl Generation {
     pub(crate) fn start(self: &Rc<Self>, run: Rc<Run>, arguments: Vec<Dynamic>) -> Result<Driven, OutOfStacks> {
         let generation = Rc::clone(self);
         let function = Rc::clone(&run.function);
-        let fiber = Fiber::new(self.stack_size(), move || generation.call(&function, arguments))?;
+        let fiber = Fiber::new(self.stack_size(), self.limits.nesting_reserve(), move || {
+            generation.call(&function, arguments)
+        })?;
         Ok(Driven::new(run, fiber))
     }
 
@@ -179,7 +181,8 @@ impl Generation {
         });
         let generation = Rc::clone(self);
         let body = move || generation.evaluate_top_level();
-        let fiber = Fiber::new(self.stack_size(), body).map_err(|error| Fault::of_file(file, error))?;
+        let fiber = Fiber::new(self.stack_size(), self.limits.nesting_reserve(), body)
+            .map_err(|error| Fault::of_file(file, error))?;
         let finished = Driven::new(Rc::clone(&run), fiber).finish();
         let result = finished.map_err(|_| Fault::of_file(file, "the engine panicked while it ran the top level"))?;
         let _ = result.map_err(|error| Fault::of_run(file, &error))?;

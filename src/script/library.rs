@@ -61,7 +61,7 @@ impl Script {
 /// A version that may be half of a save.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Suspect {
-    Faulty(Fault),
+    Faulty(Box<Fault>),
     Empty([u8; 32]),
     Gone,
 }
@@ -221,7 +221,7 @@ impl Library {
             Ok((bundle, fresh, hooks))
         });
         let suspect = match &tried {
-            Err(fault) => Some(Suspect::Faulty(fault.clone())),
+            Err(fault) => Some(Suspect::Faulty(Box::new(fault.clone()))),
             Ok((bundle, true, _)) if bundle.script.text.trim().is_empty() => Some(Suspect::Empty(bundle.hash)),
             Ok(_) => None,
         };

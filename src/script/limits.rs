@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// What compiling a script takes of a thread's stack at most, in bytes.
+const THREAD_STACK: usize = 64 << 20;
+
 /// The bounds of scripts and their runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
@@ -21,6 +24,22 @@ pub struct Limits {
     pub memory: usize,
     /// The host calls of one run.
     pub calls: u64,
+}
+
+impl Limits {
+    /// How much of a stack must be left for work on nested values, in bytes of address space.
+    ///
+    /// Rhai copies, compares and drops values natively, by recursion, and asks nobody how deep that goes. A value can only be
+    /// as deep as its memory allows: the cheapest chain that grows without being copied at every step, closures that
+    /// capture each other, takes about 140 bytes a link, and dropping a link about 170 bytes of stack.
+    pub(crate) fn nesting_reserve(&self) -> usize {
+        self.memory.saturating_mul(2)
+    }
+
+    /// The stack of a thread that compiles scripts and drops what their runs leave behind, in bytes of address space.
+    pub fn thread_stack(&self) -> usize {
+        THREAD_STACK.saturating_add(self.nesting_reserve())
+    }
 }
 
 impl Default for Limits {

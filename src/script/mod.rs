@@ -12,7 +12,7 @@
 //! | `worker` | the thread that owns all of these |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
 //! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
-//! | `surface` | every host function and property, documented |
+//! | `surface`, `definitions` | every host function and property, documented; the same as editor definitions |
 //! | `check` | what can be known about a script without running it |
 //! | `suggest` | the known name that is closest to a mistyped one |
 
@@ -21,6 +21,7 @@ mod bundle;
 pub mod check;
 mod command;
 mod data;
+pub mod definitions;
 pub mod diagnostic;
 mod dispatch;
 mod door;
@@ -62,7 +63,7 @@ pub use worker::{Assignment, Shared, Update, Updater, WorkerHandle};
 /// What the host needs to run Rhai code that belongs to no bot, such as a scenario test.
 pub(crate) mod guest {
     pub(crate) use super::bundle::read_error;
-    pub(crate) use super::engine::{for_reading, language};
+    pub(crate) use super::engine::{for_reading, guest as language};
     pub(crate) use super::fiber::{Fiber, StackBounds, park};
     pub(crate) use super::value::{from_json, noun, to_value};
 }

@@ -17,7 +17,7 @@ use crate::protocol::Safety;
 
 use super::Limits;
 use super::door::{Kind, ScriptResult};
-use super::fiber::{Fiber, Panic, StackBounds, allocated, yield_now};
+use super::fiber::{Fiber, Panic, StackBounds, allocated, mark_grown, yield_now};
 use super::generation::Generation;
 use super::journal::Arrival;
 use super::lane::{Guard, Lane};
@@ -34,6 +34,9 @@ const TURN_TIME: Duration = Duration::from_millis(1);
 /// How many operations a run may do before it looks at the time. Some of Rhai's take long: each one that changes a large
 /// array counts its elements.
 const LOOK: u64 = 64;
+
+/// The memory from which on a run's values may be nested so deeply that dropping them takes a good part of its stack.
+const DEEP: isize = 64 * 1024;
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Run>>> = const { RefCell::new(None) };
@@ -232,6 +235,9 @@ impl Run {
             self.condemn("the run needs more stack than it has: functions or expressions are nested too deeply");
         }
         let memory = self.memory.get() + allocated() - self.balance.get();
+        if memory > DEEP {
+            mark_grown();
+        }
         if memory > self.limits.memory.cast_signed() {
             self.condemn(format!("the run holds more than {} of memory (limits.memory)", Bytes(self.limits.memory)));
         }

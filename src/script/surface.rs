@@ -3,9 +3,7 @@
 //! One table for the editor definitions, the reference, `check` and the proposals in error cards. What the functions
 //! *do* is registered in `text`, `time`, `data`, `object` and `command`; a test compares both.
 
-use rhai::Engine;
-use rhai::packages::{Package, StandardPackage};
-
+use super::engine;
 use super::suggest::closest;
 use crate::protocol::{COMMANDS, Command};
 
@@ -254,6 +252,26 @@ pub static PROPERTIES: &[HostProperty] = &[
     property("Invite", "inviter", "Person or ()", "Who invites."),
 ];
 
+/// The types of objects, in the order of the reference, and what they are.
+pub static OBJECTS: &[(&str, &str)] = &[
+    ("Message", "A message, as `on_message`, `on_own_message` and `ask` give it."),
+    ("Person", "Somebody: `msg.sender`, `event.person`, `invite.inviter`. Two of them are compared with `==`."),
+    ("Invite", "An invitation into a group, as `on_invite` gives it. It also has what an event has."),
+    (
+        "Event",
+        "Any other event. Its fields are properties as well: `event.group_id`, `event.mid` and so on, `()` where this event has none; see [Events](#events).",
+    ),
+    (
+        "Session",
+        "A session: `session(\"name\")`. Every command is a method of it: `session(\"name\").send_text(to, content)`.",
+    ),
+    (
+        "State",
+        "What a script remembers for one session, as `state`: a map that outlives reloads. `state.count = 1` and `state[\"count\"]` write and read; what is not there is `()`.",
+    ),
+    ("Store", "What a script keeps for good, as `store`, shared by its sessions."),
+];
+
 /// The fields of the map that `on_error` gets.
 pub static ERROR_FIELDS: &[(&str, &str, &str)] = &[
     ("message", "string", "What went wrong."),
@@ -321,9 +339,8 @@ fn defined(source: &str) -> impl Iterator<Item = String> {
 
 /// The names of the functions that Rhai itself brings.
 fn standard_names() -> Vec<String> {
-    let mut engine = Engine::new_raw();
-    StandardPackage::new().register_into_engine(&mut engine);
-    let mut names = engine.collect_fn_metadata(None, |function| Some(function.metadata.name.to_string()), true);
+    let mut names =
+        engine::language().collect_fn_metadata(None, |function| Some(function.metadata.name.to_string()), true);
     names.retain(|name| name.chars().all(|letter| letter.is_alphanumeric() || letter == '_'));
     names.sort();
     names.dedup();

@@ -77,6 +77,10 @@ pub(crate) fn settle(fault: &mut Fault, error: &ParseErrorType, text: &str) {
     let lines: Vec<&str> = text.lines().collect();
     let here = lines.get(line - 1).copied().unwrap_or_default();
     let first_there = here.chars().take(column - 1).all(char::is_whitespace);
+    if let Some(help) = foreign(here, column) {
+        fault.help = Some(help.to_owned());
+        return;
+    }
     let semicolon = matches!(error, ParseErrorType::MissingToken(token, _) if token == ";");
     let at_end = line > lines.len();
     if !(first_there && (semicolon || at_end)) {
@@ -88,6 +92,33 @@ pub(crate) fn settle(fault: &mut Fault, error: &ParseErrorType, text: &str) {
     fault.column = Some(lines[before].trim_end().chars().count() + usize::from(semicolon));
     if semicolon {
         fault.help = Some("put a `;` at the end of this line".to_owned());
+    }
+}
+
+/// What a line says that stumbles over a word of another language, at or before a column.
+fn foreign(line: &str, column: usize) -> Option<&'static str> {
+    let end = line.char_indices().nth(column - 1).map_or(line.len(), |(at, _)| at);
+    let (before, after) = line.split_at(end);
+    let is_word = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let word_after: String = after.chars().take_while(|letter| is_word(*letter)).collect();
+    let words: Vec<&str> = before.split(|letter| !is_word(letter)).filter(|word| !word.is_empty()).collect();
+    let last = words.last().copied().unwrap_or_default();
+    match (last, word_after.as_str()) {
+        (_, "and") | ("and", _) => Some("and is written `&&`"),
+        (_, "or") | ("or", _) => Some("or is written `||`"),
+        ("not", _) => Some("not is written `!`"),
+        ("export", "fn") => Some("a module's functions can be imported without export"),
+        _ if words.iter().any(|word| ["function", "def", "func"].contains(word)) => {
+            Some("functions are defined with fn: fn greet(name) { … }")
+        }
+        _ if words.iter().any(|word| ["elif", "elsif", "elseif"].contains(word)) => Some("write `else if`"),
+        _ if words.first() == Some(&"var") => Some("declare variables with let, constants with const"),
+        _ if after.starts_with("=>") => Some("a closure is written `|x| x + 1`"),
+        _ if after.starts_with(':') && before.contains('{') => Some("a map is written `#{ name: value }`"),
+        _ if after.starts_with("==") && words.first().is_some_and(|word| ["let", "const"].contains(word)) => {
+            Some("`=` sets a variable; `==` compares")
+        }
+        _ => None,
     }
 }
 

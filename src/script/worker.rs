@@ -30,9 +30,6 @@ use crate::protocol::{HOOKS, Hook};
 use crate::session::{self, Ended, Flow, Handle, Inbox, Login, Media, SessionConfig, Signal};
 use crate::store::Store;
 
-/// The stack of a worker's thread, in bytes: scripts are compiled on it. Only what is touched costs memory.
-const STACK: usize = 64 << 20;
-
 /// How many runs a worker has going at once, those in `ask` and `sleep` not counted; further events wait.
 const RUNS: usize = 8_192;
 
@@ -93,6 +90,7 @@ enum Order {
     Detach(String),
     Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
     Kill(i64),
+    Flush(oneshot::Sender<()>),
     Stop(Duration),
 }
 
@@ -111,7 +109,8 @@ impl WorkerHandle {
     pub fn spawn(name: String, shared: Shared) -> std::io::Result<Self> {
         // Unbounded, since orders are given by people and their editors.
         let (orders, inbox) = mpsc::unbounded_channel();
-        let thread = thread::Builder::new().name(name).stack_size(STACK).spawn(move || serve(shared, inbox))?;
+        let stack = shared.limits.thread_stack();
+        let thread = thread::Builder::new().name(name).stack_size(stack).spawn(move || serve(shared, inbox))?;
         Ok(Self { orders, thread: Some(thread) })
     }
 
@@ -136,6 +135,13 @@ impl WorkerHandle {
     /// The part of this handle that hands new versions of scripts over.
     pub fn updater(&self) -> Updater {
         Updater(self.orders.clone())
+    }
+
+    /// Waits until everything that this worker has recorded so far is on disk.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        let _ = self.orders.send(Order::Flush(done));
+        let _ = flushed.await;
     }
 
     /// Ends a run that waits, or has it not rebuilt.
@@ -587,6 +593,13 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
                 let _ = done.send(worker.update(update));
             }
             Order::Kill(run) => worker.kill(run),
+            Order::Flush(done) => {
+                let journal = Rc::clone(&worker.journal);
+                spawn_local(async move {
+                    journal.flush().await;
+                    let _ = done.send(());
+                });
+            }
             Order::Stop(grace) => {
                 Rc::clone(&worker).stop(grace).await;
                 worker.journal.flush().await;

@@ -130,9 +130,9 @@ impl MediaError {
 /// What carries the commands of a session that name files.
 #[derive(Debug)]
 pub struct Media {
-    uploads: bool,
+    /// What transfers files; none where paths go to the gateway as they are.
+    carrier: Option<Client>,
     folders: Folders,
-    client: Client,
 }
 
 #[derive(Deserialize)]
@@ -150,6 +150,10 @@ impl Media {
     /// # Errors
     /// When a folder is not there, or the proxy or the certificates cannot be used.
     pub async fn new(mode: MediaMode, config: &SessionConfig, folders: &[PathBuf]) -> Result<Self, MediaError> {
+        let folders = Folders::new(folders)?;
+        if !mode.uploads(&config.gateway) {
+            return Ok(Self { carrier: None, folders });
+        }
         let tls = media_config(config.root.clone()).await?;
         let mut builder = Client::builder()
             .tls_backend_preconfigured((*tls).clone())
@@ -162,7 +166,7 @@ impl Media {
             builder = builder.proxy(client_proxy(proxy)?);
         }
         let client = builder.build().map_err(|error| MediaError::Setup(in_full(&error)))?;
-        Ok(Self { uploads: mode.uploads(&config.gateway), folders: Folders::new(folders)?, client })
+        Ok(Self { carrier: Some(client), folders })
     }
 
     /// Whether a command names a file, so that it has to go through [`call`](Self::call).
@@ -184,34 +188,32 @@ impl Media {
         fields: String,
         now: Timestamp,
     ) -> Result<Content, MediaError> {
-        if !self.uploads {
-            return Ok(handle.call(command, fields).await?);
-        }
+        let Some(client) = &self.carrier else { return Ok(handle.call(command, fields).await?) };
         let msg_id = || (rand::random::<u64>() >> 1).to_string();
         match command {
             "SendImage" => {
                 let commands::SendImage { to, path } = read(&fields)?;
                 let ask = commands::GetSendImageParam { to, path, msg_id: msg_id() };
-                self.upload(handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "SendFile" => {
                 let commands::SendFile { to, path } = read(&fields)?;
                 let ask = commands::GetSendFileParam { to, path, msg_id: msg_id() };
-                self.upload(handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "SendVideo" => {
                 let commands::SendVideo { to, path, duration } = read(&fields)?;
                 let ask = commands::GetSendVideoParam { to, path, duration, msg_id: msg_id() };
-                self.upload(handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "SendAudio" => {
                 let commands::SendAudio { to, path, duration } = read(&fields)?;
                 let ask = commands::GetSendAudioParam { to, path, duration, msg_id: msg_id() };
-                self.upload(handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "DownloadFile" => {
                 let commands::DownloadFile { msg_id, path } = read(&fields)?;
-                self.download(handle, commands::GetDownloadFileParam { msg_id, path }).await
+                self.download(client, handle, commands::GetDownloadFileParam { msg_id, path }).await
             }
             "UpdateProfilePicture" => Err(unsupported::<commands::UpdateProfilePicture>()),
             "UpdateGroupPicture" => Err(unsupported::<commands::UpdateGroupPicture>()),
@@ -221,6 +223,7 @@ impl Media {
 
     async fn upload<C: Call>(
         &self,
+        client: &Client,
         handle: &Handle,
         ask: &C,
         [to, path, msg_id]: [&str; 3],
@@ -229,7 +232,7 @@ impl Media {
         // Opened first: a file that is not there costs the gateway nothing.
         let source = self.folders.open(path).await?;
         let parameters = parameters::<C>(&handle.request(ask).await?)?;
-        let request = self.client.post(&parameters.url).headers(headers::<C>(&parameters)?);
+        let request = client.post(&parameters.url).headers(headers::<C>(&parameters)?);
         let response = request.multipart(form(source, parameters.params)).send().await;
         // A server that was reached may have taken the file, whatever happened to its answer.
         let response = response.map_err(|error| broken(&error, !error.is_connect() && !error.is_builder()))?;
@@ -237,11 +240,16 @@ impl Media {
         Ok(Content::new(json!({"id": msg_id, "to": to, "timestamp": now}).to_string()))
     }
 
-    async fn download(&self, handle: &Handle, ask: commands::GetDownloadFileParam) -> Result<Content, MediaError> {
+    async fn download(
+        &self,
+        client: &Client,
+        handle: &Handle,
+        ask: commands::GetDownloadFileParam,
+    ) -> Result<Content, MediaError> {
         let mut target = self.folders.create(&ask.path).await?;
         let parameters = parameters::<commands::GetDownloadFileParam>(&handle.request(&ask).await?)?;
         let headers = headers::<commands::GetDownloadFileParam>(&parameters)?;
-        let sent = self.client.post(&parameters.url).headers(headers).send().await;
+        let sent = client.post(&parameters.url).headers(headers).send().await;
         let response = sent.map_err(|error| broken(&error, false))?;
         check(&response)?;
         let mut body = response.bytes_stream();

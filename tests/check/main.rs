@@ -2,6 +2,7 @@
 
 mod corpus;
 mod findings;
+mod tools;
 
 use std::path::{Path, PathBuf};
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::support::{Bot, Setup};
+use super::support::{Bot, Setup, is_text_to};
 
 /// A script whose `on_message` runs `runaway`, which begins in line 3, for "go", and answers anything else at once.
 fn script(runaway: &str) -> String {
@@ -137,5 +137,90 @@ async fn many_large_strings_are_killed_by_their_sum() {
     let bot = Setup::new().limits(|limits| limits.string = 1 << 30).script("bot", script(runaway)).start().await;
     bot.says("u1", "go");
     assert_eq!(bot.text_to("errors").await, "6: the run holds more than 64 MiB of memory (limits.memory)");
+    bot.stop().await;
+}
+
+/// Runs something that must not bring the process down, whatever else comes of it, and serves the next.
+async fn assert_survives(body: &str) {
+    let bot = Bot::start(script(&format!("{body}\nmsg.reply(\"done\");"))).await;
+    bot.says("u1", "go");
+    bot.next(&format!("an end of {body}"), |frame| is_text_to(frame, "u1") || is_text_to(frame, "errors")).await;
+    bot.says("u1", "still there");
+    assert_eq!(bot.text_to("u1").await, "still there");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn deeply_nested_values_do_not_overflow_the_stack() {
+    // Each of these is copied, compared, printed or dropped natively, by recursion.
+    let closures = "let f = || 1; for i in 0..150000 { let g = f; f = || g; }";
+    let arrays = "let f = [()]; for i in 0..3000 { f.push([f.pop()]); }";
+    let copied = "let f = []; for i in 0..100000 { f = [f]; }";
+    for (build, act) in [
+        (closures, ""),
+        (closures, "throw f;"),
+        (closures, "throw [f];"),
+        (closures, "let s = f.to_string();"),
+        (arrays, ""),
+        (arrays, "let g = [f]; let same = f == g;"),
+        (arrays, "throw f;"),
+        (copied, ""),
+    ] {
+        assert_survives(&format!("{build} {act}")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_value_that_contains_itself_does_no_harm() {
+    assert_survives("let a = [1]; let f = || a; a.push(a); a.push(f); let s = a.to_string();").await;
+    assert_survives("let a = #{}; let f = || a; a.f = f; let s = a.to_string();").await;
+}
+
+#[tokio::test]
+async fn an_expression_that_is_nested_too_deeply_is_refused_at_load() {
+    for expression in [
+        vec!["x"; 100_000].join(" + "),
+        format!("x{}", "?.a".repeat(100_000)),
+        format!("{}x", "!".repeat(100_000)),
+        format!("{}x{}", "(".repeat(100_000), ")".repeat(100_000)),
+    ] {
+        let bot = Bot::start(format!("fn on_message(msg) {{\n    let x = 1;\n    {expression};\n}}")).await;
+        let fault = bot.host().faults()[0].to_string();
+        assert!(fault.contains(":3:") && fault.contains("Expression exceeds maximum complexity"), "{fault}");
+        bot.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn one_native_call_cannot_take_more_than_its_limits() {
+    for (body, expected) in [
+        ("let s = \"x\";\ns.pad(1000000000, \"yy\");", "4: length of string"),
+        ("let a = [];\na.pad(1000000000, 1);", "4: size of array"),
+        ("let a = [];\nlet b = blob(1000000000);", "4: size of array"),
+    ] {
+        let bot = Bot::start(script(body)).await;
+        bot.says("u1", "go");
+        let error = bot.text_to("errors").await;
+        assert!(error.starts_with(expected), "{body}: {error}");
+        bot.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_thrown_value_is_shown_within_reason() {
+    let bot = Bot::start(script("let s = \"ab\";\nwhile s.len() < 500000 { s += s; }\nthrow s;")).await;
+    bot.says("u1", "go");
+    assert_eq!(bot.text_to("errors").await, format!("5: {}…", "ab".repeat(1000)));
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_may_make_so_many_host_calls() {
+    let limits = |limits: &mut hotline::script::Limits| limits.calls = 50;
+    let runaway = "loop {\n    try { send_text(\"u9\", \"x\"); } catch (e) {}\n}";
+    let bot = Setup::new().limits(limits).script("bot", script(runaway)).start().await;
+    bot.says("u1", "go");
+    assert_eq!(bot.text_to("errors").await, "4: the run made more than 50 host calls (limits.calls)");
+    assert_eq!(bot.texts_to("u9").len(), 50);
     bot.stop().await;
 }

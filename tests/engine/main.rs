@@ -1,7 +1,14 @@
 //! The engine as its scripts and its gateway meet it: scripts as strings, real WebSocket connections, no sleeping.
 
 mod commands;
+mod data;
 mod events;
+mod facts;
+mod lanes;
+mod life;
 mod limits;
+mod modules;
+mod reload;
 
 mod support;
+mod timers;

@@ -41,6 +41,8 @@ pub(crate) async fn download(param: &Value) -> (u16, Vec<u8>) {
 /// A POST to the url with the heads.
 fn request(param: &Value) -> reqwest::RequestBuilder {
     let heads = param["heads"].as_object().expect("heads");
+    // A second provider would be refused, and there is only this one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let start = reqwest::Client::new().post(text(param, "url"));
     heads.iter().fold(start, |request, (name, value)| request.header(name, value.as_str().expect("text")))
 }

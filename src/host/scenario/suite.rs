@@ -97,7 +97,8 @@ impl Suite {
         deadline: Instant,
     ) -> Result<(), Box<EvalAltResult>> {
         let (suite, engine) = (Rc::clone(self), Rc::clone(engine));
-        let fiber = Fiber::new(STACK, move || suite.call(&engine, function.as_deref()));
+        let fiber =
+            Fiber::new(STACK, Limits::default().nesting_reserve(), move || suite.call(&engine, function.as_deref()));
         let fiber = fiber.map_err(|error| terminated(error.to_string()))?;
         ALLOWED.set(Some((fiber.bounds(), deadline)));
         IMPORTER.set(Some(Rc::clone(self)));

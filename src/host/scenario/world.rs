@@ -182,7 +182,7 @@ impl World {
             limits: self.setting.limits,
             directory: directory.clone(),
             dry_run: false,
-            journal: JournalMode::Strict,
+            journal: JournalMode::Relaxed,
             resend_in_doubt: false,
             ended,
         };
@@ -214,9 +214,10 @@ impl World {
         self.settle().await
     }
 
-    /// Ends the bot as a crash of its process would.
+    /// Ends the bot as a crash of its process would, when what it recorded had reached the disk.
     pub(super) async fn kill(&self) -> Result<(), WorldError> {
         if let Some(bot) = self.bot.take() {
+            bot.worker.flush().await;
             bot.task.abort();
         }
         self.settle().await

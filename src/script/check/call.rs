@@ -1,6 +1,6 @@
 //! Calls of functions: the file's own, a module's, the host's and the language's, with what they are called with.
 
-use rhai::{Expr, FnCallExpr, Namespace, Position, Token};
+use rhai::{Expr, FnCallExpr, Position, Token};
 
 use super::expression::closure_of;
 use super::kind::Kind;
@@ -315,69 +315,6 @@ impl Walk<'_> {
                 self.error("wrong-arguments", position, message, Some(format!("it is {}", field.kind.noun())));
             }
         }
-    }
-
-    fn qualified_call(&mut self, call: &FnCallExpr, position: Position) {
-        let name = call.name.as_str();
-        let Some(target) = self.module(&call.namespace) else { return };
-        let files = self.files;
-        let Some(Ok(module)) = files.get(&target) else { return };
-        let visible = || module.functions.iter().filter(|function| !function.private);
-        if visible().any(|function| function.name == name && function.parameters.len() == call.args.len()) {
-            return;
-        }
-        let alias = call.namespace.root();
-        let same: Vec<_> = visible()
-            .filter(|function| function.name == name)
-            .map(|function| format!("{alias}::{}", function.signature()))
-            .collect();
-        if !same.is_empty() {
-            let message = format!("`{alias}::{name}` is called with {}", arguments(call.args.len()));
-            self.error("wrong-arguments", position, message, Some(format!("it is {}", ticked(&same))));
-            return;
-        }
-        let help = match closest(name, visible().map(|function| function.name.as_str())) {
-            Some(meant) => {
-                let meant: Vec<_> = visible()
-                    .filter(|function| function.name == meant)
-                    .map(|function| format!("{alias}::{}", function.signature()))
-                    .collect();
-                format!("did you mean {}?", ticked(&meant))
-            }
-            None if module.functions.iter().any(|function| function.name == name) => "it is private there".to_owned(),
-            None => {
-                let all: Vec<_> = visible().map(Function::signature).collect();
-                if all.is_empty() { "it has no functions".to_owned() } else { format!("it has {}", all.join(", ")) }
-            }
-        };
-        self.error("unknown-function", position, format!("the module `{alias}` has no function `{name}`"), Some(help));
-    }
-
-    /// The file of the module that a namespace means.
-    pub(crate) fn module(&mut self, namespace: &Namespace) -> Option<String> {
-        let name = namespace.root();
-        if let Some(alias) = self.scope.alias(name) {
-            alias.used = true;
-            // A module inside a module is that module's own business.
-            return if namespace.path.len() == 1 { alias.file.clone() } else { None };
-        }
-        let aliases: Vec<_> = self.scope.aliases.iter().map(|alias| alias.name.clone()).collect();
-        let help = match closest(name, aliases.iter().map(String::as_str)) {
-            Some(meant) => {
-                if let Some(alias) = self.scope.alias(meant) {
-                    alias.used = true;
-                }
-                format!("did you mean `{meant}`?")
-            }
-            None => {
-                match crate::script::stdlib_modules().into_iter().find(|module| module.ends_with(&format!("/{name}"))) {
-                    Some(module) => format!("import it at the top of the file: import \"{module}\" as {name};"),
-                    None => format!("import it at the top of the file: import \"…\" as {name};"),
-                }
-            }
-        };
-        self.error("unknown-module", namespace.position(), format!("no module `{name}` is imported"), Some(help));
-        None
     }
 
     /// Refuses what acts or waits while a script is only loaded.

@@ -8,6 +8,25 @@ use super::walk::{Named, Value, Walk, place_of};
 use crate::script::suggest::closest;
 use crate::script::surface;
 
+/// Methods that change nothing and give something new.
+const ONLY_GIVES: &[&str] = &[
+    "captures",
+    "contains",
+    "ends_with",
+    "find_all",
+    "index_of",
+    "is_match",
+    "len",
+    "replace_all",
+    "split",
+    "starts_with",
+    "sub_string",
+    "to_json",
+    "to_lower",
+    "to_string",
+    "to_upper",
+];
+
 /// One link of a chain such as `msg.sender.name[0]`.
 enum Step<'a> {
     Property(&'a str, Position),
@@ -149,8 +168,20 @@ impl Walk<'_> {
                 Some(_) => (*position, "use the value, or remove the line"),
                 None => return,
             },
-            Expr::Variable(_, _, position) if closure_of(expression).is_none() => {
+            Expr::Variable(_, _, position) => {
                 (*position, "use the value, or remove the line; a function is called with parentheses")
+            }
+            Expr::Dot(..) => {
+                let (_, steps) = steps_of(expression);
+                match steps.last() {
+                    Some(Step::Method(call, position)) if ONLY_GIVES.contains(&call.name.as_str()) => {
+                        (*position, "it changes nothing: keep what it gives, as in `let text = text.to_lower();`")
+                    }
+                    Some(Step::Property(_, position)) => {
+                        (*position, "use the value, or remove the line; a method is called with parentheses")
+                    }
+                    _ => return,
+                }
             }
             constant if constant.is_constant() && !constant.is_unit() => {
                 (constant.position(), "use the value, or remove the line")
@@ -190,7 +221,12 @@ impl Walk<'_> {
             }
             chain @ (Expr::Dot(..) | Expr::Index(..)) => {
                 self.kept_closure(&sides.rhs);
+                self.held_by_itself(chain, &sides.rhs);
                 self.chain(chain, Some(operation.position()));
+                let root = steps_of(chain).0;
+                if matches!(root, Expr::Variable(variable, ..) if variable.1 == "state") {
+                    self.only_data("state", value, sides.rhs.start_position());
+                }
             }
             other => {
                 self.expression(other);
@@ -338,6 +374,31 @@ impl Walk<'_> {
                 let message = format!("`{name}` is a function of the host and would be hidden");
                 self.error("shadows-host", position, message, Some("choose another name".to_owned()));
             }
+        }
+    }
+
+    /// Refuses what cannot be kept over a restart.
+    pub(crate) fn only_data(&mut self, whose: &str, kind: Kind, position: Position) {
+        let help = match kind {
+            Kind::Function => "keep the function's name, a string",
+            Kind::Message => "keep what is needed of it, such as `msg.text` or `msg.sender.mid`",
+            Kind::Person => "keep their mid: `.mid`",
+            Kind::Event(_) | Kind::Invite => "keep what is needed of it, such as `event.raw`",
+            Kind::Session => "keep its name: `.name`",
+            _ => return,
+        };
+        let message = format!("{} cannot be kept in the {whose}, which holds plain data", kind.noun());
+        self.error("not-data", position, message, Some(help.to_owned()));
+    }
+
+    /// Warns of a closure that is stored in what it captures: nothing ever frees the two.
+    fn held_by_itself(&mut self, chain: &Expr, value: &Expr) {
+        let (Expr::Variable(variable, ..), Some(closure)) = (steps_of(chain).0, closure_of(value)) else { return };
+        let name = variable.1.as_str();
+        if closure.captured.contains(&name) && self.scope.variable(name).is_some() {
+            let message = format!("`{name}` holds a closure that holds `{name}`: their memory is never freed");
+            let help = "let the closure take it as a parameter".to_owned();
+            self.warn("self-reference", closure.position, message, Some(help));
         }
     }
 

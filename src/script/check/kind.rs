@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use rhai::{Array, Blob, ImmutableString, Map};
+use rhai::{Array, ImmutableString, Map};
 
 use crate::protocol::Hook;
 use crate::script::data::{State, Store};
@@ -23,7 +23,6 @@ pub(crate) enum Kind {
     /// A string, or `()` where there is none.
     MaybeString,
     Array,
-    Blob,
     Map,
     Function,
     Message,
@@ -82,7 +81,6 @@ impl Kind {
             Self::Char => TypeId::of::<char>(),
             Self::String => TypeId::of::<ImmutableString>(),
             Self::Array => TypeId::of::<Array>(),
-            Self::Blob => TypeId::of::<Blob>(),
             Self::Map | Self::Failure => TypeId::of::<Map>(),
             Self::Message => TypeId::of::<Message>(),
             Self::Person => TypeId::of::<Person>(),
@@ -120,7 +118,6 @@ impl Kind {
             Self::String => "a string",
             Self::MaybeString => "a string or ()",
             Self::Array => "an array",
-            Self::Blob => "a blob",
             Self::Map => "a map",
             Self::Function => "a function",
             Self::Message => "a message",

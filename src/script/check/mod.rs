@@ -2,9 +2,9 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | `source`, `parsed` | the files: where names stand, functions, imports |
+//! | `source`, `parsed`, `project` | the files: where names stand; functions and imports; all of them together |
 //! | `known`, `kind` | what the engine's registry has; what is known of a value |
-//! | `walk`, `expression`, `call`, `object` | the walk over one file: statements, expressions, calls, properties and methods |
+//! | `walk`, `expression`, `call`, `module`, `object` | the walk over one file: statements, expressions, calls, properties and methods |
 //! | `flow`, `literal`, `scope` | code that is never reached; arguments that are written out; visible names |
 //! | `finding` | what is found |
 //!
@@ -17,13 +17,15 @@ mod flow;
 mod kind;
 mod known;
 mod literal;
+mod module;
 mod object;
 mod parsed;
+mod project;
 mod scope;
 mod source;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -34,10 +36,11 @@ pub use self::finding::Finding;
 pub(crate) use self::source::{Header, headers};
 
 use self::known::Known;
-use self::parsed::{Files, Parsed};
+use self::parsed::Files;
+use self::project::Project;
 use self::walk::{Facts, Role, Walk};
 use super::Limits;
-use super::bundle::{Bundle, Source, read_error, scripts_in};
+use super::bundle::Bundle;
 use super::diagnostic::Severity;
 use super::engine;
 use super::fault::Fault;
@@ -48,9 +51,6 @@ use crate::store::{Store, StoreError};
 
 /// How often a file is walked at most until nothing new is learnt about what its functions are called with.
 const WALKS: usize = 6;
-
-/// How deep imports may lead.
-const IMPORTS: usize = 100;
 
 /// Checks scripts.
 pub struct Checker {
@@ -98,103 +98,52 @@ impl Checker {
 
     /// Checks scripts, and the scripts and modules of folders.
     pub fn check(&self, roots: &[PathBuf]) -> Report {
-        let mut findings = Vec::new();
-        let mut files = Files::new();
+        let mut project = Project::default();
         for root in roots {
-            match self.collect(root) {
-                Ok(found) => {
-                    for (path, role) in found {
-                        let folder = if root.is_dir() { root.clone() } else { parent(root) };
-                        self.check_file(&path, &folder, role, &mut files, &mut findings);
-                    }
-                }
-                Err(fault) => findings.push(Finding { severity: Severity::Error, rule: "unreadable", fault }),
+            project.add(&self.reader, root);
+        }
+        let mut findings: Vec<_> = project.unreadable.iter().cloned().map(|fault| error("unreadable", fault)).collect();
+        findings.extend(project.cycles().into_iter().map(|fault| error("import-cycle", fault)));
+        for (name, role) in project.roles() {
+            findings.extend(self.findings_of(&name, role, &project.files));
+        }
+        let faulty: BTreeSet<String> = findings
+            .iter()
+            .filter(|found| found.severity == Severity::Error)
+            .map(|found| found.fault.file.clone())
+            .collect();
+        for (path, root) in &project.scripts {
+            let reached = project.reachable(&path.display().to_string());
+            if !reached.iter().any(|file| faulty.contains(file)) {
+                findings.extend(self.try_start(path, root).map(|fault| error("load", fault)));
             }
         }
+        findings.extend(project.namesakes().into_iter().map(|fault| error("same-name", fault)));
         findings.sort_by(|a, b| place(a).cmp(&place(b)));
         findings.dedup();
-        Report { findings, files: files.len() }
+        Report { findings, files: project.files.len() }
     }
 
-    /// The files of a root: a folder's scripts, then the modules of its subfolders.
-    fn collect(&self, root: &Path) -> Result<Vec<(PathBuf, Role)>, Fault> {
-        let unreadable = |error: std::io::Error| Fault::of_file(root.display().to_string(), read_error(&error));
-        if !root.is_dir() {
-            return Ok(vec![(root.to_owned(), Role::Script)]);
+    /// Checks a script that has been read, with its modules; nothing is read from the disk.
+    pub fn check_bundle(&self, bundle: &Bundle) -> Vec<Finding> {
+        let project = Project::of_bundle(&self.reader, bundle);
+        let mut findings = Vec::new();
+        for (name, role) in project.roles() {
+            findings.extend(self.findings_of(&name, role, &project.files));
         }
-        let mut found: Vec<_> =
-            scripts_in(root).map_err(unreadable)?.into_iter().map(|script| (script, Role::Script)).collect();
-        let mut folders = subfolders(root);
-        while let Some(folder) = folders.pop() {
-            let modules = scripts_in(&folder).map_err(unreadable)?;
-            found.extend(modules.into_iter().map(|module| (module, Role::Module)));
-            folders.extend(subfolders(&folder));
-        }
-        Ok(found)
-    }
-
-    fn check_file(&self, path: &Path, root: &Path, role: Role, files: &mut Files, findings: &mut Vec<Finding>) {
-        let file = path.display().to_string();
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => text,
-            Err(error) => {
-                let fault = Fault::of_file(&file, read_error(&error));
-                findings.push(Finding { severity: Severity::Error, rule: "unreadable", fault });
-                return;
-            }
-        };
-        let source = Source { file: file.clone(), path: Some(path.to_owned()), text: text.into() };
-        let before: BTreeSet<String> = files.keys().cloned().collect();
-        self.load(source, root, files, 0);
-        let is_library = files.get(&file).is_some_and(|file| file.as_ref().is_ok_and(Parsed::is_library));
-        let role = if is_library { Role::Module } else { role };
-        let mut faulty = false;
-        let reached = reachable(&file, files);
-        for name in &reached {
-            // Modules are checked once, and the standard library's own not at all.
-            let fresh = *name == file || !before.contains(name);
-            let own = files
-                .get(name)
-                .is_some_and(|file| file.as_ref().is_ok_and(|file| file.source.path.is_some()) || file.is_err());
-            if !own || !fresh {
-                continue;
-            }
-            let role = if *name == file { role } else { Role::Module };
-            let found = self.findings_of(name, role, files);
-            faulty |= found.iter().any(|finding| finding.severity == Severity::Error);
-            findings.extend(found);
-        }
-        for fault in cycles(&file, files) {
-            faulty = true;
-            findings.push(Finding { severity: Severity::Error, rule: "import-cycle", fault });
-        }
-        if !faulty && role == Role::Script {
-            findings.extend(self.try_start(path, root, findings));
-        }
-    }
-
-    /// Reads a file and all that it imports.
-    fn load(&self, source: Source, root: &Path, files: &mut Files, depth: usize) {
-        if depth > IMPORTS || files.contains_key(&source.file) {
-            return;
-        }
-        let name = source.file.clone();
-        let mut parsed = Parsed::of(&self.reader, source);
-        let modules = parsed.as_mut().map(|parsed| parsed.resolve(root)).unwrap_or_default();
-        files.insert(name, parsed);
-        for module in modules {
-            self.load(module, root, files, depth + 1);
-        }
+        findings
     }
 
     fn findings_of(&self, name: &str, role: Role, files: &Files) -> Vec<Finding> {
         let file = match files.get(name) {
             Some(Ok(file)) => file,
-            Some(Err(fault)) => {
-                return vec![Finding { severity: Severity::Error, rule: "syntax", fault: fault.clone() }];
-            }
+            Some(Err(fault)) => return vec![error("syntax", fault.clone())],
             None => return Vec::new(),
         };
+        // A test's functions are those of `hotline test`, which are not known on this floor.
+        if role == Role::Test {
+            return Vec::new();
+        }
         let mut facts = Facts::default();
         let mut findings = Vec::new();
         for walk in 0..WALKS {
@@ -213,81 +162,21 @@ impl Checker {
     }
 
     /// Loads a script as `run` would: what is left to find is a top level that fails.
-    fn try_start(&self, path: &Path, root: &Path, found: &[Finding]) -> Option<Finding> {
-        let loaded = Bundle::read(&self.reader, path, root).map(Arc::new).and_then(|bundle| {
-            try_load(&self.engine, &self.limits, &bundle).map_err(|fault| fault.with_source(&bundle)).map(|_| ())
-        });
-        let fault = loaded.err()?;
-        let known = found.iter().any(|finding| finding.severity == Severity::Error && finding.fault.file == fault.file);
-        (!known).then_some(Finding { severity: Severity::Error, rule: "load", fault })
+    fn try_start(&self, path: &Path, root: &Path) -> Option<Fault> {
+        let bundle = match Bundle::read(&self.reader, path, root) {
+            Ok(bundle) => Arc::new(bundle),
+            Err(fault) => return Some(fault),
+        };
+        try_load(&self.engine, &self.limits, &bundle).err().map(|fault| fault.with_source(&bundle))
     }
+}
+
+fn error(rule: &'static str, fault: Fault) -> Finding {
+    Finding { severity: Severity::Error, rule, fault }
 }
 
 fn place(finding: &Finding) -> (&str, Option<usize>, Option<usize>, &str) {
     (&finding.fault.file, finding.fault.line, finding.fault.column, &finding.fault.message)
-}
-
-fn parent(path: &Path) -> PathBuf {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
-}
-
-/// The folders inside a folder, but for hidden ones and the editor definitions.
-fn subfolders(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let mut found: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.is_dir() && !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
-        .collect();
-    found.sort();
-    found
-}
-
-/// A file and everything that it imports, directly or not.
-fn reachable(file: &str, files: &Files) -> Vec<String> {
-    let mut found = vec![file.to_owned()];
-    let mut next = 0;
-    while let Some(name) = found.get(next).cloned() {
-        next += 1;
-        let Some(Ok(parsed)) = files.get(&name) else { continue };
-        for target in parsed.imports.iter().filter_map(|import| import.target.as_ref().ok()) {
-            if !found.contains(target) {
-                found.push(target.clone());
-            }
-        }
-    }
-    found
-}
-
-/// The imports that lead back to a file that is being imported.
-fn cycles(file: &str, files: &Files) -> Vec<Fault> {
-    let mut faults = BTreeMap::new();
-    follow(&mut vec![file.to_owned()], files, &mut BTreeSet::new(), &mut faults);
-    faults.into_values().collect()
-}
-
-fn follow(
-    chain: &mut Vec<String>,
-    files: &Files,
-    done: &mut BTreeSet<String>,
-    faults: &mut BTreeMap<(String, String), Fault>,
-) {
-    let Some(name) = chain.last().cloned() else { return };
-    let Some(Ok(parsed)) = files.get(&name) else { return };
-    for import in &parsed.imports {
-        let Ok(target) = &import.target else { continue };
-        if let Some(start) = chain.iter().position(|link| link == target) {
-            let cycle = [&chain[start..], std::slice::from_ref(target)].concat().join(" → ");
-            let message = format!("these files import each other: {cycle}");
-            let mut fault = Fault::in_source(&parsed.source, import.position, message);
-            fault.help = Some("move what both need into a third module".to_owned());
-            faults.insert((name.clone(), target.clone()), fault);
-        } else if !done.contains(target) {
-            chain.push(target.clone());
-            follow(chain, files, done, faults);
-            chain.pop();
-        }
-    }
-    done.insert(name);
 }
 
 /// Every function of the host in the engine's registry: the type that it is a method of, its name, and how many

@@ -15,7 +15,7 @@ impl Walk<'_> {
     /// The kind of a property that is read.
     pub(crate) fn property(&mut self, of: Kind, name: &str, position: Position) -> Kind {
         match of {
-            Kind::Unknown | Kind::MaybeString | Kind::Map | Kind::State => Kind::Unknown,
+            Kind::Unknown | Kind::Function | Kind::MaybeString | Kind::Map | Kind::State => Kind::Unknown,
             Kind::Event(hook) => self.event_field(of, hook, name, position),
             Kind::Invite => match name {
                 "inviter" => Kind::Person,
@@ -152,6 +152,9 @@ impl Walk<'_> {
             self.command_call(row, &call.args, &arguments_, position);
             return Kind::Unknown;
         }
+        if let (Kind::Store, "set", Some(kind), Some(value)) = (of, name, arguments_.get(1), call.args.get(1)) {
+            self.only_data("store", *kind, value.start_position());
+        }
         let kinds: Vec<_> = std::iter::once(of).chain(arguments_.iter().copied()).collect();
         let natives = self.known.taking(name, kinds.len());
         let fitting: Vec<_> = natives.into_iter().filter(|native| native.takes(&kinds)).collect();
@@ -220,7 +223,13 @@ impl Walk<'_> {
             );
             return;
         }
-        let help = self.meant_method(of, name, &host);
+        let is_property = self.known.has_getter(of, name)
+            || matches!(of, Kind::Event(_) | Kind::Invite)
+                && EVENTS.iter().flat_map(|row| row.fields).any(|field| field.name == name);
+        let help = match is_property {
+            true => Some(format!("it is a property: write it without parentheses, `.{name}`")),
+            false => self.meant_method(of, name, &host),
+        };
         self.error("unknown-method", position, format!("{noun} has no method `{name}`"), help);
     }
 

@@ -1,12 +1,11 @@
 //! A file as it is checked: its functions, closures and top level, and the modules that it imports.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::path::Path;
 
 use rhai::{AST, ASTNode, Engine, Expr, FnAccess, Position, Stmt};
 
 use super::source::{self, Header};
-use crate::script::bundle::{Source, find};
+use crate::script::bundle::Source;
 use crate::script::fault::Fault;
 use crate::script::{engine, hook};
 
@@ -18,8 +17,6 @@ pub(crate) struct Function {
     pub(crate) parameters: Vec<String>,
     /// What it does.
     pub(crate) body: Vec<Stmt>,
-    /// Where its body ends.
-    pub(crate) end: Position,
     /// Where its head stands; closures have none.
     pub(crate) header: Option<Header>,
     /// Whether only its own file can call it.
@@ -55,6 +52,8 @@ pub(crate) struct Parsed {
     pub(crate) imports: Vec<Import>,
     /// The names that it calls or mentions.
     pub(crate) named: BTreeSet<String>,
+    /// The texts that are written out in it.
+    pub(crate) strings: BTreeSet<String>,
     /// The names of map entries that it makes: they may hold functions.
     pub(crate) entries: BTreeSet<String>,
 }
@@ -75,7 +74,6 @@ impl Parsed {
             let function = Function {
                 parameters: definition.params.iter().map(ToString::to_string).collect(),
                 body: body(&ast, &name, count),
-                end: definition.body.end_position(),
                 header: header.map(|index| headers.swap_remove(index)),
                 private: definition.access == FnAccess::Private,
                 name,
@@ -93,6 +91,7 @@ impl Parsed {
             top: ast.statements().to_vec(),
             imports: Vec::new(),
             named: hook::names_used(&ast),
+            strings: BTreeSet::new(),
             entries: BTreeSet::new(),
             source,
         };
@@ -100,14 +99,14 @@ impl Parsed {
         Ok(parsed)
     }
 
-    /// Finds the modules that the file imports.
-    pub(crate) fn resolve(&mut self, root: &Path) -> Vec<Source> {
+    /// Finds the modules that the file imports, by what `find` makes of a path.
+    pub(crate) fn resolve(&mut self, find: impl Fn(&str) -> Result<Source, String>) -> Vec<Source> {
         let mut found = Vec::new();
         let mut imports = Vec::new();
         let mut note = |path: &Expr| {
             let position = path.position();
             let target = match path {
-                Expr::StringConstant(path, _) => find(&self.source, path, root).map(|module| {
+                Expr::StringConstant(path, _) => find(path).map(|module| {
                     let file = module.file.clone();
                     found.push(module);
                     file
@@ -130,10 +129,15 @@ impl Parsed {
         found
     }
 
-    /// Whether it has nothing that the host would call, so that its functions must be meant for other files.
-    pub(crate) fn is_library(&self) -> bool {
+    /// Whether it has something that the host would call: a hook, even a misspelt one, or a timer.
+    pub(crate) fn is_called(&self) -> bool {
         let timers = ["every", "cron"].iter().any(|name| self.named.contains(*name));
-        !timers && !self.functions.iter().any(|function| function.name.starts_with("on_"))
+        timers || self.functions.iter().any(|function| function.name.starts_with("on_"))
+    }
+
+    /// The files that it imports.
+    pub(crate) fn targets(&self) -> impl Iterator<Item = &String> {
+        self.imports.iter().filter_map(|import| import.target.as_ref().ok())
     }
 
     /// The file that an import at this place means.
@@ -157,6 +161,13 @@ impl Parsed {
             match nodes.last() {
                 Some(ASTNode::Expr(Expr::Map(map, _))) => {
                     self.entries.extend(map.0.iter().map(|(name, _)| name.name.to_string()));
+                }
+                Some(ASTNode::Expr(Expr::StringConstant(text, _))) => {
+                    self.strings.insert(text.to_string());
+                    // `tools["greet"] = |name| …` makes an entry as well.
+                    if nodes.iter().any(|node| matches!(node, ASTNode::Stmt(Stmt::Assignment(_)))) {
+                        self.entries.insert(text.to_string());
+                    }
                 }
                 Some(ASTNode::Expr(Expr::Property(property, _))) => {
                     let assigned = nodes.iter().any(|node| matches!(node, ASTNode::Stmt(Stmt::Assignment(_))));

@@ -29,10 +29,26 @@ pub(crate) struct Facts {
 /// What a file is to its check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
-    /// A script: the host calls its hooks.
+    /// A script: the host calls its hooks, and nobody else its functions.
     Script,
+    /// A script that other files import: they call its functions.
+    Shared,
     /// A module: others call its functions.
     Module,
+    /// A scenario test.
+    Test,
+}
+
+impl Role {
+    /// Whether the host calls hooks of the file.
+    pub(crate) fn has_hooks(self) -> bool {
+        matches!(self, Self::Script | Self::Shared)
+    }
+
+    /// Whether other files call its functions.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Shared | Self::Module)
+    }
 }
 
 /// One walk over one file.
@@ -86,7 +102,7 @@ impl<'a> Walk<'a> {
         let outside = std::mem::take(&mut self.outside);
         let aliases = std::mem::take(&mut self.scope.aliases);
         self.report_unused(outside, aliases);
-        if self.role == Role::Script {
+        if self.role.has_hooks() {
             self.hooks();
         }
         self.unused_functions();
@@ -148,7 +164,7 @@ impl<'a> Walk<'a> {
         let position = place.map_or(Position::NONE, position_of);
         self.refuse_host_name(&function.name, position, Named::Function);
         let hook = Hook::named(&function.name)
-            .filter(|hook| self.role == Role::Script && hook.spec().parameters.len() == function.parameters.len());
+            .filter(|hook| self.role.has_hooks() && hook.spec().parameters.len() == function.parameters.len());
         let calls = self.before.calls.get(&(function.name.clone(), function.parameters.len()));
         let mark = self.scope.mark();
         for (index, name) in function.parameters.iter().enumerate() {
@@ -156,11 +172,15 @@ impl<'a> Walk<'a> {
                 function.header.as_ref().and_then(|header| header.parameters.get(index)).map(|(_, place)| *place);
             let position = place.map_or(position, position_of);
             self.refuse_host_name(name, position, Named::Variable);
-            let open_to_others = self.role == Role::Module && !function.private;
-            let kind = match hook {
-                Some(hook) => Kind::of_parameter(hook, index),
-                None if open_to_others => Kind::Unknown,
-                None => calls.and_then(|kinds| kinds.get(index)).copied().unwrap_or_default(),
+            let open_to_others = self.role.is_open() && !function.private;
+            let mentioned = self.file.strings.contains(&function.name);
+            let called_with = calls.and_then(|kinds| kinds.get(index)).copied();
+            let kind = match (hook, called_with) {
+                (Some(hook), None) => Kind::of_parameter(hook, index),
+                (Some(hook), Some(kind)) => Kind::of_parameter(hook, index).or(kind),
+                // A name in a text can be how the function is called, such as by a timer.
+                (None, _) if open_to_others || mentioned => Kind::Unknown,
+                (None, kind) => kind.unwrap_or_default(),
             };
             self.declare(Variable::new(name, kind, Origin::Parameter, position));
         }
@@ -353,7 +373,7 @@ impl<'a> Walk<'a> {
     fn unused_functions(&mut self) {
         let file = self.file;
         for function in &file.functions {
-            let open = self.role == Role::Module && !function.private;
+            let open = self.role.is_open() && !function.private;
             let called = self.used.contains(&(function.name.clone(), function.parameters.len()));
             let mentioned = file.named.contains(&function.name) && !self.is_called_otherwise(&function.name);
             let hook = function.name.starts_with("on_");

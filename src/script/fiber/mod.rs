@@ -21,7 +21,7 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 pub(crate) use memory::{CountingAllocator, allocated};
 use stack::{GROWN, PooledStack};
-pub(crate) use stack::{OutOfStacks, StackBounds};
+pub(crate) use stack::{OutOfStacks, StackBounds, mark_grown};
 
 /// A pointer to the `Context` of the poll that resumed the fiber.
 type Wakeup = NonNull<Context<'static>>;
@@ -52,13 +52,15 @@ pub(crate) struct Fiber<R> {
 }
 
 impl<R: 'static> Fiber<R> {
-    /// Prepares `body` on a stack of `stack_size` bytes of address space. It starts with the first poll.
+    /// Prepares `body` on a stack of its own. It starts with the first poll.
+    ///
+    /// The body may use `usable` bytes before it is condemned, and what it calls `reserve` more; both are address space.
     ///
     /// # Errors
     /// When the system gives no more stacks.
-    pub(crate) fn new(stack_size: usize, body: impl FnOnce() -> R + 'static) -> Result<Self, OutOfStacks> {
-        let stack = PooledStack::take(stack_size)?;
-        let bounds = stack.bounds();
+    pub(crate) fn new(usable: usize, reserve: usize, body: impl FnOnce() -> R + 'static) -> Result<Self, OutOfStacks> {
+        let stack = PooledStack::take(usable + reserve)?;
+        let bounds = stack.bounds(usable);
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<Wakeup, ()>, wakeup| {
             let active = Active { yielder: NonNull::from(yielder), wakeup: Cell::new(wakeup) };
             CURRENT.set(&raw const active);
@@ -186,7 +188,7 @@ mod tests {
     #[tokio::test(flavor = "current_thread")]
     async fn a_parked_fiber_lets_others_run_and_goes_on_where_it_was() {
         let (answer, question) = tokio::sync::oneshot::channel();
-        let asking = Fiber::new(SIZE, move || park(question)).expect("a stack");
+        let asking = Fiber::new(SIZE, 0, move || park(question)).expect("a stack");
         let answering = async { answer.send(7).expect("somebody waits") };
         let (answered, ()) = tokio::join!(asking, answering);
         assert_eq!(answered.expect("no panic"), Some(Ok(7)));
@@ -196,7 +198,7 @@ mod tests {
     fn dropping_a_suspended_fiber_runs_its_destructors() {
         let alive = Rc::new(());
         let held = Rc::clone(&alive);
-        let mut fiber = Fiber::new(SIZE, move || {
+        let mut fiber = Fiber::new(SIZE, 0, move || {
             let held = held;
             park(std::future::pending::<()>());
             drop(held);
@@ -211,9 +213,9 @@ mod tests {
 
     #[test]
     fn a_panic_ends_the_fiber_and_not_the_thread() {
-        let fiber = Fiber::new(SIZE, || -> u8 { std::panic::resume_unwind(Box::new("no")) }).expect("a stack");
+        let fiber = Fiber::new(SIZE, 0, || -> u8 { std::panic::resume_unwind(Box::new("no")) }).expect("a stack");
         assert!(fiber.run().is_err());
-        assert_eq!(Fiber::new(SIZE, || 3).expect("a stack").run().ok(), Some(3));
+        assert_eq!(Fiber::new(SIZE, 0, || 3).expect("a stack").run().ok(), Some(3));
     }
 
     #[test]
@@ -226,7 +228,7 @@ mod tests {
         let mut context = Context::from_waker(Waker::noop());
         let mut fibers: Vec<_> = (0..10_000)
             .map(|n| {
-                Fiber::new(SIZE, move || {
+                Fiber::new(SIZE, 0, move || {
                     yield_now();
                     n
                 })

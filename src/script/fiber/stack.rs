@@ -47,6 +47,11 @@ impl StackBounds {
     }
 }
 
+/// Notes that the running fiber may have used more of its stack than [`StackBounds::exhausted`] saw.
+pub(crate) fn mark_grown() {
+    GROWN.set(true);
+}
+
 /// A guarded stack that goes back to its thread's pool.
 pub(super) struct PooledStack(Option<DefaultStack>);
 
@@ -62,9 +67,10 @@ impl PooledStack {
         Ok(Self(Some(stack)))
     }
 
-    pub(super) fn bounds(&self) -> StackBounds {
-        let (limit, base) = (self.inner().limit().get(), self.inner().base().get());
-        StackBounds { floor: limit + RESERVE.min((base - limit) / 2), grown: base.saturating_sub(KEPT_RESIDENT) }
+    /// The bounds of code that may use so many bytes of the stack, whatever lies below them.
+    pub(super) fn bounds(&self, usable: usize) -> StackBounds {
+        let base = self.inner().base().get();
+        StackBounds { floor: base - usable + RESERVE.min(usable / 2), grown: base.saturating_sub(KEPT_RESIDENT) }
     }
 
     fn inner(&self) -> &DefaultStack {

@@ -43,6 +43,7 @@ struct State {
     traffic: Mutex<Traffic>,
     changed: Notify,
     next_id: AtomicU64,
+    pin: Option<&'static str>,
 }
 
 #[derive(Default)]
@@ -55,8 +56,8 @@ struct Traffic {
 }
 
 impl Gateway {
-    /// Listens on a free port and takes every login.
-    pub(crate) async fn listen() -> Self {
+    /// Listens on a free port and takes every login, with a PIN if there is one.
+    pub(crate) async fn listen(pin: Option<&'static str>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("ws://{}", listener.local_addr().expect("it listens"));
         let state = Arc::new(State {
@@ -64,6 +65,7 @@ impl Gateway {
             traffic: Mutex::default(),
             changed: Notify::new(),
             next_id: AtomicU64::new(1),
+            pin,
         });
         let serving = tokio::spawn(serve(listener, Arc::clone(&state)));
         Self { url: url.parse().expect("a url"), state, serving }
@@ -87,6 +89,11 @@ impl Gateway {
     /// Waits for a session's login of this number.
     pub(crate) async fn logged_in_times(&self, logins: usize) {
         self.until("a login", |traffic| (traffic.logins.len() >= logins).then_some(())).await;
+    }
+
+    /// How often a session has logged in.
+    pub(crate) fn logins(&self) -> usize {
+        self.state.traffic().logins.len()
     }
 
     /// Sends a text as it is.
@@ -285,6 +292,10 @@ fn take(request: Value, state: &State) {
     match request["command"].as_str().expect("a command") {
         "HeartBeat" => return,
         "Login" | "LoginWithToken" => {
+            if let Some(pin) = state.pin {
+                let content = json!({"pin": pin}).to_string();
+                send(json!({"command": "OnPinCode", "code": 0, "content": content}).to_string());
+            }
             state.traffic().logins.push(request);
             let content = json!({"mid": ME, "displayName": "Bot"}).to_string();
             send(json!({"command": "OnLogin", "code": 0, "content": content}).to_string());

@@ -34,6 +34,8 @@ pub(crate) struct Setup {
     clock: Clock,
     dry_run: bool,
     answers: Option<fn(&serde_json::Value) -> Answer>,
+    further: Vec<PathBuf>,
+    pin: Option<&'static str>,
 }
 
 impl Setup {
@@ -50,13 +52,32 @@ impl Setup {
             clock: Clock::system(),
             dry_run: false,
             answers: None,
+            further: Vec::new(),
+            pin: None,
         }
     }
 
     /// Adds a script or a module by its path without `.rhai`.
     pub(crate) fn script(self, path: &str, text: impl AsRef<str>) -> Self {
-        save(&self.folder.path().join("scripts"), path, text.as_ref());
+        save(&self.scripts(), path, text.as_ref());
         self
+    }
+
+    /// Has the gateway ask for a PIN before it takes a login.
+    pub(crate) fn with_pin(mut self, pin: &'static str) -> Self {
+        self.pin = Some(pin);
+        self
+    }
+
+    /// Runs the scripts of a further folder too.
+    pub(crate) fn also(mut self, folder: PathBuf) -> Self {
+        self.further.push(folder);
+        self
+    }
+
+    /// The folder of the scripts.
+    pub(crate) fn scripts(&self) -> PathBuf {
+        self.folder.path().join("scripts")
     }
 
     /// Changes the limits.
@@ -112,7 +133,7 @@ impl Setup {
         }
         let mut gateways = Vec::new();
         for _ in &self.sessions {
-            let gateway = Gateway::listen().await;
+            let gateway = Gateway::listen(self.pin).await;
             if let Some(answer) = self.answers {
                 gateway.answers(answer);
             }
@@ -138,6 +159,7 @@ impl Setup {
             scripts: scripts.clone(),
         };
         let config = Config {
+            scripts: [vec![self.scripts()], self.further.clone()].concat(),
             workers: Some(self.workers),
             pacing: Pacing::Off,
             limits: self.limits,
@@ -189,7 +211,7 @@ impl Bot {
 
     /// The folder of the scripts.
     pub(crate) fn scripts(&self) -> PathBuf {
-        self.setup.folder.path().join("scripts")
+        self.setup.scripts()
     }
 
     /// The file of a script or module.
@@ -216,6 +238,20 @@ impl Bot {
     /// Stops the engine.
     pub(crate) async fn stop(self) {
         self.into_setup().await;
+    }
+
+    /// Stops the engine; gives every frame of the first session.
+    pub(crate) async fn stop_and_see(self) -> Vec<serde_json::Value> {
+        self.stop_while(|_| {}).await
+    }
+
+    /// Stops the engine and acts on the gateway of the first session meanwhile; gives its frames.
+    pub(crate) async fn stop_while(self, act: impl FnOnce(&Gateway)) -> Vec<serde_json::Value> {
+        let Self { host, gateways, setup: _kept } = self;
+        let stopping = host.stop();
+        act(&gateways[0]);
+        soon("the engine to stop", stopping).await;
+        gateways[0].frames()
     }
 
     /// Stops the engine and starts it again, on the same folder and clock.

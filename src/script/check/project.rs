@@ -1,0 +1,215 @@
+//! All files of one check: the scripts and modules that were named, and what they import.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use rhai::Engine;
+
+use super::parsed::{Files, Parsed};
+use super::walk::Role;
+use crate::script::bundle::{Bundle, Source, find, read_error, script_name, scripts_in};
+use crate::script::fault::Fault;
+
+/// How deep imports may lead.
+const IMPORTS: usize = 100;
+
+/// The files of a check.
+#[derive(Default)]
+pub(crate) struct Project {
+    /// Every file that was read.
+    pub(crate) files: Files,
+    /// What could not be read.
+    pub(crate) unreadable: Vec<Fault>,
+    /// The scripts that `run` would load, each with the folder that its imports may lead into.
+    pub(crate) scripts: Vec<(PathBuf, PathBuf)>,
+    /// What the files that were named are; others were imported.
+    named: BTreeMap<String, Role>,
+}
+
+impl Project {
+    /// Reads a script, or a folder's scripts and the modules of its subfolders, with all that they import.
+    pub(crate) fn add(&mut self, engine: &Engine, root: &Path) {
+        if !root.is_dir() {
+            let is_test = root.to_string_lossy().ends_with("_test.rhai");
+            self.read(engine, root, &parent(root), if is_test { Role::Test } else { Role::Script });
+            return;
+        }
+        let mut folders = vec![(root.to_owned(), Role::Script)];
+        while let Some((folder, role)) = folders.pop() {
+            match scripts_in(&folder) {
+                Ok(scripts) => {
+                    let scripts = scripts.iter().filter(|path| !path.to_string_lossy().ends_with(".d.rhai"));
+                    scripts.for_each(|path| self.read(engine, path, root, role));
+                }
+                Err(error) => {
+                    self.unreadable.push(Fault::of_file(folder.display().to_string(), read_error(&error)));
+                }
+            }
+            folders.extend(subfolders(&folder).into_iter().map(|folder| (folder, Role::Module)));
+        }
+    }
+
+    /// The files of a bundle.
+    pub(crate) fn of_bundle(engine: &Engine, bundle: &Bundle) -> Self {
+        let mut project = Self::default();
+        for source in std::iter::once(&bundle.script).chain(bundle.modules.values()) {
+            let mut parsed = Parsed::of(engine, source.clone());
+            if let Ok(parsed) = &mut parsed {
+                let name = source.file.clone();
+                let pinned = |path: &str| {
+                    let target = bundle.imports.get(&(name.clone(), path.to_owned()));
+                    let module = target.and_then(|target| bundle.source(target));
+                    module.cloned().ok_or_else(|| format!("there is no module \"{path}\""))
+                };
+                parsed.resolve(pinned);
+            }
+            project.files.insert(source.file.clone(), parsed);
+        }
+        project.named.insert(bundle.script.file.clone(), Role::Script);
+        project
+    }
+
+    /// What each file is to its check. The standard library's own modules are not checked again.
+    pub(crate) fn roles(&self) -> Vec<(String, Role)> {
+        let imported: BTreeSet<&String> = self.files.values().flatten().flat_map(Parsed::targets).collect();
+        let role = |(name, file): (&String, &Result<Parsed, Fault>)| {
+            let file = match file {
+                Ok(file) if file.source.path.is_none() => return None,
+                Ok(file) => file,
+                Err(_) => return Some((name.clone(), Role::Module)),
+            };
+            let role = match self.named.get(name) {
+                Some(Role::Test) => Role::Test,
+                // A file without hooks must be meant for others, and one with hooks for the host, wherever they lie.
+                Some(_) if !file.is_called() => Role::Module,
+                Some(Role::Script) if imported.contains(name) => Role::Shared,
+                Some(Role::Module) if imported.contains(name) => Role::Module,
+                Some(_) => Role::Script,
+                None => Role::Module,
+            };
+            Some((name.clone(), role))
+        };
+        self.files.iter().filter_map(role).collect()
+    }
+
+    /// A file and everything that it imports, directly or not.
+    pub(crate) fn reachable(&self, file: &str) -> Vec<String> {
+        let mut found = vec![file.to_owned()];
+        let mut next = 0;
+        while let Some(name) = found.get(next).cloned() {
+            next += 1;
+            let Some(Ok(parsed)) = self.files.get(&name) else { continue };
+            for target in parsed.targets() {
+                if !found.contains(target) {
+                    found.push(target.clone());
+                }
+            }
+        }
+        found
+    }
+
+    /// The imports that lead back to a file that is being imported.
+    pub(crate) fn cycles(&self) -> Vec<Fault> {
+        let mut faults = BTreeMap::new();
+        let mut done = BTreeSet::new();
+        for name in self.files.keys() {
+            if !done.contains(name) {
+                self.follow(&mut vec![name.clone()], &mut done, &mut faults);
+            }
+        }
+        faults.into_values().collect()
+    }
+
+    /// Scripts of one name: their states would mix.
+    pub(crate) fn namesakes(&self) -> Vec<Fault> {
+        let mut first: BTreeMap<String, &Path> = BTreeMap::new();
+        let mut faults = Vec::new();
+        for (path, _) in &self.scripts {
+            let name = script_name(path);
+            match first.get(&name) {
+                Some(other) => {
+                    let message = format!("{} is called {name} as well; their states would mix", other.display());
+                    let help = Some("rename one of them".to_owned());
+                    faults.push(Fault { help, ..Fault::of_file(path.display().to_string(), message) });
+                }
+                None => {
+                    first.insert(name, path);
+                }
+            }
+        }
+        faults
+    }
+
+    fn read(&mut self, engine: &Engine, path: &Path, root: &Path, role: Role) {
+        let file = path.display().to_string();
+        match fs::read_to_string(path) {
+            Ok(text) => {
+                let source = Source { file: file.clone(), path: Some(path.to_owned()), text: text.into() };
+                self.load(engine, source, root, 0);
+                let again = self.named.insert(file, role).is_some();
+                if role == Role::Script && !again {
+                    self.scripts.push((path.to_owned(), root.to_owned()));
+                }
+            }
+            Err(error) => self.unreadable.push(Fault::of_file(file, read_error(&error))),
+        }
+    }
+
+    /// Reads a file and all that it imports.
+    fn load(&mut self, engine: &Engine, source: Source, root: &Path, depth: usize) {
+        if depth > IMPORTS || self.files.contains_key(&source.file) {
+            return;
+        }
+        let importer = source.clone();
+        let mut parsed = Parsed::of(engine, source);
+        let modules = match &mut parsed {
+            Ok(parsed) => parsed.resolve(|path| find(&importer, path, root)),
+            Err(_) => Vec::new(),
+        };
+        self.files.insert(importer.file, parsed);
+        for module in modules {
+            self.load(engine, module, root, depth + 1);
+        }
+    }
+
+    fn follow(
+        &self,
+        chain: &mut Vec<String>,
+        done: &mut BTreeSet<String>,
+        faults: &mut BTreeMap<(String, String), Fault>,
+    ) {
+        let Some(name) = chain.last().cloned() else { return };
+        let Some(Ok(parsed)) = self.files.get(&name) else { return };
+        for import in &parsed.imports {
+            let Ok(target) = &import.target else { continue };
+            if let Some(start) = chain.iter().position(|link| link == target) {
+                let cycle = [&chain[start..], std::slice::from_ref(target)].concat().join(" → ");
+                let message = format!("these files import each other: {cycle}");
+                let help = Some("move what both need into a third module".to_owned());
+                let fault = Fault { help, ..Fault::in_source(&parsed.source, import.position, message) };
+                faults.insert((name.clone(), target.clone()), fault);
+            } else if !done.contains(target) {
+                chain.push(target.clone());
+                self.follow(chain, done, faults);
+                chain.pop();
+            }
+        }
+        done.insert(name);
+    }
+}
+
+fn parent(path: &Path) -> PathBuf {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+/// The folders inside a folder, but for hidden ones.
+fn subfolders(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut found: Vec<_> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.is_dir() && !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
+        .collect();
+    found.sort();
+    found
+}

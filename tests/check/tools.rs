@@ -1,0 +1,112 @@
+//! `hotline check`, `new` and `definitions`, as a person calls them.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn hotline(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
+    command.args(arguments).current_dir(folder).env_remove("RUST_LOG").stdin(Stdio::null());
+    command.output().expect("the binary starts")
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).expect("text")
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("text")
+}
+
+#[test]
+fn a_new_bot_is_in_order_and_has_everything() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = hotline(folder.path(), &["new", "demo"]);
+    assert!(made.status.success(), "{}", err(&made));
+    let demo = folder.path().join("demo");
+    for file in [
+        "hotline.toml",
+        "scripts/bot.rhai",
+        "scripts/bot_test.rhai",
+        "definitions/hotline.d.rhai",
+        "definitions/std/words.d.rhai",
+        ".vscode/tasks.json",
+        ".gitignore",
+        "README.md",
+    ] {
+        assert!(demo.join(file).is_file(), "{file}");
+    }
+    let readme = fs::read_to_string(demo.join("README.md")).expect("a README");
+    assert!(readme.starts_with("# demo\n"), "{readme}");
+    let tasks = fs::read_to_string(demo.join(".vscode/tasks.json")).expect("the tasks");
+    serde_json::from_str::<serde_json::Value>(&tasks).expect("they are JSON");
+    let checked = hotline(&demo, &["check", "--deny-warnings"]);
+    assert_eq!((checked.status.code(), out(&checked).as_str()), (Some(0), ""), "{}", err(&checked));
+    let test = hotline(&demo, &["check", "scripts/bot_test.rhai"]);
+    assert_eq!(test.status.code(), Some(0), "{}", out(&test));
+}
+
+#[test]
+fn a_new_bot_is_not_written_over_anything() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("mine.txt"), "mine").expect("a file");
+    for target in [".", "mine.txt"] {
+        let refused = hotline(folder.path(), &["new", target]);
+        assert_eq!(refused.status.code(), Some(1), "{target}");
+        assert!(err(&refused).starts_with("hotline: "), "{}", err(&refused));
+    }
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1);
+}
+
+#[test]
+fn the_problem_matcher_reads_what_check_prints() {
+    let folder = tempfile::tempdir().expect("a folder");
+    assert!(hotline(folder.path(), &["new", "."]).status.success());
+    fs::write(folder.path().join("scripts/bot.rhai"), "fn on_message(msg) {\n    msg.replay(\"x\");\n}\n")
+        .expect("a file");
+    let tasks = fs::read_to_string(folder.path().join(".vscode/tasks.json")).expect("the tasks");
+    let tasks: serde_json::Value = serde_json::from_str(&tasks).expect("JSON");
+    let pattern = tasks["tasks"][0]["problemMatcher"]["pattern"]["regexp"].as_str().expect("a pattern");
+    let checked = hotline(folder.path(), &["check", "--format", "short"]);
+    assert_eq!(checked.status.code(), Some(1));
+    let line = out(&checked);
+    let found = regex::Regex::new(pattern).expect("a pattern").captures(line.trim()).expect("the pattern fits");
+    let found: Vec<_> = found.iter().skip(1).map(|group| group.expect("a group").as_str()).collect();
+    assert_eq!(found[..4], ["scripts/bot.rhai", "2", "9", "error"], "{line}");
+}
+
+#[test]
+fn check_prints_json_and_has_a_status() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("a.rhai");
+    fs::write(&script, "fn on_message(msg) {\n    let x = 1;\n}\n").expect("a file");
+    let warned = hotline(folder.path(), &["check", "a.rhai", "--json"]);
+    assert_eq!((warned.status.code(), err(&warned).as_str()), (Some(0), ""));
+    let findings: serde_json::Value = serde_json::from_str(&out(&warned)).expect("JSON");
+    let finding = &findings[0];
+    assert_eq!((finding["severity"].as_str(), finding["rule"].as_str()), (Some("warning"), Some("unused")));
+    assert_eq!(
+        (finding["line"].as_u64(), finding["column"].as_u64(), finding["length"].as_u64()),
+        (Some(2), Some(9), Some(1))
+    );
+    let denied = hotline(folder.path(), &["check", "a.rhai", "--deny-warnings"]);
+    assert_eq!(denied.status.code(), Some(1));
+    assert!(err(&denied).contains("0 errors and 1 warning in 1 file"), "{}", err(&denied));
+    let missing = hotline(folder.path(), &["check", "b.rhai"]);
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(err(&missing).contains("there is no script or folder b.rhai"), "{}", err(&missing));
+}
+
+#[test]
+fn the_editor_definitions_go_where_they_are_wanted() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let written = hotline(folder.path(), &["definitions", "types"]);
+    assert!(written.status.success(), "{}", err(&written));
+    let host = fs::read_to_string(folder.path().join("types/hotline.d.rhai")).expect("the file");
+    assert!(host.contains("fn send_text(to: String, content: String) -> ?;"), "{host}");
+    assert!(host.contains("fn get text(message: Message) -> ?;"), "{host}");
+    fs::write(folder.path().join("file"), "").expect("a file");
+    let refused = hotline(folder.path(), &["definitions", "file"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(err(&refused).starts_with("hotline: the folder file cannot be made"), "{}", err(&refused));
+}
