@@ -73,7 +73,7 @@ impl Live {
                 Some(Signal::Refused(failure)) => {
                     bail!("the gateway at {} refuses {}: {}", self.gateway, self.account, failure.content)
                 }
-                Some(Signal::Disconnected { reason, .. }) => {
+                Some(Signal::Disconnected { reason, .. } | Signal::Unusable(reason)) => {
                     return Err(anyhow!("{reason}")).with_context(|| format!("no session with {}", self.gateway));
                 }
                 Some(Signal::Certificate(_) | Signal::Event(_) | Signal::Slowed { .. }) => {}

@@ -17,6 +17,7 @@ mod live;
 mod logging;
 mod new;
 mod output;
+mod repl;
 mod run;
 mod sandbox;
 mod test;
@@ -75,7 +76,7 @@ enum Command {
     /// Run the scenario tests of scripts
     Test(test::Args),
     /// A prompt against a live session
-    Repl(later::Repl),
+    Repl(repl::Args),
     /// List what is parked and where, or end it
     Runs(later::Runs),
     /// Tell why an event was handled as it was
@@ -107,7 +108,7 @@ impl Command {
             Self::Call(args) => args.run(),
             Self::Check(args) => args.run(),
             Self::Test(args) => args.run(),
-            Self::Repl(_) => Err(later::missing("repl")),
+            Self::Repl(args) => args.run(),
             Self::Runs(_) => Err(later::missing("runs")),
             Self::Trace(_) => Err(later::missing("trace")),
             Self::Journal(_) => Err(later::missing("journal")),

@@ -64,7 +64,10 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
         let given = self.account.configuration()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-        runtime.block_on(self.serve(given))
+        let outcome = runtime.block_on(self.serve(given));
+        // Whoever asked a second time is not kept waiting for the threads that are still being stopped.
+        runtime.shutdown_background();
+        outcome
     }
 
     async fn serve(self, given: Option<Config>) -> Result<(), Exit> {
@@ -90,14 +93,24 @@ impl Args {
         announce(&host);
         let mut chat = Chat::beside(sandbox.as_ref());
         let outcome = tokio::select! {
-            () = ended => Ok(()),
+            () = ended => {
+                tracing::info!("stopping: runs may finish or park; ask again to end at once");
+                Ok(())
+            }
             ends = host.over() => refused(ends),
             outcome = chat.over() => outcome,
         };
-        chat.stop().await;
-        host.stop().await;
-        if let Some(sandbox) = sandbox {
-            sandbox.stop().await;
+        let at_once = asked_to_end()?;
+        let stopping = async {
+            chat.stop().await;
+            host.stop().await;
+            if let Some(sandbox) = sandbox {
+                sandbox.stop().await;
+            }
+        };
+        tokio::select! {
+            () = stopping => tracing::info!("stopped"),
+            () = at_once => return Err(Exit::Failed(anyhow::anyhow!("ended at once, as asked: runs were cut off"))),
         }
         outcome
     }
@@ -185,6 +198,7 @@ fn refused(ends: Vec<(String, Ended)>) -> Result<(), Exit> {
         .into_iter()
         .filter_map(|(name, end)| match end {
             Ended::Refused(failure) => Some(format!("session {name}: the login was refused: {failure}")),
+            Ended::Unusable(reason) => Some(format!("session {name}: {reason}")),
             Ended::Stopped => None,
         })
         .collect();

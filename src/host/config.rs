@@ -11,6 +11,7 @@ mod tests;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use crate::protocol::Family;
 use crate::script::{JournalMode, Limits};
@@ -23,9 +24,23 @@ pub use session::{Session, parse_gateway};
 /// Where the console listens when nothing else is said.
 pub const DEFAULT_CONSOLE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8765);
 
+/// How long the journal keeps what is over when nothing else is said.
+pub const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
+
 /// The keys at the top of the file; `session` is `[[session]]`.
 const KEYS: &[&str] = &[
-    "scripts", "data", "workers", "journal", "in_doubt", "pacing", "reload", "files", "limits", "http", "console",
+    "scripts",
+    "data",
+    "workers",
+    "journal",
+    "in_doubt",
+    "retention",
+    "pacing",
+    "reload",
+    "files",
+    "limits",
+    "http",
+    "console",
     "session",
 ];
 const LIMITS: &[&str] = &["cpu", "reply", "ask", "call_depth", "string", "array", "memory", "calls"];
@@ -43,6 +58,8 @@ pub struct Config {
     pub journal: JournalMode,
     /// What becomes of an effect that was sent but not answered before a crash.
     pub in_doubt: InDoubt,
+    /// How long the journal keeps what is over.
+    pub retention: Duration,
     /// How fast sessions send.
     pub pacing: Pacing,
     /// How a saved script takes over.
@@ -88,6 +105,7 @@ impl Config {
             workers: None,
             journal: JournalMode::default(),
             in_doubt: InDoubt::default(),
+            retention: DEFAULT_RETENTION,
             pacing: Pacing::default(),
             reload: Reload::default(),
             files: Vec::new(),
@@ -152,6 +170,9 @@ impl Config {
         }
         if let Some(in_doubt) = table.get("in_doubt") {
             self.in_doubt = in_doubt.choice(&[("throw", InDoubt::Throw), ("resend", InDoubt::Resend)])?;
+        }
+        if let Some(retention) = table.read("retention", Item::duration)? {
+            self.retention = retention;
         }
         if let Some(pacing) = table.get("pacing") {
             self.pacing = read_pacing(&pacing)?;

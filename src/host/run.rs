@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
 use crate::host::config::{self, Config};
+use crate::host::keeping::{Keeper, Keeping};
 use crate::script::{
     Assignment, Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Script, Shared, Update, Updater,
     WorkerHandle, continue_ids_after, watch,
@@ -39,12 +40,12 @@ pub enum StartError {
     #[error("there is no script or folder {}; create it, or name others: hotline run SCRIPT or FOLDER", .0.display())]
     Missing(PathBuf),
     /// A script is faulty, and `strict` asks for none to be.
-    #[error("{}", list(.0))]
+    #[error("faulty scripts\n\n{}", list(.0))]
     Faulty(Vec<Fault>),
 }
 
 fn list(faults: &[Fault]) -> String {
-    let mut lines: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    let mut lines: Vec<_> = faults.iter().map(|fault| format!("{fault:#}\n")).collect();
     lines.push("with --strict nothing runs until this is mended".to_owned());
     lines.join("\n")
 }
@@ -72,6 +73,7 @@ pub struct Host {
     faults: Vec<Fault>,
     ended: tokio::sync::mpsc::UnboundedReceiver<(String, Ended)>,
     watching: Watching,
+    keeper: Option<Keeper>,
 }
 
 impl Host {
@@ -103,7 +105,7 @@ impl Host {
         let directory = Directory::default();
         let (ending, ended) = tokio::sync::mpsc::unbounded_channel();
         let shared = Shared {
-            clock,
+            clock: clock.clone(),
             store: store.clone(),
             limits: config.limits,
             directory: directory.clone(),
@@ -118,29 +120,21 @@ impl Host {
             .collect::<Result<Vec<_>, _>>()
             .map_err(StartError::Thread)?;
         take_over(&workers, &update);
+        let keeping = Keeping {
+            store: store.clone(),
+            clock,
+            retention: config.retention,
+            workers: workers.iter().map(WorkerHandle::updater).collect(),
+        };
+        let keeper = (config.journal != JournalMode::Off).then(|| keeping.start()).transpose();
+        let keeper = keeper.map_err(StartError::Thread)?;
         for (number, session) in config.sessions.iter().enumerate() {
-            let certificate = store.certificate(session.gateway.as_str(), session.login.account())?;
-            let settings = session.settings(&config.limits, &config.pacing, certificate);
-            let media = Media::new(session.media, &settings, &config.files)
-                .await
-                .map_err(|error| StartError::Media(session.name.clone(), error))?;
-            let media = Arc::new(media);
-            let (handle, inbox) = session::channel(&settings);
-            directory.insert(handle.clone(), Arc::clone(&media));
-            let scripts = session.scripts.clone();
-            let seed = rand::random();
-            workers[number % workers.len()].attach(Assignment {
-                config: settings,
-                inbox,
-                handle,
-                media,
-                scripts,
-                seed,
-            });
+            let assignment = assign(session, &config, &store, &directory).await?;
+            workers[number % workers.len()].attach(assignment);
         }
 
         watching.begin(workers.iter().map(WorkerHandle::updater).collect());
-        Ok(Self { workers, store, directory, scripts, faults, ended, watching })
+        Ok(Self { workers, store, directory, scripts, faults, ended, watching, keeper })
     }
 
     /// The scripts as they were at the start, in the order in which they get events.
@@ -158,7 +152,7 @@ impl Host {
         &self.directory
     }
 
-    /// Waits until no session is left; gives the refusals by which they ended.
+    /// Waits until no session is left; gives the ways in which they ended.
     pub async fn over(&mut self) -> Vec<(String, Ended)> {
         let mut ends = Vec::new();
         let all = self.directory.names().len();
@@ -176,8 +170,9 @@ impl Host {
         for worker in &self.workers {
             worker.stop(GRACE);
         }
-        let Self { workers, store, watching, .. } = self;
+        let Self { workers, store, watching, keeper, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {
+            drop(keeper);
             for worker in workers {
                 worker.join();
             }
@@ -247,6 +242,25 @@ impl Watching {
             tracing::error!("the thread that watches the scripts panicked");
         }
     }
+}
+
+/// Sets a session up for a worker, and enters it in the directory.
+pub(super) async fn assign(
+    session: &config::Session,
+    config: &Config,
+    store: &Store,
+    directory: &Directory,
+) -> Result<Assignment, StartError> {
+    let certificate = store.certificate(session.gateway.as_str(), session.login.account())?;
+    let settings = session.settings(&config.limits, &config.pacing, certificate);
+    let media = Media::new(session.media, &settings, &config.files)
+        .await
+        .map_err(|error| StartError::Media(session.name.clone(), error))?;
+    let media = Arc::new(media);
+    let (handle, inbox) = session::channel(&settings);
+    directory.insert(handle.clone(), Arc::clone(&media));
+    let scripts = session.scripts.clone();
+    Ok(Assignment { config: settings, inbox, handle, media, scripts, seed: rand::random() })
 }
 
 fn take_over(workers: &[WorkerHandle], update: &Update) {

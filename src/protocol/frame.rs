@@ -16,7 +16,7 @@ pub const MAX_FRAME: usize = 10 * 1024 * 1024;
 pub const HEARTBEAT: &str = r#"{"command":"HeartBeat"}"#;
 
 /// Why a request cannot be sent.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum EncodeError {
     /// The frame would cost the connection.
     #[error("the frame of {command} has {size} bytes, at most {MAX_FRAME} are allowed")]

@@ -23,6 +23,7 @@ use super::fault::Fault;
 use super::generation::Generation;
 use super::journal::{Journal, JournalMode};
 use super::live::{Directory, Live, Services};
+use super::prompt::{self, Prompts};
 use super::run::Run;
 use super::value;
 use crate::clock::Clock;
@@ -92,6 +93,7 @@ enum Order {
     Kill(i64),
     Flush(oneshot::Sender<()>),
     Stop(Duration),
+    Prompt(prompt::Request),
 }
 
 /// The owner's end of a worker.
@@ -132,7 +134,7 @@ impl WorkerHandle {
         let _ = self.orders.send(Order::Detach(session));
     }
 
-    /// The part of this handle that hands new versions of scripts over.
+    /// The part of this handle that changes what the worker runs.
     pub fn updater(&self) -> Updater {
         Updater(self.orders.clone())
     }
@@ -142,11 +144,6 @@ impl WorkerHandle {
         let (done, flushed) = oneshot::channel();
         let _ = self.orders.send(Order::Flush(done));
         let _ = flushed.await;
-    }
-
-    /// Ends a run that waits, or has it not rebuilt.
-    pub fn kill(&self, run: i64) {
-        let _ = self.orders.send(Order::Kill(run));
     }
 
     /// Ends the worker: no more events are taken, and runs have `grace` to finish or park. Wait for it with [`join`](Self::join).
@@ -162,7 +159,14 @@ impl WorkerHandle {
     }
 }
 
-/// Hands new versions of scripts to a worker.
+impl WorkerHandle {
+    /// Asks for something on behalf of a prompt.
+    pub(super) fn prompt(&self, request: prompt::Request) {
+        let _ = self.orders.send(Order::Prompt(request));
+    }
+}
+
+/// Changes what a worker runs: hands it new versions of scripts, kills its runs.
 #[derive(Clone)]
 pub struct Updater(mpsc::UnboundedSender<Order>);
 
@@ -175,6 +179,11 @@ impl Updater {
         let _ = self.0.send(Order::Update(update, done));
         result
     }
+
+    /// Ends a run as soon as it waits, or has it not rebuilt.
+    pub fn kill(&self, run: i64) {
+        let _ = self.0.send(Order::Kill(run));
+    }
 }
 
 /// A worker, on its own thread.
@@ -182,7 +191,8 @@ pub(crate) struct Worker {
     pub(crate) services: Rc<Services>,
     /// The right to start a run.
     pub(crate) turns: Semaphore,
-    engine: Rc<Engine>,
+    pub(crate) engine: Rc<Engine>,
+    pub(crate) prompts: Prompts,
     /// The scripts in the order of their paths, which is the order in which they get events.
     scripts: RefCell<BTreeMap<String, Rc<Generation>>>,
     sessions: RefCell<BTreeMap<String, Attached>>,
@@ -211,6 +221,11 @@ impl Worker {
         scripts.into_iter()
     }
 
+    /// A session by its name.
+    pub(crate) fn live(&self, name: &str) -> Option<Rc<Live>> {
+        self.sessions.borrow().get(name).map(|attached| Rc::clone(&attached.live))
+    }
+
     /// A hook's name, shared.
     pub(crate) fn hook_name(&self, hook: Hook) -> Rc<str> {
         Rc::clone(&self.hook_names[hook as usize])
@@ -232,6 +247,11 @@ impl Worker {
     /// Lets a run that waits for something long go on by itself, and remembers it meanwhile.
     pub(crate) fn keep(self: Rc<Self>, run: &Rc<Run>, rest: impl Future<Output = ()> + 'static) {
         let id = run.id;
+        if self.is_killed(id.cast_signed()) {
+            tracing::info!(run = id, "killed");
+            dispatch::end(run, "killed", None);
+            return;
+        }
         let worker = Rc::clone(&self);
         let task = spawn_local(async move {
             rest.await;
@@ -354,6 +374,7 @@ impl Worker {
     /// Takes a session's signal.
     fn signal(self: &Rc<Self>, live: &Rc<Live>, signal: Signal, gateway: &str, account: &str) -> Flow {
         let session = &*live.name;
+        self.prompts.tell(session, &signal);
         match signal {
             Signal::Event(event) => {
                 dispatch::accept(self, live, event);
@@ -387,6 +408,7 @@ impl Worker {
             Signal::Slowed { failure, pause } => {
                 tracing::warn!(session, "the gateway complains: {}; nothing is sent for {pause:?}", failure.content);
             }
+            Signal::Unusable(reason) => tracing::error!(session, "{reason}; it is not tried again"),
             Signal::Refused(failure) => {
                 tracing::error!(
                     session,
@@ -574,6 +596,7 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
         engine: Rc::new(engine::build(&services)),
         services,
         turns: Semaphore::new(RUNS),
+        prompts: Prompts::default(),
         scripts: RefCell::default(),
         sessions: RefCell::default(),
         parked: RefCell::default(),
@@ -600,6 +623,7 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
                     let _ = done.send(());
                 });
             }
+            Order::Prompt(request) => prompt::serve(&worker, request),
             Order::Stop(grace) => {
                 Rc::clone(&worker).stop(grace).await;
                 worker.journal.flush().await;

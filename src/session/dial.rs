@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_socks::tcp::Socks5Stream;
 use tokio_tungstenite::tungstenite::Error as WebSocketError;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
 use url::{Host, Url};
@@ -33,8 +34,46 @@ pub(super) enum DialError {
     Proxy(String, String, String),
     #[error("{0} answers, but not as a gateway: {1}")]
     Handshake(String, Box<WebSocketError>),
+    #[error("{0} cannot be trusted: {1}; where its certificate is your own, name it as \"root\" of the session")]
+    Untrusted(String, rustls::Error),
     #[error(transparent)]
     Tls(#[from] TlsError),
+}
+
+impl DialError {
+    /// Whether trying again would fail in the same way, as far as can be told: the address or the trust is wrong.
+    pub(super) fn is_lasting(&self) -> bool {
+        match self {
+            Self::Url(_) | Self::Untrusted(..) | Self::Tls(_) => true,
+            Self::Connect(..) | Self::Proxy(..) => false,
+            Self::Handshake(_, error) => match &**error {
+                // A busy server, or one whose gateway is away for a moment, says so with these.
+                WebSocketError::Http(response) => {
+                    let status = response.status().as_u16();
+                    !(status >= 500 || matches!(status, 408 | 425 | 429))
+                }
+                WebSocketError::Protocol(error) => *error != ProtocolError::HandshakeIncomplete,
+                WebSocketError::Io(error) => !matches!(tls_error(error), None | Some(rustls::Error::AlertReceived(_))),
+                WebSocketError::Url(_) | WebSocketError::HttpFormat(_) | WebSocketError::Tls(_) => true,
+                _ => false,
+            },
+        }
+    }
+
+    fn of_handshake(place: &Place, error: WebSocketError) -> Self {
+        match &error {
+            WebSocketError::Io(cause) => match tls_error(cause) {
+                Some(error @ rustls::Error::InvalidCertificate(_)) => Self::Untrusted(place.text(), error.clone()),
+                _ => Self::Handshake(place.text(), Box::new(error)),
+            },
+            _ => Self::Handshake(place.text(), Box::new(error)),
+        }
+    }
+}
+
+/// What TLS has against a connection, where it is that which broke it.
+fn tls_error(error: &std::io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
 }
 
 /// Where a gateway is.
@@ -94,7 +133,7 @@ pub(super) async fn dial(config: &SessionConfig) -> Result<Socket, DialError> {
     };
     let limits = WebSocketConfig::default().max_message_size(Some(MAX_FRAME)).max_frame_size(Some(MAX_FRAME));
     let socket = client_async_tls_with_config(url.as_str(), stream, Some(limits), Some(connector)).await;
-    socket.map(|(socket, _)| socket).map_err(|error| DialError::Handshake(place.text(), Box::new(error)))
+    socket.map(|(socket, _)| socket).map_err(|error| DialError::of_handshake(&place, error))
 }
 
 async fn connect(place: &Place) -> Result<TcpStream, DialError> {

@@ -13,7 +13,7 @@ use super::config::SessionConfig;
 use crate::protocol::{Call, Command, Content, EncodeError, Failure, FailureCode, fields_of};
 
 /// Why a call has no result.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// The gateway refused it.
     #[error("{0}")]
@@ -49,6 +49,9 @@ pub enum CallError {
     /// The session has ended because its login was refused.
     #[error("the login was refused: {0}")]
     LoginRefused(Failure),
+    /// The session has ended because there is no gateway at its address.
+    #[error("{0}")]
+    Unusable(String),
 }
 
 impl CallError {
@@ -70,6 +73,7 @@ impl CallError {
             Self::QueueFull { .. } => "QUEUE_FULL",
             Self::Encode(_) => "MALFORMED",
             Self::Stopped => "STOPPED",
+            Self::Unusable(_) => "NO_GATEWAY",
             Self::LoginRefused(_) => "LOGIN_REFUSED",
         }
     }
@@ -98,6 +102,8 @@ pub enum Phase {
     },
     /// The login was refused; nothing is tried again.
     Refused(Failure),
+    /// There is no gateway at its address and never was; nothing is tried again.
+    Unusable(String),
     /// The session was stopped.
     Stopped,
 }
@@ -246,6 +252,7 @@ impl Handle {
     fn ended(&self) -> CallError {
         match &self.shared.status().phase {
             Phase::Refused(failure) => CallError::LoginRefused(failure.clone()),
+            Phase::Unusable(reason) => CallError::Unusable(reason.clone()),
             _ => CallError::Stopped,
         }
     }

@@ -20,7 +20,7 @@ use super::config::SessionConfig;
 use super::handle::{CallError, Phase, Status};
 use super::pacing::Gates;
 use super::seen::Seen;
-use super::signal::Signal;
+use super::signal::{Ended, Signal};
 use crate::protocol::{Content, Event, Failure, HEARTBEAT, Incoming, decode, encode_fields};
 
 /// A connection takes no longer than this to come about, proxies and TLS included.
@@ -86,6 +86,8 @@ enum State {
         retry: Duration,
     },
     Refused(Failure),
+    /// What answers at the gateway's place is none, and never was.
+    Unusable(String),
     Stopped,
 }
 
@@ -156,7 +158,7 @@ impl<T: Completion> Machine<T> {
             State::Live { .. } if !self.is_reading => Some(self.beat),
             State::Live { probe: None, .. } => Some((self.heard + SILENCE).min(self.beat)),
             State::Lost { retry } => Some(*retry),
-            State::Refused(_) | State::Stopped => None,
+            State::Refused(_) | State::Unusable(_) | State::Stopped => None,
         };
         [state, self.calls.next_deadline(), self.gates.next_wake()].into_iter().flatten().min()
     }
@@ -168,7 +170,7 @@ impl<T: Completion> Machine<T> {
 
     /// Whether the session is over but for its last outputs.
     pub(super) fn is_ending(&self) -> bool {
-        matches!(self.state, State::Refused(_) | State::Stopped)
+        matches!(self.state, State::Refused(_) | State::Unusable(_) | State::Stopped)
     }
 
     /// Writes what changes from frame to frame; the texts only when they differ.
@@ -190,11 +192,12 @@ impl<T: Completion> Machine<T> {
         }
     }
 
-    /// The refusal that ended the session.
-    pub(super) fn refusal(&self) -> Option<&Failure> {
+    /// Why the session is over, once it is.
+    pub(super) fn end(&self) -> Ended {
         match &self.state {
-            State::Refused(failure) => Some(failure),
-            _ => None,
+            State::Refused(failure) => Ended::Refused(failure.clone()),
+            State::Unusable(reason) => Ended::Unusable(reason.clone()),
+            _ => Ended::Stopped,
         }
     }
 
@@ -222,6 +225,20 @@ impl<T: Completion> Machine<T> {
     pub(super) fn disconnected(&mut self, connection: Connection, reason: &str, now: Duration) {
         if connection == self.connection && self.has_connection() {
             self.lose(reason, now);
+        }
+    }
+
+    /// An attempt has shown that no gateway is there, or none that can be trusted.
+    ///
+    /// Where one has been, it will be again; where none ever was, the address is wrong, and trying on would hide that.
+    pub(super) fn unusable(&mut self, connection: Connection, reason: &str, now: Duration) {
+        if self.counts.logins > 0 {
+            return self.disconnected(connection, reason, now);
+        }
+        if connection == self.connection && self.has_connection() {
+            let error = CallError::Unusable(reason.to_owned());
+            self.give_up(State::Unusable(reason.to_owned()), &error);
+            self.signal(Signal::Unusable(reason.to_owned()));
         }
     }
 
@@ -291,6 +308,10 @@ impl<T: Completion> Machine<T> {
                 let error = CallError::LoginRefused(failure.clone());
                 self.complete(order.reply, Err(error));
             }
+            State::Unusable(reason) => {
+                let error = CallError::Unusable(reason.clone());
+                self.complete(order.reply, Err(error));
+            }
             State::Stopped => self.complete(order.reply, Err(CallError::Stopped)),
             _ => match self.gates.enter(order, now) {
                 Ok(Some(order)) => self.admit(order, now),
@@ -343,12 +364,17 @@ impl<T: Completion> Machine<T> {
         if self.is_ending() {
             return;
         }
+        self.give_up(State::Stopped, &CallError::Stopped);
+    }
+
+    /// Ends the session in `state`; whoever waits for a reply gets `error`.
+    fn give_up(&mut self, state: State, error: &CallError) {
         if self.has_connection() {
             self.outputs.push_back(Output::Close);
         }
-        self.state = State::Stopped;
+        self.state = state;
         for reply in self.take_all() {
-            self.complete(reply, Err(CallError::Stopped));
+            self.complete(reply, Err(error.clone()));
         }
     }
 
@@ -383,12 +409,13 @@ impl<T: Completion> Machine<T> {
             State::Live { .. } => Phase::Live,
             State::Lost { .. } => Phase::Lost { attempts: self.attempts },
             State::Refused(failure) => Phase::Refused(failure.clone()),
+            State::Unusable(reason) => Phase::Unusable(reason.clone()),
             State::Stopped => Phase::Stopped,
         }
     }
 
     fn has_connection(&self) -> bool {
-        !matches!(self.state, State::Lost { .. } | State::Refused(_) | State::Stopped)
+        !matches!(self.state, State::Lost { .. } | State::Refused(_) | State::Unusable(_) | State::Stopped)
     }
 
     fn connect(&mut self, now: Duration) {

@@ -41,6 +41,8 @@ pub enum Signal {
     },
     /// The login is refused and not tried again; the session ends.
     Refused(Failure),
+    /// No gateway is where one should be, or none that can be trusted, and none ever was; the session ends.
+    Unusable(String),
 }
 
 /// A certificate is not shown.
@@ -57,6 +59,7 @@ impl fmt::Debug for Signal {
             }
             Self::Slowed { failure, pause } => write!(f, "Slowed({failure:?}, {pause:?})"),
             Self::Refused(failure) => write!(f, "Refused({failure:?})"),
+            Self::Unusable(reason) => write!(f, "Unusable({reason:?})"),
         }
     }
 }
@@ -80,4 +83,6 @@ pub enum Ended {
     Stopped,
     /// The gateway refused the login.
     Refused(Failure),
+    /// Whoever answers at the gateway's address is none, or cannot be trusted: why, in words.
+    Unusable(String),
 }

@@ -36,7 +36,7 @@ impl Completion for Reply {
     }
 }
 
-/// Runs a session until it is stopped or its login is refused.
+/// Runs a session until it is stopped, its login is refused or no gateway is found at its address.
 ///
 /// It is to be spawned on a `LocalSet` or awaited on a current-thread runtime: `sink` takes the signals on the same
 /// thread and need not be `Send`. `rng_seed` determines the delays between attempts. Dropping the future ends the
@@ -174,7 +174,12 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             }
             Err(error) => {
                 self.wire = Wire::None;
-                self.machine.disconnected(connection, &error.to_string(), now);
+                let reason = error.to_string();
+                if error.is_lasting() {
+                    self.machine.unusable(connection, &reason, now);
+                } else {
+                    self.machine.disconnected(connection, &reason, now);
+                }
             }
         }
         true
@@ -320,15 +325,14 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
     }
 
     fn end(&mut self) -> Ended {
-        match self.machine.refusal() {
-            Some(failure) => {
-                for signal in std::mem::take(&mut self.held) {
-                    (self.sink)(signal);
-                }
-                Ended::Refused(failure.clone())
+        let end = self.machine.end();
+        // An owner that stopped the session itself wants to hear no more.
+        if end != Ended::Stopped {
+            for signal in std::mem::take(&mut self.held) {
+                (self.sink)(signal);
             }
-            None => Ended::Stopped,
         }
+        end
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod corpus;
 mod findings;
+mod running;
 mod tools;
 
 use std::path::{Path, PathBuf};

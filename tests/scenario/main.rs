@@ -2,6 +2,7 @@
 
 mod cards;
 mod command;
+mod prompt;
 mod worlds;
 
 use std::fs;

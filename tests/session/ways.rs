@@ -1,7 +1,8 @@
 //! The ways to a gateway: TLS, proxies, and what is said when a way leads nowhere.
 
-use hotline::session::{ConnectVia, SessionConfig};
-use tokio::io::AsyncWriteExt;
+use hotline::session::{CallError, ConnectVia, Ended, Phase, SessionConfig, Signal};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::task::spawn_local;
 
 use crate::certificate::certificate;
 use crate::gateway::{Gateway, soon};
@@ -29,9 +30,10 @@ fn a_certificate_that_nobody_vouches_for_is_refused() {
         let mut session = Session::start(SessionConfig { root: Some(another.file.clone()), ..encrypted(&gateway) });
         let stream = gateway.accept_tcp().await;
         assert!(soon("a refusal", theirs.acceptor.accept(stream)).await.is_err());
-        let reason = session.disconnected().await;
-        assert!(reason.contains("certificate"), "{reason}");
+        let reason = unusable(&mut session).await;
+        assert!(reason.contains("cannot be trusted: invalid peer certificate: "), "{reason}");
         assert_eq!(session.handle.status().logins, 0);
+        assert_eq!(session.ended().await, Ended::Unusable(reason));
     });
 }
 
@@ -43,7 +45,7 @@ fn a_root_file_that_is_none_is_named() {
         let file = folder.path().join("root.pem");
         std::fs::write(&file, "no certificate").expect("it is written");
         let mut session = Session::start(SessionConfig { root: Some(file.clone()), ..encrypted(&gateway) });
-        let reason = session.disconnected().await;
+        let reason = unusable(&mut session).await;
         assert_eq!(
             reason,
             format!("cannot read the certificates in {}: found no certificate, expected PEM", file.display())
@@ -106,19 +108,62 @@ fn a_proxy_that_refuses_is_quoted() {
 }
 
 #[test]
-fn whoever_is_no_gateway_is_told_from_one_who_is_not_there() {
+fn an_address_where_no_gateway_ever_was_ends_the_session() {
+    on_a_worker(async {
+        for (answer, expected) in [
+            ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "HTTP error: 404"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "HTTP error: 200"),
+            ("220 mail.example.com ESMTP\r\n\r\n", "WebSocket protocol error: "),
+        ] {
+            let gateway = Gateway::listen().await;
+            let mut session = Session::start(config(&gateway.url()));
+            let waiting = spawn_local({
+                let handle = session.handle.clone();
+                async move { handle.call("GetProfile", "{}".into()).await }
+            });
+            answer_http(&gateway, answer).await;
+            let reason = unusable(&mut session).await;
+            assert!(reason.contains(&format!("answers, but not as a gateway: {expected}")), "{reason}");
+            let error = CallError::Unusable(reason.clone());
+            assert_eq!(waiting.await.expect("it ends"), Err(error));
+            assert_eq!(session.handle.status().phase, Phase::Unusable(reason.clone()));
+            assert_eq!(session.ended().await, Ended::Unusable(reason));
+        }
+    });
+}
+
+#[test]
+fn a_gateway_that_is_away_for_a_moment_is_tried_again() {
     on_a_worker(async {
         let gateway = Gateway::listen().await;
         let mut session = Session::start(config(&gateway.url()));
-        let mut stream = gateway.accept_tcp().await;
-        stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await.expect("an answer");
+        answer_http(&gateway, "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n").await;
         let reason = session.disconnected().await;
-        assert!(reason.contains("answers, but not as a gateway: HTTP error: 404"), "{reason}");
-        drop((stream, gateway));
+        assert!(reason.contains("answers, but not as a gateway: HTTP error: 503"), "{reason}");
+        session.wait_out_the_backoff();
+        let client = gateway.accept_login("u9").await;
+        session.logged_in().await;
+        client.cut();
+        session.disconnected().await;
+        // One that was a gateway will be one again, whatever stands in its place meanwhile.
+        session.wait_out_the_backoff();
+        answer_http(&gateway, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n").await;
+        let reason = session.disconnected().await;
+        assert!(reason.contains("HTTP error: 404"), "{reason}");
+        drop(gateway);
         session.wait_out_the_backoff();
         let reason = session.disconnected().await;
         assert!(reason.starts_with("cannot connect to 127.0.0.1:"), "{reason}");
     });
+}
+
+/// Takes the next connection and answers its request in this way.
+async fn answer_http(gateway: &Gateway, answer: &str) {
+    let mut stream = gateway.accept_tcp().await;
+    // Whoever closes with something unread resets the connection, and the answer with it.
+    let mut request = [0; 4096];
+    let _ = stream.read(&mut request).await.expect("a request");
+    stream.write_all(answer.as_bytes()).await.expect("an answer");
 }
 
 #[test]
@@ -136,7 +181,15 @@ fn a_gateway_that_never_finishes_the_handshake_is_given_up() {
 fn a_url_that_is_none_is_said_to_be_so() {
     on_a_worker(async {
         let mut session = Session::start(config("http://127.0.0.1:1"));
-        let reason = session.disconnected().await;
+        let reason = unusable(&mut session).await;
         assert_eq!(reason, "the gateway is given as ws://host:port or wss://host:port; found the scheme \"http\"");
     });
+}
+
+/// The next signal, which has to be that there is no gateway.
+async fn unusable(session: &mut Session) -> String {
+    match session.signal().await {
+        Signal::Unusable(reason) => reason,
+        other => panic!("not unusable but {other:?}"),
+    }
 }

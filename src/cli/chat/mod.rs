@@ -270,6 +270,7 @@ impl Conversation {
             Signal::Disconnected { was_live: false, .. } => {}
             Signal::LoggedIn { .. } => self.terminal.notice("! connected again")?,
             Signal::Refused(failure) => bail!("the gateway refuses the login: {}", failure.content),
+            Signal::Unusable(reason) => bail!("{reason}"),
             Signal::Pin(pin) => self.terminal.notice(&format!("! type this PIN on the phone: {pin}"))?,
             Signal::LoginNotice(frame) => self.terminal.notice(&format!("! the gateway says: {frame}"))?,
             Signal::Slowed { failure, pause } => {

@@ -46,6 +46,7 @@ scripts = ["scripts"]
 data = "data"                       # hotline.db lives here
 workers = 2                         # default: the cores
 journal = "relaxed"                 # off, relaxed, strict
+retention = "30d"
 pacing = "gentle"
 reload = "swap"
 
@@ -93,6 +94,7 @@ scripts = ["auto_reply"]
     assert_eq!(main.connect_via, Some(via));
     assert_eq!(main.proxy.as_ref().map(|proxy| (proxy.kind, proxy.port)), Some((ProxyKind::Socks5, 1080)));
     assert_eq!((main.media, main.scripts.as_deref()), (MediaMode::Auto, Some(&["auto_reply".to_owned()][..])));
+    assert_eq!(config.retention, Duration::from_secs(30 * 86_400));
     assert_eq!(config.without_effect, ["http.allow", "console.listen"]);
 }
 

@@ -20,7 +20,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::protocol::{self, Failure, Message, Received};
 use crate::sandbox::{self, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox};
 use crate::script::{Assignment, Bundle, Directory, Fault, JournalMode, Limits, Shared, Update, WorkerHandle};
-use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Phase, Secret, SessionConfig};
+use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig};
 use crate::store::{Store, StoreError};
 
 /// When a world's clock begins: a Monday morning.
@@ -201,6 +201,8 @@ impl World {
         let mut config = SessionConfig::new(SESSION, self.url.clone(), login);
         config.certificate = self.store.certificate(&self.url, &email)?;
         config.reply = self.setting.limits.reply;
+        // The embedded sandbox is never paced.
+        config.pacing = Pacing::Off;
         let (handle, inbox) = session::channel(&config);
         // The sandbox is on this machine, so paths are its own.
         let media = Media::new(MediaMode::Gateway, &config, &[]).await.map_err(WorldError::Media)?;
@@ -302,7 +304,7 @@ impl World {
         let Some(status) = self.bot.borrow().as_ref().map(|bot| bot.handle.status()) else { return !is_open };
         match status.phase {
             Phase::Connecting => false,
-            Phase::Lost { .. } | Phase::Refused(_) | Phase::Stopped => !is_open,
+            Phase::Lost { .. } | Phase::Refused(_) | Phase::Unusable(_) | Phase::Stopped => !is_open,
             Phase::LoggingIn | Phase::AwaitingPin | Phase::Live => carried.is_some_and(|carried| {
                 carried.is_open && carried.sent == status.received && carried.received == status.sent
             }),

@@ -58,7 +58,7 @@ impl Project {
             if let Ok(parsed) = &mut parsed {
                 let name = source.file.clone();
                 let pinned = |path: &str| {
-                    let target = bundle.imports.get(&(name.clone(), path.to_owned()));
+                    let target = bundle.imports.get(&name).and_then(|paths| paths.get(path));
                     let module = target.and_then(|target| bundle.source(target));
                     module.cloned().ok_or_else(|| format!("there is no module \"{path}\""))
                 };

@@ -27,11 +27,7 @@ impl<T: Completion> Machine<T> {
     }
 
     pub(super) fn refuse(&mut self, failure: Failure) {
-        self.outputs.push_back(Output::Close);
-        self.state = State::Refused(failure.clone());
-        for reply in self.take_all() {
-            self.complete(reply, Err(CallError::LoginRefused(failure.clone())));
-        }
+        self.give_up(State::Refused(failure.clone()), &CallError::LoginRefused(failure.clone()));
         self.signal(Signal::Refused(failure));
     }
 

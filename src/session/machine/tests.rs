@@ -28,6 +28,8 @@ enum Action {
     Call(usize),
     Connected,
     Failed,
+    /// Whoever answers is no gateway.
+    Useless,
     LoggedIn {
         has_mid: bool,
     },
@@ -50,6 +52,7 @@ fn action() -> impl Strategy<Value = Action> {
         20 => (0..COMMANDS.len()).prop_map(Action::Call),
         20 => Just(Action::Connected),
         4 => Just(Action::Failed),
+        1 => Just(Action::Useless),
         20 => any::<bool>().prop_map(|has_mid| Action::LoggedIn { has_mid }),
         1 => Just(Action::LoginRefused),
         3 => Just(Action::Pin),
@@ -81,6 +84,7 @@ struct World {
     is_open: bool,
     is_live: bool,
     has_login: bool,
+    logins: usize,
     is_over: bool,
     last_connect: Option<Duration>,
     calls: BTreeMap<u32, (usize, Duration)>,
@@ -102,6 +106,7 @@ impl World {
             is_open: false,
             is_live: false,
             has_login: false,
+            logins: 0,
             is_over: false,
             last_connect: None,
             calls: BTreeMap::new(),
@@ -128,6 +133,7 @@ impl World {
                 self.is_open |= std::mem::take(&mut self.is_asked);
                 self.machine.connected(connection, now);
             }
+            Action::Useless => self.machine.unusable(connection, "it is something else", now),
             Action::Failed => self.machine.disconnected(connection, "it broke", now),
             Action::LoggedIn { has_mid } => {
                 let content = if has_mid { r#"{"mid":"u9"}"# } else { "{}" };
@@ -230,6 +236,7 @@ impl World {
         if command == "Login" {
             assert!(!self.has_login, "one login for each connection");
             self.has_login = true;
+            self.logins += 1;
             return;
         }
         assert!(self.has_login, "the login comes first");
@@ -262,7 +269,9 @@ impl World {
             Err(CallError::Refused(_) | CallError::Disconnected { sent: true }) => assert!(was_sent.is_some()),
             Err(CallError::Timeout { sent, .. }) => assert_eq!(sent, was_sent.is_some()),
             Err(CallError::Disconnected { sent: false } | CallError::Encode(_)) => panic!("nothing fails so here"),
-            Err(CallError::QueueFull { .. } | CallError::Stopped | CallError::LoginRefused(_)) => {}
+            Err(
+                CallError::QueueFull { .. } | CallError::Stopped | CallError::LoginRefused(_) | CallError::Unusable(_),
+            ) => {}
         }
     }
 
@@ -278,6 +287,10 @@ impl World {
             Signal::LoggedIn { .. } => {
                 assert!(self.is_open && !self.is_live);
                 self.is_live = true;
+            }
+            Signal::Unusable(_) => {
+                assert_eq!(self.logins, 0, "where a gateway was, it is tried again");
+                self.is_over = true;
             }
             Signal::Refused(_) => self.is_over = true,
             _ => {}

@@ -1,0 +1,216 @@
+//! The line editor: history, completion, colours, and lines that go on. What a line means is not known here.
+
+use std::borrow::Cow;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+
+use rustyline::completion::{Completer, Pair};
+use rustyline::error::ReadlineError;
+use rustyline::highlight::{CmdKind, Highlighter};
+use rustyline::hint::Hinter;
+use rustyline::history::FileHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
+use tokio::sync::mpsc;
+
+use super::syntax::{self, Kind, goes_on, paint, pieces};
+use crate::cli::logging::{self, AbovePrompt};
+use crate::script::Names;
+
+/// The prompt.
+const PROMPT: &str = "> ";
+
+/// How many lines the history keeps.
+const HISTORY: usize = 1_000;
+
+/// What can be completed; the prompt's thread reads it, the session's thread writes it.
+pub(super) type Known = Arc<Mutex<Names>>;
+
+/// A prompt on the terminal.
+pub(super) struct Prompt {
+    lines: mpsc::Receiver<String>,
+    asks: mpsc::Sender<()>,
+    printer: Box<dyn ExternalPrinter>,
+    known: Known,
+    _log: AbovePrompt,
+}
+
+impl Prompt {
+    /// Opens it; nothing is asked yet.
+    pub(super) fn open(is_coloured: bool) -> Result<Self, ReadlineError> {
+        let config = Config::builder()
+            .max_history_size(HISTORY)?
+            .completion_type(CompletionType::List)
+            .auto_add_history(true)
+            .build();
+        let mut editor: Editor<Assistant, FileHistory> = Editor::with_config(config)?;
+        let known = Known::default();
+        editor.set_helper(Some(Assistant { known: Arc::clone(&known), is_coloured }));
+        let history = history();
+        if let Some(path) = &history {
+            // There is none at the first time.
+            let _ = editor.load_history(path);
+        }
+        let printer = editor.create_external_printer()?;
+        let mut log_printer = editor.create_external_printer()?;
+        let log = logging::above_prompt(Box::new(move |line| log_printer.print(line).is_ok()));
+        let (asks, mut asked) = mpsc::channel(1);
+        let (sender, lines) = mpsc::channel(1);
+        let body = move || {
+            while asked.blocking_recv().is_some() {
+                let line = match editor.readline(PROMPT) {
+                    Ok(line) => line,
+                    // Ctrl-C gives up what was typed so far.
+                    Err(ReadlineError::Interrupted) => String::new(),
+                    Err(ReadlineError::Eof) => break,
+                    Err(error) => {
+                        tracing::error!("the terminal cannot be read: {error}");
+                        break;
+                    }
+                };
+                if let Some(path) = &history {
+                    // A history that cannot be kept is no reason to end.
+                    let _ = editor.save_history(path);
+                }
+                if sender.blocking_send(line).is_err() {
+                    break;
+                }
+            }
+        };
+        // It ends with the process at the latest: nothing can call it back from the keyboard.
+        thread::Builder::new().name("prompt".to_owned()).spawn(body)?;
+        Ok(Self { lines, asks, printer: Box::new(printer), known, _log: log })
+    }
+
+    /// Asks for the next line.
+    pub(super) fn ask(&self) {
+        // Only one line is asked for at a time.
+        let _ = self.asks.try_send(());
+    }
+
+    /// The next line; `None` is the end of the input. Dropping the future loses nothing.
+    pub(super) async fn line(&mut self) -> Option<String> {
+        self.lines.recv().await
+    }
+
+    /// Prints above the prompt.
+    pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
+        self.printer.print(format!("{text}\n")).map_err(io::Error::other)
+    }
+
+    /// Takes over what can be completed.
+    pub(super) fn know(&self, names: Names) {
+        *lock(&self.known) = names;
+    }
+}
+
+/// Where the history is kept: with the user's other state.
+fn history() -> Option<PathBuf> {
+    let state = std::env::var_os("XDG_STATE_HOME").filter(|path| !path.is_empty()).map(PathBuf::from);
+    let state = state.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".local/state")))?;
+    let folder = state.join("hotline");
+    fs::create_dir_all(&folder).ok()?;
+    Some(folder.join("repl_history"))
+}
+
+fn lock(known: &Known) -> MutexGuard<'_, Names> {
+    known.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What helps while a line is typed.
+struct Assistant {
+    known: Known,
+    is_coloured: bool,
+}
+
+impl Helper for Assistant {}
+
+impl Hinter for Assistant {
+    type Hint = String;
+}
+
+impl Validator for Assistant {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        let is_open = goes_on(context.input()) && !context.input().starts_with(':');
+        Ok(if is_open { ValidationResult::Incomplete } else { ValidationResult::Valid(None) })
+    }
+}
+
+impl Highlighter for Assistant {
+    fn highlight<'l>(&self, line: &'l str, _: usize) -> Cow<'l, str> {
+        if self.is_coloured { Cow::Owned(paint(line)) } else { Cow::Borrowed(line) }
+    }
+
+    fn highlight_char(&self, _: &str, _: usize, kind: CmdKind) -> bool {
+        self.is_coloured && kind != CmdKind::MoveCursor
+    }
+}
+
+impl Completer for Assistant {
+    type Candidate = Pair;
+
+    fn complete(&self, line: &str, position: usize, _: &Context<'_>) -> rustyline::Result<(usize, Vec<Pair>)> {
+        Ok(complete(&lock(&self.known), &line[..position]))
+    }
+}
+
+/// Where the word before the cursor begins, and what it can become.
+fn complete(known: &Names, before: &str) -> (usize, Vec<Pair>) {
+    if before.starts_with(':') {
+        let commands = super::COMMANDS.iter().map(|(name, _)| *name).filter(|name| name.starts_with(before));
+        return (0, commands.map(|name| pair(name, name)).collect());
+    }
+    let pieces = pieces(before);
+    let (start, word) = match pieces.last() {
+        Some(piece) if matches!(piece.kind, Kind::Word | Kind::Keyword) => {
+            (piece.range.start, &before[piece.range.clone()])
+        }
+        // Nothing is completed within a text or a comment.
+        Some(piece) if matches!(piece.kind, Kind::Text | Kind::Comment) => return (before.len(), Vec::new()),
+        _ => (before.len(), ""),
+    };
+    let is_method = before[..start].trim_end().ends_with('.');
+    if word.is_empty() && !is_method {
+        return (start, Vec::new());
+    }
+    let mut pairs: Vec<_> = known
+        .functions
+        .iter()
+        .filter(|(name, _)| name.starts_with(word))
+        .map(|(name, signatures)| pair(&format!("{name}("), signatures.first().unwrap_or(name)))
+        .collect();
+    if !is_method {
+        let variables = known.variables.iter().map(String::as_str).chain(syntax::KEYWORDS.iter().copied());
+        pairs.extend(variables.filter(|name| name.starts_with(word)).map(|name| pair(name, name)));
+    }
+    (start, pairs)
+}
+
+fn pair(replacement: &str, display: &str) -> Pair {
+    Pair { display: display.to_owned(), replacement: replacement.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn completed(before: &str) -> Vec<String> {
+        let functions = ["send_text", "send_image", "to_upper"];
+        let functions = functions.iter().map(|name| ((*name).to_owned(), vec![format!("{name}(…)")])).collect();
+        let known = Names { functions, variables: vec!["sender".to_owned(), "state".to_owned()] };
+        let (start, pairs) = complete(&known, before);
+        pairs.into_iter().map(|pair| format!("{}{}", &before[..start], pair.replacement)).collect()
+    }
+
+    #[test]
+    fn functions_variables_and_commands_are_completed() {
+        assert_eq!(completed("let x = send"), ["let x = send_image(", "let x = send_text(", "let x = sender"]);
+        assert_eq!(completed("text.to_u"), ["text.to_upper("]);
+        assert_eq!(completed(":q"), [":quit"]);
+        assert!(completed("\"send").is_empty());
+        assert!(completed("f(").is_empty());
+    }
+}

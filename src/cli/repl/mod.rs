@@ -1,0 +1,338 @@
+//! `hotline repl`: a prompt against a live session.
+//!
+//! Each line is a piece of script, evaluated as if an event of the session were being handled. How, is the script
+//! host's business.
+
+mod editor;
+mod syntax;
+
+use std::io::{self, IsTerminal};
+
+use anyhow::anyhow;
+use tokio::sync::mpsc;
+
+use self::editor::Prompt;
+use super::exit::Exit;
+use super::{account, output};
+use crate::clock::Clock;
+use crate::host::config::Config;
+use crate::host::{Keeping, PromptHost};
+use crate::sandbox::{self, Sandbox};
+use crate::script::{Fault, PROMPT};
+use crate::session::{Ended, Phase, Signal};
+use crate::session::{Login, Pacing, Secret};
+
+/// How many signals may wait to be shown; one more is left out.
+const SIGNALS: usize = 256;
+
+/// How many letters of an event are shown.
+const EVENT_LETTERS: usize = 400;
+
+/// What begins with a colon, and what it does.
+const COMMANDS: &[(&str, &str)] = &[
+    (":events", ":events on|off shows events as they come, or does not"),
+    (":functions", ":functions TEXT lists the functions whose names hold the text"),
+    (":help", "this list"),
+    (":quit", "ends the prompt, as Ctrl-D does"),
+    (":sessions", "the sessions, and how they are"),
+    (":variables", "the variables so far"),
+];
+
+/// The arguments of `repl`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Args {
+    /// The session, where the configuration has several
+    #[arg(long, value_name = "NAME")]
+    session: Option<String>,
+
+    #[command(flatten)]
+    account: account::Flags,
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        let given = self.account.configuration()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        let outcome = runtime.block_on(self.serve(given));
+        // The thread that reads the terminal may still wait for a key.
+        runtime.shutdown_background();
+        outcome
+    }
+
+    async fn serve(self, given: Option<Config>) -> Result<(), Exit> {
+        let keeping =
+            if given.is_some() && self.account.gateway.is_none() { Keeping::DataFolder } else { Keeping::Memory };
+        let sandbox = if given.is_none() { Some(start_sandbox().await?) } else { None };
+        let config = match (given, &sandbox) {
+            (Some(config), _) => config,
+            (None, sandbox) => demo(&sandbox.as_ref().map(Sandbox::url).unwrap_or_default())?,
+        };
+        let session = account::choose(&config, self.session.as_deref())?;
+        let host = PromptHost::start(&config, session, keeping).await?;
+        let (heard, signals) = mpsc::channel(SIGNALS);
+        host.prompt().listen(heard);
+        let mut repl = Repl { host, signals, shows_events: true, has_failed: false };
+        let outcome = repl.talk(sandbox.as_ref()).await;
+        let has_failed = repl.has_failed;
+        repl.host.stop().await;
+        if let Some(sandbox) = sandbox {
+            sandbox.stop().await;
+        }
+        outcome?;
+        if has_failed { Err(Exit::Failed(anyhow!("some lines failed"))) } else { Ok(()) }
+    }
+}
+
+/// Starts a sandbox of the prompt's own, on a free port.
+async fn start_sandbox() -> anyhow::Result<Sandbox> {
+    let listen = std::net::SocketAddr::new(sandbox::DEFAULT_LISTEN.ip(), 0);
+    Ok(Sandbox::start(sandbox::Config { listen, clock: Clock::system(), ..sandbox::Config::default() }).await?)
+}
+
+/// The configuration of the sandbox's demo bot.
+fn demo(gateway: &str) -> anyhow::Result<Config> {
+    let login =
+        Login::Email { email: format!("bot@{}", sandbox::DEMO_DOMAIN), password: Secret::new(sandbox::DEMO_PASSWORD) };
+    let session = account::by_flags(gateway, login)?;
+    Ok(Config { sessions: vec![session], pacing: Pacing::Off, ..Config::without_file(std::path::Path::new("")) })
+}
+
+/// The conversation between a person and a session.
+struct Repl {
+    host: PromptHost,
+    signals: mpsc::Receiver<Signal>,
+    shows_events: bool,
+    has_failed: bool,
+}
+
+/// Whether the conversation goes on.
+#[derive(PartialEq, Eq)]
+enum Turn {
+    Next,
+    End,
+}
+
+impl Repl {
+    async fn talk(&mut self, sandbox: Option<&Sandbox>) -> Result<(), Exit> {
+        if io::stdin().is_terminal() && io::stdout().is_terminal() {
+            let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+            let is_coloured = !refused && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb");
+            let prompt = Prompt::open(is_coloured).map_err(|error| anyhow!("the terminal has no prompt: {error}"))?;
+            self.at_terminal(prompt, sandbox, is_coloured).await
+        } else {
+            self.at_pipe().await
+        }
+    }
+
+    async fn at_terminal(
+        &mut self,
+        mut prompt: Prompt,
+        sandbox: Option<&Sandbox>,
+        is_coloured: bool,
+    ) -> Result<(), Exit> {
+        output::line(":help says what there is, Ctrl-D ends")?;
+        if let Some(sandbox) = sandbox {
+            output::line(&format!("write to the bot from another terminal: hotline chat --gateway {}", sandbox.url()))?;
+        }
+        let paint = |text: &str| if is_coloured { syntax::paint(text) } else { text.to_owned() };
+        let red = |text: &str| if is_coloured { format!("\x1b[31m{text}\x1b[0m") } else { text.to_owned() };
+        prompt.know(self.host.prompt().names().await);
+        prompt.ask();
+        loop {
+            tokio::select! {
+                Some(signal) = self.signals.recv() => {
+                    if let Some(text) = describe(&signal, self.shows_events) {
+                        prompt.print(&text)?;
+                    }
+                }
+                ended = self.host.over() => return Err(over(ended)),
+                line = prompt.line() => {
+                    let Some(line) = line else { return Ok(()) };
+                    match self.work(line.trim(), |text| prompt.print(text)).await {
+                        Ok((Turn::End, _)) => return Ok(()),
+                        Ok((Turn::Next, text)) if text.is_empty() => {}
+                        Ok((Turn::Next, text)) => output::line(&paint(&text))?,
+                        Err(fault) => output::line(&red(&card(&fault, &line)))?,
+                    }
+                    // What failed at a terminal was seen there.
+                    self.has_failed = false;
+                    prompt.know(self.host.prompt().names().await);
+                    prompt.ask();
+                }
+            }
+        }
+    }
+
+    /// Evaluates what a pipe brings, line by line, once the session is live; results alone go to standard output.
+    async fn at_pipe(&mut self) -> Result<(), Exit> {
+        while self.host.handle().status().phase != Phase::Live {
+            tokio::select! {
+                signal = self.signals.recv() => match signal {
+                    Some(Signal::LoggedIn { .. }) => break,
+                    Some(Signal::Refused(failure)) => return Err(over(Some(Ended::Refused(failure)))),
+                    _ => {}
+                },
+                ended = self.host.over() => return Err(over(ended)),
+            }
+        }
+        let text =
+            tokio::task::spawn_blocking(|| io::read_to_string(io::stdin())).await.map_err(anyhow::Error::from)??;
+        let mut piece = String::new();
+        for line in text.lines() {
+            piece.push_str(line);
+            piece.push('\n');
+            if syntax::goes_on(&piece) {
+                continue;
+            }
+            let complete = std::mem::take(&mut piece);
+            if self.work_at_pipe(complete.trim()).await? == Turn::End {
+                return Ok(());
+            }
+        }
+        self.work_at_pipe(piece.trim()).await.map(|_| ())
+    }
+
+    async fn work_at_pipe(&mut self, line: &str) -> Result<Turn, Exit> {
+        match self.work(line, |_| Ok(())).await {
+            Ok((turn, text)) => {
+                if !text.is_empty() {
+                    output::line(&text)?;
+                }
+                Ok(turn)
+            }
+            Err(fault) => {
+                eprintln!("{}", card(&fault, line));
+                Ok(Turn::Next)
+            }
+        }
+    }
+
+    /// Does what a line asks for and gives what is to be shown.
+    ///
+    /// Events that come meanwhile are handed to `show`.
+    async fn work(
+        &mut self,
+        line: &str,
+        mut show: impl FnMut(&str) -> io::Result<()>,
+    ) -> Result<(Turn, String), Fault> {
+        if line.is_empty() {
+            return Ok((Turn::Next, String::new()));
+        }
+        if let Some(command) = line.strip_prefix(':') {
+            return Ok(self.command(command).await);
+        }
+        let prompt = self.host.prompt();
+        let mut evaluating = std::pin::pin!(prompt.evaluate(line.to_owned()));
+        let mut given_up = std::pin::pin!(tokio::signal::ctrl_c());
+        let result = loop {
+            tokio::select! {
+                // Ctrl-C is listened for before the line begins.
+                biased;
+                _ = &mut given_up => break Err(Fault::of_file(PROMPT, "given up")),
+                Some(signal) = self.signals.recv() => {
+                    if let Some(text) = describe(&signal, self.shows_events) {
+                        // Whoever cannot be shown an event will not see the result either, which is noticed then.
+                        let _ = show(&text);
+                    }
+                }
+                result = &mut evaluating => break result,
+            }
+        };
+        self.has_failed |= result.is_err();
+        result.map(|text| (Turn::Next, text))
+    }
+
+    async fn command(&mut self, command: &str) -> (Turn, String) {
+        let (name, rest) = command.split_once(' ').map_or((command, ""), |(name, rest)| (name, rest.trim()));
+        let text = match (name, rest) {
+            ("quit" | "q" | "exit", _) => return (Turn::End, String::new()),
+            ("help" | "h" | "?", _) => help(),
+            ("sessions", _) => self.sessions(),
+            ("variables" | "vars", _) => self.host.prompt().names().await.variables.join("\n"),
+            ("functions", text) => self.functions(text).await,
+            ("events", "on") => {
+                self.shows_events = true;
+                "events are shown".to_owned()
+            }
+            ("events", "off") => {
+                self.shows_events = false;
+                "events are not shown".to_owned()
+            }
+            ("events", _) => "expected :events on or :events off".to_owned(),
+            _ => {
+                let known = COMMANDS.iter().map(|(name, _)| name.trim_start_matches(':'));
+                let hint = crate::host::suggest::closest(name, known).map(|name| format!("; did you mean :{name}?"));
+                format!("there is no :{name}{}", hint.unwrap_or_else(|| "; :help lists what there is".to_owned()))
+            }
+        };
+        (Turn::Next, text)
+    }
+
+    fn sessions(&self) -> String {
+        let directory = self.host.directory();
+        let line = |name: String| {
+            let status = directory.get(&name)?.handle.status();
+            let phase = match status.phase {
+                Phase::Connecting => "connecting".to_owned(),
+                Phase::LoggingIn => "logging in".to_owned(),
+                Phase::AwaitingPin => "waiting for its PIN".to_owned(),
+                Phase::Live => "live".to_owned(),
+                Phase::Lost { attempts } => format!("not connected, {attempts} attempts"),
+                Phase::Refused(failure) => format!("refused: {failure}"),
+                Phase::Unusable(reason) => reason,
+                Phase::Stopped => "stopped".to_owned(),
+            };
+            let who = [status.display_name, status.mid].into_iter().flatten().collect::<Vec<_>>().join(", ");
+            Some(format!("{name}: {phase}{}", if who.is_empty() { who } else { format!(" ({who})") }))
+        };
+        directory.names().into_iter().filter_map(line).collect::<Vec<_>>().join("\n")
+    }
+
+    async fn functions(&self, text: &str) -> String {
+        let names = self.host.prompt().names().await;
+        let matching = names.functions.into_iter().filter(|(name, _)| name.contains(text));
+        let mut lines: Vec<_> = matching.flat_map(|(_, signatures)| signatures).collect();
+        lines.dedup();
+        if lines.is_empty() { format!("no function is named like \"{text}\"") } else { lines.join("\n") }
+    }
+}
+
+/// What is shown of a signal, if anything. Logins and losses are in the log already.
+fn describe(signal: &Signal, shows_events: bool) -> Option<String> {
+    let Signal::Event(event) = signal else { return None };
+    if !shows_events {
+        return None;
+    }
+    let content = event.content.as_str();
+    let shown: String = content.chars().take(EVENT_LETTERS).collect();
+    let rest = if shown.len() < content.len() { "…" } else { "" };
+    Some(format!("← {} {shown}{rest}", event.subcommand))
+}
+
+fn help() -> String {
+    let mut lines = vec![
+        "A line is a piece of script: 1 + 2, get_profile(), let to = get_all_contact_ids()[0]".to_owned(),
+        "Commands act on this session. Variables, functions and imports stay. Open brackets go on over lines."
+            .to_owned(),
+    ];
+    lines.extend(COMMANDS.iter().map(|(name, what)| format!("{name:<12} {what}")));
+    lines.join("\n")
+}
+
+/// A fault of a line, with the place marked where the line is a single one.
+fn card(fault: &Fault, line: &str) -> String {
+    match (fault.line, fault.column) {
+        (Some(1), Some(column)) if fault.file == PROMPT && !line.contains('\n') => {
+            format!("  {line}\n  {}^ {}", " ".repeat(column.saturating_sub(1)), fault.message)
+        }
+        (None, _) if fault.file == PROMPT => fault.message.clone(),
+        _ => fault.to_string(),
+    }
+}
+
+fn over(ended: Option<Ended>) -> Exit {
+    Exit::Failed(match ended {
+        Some(Ended::Refused(failure)) => anyhow!("the login was refused: {failure}"),
+        _ => anyhow!("the session has ended"),
+    })
+}

@@ -1,0 +1,359 @@
+//! Lines that a person types at a prompt, evaluated on a worker as if a session's event were being handled.
+//!
+//! Variables, functions and imports stay from line to line. What a line looks like on a terminal is not known here.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::{AST, Array, Dynamic, Engine, Expr, Map, Scope, Stmt};
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::spawn_local;
+
+use super::bundle::{Bundle, Source};
+use super::data;
+use super::engine;
+use super::fault::Fault;
+use super::fiber::Fiber;
+use super::generation::Generation;
+use super::lane::Lane;
+use super::live::Live;
+use super::run::{self, Driven, Run, Start};
+use super::worker::{Worker, WorkerHandle};
+use crate::protocol::COMMANDS;
+use crate::session::Signal;
+
+/// How a line is named in messages.
+pub const PROMPT: &str = "prompt";
+
+/// The address space of a line's stack, in bytes. Only what is touched costs memory.
+const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };
+
+/// How wide a value may be before it is written on several lines.
+const WIDTH: usize = 76;
+
+/// What a prompt asks its worker for.
+pub(crate) enum Request {
+    /// A line is to be evaluated.
+    Line { session: String, text: String, folder: PathBuf, done: oneshot::Sender<Result<String, Fault>> },
+    /// What can be written at the prompt.
+    Names { session: String, done: oneshot::Sender<Names> },
+    /// What happens to a session is to be told.
+    Listen { session: String, heard: mpsc::Sender<Signal> },
+}
+
+/// What can be written at a prompt.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// The functions of the engine's registry, each with its signatures.
+    pub functions: BTreeMap<String, Vec<String>>,
+    /// The variables so far, and the names that every script sees.
+    pub variables: Vec<String>,
+}
+
+/// A prompt's end of a worker, for one session.
+pub struct PromptHandle<'a> {
+    worker: &'a WorkerHandle,
+    session: String,
+    folder: PathBuf,
+}
+
+impl<'a> PromptHandle<'a> {
+    /// A prompt for a session of a worker; `folder` is where imports are looked for.
+    pub fn new(worker: &'a WorkerHandle, session: impl Into<String>, folder: PathBuf) -> Self {
+        Self { worker, session: session.into(), folder }
+    }
+
+    /// Evaluates a line and gives its value as text, empty for `()`. Dropping the future ends the line.
+    ///
+    /// # Errors
+    /// With what is wrong with the line, or what it threw.
+    pub async fn evaluate(&self, text: String) -> Result<String, Fault> {
+        let (done, result) = oneshot::channel();
+        let (session, folder) = (self.session.clone(), self.folder.clone());
+        self.worker.prompt(Request::Line { session, text, folder, done });
+        result.await.unwrap_or_else(|_| Err(Fault::of_file(PROMPT, "the worker has ended")))
+    }
+
+    /// What can be written now.
+    pub async fn names(&self) -> Names {
+        let (done, names) = oneshot::channel();
+        self.worker.prompt(Request::Names { session: self.session.clone(), done });
+        names.await.unwrap_or_default()
+    }
+
+    /// Has everything told that happens to the session from now on; what finds the channel full is left out.
+    pub fn listen(&self, heard: mpsc::Sender<Signal>) {
+        self.worker.prompt(Request::Listen { session: self.session.clone(), heard });
+    }
+}
+
+/// What a worker keeps for its prompts.
+#[derive(Default)]
+pub(crate) struct Prompts {
+    sessions: RefCell<HashMap<String, Rc<Prompt>>>,
+    listeners: RefCell<HashMap<String, mpsc::Sender<Signal>>>,
+}
+
+/// What stays from line to line.
+#[derive(Default)]
+struct Prompt {
+    scope: RefCell<Scope<'static>>,
+    functions: RefCell<AST>,
+    /// Import statements, which every line begins with.
+    imports: RefCell<String>,
+}
+
+impl Prompts {
+    /// Tells whoever listens to a session what happened to it.
+    ///
+    /// A listener that does not keep up is not waited for: it misses something.
+    pub(crate) fn tell(&self, session: &str, signal: &Signal) {
+        let is_secret = matches!(signal, Signal::Certificate(_));
+        if let Some(listener) = self.listeners.borrow().get(session).filter(|_| !is_secret) {
+            let _ = listener.try_send(signal.clone());
+        }
+    }
+
+    fn of(&self, session: &str) -> Rc<Prompt> {
+        Rc::clone(self.sessions.borrow_mut().entry(session.to_owned()).or_default())
+    }
+}
+
+/// Does what a prompt asks for.
+pub(crate) fn serve(worker: &Rc<Worker>, request: Request) {
+    match request {
+        Request::Line { session, text, folder, mut done } => {
+            let prompt = worker.prompts.of(&session);
+            let worker = Rc::clone(worker);
+            spawn_local(async move {
+                let Some(live) = worker.live(&session) else {
+                    let fault = Fault::of_file(PROMPT, format!("there is no session \"{session}\" any more"));
+                    let _ = done.send(Err(fault));
+                    return;
+                };
+                // A person who does not wait any longer ends the line.
+                let result = tokio::select! {
+                    result = prompt.evaluate(&worker, live, &text, &folder) => result,
+                    () = done.closed() => return,
+                };
+                let _ = done.send(result);
+            });
+        }
+        Request::Names { session, done } => {
+            let _ = done.send(worker.prompts.of(&session).names(&worker.engine));
+        }
+        Request::Listen { session, heard } => {
+            worker.prompts.listeners.borrow_mut().insert(session, heard);
+        }
+    }
+}
+
+impl Prompt {
+    async fn evaluate(
+        self: &Rc<Self>,
+        worker: &Worker,
+        live: Rc<Live>,
+        text: &str,
+        folder: &Path,
+    ) -> Result<String, Fault> {
+        // The imports stand before the line, since the compiler wants to know every module that is named.
+        let before = self.imports.borrow().clone();
+        let added = before.lines().count();
+        let line = self.compile(&worker.engine, &format!("{before}{text}")).map_err(|fault| moved_up(fault, added))?;
+        let imports = imports_of(&line);
+        let limits = &worker.services.limits;
+        let bundle = Bundle::of_text(&engine::for_reading(), Path::new(PROMPT), folder, &imports)
+            .map_err(|fault| moved_up(fault, added))?;
+        let bundle = Bundle { script: Source { text: "".into(), ..bundle.script }, ..bundle };
+        let generation = Generation::load(&worker.engine, limits, &Arc::new(bundle), 0)?;
+        let code = self.functions.borrow().merge(&line);
+
+        let run = Run::new(Start {
+            event: run::next_id(),
+            function: "the prompt".into(),
+            generation,
+            live: Some(live),
+            lane: Lane::default(),
+            limits: Rc::clone(limits),
+            started: worker.services.clock.now(),
+            rebuild: false,
+            past: None,
+        });
+        let (engine, prompt) = (Rc::clone(&worker.engine), Rc::clone(self));
+        let body = move || {
+            let mut borrowed = Borrowed::take(&prompt);
+            engine.eval_ast_with_scope::<Dynamic>(&mut borrowed.scope, &code)
+        };
+        let fiber = Fiber::new(STACK.max(STACK / 64 * limits.call_depth), limits.nesting_reserve(), body);
+        let fiber = fiber.map_err(|error| Fault::of_file(PROMPT, error))?;
+        let ended = Driven::new(run, fiber).await;
+        let result = ended.map_err(|_| Fault::of_file(PROMPT, "the engine panicked: this is a bug of Hotline"))?;
+        let value = result.map_err(|error| moved_up(Fault::of_run(PROMPT, &error), added))?;
+        *self.imports.borrow_mut() = imports;
+        let functions = self.functions.borrow().merge(&line.clone_functions_only());
+        *self.functions.borrow_mut() = functions.clone_functions_only();
+        Ok(if value.is_unit() { String::new() } else { show(&value) })
+    }
+
+    fn compile(&self, engine: &Engine, text: &str) -> Result<AST, Fault> {
+        let mut scope = self.scope.borrow().clone();
+        // Variables, since a constant's value would be folded into the code.
+        for name in data::GLOBALS {
+            scope.push(*name, ());
+        }
+        let compiled = engine.compile_with_scope(&scope, text);
+        let mut ast = compiled.map_err(|error| {
+            let source = Source { file: PROMPT.to_owned(), path: None, text: text.into() };
+            Fault::of_parse(&source, &error)
+        })?;
+        ast.set_source(PROMPT);
+        Ok(ast)
+    }
+
+    fn names(&self, engine: &Engine) -> Names {
+        let mut functions: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for signature in engine.gen_fn_signatures(true) {
+            let name = signature.split('(').next().unwrap_or_default();
+            let is_name = name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_');
+            let is_name = is_name && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+            // The table knows more of the commands than the registry does.
+            if is_name && !COMMANDS.iter().any(|row| row.function == name) {
+                functions.entry(name.to_owned()).or_default().push(signature);
+            }
+        }
+        for row in COMMANDS.iter().filter(|row| !row.is_login()) {
+            let fields: Vec<_> = row.positional().map(|field| field.name).collect();
+            functions.insert(row.function.to_owned(), vec![format!("{}({})", row.function, fields.join(", "))]);
+        }
+        for function in self.functions.borrow().iter_fn_def() {
+            let parameters: Vec<_> = function.params.iter().map(|name| name.to_string()).collect();
+            let signature = format!("{}({})", function.name, parameters.join(", "));
+            functions.entry(function.name.to_string()).or_default().push(signature);
+        }
+        let scope = self.scope.borrow();
+        let mut variables: Vec<_> = scope.iter_raw().map(|(name, ..)| name.to_owned()).collect();
+        variables.extend(data::GLOBALS.iter().map(|name| (*name).to_owned()));
+        variables.sort();
+        variables.dedup();
+        Names { functions, variables }
+    }
+}
+
+/// The variables while a line uses them. They come back however the line ends.
+struct Borrowed {
+    prompt: Rc<Prompt>,
+    scope: Scope<'static>,
+}
+
+impl Borrowed {
+    fn take(prompt: &Rc<Prompt>) -> Self {
+        Self { prompt: Rc::clone(prompt), scope: prompt.scope.take() }
+    }
+}
+
+impl Drop for Borrowed {
+    fn drop(&mut self) {
+        self.prompt.scope.replace(std::mem::take(&mut self.scope));
+    }
+}
+
+/// A fault of a line that stood below others when it was compiled.
+fn moved_up(fault: Fault, lines: usize) -> Fault {
+    let is_own = fault.file == PROMPT;
+    let line = fault.line.map(|line| if is_own { line.saturating_sub(lines).max(1) } else { line });
+    Fault { line, ..fault }
+}
+
+/// The import statements of a line, as text.
+fn imports_of(line: &AST) -> String {
+    let import = |statement: &Stmt| match statement {
+        Stmt::Import(import, _) => match &import.0 {
+            Expr::StringConstant(path, _) if !import.1.is_empty() => {
+                Some(format!("import {:?} as {};\n", path.as_str(), import.1.as_str()))
+            }
+            _ => None,
+        },
+        _ => None,
+    };
+    line.statements().iter().filter_map(import).collect()
+}
+
+/// A value as it is written in a script, on several lines where it is wide.
+fn show(value: &Dynamic) -> String {
+    let mut text = String::new();
+    write_value(&mut text, value, 0);
+    text
+}
+
+fn write_value(text: &mut String, value: &Dynamic, indent: usize) {
+    if let Some(items) = value.read_lock::<Array>() {
+        let items: Vec<_> = items.iter().map(|item| part(item, indent)).collect();
+        return write_parts(text, "[", &items, "]", indent);
+    }
+    if let Some(entries) = value.read_lock::<Map>() {
+        let entry = |(name, value): (&rhai::Identifier, &Dynamic)| {
+            let plain = name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_')
+                && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+            let name = if plain { name.to_string() } else { format!("{name:?}") };
+            format!("{name}: {}", part(value, indent))
+        };
+        let entries: Vec<_> = entries.iter().map(entry).collect();
+        return write_parts(text, "#{", &entries, "}", indent);
+    }
+    match value.as_immutable_string_ref() {
+        Ok(string) => text.push_str(&format!("{:?}", string.as_str())),
+        Err(_) if value.is_unit() => text.push_str("()"),
+        Err(_) => match value.type_name().rsplit_once("::") {
+            Some((_, kind)) => text.push_str(&format!("<{}>", kind.trim_end_matches("Ref"))),
+            None => text.push_str(&value.to_string()),
+        },
+    }
+}
+
+fn part(value: &Dynamic, indent: usize) -> String {
+    let mut text = String::new();
+    write_value(&mut text, value, indent + 1);
+    text
+}
+
+fn write_parts(text: &mut String, open: &str, parts: &[String], close: &str, indent: usize) {
+    let width: usize = parts.iter().map(|part| part.chars().count() + 2).sum();
+    text.push_str(open);
+    if width + 2 * indent <= WIDTH && parts.iter().all(|part| !part.contains('\n')) {
+        text.push_str(&parts.join(", "));
+    } else {
+        for part in parts {
+            text.push('\n');
+            text.push_str(&"  ".repeat(indent + 1));
+            text.push_str(part);
+            text.push(',');
+        }
+        text.push('\n');
+        text.push_str(&"  ".repeat(indent));
+    }
+    text.push_str(close);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_shown_as_scripts_write_them() {
+        let value = Engine::new().eval::<Dynamic>(r#"#{ a: [1, 2.5, true, ()], "odd name": "x\n\"y\"" }"#);
+        assert_eq!(show(&value.expect("a value")), r#"#{a: [1, 2.5, true, ()], "odd name": "x\n\"y\""}"#);
+    }
+
+    #[test]
+    fn wide_values_take_several_lines() {
+        let value = Engine::new().eval::<Dynamic>(r#"#{ a: [], b: "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx", c: #{ d: 1 } }"#);
+        let shown = show(&value.expect("a value"));
+        assert_eq!(
+            shown,
+            "#{\n  a: [],\n  b: \"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\",\n  c: #{d: 1},\n}"
+        );
+    }
+}

@@ -1,0 +1,90 @@
+//! A bot in a folder of its own, and the process that runs it.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use hotline::store::{Durability, JournalReader, Store};
+use tempfile::TempDir;
+
+/// A bot's folder: its configuration, its scripts, its data, its log.
+pub(crate) struct Folder(TempDir);
+
+impl Folder {
+    /// A folder with this configuration.
+    pub(crate) fn new(configuration: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::write(folder.path().join("hotline.toml"), configuration).expect("the folder is ours");
+        Self(folder)
+    }
+
+    /// Saves a script, or a module, as many editors do: written beside it and renamed.
+    pub(crate) fn save(&self, name: &str, text: &str) {
+        let path = self.path().join("scripts").join(name);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("the folder is ours");
+        let draft = path.with_extension("draft");
+        fs::write(&draft, text).expect("the folder is ours");
+        fs::rename(draft, path).expect("the folder is ours");
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    /// What all its processes logged so far.
+    pub(crate) fn log(&self) -> String {
+        fs::read_to_string(self.path().join("log")).unwrap_or_default()
+    }
+
+    /// Starts a process that runs it.
+    pub(crate) fn start(&self) -> Process {
+        let log = File::options().create(true).append(true).open(self.path().join("log")).expect("the folder is ours");
+        let child = self.command(&["run"]).stdout(Stdio::null()).stderr(log).spawn().expect("the binary starts");
+        Process(child)
+    }
+
+    /// The binary in this folder, without the log settings of whoever runs the tests.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
+        command.args(arguments).current_dir(self.path()).env_remove("RUST_LOG").stdin(Stdio::null());
+        command
+    }
+
+    /// Its journal, as it is on disk.
+    pub(crate) fn journal(&self) -> JournalReader {
+        JournalReader::open(&self.path().join("data")).expect("there is a journal")
+    }
+
+    /// Checks the database from end to end, while no process has it.
+    pub(crate) fn check(&self) {
+        let store = Store::open(&self.path().join("data"), Durability::Strict).expect("the data folder is free");
+        store.check().expect("the database is whole");
+    }
+}
+
+/// A process that runs a bot; dropped, it is killed.
+pub(crate) struct Process(Child);
+
+impl Process {
+    /// Kills it as the system does when memory runs out.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().expect("it runs");
+        let status = self.0.wait().expect("it ends");
+        assert_eq!(status.code(), None, "it ended by itself before it was killed: {status}");
+    }
+
+    /// Asks it to end, as a person does, and waits for that.
+    pub(crate) fn end(mut self) {
+        let pid = self.0.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("there is kill").success());
+        assert_eq!(self.0.wait().expect("it ends").code(), Some(0));
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It has ended already unless a test failed.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,301 @@
+//! Many kills at random moments, under traffic: people hold conversations of several turns, and every one is held to its
+//! end, as if nothing had happened.
+//!
+//! `HOTLINE_KILLS` says how often, `HOTLINE_SEED` when; both are printed.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use hotline::protocol::Message;
+use hotline::sandbox::{Control, Fault, NewAccount, Traffic, Trouble, When};
+use hotline::store::{EventRow, JournalReader, Outcome};
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::bot::Folder;
+use crate::person::Person;
+use crate::{PATIENCE, sandbox};
+
+/// How often the process is killed where nothing else is said.
+const KILLS: u64 = 50;
+/// A process lives no longer than this before it is killed.
+const LIFE: Duration = Duration::from_millis(1_600);
+/// How many people talk to each bot.
+const PEOPLE: usize = 4;
+/// The bots, each a session on a worker of its own.
+const BOTS: [&str; 2] = ["bot", "twin"];
+/// How many questions a conversation has.
+const TURNS: usize = 4;
+/// After this long without a question a person thinks that their answer was lost: it was, where nobody was connected.
+const LOST: Duration = Duration::from_millis(1_500);
+
+const SCRIPT: &str = r#"
+import "lib/talk" as talk;
+
+fn on_message(msg) {
+    let words = msg.text.split(" ");
+    if words[0] != "begin" { return; }
+    // A beginning that was said again, since nobody seemed to hear the first one.
+    if store.incr(`begun ${words[1]}`) > 1 { return; }
+    talk::hold(msg, words[1]);
+    after("100ms", "postscript", [msg.sender.mid, words[1]]);
+}
+
+fn postscript(to, key) {
+    store.incr("postscripts");
+    talk::surely(|attempt| send_text(to, `${key} ps ${attempt}`));
+}
+
+fn on_error(error) { store.incr("errors"); log_error(error); }
+"#;
+
+const MODULE: &str = r#"
+// Asks and asks until every turn is answered. Each text is another one, so that a text that comes twice was sent twice.
+fn hold(msg, key) {
+    let tokens = [];
+    for turn in 0..4 {
+        let token = random(0, 1000000000);
+        let asked_at = now();
+        try { leave_group("c0123456789abcdef0123456789abcdef"); } catch (error) { note(error); }
+        let attempt = 0;
+        let answered = false;
+        while !answered {
+            attempt += 1;
+            let answer = ();
+            try {
+                answer = msg.ask(`${key} ${turn} ${attempt} ${token}`, #{ timeout: "1h" });
+            } catch (error) {
+                note(error);
+            }
+            answered = answer != () && answer.text.starts_with(`${key} ${turn} `);
+        }
+        if now() < asked_at { throw "time goes backwards"; }
+        tokens.push(token);
+        store.incr(`turns ${key}`);
+        state[key] = turn + 1;
+        if turn % 2 == 0 { sleep("30ms"); }
+    }
+    let kept = state[key];
+    state.remove(key);
+    surely(|attempt| msg.reply(`${key} end ${kept} ${tokens} ${attempt}`));
+}
+
+// Does something that may have been done already, until it is certain that it was.
+fn surely(act) {
+    let attempt = 0;
+    loop {
+        attempt += 1;
+        try {
+            act.call(attempt);
+            return;
+        } catch (error) {
+            note(error);
+        }
+    }
+}
+
+fn note(error) {
+    if error.name == "IN_DOUBT" { store.incr("in doubt"); }
+    else if error.name != "NOT_FOUND" && error.name != "NOT_A_MEMBER" { throw error; }
+}
+"#;
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conversations_reach_their_end_however_often_the_process_is_killed() {
+    let kills = setting("HOTLINE_KILLS", KILLS);
+    let seed = setting("HOTLINE_SEED", rand::random::<u32>().into());
+    eprintln!("{kills} kills, seed {seed} (HOTLINE_KILLS, HOTLINE_SEED)");
+    let mut rng = StdRng::seed_from_u64(seed);
+
+    let sandbox = sandbox().await;
+    let control = sandbox.control();
+    control.create_account(NewAccount::named("twin")).expect("a new name");
+    let when = When::Chance { probability: 0.1, seed };
+    let repeating = Fault { account: None, on: Traffic::Events, trouble: Trouble::Repeat, when };
+    control.inject(repeating).expect("a fault");
+    let folder = Folder::new(&configuration(&sandbox.url()));
+    folder.save("talk.rhai", SCRIPT);
+    folder.save("lib/talk.rhai", MODULE);
+
+    let closing = Arc::new(AtomicBool::new(false));
+    let held = Arc::new(AtomicUsize::new(0));
+    let talks: Vec<_> = (0..BOTS.len() * PEOPLE)
+        .map(|number| {
+            let name = format!("p{number}");
+            control.create_account(NewAccount::named(&name)).expect("a new name");
+            let person = Person::new(&control, &name, BOTS[number % BOTS.len()]);
+            tokio::spawn(talk(person, Arc::clone(&closing), Arc::clone(&held)))
+        })
+        .collect();
+
+    let mut taken = BTreeMap::new();
+    for kill in 0..kills {
+        let process = folder.start();
+        tokio::time::sleep(LIFE.mul_f64(rng.random())).await;
+        process.kill();
+        folder.check();
+        let events = folder.journal().events(u32::MAX).expect("the journal can be read");
+        for before in taken.keys() {
+            assert!(events.iter().any(|event| event.id == *before), "kill {kill}: event {before} is gone");
+        }
+        taken.extend(events.into_iter().map(|event| (event.id, event)));
+        assert!(talks.iter().all(|talk| !talk.is_finished()), "somebody gave up after kill {kill}:\n{}", folder.log());
+    }
+    closing.store(true, Ordering::Relaxed);
+    let process = folder.start();
+    for talk in talks {
+        let outcome = tokio::time::timeout(PATIENCE, talk).await;
+        outcome.expect("every conversation comes to its end").expect("nobody hears what they should not");
+    }
+    process.end();
+    folder.check();
+
+    let journal = folder.journal();
+    let events = journal.events(u32::MAX).expect("the journal can be read");
+    assert!(taken.keys().all(|id| events.iter().any(|event| event.id == *id)), "an event is gone");
+    assert!(journal.open_runs().expect("the journal can be read").is_empty(), "a run still waits");
+    every_event_was_handled_once(&journal, &events);
+    let in_doubt = every_effect_was_sent_once(&control, &journal, &events);
+    let conversations = held.load(Ordering::Relaxed);
+    everything_was_counted_once(&folder, conversations);
+    eprintln!(
+        "{kills} kills, seed {seed}: {conversations} conversations, {} events, {in_doubt} effects in doubt",
+        events.len()
+    );
+    assert!(conversations >= BOTS.len() * PEOPLE, "everybody held a conversation");
+    sandbox.stop().await;
+}
+
+fn configuration(url: &str) -> String {
+    let sessions = BOTS.map(|bot| {
+        format!(
+            "[[session]]\nname = \"{bot}\"\ngateway = \"{url}\"\nemail = \"{bot}@sandbox.test\"\npassword = \"sandbox\"\n"
+        )
+    });
+    format!("journal = \"strict\"\npacing = \"off\"\nworkers = {}\n{}", BOTS.len(), sessions.concat())
+}
+
+/// Holds one conversation after the other until it is time to close.
+async fn talk(mut person: Person, closing: Arc<AtomicBool>, held: Arc<AtomicUsize>) {
+    let mut number = 0;
+    while !closing.load(Ordering::Relaxed) {
+        converse(&mut person, number).await;
+        held.fetch_add(1, Ordering::Relaxed);
+        number += 1;
+    }
+}
+
+/// Holds a conversation to its end, saying again what nobody seems to have heard.
+async fn converse(person: &mut Person, number: usize) {
+    let key = format!("{}.{number}", person.name);
+    let mut tokens: [Option<String>; TURNS] = Default::default();
+    let mut words = format!("begin {key}");
+    let mut said = 0;
+    let mut is_to_be_said = true;
+    let mut has_ended = false;
+    loop {
+        if is_to_be_said && !has_ended {
+            said += 1;
+            person.says(&format!("{words} {said}")).await;
+        }
+        let Some(text) = person.hears_within(LOST).await else {
+            is_to_be_said = true;
+            continue;
+        };
+        is_to_be_said = false;
+        let heard: Vec<_> = text.split(' ').collect();
+        match heard.as_slice() {
+            [of, ..] if *of != key => {}
+            [_, "end", kept, tokens_kept @ .., _] => {
+                let expected: Vec<_> = tokens.iter().flatten().map(String::as_str).collect();
+                let found = tokens_kept.join(" ");
+                assert_eq!((*kept, found.as_str()), ("4", format!("[{}]", expected.join(", ")).as_str()), "{text}");
+                has_ended = true;
+            }
+            [_, "ps", _] if has_ended => return,
+            [_, turn, _, token] => {
+                let turn: usize = turn.parse().expect("a turn");
+                let known = tokens[turn].get_or_insert_with(|| (*token).to_owned());
+                assert_eq!(known, token, "{key}: what was drawn for turn {turn} is drawn once");
+                let next = format!("{key} {turn}");
+                is_to_be_said = next != words;
+                words = next;
+            }
+            _ => panic!("{key}: {text} is not to be heard here"),
+        }
+    }
+}
+
+/// Every message that the journal took was handled by one run, or taken as an answer by one.
+fn every_event_was_handled_once(journal: &JournalReader, events: &[EventRow]) {
+    let mut answers: BTreeMap<String, usize> = BTreeMap::new();
+    let runs: Vec<_> =
+        events.iter().flat_map(|event| journal.runs_of(event.id).expect("the journal can be read")).collect();
+    for run in &runs {
+        assert!(run.fault.is_none(), "{}: {:?}", run.function, run.fault);
+        for entry in journal.entries(run.id).expect("the journal can be read") {
+            if let Outcome::Message(content) = entry.outcome {
+                *answers.entry(Message::read(&content).expect("a message").id).or_default() += 1;
+            }
+        }
+    }
+    let mut ids = BTreeSet::new();
+    for event in events {
+        assert!(event.done, "event {} was not seen through: {}", event.id, event.content);
+        let started = runs.iter().filter(|run| run.event == event.id).count();
+        if event.subcommand == "RECEIVE_MESSAGE" {
+            let message = Message::read(&event.content).expect("a message");
+            let answered = answers.get(&message.id).copied().unwrap_or_default();
+            assert_eq!(started + answered, 1, "{} was handled so often: {}", event.id, event.content);
+            assert!(ids.insert((event.session.clone(), message.id)), "{} was taken twice", event.content);
+        }
+    }
+}
+
+/// Every text reached the world once where it is known to be sent, and at most once where it is in doubt.
+fn every_effect_was_sent_once(control: &Control, journal: &JournalReader, events: &[EventRow]) -> usize {
+    let mut arrived: BTreeMap<String, usize> = BTreeMap::new();
+    for person in control.people() {
+        for bot in BOTS {
+            let bot = control.mid(bot).expect("the bot is known");
+            for message in control.chat(&person.name, &bot).into_iter().filter(|message| message.from == bot) {
+                *arrived.entry(message.text.unwrap_or_default()).or_default() += 1;
+            }
+        }
+    }
+    let twice: Vec<_> = arrived.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "these were sent twice: {twice:?}");
+    let mut in_doubt = 0;
+    for run in events.iter().flat_map(|event| journal.runs_of(event.id).expect("the journal can be read")) {
+        for entry in journal.entries(run.id).expect("the journal can be read") {
+            let was_in_doubt = matches!(&entry.outcome, Outcome::Thrown(text) if text.contains("IN_DOUBT"));
+            in_doubt += usize::from(was_in_doubt);
+            if entry.name == "SendText" && !was_in_doubt {
+                let fields: serde_json::Value = serde_json::from_str(&entry.detail).expect("fields");
+                let text = fields["content"].as_str().expect("a text");
+                assert_eq!(arrived.remove(text), Some(1), "\"{text}\" is recorded as sent");
+            }
+        }
+    }
+    in_doubt
+}
+
+/// The script's own counts, which change together with its record, or not at all.
+fn everything_was_counted_once(folder: &Folder, conversations: usize) {
+    use hotline::store::{Durability, Store};
+    let store = Store::open(&folder.path().join("data"), Durability::Strict).expect("the data folder is free");
+    let value = |key: &str| store.get("talk", key, 0).expect("the database can be read").map(|text| text.to_string());
+    assert_eq!(value("errors"), None, "no run fails:\n{}", folder.log());
+    assert_eq!(value("postscripts"), Some(conversations.to_string()));
+    let turns = store.keys("talk", "turns ", 0).expect("the database can be read");
+    assert_eq!(turns.len(), conversations);
+    for key in turns {
+        assert_eq!(value(&key), Some(TURNS.to_string()), "{key}");
+    }
+}
