@@ -54,17 +54,38 @@ impl Flags {
                 "--gateway needs an account: --email and --password, or --phone and --auth-token"
             ))),
             (None, Some(_)) => Err(Exit::usage(anyhow!("an account by flags needs its --gateway URL"))),
-            (None, None) => self.file(),
+            (None, None) => {
+                let Some(config) = self.file(|name| std::env::var(name).ok())? else { return Ok(None) };
+                for key in &config.without_effect {
+                    tracing::warn!("{}: \"{key}\" has no effect yet", self.path().display());
+                }
+                Ok(Some(config))
+            }
         }
     }
 
+    /// The bot's session in the configuration file, for one who only wants to know where it is to be found.
+    ///
+    /// Its secrets are not: they may be set for the bot alone.
+    pub(super) fn bot(&self) -> Result<Option<Session>, Exit> {
+        let config = self.file(|name| Some(std::env::var(name).unwrap_or_else(|_| format!("the value of {name}"))))?;
+        Ok(config.and_then(|config| config.sessions.into_iter().next()))
+    }
+
+    fn path(&self) -> &Path {
+        self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG))
+    }
+
     /// The configuration file, named or default, without regard to the other flags.
-    pub(super) fn file(&self) -> Result<Option<Config>, Exit> {
-        match &self.config {
-            Some(path) => read(path).map(Some),
-            None if Path::new(DEFAULT_CONFIG).exists() => read(Path::new(DEFAULT_CONFIG)).map(Some),
-            None => Ok(None),
+    fn file(&self, env: impl Fn(&str) -> Option<String>) -> Result<Option<Config>, Exit> {
+        let path = self.path();
+        if self.config.is_none() && !path.exists() {
+            return Ok(None);
         }
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the configuration {} cannot be read", path.display()))
+            .map_err(Exit::Usage)?;
+        Config::parse(&text, path, env).map(Some).map_err(Exit::usage)
     }
 
     /// The account that the flags name.
@@ -115,15 +136,4 @@ pub(super) fn choose<'a>(config: &'a Config, name: Option<&str>) -> Result<&'a S
             .find(|session| session.name == name)
             .ok_or_else(|| Exit::usage(anyhow!("no session is named \"{name}\", the configuration has {}", names()))),
     }
-}
-
-fn read(path: &Path) -> Result<Config, Exit> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("the configuration {} cannot be read", path.display()))
-        .map_err(Exit::Usage)?;
-    let config = Config::parse(&text, path, |name| std::env::var(name).ok()).map_err(Exit::usage)?;
-    for key in &config.without_effect {
-        tracing::warn!("{}: \"{key}\" has no effect yet", path.display());
-    }
-    Ok(config)
 }

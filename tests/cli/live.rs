@@ -169,3 +169,24 @@ async fn an_address_that_is_taken_is_named() {
     assert_eq!(outcome.status, 1);
     assert!(outcome.err.contains("cannot listen on 127.0.0.1:") && outcome.err.contains("--listen"), "{}", outcome.err);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chat_finds_the_bot_by_its_configuration_and_needs_none_of_its_secrets() {
+    let sandbox = sandbox().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("hotline.toml");
+    let configuration = |account: &str| {
+        let (url, password) = (sandbox.url(), "${HOTLINE_TEST_UNSET}");
+        format!("[[session]]\ngateway = \"{url}\"\nemail = \"{account}\"\npassword = \"{password}\"\n")
+    };
+    std::fs::write(&file, configuration("bot@sandbox.test")).expect("the folder is writable");
+    let path = folder.path().to_owned();
+    let chat = move || crate::hotline(&path, &["chat", "--wait", "10ms"]);
+    let outcome = tokio::task::spawn_blocking(chat.clone()).await.expect("it ends");
+    assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
+
+    std::fs::write(&file, configuration("bot@example.com")).expect("the folder is writable");
+    let outcome = tokio::task::spawn_blocking(chat).await.expect("it ends");
+    assert_eq!(outcome.status, 2);
+    assert!(outcome.err.contains("bot@example.com, which is no account of a sandbox"), "{}", outcome.err);
+}

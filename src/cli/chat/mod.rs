@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
@@ -21,6 +21,7 @@ use self::terminal::Terminal;
 use super::exit::Exit;
 use super::live::{Keeper, Live};
 use super::{account, blocking};
+use crate::host::config::Session;
 use crate::host::suggest::did_you_mean;
 use crate::protocol::commands::{
     AcceptGroupInvitation, CreateGroup, GetAllContactIds, GetContacts, GetJoinedGroupIds, InviteIntoGroup, LeaveGroup,
@@ -70,21 +71,36 @@ impl Options {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
+        let login = self.account.login();
         let gateway = match &self.account.gateway {
             Some(gateway) => account::gateway(gateway).map_err(Exit::Usage)?.to_string(),
             // The bot's configuration says where it is to be found; who talks to it is another account.
-            None => match self.account.file()?.and_then(|config| config.sessions.into_iter().next()) {
-                Some(session) => session.gateway.to_string(),
+            None => match self.account.bot()? {
+                // A password of the sandbox is no business of any other gateway.
+                Some(bot) if login.is_none() && !is_demo(bot.login.account()) => {
+                    return Err(Exit::usage(no_demo(&bot)));
+                }
+                Some(bot) => bot.gateway.to_string(),
                 None => format!("ws://{DEFAULT_LISTEN}"),
             },
         };
-        let mut options = Options { wait: self.wait, ..Options::demo(gateway, &self.name) };
-        if let Some(login) = self.account.login() {
-            options.login = login;
-        }
+        let demo = Options::demo(gateway, &self.name);
+        let options = Options { wait: self.wait, login: login.unwrap_or(demo.login), gateway: demo.gateway };
         let (_never, stop) = watch::channel(false);
         run(options, stop)
     }
+}
+
+fn is_demo(account: &str) -> bool {
+    account.ends_with(&format!("@{DEMO_DOMAIN}"))
+}
+
+fn no_demo(bot: &Session) -> anyhow::Error {
+    let account = bot.login.account();
+    anyhow!(
+        "the bot of the configuration is {account}, which is no account of a sandbox: \
+         say who talks by --email and --password, or where another bot is by --gateway"
+    )
 }
 
 /// Chats until the person ends it, the process is asked to end, or `stop` becomes true.
@@ -284,7 +300,7 @@ impl Conversation {
             Line::Empty | Line::Quit => Ok(()),
             Line::Say(text) => self.say(text),
             Line::Help => return Ok(self.terminal.notice(HELP.trim_end())?),
-            Line::Incomplete(usage) => Err(anyhow::anyhow!("usage: {usage}")),
+            Line::Incomplete(usage) => Err(anyhow!("usage: {usage}")),
             Line::People => return self.list_people(),
             Line::Groups => return self.list_groups(),
             Line::To(name) => self.go_to(name.as_deref()),
