@@ -177,11 +177,7 @@ async fn a_session_of_a_configuration_is_served() {
     let sandbox = Sandbox::start(Config { listen, ..Config::default() }).await.expect("a free port");
     let folder = folder(&[("auto_reply.rhai", &answering("pong")), ("other.rhai", &answering("never"))]);
     let configuration = format!(
-<<<<<<< HEAD
-        "workers = 1\npacing = \"off\"\n[http]\nallow = [\"api.example.com\"]\n\
-=======
         "workers = 1\npacing = \"off\"\n\
->>>>>>> host
          [[session]]\ngateway = \"{}\"\nemail = \"bot@sandbox.test\"\npassword = \"${{HOTLINE_TEST_PASSWORD}}\"\n\
          scripts = [\"auto_reply\"]\n",
         sandbox.url()
@@ -198,10 +194,6 @@ async fn a_session_of_a_configuration_is_served() {
         let refused = crate::Outcome::from(start("open sesame").output().expect("the binary starts"));
         assert_eq!(refused.status, 1);
         assert!(refused.err.contains("hotline: session main: the login was refused: AUTHENTICATION_FAILED"));
-<<<<<<< HEAD
-        assert!(refused.err.contains("hotline.toml: \"http.allow\" has no effect yet"), "{}", refused.err);
-=======
->>>>>>> host
         assert!(!refused.err.contains("sesame"), "no secret is shown: {}", refused.err);
 
         let bot = Bot::of(start("sandbox"));

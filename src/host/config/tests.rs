@@ -94,12 +94,8 @@ scripts = ["auto_reply"]
     assert_eq!(main.connect_via, Some(via));
     assert_eq!(main.proxy.as_ref().map(|proxy| (proxy.kind, proxy.port)), Some((ProxyKind::Socks5, 1080)));
     assert_eq!((main.media, main.scripts.as_deref()), (MediaMode::Auto, Some(&["auto_reply".to_owned()][..])));
-<<<<<<< HEAD
     assert_eq!(config.retention, Duration::from_secs(30 * 86_400));
-    assert_eq!(config.without_effect, ["http.allow", "console.listen"]);
-=======
     assert_eq!(config.without_effect, ["console.listen"]);
->>>>>>> host
 }
 
 #[test]
