@@ -236,7 +236,8 @@ impl Walk<'_> {
             }
         }
         let own = file.functions.iter().map(|function| function.name.as_str());
-        let meant = closest(name, own.chain(surface::names()).chain(self.known.names()))?.to_owned();
+        let all = own.chain(surface::names()).chain(self.known.names());
+        let meant = closest(name, all).or_else(|| surface::synonym(name))?.to_owned();
         let signatures: Vec<_> =
             file.named_so(&meant).map(Function::signature).chain(surface::signatures(&meant)).collect();
         // What somebody probably meant counts as used: one mistake is one finding.
