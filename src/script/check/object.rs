@@ -212,7 +212,7 @@ impl Walk<'_> {
             let found = kinds.iter().map(|kind| kind.noun()).collect::<Vec<_>>().join(", ");
             let (message, help) = if arities.contains(&kinds.len()) {
                 let help =
-                    (of == Kind::Array && name == "append").then(|| "`push` adds one item; `append` another array");
+                    (of == Kind::Array && name == "append").then_some("`push` adds one item; `append` another array");
                 (format!("`{name}` of {noun} does not take ({found})"), help.map(str::to_owned))
             } else {
                 let takes = arities.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
