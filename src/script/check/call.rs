@@ -120,7 +120,12 @@ impl Walk<'_> {
             ([], None) if self.known.has(name) => {}
             ([], _) => {
                 let names = file.functions.iter().map(|function| function.name.as_str());
-                let help = closest(name, names).map(|meant| format!("did you mean \"{meant}\"?"));
+                let meant = closest(name, names);
+                let help = meant.map(|meant| format!("did you mean \"{meant}\"?"));
+                // One mistake is one finding: what was meant is not reported as unused besides.
+                for function in meant.into_iter().flat_map(|meant| file.named_so(meant)) {
+                    self.hand_out(&function.name, function.parameters.len());
+                }
                 self.error("unknown-function", position, format!("this file defines no function `{name}`"), help);
             }
             (own, Some(count)) if !own.contains(&count) => {
