@@ -246,6 +246,13 @@ impl Walk<'_> {
             "msg" | "event" | "invite" => {
                 Some(format!("a function sees only its own parameters: pass `{name}` as an argument"))
             }
+            "console" | "logger" => Some("write to the log with log_info(value)".to_owned()),
+            "Math" => Some("numbers have methods, such as `x.abs()`, `x.floor()`; chance is `random(1, 6)`".to_owned()),
+            "JSON" => Some("write parse_json(text) and to_json(value)".to_owned()),
+            "bot" | "client" => Some(
+                "commands are plain functions, such as `send_text(to, content)`; a session is session(\"name\")"
+                    .to_owned(),
+            ),
             "null" | "nil" | "None" => Some("nothing is `()`".to_owned()),
             "True" | "False" => Some(format!("write `{}`", name.to_lowercase())),
             _ => closest(name, visible.chain(functions).chain(["state", "store"]))
