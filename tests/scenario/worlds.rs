@@ -212,3 +212,57 @@ fn a_hundred_small_tests_take_a_moment() {
     // Far above what it takes, so that a busy machine does not matter; a second or two is the aim.
     assert!(began.elapsed() < Duration::from_secs(30), "{:?}", began.elapsed());
 }
+
+#[test]
+fn a_conversation_goes_on_after_the_bot_was_killed() {
+    passes(
+        r#"let alice = person("alice");
+           alice.says("ask");
+           alice.expects("who?");
+           bot.kill();
+           bot.start();
+           alice.says("Alice");
+           alice.expects("so you are Alice");"#,
+    );
+}
+
+#[test]
+fn the_gateway_refuses_delays_and_repeats_as_it_is_told() {
+    passes(
+        r#"let alice = person("alice");
+           gateway.refuses("text", "ABUSE_BLOCK");
+           alice.says("ping");
+           alice.expects_nothing();
+           bot.expects_error("the test wants it so");
+           alice.says("say once");
+           alice.expects("once");
+
+           gateway.delays("events", "3s");
+           alice.says("ping");
+           alice.expects_nothing();
+           clock.advance("3s");
+           alice.expects("pong");
+
+           gateway.repeats("events");
+           alice.says("say twice");
+           alice.expects("twice");
+           alice.expects_nothing();
+
+           gateway.drops_at("events");
+           alice.says("lost");
+           assert(!bot.is_live);
+           gateway.refuses("login", "EXCESSIVE_ACCESS");
+           clock.advance("10s");
+           assert(!bot.is_live);"#,
+    );
+}
+
+#[test]
+fn a_trouble_that_there_is_not_is_named() {
+    let card = crate::fails(r#"gateway.refuses("txt", "ABUSE_BLOCK");"#);
+    assert!(card.contains("\"txt\" is no family of commands") && card.contains("did you mean \"text\"?"), "{card}");
+    let card = crate::fails(r#"gateway.refuses("text", "ABUSE_BLOK");"#);
+    assert!(card.contains("did you mean \"ABUSE_BLOCK\"?"), "{card}");
+    let card = crate::fails(r#"gateway.swallows("everything");"#);
+    assert!(card.contains("expected \"replies\", \"events\" or \"all\""), "{card}");
+}

@@ -31,7 +31,8 @@ pub(super) fn enter(world: Option<Rc<World>>) {
     CURRENT.set(world);
 }
 
-fn world() -> Outcome<Rc<World>> {
+/// The world of the test that runs on this thread.
+pub(super) fn world() -> Outcome<Rc<World>> {
     CURRENT.with_borrow(Clone::clone).ok_or_else(|| error("this only works inside a running test"))
 }
 
@@ -62,7 +63,7 @@ struct ClockRef;
 
 /// Stands for the world's gateway.
 #[derive(Clone)]
-struct Gateway;
+pub(super) struct Gateway;
 
 /// Registers everything.
 pub(super) fn register(engine: &mut Engine) {
@@ -77,6 +78,7 @@ pub(super) fn register(engine: &mut Engine) {
     register_group(engine);
     register_bot(engine);
     register_surroundings(engine);
+    super::faults::register(engine);
     register_assertions(engine);
 }
 

@@ -8,6 +8,7 @@
 //! | `world` | the gateway, the people, the bot and the clock of one test |
 //! | `stillness` | when nothing in a world can go on by itself |
 //! | `functions` | what tests can call |
+//! | `faults` | the troubles among them |
 //! | `unmet`, `snapshot`, `log` | expectations that were not met, kept conversations, what the bot logged |
 //! | `report` | results as text, JSON and JUnit |
 //!
@@ -16,6 +17,7 @@
 //! folder, and a clock that stands still until the test advances it. How results reach a person is the command line's
 //! business.
 
+mod faults;
 mod find;
 mod functions;
 mod log;
