@@ -60,11 +60,7 @@ impl Flags {
 
     /// The configuration file, named or default, without regard to the other flags.
     pub(super) fn file(&self) -> Result<Option<Config>, Exit> {
-        match &self.config {
-            Some(path) => read(path).map(Some),
-            None if Path::new(DEFAULT_CONFIG).exists() => read(Path::new(DEFAULT_CONFIG)).map(Some),
-            None => Ok(None),
-        }
+        file(self.config.as_deref())
     }
 
     /// The account that the flags name.
@@ -78,6 +74,15 @@ impl Flags {
             }
             _ => None,
         }
+    }
+}
+
+/// The configuration file: the named one, or the default one where it exists.
+pub(super) fn file(named: Option<&Path>) -> Result<Option<Config>, Exit> {
+    match named {
+        Some(path) => read(path).map(Some),
+        None if Path::new(DEFAULT_CONFIG).exists() => read(Path::new(DEFAULT_CONFIG)).map(Some),
+        None => Ok(None),
     }
 }
 

@@ -11,13 +11,17 @@ mod check;
 mod completions;
 pub mod docs;
 mod exit;
+mod journal;
 mod later;
 mod live;
 mod logging;
 mod output;
+mod record;
 mod run;
+mod runs;
 mod sandbox;
 mod test;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -75,11 +79,11 @@ enum Command {
     /// A prompt against a live session
     Repl(later::Repl),
     /// List what is parked and where, or end it
-    Runs(later::Runs),
+    Runs(runs::Args),
     /// Tell why an event was handled as it was
-    Trace(later::Trace),
+    Trace(trace::Args),
     /// List what was recorded
-    Journal(later::Journal),
+    Journal(journal::Args),
     /// Make a bot to start from
     New(later::New),
     /// Write the editor definitions of everything that scripts can use
@@ -106,9 +110,9 @@ impl Command {
             Self::Check(args) => args.run(),
             Self::Test(args) => args.run(),
             Self::Repl(_) => Err(later::missing("repl")),
-            Self::Runs(_) => Err(later::missing("runs")),
-            Self::Trace(_) => Err(later::missing("trace")),
-            Self::Journal(_) => Err(later::missing("journal")),
+            Self::Runs(args) => args.run(),
+            Self::Trace(args) => args.run(),
+            Self::Journal(args) => args.run(),
             Self::New(_) => Err(later::missing("new")),
             Self::Definitions(_) => Err(later::missing("definitions")),
             Self::Docs(args) => args.run(),
