@@ -68,7 +68,7 @@ impl Flags {
     ///
     /// Its secrets are not: they may be set for the bot alone.
     pub(super) fn bot(&self) -> Result<Option<Session>, Exit> {
-        let config = self.file(|name| Some(std::env::var(name).unwrap_or_else(|_| format!("the value of {name}"))))?;
+        let config = file(self.config.as_deref())?;
         Ok(config.and_then(|config| config.sessions.into_iter().next()))
     }
 
@@ -102,6 +102,15 @@ impl Flags {
     }
 }
 
+/// The configuration file: the named one, or the default one where it exists.
+pub(super) fn file(named: Option<&Path>) -> Result<Option<Config>, Exit> {
+    match named {
+        Some(path) => read(path).map(Some),
+        None if Path::new(DEFAULT_CONFIG).exists() => read(Path::new(DEFAULT_CONFIG)).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// The url that `--gateway` gives.
 pub(super) fn gateway(text: &str) -> anyhow::Result<Url> {
     let expected = "a url such as \"ws://127.0.0.1:16089\" or \"wss://…\"";
@@ -120,6 +129,14 @@ pub(super) fn by_flags(url: &str, login: Login) -> anyhow::Result<Session> {
         media: MediaMode::default(),
         scripts: None,
     })
+}
+
+/// The configuration file, named or default, for one who only wants to know where things lie.
+///
+/// Its secrets are not needed for that: they may be set for the bot alone.
+pub(super) fn file(named: Option<&Path>) -> Result<Option<Config>, Exit> {
+    let flags = Flags { config: named.map(Path::to_owned), ..Flags::default() };
+    flags.file(|name| Some(std::env::var(name).unwrap_or_else(|_| format!("the value of {name}"))))
 }
 
 /// The one session that a command acts on.

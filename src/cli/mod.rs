@@ -12,15 +12,18 @@ mod completions;
 mod definitions;
 pub mod docs;
 mod exit;
-mod later;
+mod journal;
 mod live;
 mod logging;
 mod new;
 mod output;
+mod record;
 mod repl;
 mod run;
+mod runs;
 mod sandbox;
 mod test;
+mod trace;
 
 use std::process::ExitCode;
 
@@ -78,11 +81,11 @@ enum Command {
     /// A prompt against a live session
     Repl(repl::Args),
     /// List what is parked and where, or end it
-    Runs(later::Runs),
+    Runs(runs::Args),
     /// Tell why an event was handled as it was
-    Trace(later::Trace),
+    Trace(trace::Args),
     /// List what was recorded
-    Journal(later::Journal),
+    Journal(journal::Args),
     /// Make a bot to start from
     New(new::Args),
     /// Write the editor definitions of everything that scripts can use
@@ -109,9 +112,9 @@ impl Command {
             Self::Check(args) => args.run(),
             Self::Test(args) => args.run(),
             Self::Repl(args) => args.run(),
-            Self::Runs(_) => Err(later::missing("runs")),
-            Self::Trace(_) => Err(later::missing("trace")),
-            Self::Journal(_) => Err(later::missing("journal")),
+            Self::Runs(args) => args.run(),
+            Self::Trace(args) => args.run(),
+            Self::Journal(args) => args.run(),
             Self::New(args) => args.run(),
             Self::Definitions(args) => args.run(),
             Self::Docs(args) => args.run(),

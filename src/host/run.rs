@@ -92,7 +92,12 @@ impl Host {
         };
         let store = Store::open(&config.data, durability)?;
         store.check()?;
-        if config.journal != JournalMode::Off {
+        // A rehearsal records nothing, and takes up nothing that waits: the next real run is to find it as it was.
+        let journal = if dry_run { JournalMode::Off } else { config.journal };
+        if dry_run {
+            store.forget_changes();
+        }
+        if journal != JournalMode::Off {
             store.write_with_cuts();
         }
         continue_ids_after(store.highest_id()?.cast_unsigned());
@@ -111,7 +116,7 @@ impl Host {
             directory: directory.clone(),
             http_allow: config.http_allow.clone(),
             dry_run,
-            journal: config.journal,
+            journal,
             resend_in_doubt: config.in_doubt == config::InDoubt::Resend,
             ended: ending,
         };
@@ -127,7 +132,7 @@ impl Host {
             retention: config.retention,
             workers: workers.iter().map(WorkerHandle::updater).collect(),
         };
-        let keeper = (config.journal != JournalMode::Off).then(|| keeping.start()).transpose();
+        let keeper = (journal != JournalMode::Off).then(|| keeping.start()).transpose();
         let keeper = keeper.map_err(StartError::Thread)?;
         for (number, session) in config.sessions.iter().enumerate() {
             let assignment = assign(session, &config, &store, &directory).await?;

@@ -368,6 +368,11 @@ fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, result: Result<Sc
     let file = &run.generation.bundle.script.file;
     let handled = |value: bool| if value { Outcome::Handled } else { Outcome::PassedOn };
     let asked = run.stage.get() == Stage::Asked;
+    // A condemned run has its own reason.
+    if let Some(reason) = run.record.left_over().filter(|_| run.condemned().is_none()) {
+        fail(worker, run, about, Fault::of_file(file, reason));
+        return handled(asked);
+    }
     let fault = match result {
         Ok(Ok(value)) => {
             let outcome = handled(asked || value.as_bool() == Ok(true));

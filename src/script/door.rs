@@ -169,7 +169,12 @@ pub(crate) fn pass(call: Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, 
 fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, Thrown>) -> ScriptResult {
     let look_up = run.record.look_up(call.kind.name(), &call.name, &call.detail);
     let known = match look_up {
-        Ok(Recorded::Done(entry)) => return replay(run, entry),
+        Ok(Recorded::Done(entry)) => {
+            if !run.record.is_replaying() {
+                run.went_live();
+            }
+            return replay(run, entry);
+        }
         Ok(Recorded::InDoubt(number)) => Some(number),
         Ok(Recorded::Nothing) => None,
         Err(reason) => {
@@ -216,24 +221,31 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
         sync(run)?;
     }
     let started = Instant::now();
-    let outcome = act(run);
-    run.record.set_waiting(None);
-    check(run)?;
-    let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-    let came = match &outcome {
-        Ok(answer) => answer.outcome(),
-        Err(thrown) => thrown_outcome(thrown),
+    let act_and_record = || {
+        let outcome = act(run);
+        run.record.set_waiting(None);
+        check(run)?;
+        let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let came = match &outcome {
+            Ok(answer) => answer.outcome(),
+            Err(thrown) => thrown_outcome(thrown),
+        };
+        match number {
+            Some(number) => run.record.replace(number, entry(came, took)),
+            None => drop(run.record.add(entry(came, took))),
+        }
+        run.answers.take();
+        run.note();
+        outcome
     };
-    match number {
-        Some(number) => run.record.replace(number, entry(came, took)),
-        None => drop(run.record.add(entry(came, took))),
-    }
-    run.answers.take();
-    run.note();
-    if call.kind == Kind::Keep {
-        // What was kept and this entry are in the same cut: after a crash there are both or neither.
-        sync(run)?;
-    }
+    let outcome = match (&run.live, call.kind) {
+        (Some(live), Kind::Keep) => {
+            let outcome = live.journal.keep(act_and_record);
+            sync(run)?;
+            outcome
+        }
+        _ => act_and_record(),
+    };
     outcome.map(Answer::into_value)
 }
 

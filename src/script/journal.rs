@@ -1,7 +1,7 @@
 //! One worker's side of the journal: gathers what has to be recorded and hands it to the store in cuts.
 //!
-//! Invariant: a cut is taken between two steps of the worker's runs, so it holds everything that they had observed and
-//! caused by then, and the states and timers as they were. What the rows look like is the store's business.
+//! Invariant: a cut is taken between two steps of the worker's runs, or right after a call of one was taken down, so it holds
+//! everything that they had observed and caused by then, and the states and timers as they were. What the rows look like is the store's business.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -130,6 +130,21 @@ impl Journal {
         }
     }
 
+    /// Changes what is kept and takes the call down that does it.
+    ///
+    /// In a strict journal both are in the same cut, on disk together or not at all, whatever other workers record at the same
+    /// time: their cuts would take the change along and leave the call behind.
+    pub(crate) fn keep<T>(&self, change: impl FnOnce() -> T) -> T {
+        if self.mode != JournalMode::Strict {
+            return change();
+        }
+        let cuts = self.store.hold_cuts();
+        let value = change();
+        let cut = self.take();
+        cuts.record(cut, None);
+        value
+    }
+
     /// Waits until everything so far is on disk, where the journal is strict.
     pub(crate) async fn sync(&self) {
         if self.mode == JournalMode::Strict {
@@ -166,7 +181,8 @@ impl Journal {
                 // Those who are about to wait as well share the commit.
                 tokio::task::yield_now().await;
             }
-            let (cut, waiting) = self.take();
+            let waiting = std::mem::take(&mut self.pending.borrow_mut().waiting);
+            let cut = self.take();
             let (done, written) = oneshot::channel();
             self.store.record(cut, Some(done));
             // What happens meanwhile gathers for the next cut.
@@ -184,7 +200,7 @@ impl Journal {
     }
 
     /// Takes everything that has to be recorded, as it is at this moment.
-    fn take(&self) -> (Cut, Vec<oneshot::Sender<()>>) {
+    fn take(&self) -> Cut {
         let mut pending = self.pending.borrow_mut();
         let mut cut = Cut {
             events: std::mem::take(&mut pending.events).into_values().collect(),
@@ -194,7 +210,6 @@ impl Journal {
             ..Cut::default()
         };
         cut.runs.extend(pending.closed.drain(..).map(|row| (row, Vec::new())));
-        let waiting = std::mem::take(&mut pending.waiting);
         pending.lives.retain(|live| live.strong_count() > 0);
         for live in pending.lives.iter().filter_map(Weak::upgrade) {
             live.schedule.take_changes(&live.name, &mut cut);
@@ -203,7 +218,7 @@ impl Journal {
                 cut.states.push((live.name.to_string(), script, state));
             }
         }
-        (cut, waiting)
+        cut
     }
 }
 

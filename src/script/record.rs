@@ -57,6 +57,16 @@ impl Record {
         !self.replay.borrow().is_empty()
     }
 
+    /// What a run that ends now left over of its record, described in words.
+    pub(crate) fn left_over(&self) -> Option<String> {
+        let replay = self.replay.borrow();
+        let next = replay.front()?;
+        Some(format!(
+            "this run cannot be rebuilt: its record goes on with {}, the script ends here",
+            described(&next.name, &next.detail)
+        ))
+    }
+
     /// What the record says of the call that the run makes now.
     ///
     /// # Errors
@@ -65,8 +75,9 @@ impl Record {
         let Some(entry) = self.replay.borrow_mut().pop_front() else { return Ok(Recorded::Nothing) };
         if (entry.kind.as_str(), entry.name.as_str(), entry.detail.as_str()) != (kind, name, detail) {
             return Err(format!(
-                "this run cannot be rebuilt: its record has {} {} here, the script makes {name} {detail}",
-                entry.name, entry.detail
+                "this run cannot be rebuilt: its record has {} here, the script makes {}",
+                described(&entry.name, &entry.detail),
+                described(name, detail)
             ));
         }
         let number = self.next.get();
@@ -102,9 +113,14 @@ impl Record {
         self.fresh.take()
     }
 
-    /// Says what the run waits for from now on, or that it waits no more.
+    /// Says what the run waits for from now on, or that it waits no more. The wait that the end of the process interrupted
+    /// goes on as one: it has lasted since it began.
     pub(crate) fn set_waiting(&self, waiting: Option<Waiting>) {
-        *self.waiting.borrow_mut() = waiting;
+        let mut interrupted = self.interrupted.borrow_mut();
+        interrupted.take_if(|old| waiting.as_ref().is_none_or(|new| new.call != old.call));
+        let since = interrupted.as_ref().map(|old| old.since);
+        let began = |new: Waiting| Waiting { since: since.unwrap_or(new.since), ..new };
+        *self.waiting.borrow_mut() = waiting.map(began);
     }
 
     /// Says when the present wait ends by itself.
@@ -114,9 +130,10 @@ impl Record {
         }
     }
 
-    /// What the run waits for.
+    /// What the run waits for. One that is being rebuilt still waits for what it did: were the process to end again before it
+    /// is there, its deadline must not be lost.
     pub(crate) fn waiting(&self) -> Option<Waiting> {
-        self.waiting.borrow().clone()
+        self.waiting.borrow().clone().or_else(|| self.interrupted.borrow().clone())
     }
 
     /// Says that the run is over. Only the first end counts.
@@ -129,6 +146,10 @@ impl Record {
     pub(crate) fn end(&self) -> Option<End> {
         self.end.borrow().clone()
     }
+}
+
+fn described(name: &str, detail: &str) -> String {
+    format!("{name} {detail}").trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -154,6 +175,32 @@ mod tests {
     fn another_call_than_the_recorded_one_is_an_error() {
         let record = Record::replaying(vec![entry("now", Outcome::Value("1".into()))], None);
         assert!(record.look_up("pure", "random", "").is_err());
+    }
+
+    #[test]
+    fn an_interrupted_wait_goes_on_as_one() {
+        let wait = |call: &str, since, deadline| Waiting { call: call.into(), place: String::new(), since, deadline };
+        let record = Record::replaying(Vec::new(), Some(wait("ask", 5, Some(90))));
+        assert_eq!(record.waiting(), Some(wait("ask", 5, Some(90))), "also while the run is being rebuilt");
+        record.set_waiting(Some(wait("ask", 50, None)));
+        record.set_deadline(record.interrupted_deadline("ask").expect("it was interrupted"));
+        assert_eq!(record.waiting(), Some(wait("ask", 5, Some(90))));
+        record.set_waiting(None);
+        assert_eq!(record.waiting(), None);
+
+        let record = Record::replaying(Vec::new(), Some(wait("ask", 5, Some(90))));
+        record.set_waiting(Some(wait("sleep", 50, None)));
+        assert_eq!(record.interrupted_deadline("sleep"), None);
+        assert_eq!(record.waiting(), Some(wait("sleep", 50, None)));
+    }
+
+    #[test]
+    fn what_is_left_over_of_a_record_is_named() {
+        let record = Record::replaying(vec![entry("now", Outcome::Value("1".into()))], None);
+        let reason = record.left_over().expect("an entry");
+        assert_eq!(reason, "this run cannot be rebuilt: its record goes on with now, the script ends here");
+        assert!(record.look_up("pure", "now", "").is_ok());
+        assert_eq!(record.left_over(), None);
     }
 
     #[test]

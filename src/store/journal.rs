@@ -361,11 +361,33 @@ fn run_of(row: &rusqlite::Row<'_>) -> rusqlite::Result<RunRow> {
     })
 }
 
-/// The entries of a run, in order. An entry that cannot be read ends them: what comes after it means nothing.
+/// The entries of a run, in order. Where one is missing or cannot be read, another stands that no call makes, and ends them:
+/// what comes after it means nothing.
 pub(super) fn entries(connection: &Connection, run: i64) -> Result<Vec<Entry>, StoreError> {
-    let mut statement = connection.prepare_cached("SELECT entry FROM entry WHERE run = ?1 ORDER BY number")?;
-    let texts = statement.query_map([run], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()?;
-    Ok(texts.iter().map_while(|text| serde_json::from_str(text).ok()).collect())
+    let mut statement = connection.prepare_cached("SELECT number, entry FROM entry WHERE run = ?1 ORDER BY number")?;
+    let rows = statement.query_map([run], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    let mut entries = Vec::new();
+    for (expected, row) in (0..).zip(rows) {
+        let (number, text) = row?;
+        let Some(entry) = serde_json::from_str(&text).ok().filter(|_| number == expected) else {
+            entries.push(unreadable());
+            break;
+        };
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+fn unreadable() -> Entry {
+    Entry {
+        kind: String::new(),
+        name: "a call that cannot be read".to_owned(),
+        detail: String::new(),
+        place: String::new(),
+        at: 0,
+        took: 0,
+        outcome: Outcome::Pending,
+    }
 }
 
 /// The highest id that is in use.
@@ -497,6 +519,19 @@ impl JournalReader {
     pub fn runs_of(&self, event: i64) -> Result<Vec<RunRow>, StoreError> {
         let sql = format!("SELECT {RUN_COLUMNS} FROM run WHERE event = ?1 ORDER BY id");
         Ok(self.0.prepare(&sql)?.query_map([event], run_of)?.collect::<Result<_, _>>()?)
+    }
+
+    /// The run that took an event as the answer that it waited for.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn asked_by(&self, event: &EventRow) -> Result<Option<RunRow>, StoreError> {
+        let sql = format!(
+            "SELECT {RUN_COLUMNS} FROM run WHERE session = ?1 AND started <= ?2 AND coalesce(ended, ?2) >= ?2 AND EXISTS
+             (SELECT 1 FROM entry WHERE entry.run = run.id AND
+              CASE WHEN json_valid(entry) THEN json_extract(entry, '$.outcome.message') END = ?3)"
+        );
+        Ok(self.0.query_row(&sql, params![event.session, event.at, event.content], run_of).optional()?)
     }
 
     /// The runs that wait, the longest-waiting first.

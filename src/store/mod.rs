@@ -189,11 +189,22 @@ impl Store {
 
     /// Records a cut, together with every value of the scripts that has changed so far.
     ///
-    /// Guarantee: written whole or not at all, after all cuts that were handed over before. `done` is told when it is on
-    /// disk; while the disk takes no writes, cuts are kept and tried again.
+    /// Guarantee: written whole or not at all, after all cuts that were handed over before, of any thread. `done` is told when
+    /// it is on disk; while the disk takes no writes, cuts are kept and tried again.
     pub fn record(&self, cut: Cut, done: Option<tokio::sync::oneshot::Sender<()>>) {
-        let changes = self.mirror().take_changes();
-        self.0.shared.hand_over(Job::Record { cut: Box::new(cut), changes, done });
+        self.hold_cuts().record(cut, done);
+    }
+
+    /// Lets no other thread record a cut until what this gives is dropped.
+    ///
+    /// Guarantee: what the holder writes meanwhile is in no other thread's cut.
+    pub fn hold_cuts(&self) -> Cuts<'_> {
+        Cuts { store: self, _held: self.0.shared.recording() }
+    }
+
+    /// Keeps every further change of the scripts' values in memory only: a rehearsal leaves no traces.
+    pub fn forget_changes(&self) {
+        self.0.shared.forget_changes();
     }
 
     /// Leaves the scripts' values to be written with the cuts, so that both always belong to the same moment.
@@ -303,6 +314,21 @@ impl Store {
 
     fn mirror(&self) -> MutexGuard<'_, Mirror> {
         self.0.shared.mirror()
+    }
+}
+
+/// The right to record cuts, held by one thread.
+#[derive(Debug)]
+pub struct Cuts<'a> {
+    store: &'a Store,
+    _held: MutexGuard<'a, ()>,
+}
+
+impl Cuts<'_> {
+    /// As [`Store::record`].
+    pub fn record(&self, cut: Cut, done: Option<tokio::sync::oneshot::Sender<()>>) {
+        let changes = self.store.mirror().take_changes();
+        self.store.0.shared.hand_over(Job::Record { cut: Box::new(cut), changes, done });
     }
 }
 

@@ -72,9 +72,12 @@ pub(super) struct Shared {
     jobs: SyncSender<Job>,
     mirror: Mutex<Mirror>,
     loading: Mutex<()>,
+    recording: Mutex<()>,
     is_announced: AtomicBool,
     /// Whether changes wait for the next cut instead of being written by themselves.
     with_cuts: AtomicBool,
+    /// Whether changes are never written.
+    is_forgetful: AtomicBool,
     is_finishing: AtomicBool,
     trouble: Mutex<Option<String>>,
 }
@@ -86,8 +89,10 @@ impl Shared {
             jobs,
             mirror: Mutex::default(),
             loading: Mutex::default(),
+            recording: Mutex::default(),
             is_announced: AtomicBool::new(false),
             with_cuts: AtomicBool::new(false),
+            is_forgetful: AtomicBool::new(false),
             is_finishing: AtomicBool::new(false),
             trouble: Mutex::default(),
         };
@@ -103,6 +108,13 @@ impl Shared {
     /// Invariant: whoever waits for the writer does not hold the mirror, which the writer needs.
     pub(super) fn loading(&self) -> MutexGuard<'_, ()> {
         self.loading.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Held by whoever takes changes for a cut, until the cut is handed over.
+    ///
+    /// Invariant: the writer never needs it, so that it may be held while there is no room in the writer's queue.
+    pub(super) fn recording(&self) -> MutexGuard<'_, ()> {
+        self.recording.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks the writer and waits for its answer.
@@ -128,6 +140,10 @@ impl Shared {
 
     pub(super) fn write_with_cuts(&self) {
         self.with_cuts.store(true, Ordering::Release);
+    }
+
+    pub(super) fn forget_changes(&self) {
+        self.is_forgetful.store(true, Ordering::Release);
     }
 
     /// Tells the writer that the mirror has something to write.
@@ -292,7 +308,7 @@ impl Writer {
     fn commit(&mut self) -> Result<(), StoreError> {
         self.shared.is_announced.store(false, Ordering::Release);
         let changes = self.shared.mirror().take_changes();
-        if changes.is_empty() {
+        if changes.is_empty() || self.shared.is_forgetful.load(Ordering::Acquire) {
             return Ok(());
         }
         let outcome = write(&mut self.connection, &changes);

@@ -82,15 +82,6 @@ fn every_command_and_flag_of_the_documentation_is_understood() {
 }
 
 #[test]
-fn a_command_of_a_later_version_says_so_and_fails() {
-    for arguments in [&["runs"][..], &["runs", "kill", "7"], &["trace", "7"], &["journal"]] {
-        let outcome = hotline_anywhere(arguments);
-        let expected = format!("hotline: \"hotline {}\" is not part of this version yet\n", arguments[0]);
-        assert_eq!((outcome.status, outcome.err), (1, expected));
-    }
-}
-
-#[test]
 fn completions_are_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let outcome = hotline_anywhere(&["completions", shell]);

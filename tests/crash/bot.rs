@@ -3,9 +3,12 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use hotline::store::{Durability, JournalReader, Store};
 use tempfile::TempDir;
+
+use crate::PATIENCE;
 
 /// A bot's folder: its configuration, its scripts, its data, its log.
 pub(crate) struct Folder(TempDir);
@@ -36,10 +39,27 @@ impl Folder {
         fs::read_to_string(self.path().join("log")).unwrap_or_default()
     }
 
+    /// Waits until one of its processes logs this.
+    pub(crate) async fn logs(&self, expected: &str) {
+        let logged = async {
+            while !self.log().contains(expected) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let outcome = tokio::time::timeout(PATIENCE, logged).await;
+        outcome.unwrap_or_else(|_| panic!("\"{expected}\" is not logged, but:\n{}", self.log()));
+    }
+
     /// Starts a process that runs it.
     pub(crate) fn start(&self) -> Process {
+        self.start_with(&[])
+    }
+
+    /// Starts a process that runs it, with these flags.
+    pub(crate) fn start_with(&self, flags: &[&str]) -> Process {
         let log = File::options().create(true).append(true).open(self.path().join("log")).expect("the folder is ours");
-        let child = self.command(&["run"]).stdout(Stdio::null()).stderr(log).spawn().expect("the binary starts");
+        let child =
+            self.command(&["run"]).args(flags).stdout(Stdio::null()).stderr(log).spawn().expect("the binary starts");
         Process(child)
     }
 

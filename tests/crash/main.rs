@@ -3,6 +3,9 @@
 mod bot;
 mod campaign;
 mod person;
+mod rebuild;
+mod record;
+mod scene;
 
 use std::time::Duration;
 

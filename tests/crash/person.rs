@@ -23,13 +23,27 @@ impl Person {
 
     /// Writes to the bot, once it is there to hear it.
     pub(crate) async fn says(&self, text: &str) {
-        let connected = async {
-            while self.control.connections(&self.bot) == 0 {
+        self.is_heard().await;
+        self.control.say(&self.name, &self.bot, text).expect("both are known");
+    }
+
+    /// Waits until the bot is connected.
+    pub(crate) async fn is_heard(&self) {
+        self.connections(|count| count > 0).await;
+    }
+
+    /// Waits until the bot is no longer connected.
+    pub(crate) async fn is_alone(&self) {
+        self.connections(|count| count == 0).await;
+    }
+
+    async fn connections(&self, are: impl Fn(usize) -> bool) {
+        let reached = async {
+            while !are(self.control.connections(&self.bot)) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, connected).await.unwrap_or_else(|_| panic!("{} never connects", self.bot));
-        self.control.say(&self.name, &self.bot, text).expect("both are known");
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{} does not come or go", self.bot));
     }
 
     /// The next text that arrives within this time.

@@ -1,0 +1,85 @@
+//! `hotline runs`: the runs that go on, where they stand and what they wait for; `runs kill` ends one.
+
+use anyhow::anyhow;
+
+use super::exit::Exit;
+use super::{output, record};
+use crate::store::RunRow;
+
+/// The arguments of `runs`.
+#[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    action: Option<Action>,
+
+    #[command(flatten)]
+    record: record::Flags,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Action {
+    /// End a parked run
+    Kill {
+        /// The run's id, as `hotline runs` lists it
+        id: i64,
+
+        #[command(flatten)]
+        record: record::Flags,
+    },
+}
+
+impl Args {
+    pub(super) fn run(self) -> Result<(), Exit> {
+        match self.action {
+            None => list(&self.record),
+            Some(Action::Kill { id, record }) => kill(id, &record),
+        }
+    }
+}
+
+fn list(flags: &record::Flags) -> Result<(), Exit> {
+    let runs = flags.open()?.open_runs()?;
+    if flags.json {
+        output::line(&format!("{:#}", serde_json::json!(runs)))?;
+        return Ok(());
+    }
+    if runs.is_empty() {
+        eprintln!("hotline: no run goes on");
+        return Ok(());
+    }
+    let rows: Vec<_> = runs.iter().map(row).collect();
+    output::write(&record::table(["run", "event", "session", "script", "where", "since", "what"], &rows))?;
+    Ok(())
+}
+
+fn row(run: &RunRow) -> [String; 7] {
+    let place = run.waiting.as_ref().map(|waiting| waiting.place.clone()).filter(|place| !place.is_empty());
+    let since = run.waiting.as_ref().map_or(run.started, |waiting| waiting.since);
+    [
+        run.id.to_string(),
+        run.event.to_string(),
+        run.session.clone(),
+        run.script.clone(),
+        place.unwrap_or_else(|| run.function.clone()),
+        record::time(since),
+        record::standing(run),
+    ]
+}
+
+fn kill(id: i64, flags: &record::Flags) -> Result<(), Exit> {
+    let journal = flags.open()?;
+    let Some(run) = journal.run(id)? else {
+        return Err(Exit::Failed(anyhow!("there is no run {id}; `hotline runs` lists those that go on")));
+    };
+    if run.ended.is_some() {
+        return Err(Exit::Failed(anyhow!("run {id} has ended already: {}", record::standing(&run))));
+    }
+    journal.kill(id)?;
+    if flags.json {
+        output::line(&format!("{:#}", serde_json::json!(run)))?;
+    } else {
+        eprintln!("hotline: run {id} ends within a second, or is not taken up where no bot runs");
+    }
+    Ok(())
+}

@@ -1,0 +1,355 @@
+//! Runs that are rebuilt from their record, and those that must not be. Every process here ends by SIGKILL.
+
+use std::path::Path;
+
+use hotline::sandbox::{Fault, Traffic, Trouble, When};
+use hotline::store::RunRow;
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::scene::Scene;
+
+/// Says nothing to anybody but for a sign of life, and takes what went wrong down.
+const REST: &str = r#"
+fn on_error(error) { store.set("fault", error.message); }
+fn answer(msg) {
+    if msg.text == "ping" { msg.reply("pong"); }
+    if msg.text == "fault?" { msg.reply(`${store.get("fault")}`); }
+}
+"#;
+
+fn with_rest(script: &str) -> String {
+    format!("{script}{REST}")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_goes_on_with_the_sources_that_it_began_with() {
+    let script = |version: &str| {
+        format!(
+            r#"
+import "lib/steps" as steps;
+fn on_message(msg) {{
+    if msg.text != "order" {{ return; }}
+    state.count = 10;
+    let result = steps::take(msg);
+    msg.reply(`{version} script: ${{result}}, ${{state.count}}`);
+}}
+"#
+        )
+    };
+    let module = |version: &str| {
+        format!(
+            r#"
+fn take(msg) {{
+    let seen = [];
+    let started = now();
+    let drawn = [1, 2, 3].map(|low| random(low, 1000000000));
+    try {{ leave_group("c0123456789abcdef0123456789abcdef"); }} catch (error) {{ seen.push(error.name); }}
+    for turn in 0..3 {{
+        let answer = msg.ask(`{version} ${{turn}} ${{started}} ${{drawn}}`);
+        state.count += 1;
+        seen.push(answer.text);
+    }}
+    `{version} ${{started}} ${{drawn}} ${{seen}}`
+}}
+"#
+        )
+    };
+    let mut scene = Scene::new("", &script("old")).await;
+    scene.folder.save("lib/steps.rhai", &module("old"));
+    scene.start();
+    scene.alice.says("order").await;
+    let first = scene.hears().await;
+    let drawn = first.strip_prefix("old 0 ").expect("the first question").to_owned();
+    scene.alice.says("a").await;
+    assert_eq!(scene.hears().await, format!("old 1 {drawn}"));
+    scene.kill_in("ask").await;
+
+    scene.folder.save("bot.rhai", &script("new"));
+    scene.folder.save("lib/steps.rhai", &module("new"));
+    scene.start();
+    scene.alice.says("b").await;
+    assert_eq!(scene.hears().await, format!("old 2 {drawn}"));
+    scene.kill_in("ask").await;
+    scene.start();
+    scene.alice.says("c").await;
+    let seen = r#"["NOT_FOUND", "a", "b", "c"]"#;
+    assert_eq!(scene.hears().await, format!("old script: old {drawn} {seen}, 13"));
+
+    scene.alice.says("order").await;
+    assert!(scene.hears().await.starts_with("new 0 "));
+    scene.end().await;
+}
+
+const ASKING: &str = r#"
+fn on_message(msg) {
+    if msg.text != "order" { answer(msg); return; }
+    store.incr("orders");
+    let item = msg.ask("What?");
+    if item == () { return; }
+    let count = msg.ask("How many?");
+    msg.reply(`order ${store.get("orders")}: ${count.text} × ${item.text}`);
+}
+"#;
+
+/// Begins a conversation, kills the bot in its middle, tampers with the record, and says what became of it.
+async fn after_tampering(sql: &str) -> (RunRow, String) {
+    let mut scene = Scene::new("", &with_rest(ASKING)).await;
+    scene.start();
+    scene.alice.says("order").await;
+    assert_eq!(scene.hears().await, "What?");
+    scene.alice.says("tea").await;
+    assert_eq!(scene.hears().await, "How many?");
+    scene.kill_in("ask").await;
+    scene.tamper(sql);
+    scene.start();
+    // Had anything been sent, or did the run still wait, this would not be the next answer.
+    scene.alice.says("ping").await;
+    assert_eq!(scene.hears().await, "pong");
+    scene.alice.says("fault?").await;
+    let heard = scene.hears().await;
+    let run = scene.run_of("on_message");
+    scene.end().await;
+    (run, heard)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_whose_record_is_of_another_script_ends_with_a_clear_error() {
+    let sql = "UPDATE entry SET entry = replace(entry, 'What?', 'Which?') WHERE number = 1";
+    let (run, heard) = after_tampering(sql).await;
+    assert_eq!(run.outcome, "failed");
+    assert!(heard.contains("this run cannot be rebuilt: its record has SendText"), "{heard}");
+    assert!(run.fault.expect("it failed").contains(&heard));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_ends_before_its_record_does_ends_with_a_clear_error() {
+    // The first answer becomes none, at which the script ends.
+    let sql = r#"UPDATE entry SET entry = '{"kind":"wait","name":"ask","detail":"What?","at":0,"outcome":{"value":"null"}}'
+                 WHERE number = 2"#;
+    let (run, heard) = after_tampering(sql).await;
+    assert_eq!(run.outcome, "failed");
+    assert!(heard.contains("this run cannot be rebuilt: its record goes on with SendText"), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_cannot_be_read_ends_its_run_with_a_clear_error() {
+    let (run, heard) = after_tampering("UPDATE entry SET entry = 'scratched' WHERE number = 2").await;
+    assert_eq!(run.outcome, "failed");
+    assert!(heard.contains("cannot be read"), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_of_another_format_is_not_rebuilt() {
+    let (run, heard) = after_tampering("UPDATE run SET format = 99 WHERE ended IS NULL").await;
+    assert_eq!(run.outcome, "failed");
+    assert!(heard.contains("its record has format 99"), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sources_that_are_not_kept_any_more_end_their_run_with_a_clear_error() {
+    let sql = "UPDATE run SET bundle = x'00' WHERE ended IS NULL";
+    let (run, heard) = after_tampering(sql).await;
+    assert_eq!(run.outcome, "failed");
+    assert!(heard.contains("the sources that it began with are not kept any more"), "{heard}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_was_killed_while_the_bot_was_down_is_not_rebuilt() {
+    let mut scene = Scene::new("", &with_rest(ASKING)).await;
+    scene.start();
+    scene.alice.says("order").await;
+    assert_eq!(scene.hears().await, "What?");
+    scene.kill_in("ask").await;
+    let run = scene.run_of("on_message");
+    scene.folder.journal().kill(run.id).expect("the database can be written");
+    scene.start();
+    scene.alice.says("ping").await;
+    assert_eq!(scene.hears().await, "pong");
+    assert_eq!(scene.run_of("on_message").outcome, "killed");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_runs_of_a_script_that_is_gone_are_not_rebuilt() {
+    let mut scene = Scene::new("", &with_rest(ASKING)).await;
+    scene.start();
+    scene.alice.says("order").await;
+    assert_eq!(scene.hears().await, "What?");
+    scene.kill_in("ask").await;
+    std::fs::remove_file(scene.folder.path().join("scripts/bot.rhai")).expect("it is there");
+    scene.folder.save("other.rhai", "fn on_message(msg) { msg.reply(`other ${msg.text}`); }");
+    scene.start();
+    scene.alice.says("tea").await;
+    assert_eq!(scene.hears().await, "other tea");
+    assert_eq!(scene.run_of("on_message").outcome, "its script is gone");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sleep_lasts_no_longer_for_being_interrupted() {
+    let script = r#"
+fn on_message(msg) {
+    if msg.text != "sleep" { answer(msg); return; }
+    msg.reply("good night");
+    sleep("1h");
+    msg.reply("good morning");
+}
+"#;
+    let mut scene = Scene::new("", &with_rest(script)).await;
+    scene.start();
+    scene.alice.says("sleep").await;
+    assert_eq!(scene.hears().await, "good night");
+    scene.alice.says("ping").await;
+    assert_eq!(scene.hears().await, "pong");
+    scene.kill_in("sleep").await;
+    let deadline = |scene: &Scene| {
+        let runs = scene.folder.journal().open_runs().expect("the journal can be read");
+        runs.first().and_then(|run| run.waiting.clone()?.deadline).expect("it sleeps")
+    };
+    let before = deadline(&scene);
+    scene.start();
+    scene.alice.says("ping").await;
+    assert_eq!(scene.hears().await, "pong");
+    scene.kill_in("sleep").await;
+    assert_eq!(deadline(&scene), before);
+    scene.tamper(&format!("UPDATE run SET waiting = replace(waiting, '{before}', '1000') WHERE ended IS NULL"));
+    scene.start();
+    assert_eq!(scene.hears().await, "good morning");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn timers_keep_their_due_time() {
+    let script = r#"
+every("1h", "hourly");
+cron("0 0 1 1 *", "yearly");
+fn hourly() {}
+fn yearly() {}
+fn often() {}
+fn on_message(msg) {
+    if msg.text != "remind" { answer(msg); return; }
+    after("1h", "remind", [msg.sender.mid, "tea"]);
+    every("2h", "often");
+    cron("0 0 2 2 *", "often");
+    msg.reply("I will");
+}
+fn remind(to, what) { send_text(to, `remember ${what}`); }
+"#;
+    let mut scene = Scene::new("", &with_rest(script)).await;
+    scene.start();
+    scene.alice.says("remind").await;
+    assert_eq!(scene.hears().await, "I will");
+    scene.kill().await;
+    let before = timers(scene.folder.path());
+    assert_eq!(before.len(), 5, "{before:?}");
+    scene.start();
+    scene.alice.says("ping").await;
+    assert_eq!(scene.hears().await, "pong");
+    scene.kill().await;
+    assert_eq!(timers(scene.folder.path()), before);
+    scene.tamper("UPDATE timer SET due = 1000 WHERE timer LIKE '%\"remind\"%'");
+    scene.start();
+    assert_eq!(scene.hears().await, "remember tea");
+    scene.alice.says("ping").await;
+    assert_eq!(scene.hears().await, "pong");
+    scene.kill().await;
+    assert_eq!(timers(scene.folder.path()).len(), 4, "what was due once is gone");
+    scene.start();
+    scene.alice.says("ping").await;
+    assert_eq!(scene.hears().await, "pong", "and it is not due again");
+    scene.end().await;
+}
+
+/// The timers on disk: id, what is called and when, due time.
+fn timers(folder: &Path) -> Vec<(i64, String, i64)> {
+    let connection = Connection::open(folder.join("data").join("hotline.db")).expect("the database");
+    let mut statement = connection.prepare("SELECT id, timer, due FROM timer ORDER BY id").expect("a query");
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).expect("rows");
+    rows.collect::<Result<_, _>>().expect("rows")
+}
+
+const DOUBTFUL: &str = r#"
+fn on_message(msg) {
+    if msg.text != "go" { answer(msg); return; }
+    try {
+        msg.reply("did it arrive?");
+        msg.reply("it did");
+    } catch (error) {
+        msg.reply(`${error.name} ${error.code} ${error.command}`);
+    }
+}
+"#;
+
+/// Has the answer to the bot's first text lost, and kills it then.
+async fn in_doubt(keys: &str) -> Scene {
+    let mut scene = Scene::new(keys, &with_rest(DOUBTFUL)).await;
+    scene.start();
+    scene.alice.says("ping").await;
+    assert_eq!(scene.hears().await, "pong");
+    let lost =
+        Fault { account: Some("bot".to_owned()), on: Traffic::Replies, trouble: Trouble::Swallow, when: When::Next(1) };
+    scene.control.inject(lost).expect("a fault");
+    scene.alice.says("go").await;
+    assert_eq!(scene.hears().await, "did it arrive?");
+    scene.kill().await;
+    scene.start();
+    scene
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_effect_in_doubt_throws() {
+    let mut scene = in_doubt("").await;
+    assert_eq!(scene.hears().await, "IN_DOUBT -1 SendText");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_effect_in_doubt_is_sent_again_where_the_configuration_says_so() {
+    let mut scene = in_doubt("in_doubt = \"resend\"").await;
+    assert_eq!(scene.hears().await, "did it arrive?");
+    assert_eq!(scene.hears().await, "it did");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_handled_once_also_when_it_comes_again_after_a_restart() {
+    let script = r#"fn on_message(msg) { msg.reply(`${store.incr("messages")} ${msg.text}`); }"#;
+    let mut scene = Scene::new("", script).await;
+    scene.start();
+    scene.alice.says("first").await;
+    assert_eq!(scene.hears().await, "1 first");
+    scene.kill().await;
+    scene.start();
+    let first = scene.control.chat("alice", "bot").remove(0);
+    scene.alice.is_heard().await;
+    let content = json!({
+        "id": first.id, "from": first.from, "to": first.to, "text": first.text, "timestamp": first.timestamp,
+        "contentType": "NONE", "contentMetadata": {},
+    });
+    scene.control.notify("bot", "RECEIVE_MESSAGE", &content);
+    scene.alice.says("second").await;
+    assert_eq!(scene.hears().await, "2 second");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_leaves_everything_as_it_was() {
+    let mut scene = Scene::new("", &with_rest(ASKING)).await;
+    scene.start();
+    scene.alice.says("order").await;
+    assert_eq!(scene.hears().await, "What?");
+    scene.kill_in("ask").await;
+    scene.process = Some(scene.folder.start_with(&["--dry-run"]));
+    scene.alice.says("tea").await;
+    scene.alice.says("order").await;
+    scene.folder.logs("dry run: not sent").await;
+    scene.process.take().expect("it runs").end();
+    scene.alice.is_alone().await;
+    scene.start();
+    scene.alice.says("coffee").await;
+    assert_eq!(scene.hears().await, "How many?");
+    scene.alice.says("2").await;
+    assert_eq!(scene.hears().await, "order 1: 2 × coffee");
+    scene.end().await;
+}

@@ -1,0 +1,95 @@
+//! A bot, someone who talks to it, and what lies between them.
+
+use std::time::Duration;
+
+use hotline::sandbox::{Control, Sandbox};
+use hotline::store::RunRow;
+use rusqlite::Connection;
+
+use crate::bot::{Folder, Process};
+use crate::person::Person;
+use crate::{PATIENCE, sandbox};
+
+/// A bot in a folder, alice, and the sandbox between them.
+pub(crate) struct Scene {
+    pub(crate) folder: Folder,
+    pub(crate) alice: Person,
+    pub(crate) control: Control,
+    pub(crate) process: Option<Process>,
+    sandbox: Sandbox,
+}
+
+impl Scene {
+    /// Starts a bot with this script and these keys in its configuration.
+    pub(crate) async fn new(keys: &str, script: &str) -> Self {
+        let sandbox = sandbox().await;
+        let control = sandbox.control();
+        let session = format!(
+            "[[session]]\ngateway = \"{}\"\nemail = \"bot@sandbox.test\"\npassword = \"sandbox\"\n",
+            sandbox.url()
+        );
+        let folder = Folder::new(&format!("journal = \"strict\"\npacing = \"off\"\n{keys}\n{session}"));
+        folder.save("bot.rhai", script);
+        let alice = Person::new(&control, "alice", "bot");
+        Self { folder, alice, control, process: None, sandbox }
+    }
+
+    /// The next text that alice gets.
+    pub(crate) async fn hears(&mut self) -> String {
+        match self.alice.hears_within(PATIENCE).await {
+            Some(text) => text,
+            None => panic!("alice hears nothing:\n{}", self.folder.log()),
+        }
+    }
+
+    pub(crate) fn start(&mut self) {
+        self.process = Some(self.folder.start());
+    }
+
+    /// Kills the bot as soon as the record has it that a run waits in this call.
+    pub(crate) async fn kill_in(&mut self, call: &str) {
+        self.is_in(call).await;
+        self.kill().await;
+    }
+
+    /// Waits until the record has it that a run waits in this call.
+    pub(crate) async fn is_in(&self, call: &str) {
+        let waits = async {
+            let is_there = |run: &RunRow| run.waiting.as_ref().is_some_and(|waiting| waiting.call == call);
+            while !self.folder.journal().open_runs().expect("the journal can be read").iter().any(is_there) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waits).await.unwrap_or_else(|_| panic!("nobody waits:\n{}", self.folder.log()));
+    }
+
+    pub(crate) async fn kill(&mut self) {
+        self.process.take().expect("it runs").kill();
+        self.alice.is_alone().await;
+    }
+
+    /// Changes the database behind the bot's back, while it is down.
+    pub(crate) fn tamper(&self, sql: &str) {
+        let database = self.folder.path().join("data").join("hotline.db");
+        let changed = Connection::open(database).expect("the database").execute(sql, []).expect("it is understood");
+        assert!(changed > 0, "{sql} changes something");
+    }
+
+    /// The first run of a function, as it is on disk.
+    pub(crate) fn run_of(&self, function: &str) -> RunRow {
+        let journal = self.folder.journal();
+        let events = journal.events(u32::MAX).expect("the journal can be read");
+        let mut runs: Vec<_> =
+            events.iter().flat_map(|event| journal.runs_of(event.id).expect("the journal can be read")).collect();
+        runs.retain(|run| run.function == function);
+        runs.into_iter().min_by_key(|run| run.id).expect("it ran")
+    }
+
+    pub(crate) async fn end(self) {
+        if let Some(process) = self.process {
+            process.end();
+        }
+        self.folder.check();
+        self.sandbox.stop().await;
+    }
+}
