@@ -1,6 +1,7 @@
 //! Configuration and supervision: what wires the lower floors into a running system.
 
 pub mod config;
+mod reconfigure;
 mod run;
 pub mod scenario;
 
