@@ -102,15 +102,6 @@ impl Flags {
     }
 }
 
-/// The configuration file: the named one, or the default one where it exists.
-pub(super) fn file(named: Option<&Path>) -> Result<Option<Config>, Exit> {
-    match named {
-        Some(path) => read(path).map(Some),
-        None if Path::new(DEFAULT_CONFIG).exists() => read(Path::new(DEFAULT_CONFIG)).map(Some),
-        None => Ok(None),
-    }
-}
-
 /// The url that `--gateway` gives.
 pub(super) fn gateway(text: &str) -> anyhow::Result<Url> {
     let expected = "a url such as \"ws://127.0.0.1:16089\" or \"wss://…\"";

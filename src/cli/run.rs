@@ -75,10 +75,14 @@ impl Args {
         let clock = Clock::system();
         let embedded = given.is_none();
         let sandbox = if embedded { Some(start_sandbox(&clock).await?) } else { None };
+        let followed = given.clone().filter(|config| config.file.is_some());
         let mut config = match (given, &sandbox) {
             (Some(config), _) => config,
             (None, sandbox) => demo(sandbox.as_ref().map(Sandbox::url).unwrap_or_default())?,
         };
+        if config.sessions.is_empty() {
+            return Err(Exit::usage(anyhow::anyhow!("the configuration has no [[session]], expected one at least")));
+        }
         if !self.scripts.is_empty() {
             config.scripts = self.scripts;
         }
@@ -91,6 +95,9 @@ impl Args {
         let options = Options { config, strict: self.strict, dry_run: self.dry_run, clock };
         let mut host = Host::start(options).await?;
         announce(&host);
+        if let Some(config) = followed {
+            host.follow(config)?;
+        }
         let mut chat = Chat::beside(sandbox.as_ref());
         let outcome = tokio::select! {
             () = ended => {

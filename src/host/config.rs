@@ -48,6 +48,8 @@ const LIMITS: &[&str] = &["cpu", "reply", "ask", "call_depth", "string", "array"
 /// What a configuration file says, its paths resolved.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file that it stands in, where there is one.
+    pub file: Option<PathBuf>,
     /// The scripts, and folders of scripts, to run.
     pub scripts: Vec<PathBuf>,
     /// The folder where everything durable lives.
@@ -100,6 +102,7 @@ impl Config {
     /// What holds without a configuration file, its paths relative to `folder`.
     pub fn without_file(folder: &Path) -> Self {
         Self {
+            file: None,
             scripts: vec![folder.join("scripts")],
             data: folder.join("data"),
             workers: None,
@@ -128,6 +131,7 @@ impl Config {
         let document = source.document()?;
         let table = Table::new(&source, "the configuration", 0, document.get_ref(), KEYS)?;
         let mut config = Self::without_file(path.parent().unwrap_or(Path::new("")));
+        config.file = Some(path.to_owned());
         config.read_top(&table)?;
         if let Some(limits) = table.get("limits") {
             config.limits = read_limits(&limits.table("[limits]", "a table [limits]", LIMITS)?)?;

@@ -3,6 +3,7 @@
 pub mod config;
 mod keeping;
 mod prompt;
+mod reconfigure;
 mod run;
 pub mod scenario;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 use super::config::{Config, Session};
-use super::run::{StartError, assign};
+use super::run::{StartError, prepare};
 use crate::clock::Clock;
 use crate::script::{Assignment, Directory, JournalMode, PromptHandle, Shared, WorkerHandle};
 use crate::session::{Ended, Handle};
@@ -59,7 +59,8 @@ impl PromptHost {
         };
         let worker = WorkerHandle::spawn("prompt".to_owned(), shared).map_err(StartError::Thread)?;
         // No scripts: what they would answer is not what the person at the prompt asked for.
-        let assignment = Assignment { scripts: Some(Vec::new()), ..assign(session, config, &store, &directory).await? };
+        let assignment =
+            Assignment { scripts: Some(Vec::new()), ..prepare(session, config, &store).await?.assign(&directory) };
         let handle = assignment.handle.clone();
         worker.attach(assignment);
         let folder = config.scripts.first().filter(|path| path.is_dir()).cloned().unwrap_or_else(|| PathBuf::from("."));

@@ -2,20 +2,23 @@
 //!
 //! What a configuration says is read in `config`; how it is shown to a person is the command line's business.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::config::{self, Config, Session};
+use super::reconfigure::{Following, Plan, plan};
 use crate::clock::Clock;
-use crate::host::config::{self, Config};
 use crate::host::keeping::{Keeper, Keeping};
 use crate::script::{
-    Assignment, Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Script, Shared, Update, Updater,
-    WorkerHandle, continue_ids_after, watch,
+    Assignment, Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Parting, Script, Shared, Update,
+    Updater, WorkerHandle, continue_ids_after, watch,
 };
-use crate::session::{self, Ended, Media, MediaError};
+use crate::session::{self, Ended, Media, MediaError, SessionConfig};
 use crate::store::{Durability, Store, StoreError};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
 /// How long runs may take to finish or park when the system stops.
@@ -65,15 +68,29 @@ pub struct Options {
 
 /// A running system.
 pub struct Host {
+    /// The configuration that it was started with: what a later one cannot change is as it says.
+    config: Config,
     workers: Vec<WorkerHandle>,
     store: Store,
     /// Every session by its name.
     directory: Directory,
+    /// The workers that run them, by their names.
+    assigned: BTreeMap<String, usize>,
+    /// The sessions that are over by themselves.
+    ends: BTreeMap<String, Ended>,
     scripts: Vec<Script>,
     faults: Vec<Fault>,
-    ended: tokio::sync::mpsc::UnboundedReceiver<(String, Ended)>,
+    ended: UnboundedReceiver<(String, Ended)>,
     watching: Watching,
     keeper: Option<Keeper>,
+    following: Option<(Config, Following)>,
+}
+
+/// A session with everything that can be wrong with it behind it.
+pub(super) struct Prepared {
+    settings: SessionConfig,
+    media: Arc<Media>,
+    scripts: Option<Vec<String>>,
 }
 
 impl Host {
@@ -126,21 +143,105 @@ impl Host {
             .collect::<Result<Vec<_>, _>>()
             .map_err(StartError::Thread)?;
         take_over(&workers, &update);
-        let keeping = Keeping {
-            store: store.clone(),
-            clock,
-            retention: config.retention,
-            workers: workers.iter().map(WorkerHandle::updater).collect(),
-        };
+        let updaters: Vec<_> = workers.iter().map(WorkerHandle::updater).collect();
+        let keeping = Keeping { store: store.clone(), clock, retention: config.retention, workers: updaters.clone() };
         let keeper = (journal != JournalMode::Off).then(|| keeping.start()).transpose();
         let keeper = keeper.map_err(StartError::Thread)?;
-        for (number, session) in config.sessions.iter().enumerate() {
-            let assignment = assign(session, &config, &store, &directory).await?;
-            workers[number % workers.len()].attach(assignment);
+        let (assigned, ends) = (BTreeMap::new(), BTreeMap::new());
+        let sessions = config.sessions.clone();
+        let following = None;
+        let mut host = Self {
+            config,
+            workers,
+            store,
+            directory,
+            assigned,
+            ends,
+            scripts,
+            faults,
+            ended,
+            watching,
+            keeper,
+            following,
+        };
+        for session in &sessions {
+            let prepared = prepare(session, &host.config, &host.store).await?;
+            host.attach(prepared);
         }
+        host.watching.begin(updaters);
+        Ok(host)
+    }
 
-        watching.begin(workers.iter().map(WorkerHandle::updater).collect());
-        Ok(Self { workers, store, directory, scripts, faults, ended, watching, keeper })
+    /// Gives a session to the worker that has the fewest.
+    fn attach(&mut self, prepared: Prepared) {
+        let load = |worker: &usize| self.assigned.values().filter(|assigned| *assigned == worker).count();
+        let worker = (0..self.workers.len()).min_by_key(load).unwrap_or(0);
+        self.assigned.insert(prepared.settings.name.clone(), worker);
+        self.workers[worker].attach(prepared.assign(&self.directory));
+    }
+
+    /// Follows the file of a configuration: whoever waits in [`over`](Self::over) takes up what changes in it.
+    ///
+    /// `config` is what the file says, whatever else the system was started with.
+    ///
+    /// # Errors
+    /// When the system gives no further thread.
+    pub fn follow(&mut self, config: Config) -> Result<(), StartError> {
+        let Some(file) = config.file.clone() else { return Ok(()) };
+        let following = Following::start(file).map_err(StartError::Thread)?;
+        self.following = Some((config, following));
+        Ok(())
+    }
+
+    /// Takes up a new version of the configuration.
+    async fn take_up(&mut self, new: &Config) {
+        let Some((old, _)) = &mut self.following else { return };
+        let Plan { removed, added, changed, fixed } = plan(old, new);
+        old.clone_from(new);
+        for key in fixed {
+            tracing::warn!("the configuration: \"{key}\" has changed, which counts from the next start on");
+        }
+        for name in removed {
+            tracing::info!(session = name, "it is not configured any more and closes");
+            self.detach(&name, Parting::End).await;
+        }
+        let changed = changed.into_iter().map(|(session, parting)| (session, Some(parting)));
+        for (session, parting) in changed.chain(added.into_iter().map(|session| (session, None))) {
+            // What cannot run takes the place of nothing that does.
+            let prepared = match prepare(&session, &self.config, &self.store).await {
+                Ok(prepared) => prepared,
+                Err(error) => {
+                    tracing::error!("{error}; it is left as it was");
+                    continue;
+                }
+            };
+            match parting {
+                Some(parting) => {
+                    tracing::info!(session = session.name, "its configuration has changed: it connects anew");
+                    self.detach(&session.name, parting).await;
+                }
+                None => tracing::info!(session = session.name, "it is new in the configuration"),
+            }
+            self.attach(prepared);
+        }
+    }
+
+    /// Ends a session, and forgets how it may have ended by itself.
+    async fn detach(&mut self, name: &str, parting: Parting) {
+        let Some(worker) = self.assigned.remove(name) else { return };
+        // A worker that is gone has no sessions either.
+        let _ = self.workers[worker].detach(name.to_owned(), parting).await;
+        while let Ok((name, end)) = self.ended.try_recv() {
+            self.note_end(name, end);
+        }
+        self.ends.remove(name);
+    }
+
+    /// Remembers a session that is over by itself; one that was taken away is not.
+    fn note_end(&mut self, name: String, end: Ended) {
+        if end != Ended::Stopped && self.assigned.contains_key(&name) {
+            self.ends.insert(name, end);
+        }
     }
 
     /// The scripts as they were at the start, in the order in which they get events.
@@ -158,17 +259,25 @@ impl Host {
         &self.directory
     }
 
-    /// Waits until no session is left; gives the ways in which they ended.
+    /// Waits until every session is over by itself, and takes up changes of the configuration meanwhile; gives the ways
+    /// in which they ended.
     pub async fn over(&mut self) -> Vec<(String, Ended)> {
-        let mut ends = Vec::new();
-        let all = self.directory.names().len();
-        while ends.len() < all {
-            match self.ended.recv().await {
-                Some(end) => ends.push(end),
-                None => break,
+        while self.ends.len() < self.assigned.len() || self.assigned.is_empty() && self.following.is_some() {
+            let news = async {
+                match &mut self.following {
+                    Some((_, following)) => following.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                end = self.ended.recv() => match end {
+                    Some((name, end)) => self.note_end(name, end),
+                    None => break,
+                },
+                config = news => self.take_up(&config).await,
             }
         }
-        ends
+        std::mem::take(&mut self.ends).into_iter().collect()
     }
 
     /// Takes no more events, lets runs finish or park, closes the sessions.
@@ -176,13 +285,16 @@ impl Host {
         for worker in &self.workers {
             worker.stop(GRACE);
         }
-        let Self { workers, store, watching, keeper, .. } = self;
+        let Self { workers, store, watching, keeper, following, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {
             drop(keeper);
             for worker in workers {
                 worker.join();
             }
             watching.stop();
+            if let Some((_, following)) = following {
+                following.stop();
+            }
             if let Err(error) = store.flush() {
                 tracing::error!("the last writes did not reach the disk: {error}");
             }
@@ -250,23 +362,27 @@ impl Watching {
     }
 }
 
-/// Sets a session up for a worker, and enters it in the directory.
-pub(super) async fn assign(
-    session: &config::Session,
-    config: &Config,
-    store: &Store,
-    directory: &Directory,
-) -> Result<Assignment, StartError> {
+/// Sets up what a session needs, without starting anything.
+///
+/// # Errors
+/// When its certificate cannot be read, or its files cannot be carried.
+pub(super) async fn prepare(session: &Session, config: &Config, store: &Store) -> Result<Prepared, StartError> {
     let certificate = store.certificate(session.gateway.as_str(), session.login.account())?;
     let settings = session.settings(&config.limits, &config.pacing, certificate);
     let media = Media::new(session.media, &settings, &config.files)
         .await
         .map_err(|error| StartError::Media(session.name.clone(), error))?;
-    let media = Arc::new(media);
-    let (handle, inbox) = session::channel(&settings);
-    directory.insert(handle.clone(), Arc::clone(&media));
-    let scripts = session.scripts.clone();
-    Ok(Assignment { config: settings, inbox, handle, media, scripts, seed: rand::random() })
+    Ok(Prepared { settings, media: Arc::new(media), scripts: session.scripts.clone() })
+}
+
+impl Prepared {
+    /// Enters the session in the directory and makes it ready for a worker.
+    pub(super) fn assign(self, directory: &Directory) -> Assignment {
+        let Self { settings: config, media, scripts } = self;
+        let (handle, inbox) = session::channel(&config);
+        directory.insert(handle.clone(), Arc::clone(&media));
+        Assignment { config, inbox, handle, media, scripts, seed: rand::random() }
+    }
 }
 
 fn take_over(workers: &[WorkerHandle], update: &Update) {

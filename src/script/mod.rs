@@ -63,7 +63,7 @@ pub use live::{Directory, Member};
 pub use prompt::{Names, PROMPT, PromptHandle};
 pub use run::continue_ids_after;
 pub use watch::{Notice, watch};
-pub use worker::{Assignment, Shared, Update, Updater, WorkerHandle};
+pub use worker::{Assignment, Parting, Shared, Update, Updater, WorkerHandle};
 
 /// What the host needs to run Rhai code that belongs to no bot, such as a scenario test.
 pub(crate) mod guest {

@@ -89,9 +89,18 @@ pub struct Update {
     pub removed: Vec<String>,
 }
 
+/// What becomes of the runs of a session that is taken away from its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// They end with it.
+    End,
+    /// They stay in the record, for the session of this name that comes next.
+    Keep,
+}
+
 enum Order {
     Attach(Box<Assignment>),
-    Detach(String),
+    Detach(String, Parting, oneshot::Sender<()>),
     Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
     Kill(i64),
     Flush(oneshot::Sender<()>),
@@ -133,8 +142,12 @@ impl WorkerHandle {
     }
 
     /// Takes a session away: its scripts' `on_stop` runs, then it closes.
-    pub fn detach(&self, session: String) {
-        let _ = self.orders.send(Order::Detach(session));
+    ///
+    /// The answer comes, or fails, when it is gone and what it left behind is on disk.
+    pub fn detach(&self, session: String, parting: Parting) -> oneshot::Receiver<()> {
+        let (done, gone) = oneshot::channel();
+        let _ = self.orders.send(Order::Detach(session, parting, done));
+        gone
     }
 
     /// The part of this handle that changes what the worker runs.
@@ -614,8 +627,14 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
     while let Some(order) = orders.recv().await {
         match order {
             Order::Attach(assignment) => worker.attach(*assignment),
-            Order::Detach(name) => {
-                spawn_local(Rc::clone(&worker).detach(name, Some("ended with its session")));
+            Order::Detach(name, parting, done) => {
+                let worker = Rc::clone(&worker);
+                spawn_local(async move {
+                    let outcome = (parting == Parting::End).then_some("ended with its session");
+                    Rc::clone(&worker).detach(name, outcome).await;
+                    worker.journal.flush().await;
+                    let _ = done.send(());
+                });
             }
             Order::Update(update, done) => {
                 let _ = done.send(worker.update(update));

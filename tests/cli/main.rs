@@ -1,5 +1,6 @@
 //! The command line, driven as a user drives it: the real binary, its output and its exit status.
 
+mod changes;
 mod ending;
 mod fresh;
 mod live;

@@ -24,7 +24,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// One account at one gateway.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Session {
     /// Its name, unique in a configuration.
     pub name: String,

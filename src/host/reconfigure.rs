@@ -1,0 +1,300 @@
+//! Changes of the configuration file while the system runs: noticing them, and deciding what they ask for.
+//!
+//! How sessions come and go is `run`'s business.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, mpsc};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::watch;
+
+use super::config::{Config, Session};
+use crate::script::{Notice, Parting};
+
+/// How long it must be quiet after a change before the file is read.
+const SETTLE: Duration = Duration::from_millis(40);
+
+/// How long changes that go on and on can put that off.
+const SETTLE_AT_MOST: Duration = Duration::from_millis(400);
+
+/// How much longer a version is held that cannot be used: it may be half of a save.
+const HOLD: Duration = Duration::from_millis(250);
+
+/// How often the file is read where its folder cannot be watched.
+const POLL: Duration = Duration::from_secs(1);
+
+/// What a new version of the configuration asks for.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Plan {
+    /// The names of sessions that are to go.
+    pub(super) removed: Vec<String>,
+    /// Sessions that are to come.
+    pub(super) added: Vec<Session>,
+    /// Sessions that are to connect anew, and what becomes of the runs that wait in them.
+    pub(super) changed: Vec<(Session, Parting)>,
+    /// The keys that have changed and count only from the next start on.
+    pub(super) fixed: Vec<&'static str>,
+}
+
+/// Compares two versions of the configuration.
+pub(super) fn plan(old: &Config, new: &Config) -> Plan {
+    let before = |name: &str| old.sessions.iter().find(|session| session.name == name);
+    let mut plan = Plan { fixed: fixed(old, new), ..Plan::default() };
+    let is_gone = |session: &&Session| new.sessions.iter().all(|other| other.name != session.name);
+    plan.removed = old.sessions.iter().filter(is_gone).map(|session| session.name.clone()).collect();
+    for session in &new.sessions {
+        match before(&session.name) {
+            None => plan.added.push(session.clone()),
+            Some(known) if known == session => {}
+            Some(known) => plan.changed.push((session.clone(), parting(known, session))),
+        }
+    }
+    plan
+}
+
+/// A conversation goes on over a new password or another proxy, and not with another account.
+fn parting(old: &Session, new: &Session) -> Parting {
+    let is_same_account = old.gateway == new.gateway && old.login.account() == new.login.account();
+    if is_same_account { Parting::Keep } else { Parting::End }
+}
+
+fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
+    let keys = [
+        ("scripts", old.scripts != new.scripts),
+        ("data", old.data != new.data),
+        ("workers", old.workers != new.workers),
+        ("journal", old.journal != new.journal),
+        ("in_doubt", old.in_doubt != new.in_doubt),
+        ("pacing", old.pacing != new.pacing),
+        ("reload", old.reload != new.reload),
+        ("files", old.files != new.files),
+        ("limits", old.limits != new.limits),
+        ("http.allow", old.http_allow != new.http_allow),
+        ("console.listen", old.console != new.console),
+    ];
+    keys.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key).collect()
+}
+
+/// The thread that follows the configuration file.
+pub(super) struct Following {
+    notices: mpsc::Sender<Notice>,
+    thread: thread::JoinHandle<()>,
+    versions: watch::Receiver<Option<Arc<Config>>>,
+}
+
+impl Following {
+    /// Follows a file from now on. Its first version is what it holds now.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(super) fn start(file: PathBuf) -> std::io::Result<Self> {
+        // Unbounded, since notices come as fast as files are saved, and are taken in one go.
+        let (notices, receiver) = mpsc::channel();
+        let (sender, versions) = watch::channel(None);
+        let changes = notices.clone();
+        let follower = Follower { file, last: None, fault: None, sender };
+        let body = move || follower.run(changes, &receiver);
+        let thread = thread::Builder::new().name("configuration".to_owned()).spawn(body)?;
+        Ok(Self { notices, thread, versions })
+    }
+
+    /// Waits for the next version; of several that came meanwhile, the newest counts.
+    pub(super) async fn next(&mut self) -> Arc<Config> {
+        loop {
+            if self.versions.changed().await.is_err() {
+                // The thread is gone, and with it all news.
+                return std::future::pending().await;
+            }
+            if let Some(config) = self.versions.borrow_and_update().clone() {
+                return config;
+            }
+        }
+    }
+
+    pub(super) fn stop(self) {
+        let _ = self.notices.send(Notice::Stop);
+        if self.thread.join().is_err() {
+            tracing::error!("the thread that follows the configuration panicked");
+        }
+    }
+}
+
+struct Follower {
+    file: PathBuf,
+    /// The text of the version that was handed on last.
+    last: Option<String>,
+    /// What was said to be wrong with a version after it.
+    fault: Option<String>,
+    sender: watch::Sender<Option<Arc<Config>>>,
+}
+
+/// Whether a follower goes on.
+#[derive(PartialEq, Eq)]
+enum Quiet {
+    Now,
+    Over,
+}
+
+impl Follower {
+    fn run(mut self, sender: mpsc::Sender<Notice>, receiver: &mpsc::Receiver<Notice>) {
+        let watcher = self.watcher(sender);
+        // What was saved since the start is seen by the first look.
+        let mut is_due = true;
+        loop {
+            if !is_due {
+                match receiver.recv_timeout(POLL) {
+                    Ok(Notice::Changed(_)) => is_due = true,
+                    Err(mpsc::RecvTimeoutError::Timeout) => is_due = watcher.is_none(),
+                    Ok(Notice::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
+                }
+                continue;
+            }
+            is_due = false;
+            if settle(receiver, SETTLE, SETTLE_AT_MOST) == Quiet::Over {
+                return;
+            }
+            if self.look().is_err() {
+                if settle(receiver, HOLD, HOLD) == Quiet::Over {
+                    return;
+                }
+                if let Err(fault) = self.look() {
+                    self.complain(fault);
+                }
+            }
+        }
+    }
+
+    /// Watches the folder of the file and, where that is a symbolic link, the one that it leads to.
+    fn watcher(&self, sender: mpsc::Sender<Notice>) -> Option<RecommendedWatcher> {
+        let notify = move |event: notify::Result<notify::Event>| {
+            // Looking at a file is an event too.
+            if event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_))) {
+                // The receiver is gone only when the follower has ended.
+                let _ = sender.send(Notice::Changed(Instant::now()));
+            }
+        };
+        let folder = |file: &Path| match file.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+            _ => PathBuf::from("."),
+        };
+        let mut folders = vec![folder(&self.file)];
+        folders.extend(fs::canonicalize(&self.file).ok().map(|file| folder(&file)));
+        let watched = notify::recommended_watcher(notify).and_then(|mut watcher| {
+            folders.iter().try_for_each(|folder| watcher.watch(folder, RecursiveMode::NonRecursive))?;
+            Ok(watcher)
+        });
+        let file = self.file.display();
+        watched
+            .inspect_err(|error| tracing::warn!("{file} cannot be watched ({error}); it is read every {POLL:?}"))
+            .ok()
+    }
+
+    /// Reads the file, and hands a version on that is new and can be used.
+    fn look(&mut self) -> Result<(), String> {
+        let text = fs::read_to_string(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?;
+        if self.last.as_ref() == Some(&text) {
+            self.is_in_order();
+            return Ok(());
+        }
+        let config = Config::parse(&text, &self.file, |name| std::env::var(name).ok());
+        let config = config.map_err(|error| error.to_string())?;
+        if config.sessions.is_empty() {
+            return Err(format!("{}: found no [[session]], expected one at least", self.file.display()));
+        }
+        self.is_in_order();
+        self.last = Some(text);
+        self.sender.send_replace(Some(Arc::new(config)));
+        Ok(())
+    }
+
+    fn is_in_order(&mut self) {
+        if self.fault.take().is_some() {
+            tracing::info!("{} is in order again", self.file.display());
+        }
+    }
+
+    fn complain(&mut self, fault: String) {
+        if self.fault.as_ref() != Some(&fault) {
+            tracing::error!("{fault}; what was configured before goes on");
+            self.fault = Some(fault);
+        }
+    }
+}
+
+/// Waits until it has been quiet for a while, but not for ever.
+fn settle(receiver: &mpsc::Receiver<Notice>, quiet: Duration, at_most: Duration) -> Quiet {
+    let began = Instant::now();
+    while began.elapsed() < at_most {
+        match receiver.recv_timeout(quiet) {
+            Ok(Notice::Changed(_)) => {}
+            Ok(Notice::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return Quiet::Over,
+            Err(mpsc::RecvTimeoutError::Timeout) => break,
+        }
+    }
+    Quiet::Now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config(top: &str, sessions: &[(&str, &str)]) -> Config {
+        let mut text = format!("{top}\n");
+        for (name, lines) in sessions {
+            text += &format!("[[session]]\nname = \"{name}\"\n{lines}\n");
+        }
+        Config::parse(&text, Path::new("hotline.toml"), |_| None).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn account(email: &str, password: &str) -> String {
+        format!("gateway = \"ws://127.0.0.1:1\"\nemail = \"{email}\"\npassword = \"{password}\"")
+    }
+
+    #[test]
+    fn sessions_come_go_and_change() {
+        let (a, b) = (account("a@b", "one"), account("b@b", "one"));
+        let old = config("", &[("same", &a), ("gone", &a), ("password", &a), ("account", &a)]);
+        let new = config("", &[("same", &a), ("new", &b), ("password", &account("a@b", "two")), ("account", &b)]);
+        let plan = plan(&old, &new);
+        assert_eq!(plan.removed, ["gone"]);
+        assert_eq!(plan.added.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), ["new"]);
+        let changed: Vec<_> = plan.changed.iter().map(|(session, parting)| (session.name.as_str(), *parting)).collect();
+        assert_eq!(changed, [("password", Parting::Keep), ("account", Parting::End)]);
+        assert!(plan.fixed.is_empty());
+    }
+
+    #[test]
+    fn a_version_that_says_the_same_asks_for_nothing() {
+        let a = account("a@b", "one");
+        let (old, new) = (config("", &[("main", &a)]), config("# a remark\nworkers = 2\n", &[("main", &a)]));
+        assert_eq!(plan(&old, &old), Plan::default());
+        assert_eq!(plan(&old, &new), Plan { fixed: vec!["workers"], ..Plan::default() });
+    }
+
+    #[test]
+    fn what_counts_only_at_the_start_is_named() {
+        let a = account("a@b", "one");
+        let old = config("", &[("main", &a)]);
+        let new = config(
+            "scripts = [\"s\"]\ndata = \"d\"\nworkers = 7\njournal = \"strict\"\nin_doubt = \"resend\"\npacing = \"off\"\n\
+             files = [\"f\"]\n[limits]\ncpu = \"2s\"\n[http]\nallow = [\"a.b\"]\n[console]\nlisten = \"off\"\n",
+            &[("main", &a)],
+        );
+        let every = [
+            "scripts",
+            "data",
+            "workers",
+            "journal",
+            "in_doubt",
+            "pacing",
+            "files",
+            "limits",
+            "http.allow",
+            "console.listen",
+        ];
+        assert_eq!(plan(&old, &new), Plan { fixed: every.into(), ..Plan::default() });
+    }
+}

@@ -1,0 +1,177 @@
+//! The configuration changes while the bot runs: sessions come, go and connect anew, and what cannot change is said.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hotline::sandbox::{Config, Control, Sandbox};
+use tempfile::TempDir;
+
+use crate::person::Person;
+use crate::run::{Bot, folder};
+
+const SCRIPT: &str = "fn on_start() { log_info(`hello from ${session().name}`); }
+fn on_stop() { log_info(`goodbye from ${session().name}`); }
+fn on_message(msg) {
+    if msg.text == \"sessions\" { msg.reply(sessions().map(|one| one.name).to_string()); }
+    if msg.text == \"order\" {
+        let item = msg.ask(\"What would you like?\");
+        msg.reply(`One ${item.text}.`);
+    }
+}
+";
+
+/// A bot whose configuration is written again and again.
+struct Stage {
+    sandbox: Sandbox,
+    folder: TempDir,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let listen = "127.0.0.1:0".parse().expect("an address");
+        let sandbox = Sandbox::start(Config { listen, ..Config::default() }).await.expect("a free port");
+        Self { sandbox, folder: folder(&[("reply.rhai", SCRIPT)]) }
+    }
+
+    fn writer(&self) -> Writer {
+        Writer { file: self.folder.path().join("hotline.toml"), gateway: self.sandbox.url() }
+    }
+
+    fn control(&self) -> Control {
+        self.sandbox.control()
+    }
+
+    /// Runs a test of the real binary beside the sandbox.
+    async fn play(&self, act: impl FnOnce(&Path, Writer) + Send + 'static) {
+        let (folder, writer) = (self.folder.path().to_owned(), self.writer());
+        tokio::task::spawn_blocking(move || act(&folder, writer)).await.expect("the bot does its part");
+    }
+}
+
+struct Writer {
+    file: PathBuf,
+    gateway: String,
+}
+
+impl Writer {
+    /// Saves a configuration as many editors do; a session is its name, its account and further lines.
+    fn save(&self, top: &str, sessions: &[(&str, &str, &str)]) {
+        let mut text = format!("pacing = \"off\"\n{top}\n");
+        for (name, account, lines) in sessions {
+            text += &format!(
+                "[[session]]\nname = \"{name}\"\ngateway = \"{}\"\nemail = \"{account}@sandbox.test\"\n\
+                 password = \"sandbox\"\n{lines}\n",
+                self.gateway
+            );
+        }
+        self.write(&text);
+    }
+
+    fn write(&self, text: &str) {
+        let draft = self.file.with_extension("draft");
+        fs::write(&draft, text).expect("the folder is writable");
+        fs::rename(draft, &self.file).expect("the folder is writable");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_is_added_starts_and_one_that_is_removed_stops() {
+    let stage = Stage::set().await;
+    let control = stage.control();
+    stage
+        .play(move |folder, configuration| {
+            configuration.save("", &[("main", "bot", "")]);
+            let bot = Bot::start(folder, &["run"]);
+            bot.logs("hello from main");
+            configuration.save("", &[("main", "bot", ""), ("second", "carol", "")]);
+            bot.logs("it is new in the configuration");
+            bot.logs("hello from second");
+            let mut alice = Person::chats(&configuration.gateway, &[]);
+            alice.types("sessions");
+            alice.sees(r#"bot: ["main", "second"]"#);
+            configuration.save("", &[("main", "bot", "")]);
+            bot.logs("it is not configured any more and closes");
+            bot.logs("goodbye from second");
+            // One line of the log follows another, and the next version is taken up only when this one is.
+            configuration.save("workers = 3", &[("main", "bot", "")]);
+            bot.logs("\"workers\" has changed, which counts from the next start on");
+            alice.types("sessions");
+            alice.sees(r#"bot: ["main"]"#);
+            assert_eq!(control.connections("carol"), 0);
+            assert_eq!(alice.leaves().0, 0);
+            assert_eq!(bot.ends(), Some(0));
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_that_changes_connects_anew_and_its_conversations_go_on() {
+    let stage = Stage::set().await;
+    stage
+        .play(|folder, configuration| {
+            configuration.save("", &[("main", "bot", "")]);
+            let bot = Bot::start(folder, &["run"]);
+            bot.logs("hello from main");
+            let mut alice = Person::chats(&configuration.gateway, &[]);
+            alice.types("order");
+            alice.sees("bot: What would you like?");
+            configuration.save("", &[("main", "bot", "scripts = [\"reply\"]")]);
+            bot.logs("its configuration has changed: it connects anew");
+            bot.logs("goodbye from main");
+            bot.logs("hello from main");
+            alice.types("tea");
+            alice.sees("bot: One tea.");
+            assert_eq!(alice.leaves().0, 0);
+            assert_eq!(bot.ends(), Some(0));
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_configuration_is_named_with_its_place_and_changes_nothing() {
+    let stage = Stage::set().await;
+    stage
+        .play(|folder, configuration| {
+            configuration.save("", &[("main", "bot", "")]);
+            let bot = Bot::start(folder, &["run"]);
+            bot.logs("hello from main");
+            configuration.write("pacing = \"off\"\nworker = 2\n");
+            bot.logs("hotline.toml:2:1: unknown key \"worker\" in the configuration; did you mean \"workers\"?");
+            let mut alice = Person::chats(&configuration.gateway, &[]);
+            alice.types("sessions");
+            alice.sees(r#"bot: ["main"]"#);
+            configuration.save("", &[("main", "bot", "")]);
+            bot.logs("hotline.toml is in order again");
+            assert_eq!(alice.leaves().0, 0);
+            assert_eq!(bot.ends(), Some(0));
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_whose_files_cannot_be_carried_does_not_replace_the_one_that_runs() {
+    let stage = Stage::set().await;
+    stage
+        .play(|folder, configuration| {
+            configuration.save("", &[("main", "bot", "")]);
+            let bot = Bot::start(folder, &["run"]);
+            bot.logs("hello from main");
+            configuration.save("", &[("main", "bot", "media = \"upload\"\nroot = \"missing.pem\"")]);
+            bot.logs("missing.pem");
+            let mut alice = Person::chats(&configuration.gateway, &[]);
+            alice.types("sessions");
+            alice.sees(r#"bot: ["main"]"#);
+            assert_eq!(alice.leaves().0, 0);
+            assert_eq!(bot.ends(), Some(0));
+        })
+        .await;
+}
+
+#[test]
+fn a_configuration_without_a_session_is_wrong_usage() {
+    let folder = folder(&[("reply.rhai", SCRIPT)]);
+    fs::write(folder.path().join("hotline.toml"), "workers = 1\n").expect("the folder is writable");
+    let outcome = crate::hotline(folder.path(), &["run"]);
+    let expected = "hotline: the configuration has no [[session]], expected one at least\n";
+    assert_eq!((outcome.status, outcome.err.as_str()), (2, expected));
+}
