@@ -35,7 +35,7 @@ impl Asked {
     }
 
     /// Waits until it is asked once more.
-    pub(super) async fn to_end(&mut self) {
+    pub(super) async fn wait(&mut self) {
         #[cfg(unix)]
         tokio::select! {
             _ = self.interrupt.recv() => {}

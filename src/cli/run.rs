@@ -93,7 +93,7 @@ impl Args {
         announce(&host);
         let mut chat = Chat::beside(sandbox.as_ref());
         let outcome = tokio::select! {
-            () = asked.to_end() => {
+            () = asked.wait() => {
                 tracing::info!("stopping: runs may finish or park; ask again to end at once");
                 Ok(())
             }
@@ -109,7 +109,7 @@ impl Args {
         };
         tokio::select! {
             () = stopping => tracing::info!("stopped"),
-            () = asked.to_end() => return Err(Exit::Failed(anyhow::anyhow!("ended at once, as asked: runs were cut off"))),
+            () = asked.wait() => return Err(Exit::Failed(anyhow::anyhow!("ended at once, as asked: runs were cut off"))),
         }
         outcome
     }

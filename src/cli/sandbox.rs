@@ -27,7 +27,7 @@ impl Args {
             let config = Config { listen: self.listen, data: self.data.clone(), ..Config::default() };
             let sandbox = Sandbox::start(config).await?;
             output::write(&self.greeting(&sandbox.url()))?;
-            asked.to_end().await;
+            asked.wait().await;
             sandbox.stop().await;
             Ok(())
         })?

@@ -118,7 +118,7 @@ pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(
         let outcome = tokio::select! {
             outcome = talk(&mut live, options.wait) => outcome,
             _ = stop.wait_for(|stop| *stop) => Ok(()),
-            () = asked.to_end() => Ok(()),
+            () = asked.wait() => Ok(()),
         };
         live.stop().await;
         outcome
