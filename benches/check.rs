@@ -2,8 +2,6 @@
 //!
 //! `cargo bench --bench check`. Starting the process is not measured here.
 
-#![expect(missing_docs, reason = "criterion's macros define functions without documentation")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 

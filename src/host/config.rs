@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::protocol::Family;
-use crate::script::{JournalMode, Limits};
+use crate::script::{AllowedHost, JournalMode, Limits};
 use crate::session::{Pacing, Rate};
 
 pub use error::{ConfigError, Place};
@@ -69,7 +69,7 @@ pub struct Config {
     /// The bounds of scripts.
     pub limits: Limits,
     /// The hosts that scripts may reach over http.
-    pub http_allow: Vec<String>,
+    pub http_allow: Vec<AllowedHost>,
     /// Where the console listens; `None` is nowhere.
     pub console: Option<SocketAddr>,
     /// The sessions.
@@ -192,7 +192,6 @@ fn without_effect(table: &Table<'_>, config: &Config) -> Vec<String> {
             keys.push(key.to_owned());
         }
     };
-    name(!config.http_allow.is_empty(), "http.allow");
     name(table.get("console").is_some() && config.console.is_some(), "console.listen");
     keys
 }
@@ -246,14 +245,9 @@ fn read_rate(item: &Item<'_>) -> Result<Rate, ConfigError> {
 
 const HOSTS: &str = "an array of host names such as [\"api.example.com\"]";
 
-fn read_host(item: &Item<'_>) -> Result<String, ConfigError> {
-    let host = item.name(HOSTS)?;
-    let plain = !host.contains(['/', ' ', '@', '?', '#']);
-    if plain {
-        Ok(host.to_ascii_lowercase())
-    } else {
-        Err(item.wrong("a host name alone, such as \"api.example.com\""))
-    }
+fn read_host(item: &Item<'_>) -> Result<AllowedHost, ConfigError> {
+    let wrong = |_| item.wrong("a host name alone, such as \"api.example.com\" or \"api.example.com:8443\"");
+    item.name(HOSTS)?.parse().map_err(wrong)
 }
 
 fn read_listen(item: &Item<'_>) -> Result<Option<SocketAddr>, ConfigError> {

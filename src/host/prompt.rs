@@ -51,6 +51,7 @@ impl PromptHost {
             limits: config.limits,
             directory: directory.clone(),
             dry_run: false,
+            http_allow: config.http_allow.clone(),
             // What a person types is not taken up again by the next process.
             journal: JournalMode::Off,
             resend_in_doubt: false,

@@ -109,6 +109,7 @@ impl Host {
             store: store.clone(),
             limits: config.limits,
             directory: directory.clone(),
+            http_allow: config.http_allow.clone(),
             dry_run,
             journal: config.journal,
             resend_in_doubt: config.in_doubt == config::InDoubt::Resend,

@@ -1,6 +1,6 @@
 //! The Rhai engine as scripts meet it: its limits, what is taken out of the language, and what the host puts in.
 //!
-//! Each worker builds one. What the functions do is in `command`, `object`, `data`, `time` and `text`.
+//! Each worker builds one. What the functions do is in `command`, `object`, `data`, `time`, `text` and `http`.
 
 use std::rc::Rc;
 
@@ -15,7 +15,7 @@ use super::Limits;
 use super::bundle::Source;
 use super::fault::Fault;
 use super::live::Services;
-use super::{command, data, object, run, text, time};
+use super::{command, data, http, object, run, text, time};
 
 /// How deeply expressions may be nested.
 ///
@@ -34,6 +34,7 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     data::register(&mut engine, services);
     object::register(&mut engine, services);
     command::register(&mut engine, services);
+    http::register(&mut engine, services);
     engine
 }
 

@@ -14,6 +14,7 @@ use super::Limits;
 use super::bundle::{Bundle, read_error, script_name, scripts_in};
 use super::engine;
 use super::fault::Fault;
+use super::http::Web;
 use super::live::{Directory, Services};
 use super::worker::{Update, try_load};
 use crate::clock::Clock;
@@ -94,11 +95,13 @@ impl Library {
     pub fn new(roots: Vec<PathBuf>, limits: Limits) -> Result<Self, StoreError> {
         let limits = Rc::new(limits);
         // A script's top level reaches none of these: the engine only has to know the names of the functions.
+        let web = Web::new(&[], &limits, Clock::system());
         let services = Rc::new(Services {
             clock: Clock::system(),
             store: Store::in_memory()?,
             limits: Rc::clone(&limits),
             directory: Directory::default(),
+            web,
             dry_run: true,
             resend_in_doubt: false,
         });

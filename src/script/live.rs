@@ -11,6 +11,7 @@ use rhai::{ImmutableString, Map};
 use tokio::sync::oneshot;
 
 use super::Limits;
+use super::http::Web;
 use super::journal::{Arrival, Journal};
 use super::lane::{Entry, Lane};
 use super::object::Message;
@@ -29,6 +30,8 @@ pub(crate) struct Services {
     pub(crate) store: Store,
     pub(crate) limits: Rc<Limits>,
     pub(crate) directory: Directory,
+    /// The web as far as scripts may reach it.
+    pub(crate) web: Web,
     /// Whether effects are only logged.
     pub(crate) dry_run: bool,
     /// Whether an effect whose outcome was lost with its process is sent again.

@@ -5,7 +5,7 @@
 //! | `fiber` | functions that can be suspended anywhere; the only unsafe code |
 //! | `run`, `door` | one call of one handler with its limits; the one path from scripts to the world |
 //! | `engine` | the Rhai engine, and what is taken out of the language |
-//! | `command`, `object`, `data`, `time`, `text` | what scripts can call |
+//! | `command`, `object`, `data`, `time`, `text`, `http` | what scripts can call |
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
 //! | `lane`, `dispatch`, `timer`, `live` | order within a chat; from events to runs; timers; what is kept for one session |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
@@ -32,6 +32,7 @@ mod fault;
 mod fiber;
 mod generation;
 mod hook;
+mod http;
 mod journal;
 mod lane;
 mod library;
@@ -54,6 +55,7 @@ mod worker;
 pub use bundle::{Bundle, Source, script_name, scripts_in, stdlib_modules};
 pub use fault::{Fault, Thrown};
 pub use hook::signature;
+pub use http::{AllowedHost, NoHost};
 pub use journal::JournalMode;
 pub use library::{Changes, Library, Look, Script};
 pub use limits::Limits;

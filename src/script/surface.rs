@@ -1,7 +1,7 @@
 //! The surface that scripts see beside the gateway's commands: every host function, method and property, documented.
 //!
 //! One table for the editor definitions, the reference, `check` and the proposals in error cards. What the functions
-//! *do* is registered in `text`, `time`, `data`, `object` and `command`; a test compares both.
+//! *do* is registered in `text`, `time`, `data`, `object`, `command` and `http`; a test compares both.
 
 use super::engine;
 use super::suggest::closest;
@@ -142,6 +142,30 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "The same with arguments: an array of them, or a single one.",
     ),
     effect("cancel", &[("id", "integer")], "bool", "Cancels a timer; tells whether there was one."),
+    effect(
+        "http_get",
+        &[("url", "string")],
+        "map",
+        "Fetches a url of a host that the configuration allows: `#{status, headers, body}`, with any status.",
+    ),
+    effect(
+        "http_get",
+        &[("url", "string"), ("options", "map")],
+        "map",
+        "The same with headers: `#{headers: #{Authorization: \"Bearer …\"}}`.",
+    ),
+    effect(
+        "http_post",
+        &[("url", "string"), ("body", "any")],
+        "map",
+        "Sends a text, or a map or array as JSON, to a url of a host that the configuration allows.",
+    ),
+    effect(
+        "http_post",
+        &[("url", "string"), ("body", "any"), ("options", "map")],
+        "map",
+        "The same with headers, such as `#{headers: #{\"Content-Type\": \"text/csv\"}}`.",
+    ),
     function("log_debug", &[("value", "any")], "()", "Writes a line to the log that is usually not shown."),
     function("log_info", &[("value", "any")], "()", "Writes a line to the log."),
     function("log_warn", &[("value", "any")], "()", "Writes a warning to the log."),
@@ -316,7 +340,7 @@ pub(crate) fn proposal(name: &str, source: &str) -> Option<String> {
     }
     let standard = standard_names();
     let candidates = own.iter().chain(&standard).map(String::as_str);
-    let meant = closest(name, candidates.chain(names()))?;
+    let meant = closest(name, candidates.chain(names())).or_else(|| synonym(name))?;
     let known = signatures(meant);
     Some(format!("did you mean {}?", if known.is_empty() { format!("`{meant}`") } else { ticked(&known) }))
 }
@@ -324,6 +348,33 @@ pub(crate) fn proposal(name: &str, source: &str) -> Option<String> {
 /// Signatures as code, joined by "or".
 pub(crate) fn ticked(signatures: &[String]) -> String {
     signatures.iter().map(|signature| format!("`{signature}`")).collect::<Vec<_>>().join(" or ")
+}
+
+/// What is here under this name, and what other bot engines and languages call it.
+const SYNONYMS: &[(&str, &[&str])] = &[
+    ("after", &["setTimeout", "set_timeout", "delay", "schedule"]),
+    ("every", &["setInterval", "set_interval", "repeat"]),
+    ("sleep", &["wait", "pause"]),
+    ("log_info", &["println", "puts", "echo", "log", "printf"]),
+    ("send_text", &["send", "send_message", "sendMessage", "say", "message"]),
+    ("send_image", &["send_picture", "send_photo"]),
+    ("search_group_by_id", &["get_group", "get_chat", "get_groups"]),
+    ("get_contacts", &["get_contact", "get_user", "get_name"]),
+    ("get_joined_group_ids", &["get_groups_ids", "list_groups"]),
+    ("random", &["rand", "randint"]),
+    ("now", &["time", "timestamp", "date"]),
+    ("parse_json", &["json_parse", "from_json", "decode_json"]),
+    ("to_json", &["json", "stringify", "encode_json"]),
+    ("to_string", &["str", "string", "toString"]),
+    ("parse_int", &["int", "parseInt", "to_number"]),
+    ("parse_float", &["float", "parseFloat"]),
+    ("len", &["length", "count", "size"]),
+    ("type_of", &["typeof"]),
+];
+
+/// The function that others call by this name.
+pub(crate) fn synonym(name: &str) -> Option<&'static str> {
+    SYNONYMS.iter().find(|(_, names)| names.contains(&name)).map(|(known, _)| *known)
 }
 
 /// The names of the functions that a source defines.
@@ -353,6 +404,15 @@ mod tests {
 
     use super::*;
     use crate::script::check::registered;
+
+    #[test]
+    fn what_is_proposed_for_a_foreign_name_exists() {
+        let standard = standard_names();
+        for (known, _) in SYNONYMS {
+            let exists = names().any(|name| name == *known) || standard.iter().any(|name| name == known);
+            assert!(exists || *known == "type_of", "{known}");
+        }
+    }
 
     #[test]
     fn every_function_that_is_registered_is_documented_and_nothing_else() {

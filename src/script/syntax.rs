@@ -32,10 +32,13 @@ pub(crate) fn explain(error: &ParseErrorType) -> (String, Option<String>) {
         ParseErrorType::Reserved(word) => reserved(word),
         ParseErrorType::MismatchedType(expected, found) => {
             let message = format!("expected {expected}, found {found}");
-            let help = expected.contains("boolean").then(|| {
-                "only true and false are conditions: compare, as in `x != 0`, `text != \"\"` or `value != ()`"
-                    .to_owned()
-            });
+            let help = if expected.contains("boolean") {
+                help("only true and false are conditions: compare, as in `x != 0`, `text != \"\"` or `value != ()`")
+            } else if expected.contains("iterable") {
+                help("to count, write `for i in 0..10`; otherwise go through an array")
+            } else {
+                None
+            };
             (message, help)
         }
         ParseErrorType::AssignmentToConstant(name) => (

@@ -67,9 +67,16 @@ fn place(text: &str, source: Option<&str>, position: Position) -> String {
 /// Writes a line to the log, with the script and the session that it comes from.
 fn log(level: tracing::Level, text: &str) {
     let run = run::current();
-    // What a rebuilt run logged the first time has been read.
-    if run.as_ref().is_some_and(|run| run.record.is_replaying()) {
-        return;
+    if let Some(run) = &run {
+        // Whoever reads the log is as easily flooded as a gateway.
+        run.count_call();
+        if run.condemned().is_some() {
+            return;
+        }
+        // What a rebuilt run logged the first time has been read.
+        if run.record.is_replaying() {
+            return;
+        }
     }
     let script = run.as_ref().map_or("", |run| run.generation.name());
     let session = run.as_ref().and_then(|run| run.live.as_ref()).map_or("", |live| &*live.name);

@@ -37,4 +37,4 @@ pub use media::{Media, MediaError, MediaMode};
 pub use pacing::{Pacing, Rate, RateError};
 pub use signal::{Ended, Flow, Signal};
 pub use socket::run;
-pub use tls::TlsError;
+pub use tls::{TlsError, media_config};

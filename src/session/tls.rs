@@ -36,9 +36,12 @@ pub(super) async fn client_config(root: Option<PathBuf>) -> Result<Arc<ClientCon
     .await
 }
 
-/// The TLS configuration for the servers that a gateway names for files: the system's certificates are trusted as far
-/// as there are any, and those in `root` too.
-pub(super) async fn media_config(root: Option<PathBuf>) -> Result<Arc<ClientConfig>, TlsError> {
+/// The TLS configuration for servers that are no gateways, such as those for files: the system's certificates are
+/// trusted as far as there are any, and those in `root` too.
+///
+/// # Errors
+/// When the file cannot be read, or holds no certificate.
+pub async fn media_config(root: Option<PathBuf>) -> Result<Arc<ClientConfig>, TlsError> {
     in_background(move || {
         let mut roots = root.as_deref().map_or_else(|| Ok(RootCertStore::empty()), from_file)?;
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

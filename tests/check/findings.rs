@@ -54,6 +54,54 @@ fn what_is_in_order_is_left_alone() {
 }
 
 #[test]
+fn the_language_itself_is_left_alone() {
+    // The check also runs a top level that it finds nothing wrong with: these lines really work.
+    let lines = [
+        "let a = [3, 1, 2]; a.sort(|x, y| if x < y { -1 } else { 1 }); print(a[0] + a[-1]);",
+        "let a = [1, 2, 3].map(|x| x * 2).filter(|x| x > 2).reduce(|sum, x| (sum ?? 0) + x); print(a);",
+        "let a = [1, 2, 3]; let b = a.map(\"double\"); print(b);\nfn double(x) { x * 2 }",
+        "let s = \"a,b\".split(\",\"); s.push(\"c\"); print(s.len()); print(s.len);",
+        "let m = #{ a: 1, \"b c\": 2 }; for key in m.keys() { print(m[key]); } m.remove(\"a\"); m.d = 4;",
+        "let t = 0; for (item, index) in [1, 2] { t += item * index; } print(t);",
+        "for i in 0..3 { print(i); } for i in range(0, 10, 3) { print(i); } for c in \"abc\" { print(c); }",
+        "let x = 5; let kind = switch x { 0 => \"none\", 5 if x > 1 => \"five\", 1..=4 => \"few\", _ => \"many\" }; print(kind);",
+        "let s = \" x \"; s.trim(); s += '!'; s += 1; print(s + 2 + () + true);",
+        "let n = parse_int(\"12\") + \"3\".parse_int(); let f = n.to_float() / 2; print(f.round().to_int());",
+        "let x = if 1 > 0 { \"a\" } else { \"b\" }; print(x.to_upper() + x[0] + x.sub_string(0, 1));",
+        "let c = 0; let add = |n| c += n; add.call(2); print(c);",
+        "let f = Fn(\"twice\"); print(f.call(2)); print(call(f, 3)); print(f.name);\nfn twice(x) { x * 2 }",
+        "let f = |a, b| a + b; let g = f.curry(1); print(g.call(2));",
+        "try { throw #{ code: 1 }; } catch (e) { print(e.code); }",
+        "let x = 0x1f & 0b11 | 1 << 3; print(x ** 2); print(-x); print(!true);",
+        "let b = blob(4, 1); b[0] = 255; print(b.len());",
+        "let a = [1, [2, 3]]; print(a[1][0]); a[1][0] += 1; print(a[1]);",
+        "let m = #{ f: |x| x + 1, inner: #{ list: [1] } }; print(m.f(1)); m.inner.list.push(2); print(m?.none?.deep);",
+        "let text = `one ${ [1, 2].map(|x| `<${x}>`) } two`; print(text);",
+        "print(type_of(1) == \"i64\"); print(1 in [1]); print(\"k\" in #{ k: 1 }); print(!(2 in [1]));",
+        "let v = (); v = v ?? 3; print(v + 1);",
+        "let x = 10; { let x = x + 1; print(x); } print(x);",
+        "let i = 0; do { i += 1; } while i < 3; let j = loop { if i > 5 { break i; } i += 1; }; print(j);",
+        "print([1, 2] + [3]); print(#{ a: 1 } + #{ b: 2 }); print(\"a\" < \"b\"); print(1 == 1.0); print('a' == \"a\");",
+        "print(pick([1]));\nfn pick(list) { list[0] }\nfn _unused() { pick(\"text\") }",
+        "print(is_even(4));\nfn is_even(n) { if n == 0 { true } else { is_odd(n - 1) } }\nfn is_odd(n) { if n == 0 { false } else { is_even(n - 1) } }",
+        "print(5.double());\nfn double() { this * 2 }",
+        "const LIST = [1, 2]; print(global::LIST.len() + count());\nfn count() { global::LIST.len() }",
+        "let now = now(); print(now > 0); print(random(1, 6) <= 6 && random() < 1.0);",
+        "print(parse_json(\"{}\")); print(to_json([1, ()])); print(\"a1\".captures(`\\d`)[0]);",
+        "let list = [1, 2, 3]; print(list.extract(0..2)); print(list.index_of(2)); print(list.contains(3)); print(list.all(|x| x > 0));",
+        "let out = []; for x in 1..3 { out.push(x); } print(out.is_empty()); print(out.find(|x| x == 2)); out.insert(0, 9); out.truncate(1);",
+        "import \"std/words\" as words; print(words::number(\"3 of them\"));",
+        "let timestamp = 1; let x = timestamp.max(2).min(5).abs().to_string(); print(x.pad_text());\nfn pad_text() { this + \"!\" }",
+    ];
+    let faulty: Vec<_> = lines
+        .iter()
+        .map(|line| (line, findings(&format!("fn on_start() {{}}\n{line}"))))
+        .filter(|(_, found)| !found.is_empty())
+        .collect();
+    assert!(faulty.is_empty(), "{faulty:#?}");
+}
+
+#[test]
 fn a_function_serves_several_hooks() {
     one(
         "fn on_join(event) { tell(event); }\nfn on_leave(event) { tell(event); }\nfn tell(event) { send_text(event.group, \"x\"); }",
@@ -90,4 +138,48 @@ fn the_one_line_form_is_what_editors_read() {
     let line = check(&[&script]).findings[0].line();
     let expected = "a.rhai:2:9: error: a message has no method `replay`; did you mean `reply(text)`?";
     assert!(line.ends_with(expected), "{line}");
+}
+
+#[test]
+fn a_link_that_leads_back_is_followed_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.rhai"), "fn on_start() {}").expect("a file");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(folder.path(), folder.path().join("again")).expect("a link");
+    assert_eq!(check(&[folder.path()]).files, 1);
+}
+
+#[test]
+fn whatever_a_file_holds_the_check_has_an_answer() {
+    let mut texts = Vec::new();
+    for folder in ["tests/check/corpus", "scripts"] {
+        for entry in fs::read_dir(folder).expect("the folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_file() {
+                texts.push(fs::read_to_string(path).expect("a text"));
+            }
+        }
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut number = 0;
+    for text in &texts {
+        let letters: Vec<char> = text.chars().collect();
+        for cut in (0..letters.len()).step_by(13) {
+            // As it is while somebody types: the end missing, a letter missing, lines of another system.
+            let end: String = letters[..cut].iter().collect();
+            let hole: String = letters[..cut].iter().chain(&letters[(cut + 1).min(letters.len())..]).collect();
+            for variant in [end, hole.replace('\n', "\r\n")] {
+                number += 1;
+                fs::write(folder.path().join(format!("script_{number}.rhai")), variant).expect("a file");
+            }
+        }
+    }
+    let report = check(&[folder.path()]);
+    assert!(report.files >= number && !report.findings.is_empty());
+    let without: Vec<_> = report
+        .findings
+        .iter()
+        .filter(|finding| finding.fault.line.is_some() && finding.fault.excerpt.is_none())
+        .collect();
+    assert!(without.is_empty(), "{without:?}");
 }

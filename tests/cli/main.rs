@@ -6,6 +6,7 @@ mod live;
 mod person;
 mod run;
 mod usage;
+mod web;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -172,12 +172,12 @@ fn two_processes_do_not_share_a_data_folder() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_session_of_a_configuration_is_served_and_keys_without_effect_are_named() {
+async fn a_session_of_a_configuration_is_served() {
     let listen = "127.0.0.1:0".parse().expect("an address");
     let sandbox = Sandbox::start(Config { listen, ..Config::default() }).await.expect("a free port");
     let folder = folder(&[("auto_reply.rhai", &answering("pong")), ("other.rhai", &answering("never"))]);
     let configuration = format!(
-        "workers = 1\npacing = \"off\"\n[http]\nallow = [\"api.example.com\"]\n\
+        "workers = 1\npacing = \"off\"\n\
          [[session]]\ngateway = \"{}\"\nemail = \"bot@sandbox.test\"\npassword = \"${{HOTLINE_TEST_PASSWORD}}\"\n\
          scripts = [\"auto_reply\"]\n",
         sandbox.url()
@@ -194,7 +194,6 @@ async fn a_session_of_a_configuration_is_served_and_keys_without_effect_are_name
         let refused = crate::Outcome::from(start("open sesame").output().expect("the binary starts"));
         assert_eq!(refused.status, 1);
         assert!(refused.err.contains("hotline: session main: the login was refused: AUTHENTICATION_FAILED"));
-        assert!(refused.err.contains("hotline.toml: \"http.allow\" has no effect yet"), "{}", refused.err);
         assert!(!refused.err.contains("sesame"), "no secret is shown: {}", refused.err);
 
         let bot = Bot::of(start("sandbox"));

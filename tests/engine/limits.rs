@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex;
 
-use super::support::{Bot, Setup, is_text_to};
+use super::support::{Bot, Setup, is_text_to, logged_lines};
 
 /// A script whose `on_message` runs `runaway`, which begins in line 3, for "go", and answers anything else at once.
 fn script(runaway: &str) -> String {
@@ -222,5 +222,16 @@ async fn a_run_may_make_so_many_host_calls() {
     bot.says("u1", "go");
     assert_eq!(bot.text_to("errors").await, "4: the run made more than 50 host calls (limits.calls)");
     assert_eq!(bot.texts_to("u9").len(), 50);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_may_log_so_many_lines() {
+    let limits = |limits: &mut hotline::script::Limits| limits.calls = 50;
+    let bot =
+        Setup::new().limits(limits).script("bot", script("loop { print(\"flood of this test\"); }")).start().await;
+    bot.says("u1", "go");
+    assert_eq!(bot.text_to("errors").await, "3: the run made more than 50 host calls (limits.calls)");
+    assert_eq!(logged_lines("flood of this test").len(), 50);
     bot.stop().await;
 }

@@ -10,5 +10,6 @@ mod limits;
 mod modules;
 mod reload;
 
+mod start;
 mod support;
 mod timers;

@@ -83,7 +83,7 @@ scripts = ["auto_reply"]
     assert_eq!((config.pacing, config.limits), (Pacing::Gentle, Limits::default()));
     assert_eq!(
         (config.http_allow.as_slice(), config.console),
-        (&["api.example.com".to_owned()][..], Some(DEFAULT_CONSOLE))
+        (&["api.example.com".parse().expect("a host")][..], Some(DEFAULT_CONSOLE))
     );
     let [main] = config.sessions.as_slice() else { panic!("one session") };
     assert_eq!((main.name.as_str(), main.gateway.as_str()), ("main", "ws://127.0.0.1:16089/"));
@@ -95,7 +95,7 @@ scripts = ["auto_reply"]
     assert_eq!(main.proxy.as_ref().map(|proxy| (proxy.kind, proxy.port)), Some((ProxyKind::Socks5, 1080)));
     assert_eq!((main.media, main.scripts.as_deref()), (MediaMode::Auto, Some(&["auto_reply".to_owned()][..])));
     assert_eq!(config.retention, Duration::from_secs(30 * 86_400));
-    assert_eq!(config.without_effect, ["http.allow", "console.listen"]);
+    assert_eq!(config.without_effect, ["console.listen"]);
 }
 
 #[test]

@@ -141,7 +141,7 @@ impl Executor {
             local.spawn_local(async move {
                 let world = match World::open(setting, path, stillness, log).await {
                     Ok(world) => world,
-                    Err(error) => return Err(Failed::of_load(Fault::of_file(&name, error))),
+                    Err(error) => return Err(Box::new(Failed::of_load(Fault::of_file(&name, error)))),
                 };
                 functions::enter(Some(Rc::clone(&world)));
                 let deadline = Instant::now() + world.setting.patience;
@@ -151,7 +151,8 @@ impl Executor {
                     Ok(()) => after(&world, &name, line).await,
                 };
                 functions::enter(None);
-                failed.map_or(Ok(()), |failed| Err(failed.within(world.conversation(), world.log.lines())))
+                let failed = failed.map(|failed| failed.within(world.conversation(), world.log.lines()));
+                failed.map_or(Ok(()), |failed| Err(Box::new(failed)))
             })
         };
         let outcome = runtime.block_on(stillness.drive(&mut local, task));
@@ -160,7 +161,7 @@ impl Executor {
         runtime.shutdown_background();
         match outcome {
             Ok(Ok(())) => Verdict::Passed,
-            Ok(Err(failed)) => Verdict::Failed(failed.into()),
+            Ok(Err(failed)) => Verdict::Failed(failed),
             Err(_) => {
                 functions::enter(None);
                 Verdict::Failed(

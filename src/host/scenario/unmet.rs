@@ -40,17 +40,13 @@ pub(super) fn text(message: String, expected: &str, came: String) -> Thrown {
 }
 
 /// The same error with words of the test's author.
-pub(super) fn with_message(thrown: Thrown, message: &str) -> Thrown {
-    match *thrown {
-        EvalAltResult::ErrorRuntime(value, position) => match value.try_cast::<Map>() {
-            Some(mut map) => {
-                map.insert(MESSAGE.into(), message.into());
-                EvalAltResult::ErrorRuntime(map.into(), position).into()
-            }
-            None => EvalAltResult::ErrorRuntime(message.into(), position).into(),
-        },
-        other => other.into(),
+pub(super) fn with_message(mut thrown: Thrown, message: &str) -> Thrown {
+    if let EvalAltResult::ErrorRuntime(value, _) = &mut *thrown
+        && let Some(mut map) = value.write_lock::<Map>()
+    {
+        map.insert(MESSAGE.into(), message.into());
     }
+    thrown
 }
 
 fn thrown(message: String, expected: &str, came: Option<String>) -> Thrown {

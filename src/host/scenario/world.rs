@@ -181,6 +181,8 @@ impl World {
             store: self.store.clone(),
             limits: self.setting.limits,
             directory: directory.clone(),
+            // A scenario decides everything that its bot meets, and the web is beyond it.
+            http_allow: Vec::new(),
             dry_run: false,
             journal: JournalMode::Relaxed,
             resend_in_doubt: false,

@@ -120,7 +120,12 @@ impl Walk<'_> {
             ([], None) if self.known.has(name) => {}
             ([], _) => {
                 let names = file.functions.iter().map(|function| function.name.as_str());
-                let help = closest(name, names).map(|meant| format!("did you mean \"{meant}\"?"));
+                let meant = closest(name, names);
+                let help = meant.map(|meant| format!("did you mean \"{meant}\"?"));
+                // One mistake is one finding: what was meant is not reported as unused besides.
+                for function in meant.into_iter().flat_map(|meant| file.named_so(meant)) {
+                    self.hand_out(&function.name, function.parameters.len());
+                }
                 self.error("unknown-function", position, format!("this file defines no function `{name}`"), help);
             }
             (own, Some(count)) if !own.contains(&count) => {
@@ -236,7 +241,8 @@ impl Walk<'_> {
             }
         }
         let own = file.functions.iter().map(|function| function.name.as_str());
-        let meant = closest(name, own.chain(surface::names()).chain(self.known.names()))?.to_owned();
+        let all = own.chain(surface::names()).chain(self.known.names());
+        let meant = closest(name, all).or_else(|| surface::synonym(name))?.to_owned();
         let signatures: Vec<_> =
             file.named_so(&meant).map(Function::signature).chain(surface::signatures(&meant)).collect();
         // What somebody probably meant counts as used: one mistake is one finding.

@@ -5,7 +5,7 @@
 //! | `source`, `parsed`, `project` | the files: where names stand; functions and imports; all of them together |
 //! | `known`, `kind` | what the engine's registry has; what is known of a value |
 //! | `walk`, `expression`, `call`, `module`, `object` | the walk over one file: statements, expressions, calls, properties and methods |
-//! | `flow`, `literal`, `scope` | code that is never reached; arguments that are written out; visible names |
+//! | `trap`, `flow`, `literal`, `scope` | traps of the language; code that is never reached; arguments that are written out; visible names |
 //! | `finding` | what is found |
 //!
 //! How findings are shown is the command line's business.
@@ -23,6 +23,7 @@ mod parsed;
 mod project;
 mod scope;
 mod source;
+mod trap;
 mod walk;
 
 use std::collections::BTreeSet;
@@ -44,6 +45,7 @@ use super::bundle::Bundle;
 use super::diagnostic::Severity;
 use super::engine;
 use super::fault::Fault;
+use super::http::Web;
 use super::live::{Directory, Services};
 use super::worker::try_load;
 use crate::clock::Clock;
@@ -84,11 +86,13 @@ impl Checker {
     pub fn new(limits: Limits) -> Result<Self, StoreError> {
         let limits = Rc::new(limits);
         // Nothing is called: the engine only has to know the names of the functions.
+        let web = Web::new(&[], &limits, Clock::system());
         let services = Rc::new(Services {
             clock: Clock::system(),
             store: Store::in_memory()?,
             limits: Rc::clone(&limits),
             directory: Directory::default(),
+            web,
             dry_run: true,
             resend_in_doubt: false,
         });
@@ -167,7 +171,10 @@ impl Checker {
             Ok(bundle) => Arc::new(bundle),
             Err(fault) => return Some(fault),
         };
-        try_load(&self.engine, &self.limits, &bundle).err().map(|fault| fault.with_source(&bundle))
+        // What the script logs meanwhile is no finding.
+        let silence = tracing::subscriber::NoSubscriber::default();
+        let loaded = tracing::subscriber::with_default(silence, || try_load(&self.engine, &self.limits, &bundle));
+        loaded.err().map(|fault| fault.with_source(&bundle))
     }
 }
 

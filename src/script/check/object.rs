@@ -206,21 +206,21 @@ impl Walk<'_> {
             self.error("wrong-arguments", position, message, Some(format!("it is {}", ticked(&same))));
             return;
         }
-        let arities = self.known.arities(name);
+        let arities: Vec<usize> =
+            self.known.arities(name).into_iter().filter_map(|arity| arity.checked_sub(1)).collect();
         if !arities.is_empty() && (loose || self.known.methods(of).any(|method| method == name)) {
-            let takes: Vec<_> =
-                arities.iter().filter(|arity| **arity > 0).map(|arity| (arity - 1).to_string()).collect();
-            let message = if loose {
-                format!("`{name}` does not take {} after the dot", arguments(kinds.len()))
+            let found = kinds.iter().map(|kind| kind.noun()).collect::<Vec<_>>().join(", ");
+            let (message, help) = if arities.contains(&kinds.len()) {
+                let help =
+                    (of == Kind::Array && name == "append").then_some("`push` adds one item; `append` another array");
+                (format!("`{name}` of {noun} does not take ({found})"), help.map(str::to_owned))
             } else {
-                format!("`{name}` of {noun} does not take what it is given here")
+                let takes = arities.iter().map(usize::to_string).collect::<Vec<_>>().join(" or ");
+                let plural = if arities == [1] { "" } else { "s" };
+                let message = format!("`{name}` of {noun} is called with {}", arguments(kinds.len()));
+                (message, Some(format!("it takes {takes} argument{plural}")))
             };
-            self.error(
-                "wrong-arguments",
-                position,
-                message,
-                Some(format!("it takes {} arguments", takes.join(" or "))),
-            );
+            self.error("wrong-arguments", position, message, help);
             return;
         }
         let is_property = self.known.has_getter(of, name)

@@ -36,7 +36,12 @@ impl Project {
             return;
         }
         let mut folders = vec![(root.to_owned(), Role::Script)];
+        let mut seen = BTreeSet::new();
         while let Some((folder, role)) = folders.pop() {
+            // A symbolic link can lead back to a folder around it.
+            if fs::canonicalize(&folder).is_ok_and(|real| !seen.insert(real)) {
+                continue;
+            }
             match scripts_in(&folder) {
                 Ok(scripts) => {
                     let scripts = scripts.iter().filter(|path| !path.to_string_lossy().ends_with(".d.rhai"));

@@ -33,7 +33,7 @@ pub(crate) fn headers(text: &str) -> Vec<Header> {
     let mut scanner = Scanner { letters: text.chars().peekable(), line: 1, column: 1 };
     let mut found = Vec::new();
     let (mut doc, mut private) = (Vec::new(), false);
-    while let Some((piece, place)) = scanner.next_piece() {
+    while let Some((piece, _)) = scanner.next_piece() {
         match piece {
             Piece::Word(word) if word == "fn" => {
                 let header = scanner.header();
@@ -45,7 +45,6 @@ pub(crate) fn headers(text: &str) -> Vec<Header> {
             Piece::Comment => {}
             Piece::Word(_) | Piece::Symbol(_) => (doc, private) = (Vec::new(), false),
         }
-        let _ = place;
     }
     found
 }

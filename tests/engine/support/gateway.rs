@@ -15,7 +15,7 @@ use url::Url;
 use super::soon;
 
 /// The mid of every bot.
-pub(crate) const ME: &str = "ume";
+const ME: &str = "ume";
 
 /// What a command is answered with.
 pub(crate) enum Answer {
@@ -44,6 +44,7 @@ struct State {
     changed: Notify,
     next_id: AtomicU64,
     pin: Option<&'static str>,
+    refusal: Option<(i64, &'static str)>,
 }
 
 #[derive(Default)]
@@ -58,6 +59,15 @@ struct Traffic {
 impl Gateway {
     /// Listens on a free port and takes every login, with a PIN if there is one.
     pub(crate) async fn listen(pin: Option<&'static str>) -> Self {
+        Self::listen_as(pin, None).await
+    }
+
+    /// Listens on a free port and refuses every login.
+    pub(crate) async fn refusing(code: i64, content: &'static str) -> Self {
+        Self::listen_as(None, Some((code, content))).await
+    }
+
+    async fn listen_as(pin: Option<&'static str>, refusal: Option<(i64, &'static str)>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let url = format!("ws://{}", listener.local_addr().expect("it listens"));
         let state = Arc::new(State {
@@ -66,6 +76,7 @@ impl Gateway {
             changed: Notify::new(),
             next_id: AtomicU64::new(1),
             pin,
+            refusal,
         });
         let serving = tokio::spawn(serve(listener, Arc::clone(&state)));
         Self { url: url.parse().expect("a url"), state, serving }
@@ -169,11 +180,6 @@ impl Gateway {
         texts.map(|frame| frame["content"].as_str().expect("a text is a string").to_owned()).collect()
     }
 
-    /// How many commands are held back.
-    pub(crate) fn held(&self) -> usize {
-        self.state.traffic().held.len()
-    }
-
     /// Waits until so many commands are held back at once.
     pub(crate) async fn holds(&self, count: usize) {
         self.until("held commands", |traffic| (traffic.held.len() >= count).then_some(())).await;
@@ -225,7 +231,7 @@ pub(crate) fn is_text_to(frame: &Value, chat: &str) -> bool {
 }
 
 /// How commands are answered where a test says nothing else.
-pub(crate) fn usual(request: &Value) -> Answer {
+fn usual(request: &Value) -> Answer {
     let text = |name: &str| request[name].as_str().unwrap_or_default();
     match text("command") {
         "SendText" => Answer::Content(json!({"id": "s1", "to": text("to"), "timestamp": 1_700_000_000_000_i64})),
@@ -297,8 +303,11 @@ fn take(request: Value, state: &State) {
                 send(json!({"command": "OnPinCode", "code": 0, "content": content}).to_string());
             }
             state.traffic().logins.push(request);
-            let content = json!({"mid": ME, "displayName": "Bot"}).to_string();
-            send(json!({"command": "OnLogin", "code": 0, "content": content}).to_string());
+            let (code, content) = match state.refusal {
+                Some((code, reason)) => (code, reason.to_owned()),
+                None => (0, json!({"mid": ME, "displayName": "Bot"}).to_string()),
+            };
+            send(json!({"command": "OnLogin", "code": code, "content": content}).to_string());
         }
         _ => {
             let answer = (state.answer.lock().unwrap_or_else(PoisonError::into_inner))(&request);

@@ -14,8 +14,9 @@ use hotline::script::Limits;
 use hotline::session::{Login, MediaMode, Pacing, Secret};
 use tempfile::TempDir;
 
-pub(crate) use gateway::{Answer, Gateway, ME, is_text_to};
-pub(crate) use log::{logged, logged_lines};
+pub(crate) use gateway::{Answer, Gateway, is_text_to};
+use log::logged;
+pub(crate) use log::logged_lines;
 
 /// Real time that no test comes near unless something hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,6 +37,7 @@ pub(crate) struct Setup {
     answers: Option<fn(&serde_json::Value) -> Answer>,
     further: Vec<PathBuf>,
     pin: Option<&'static str>,
+    data: Option<PathBuf>,
 }
 
 impl Setup {
@@ -54,6 +56,7 @@ impl Setup {
             answers: None,
             further: Vec::new(),
             pin: None,
+            data: None,
         }
     }
 
@@ -66,6 +69,12 @@ impl Setup {
     /// Has the gateway ask for a PIN before it takes a login.
     pub(crate) fn with_pin(mut self, pin: &'static str) -> Self {
         self.pin = Some(pin);
+        self
+    }
+
+    /// Keeps what is durable in this folder.
+    pub(crate) fn data(mut self, folder: &Path) -> Self {
+        self.data = Some(folder.to_owned());
         self
     }
 
@@ -146,7 +155,8 @@ impl Setup {
         Ok(Bot { host, gateways, setup: self })
     }
 
-    fn options(&self, gateways: &[Gateway]) -> Options {
+    /// What the engine is started with.
+    pub(crate) fn options(&self, gateways: &[Gateway]) -> Options {
         let folder = self.folder.path();
         let session = |((name, scripts), gateway): (&(&str, Option<Vec<String>>), &Gateway)| Session {
             name: (*name).to_owned(),
@@ -160,6 +170,7 @@ impl Setup {
         };
         let config = Config {
             scripts: [vec![self.scripts()], self.further.clone()].concat(),
+            data: self.data.clone().unwrap_or_else(|| folder.join("data")),
             workers: Some(self.workers),
             pacing: Pacing::Off,
             limits: self.limits,

@@ -1,0 +1,413 @@
+//! `http_get` and `http_post`: the web as scripts reach it, which is the hosts that the configuration allows.
+//!
+//! Files that travel for a gateway are not here: they are the session's own business.
+
+use std::collections::BTreeMap;
+use std::error::Error as _;
+use std::rc::Rc;
+use std::str::FromStr;
+use std::time::Duration;
+
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{Client, Method, RequestBuilder, Response, redirect};
+use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+use serde_json::json;
+use tokio::sync::OnceCell;
+use url::{Host, Url};
+
+use super::Limits;
+use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
+use super::live::Services;
+use super::value;
+use crate::clock::Clock;
+use crate::protocol::Safety;
+use crate::session::media_config;
+
+/// How often a server may send a request on to another place.
+const REDIRECTS: usize = 5;
+
+/// The headers that the client itself sets: by another host name a script could reach past the list.
+const OWN_HEADERS: &[&str] = &["connection", "content-length", "host", "transfer-encoding"];
+
+/// A place that scripts may reach: a host, and where one is given that port of it alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedHost {
+    host: Host<String>,
+    port: Option<u16>,
+}
+
+/// A text is no `host` or `host:port`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("found no host, expected one such as \"api.example.com\" or \"api.example.com:8443\"")]
+pub struct NoHost;
+
+impl FromStr for AllowedHost {
+    type Err = NoHost;
+
+    fn from_str(text: &str) -> Result<Self, NoHost> {
+        let (host, port) = match text.rsplit_once(':') {
+            // What is left of the last colon of an IPv6 address without its brackets has more of them.
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+                (host, Some(port.parse().map_err(|_| NoHost)?))
+            }
+            Some(_) if !text.starts_with('[') => return Self::from_str(&format!("[{text}]")),
+            _ => (text, None),
+        };
+        Ok(Self { host: Host::parse(host).map_err(|_| NoHost)?, port })
+    }
+}
+
+impl AllowedHost {
+    fn admits(&self, url: &Url) -> bool {
+        url.host().is_some_and(|host| host.to_owned() == self.host)
+            && self.port.is_none_or(|port| url.port_or_known_default() == Some(port))
+    }
+}
+
+/// The web as one worker's scripts reach it.
+pub(crate) struct Web {
+    allowed: Rc<[AllowedHost]>,
+    clock: Clock,
+    /// A server has this long to answer in full.
+    patience: Duration,
+    /// The longest body, in bytes.
+    longest: usize,
+    /// Made at the first call: most bots never leave their gateway.
+    client: OnceCell<Client>,
+}
+
+impl Web {
+    pub(crate) fn new(allowed: &[AllowedHost], limits: &Limits, clock: Clock) -> Self {
+        Self { allowed: allowed.into(), clock, patience: limits.reply, longest: limits.string, client: OnceCell::new() }
+    }
+
+    fn admit(&self, url: &Url) -> Result<(), Refusal> {
+        if self.allowed.iter().any(|allowed| allowed.admits(url)) {
+            return Ok(());
+        }
+        let host = url.host_str().unwrap_or_default();
+        let message = format!("{host} is not among the hosts that the configuration allows: add it to [http] allow");
+        Err(Refusal::new("NOT_ALLOWED", message))
+    }
+
+    async fn client(&self) -> Result<&Client, Refusal> {
+        self.client.get_or_try_init(|| self.build()).await
+    }
+
+    async fn build(&self) -> Result<Client, Refusal> {
+        let failed = |reason: String| Refusal::new("HTTP_FAILED", reason);
+        let tls = media_config(None).await.map_err(|error| failed(error.to_string()))?;
+        let allowed: Vec<_> = self.allowed.to_vec();
+        let policy = redirect::Policy::custom(move |attempt| {
+            let next = attempt.url();
+            let is_downgrade = next.scheme() == "http"
+                && attempt.previous().last().is_some_and(|previous| previous.scheme() == "https");
+            let is_allowed = matches!(next.scheme(), "http" | "https") && allowed.iter().any(|host| host.admits(next));
+            match attempt.previous().len() {
+                // The script gets the answer that would lead elsewhere, and can see where.
+                _ if is_downgrade || !is_allowed => attempt.stop(),
+                hops if hops > REDIRECTS => attempt.error("it is sent on again and again"),
+                _ => attempt.follow(),
+            }
+        });
+        let builder = Client::builder().tls_backend_preconfigured((*tls).clone()).no_proxy().redirect(policy);
+        let builder = builder.user_agent(concat!("hotline/", env!("CARGO_PKG_VERSION")));
+        builder.build().map_err(|error| failed(in_full(&error)))
+    }
+
+    /// Sends a request and reads the whole answer.
+    async fn fetch(&self, request: &Request) -> Result<Dynamic, Refusal> {
+        let exchange = async {
+            let response = request.on(self.client().await?).send().await;
+            let response = response.map_err(|error| request.broken(&error))?;
+            self.read(request, response).await
+        };
+        tokio::select! {
+            answer = exchange => answer,
+            () = self.clock.sleep(self.patience) => {
+                let message = format!("{} had no answer within {:?}", request.host(), self.patience);
+                Err(Refusal::new("TIMEOUT", message))
+            }
+        }
+    }
+
+    async fn read(&self, request: &Request, mut response: Response) -> Result<Dynamic, Refusal> {
+        let mut headers: BTreeMap<String, String> = BTreeMap::new();
+        for (name, value) in response.headers() {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            let entry = headers.entry(name.as_str().to_owned()).or_default();
+            if !entry.is_empty() {
+                entry.push_str(", ");
+            }
+            entry.push_str(&value);
+        }
+        let too_long = || {
+            let message = format!("the answer of {} is longer than {} bytes", request.host(), self.longest);
+            Refusal::new("TOO_LARGE", message)
+        };
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| request.broken(&error))? {
+            if body.len() + chunk.len() > self.longest {
+                return Err(too_long());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let body =
+            String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
+        // What is no text grows when its bytes are replaced.
+        if body.len() > self.longest {
+            return Err(too_long());
+        }
+        Ok(answer(i64::from(response.status().as_u16()), headers, body))
+    }
+}
+
+/// The url that a script names.
+fn parse(url: &str) -> Result<Url, Refusal> {
+    let parsed = Url::parse(url).map_err(|error| Refusal::malformed(format!("the url is none: {error}")))?;
+    if !matches!(parsed.scheme(), "http" | "https") {
+        let scheme = parsed.scheme();
+        return Err(Refusal::malformed(format!("found a url of the scheme {scheme}, expected http or https")));
+    }
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        let message = "the url holds a user name or password: send it as a header Authorization instead";
+        return Err(Refusal::malformed(message));
+    }
+    Ok(parsed)
+}
+
+fn answer(status: i64, headers: BTreeMap<String, String>, body: String) -> Dynamic {
+    let headers: Map = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    let mut map = Map::new();
+    map.insert("status".into(), status.into());
+    map.insert("headers".into(), headers.into());
+    map.insert("body".into(), body.into());
+    map.into()
+}
+
+/// Why a request has no answer.
+#[derive(Debug)]
+struct Refusal {
+    name: &'static str,
+    message: String,
+}
+
+impl Refusal {
+    fn new(name: &'static str, message: impl Into<String>) -> Self {
+        Self { name, message: message.into() }
+    }
+
+    fn malformed(message: impl Into<String>) -> Self {
+        Self::new("MALFORMED", message)
+    }
+
+    fn thrown(&self, function: &str) -> Thrown {
+        door::failure(-1, self.name, &self.message, function)
+    }
+}
+
+/// What is to be sent.
+struct Request {
+    method: Method,
+    url: Url,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Request {
+    fn on(&self, client: &Client) -> RequestBuilder {
+        let request = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
+        if self.method == Method::POST { request.body(self.body.clone()) } else { request }
+    }
+
+    fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    fn broken(&self, error: &reqwest::Error) -> Refusal {
+        let reason = format!("{}: {}", self.host(), in_full(error));
+        // A server that was reached may have done what was asked, whatever happened to its answer.
+        let was_reached = !error.is_connect() && !error.is_builder();
+        match self.method {
+            Method::POST if was_reached => {
+                Refusal::new("IN_DOUBT", format!("{reason}; it may have been done all the same"))
+            }
+            _ => Refusal::new("HTTP_FAILED", reason),
+        }
+    }
+
+    /// What the record keeps: the values of headers are secrets as often as not.
+    fn detail(&self) -> String {
+        let names: Vec<_> = self.headers.keys().map(HeaderName::as_str).collect();
+        match self.method {
+            Method::POST => json!({"url": self.url.as_str(), "headers": names, "body": self.body}).to_string(),
+            _ => json!({"url": self.url.as_str(), "headers": names}).to_string(),
+        }
+    }
+}
+
+/// An error with its causes, without the url: its query may hold a secret.
+fn in_full(error: &reqwest::Error) -> String {
+    let mut text = match error {
+        error if error.is_connect() => "cannot connect",
+        error if error.is_redirect() => "the way does not end",
+        _ => "the connection failed",
+    }
+    .to_owned();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+/// Registers the functions.
+pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
+    let own = Rc::clone(services);
+    engine.register_fn("http_get", move |context: NativeCallContext, url: ImmutableString| {
+        get(&own, &url, &Map::new(), Place::of(&context))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("http_get", move |context: NativeCallContext, url: ImmutableString, options: Map| {
+        get(&own, &url, &options, Place::of(&context))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("http_post", move |context: NativeCallContext, url: ImmutableString, body: Dynamic| {
+        post(&own, &url, &body, &Map::new(), Place::of(&context))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn(
+        "http_post",
+        move |context: NativeCallContext, url: ImmutableString, body: Dynamic, options: Map| {
+            post(&own, &url, &body, &options, Place::of(&context))
+        },
+    );
+}
+
+fn get(services: &Services, url: &str, options: &Map, place: Place) -> ScriptResult {
+    let thrown = |refusal: Refusal| refusal.thrown("http_get");
+    let url = parse(url).map_err(thrown)?;
+    let headers = headers(options).map_err(thrown)?;
+    send(services, "http_get", Kind::Wait, &Request { method: Method::GET, url, headers, body: String::new() }, place)
+}
+
+fn post(services: &Services, url: &str, body: &Dynamic, options: &Map, place: Place) -> ScriptResult {
+    let thrown = |refusal: Refusal| refusal.thrown("http_post");
+    let url = parse(url).map_err(thrown)?;
+    let mut headers = headers(options).map_err(thrown)?;
+    let (body, kind) = match body.as_immutable_string_ref() {
+        Ok(text) => (text.to_string(), "text/plain; charset=utf-8"),
+        Err(_) if body.is_unit() => (String::new(), "text/plain; charset=utf-8"),
+        Err(_) => {
+            let json =
+                value::to_json(body).map_err(|error| thrown(Refusal::malformed(format!("the body: {error}"))))?;
+            (json, "application/json")
+        }
+    };
+    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
+    let request = Request { method: Method::POST, url, headers, body };
+    send(services, "http_post", Kind::Effect(Safety::Effect), &request, place)
+}
+
+fn send(services: &Services, function: &'static str, kind: Kind, request: &Request, place: Place) -> ScriptResult {
+    door::pass(Call::new(kind, function).with(request.detail()).at(place), |run| {
+        services.web.admit(&request.url).map_err(|refusal| refusal.thrown(function))?;
+        if services.dry_run && kind != Kind::Wait {
+            let session = run.live.as_ref().map(|live| live.name.to_string()).unwrap_or_default();
+            tracing::info!(session, command = function, host = request.host(), "dry run: not sent");
+            return Ok(Answer::Value(answer(200, BTreeMap::new(), String::new())));
+        }
+        let outcome = door::wait(function, services.web.fetch(request))?;
+        outcome.map(Answer::Value).map_err(|refusal| refusal.thrown(function))
+    })
+}
+
+/// The headers that a script gives. A wrong one is named without its value.
+fn headers(options: &Map) -> Result<HeaderMap, Refusal> {
+    if let Some(unknown) = options.keys().find(|name| *name != "headers") {
+        return Err(Refusal::malformed(format!("there is no option {unknown}; there is headers")));
+    }
+    let mut headers = HeaderMap::new();
+    let Some(given) = options.get("headers") else { return Ok(headers) };
+    let wanted = "headers needs a map of strings such as #{Authorization: \"Bearer …\"}";
+    let given = given
+        .read_lock::<Map>()
+        .ok_or_else(|| Refusal::malformed(format!("{wanted}; found {}", value::noun(given))))?;
+    for (name, value) in given.iter() {
+        let header = HeaderName::from_str(name)
+            .map_err(|_| Refusal::malformed(format!("\"{name}\" cannot be a header's name")))?;
+        if OWN_HEADERS.contains(&header.as_str()) {
+            return Err(Refusal::malformed(format!("the header {name} is set by Hotline itself")));
+        }
+        let text = value
+            .as_immutable_string_ref()
+            .map_err(|_| Refusal::malformed(format!("{wanted}; {name} is {}", value::noun(value))))?;
+        let mut text = HeaderValue::from_str(&text)
+            .map_err(|_| Refusal::malformed(format!("the value of the header {name} cannot be sent")))?;
+        text.set_sensitive(true);
+        headers.insert(header, text);
+    }
+    Ok(headers)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn web(allowed: &[&str]) -> Web {
+        let allowed: Vec<_> = allowed.iter().map(|host| host.parse().expect("a host")).collect();
+        Web::new(&allowed, &Limits::default(), Clock::manual(0))
+    }
+
+    #[test]
+    fn only_the_hosts_on_the_list_are_admitted() {
+        let web = web(&["api.example.com", "localhost:8080", "::1", "[::2]:80", "bücher.example"]);
+        for url in [
+            "https://api.example.com/a?b=c",
+            "http://API.example.com:8443",
+            "http://localhost:8080/x",
+            "http://[::1]:99/",
+            "http://[::2]/",
+            "https://xn--bcher-kva.example/",
+        ] {
+            assert!(parse(url).and_then(|url| web.admit(&url)).is_ok(), "{url}");
+        }
+        for (url, expected) in [
+            ("https://example.com/", "NOT_ALLOWED"),
+            ("https://api.example.com.evil.org/", "NOT_ALLOWED"),
+            ("https://evil.org/?api.example.com", "NOT_ALLOWED"),
+            ("https://sub.api.example.com/", "NOT_ALLOWED"),
+            ("http://localhost/", "NOT_ALLOWED"),
+            ("https://[::2]/", "NOT_ALLOWED"),
+            ("https://api.example.com@evil.org/", "MALFORMED"),
+            ("https://u:p@api.example.com/", "MALFORMED"),
+            ("ftp://api.example.com/", "MALFORMED"),
+            ("file:///etc/passwd", "MALFORMED"),
+            ("api.example.com", "MALFORMED"),
+        ] {
+            let refusal = parse(url).and_then(|url| web.admit(&url)).expect_err(url);
+            assert_eq!(refusal.name, expected, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_host_is_no_place() {
+        for text in ["", "a b", "host:port", "host:99999", "[::1", "a/b"] {
+            assert_eq!(text.parse::<AllowedHost>(), Err(NoHost), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_record_has_no_header_values() {
+        let mut given = Map::new();
+        given.insert("X-Key".into(), "hush".into());
+        let mut options = Map::new();
+        options.insert("headers".into(), given.into());
+        let url = Url::parse("https://a.example/").expect("a url");
+        let headers = headers(&options).expect("headers");
+        let request = Request { method: Method::POST, url, headers, body: "hi".into() };
+        assert_eq!(request.detail(), r#"{"body":"hi","headers":["x-key"],"url":"https://a.example/"}"#);
+    }
+}
