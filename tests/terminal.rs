@@ -77,7 +77,7 @@ fn a_person_types_and_reads_in_one_terminal() {
     terminal.shows(&["alice> half a li"]);
     let script = folder.path().join("scripts/auto_reply.rhai");
     fs::write(script, "fn on_message(msg) { msg.reply(`now ${msg.text}`); }\n").expect("the folder is writable");
-    terminal.shows(&["alice> half a li"]);
+    terminal.shows(&["generation=2", "alice> half a li"]);
     terminal.types(&["ne", "Enter", "and more", "Enter"]);
     terminal.shows(&["bot: now half a line"]);
     terminal.shows(&["bot: now and more"]);

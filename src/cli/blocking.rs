@@ -10,24 +10,38 @@ pub(super) fn run<T>(work: impl Future<Output = T>) -> io::Result<T> {
     Ok(local.block_on(&runtime, work))
 }
 
-/// Listens from now on for Ctrl-C and SIGTERM; the future is done when one comes.
-pub(super) fn asked_to_end() -> io::Result<impl Future<Output = ()>> {
+/// Hears when the process is asked to end, by Ctrl-C or SIGTERM.
+///
+/// It listens from its making on: what is asked while nobody waits is heard by the next who does.
+pub(super) struct Asked {
     #[cfg(unix)]
-    {
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
+    #[cfg(windows)]
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+impl Asked {
+    #[cfg(unix)]
+    pub(super) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        Ok(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        })
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
     }
-    #[cfg(not(unix))]
-    Ok(async {
-        // Where Ctrl-C cannot be listened for, the process ends by it without our help.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
+
+    #[cfg(windows)]
+    pub(super) fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
+    }
+
+    /// Waits until it is asked once more.
+    pub(super) async fn wait(&mut self) {
+        #[cfg(unix)]
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
         }
-    })
+        #[cfg(windows)]
+        let _ = self.interrupt.recv().await;
+    }
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::blocking::asked_to_end;
+use super::blocking::Asked;
 use super::exit::Exit;
 use super::{account, chat};
 use crate::clock::Clock;
@@ -71,7 +71,7 @@ impl Args {
     }
 
     async fn serve(self, given: Option<Config>) -> Result<(), Exit> {
-        let ended = asked_to_end()?;
+        let mut asked = Asked::listen()?;
         let clock = Clock::system();
         let embedded = given.is_none();
         let sandbox = if embedded { Some(start_sandbox(&clock).await?) } else { None };
@@ -100,14 +100,13 @@ impl Args {
         }
         let mut chat = Chat::beside(sandbox.as_ref());
         let outcome = tokio::select! {
-            () = ended => {
+            () = asked.wait() => {
                 tracing::info!("stopping: runs may finish or park; ask again to end at once");
                 Ok(())
             }
             ends = host.over() => refused(ends),
             outcome = chat.over() => outcome,
         };
-        let at_once = asked_to_end()?;
         let stopping = async {
             chat.stop().await;
             host.stop().await;
@@ -117,7 +116,7 @@ impl Args {
         };
         tokio::select! {
             () = stopping => tracing::info!("stopped"),
-            () = at_once => return Err(Exit::Failed(anyhow::anyhow!("ended at once, as asked: runs were cut off"))),
+            () = asked.wait() => return Err(Exit::Failed(anyhow::anyhow!("ended at once, as asked: runs were cut off"))),
         }
         outcome
     }

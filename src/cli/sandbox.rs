@@ -23,11 +23,11 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
         blocking::run(async {
             // Before anything is promised: whoever reads the first line may already send the signal.
-            let ended = blocking::asked_to_end()?;
+            let mut asked = blocking::Asked::listen()?;
             let config = Config { listen: self.listen, data: self.data.clone(), ..Config::default() };
             let sandbox = Sandbox::start(config).await?;
             output::write(&self.greeting(&sandbox.url()))?;
-            ended.await;
+            asked.wait().await;
             sandbox.stop().await;
             Ok(())
         })?

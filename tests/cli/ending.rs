@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use hotline::sandbox::{Config, DEFAULT_LISTEN, Fault, Sandbox, Traffic, Trouble, When};
 
+use crate::live::until;
 use crate::run::{Bot, answering, folder};
 use crate::{PATIENCE, hotline};
 
@@ -130,6 +131,8 @@ async fn the_other_sessions_go_on_without_one_that_has_no_gateway() {
         bot
     };
     let bot = tokio::task::spawn_blocking(start).await.expect("one session is named");
+    let control = sandbox.control();
+    until(async || (control.connections("bot") == 1).then_some(())).await;
     let bot = busy(&sandbox, bot, Duration::from_millis(1)).await;
     assert_eq!(tokio::task::spawn_blocking(move || bot.ends()).await.expect("it ends"), Some(0));
 }

@@ -28,7 +28,7 @@ async fn call(sandbox: &Sandbox, who: &str, arguments: &[&str]) -> Outcome {
 }
 
 /// Waits, without a pause of a guessed length, until the sandbox has what is looked for.
-async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
     let found = async {
         loop {
             match look().await {

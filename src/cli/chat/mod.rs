@@ -108,7 +108,7 @@ fn no_demo(bot: &Session) -> anyhow::Error {
 /// It takes the calling thread, with a runtime of its own, so that it goes beside an engine in the same process.
 pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(), Exit> {
     let outcome = blocking::run(async {
-        let ended = blocking::asked_to_end()?;
+        let mut asked = blocking::Asked::listen()?;
         let settings = SessionConfig {
             // A person types as fast as a person does.
             pacing: Pacing::Off,
@@ -118,7 +118,7 @@ pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(
         let outcome = tokio::select! {
             outcome = talk(&mut live, options.wait) => outcome,
             _ = stop.wait_for(|stop| *stop) => Ok(()),
-            () = ended => Ok(()),
+            () = asked.wait() => Ok(()),
         };
         live.stop().await;
         outcome
