@@ -14,9 +14,10 @@ use std::time::{Duration, Instant};
 
 use criterion::Criterion;
 use hotline::clock::Clock;
-use hotline::host::config::{Config, Login, Media, Pacing, Secret, Session};
+use hotline::host::config::{Config, Session};
 use hotline::host::{Host, Options};
 use hotline::protocol::{self, Incoming, Message};
+use hotline::session::{Login, MediaMode, Pacing, Secret};
 use serde::Deserialize;
 use serde_json::json;
 use tempfile::TempDir;
@@ -186,7 +187,7 @@ impl Bot {
             proxy: None,
             connect_via: None,
             root: None,
-            media: Media::default(),
+            media: MediaMode::default(),
             scripts: None,
         };
         let config = Config {
