@@ -67,6 +67,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
         ("data", old.data != new.data),
         ("workers", old.workers != new.workers),
         ("journal", old.journal != new.journal),
+        ("retention", old.retention != new.retention),
         ("in_doubt", old.in_doubt != new.in_doubt),
         ("pacing", old.pacing != new.pacing),
         ("reload", old.reload != new.reload),
@@ -279,7 +280,7 @@ mod tests {
         let a = account("a@b", "one");
         let old = config("", &[("main", &a)]);
         let new = config(
-            "scripts = [\"s\"]\ndata = \"d\"\nworkers = 7\njournal = \"strict\"\nin_doubt = \"resend\"\npacing = \"off\"\n\
+            "scripts = [\"s\"]\ndata = \"d\"\nworkers = 7\njournal = \"strict\"\nretention = \"2d\"\nin_doubt = \"resend\"\npacing = \"off\"\n\
              files = [\"f\"]\n[limits]\ncpu = \"2s\"\n[http]\nallow = [\"a.b\"]\n[console]\nlisten = \"off\"\n",
             &[("main", &a)],
         );
@@ -288,6 +289,7 @@ mod tests {
             "data",
             "workers",
             "journal",
+            "retention",
             "in_doubt",
             "pacing",
             "files",
