@@ -10,7 +10,7 @@ use crate::host::config::{Config, Session, parse_gateway};
 use crate::session::{Login, MediaMode, Secret};
 
 /// The configuration that is used where none is named.
-const DEFAULT_CONFIG: &str = "hotline.toml";
+pub(super) const DEFAULT_CONFIG: &str = "hotline.toml";
 
 /// The flags of a command that needs sessions.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -60,7 +60,11 @@ impl Flags {
 
     /// The configuration file, named or default, without regard to the other flags.
     pub(super) fn file(&self) -> Result<Option<Config>, Exit> {
-        file(self.config.as_deref())
+        match &self.config {
+            Some(path) => read(path).map(Some),
+            None if Path::new(DEFAULT_CONFIG).exists() => read(Path::new(DEFAULT_CONFIG)).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// The account that the flags name.
@@ -74,15 +78,6 @@ impl Flags {
             }
             _ => None,
         }
-    }
-}
-
-/// The configuration file: the named one, or the default one where it exists.
-pub(super) fn file(named: Option<&Path>) -> Result<Option<Config>, Exit> {
-    match named {
-        Some(path) => read(path).map(Some),
-        None if Path::new(DEFAULT_CONFIG).exists() => read(Path::new(DEFAULT_CONFIG)).map(Some),
-        None => Ok(None),
     }
 }
 

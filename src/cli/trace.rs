@@ -123,7 +123,7 @@ fn timeline_of(begin: Timestamp, traced: &Traced) -> String {
         offset(begin, run.started)
     );
     let mut place = "";
-    let mut show_place = |text: &mut String, of: &str| {
+    let show_place = |text: &mut String, of: &str| {
         if !of.is_empty() {
             let line = traced.line(of).unwrap_or_default().trim();
             *text += &format!("{:>10}  {of}  {line}\n", "");
