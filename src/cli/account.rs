@@ -10,7 +10,7 @@ use crate::host::config::{Config, Session, parse_gateway};
 use crate::session::{Login, MediaMode, Secret};
 
 /// The configuration that is used where none is named.
-const DEFAULT_CONFIG: &str = "hotline.toml";
+pub(super) const DEFAULT_CONFIG: &str = "hotline.toml";
 
 /// The flags of a command that needs sessions.
 #[derive(Clone, Debug, Default, clap::Args)]

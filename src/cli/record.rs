@@ -6,9 +6,10 @@ use anyhow::Context;
 use chrono::{Local, TimeZone};
 use unicode_width::UnicodeWidthStr;
 
-use super::account;
+use super::account::DEFAULT_CONFIG;
 use super::exit::Exit;
 use crate::clock::Timestamp;
+use crate::host::config::Config;
 use crate::store::{JournalReader, RunRow};
 
 /// The folder where everything durable lies when nothing else is said.
@@ -33,20 +34,25 @@ pub(super) struct Flags {
 impl Flags {
     /// Opens the record, whether a bot is running or not.
     pub(super) fn open(&self) -> Result<JournalReader, Exit> {
-        let folder = match &self.data {
-            Some(folder) => folder.clone(),
-            None => {
-                let config = account::file(self.config.as_deref())?;
-                config.map_or_else(|| PathBuf::from(DEFAULT_DATA), |config| config.data)
-            }
-        };
-        open(&folder)
+        let journal = JournalReader::open(&self.folder()?);
+        Ok(journal.context("the record cannot be read; --data FOLDER or --config FILE says where it lies")?)
     }
-}
 
-fn open(folder: &Path) -> Result<JournalReader, Exit> {
-    let journal = JournalReader::open(folder);
-    Ok(journal.context("the record cannot be read; --data FOLDER or --config FILE says where it lies")?)
+    fn folder(&self) -> Result<PathBuf, Exit> {
+        if let Some(folder) = &self.data {
+            return Ok(folder.clone());
+        }
+        let path = self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
+        if self.config.is_none() && !path.exists() {
+            return Ok(PathBuf::from(DEFAULT_DATA));
+        }
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("the configuration {} cannot be read", path.display()))
+            .map_err(Exit::Usage)?;
+        // Secrets may be set for the bot alone, and are not needed to read its record.
+        let env = |name: &str| Some(std::env::var(name).unwrap_or_else(|_| format!("the value of {name}")));
+        Ok(Config::parse(&text, path, env).map_err(Exit::usage)?.data)
+    }
 }
 
 /// A time of day as people write it, in local time.

@@ -20,8 +20,10 @@ use crate::{PATIENCE, sandbox};
 
 /// How often the process is killed where nothing else is said.
 const KILLS: u64 = 50;
-/// A process lives no longer than this before it is killed.
-const LIFE: Duration = Duration::from_millis(1_600);
+/// A process lives no longer than this before it is killed: from its start on, or from when it has logged in.
+const LIFE: Duration = Duration::from_millis(1_200);
+/// How many processes are left alone until they have logged in, so that a slow machine has traffic too.
+const LOGGED_IN: f64 = 0.7;
 /// How many people talk to each bot.
 const PEOPLE: usize = 4;
 /// The bots, each a session on a worker of its own.
@@ -137,6 +139,11 @@ async fn conversations_reach_their_end_however_often_the_process_is_killed() {
     let mut taken = BTreeMap::new();
     for kill in 0..kills {
         let process = folder.start();
+        if rng.random_bool(LOGGED_IN) {
+            while control.connections(BOTS[0]) == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
         tokio::time::sleep(LIFE.mul_f64(rng.random())).await;
         process.kill();
         folder.check();

@@ -64,6 +64,7 @@ async fn a_conversation_can_be_followed_and_ended_from_outside() {
     scene.start();
     scene.alice.says("tea").await;
     assert_eq!(scene.hears().await, "One tea.");
+    scene.is_over().await;
     scene.process.take().expect("it runs").end();
     let trace = listed(&scene, &["trace", &event]);
     assert!(trace.contains("→ a message: tea") && trace.contains("it ends: handled"), "{trace}");

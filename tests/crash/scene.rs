@@ -52,6 +52,16 @@ impl Scene {
         self.kill().await;
     }
 
+    /// Waits until the record has it that no run goes on.
+    pub(crate) async fn is_over(&self) {
+        let over = async {
+            while !self.folder.journal().open_runs().expect("the journal can be read").is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, over).await.unwrap_or_else(|_| panic!("a run goes on:\n{}", self.folder.log()));
+    }
+
     /// Waits until the record has it that a run waits in this call.
     pub(crate) async fn is_in(&self, call: &str) {
         let waits = async {
