@@ -206,10 +206,11 @@ fn access(
     call: Call<'_>,
     act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
 ) -> ScriptResult {
+    let name = call.name().to_owned();
     door::pass(call, |run: &Rc<Run>| {
         let live = run.live.as_ref().ok_or_else(|| at_top_level("store"))?;
         let value = act(&services.store, run.generation.name(), services.clock.now());
         live.journal.note_data();
-        value.map(Answer::Value).map_err(|error| door::error(format!("store: {error}")))
+        value.map(Answer::Value).map_err(|error| door::error(format!("{name}: {error}")))
     })
 }

@@ -87,6 +87,11 @@ impl<'a> Call<'a> {
         Self { kind, name: name.into(), detail: Cow::Borrowed(""), place: Place::default() }
     }
 
+    /// What is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// What it is called with. A rebuilt run must call with the same.
     pub(crate) fn with(self, detail: impl Into<Cow<'a, str>>) -> Self {
         Self { detail: detail.into(), ..self }

@@ -133,6 +133,8 @@ impl Fault {
         let before = |header: &Header| header.place <= (line, column);
         if letter == Some('{')
             && let Some(header) = headers(text).into_iter().rfind(before)
+            // A brace further on is a loop's or a block's, and the place itself.
+            && !between(text, header.place, (line, column)).contains('{')
         {
             (self.line, self.column) = (Some(header.place.0), Some(header.place.1));
         }
@@ -239,6 +241,14 @@ impl Fault {
         };
         self.thrown = Some(thrown);
     }
+}
+
+/// The text from one place up to another.
+fn between(text: &str, from: (usize, usize), to: (usize, usize)) -> String {
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line));
+    let letters =
+        lines.flat_map(|(line, text)| text.chars().enumerate().map(move |(index, letter)| ((line, index + 1), letter)));
+    letters.filter(|(place, _)| (from..to).contains(place)).map(|(_, letter)| letter).collect()
 }
 
 /// A type as scripts know it.

@@ -328,11 +328,14 @@ async fn assert_load_fault(script: &str, expected: &str) {
 
 #[tokio::test]
 async fn a_misspelt_hook_is_refused_with_a_suggestion() {
-    assert_load_fault("fn on_mesage(msg) { }", ":1:19: there is no hook on_mesage; did you mean on_message(msg)?")
+    assert_load_fault("fn on_mesage(msg) { }", ":1:4: there is no hook `on_mesage`; did you mean `on_message(msg)`?")
         .await;
-    assert_load_fault("\nfn on_Message(msg) { }", ":2:20: there is no hook on_Message; did you mean on_message(msg)?")
-        .await;
-    assert_load_fault("fn on_stat() { }", ":1:14: there is no hook on_stat; did you mean on_start()?").await;
+    assert_load_fault(
+        "\nfn on_Message(msg) { }",
+        ":2:4: there is no hook `on_Message`; did you mean `on_message(msg)`?",
+    )
+    .await;
+    assert_load_fault("fn on_stat() { }", ":1:4: there is no hook `on_stat`; did you mean `on_start()`?").await;
 }
 
 #[tokio::test]
@@ -341,7 +344,7 @@ async fn a_hook_that_nobody_knows_is_refused_unless_the_script_uses_it() {
     let bot = Bot::start(script).await;
     let fault = bot.host().faults()[0].to_string();
     assert!(
-        fault.contains(":1:18: there is no hook on_weekdays, and nothing calls it; the hooks are on_start,"),
+        fault.contains(":1:4: there is no hook `on_weekdays`, and nothing calls it; the hooks are on_start,"),
         "{fault}"
     );
     bot.stop().await;
@@ -359,12 +362,16 @@ async fn a_hook_that_nobody_knows_is_refused_unless_the_script_uses_it() {
 
 #[tokio::test]
 async fn a_hook_with_the_wrong_number_of_parameters_is_refused() {
-    assert_load_fault("fn on_message() { }", ":1:17: on_message has no parameter, but the hook is on_message(msg)")
+    assert_load_fault("fn on_message() { }", ":1:4: `on_message` has no parameter, but the hook is `on_message(msg)`; what the parameters are called is free")
         .await;
-    assert_load_fault("fn on_start(x) { }", ":1:16: on_start has 1 parameter, but the hook is on_start()").await;
+    assert_load_fault(
+        "fn on_start(x) { }",
+        ":1:4: `on_start` has 1 parameter, but the hook is `on_start()`; what the parameters are called is free",
+    )
+    .await;
     assert_load_fault(
         "fn on_notify(a, b, c) { }",
-        ":1:23: on_notify has 3 parameters, but the hook is on_notify(subcommand, content)",
+        ":1:4: `on_notify` has 3 parameters, but the hook is `on_notify(subcommand, content)`; what the parameters are called is free",
     )
     .await;
 }

@@ -35,7 +35,7 @@ async fn a_faulty_script_stops_a_strict_start_and_no_other() {
         .script("ok", "fn on_start() { }");
     let error = start_error(&setup, |options| options.strict = true).await.to_string();
     assert!(
-        error.contains("bot.rhai:2:8: ") && error.ends_with("with --strict nothing runs until this is mended"),
+        error.contains("bot.rhai:2:8") && error.ends_with("with --strict nothing runs until this is mended"),
         "{error}"
     );
     let bot = setup.start().await;

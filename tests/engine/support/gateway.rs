@@ -42,10 +42,12 @@ struct State {
     answer: Mutex<Answering>,
     traffic: Mutex<Traffic>,
     changed: Notify,
-    next_id: AtomicU64,
     pin: Option<&'static str>,
     refusal: Option<(i64, &'static str)>,
 }
+
+/// Message ids are unique, also over a restart of the bot.
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 #[derive(Default)]
 struct Traffic {
@@ -74,7 +76,6 @@ impl Gateway {
             answer: Mutex::new(Box::new(usual)),
             traffic: Mutex::default(),
             changed: Notify::new(),
-            next_id: AtomicU64::new(1),
             pin,
             refusal,
         });
@@ -131,7 +132,7 @@ impl Gateway {
 
     /// Has a person write in a group; gives the message's id.
     pub(crate) fn says_in(&self, group: &str, person: &str, text: &str) -> String {
-        let id = format!("m{}", self.state.next_id.fetch_add(1, Ordering::Relaxed));
+        let id = format!("m{}", NEXT_ID.fetch_add(1, Ordering::Relaxed));
         let content = json!({
             "id": id, "from": person, "to": group, "text": text, "timestamp": 1_700_000_000_000_i64,
             "contentType": "NONE", "contentMetadata": {},
