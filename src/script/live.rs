@@ -96,6 +96,9 @@ pub(crate) enum LaneKey {
     Script(String),
 }
 
+/// Who is asked: by chat and person, the latest ask last.
+type Asks = HashMap<(String, String), Vec<Rc<Ask>>>;
+
 /// One session on its worker.
 pub(crate) struct Live {
     pub(crate) name: Rc<str>,
@@ -125,7 +128,7 @@ pub(crate) struct Live {
     pub(crate) pending: Cell<usize>,
     lanes: RefCell<HashMap<LaneKey, Lane>>,
     sweep_at: Cell<usize>,
-    asks: RefCell<HashMap<(String, String), Vec<Rc<Ask>>>>,
+    asks: RefCell<Asks>,
     states: RefCell<HashMap<String, Rc<RefCell<Map>>>>,
     changed_states: RefCell<BTreeSet<String>>,
     names: RefCell<HashMap<String, ImmutableString>>,

@@ -119,7 +119,7 @@ async fn a_broken_save_keeps_the_old_code_and_says_where_it_broke() {
     let bot = Bot::start(says("old")).await;
     for (broken, expected) in [
         ("fn on_message(msg) {\n    let x = ;\n}", "bot.rhai:2:13: "),
-        ("fn on_mesage(msg) { }", "bot.rhai:1:19: there is no hook on_mesage"),
+        ("fn on_mesage(msg) { }", "bot.rhai:1:4: there is no hook `on_mesage`"),
         ("import \"nowhere\" as n;", "bot.rhai:1:8: there is no module \"nowhere\""),
         ("let x = 1;\nthrow \"no\";", "bot.rhai:2:1: no"),
         ("send_text(\"u1\", \"x\");", "bot.rhai:1:1: SendText cannot be used at a script's top level"),
