@@ -11,7 +11,7 @@ use super::blocking::Asked;
 use super::exit::Exit;
 use super::{account, chat};
 use crate::clock::Clock;
-use crate::host::config::Config;
+use crate::host::config::{Config, Session};
 use crate::host::{Host, Options};
 use crate::sandbox::{self, Sandbox, StartError};
 use crate::session::{Ended, Login, Pacing, Secret};
@@ -73,15 +73,13 @@ impl Args {
     async fn serve(self, given: Option<Config>) -> Result<(), Exit> {
         let mut asked = Asked::listen()?;
         let clock = Clock::system();
-        let embedded = given.is_none();
-        let sandbox = if embedded { Some(start_sandbox(&clock).await?) } else { None };
-        let followed = given.clone().filter(|config| config.file.is_some());
-        let mut config = match (given, &sandbox) {
-            (Some(config), _) => config,
-            (None, sandbox) => demo(sandbox.as_ref().map(Sandbox::url).unwrap_or_default())?,
-        };
-        if config.sessions.is_empty() {
-            return Err(Exit::usage(anyhow::anyhow!("the configuration has no [[session]], expected one at least")));
+        let mut config = given.unwrap_or_else(|| Config::without_file(Path::new("")));
+        // A configuration that names no account yet is tried out like none at all, by its own scripts and limits.
+        let sandbox = if config.sessions.is_empty() { Some(start_sandbox(&clock).await?) } else { None };
+        let followed = Some(config.clone()).filter(|config| config.file.is_some() && sandbox.is_none());
+        if let Some(sandbox) = &sandbox {
+            config.sessions.push(demo(&sandbox.url())?);
+            config.pacing = Pacing::Off;
         }
         if !self.scripts.is_empty() {
             config.scripts = self.scripts;
@@ -136,12 +134,11 @@ async fn start_sandbox(clock: &Clock) -> Result<Sandbox, StartError> {
     }
 }
 
-/// The configuration that the embedded sandbox's demo bot runs with.
-fn demo(gateway: String) -> anyhow::Result<Config> {
+/// The session of the embedded sandbox's demo bot.
+fn demo(gateway: &str) -> anyhow::Result<Session> {
     let login =
         Login::Email { email: format!("bot@{}", sandbox::DEMO_DOMAIN), password: Secret::new(sandbox::DEMO_PASSWORD) };
-    let session = account::by_flags(&gateway, login)?;
-    Ok(Config { sessions: vec![session], pacing: Pacing::Off, ..Config::without_file(Path::new("")) })
+    account::by_flags(gateway, login)
 }
 
 /// Says in a few lines what runs where, and what to type.
