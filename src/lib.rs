@@ -8,7 +8,7 @@
 //! | 0 | [`clock`] | the one source of time |
 //! | 1 | [`session`] | one live session: a state machine without I/O, its socket task, the cloneable handle |
 //! | 1 | [`sandbox`] | the embedded gateway: a world of accounts, chats and messages behind the same wire |
-//! | 1 | [`store`] | SQLite: certificates and the scripts' stores |
+//! | 1 | [`store`] | SQLite: the journal, certificates and the scripts' stores |
 //! | 2 | [`script`] | the Rhai host: fibers, host calls, bindings, hooks, modules, generations and reload |
 //! | 3 | [`host`] | configuration and supervision: wires the lower floors into a running system |
 //! | 5 | [`cli`] | one file per subcommand |

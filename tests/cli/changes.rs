@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hotline::sandbox::{Config, Control, Sandbox};
+use hotline::sandbox::{Control, Sandbox};
 use tempfile::TempDir;
 
 use crate::person::Person;
 use crate::run::{Bot, folder};
+use crate::sandbox::sandbox;
 
 const SCRIPT: &str = "fn on_start() { log_info(`hello from ${session().name}`); }
 fn on_stop() { log_info(`goodbye from ${session().name}`); }
@@ -28,9 +29,7 @@ struct Stage {
 
 impl Stage {
     async fn set() -> Self {
-        let listen = "127.0.0.1:0".parse().expect("an address");
-        let sandbox = Sandbox::start(Config { listen, ..Config::default() }).await.expect("a free port");
-        Self { sandbox, folder: folder(&[("reply.rhai", SCRIPT)]) }
+        Self { sandbox: sandbox().await, folder: folder(&[("reply.rhai", SCRIPT)]) }
     }
 
     fn writer(&self) -> Writer {

@@ -6,18 +6,14 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use hotline::sandbox::{Config, DEFAULT_LISTEN, Fault, Sandbox, Traffic, Trouble, When};
+use hotline::sandbox::{DEFAULT_LISTEN, Fault, Sandbox, Traffic, Trouble, When};
 
 use crate::live::until;
 use crate::run::{Bot, answering, folder};
+use crate::sandbox::sandbox;
 use crate::{PATIENCE, hotline};
 
 const ACCOUNT: &[&str] = &["--email", "bot@sandbox.test", "--password", "sandbox"];
-
-async fn sandbox() -> Sandbox {
-    let listen = "127.0.0.1:0".parse().expect("an address");
-    Sandbox::start(Config { listen, ..Config::default() }).await.expect("a free port")
-}
 
 /// A server that answers every request with "not found".
 fn website() -> SocketAddr {

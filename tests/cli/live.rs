@@ -6,16 +6,12 @@ use std::time::Duration;
 
 use hotline::protocol::Request;
 use hotline::protocol::commands::{AcceptGroupInvitation, CreateGroup, GetJoinedGroupIds};
-use hotline::sandbox::{Config, Control, Sandbox};
+use hotline::sandbox::{Control, Sandbox};
 use serde_json::{Value, json};
 
 use crate::person::Person;
+use crate::sandbox::sandbox;
 use crate::{Outcome, PATIENCE, command, hotline_anywhere};
-
-async fn sandbox() -> Sandbox {
-    let listen = "127.0.0.1:0".parse().expect("an address");
-    Sandbox::start(Config { listen, ..Config::default() }).await.expect("a free port")
-}
 
 /// Runs the binary to its end without holding up the sandbox.
 async fn call(sandbox: &Sandbox, who: &str, arguments: &[&str]) -> Outcome {

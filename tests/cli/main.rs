@@ -6,8 +6,12 @@ mod fresh;
 mod live;
 mod person;
 mod run;
+#[path = "../support/sandbox.rs"]
+mod sandbox;
 mod usage;
 mod web;
+#[path = "../support/wire.rs"]
+mod wire;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -8,10 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Instant;
 
-use hotline::sandbox::{Config, Sandbox};
 use tempfile::TempDir;
 
 use crate::person::Person;
+use crate::sandbox::sandbox;
 use crate::{PATIENCE, command, hotline};
 
 /// A folder with these scripts.
@@ -173,8 +173,7 @@ fn two_processes_do_not_share_a_data_folder() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_of_a_configuration_is_served() {
-    let listen = "127.0.0.1:0".parse().expect("an address");
-    let sandbox = Sandbox::start(Config { listen, ..Config::default() }).await.expect("a free port");
+    let sandbox = sandbox().await;
     let folder = folder(&[("auto_reply.rhai", &answering("pong")), ("other.rhai", &answering("never"))]);
     let configuration = format!(
         "workers = 1\npacing = \"off\"\n\

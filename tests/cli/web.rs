@@ -7,10 +7,9 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use hotline::sandbox::{Config, Sandbox};
-
 use crate::person::Person;
 use crate::run::{Bot, folder};
+use crate::sandbox::sandbox;
 
 /// A server of a few pages, and the requests that it got.
 struct Site {
@@ -81,8 +80,7 @@ fn serve(stream: &TcpStream, port: u16, told: &Mutex<Vec<String>>) -> std::io::R
 
 /// Runs a script against a sandbox, has alice say "go" and gives what the bot answers, line by line.
 async fn answers(script: &str, settings: &str, expected: &[&str], after: impl FnOnce(&Path) + Send + 'static) {
-    let listen = "127.0.0.1:0".parse().expect("an address");
-    let sandbox = Sandbox::start(Config { listen, ..Config::default() }).await.expect("a free port");
+    let sandbox = sandbox().await;
     let folder = folder(&[("web.rhai", script)]);
     let configuration = format!(
         "pacing = \"off\"\n{settings}\n[[session]]\ngateway = \"{}\"\nemail = \"bot@sandbox.test\"\n\

@@ -14,9 +14,10 @@ use hotline::store::{EventRow, JournalReader, Outcome};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::PATIENCE;
 use crate::bot::Folder;
 use crate::person::Person;
-use crate::{PATIENCE, sandbox};
+use crate::sandbox::sandbox;
 
 /// How often the process is killed where nothing else is said.
 const KILLS: u64 = 50;

@@ -6,9 +6,10 @@ use hotline::sandbox::{Control, Sandbox};
 use hotline::store::RunRow;
 use rusqlite::Connection;
 
+use crate::PATIENCE;
 use crate::bot::{Folder, Process};
 use crate::person::Person;
-use crate::{PATIENCE, sandbox};
+use crate::sandbox::sandbox;
 
 /// A bot in a folder, alice, and the sandbox between them.
 pub(crate) struct Scene {

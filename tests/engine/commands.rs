@@ -209,6 +209,8 @@ async fn sent(calls: &[String]) -> Vec<Value> {
         assert!(task_ids.insert(task_id.and_then(|id| id.as_i64()).expect("an integer")), "{frame}");
         frames.push(frame);
     }
+    let unknown = bot.unknown_frames();
+    assert!(unknown.iter().all(|wrong| wrong.starts_with("no command is named NewThing")), "{unknown:?}");
     bot.stop().await;
     frames
 }
@@ -345,7 +347,7 @@ async fn a_result_is_a_plain_value_of_whatever_shape() {
             "bot",
             r#"
             fn on_message(msg) {
-                let got = command("X");
+                let got = get_settings();
                 msg.reply(`${type_of(got)} ${to_json(got)}`);
             }"#,
         )

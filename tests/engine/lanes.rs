@@ -206,8 +206,8 @@ async fn messages_of_one_chat_are_handled_in_order_one_at_a_time() {
 #[tokio::test]
 async fn a_lane_is_held_while_its_handler_waits_for_a_command_and_others_go_on() {
     let bot = Setup::new()
-        .script("bot", "fn on_message(msg) { if msg.text == \"1\" { command(\"Slow\"); } msg.reply(msg.text); }")
-        .answers(|request| if request["command"] == "Slow" { Answer::Hold } else { Answer::Content(json!({})) })
+        .script("bot", "fn on_message(msg) { if msg.text == \"1\" { get_settings(); } msg.reply(msg.text); }")
+        .answers(|request| if request["command"] == "GetSettings" { Answer::Hold } else { Answer::Content(json!({})) })
         .start()
         .await;
     bot.says("u1", "1");
@@ -227,10 +227,10 @@ async fn events_of_a_group_share_the_lane_of_its_messages() {
     let bot = Setup::new()
         .script(
             "bot",
-            "fn on_join(event) { command(\"Slow\"); send_text(event.group_id, \"joined\"); }\n\
+            "fn on_join(event) { get_settings(); send_text(event.group_id, \"joined\"); }\n\
              fn on_message(msg) { msg.reply(msg.text); }",
         )
-        .answers(|request| if request["command"] == "Slow" { Answer::Hold } else { Answer::Content(json!({})) })
+        .answers(|request| if request["command"] == "GetSettings" { Answer::Hold } else { Answer::Content(json!({})) })
         .start()
         .await;
     bot.push("NOTIFIED_JOIN_CHAT", &json!({"group_id": "c1", "mid": "u1"}));
@@ -255,11 +255,11 @@ async fn a_run_that_wakes_enters_its_lane_before_the_events_that_wait() {
             r#"
             fn on_message(msg) {
                 if msg.text == "sleep" { sleep("5s"); msg.reply("awake"); return; }
-                if msg.text == "slow" { command("Slow"); }
+                if msg.text == "slow" { get_settings(); }
                 msg.reply(msg.text);
             }"#,
         )
-        .answers(|request| if request["command"] == "Slow" { Answer::Hold } else { Answer::Content(json!({})) })
+        .answers(|request| if request["command"] == "GetSettings" { Answer::Hold } else { Answer::Content(json!({})) })
         .start()
         .await;
     bot.says("u1", "sleep");

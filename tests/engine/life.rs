@@ -44,8 +44,8 @@ async fn a_pin_reaches_the_scripts() {
 #[tokio::test]
 async fn events_that_arrive_before_the_scripts_have_started_are_kept() {
     let bot = Setup::new()
-        .script("bot", "fn on_start() { command(\"Slow\"); state.ready = true; }\nfn on_message(msg) { msg.reply(`${state.ready} ${msg.text}`); }")
-        .answers(|request| if request["command"] == "Slow" { Answer::Hold } else { Answer::Content(json!({})) })
+        .script("bot", "fn on_start() { get_settings(); state.ready = true; }\nfn on_message(msg) { msg.reply(`${state.ready} ${msg.text}`); }")
+        .answers(|request| if request["command"] == "GetSettings" { Answer::Hold } else { Answer::Content(json!({})) })
         .start()
         .await;
     bot.holds(1).await;
@@ -192,8 +192,8 @@ async fn noise_on_the_wire_disturbs_no_handler() {
 #[tokio::test]
 async fn a_stop_lets_the_runs_in_flight_finish() {
     let bot = Setup::new()
-        .script("bot", "fn on_message(msg) { command(\"Slow\"); msg.reply(\"finished\"); }\nfn on_stop() { send_text(\"u9\", \"stopped\"); }")
-        .answers(|request| if request["command"] == "Slow" { Answer::Hold } else { Answer::Content(json!({})) })
+        .script("bot", "fn on_message(msg) { get_settings(); msg.reply(\"finished\"); }\nfn on_stop() { send_text(\"u9\", \"stopped\"); }")
+        .answers(|request| if request["command"] == "GetSettings" { Answer::Hold } else { Answer::Content(json!({})) })
         .start()
         .await;
     bot.says("u1", "go");

@@ -9,7 +9,8 @@ mod life;
 mod limits;
 mod modules;
 mod reload;
-
 mod start;
 mod support;
 mod timers;
+#[path = "../support/wire.rs"]
+mod wire;

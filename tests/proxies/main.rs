@@ -12,6 +12,8 @@ mod servers;
 #[path = "../support/watch.rs"]
 #[expect(dead_code, reason = "the session's own tests use all of it")]
 mod watch;
+#[path = "../support/wire.rs"]
+mod wire;
 
 use hotline::session::{ConnectVia, Media, MediaMode, Proxy, ProxyKind, SessionConfig};
 use serde_json::json;

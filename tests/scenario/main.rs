@@ -3,6 +3,10 @@
 mod cards;
 mod command;
 mod prompt;
+#[path = "../support/sandbox.rs"]
+mod sandbox;
+#[path = "../support/wire.rs"]
+mod wire;
 mod worlds;
 
 use std::fs;
@@ -34,7 +38,12 @@ impl Folder {
     }
 
     fn options(&self) -> Options {
-        Options { paths: vec![self.0.path().to_owned()], patience: Duration::from_secs(20), ..Options::default() }
+        Options {
+            paths: vec![self.0.path().to_owned()],
+            patience: Duration::from_secs(20),
+            tap: Some(wire::tap()),
+            ..Options::default()
+        }
     }
 
     fn run(&self) -> Report {

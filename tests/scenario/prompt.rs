@@ -7,11 +7,12 @@ use std::sync::mpsc::{self, Receiver};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use hotline::sandbox::{self, Sandbox};
 use rustix::process::{Pid, Signal, kill_process};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use tempfile::TempDir;
+
+use crate::sandbox::sandbox;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -185,9 +186,7 @@ fn a_mistake_is_marked_and_the_prompt_goes_on() {
 fn events_are_shown_as_they_come_also_while_a_line_waits_and_ctrl_c_gives_it_up() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let listen = "127.0.0.1:0".parse().expect("an address");
-    let config = sandbox::Config { listen, ..sandbox::Config::default() };
-    let sandbox = runtime.block_on(Sandbox::start(config)).expect("it starts");
+    let sandbox = runtime.block_on(sandbox());
     let url = sandbox.url();
     let mut terminal = Terminal::open(&["--gateway", &url, "--email", "bot@sandbox.test", "--password", "sandbox"]);
     terminal.expects("> ");
@@ -240,9 +239,7 @@ fn behind_a_pipe_results_alone_are_printed_and_a_failure_gives_status_one() {
 fn a_refused_login_ends_the_prompt() {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let listen = "127.0.0.1:0".parse().expect("an address");
-    let config = sandbox::Config { listen, ..sandbox::Config::default() };
-    let sandbox = runtime.block_on(Sandbox::start(config)).expect("it starts");
+    let sandbox = runtime.block_on(sandbox());
     let url = sandbox.url();
     let mut terminal = Terminal::open(&["--gateway", &url, "--email", "bot@sandbox.test", "--password", "wrong"]);
     terminal.expects("the login was refused");

@@ -15,3 +15,5 @@ mod transfers;
 #[path = "../support/watch.rs"]
 mod watch;
 mod ways;
+#[path = "../support/wire.rs"]
+mod wire;

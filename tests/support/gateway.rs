@@ -11,6 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async};
 
+use crate::wire;
+
 /// Real time that no test comes near unless something hangs.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -94,9 +96,18 @@ impl Client {
 
     /// The next frame.
     pub(crate) async fn receive_any(&mut self) -> Value {
+        known(&self.receive_text().await)
+    }
+
+    /// The next frame, which the protocol need not know.
+    pub(crate) async fn receive_unknown(&mut self) -> Value {
+        serde_json::from_str(&self.receive_text().await).expect("a client sends JSON")
+    }
+
+    async fn receive_text(&mut self) -> String {
         loop {
             match soon("a frame", self.socket.next()).await {
-                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).expect("a client sends JSON"),
+                Some(Ok(Message::Text(text))) => return text.to_string(),
                 Some(Ok(_)) => {}
                 other => panic!("no frame but {other:?}"),
             }
@@ -107,7 +118,7 @@ impl Client {
     pub(crate) async fn next(&mut self) -> Option<Value> {
         loop {
             match self.socket.next().await? {
-                Ok(Message::Text(text)) => return serde_json::from_str(&text).ok(),
+                Ok(Message::Text(text)) => return Some(known(&text)),
                 Ok(_) => {}
                 Err(_) => return None,
             }
@@ -169,4 +180,10 @@ impl Client {
     pub(crate) async fn close(mut self) {
         let _ = self.socket.close(None).await;
     }
+}
+
+/// The frame, which must be one of the protocol's.
+fn known(text: &str) -> Value {
+    wire::check_sent(text).expect("a client sends what the protocol says");
+    serde_json::from_str(text).expect("a client sends JSON")
 }

@@ -10,6 +10,9 @@
 
 #![allow(dead_code, reason = "each test target uses the part that it needs")]
 
+use std::io::Write;
+
+use hotline::sandbox::{Tap, Way};
 use serde_json::{Map, Value};
 
 const PROXY: &str = "proxy_server?:s proxy_port?:i proxy_username?:s proxy_password?:s proxy_type?:s";
@@ -117,6 +120,21 @@ const EVENTS: &[(&str, &str)] = &[
     ("UPDATE_PROFILE", "{mid?:u}"),
     ("UPDATE_SETTINGS", "{mid?:u}"),
 ];
+
+/// Hears every frame of a sandbox and ends the test process at the first one that is not the protocol's: a panic on a
+/// connection's task would only end that connection, and what a test prints may be kept from the screen.
+pub(crate) fn tap() -> Tap {
+    Tap::new(|way, text| {
+        let checked = match way {
+            Way::In => check_sent(text),
+            Way::Out => check_received(text),
+        };
+        if let Err(wrong) = checked {
+            let _ = writeln!(std::io::stderr(), "a frame that the protocol does not know: {wrong}");
+            std::process::abort();
+        }
+    })
+}
 
 /// Checks a frame that a client sends.
 ///

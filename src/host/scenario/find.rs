@@ -156,8 +156,14 @@ fn setting(folder: PathBuf, options: &Options) -> (Arc<Setting>, Option<Fault>) 
         }
         Err(error) => (Vec::new(), Some(Fault::of_file(folder.display().to_string(), error))),
     };
-    let setting =
-        Setting { folder, scripts, limits: options.limits, patience: options.patience, snapshots: options.snapshots };
+    let setting = Setting {
+        folder,
+        scripts,
+        limits: options.limits,
+        patience: options.patience,
+        snapshots: options.snapshots,
+        tap: options.tap.clone(),
+    };
     (Arc::new(setting), fault)
 }
 

@@ -37,6 +37,7 @@ pub use report::{Failed, Report, TestResult, Verdict};
 pub use runner::{RunError, run};
 pub use unmet::Difference;
 
+use crate::sandbox::Tap;
 use crate::script::Limits;
 
 /// How long a test may take in real time.
@@ -67,4 +68,6 @@ pub struct Options {
     pub limits: Limits,
     /// How long a test may take in real time.
     pub patience: Duration,
+    /// Who hears every frame between the bots and their gateways.
+    pub tap: Option<Tap>,
 }

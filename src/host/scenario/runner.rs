@@ -213,6 +213,7 @@ impl Default for Options {
             snapshots: super::Snapshots::default(),
             limits: crate::script::Limits::default(),
             patience: PATIENCE,
+            tap: None,
         }
     }
 }

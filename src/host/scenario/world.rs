@@ -18,7 +18,7 @@ use super::log::Log;
 use super::stillness::Stillness;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::{self, Failure, Message, Received};
-use crate::sandbox::{self, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox};
+use crate::sandbox::{self, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, Tap};
 use crate::script::{Assignment, Bundle, Directory, Fault, JournalMode, Limits, Shared, Update, WorkerHandle};
 use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig};
 use crate::store::{Store, StoreError};
@@ -51,6 +51,8 @@ pub(super) struct Setting {
     pub(super) patience: Duration,
     /// What becomes of snapshots.
     pub(super) snapshots: Snapshots,
+    /// Who hears every frame.
+    pub(super) tap: Option<Tap>,
 }
 
 /// Why something in a world did not work.
@@ -140,6 +142,7 @@ impl World {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             clock: clock.clone(),
             pin_entry: PinEntry::After(Duration::from_secs(2)),
+            tap: setting.tap.clone(),
             ..sandbox::Config::default()
         };
         let sandbox = Sandbox::start(config).await?;

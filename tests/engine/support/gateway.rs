@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::Message;
 use url::Url;
 
 use super::soon;
+use crate::wire;
 
 /// The mid of every bot.
 const ME: &str = "ume";
@@ -55,6 +56,8 @@ struct Traffic {
     /// Every other frame but heartbeats, with whether a test has taken it.
     frames: Vec<(Value, bool)>,
     held: Vec<Value>,
+    /// What is wrong with frames that the protocol does not know.
+    unknown: Vec<String>,
     connection: Option<mpsc::UnboundedSender<Message>>,
 }
 
@@ -175,6 +178,12 @@ impl Gateway {
         self.state.traffic().frames.iter().map(|(frame, _)| frame.clone()).collect()
     }
 
+    /// What is wrong with the frames that came and that the protocol does not know; every test must ask for them that
+    /// causes such frames on purpose.
+    pub(crate) fn unknown_frames(&self) -> Vec<String> {
+        std::mem::take(&mut self.state.traffic().unknown)
+    }
+
     /// The texts to a person or group so far, taken or not.
     pub(crate) fn texts_to(&self, chat: &str) -> Vec<String> {
         let texts = self.frames().into_iter().filter(|frame| is_text_to(frame, chat));
@@ -217,6 +226,9 @@ impl Gateway {
 impl Drop for Gateway {
     fn drop(&mut self) {
         self.serving.abort();
+        if !std::thread::panicking() {
+            assert_eq!(self.unknown_frames(), Vec::<String>::new());
+        }
     }
 }
 
@@ -285,6 +297,9 @@ async fn serve_one(stream: TcpStream, state: &State) {
             Some(Ok(_)) => continue,
             _ => return,
         };
+        if let Err(wrong) = wire::check_sent(&text) {
+            state.traffic().unknown.push(wrong);
+        }
         let request: Value = serde_json::from_str(&text).expect("the engine sends JSON");
         take(request, state);
     }
