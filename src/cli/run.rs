@@ -14,7 +14,7 @@ use crate::clock::Clock;
 use crate::host::config::{Config, Session};
 use crate::host::{Host, Options};
 use crate::sandbox::{self, Sandbox, StartError};
-use crate::session::{Ended, Login, Pacing, Secret};
+use crate::session::{Ended, Login, MediaMode, Pacing, Secret};
 
 /// The arguments of `run`.
 #[derive(Debug, Default, clap::Args)]
@@ -134,11 +134,11 @@ async fn start_sandbox(clock: &Clock) -> Result<Sandbox, StartError> {
     }
 }
 
-/// The session of the embedded sandbox's demo bot.
+/// The session of the embedded sandbox's demo bot. Files are uploaded: by path the sandbox reads only its own folder.
 fn demo(gateway: &str) -> anyhow::Result<Session> {
     let login =
         Login::Email { email: format!("bot@{}", sandbox::DEMO_DOMAIN), password: Secret::new(sandbox::DEMO_PASSWORD) };
-    account::by_flags(gateway, login)
+    Ok(Session { media: MediaMode::Upload, ..account::by_flags(gateway, login)? })
 }
 
 /// Says in a few lines what runs where, and what to type.

@@ -36,7 +36,7 @@ pub enum FolderError {
 
 fn listed(folders: &[PathBuf]) -> String {
     if folders.is_empty() {
-        return ": it allows none".to_owned();
+        return ", which are none yet: name some with files = [\"FOLDER\"]".to_owned();
     }
     let names: Vec<_> = folders.iter().map(|folder| folder.display().to_string()).collect();
     format!(": {}", names.join(", "))

@@ -174,3 +174,27 @@ fn a_configuration_without_a_session_runs_against_the_embedded_sandbox() {
     bot.logs("hello from main");
     assert_eq!(bot.ends(), Some(0));
 }
+
+#[test]
+fn the_files_that_a_configuration_allows_reach_the_embedded_sandbox_and_no_others_do() {
+    let script = r#"
+        fn on_message(msg) {
+            send_image(msg.chat, "cat.jpg");
+            try { send_image(msg.chat, "../hotline.toml"); } catch (error) { msg.reply(error.message); }
+        }"#;
+    let folder = folder(&[("cat.rhai", script)]);
+    let (pictures, configuration) = (folder.path().join("pictures"), folder.path().join("hotline.toml"));
+    fs::create_dir(&pictures).expect("the folder is writable");
+    fs::write(pictures.join("cat.jpg"), "a cat").expect("the folder is writable");
+    fs::write(configuration, "files = [\"pictures\"]\n").expect("the folder is writable");
+    let bot = Bot::start(folder.path(), &["run"]);
+    let mut alice = Person::chats(&bot.url(), &[]);
+    alice.types("a picture, please");
+    alice.sees("bot: [IMAGE]");
+    alice.sees(&format!(
+        "bot: ../hotline.toml is in none of the folders that the configuration allows for files: {}",
+        pictures.canonicalize().expect("it is there").display()
+    ));
+    assert_eq!(alice.leaves().0, 0);
+    assert_eq!(bot.ends(), Some(0));
+}
