@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::{output, record};
-use crate::store::{EventRow, JournalReader, RunRow};
+use crate::store::{EventRow, Handling, RunRecord};
 
 /// How much of an event's content is shown.
 const EXCERPT: usize = 60;
@@ -24,36 +24,29 @@ impl Args {
         let mut events = journal.events(self.last)?;
         events.reverse();
         if self.record.json {
-            let listed = events.iter().map(|event| json(&journal, event)).collect::<Result<Vec<_>, Exit>>()?;
-            output::line(&format!("{:#}", serde_json::json!(listed)))?;
+            output::line(&format!("{:#}", serde_json::json!(events)))?;
             return Ok(());
         }
         if events.is_empty() {
             eprintln!("hotline: no event is recorded");
             return Ok(());
         }
-        let rows = events.iter().map(|event| row(&journal, event)).collect::<Result<Vec<_>, Exit>>()?;
+        let rows: Vec<_> = events.iter().map(row).collect();
         output::write(&record::table(["event", "time", "session", "what", "content", "outcome"], &rows))?;
         Ok(())
     }
 }
 
-fn json(journal: &JournalReader, event: &EventRow) -> Result<serde_json::Value, Exit> {
-    let mut value = serde_json::json!(event);
-    value["runs"] = serde_json::json!(journal.runs_of(event.id)?);
-    value["answered"] = serde_json::json!(journal.asked_by(event)?.map(|run| run.id));
-    Ok(value)
-}
-
-fn row(journal: &JournalReader, event: &EventRow) -> Result<[String; 6], Exit> {
-    Ok([
+fn row(handling: &Handling) -> [String; 6] {
+    let event = &handling.event;
+    [
         event.id.to_string(),
         record::time(event.at),
-        event.session.clone(),
+        event.session.to_string(),
         event.subcommand.clone(),
         record::short(&excerpt(event), EXCERPT),
-        outcome(event, &journal.runs_of(event.id)?, journal.asked_by(event)?.as_ref()),
-    ])
+        outcome(handling),
+    ]
 }
 
 /// What a person recognises an event by: a message's text, else its content.
@@ -68,9 +61,11 @@ fn excerpt(event: &EventRow) -> String {
 }
 
 /// What became of an event, in a few words.
-pub(super) fn outcome(event: &EventRow, runs: &[RunRow], asked_by: Option<&RunRow>) -> String {
-    let mut parts: Vec<_> = asked_by.map(|run| format!("answers run {}", run.id)).into_iter().collect();
-    parts.extend(runs.iter().map(|run| format!("{}.{}: {}", run.script, run.function, record::standing(run))));
+pub(super) fn outcome(Handling { event, runs }: &Handling) -> String {
+    let mut parts: Vec<_> = event.answered.map(|run| format!("answers run {run}")).into_iter().collect();
+    let standing =
+        |run: &RunRecord| format!("{}.{}: {}", run.run.script, run.run.function, record::standing(&run.standing));
+    parts.extend(runs.iter().map(standing));
     if !event.done {
         parts.push("not seen through yet".to_owned());
     } else if parts.is_empty() {

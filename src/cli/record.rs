@@ -10,7 +10,7 @@ use super::account::DEFAULT_CONFIG;
 use super::exit::Exit;
 use crate::clock::Timestamp;
 use crate::host::config::Config;
-use crate::store::{JournalReader, RunRow};
+use crate::store::{JournalReader, Standing};
 
 /// The folder where everything durable lies when nothing else is said.
 const DEFAULT_DATA: &str = "data";
@@ -64,11 +64,11 @@ pub(super) fn time(at: Timestamp) -> String {
 }
 
 /// What a run is doing, or how it ended.
-pub(super) fn standing(run: &RunRow) -> String {
-    match (&run.waiting, run.ended) {
-        (_, Some(_)) => match &run.fault {
-            Some(fault) => format!("{}: {}", run.outcome, fault.lines().next().unwrap_or_default()),
-            None => run.outcome.clone(),
+pub(super) fn standing(standing: &Standing) -> String {
+    match (&standing.waiting, standing.ended) {
+        (_, Some(_)) => match &standing.fault {
+            Some(fault) => format!("{}: {}", standing.outcome, fault.lines().next().unwrap_or_default()),
+            None => standing.outcome.clone(),
         },
         (Some(waiting), None) => {
             let until = waiting.deadline.map(|deadline| format!(", until {}", time(deadline))).unwrap_or_default();

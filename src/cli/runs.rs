@@ -4,7 +4,7 @@ use anyhow::anyhow;
 
 use super::exit::Exit;
 use super::{output, record};
-use crate::store::RunRow;
+use crate::store::RunRecord;
 
 /// The arguments of `runs`.
 #[derive(Debug, clap::Args)]
@@ -53,17 +53,17 @@ fn list(flags: &record::Flags) -> Result<(), Exit> {
     Ok(())
 }
 
-fn row(run: &RunRow) -> [String; 7] {
-    let place = run.waiting.as_ref().map(|waiting| waiting.place.clone()).filter(|place| !place.is_empty());
-    let since = run.waiting.as_ref().map_or(run.started, |waiting| waiting.since);
+fn row(RunRecord { run, standing, .. }: &RunRecord) -> [String; 7] {
+    let waiting = standing.waiting.as_ref();
+    let place = waiting.map(|waiting| &waiting.place).filter(|place| !place.is_empty());
     [
         run.id.to_string(),
         run.event.to_string(),
-        run.session.clone(),
-        run.script.clone(),
-        place.unwrap_or_else(|| run.function.clone()),
-        record::time(since),
-        record::standing(run),
+        run.session.to_string(),
+        run.script.to_string(),
+        place.unwrap_or(&run.function).to_string(),
+        record::time(waiting.map_or(run.started, |waiting| waiting.since)),
+        record::standing(standing),
     ]
 }
 
@@ -72,8 +72,8 @@ fn kill(id: i64, flags: &record::Flags) -> Result<(), Exit> {
     let Some(run) = journal.run(id)? else {
         return Err(Exit::Failed(anyhow!("there is no run {id}; `hotline runs` lists those that go on")));
     };
-    if run.ended.is_some() {
-        return Err(Exit::Failed(anyhow!("run {id} has ended already: {}", record::standing(&run))));
+    if run.standing.ended.is_some() {
+        return Err(Exit::Failed(anyhow!("run {id} has ended already: {}", record::standing(&run.standing))));
     }
     journal.kill(id)?;
     if flags.json {

@@ -6,7 +6,7 @@ use super::exit::Exit;
 use super::{journal, output, record};
 use crate::clock::Timestamp;
 use crate::script::Bundle;
-use crate::store::{Entry, EventRow, JournalReader, Outcome, RunRow};
+use crate::store::{Handling, JournalReader, Outcome, RunRecord, RunRow};
 
 /// How much of a call's arguments, and of what came of it, is shown.
 const EXCERPT: usize = 100;
@@ -21,42 +21,40 @@ pub(super) struct Args {
     record: record::Flags,
 }
 
-/// A run with everything that it observed.
-struct Traced {
-    run: RunRow,
-    entries: Vec<Entry>,
-    /// The sources that it ran, where they are still kept.
+/// A run with the sources that it ran.
+struct Traced<'a> {
+    record: &'a RunRecord,
+    /// None where they are not kept any more.
     sources: Option<Bundle>,
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
         let journal = self.record.open()?;
-        let Some(event) = journal.event(self.event)? else {
+        let Some(handling) = journal.event(self.event)? else {
             return Err(Exit::Failed(anyhow!(
                 "there is no event {}; `hotline journal` lists the latest ones",
                 self.event
             )));
         };
-        let asked_by = journal.asked_by(&event)?;
-        let runs = journal.runs_of(event.id)?.into_iter().map(|run| traced(&journal, run));
+        let asker = handling.event.answered.map(|run| journal.run(run)).transpose()?.flatten();
+        let runs = handling.runs.iter().map(|record| traced(&journal, record));
         let runs = runs.collect::<Result<Vec<_>, Exit>>()?;
         if self.record.json {
-            output::line(&format!("{:#}", json(&event, &runs, asked_by.as_ref())))?;
+            output::line(&format!("{:#}", json(&handling, &runs)))?;
         } else {
-            output::write(&timeline(&event, &runs, asked_by.as_ref()))?;
+            output::write(&timeline(&handling, &runs, asker.as_ref().map(|asker| &asker.run)))?;
         }
         Ok(())
     }
 }
 
-fn traced(journal: &JournalReader, run: RunRow) -> Result<Traced, Exit> {
-    let entries = journal.entries(run.id)?;
-    let sources = journal.sources(&run)?.and_then(|text| serde_json::from_str(&text).ok());
-    Ok(Traced { run, entries, sources })
+fn traced<'a>(journal: &JournalReader, record: &'a RunRecord) -> Result<Traced<'a>, Exit> {
+    let sources = journal.sources(&record.run.bundle)?.and_then(|text| serde_json::from_str(&text).ok());
+    Ok(Traced { record, sources })
 }
 
-impl Traced {
+impl Traced<'_> {
     /// The line of source that a place such as `order.rhai:7` means.
     fn line(&self, place: &str) -> Option<&str> {
         let (file, line) = place.rsplit_once(':')?;
@@ -65,32 +63,19 @@ impl Traced {
     }
 }
 
-fn json(event: &EventRow, runs: &[Traced], asked_by: Option<&RunRow>) -> serde_json::Value {
-    let runs: Vec<_> = runs
-        .iter()
-        .map(|traced| {
-            let calls: Vec<_> = traced
-                .entries
-                .iter()
-                .map(|entry| {
-                    let mut call = serde_json::json!(entry);
-                    call["source"] = serde_json::json!(traced.line(&entry.place));
-                    call
-                })
-                .collect();
-            let mut run = serde_json::json!(traced.run);
-            run["calls"] = calls.into();
-            run
-        })
-        .collect();
-    let mut value = serde_json::json!(event);
-    value["runs"] = runs.into();
-    value["answered"] = serde_json::json!(asked_by.map(|run| run.id));
+/// The record as it is, each call with the line of source that made it.
+fn json(handling: &Handling, runs: &[Traced<'_>]) -> serde_json::Value {
+    let mut value = serde_json::json!(handling);
+    for (run, traced) in runs.iter().enumerate() {
+        for (call, entry) in traced.record.entries.iter().enumerate() {
+            value["runs"][run]["calls"][call]["source"] = traced.line(&entry.place).into();
+        }
+    }
     value
 }
 
-fn timeline(event: &EventRow, runs: &[Traced], asked_by: Option<&RunRow>) -> String {
-    let rows: Vec<_> = runs.iter().map(|traced| traced.run.clone()).collect();
+fn timeline(handling: &Handling, runs: &[Traced<'_>], asker: Option<&RunRow>) -> String {
+    let event = &handling.event;
     let mut text = format!(
         "event {}  {}  {}  session {}\n  {}\n  {}\n",
         event.id,
@@ -98,9 +83,9 @@ fn timeline(event: &EventRow, runs: &[Traced], asked_by: Option<&RunRow>) -> Str
         event.subcommand,
         event.session,
         record::short(&event.content, 4 * EXCERPT),
-        journal::outcome(event, &rows, asked_by),
+        journal::outcome(handling),
     );
-    if let Some(run) = asked_by {
+    if let Some(run) = asker {
         text += &format!(
             "\nit was taken as the answer that run {} of {} waited for: hotline trace {}\n",
             run.id, run.script, run.event
@@ -112,8 +97,8 @@ fn timeline(event: &EventRow, runs: &[Traced], asked_by: Option<&RunRow>) -> Str
     text
 }
 
-fn timeline_of(begin: Timestamp, traced: &Traced) -> String {
-    let run = &traced.run;
+fn timeline_of(begin: Timestamp, traced: &Traced<'_>) -> String {
+    let RunRecord { run, standing, entries } = traced.record;
     let mut text = format!(
         "\nrun {}  {}.{}  generation {}\n{:>10}  it starts\n",
         run.id,
@@ -129,8 +114,8 @@ fn timeline_of(begin: Timestamp, traced: &Traced) -> String {
             *text += &format!("{:>10}  {of}  {line}\n", "");
         }
     };
-    for entry in &traced.entries {
-        if entry.place != place {
+    for entry in entries {
+        if *entry.place != *place {
             place = &entry.place;
             show_place(&mut text, place);
         }
@@ -138,13 +123,13 @@ fn timeline_of(begin: Timestamp, traced: &Traced) -> String {
         let took = duration(entry.took);
         text += &format!("{:>10}    {called} → {}{took}\n", offset(begin, entry.at), came(&entry.outcome));
     }
-    match (&run.waiting, run.ended) {
-        (_, Some(ended)) => text += &format!("{:>10}  it ends: {}\n", offset(begin, ended), record::standing(run)),
+    match (&standing.waiting, standing.ended) {
+        (_, Some(ended)) => text += &format!("{:>10}  it ends: {}\n", offset(begin, ended), record::standing(standing)),
         (Some(waiting), None) => {
-            if waiting.place != place {
+            if *waiting.place != *place {
                 show_place(&mut text, &waiting.place);
             }
-            text += &format!("{:>10}    it {}\n", offset(begin, waiting.since), record::standing(run));
+            text += &format!("{:>10}    it {}\n", offset(begin, waiting.since), record::standing(standing));
         }
         (None, None) => {}
     }

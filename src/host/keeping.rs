@@ -60,7 +60,8 @@ impl Keeping {
 
     fn prune(&self) {
         let retention = Timestamp::try_from(self.retention.as_millis()).unwrap_or(Timestamp::MAX);
-        if let Err(error) = self.store.prune(self.clock.now().saturating_sub(retention)) {
+        let now = self.clock.now();
+        if let Err(error) = self.store.prune(now.saturating_sub(retention), now) {
             tracing::warn!("the journal could not be pruned, which is tried again in an hour: {error}");
         }
     }

@@ -407,7 +407,7 @@ fn apply(workers: &[Updater], library: &Library, changes: &Changes, saved: Insta
     let took = saved.elapsed();
     for (bundle, generation) in &changes.update.loaded {
         let hooks =
-            library.scripts().find(|script| script.name == bundle.name).map(Script::hook_names).unwrap_or_default();
+            library.scripts().find(|script| script.name == *bundle.name).map(Script::hook_names).unwrap_or_default();
         tracing::info!(
             generation,
             "{} is live, {} ms after it was saved: {hooks}",

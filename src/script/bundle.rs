@@ -34,7 +34,7 @@ pub struct Source {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Bundle {
     /// The script's name: its file name without `.rhai`.
-    pub name: String,
+    pub name: Arc<str>,
     /// The script itself.
     pub script: Source,
     /// Every module that it imports, by its file's name.
@@ -64,7 +64,7 @@ impl Bundle {
         let file = script.display().to_string();
         let source = Source { file: file.clone(), path: Some(script.to_owned()), text: text.into() };
         let mut bundle = Self {
-            name: script_name(script),
+            name: script_name(script).into(),
             script: source.clone(),
             modules: BTreeMap::new(),
             imports: BTreeMap::new(),

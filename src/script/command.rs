@@ -75,7 +75,7 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
 ///
 /// # Errors
 /// As the command itself.
-pub(crate) fn send_text(services: &Services, to: &str, content: &str, place: Place) -> ScriptResult {
+pub(crate) fn send_text(services: &Services, to: &str, content: &str, place: Place<'_>) -> ScriptResult {
     let mut fields = String::with_capacity(to.len() + content.len() + 24);
     fields.push_str(r#"{"to":"#);
     push_json(&mut fields, to);
@@ -94,7 +94,7 @@ pub(crate) fn call(
     session: Option<SessionRef>,
     row: &Command,
     fields: String,
-    place: Place,
+    place: Place<'_>,
 ) -> ScriptResult {
     send(services, session, row.name, row.safety, fields, place)
 }
@@ -105,7 +105,7 @@ fn send(
     name: &str,
     safety: Safety,
     fields: String,
-    place: Place,
+    place: Place<'_>,
 ) -> ScriptResult {
     let kind = if safety == Safety::Read { door::Kind::Wait } else { door::Kind::Effect(safety) };
     door::pass(Call::new(kind, name).with(fields.as_str()).at(place), |run| {
@@ -157,7 +157,7 @@ fn any_command(
     session: Option<SessionRef>,
     name: &str,
     fields: Map,
-    place: Place,
+    place: Place<'_>,
 ) -> ScriptResult {
     check_field_names(name, fields.keys().map(rhai::Identifier::as_str))
         .map_err(|error| door::error(error.to_string()))?;

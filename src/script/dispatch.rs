@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::Poll;
 
 use rhai::Dynamic;
@@ -25,8 +26,8 @@ use super::run::{self, Run, Stage, Start};
 use super::timer::{DUE, Scheduled};
 use super::value;
 use super::worker::Worker;
-use crate::protocol::{Event, EventSpec, Hook};
-use crate::store::{Recovered, RunRow};
+use crate::protocol::{Content, Event, EventSpec, Hook};
+use crate::store::{Handling, Recovered, RunRecord};
 
 /// What came of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,14 +84,21 @@ impl Subject {
 
 /// The runs that an event had in an earlier process.
 #[derive(Default)]
-struct Past(RefCell<Vec<(RunRow, Vec<crate::store::Entry>)>>);
+struct Past(RefCell<Vec<RunRecord>>);
 
 impl Past {
-    fn take(&self, script: &str, function: &str) -> Option<(RunRow, Vec<crate::store::Entry>)> {
-        let mut runs = self.0.borrow_mut();
-        let found = runs.iter().position(|(run, _)| run.script == script && run.function == function)?;
-        Some(runs.swap_remove(found))
+    fn take(&self, script: &str, function: &str) -> Option<RunRecord> {
+        let found = self.0.borrow().iter().position(|run| is_of(run, script, function))?;
+        Some(self.0.borrow_mut().swap_remove(found))
     }
+
+    fn has(&self, script: &str, function: &str) -> bool {
+        self.0.borrow().iter().any(|run| is_of(run, script, function))
+    }
+}
+
+fn is_of(RunRecord { run, .. }: &RunRecord, script: &str, function: &str) -> bool {
+    (&*run.script, &*run.function) == (script, function)
 }
 
 /// What all calls for one event share.
@@ -283,9 +291,7 @@ async fn invoke(
     hook: Hook,
     arguments: impl FnOnce() -> Vec<Dynamic>,
 ) -> Outcome {
-    let known = generation.hooks.contains(&hook)
-        || call.past.0.borrow().iter().any(|(run, _)| run.script == generation.name() && run.function == hook.name());
-    if !known {
+    if !generation.hooks.contains(&hook) && !call.past.has(generation.name(), hook.name()) {
         return Outcome::PassedOn;
     }
     start(worker, call, generation, worker.hook_name(hook), arguments()).await
@@ -296,16 +302,16 @@ async fn start(
     worker: &Rc<Worker>,
     call: &Call<'_>,
     generation: &Rc<Generation>,
-    function: Rc<str>,
+    function: Arc<str>,
     arguments: Vec<Dynamic>,
 ) -> Outcome {
     // Events wait their turn as events, which are small, and not as started runs.
     let _turn = worker.turns.acquire().await;
     let run = match call.past.take(generation.name(), &function) {
-        Some((row, _)) if row.ended.is_some() => {
-            return if row.outcome == HANDLED { Outcome::Handled } else { Outcome::PassedOn };
+        Some(RunRecord { standing, .. }) if standing.ended.is_some() => {
+            return if standing.outcome == HANDLED { Outcome::Handled } else { Outcome::PassedOn };
         }
-        Some((row, entries)) => match rebuilt(worker, call.live, call.lane, row, entries) {
+        Some(past) => match rebuilt(worker, call.live, call.lane, past) {
             Some(run) => run,
             None => return Outcome::PassedOn,
         },
@@ -429,33 +435,30 @@ fn report(
 
 /// Takes up what an earlier process left behind: events that not every script has had, and runs that wait.
 pub(crate) fn recover(worker: &Rc<Worker>, live: &Rc<Live>, recovered: Recovered) {
-    let Recovered { events, mut runs, waiting_events, .. } = recovered;
-    let mut runs_of = |event: i64| -> Vec<_> { runs.extract_if(.., |(run, _)| run.event == event).collect() };
-    for row in waiting_events {
-        let event = Event { subcommand: row.subcommand, content: crate::protocol::Content::new(row.content) };
-        for (run, entries) in runs_of(row.id) {
-            if run.ended.is_none() {
-                wake(worker, live, &event, run, entries);
-            }
+    let Recovered { events, waiting, .. } = recovered;
+    let event_of =
+        |row: crate::store::EventRow| Event { subcommand: row.subcommand, content: Content::new(row.content) };
+    for Handling { event, runs } in waiting {
+        let event = event_of(event);
+        for run in runs.into_iter().filter(|run| run.standing.ended.is_none()) {
+            wake(worker, live, &event, run);
         }
     }
-    for row in events {
-        let past = Past(RefCell::new(runs_of(row.id)));
-        let arrival = live.journal.arrived_before(row.id);
-        let event = Event { subcommand: row.subcommand, content: crate::protocol::Content::new(row.content) };
-        dispatch(worker, live, event, arrival, past);
+    for Handling { event, runs } in events {
+        let arrival = live.journal.arrived_before(event.id);
+        dispatch(worker, live, event_of(event), arrival, Past(RefCell::new(runs)));
     }
 }
 
 /// Rebuilds a run that waits, whose event has been handled.
-fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, row: RunRow, entries: Vec<crate::store::Entry>) {
+fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, past: RunRecord) {
     let timer = Scheduled::of_event(event).filter(|_| event.subcommand == DUE);
     let (key, arguments) = match timer {
         Some((script, timer)) => (LaneKey::Script(script), Some(timer.values())),
         None => {
             let subject = Subject::read(event.clone(), &live.me.borrow());
-            let key = subject.chat.clone().map_or_else(|| LaneKey::Script(row.script.clone()), LaneKey::Chat);
-            (key, subject.arguments(&row.function))
+            let key = subject.chat.clone().map_or_else(|| LaneKey::Script(past.run.script.to_string()), LaneKey::Chat);
+            (key, subject.arguments(&past.run.function))
         }
     };
     let about: Rc<str> = event.subcommand.as_str().into();
@@ -464,7 +467,7 @@ fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, row: RunRow, entrie
     let (worker, live) = (Rc::clone(worker), Rc::clone(live));
     spawn_local(async move {
         let guard = entry.await;
-        let Some(run) = rebuilt(&worker, &live, &lane, row, entries) else { return };
+        let Some(run) = rebuilt(&worker, &live, &lane, past) else { return };
         run.guard.replace(Some(guard));
         run.note();
         match run.generation.start(Rc::clone(&run), arguments.unwrap_or_default()) {
@@ -478,14 +481,9 @@ fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, row: RunRow, entrie
 }
 
 /// A run as its record leaves it, on the sources that it began with; `None` when it cannot or must not go on.
-fn rebuilt(
-    worker: &Rc<Worker>,
-    live: &Rc<Live>,
-    lane: &Lane,
-    row: RunRow,
-    entries: Vec<crate::store::Entry>,
-) -> Option<Rc<Run>> {
-    let current = worker.scripts_of(live).find(|generation| generation.name() == row.script);
+fn rebuilt(worker: &Rc<Worker>, live: &Rc<Live>, lane: &Lane, past: RunRecord) -> Option<Rc<Run>> {
+    let RunRecord { run: row, standing, entries } = past;
+    let current = worker.scripts_of(live).find(|generation| generation.name() == &*row.script);
     let pinned = match &current {
         None => Err(None),
         Some(_) if worker.is_killed(row.id) => Err(None),
@@ -496,12 +494,12 @@ fn rebuilt(
                 row.function, row.format
             ),
         ))),
-        Some(current) => worker.pinned(current, &row.bundle, row.generation.cast_unsigned()).map_err(Some),
+        Some(current) => worker.pinned(current, row.bundle, row.generation.cast_unsigned()).map_err(Some),
     };
     let start = |generation: Rc<Generation>, record: Record| {
         Run::new(Start {
             event: row.event.cast_unsigned(),
-            function: row.function.as_str().into(),
+            function: Arc::clone(&row.function),
             generation,
             live: Some(Rc::clone(live)),
             lane: lane.clone(),
@@ -512,11 +510,11 @@ fn rebuilt(
         })
     };
     match (pinned, current) {
-        (Ok(generation), _) => Some(start(generation, Record::replaying(entries, row.waiting.clone()))),
+        (Ok(generation), _) => Some(start(generation, Record::replaying(entries, standing.waiting))),
         (Err(fault), Some(current)) => {
-            let run = start(Rc::clone(&current), Record::default());
+            let run = start(Rc::clone(&current), Record::replaying(Vec::new(), None));
             match fault {
-                Some(fault) => fail(worker, &run, &row.function.as_str().into(), fault),
+                Some(fault) => fail(worker, &run, &(&*row.function).into(), fault),
                 None => end(&run, "killed", None),
             }
             None
@@ -531,9 +529,9 @@ fn rebuilt(
 
 /// Ends the runs of an event that no script takes up any more.
 fn give_up(worker: &Rc<Worker>, live: &Rc<Live>, past: Past) {
-    for (row, _) in past.0.take() {
-        if row.ended.is_none() {
-            live.journal.close(&row, worker.services.clock.now());
+    for RunRecord { run, standing, .. } in past.0.take() {
+        if standing.ended.is_none() {
+            live.journal.close(&run, worker.services.clock.now());
         }
     }
 }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::future::Future;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Instant;
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
@@ -16,7 +17,7 @@ use super::record::Recorded;
 use super::run::{self, Run};
 use super::value;
 use crate::protocol::{Content, Safety};
-use crate::store::{Entry, Outcome, Waiting};
+use crate::store::{CallKind, Entry, Outcome, Waiting};
 
 /// An error on its way through a script.
 pub(crate) type Thrown = Box<EvalAltResult>;
@@ -38,12 +39,13 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    const fn name(self) -> &'static str {
+    /// How it is recorded.
+    const fn recorded(self) -> CallKind {
         match self {
-            Self::Pure => "pure",
-            Self::Keep => "keep",
-            Self::Wait => "wait",
-            Self::Effect(_) => "effect",
+            Self::Pure => CallKind::Pure,
+            Self::Keep => CallKind::Keep,
+            Self::Wait => CallKind::Wait,
+            Self::Effect(_) => CallKind::Effect,
         }
     }
 
@@ -58,26 +60,25 @@ pub(crate) struct Call<'a> {
     kind: Kind,
     name: Cow<'a, str>,
     detail: Cow<'a, str>,
-    place: Place,
+    place: Place<'a>,
 }
 
 /// Where a call stands in the sources.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Place {
-    file: Option<String>,
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Place<'a> {
+    file: Option<&'a str>,
     line: Option<usize>,
 }
 
-impl Place {
+impl<'a> Place<'a> {
     /// The place of the call that a context belongs to.
-    pub(crate) fn of(context: &NativeCallContext<'_>) -> Self {
-        let file = context.call_source().map(str::to_owned);
-        Self { file, line: context.call_position().line() }
+    pub(crate) fn of(context: &'a NativeCallContext<'_>) -> Self {
+        Self { file: context.call_source(), line: context.call_position().line() }
     }
 
-    fn describe(&self, run: &Run) -> String {
-        let file = self.file.as_deref().unwrap_or(&run.generation.bundle.script.file);
-        self.line.map(|line| format!("{file}:{line}")).unwrap_or_default()
+    fn describe(&self, run: &Run) -> Arc<str> {
+        let file = self.file.unwrap_or(&run.generation.bundle.script.file);
+        self.line.map(|line| format!("{file}:{line}").into()).unwrap_or_default()
     }
 }
 
@@ -98,7 +99,7 @@ impl<'a> Call<'a> {
     }
 
     /// Where it stands.
-    pub(crate) fn at(self, place: Place) -> Self {
+    pub(crate) fn at(self, place: Place<'a>) -> Self {
         Self { place, ..self }
     }
 }
@@ -159,7 +160,7 @@ pub(crate) fn pass(call: Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, 
         tracing::trace!(
             run = run.id,
             event = run.event,
-            kind = call.kind.name(),
+            kind = ?call.kind,
             name = &*call.name,
             ok = outcome.is_ok(),
             "host call"
@@ -172,7 +173,7 @@ pub(crate) fn pass(call: Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, 
 
 /// Makes a call that the record already has, or that it is to have.
 fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, Thrown>) -> ScriptResult {
-    let look_up = run.record.look_up(call.kind.name(), &call.name, &call.detail);
+    let look_up = run.record.look_up(call.kind.recorded(), &call.name, &call.detail);
     let known = match look_up {
         Ok(Recorded::Done(entry)) => {
             if !run.record.is_replaying() {
@@ -191,10 +192,10 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
     let at = run.now();
     let place = call.place.describe(run);
     let entry = |outcome, took| Entry {
-        kind: call.kind.name().to_owned(),
+        kind: call.kind.recorded(),
         name: call.name.clone().into_owned(),
         detail: call.detail.clone().into_owned(),
-        place: place.clone(),
+        place: Arc::clone(&place),
         at,
         took,
         outcome,
@@ -208,7 +209,7 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
             );
             let message = "it was sent before the process ended, and nothing is known of what came of it";
             let thrown = failure(-1, "IN_DOUBT", message, &call.name);
-            run.record.replace(number, entry(thrown_outcome(&thrown), 0));
+            run.record.complete(number, thrown_outcome(&thrown), 0, entry);
             run.note();
             return Err(thrown);
         }
@@ -218,7 +219,7 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
         (None, _) => None,
     };
     if call.kind.waits() {
-        let (call, place, since) = (call.name.clone().into_owned(), place.clone(), at);
+        let (call, place, since) = (call.name.clone().into_owned(), Arc::clone(&place), at);
         run.record.set_waiting(Some(Waiting { call, place, since, deadline: None }));
     }
     run.note();
@@ -236,7 +237,7 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
             Err(thrown) => thrown_outcome(thrown),
         };
         match number {
-            Some(number) => run.record.replace(number, entry(came, took)),
+            Some(number) => run.record.complete(number, came, took, entry),
             None => drop(run.record.add(entry(came, took))),
         }
         run.answers.take();
@@ -256,9 +257,9 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
 
 /// Gives a rebuilt run what it observed the first time.
 fn replay(run: &Run, entry: Entry) -> ScriptResult {
-    match (entry.name.as_str(), entry.kind.as_str()) {
-        ("ask", _) => run.stage.set(run::Stage::Asked),
-        ("sleep", _) if run.stage.get() == run::Stage::Attached => run.stage.set(run::Stage::Slept),
+    match entry.name.as_str() {
+        "ask" => run.stage.set(run::Stage::Asked),
+        "sleep" if run.stage.get() == run::Stage::Attached => run.stage.set(run::Stage::Slept),
         _ => {}
     }
     let answer = match entry.outcome {

@@ -117,7 +117,7 @@ impl Generation {
     /// When there is no stack for it.
     pub(crate) fn start(self: &Rc<Self>, run: Rc<Run>, arguments: Vec<Dynamic>) -> Result<Driven, OutOfStacks> {
         let generation = Rc::clone(self);
-        let function = Rc::clone(&run.function);
+        let function = Arc::clone(&run.function);
         let fiber = Fiber::new(self.stack_size(), self.limits.nesting_reserve(), move || {
             generation.call(&function, arguments)
         })?;

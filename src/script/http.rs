@@ -286,14 +286,14 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     );
 }
 
-fn get(services: &Services, url: &str, options: &Map, place: Place) -> ScriptResult {
+fn get(services: &Services, url: &str, options: &Map, place: Place<'_>) -> ScriptResult {
     let thrown = |refusal: Refusal| refusal.thrown("http_get");
     let url = parse(url).map_err(thrown)?;
     let headers = headers(options).map_err(thrown)?;
     send(services, "http_get", Kind::Wait, &Request { method: Method::GET, url, headers, body: String::new() }, place)
 }
 
-fn post(services: &Services, url: &str, body: &Dynamic, options: &Map, place: Place) -> ScriptResult {
+fn post(services: &Services, url: &str, body: &Dynamic, options: &Map, place: Place<'_>) -> ScriptResult {
     let thrown = |refusal: Refusal| refusal.thrown("http_post");
     let url = parse(url).map_err(thrown)?;
     let mut headers = headers(options).map_err(thrown)?;
@@ -311,7 +311,7 @@ fn post(services: &Services, url: &str, body: &Dynamic, options: &Map, place: Pl
     send(services, "http_post", Kind::Effect(Safety::Effect), &request, place)
 }
 
-fn send(services: &Services, function: &'static str, kind: Kind, request: &Request, place: Place) -> ScriptResult {
+fn send(services: &Services, function: &'static str, kind: Kind, request: &Request, place: Place<'_>) -> ScriptResult {
     door::pass(Call::new(kind, function).with(request.detail()).at(place), |run| {
         services.web.admit(&request.url).map_err(|refusal| refusal.thrown(function))?;
         if services.dry_run && kind != Kind::Wait {

@@ -3,9 +3,10 @@
 //! Invariant: a cut is taken between two steps of the worker's runs, or right after a call of one was taken down, so it holds
 //! everything that they had observed and caused by then, and the states and timers as they were. What the rows look like is the store's business.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, HashSet};
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
@@ -15,9 +16,9 @@ use super::live::Live;
 use super::record::FORMAT;
 use super::run::{self, Run};
 use super::value;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::protocol::Event;
-use crate::store::{BundleRow, Cut, EventRow, RunRow, Store};
+use crate::store::{BundleHash, BundleRow, Cut, EventRow, Handled, RunChange, RunRow, Standing, Store};
 
 /// How long a relaxed journal gathers before it writes.
 const GATHER: Duration = Duration::from_millis(10);
@@ -38,25 +39,38 @@ pub enum JournalMode {
 pub(crate) struct Journal {
     mode: JournalMode,
     store: Store,
+    clock: Clock,
     pending: RefCell<Pending>,
+    lives: RefCell<Vec<Weak<Live>>>,
+    pinned: RefCell<HashSet<[u8; 32]>>,
+    /// Those who wait until what is pending is on disk.
+    waiting: RefCell<Vec<oneshot::Sender<()>>>,
     changed: Notify,
+    urgent: Notify,
 }
 
 #[derive(Default)]
 struct Pending {
     events: BTreeMap<i64, EventRow>,
-    handled: Vec<i64>,
+    handled: Vec<Handled>,
     runs: Vec<Rc<Run>>,
-    closed: Vec<RunRow>,
-    lives: Vec<Weak<Live>>,
+    closed: Vec<RunChange>,
     bundles: Vec<BundleRow>,
-    pinned: HashSet<[u8; 32]>,
-    waiting: Vec<oneshot::Sender<()>>,
 }
 
 impl Journal {
-    pub(crate) fn new(mode: JournalMode, store: Store) -> Rc<Self> {
-        Rc::new(Self { mode, store, pending: RefCell::default(), changed: Notify::new() })
+    pub(crate) fn new(mode: JournalMode, store: Store, clock: Clock) -> Rc<Self> {
+        Rc::new(Self {
+            mode,
+            store,
+            clock,
+            pending: RefCell::default(),
+            lives: RefCell::default(),
+            pinned: RefCell::default(),
+            waiting: RefCell::default(),
+            changed: Notify::new(),
+            urgent: Notify::new(),
+        })
     }
 
     /// Whether anything is recorded.
@@ -66,31 +80,32 @@ impl Journal {
 
     /// Records the states and timers of a session from now on.
     pub(crate) fn follow(&self, live: &Rc<Live>) {
-        self.pending.borrow_mut().lives.push(Rc::downgrade(live));
+        self.lives.borrow_mut().push(Rc::downgrade(live));
     }
 
     /// Takes an event down; it counts as handled when the last clone of what this gives is dropped.
-    pub(crate) fn arrived(self: &Rc<Self>, session: &str, event: &Event, at: Timestamp) -> Arrival {
+    pub(crate) fn arrived(self: &Rc<Self>, session: &Arc<str>, event: &Event, at: Timestamp) -> Arrival {
         let id = run::next_id();
         if !self.is_on() {
-            return Arrival(Rc::new(Taken { id, journal: None }));
+            return Arrival::of(id, None);
         }
         let row = EventRow {
             id: id.cast_signed(),
-            session: session.to_owned(),
+            session: Arc::clone(session),
             subcommand: event.subcommand.clone(),
             content: event.content.as_str().to_owned(),
             at,
             done: false,
+            answered: None,
         };
         self.pending.borrow_mut().events.insert(row.id, row);
         self.changed.notify_one();
-        Arrival(Rc::new(Taken { id, journal: Some(Rc::clone(self)) }))
+        Arrival::of(id, Some(Rc::clone(self)))
     }
 
     /// An event that an earlier process took down and did not see through.
     pub(crate) fn arrived_before(self: &Rc<Self>, id: i64) -> Arrival {
-        Arrival(Rc::new(Taken { id: id.cast_unsigned(), journal: Some(Rc::clone(self)) }))
+        Arrival::of(id.cast_unsigned(), Some(Rc::clone(self)))
     }
 
     /// Notes that a run is new or has changed.
@@ -104,9 +119,10 @@ impl Journal {
     /// Ends a run of an earlier process that nobody takes up any more.
     pub(crate) fn close(&self, row: &RunRow, at: Timestamp) {
         if self.is_on() {
-            let row =
-                RunRow { waiting: None, ended: Some(at), outcome: "its script is gone".to_owned(), ..row.clone() };
-            self.pending.borrow_mut().closed.push(row);
+            let standing =
+                Standing { ended: Some(at), outcome: "its script is gone".to_owned(), ..Standing::default() };
+            let closed = RunChange { id: row.id, event: row.event, begun: None, standing, entries: Vec::new() };
+            self.pending.borrow_mut().closed.push(closed);
             self.changed.notify_one();
         }
     }
@@ -121,11 +137,10 @@ impl Journal {
     /// Keeps a generation's sources, for the runs that are pinned to it.
     pub(crate) fn pin(&self, generation: &Generation) {
         let bundle = &generation.bundle;
-        let mut pending = self.pending.borrow_mut();
-        if self.is_on() && pending.pinned.insert(bundle.hash) {
+        if self.is_on() && self.pinned.borrow_mut().insert(bundle.hash) {
             let sources = serde_json::to_string(&**bundle).expect("a bundle holds only texts");
-            let row = BundleRow { hash: bundle.hash.to_vec(), script: bundle.name.clone(), sources };
-            pending.bundles.push(row);
+            let row = BundleRow { hash: BundleHash(bundle.hash), script: bundle.name.to_string(), sources };
+            self.pending.borrow_mut().bundles.push(row);
             self.changed.notify_one();
         }
     }
@@ -156,8 +171,9 @@ impl Journal {
     pub(crate) async fn flush(&self) {
         if self.is_on() {
             let (done, written) = oneshot::channel();
-            self.pending.borrow_mut().waiting.push(done);
+            self.waiting.borrow_mut().push(done);
             self.changed.notify_one();
+            self.urgent.notify_one();
             let _ = written.await;
         }
     }
@@ -167,51 +183,49 @@ impl Journal {
         self.mode == JournalMode::Strict
     }
 
-    /// Hands cuts to the store, one after the other, for as long as it is polled.
+    /// Hands cuts to the store, one after the other, for as long as it is polled and the store takes them.
     pub(crate) async fn write(self: Rc<Self>) {
         loop {
             self.changed.notified().await;
-            if self.pending.borrow().waiting.is_empty() {
+            if self.waiting.borrow().is_empty() {
                 // Wall time: the disk does not wait for the clock of tests.
                 tokio::select! {
                     () = tokio::time::sleep(GATHER) => {}
-                    () = self.someone_waits() => {}
+                    () = self.urgent.notified() => {}
                 }
             } else {
                 // Those who are about to wait as well share the commit.
                 tokio::task::yield_now().await;
             }
-            let waiting = std::mem::take(&mut self.pending.borrow_mut().waiting);
+            let waiting = self.waiting.take();
             let cut = self.take();
             let (done, written) = oneshot::channel();
             self.store.record(cut, Some(done));
             // What happens meanwhile gathers for the next cut.
-            let _ = written.await;
+            if written.await.is_err() {
+                tracing::error!("the store's thread has ended, so nothing can be recorded: this is a bug of Hotline");
+                return;
+            }
             for waiter in waiting {
                 let _ = waiter.send(());
             }
         }
     }
 
-    async fn someone_waits(&self) {
-        while self.pending.borrow().waiting.is_empty() {
-            self.changed.notified().await;
-        }
-    }
-
     /// Takes everything that has to be recorded, as it is at this moment.
     fn take(&self) -> Cut {
-        let mut pending = self.pending.borrow_mut();
+        let Pending { events, handled, runs, closed, bundles } = self.take_pending();
         let mut cut = Cut {
-            events: std::mem::take(&mut pending.events).into_values().collect(),
-            handled: std::mem::take(&mut pending.handled),
-            runs: pending.runs.drain(..).map(|run| row_of(&run)).collect(),
-            bundles: std::mem::take(&mut pending.bundles),
+            at: self.clock.now(),
+            events: events.into_values().collect(),
+            handled,
+            runs: runs.iter().map(|run| change_of(run)).collect(),
+            bundles,
             ..Cut::default()
         };
-        cut.runs.extend(pending.closed.drain(..).map(|row| (row, Vec::new())));
-        pending.lives.retain(|live| live.strong_count() > 0);
-        for live in pending.lives.iter().filter_map(Weak::upgrade) {
+        cut.runs.extend(closed);
+        let lives: Vec<_> = self.lives.borrow().iter().filter_map(Weak::upgrade).collect();
+        for live in lives {
             live.schedule.take_changes(&live.name, &mut cut);
             for script in live.take_changed_states() {
                 let state = value::map_to_json(&live.state(&script).borrow());
@@ -220,29 +234,36 @@ impl Journal {
         }
         cut
     }
+
+    /// Invariant: what is taken is dropped outside of every borrow, since the last clone of a run may be the last of its
+    /// session too, and of the events that wait for that.
+    fn take_pending(&self) -> Pending {
+        self.lives.borrow_mut().retain(|live| live.strong_count() > 0);
+        std::mem::take(&mut *self.pending.borrow_mut())
+    }
 }
 
-fn row_of(run: &Run) -> (RunRow, Vec<(u32, crate::store::Entry)>) {
-    run.record.noted.set(false);
-    let end = run.record.end();
+/// What is new about a run since this was asked last.
+fn change_of(run: &Run) -> RunChange {
+    let record = &run.record;
+    record.noted.set(false);
+    let end = record.end();
     let (outcome, fault) = end.as_ref().map(|end| (end.outcome.to_owned(), end.fault.clone())).unwrap_or_default();
-    let row = RunRow {
-        id: run.id.cast_signed(),
-        event: run.event.cast_signed(),
-        session: run.live.as_ref().map(|live| live.name.to_string()).unwrap_or_default(),
-        script: run.generation.name().to_owned(),
-        function: run.function.to_string(),
+    let (id, event) = (run.id.cast_signed(), run.event.cast_signed());
+    let begun = (!record.began.replace(true)).then(|| RunRow {
+        id,
+        event,
+        session: run.live.as_ref().map(|live| Arc::clone(&live.name)).unwrap_or_default(),
+        script: Arc::clone(&run.generation.bundle.name),
+        function: Arc::clone(&run.function),
         generation: run.generation.number.cast_signed(),
-        bundle: run.generation.bundle.hash.to_vec(),
+        bundle: BundleHash(run.generation.bundle.hash),
         started: run.started,
         rebuild: run.rebuild,
         format: FORMAT,
-        waiting: run.record.waiting(),
-        ended: end.map(|end| end.at),
-        outcome,
-        fault,
-    };
-    (row, run.record.take_fresh())
+    });
+    let standing = Standing { waiting: record.waiting(), ended: end.map(|end| end.at), outcome, fault };
+    RunChange { id, event, begun, standing, entries: record.take_fresh() }
 }
 
 /// An event that has been taken; clones share it. When the last one is dropped, the event counts as handled.
@@ -251,13 +272,23 @@ pub(crate) struct Arrival(Rc<Taken>);
 
 struct Taken {
     id: u64,
+    answered: Cell<Option<u64>>,
     journal: Option<Rc<Journal>>,
 }
 
 impl Arrival {
+    fn of(id: u64, journal: Option<Rc<Journal>>) -> Self {
+        Self(Rc::new(Taken { id, answered: Cell::new(None), journal }))
+    }
+
     /// The event's id.
     pub(crate) fn id(&self) -> u64 {
         self.0.id
+    }
+
+    /// Says that the event is the answer that a run waited for.
+    pub(crate) fn answers(&self, run: u64) {
+        self.0.answered.set(Some(run));
     }
 }
 
@@ -268,11 +299,11 @@ impl Drop for Taken {
         if std::thread::panicking() {
             return;
         }
-        let id = self.id.cast_signed();
+        let (id, answered) = (self.id.cast_signed(), self.answered.get().map(u64::cast_signed));
         let mut pending = journal.pending.borrow_mut();
         match pending.events.get_mut(&id) {
-            Some(event) => event.done = true,
-            None => pending.handled.push(id),
+            Some(event) => (event.done, event.answered) = (true, answered),
+            None => pending.handled.push(Handled { event: id, answered }),
         }
         drop(pending);
         journal.changed.notify_one();

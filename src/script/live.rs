@@ -101,7 +101,7 @@ type Asks = HashMap<(String, String), Vec<Rc<Ask>>>;
 
 /// One session on its worker.
 pub(crate) struct Live {
-    pub(crate) name: Rc<str>,
+    pub(crate) name: Arc<str>,
     pub(crate) handle: Handle,
     pub(crate) media: Arc<Media>,
     /// This account's mid, empty until the first login.

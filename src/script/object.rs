@@ -284,12 +284,12 @@ fn name_of(mid: &ImmutableString) -> ScriptResult {
 }
 
 /// Sends a question and waits for the same person's next message in that chat.
-fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, place: Place) -> ScriptResult {
+fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, place: Place<'_>) -> ScriptResult {
     let timeout = match options {
         Some(options) => timeout_of(options)?,
         None => None,
     };
-    let _receipt = command::send_text(services, &msg.0.chat, text, place.clone())?;
+    let _receipt = command::send_text(services, &msg.0.chat, text, place)?;
     door::pass(Call::new(Kind::Wait, "ask").with(text).at(place), |run| {
         let live = run.live.clone().ok_or_else(|| door::error("there is no session to ask in"))?;
         let timeout = timeout.unwrap_or(run.limits().ask);
@@ -304,6 +304,7 @@ fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, pl
         Ok(match answer {
             Some((message, arrival)) => {
                 // The answer counts as handled when the record that this run has it is in the same cut.
+                arrival.answers(run.id);
                 run.answers.borrow_mut().push(arrival);
                 Answer::Message(message)
             }

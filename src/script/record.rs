@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 
 use crate::clock::Timestamp;
-use crate::store::{Entry, Outcome, Waiting};
+use crate::store::{CallKind, Entry, Outcome, Waiting};
 
 /// The format of entries. A record of another format is not rebuilt.
 pub(crate) const FORMAT: i64 = 1;
@@ -34,6 +34,8 @@ pub(crate) struct Record {
     end: RefCell<Option<End>>,
     /// Whether the journal knows that there is something to take.
     pub(crate) noted: Cell<bool>,
+    /// Whether the journal has been told that the run has begun.
+    pub(crate) began: Cell<bool>,
 }
 
 /// What the record says of a call.
@@ -49,7 +51,13 @@ pub(crate) enum Recorded {
 impl Record {
     /// The record of a run that is to be rebuilt.
     pub(crate) fn replaying(entries: Vec<Entry>, waiting: Option<Waiting>) -> Self {
-        Self { replay: RefCell::new(entries.into()), interrupted: RefCell::new(waiting), ..Self::default() }
+        Self {
+            replay: RefCell::new(entries.into()),
+            interrupted: RefCell::new(waiting),
+            // An earlier process has told it.
+            began: Cell::new(true),
+            ..Self::default()
+        }
     }
 
     /// Whether the run is being fed its record.
@@ -71,9 +79,9 @@ impl Record {
     ///
     /// # Errors
     /// When the record has another call at this place, described in words.
-    pub(crate) fn look_up(&self, kind: &str, name: &str, detail: &str) -> Result<Recorded, String> {
+    pub(crate) fn look_up(&self, kind: CallKind, name: &str, detail: &str) -> Result<Recorded, String> {
         let Some(entry) = self.replay.borrow_mut().pop_front() else { return Ok(Recorded::Nothing) };
-        if (entry.kind.as_str(), entry.name.as_str(), entry.detail.as_str()) != (kind, name, detail) {
+        if (entry.kind, entry.name.as_str(), entry.detail.as_str()) != (kind, name, detail) {
             return Err(format!(
                 "this run cannot be rebuilt: its record has {} here, the script makes {}",
                 described(&entry.name, &entry.detail),
@@ -99,12 +107,12 @@ impl Record {
         number
     }
 
-    /// Takes down what came of a call that was taken down before.
-    pub(crate) fn replace(&self, number: u32, entry: Entry) {
+    /// Takes down what came of a call that was taken down before; `whole` gives the entry anew where the journal has it already.
+    pub(crate) fn complete(&self, number: u32, outcome: Outcome, took: u64, whole: impl FnOnce(Outcome, u64) -> Entry) {
         let mut fresh = self.fresh.borrow_mut();
         match fresh.iter_mut().rev().find(|(other, _)| *other == number) {
-            Some((_, pending)) => *pending = entry,
-            None => fresh.push((number, entry)),
+            Some((_, pending)) => (pending.outcome, pending.took) = (outcome, took),
+            None => fresh.push((number, whole(outcome, took))),
         }
     }
 
@@ -157,29 +165,29 @@ mod tests {
     use super::*;
 
     fn entry(name: &str, outcome: Outcome) -> Entry {
-        let (kind, name) = ("pure".to_owned(), name.to_owned());
-        Entry { kind, name, detail: String::new(), place: String::new(), at: 0, took: 0, outcome }
+        let (kind, name) = (CallKind::Pure, name.to_owned());
+        Entry { kind, name, detail: String::new(), place: "".into(), at: 0, took: 0, outcome }
     }
 
     #[test]
     fn a_record_is_fed_back_in_order_and_then_goes_on() {
         let entries = vec![entry("now", Outcome::Value("1".into())), entry("SendText", Outcome::Pending)];
         let record = Record::replaying(entries, None);
-        assert!(matches!(record.look_up("pure", "now", ""), Ok(Recorded::Done(_))));
-        assert!(matches!(record.look_up("pure", "SendText", ""), Ok(Recorded::InDoubt(1))));
-        assert!(matches!(record.look_up("pure", "now", ""), Ok(Recorded::Nothing)));
+        assert!(matches!(record.look_up(CallKind::Pure, "now", ""), Ok(Recorded::Done(_))));
+        assert!(matches!(record.look_up(CallKind::Pure, "SendText", ""), Ok(Recorded::InDoubt(1))));
+        assert!(matches!(record.look_up(CallKind::Pure, "now", ""), Ok(Recorded::Nothing)));
         assert_eq!(record.add(entry("now", Outcome::Pending)), 2);
     }
 
     #[test]
     fn another_call_than_the_recorded_one_is_an_error() {
         let record = Record::replaying(vec![entry("now", Outcome::Value("1".into()))], None);
-        assert!(record.look_up("pure", "random", "").is_err());
+        assert!(record.look_up(CallKind::Pure, "random", "").is_err());
     }
 
     #[test]
     fn an_interrupted_wait_goes_on_as_one() {
-        let wait = |call: &str, since, deadline| Waiting { call: call.into(), place: String::new(), since, deadline };
+        let wait = |call: &str, since, deadline| Waiting { call: call.into(), place: "".into(), since, deadline };
         let record = Record::replaying(Vec::new(), Some(wait("ask", 5, Some(90))));
         assert_eq!(record.waiting(), Some(wait("ask", 5, Some(90))), "also while the run is being rebuilt");
         record.set_waiting(Some(wait("ask", 50, None)));
@@ -199,7 +207,7 @@ mod tests {
         let record = Record::replaying(vec![entry("now", Outcome::Value("1".into()))], None);
         let reason = record.left_over().expect("an entry");
         assert_eq!(reason, "this run cannot be rebuilt: its record goes on with now, the script ends here");
-        assert!(record.look_up("pure", "now", "").is_ok());
+        assert!(record.look_up(CallKind::Pure, "now", "").is_ok());
         assert_eq!(record.left_over(), None);
     }
 
@@ -207,9 +215,11 @@ mod tests {
     fn what_came_of_a_call_takes_its_place() {
         let record = Record::default();
         let number = record.add(entry("a", Outcome::Pending));
-        record.replace(number, entry("a", Outcome::Value("1".into())));
-        assert_eq!(record.take_fresh(), [(0, entry("a", Outcome::Value("1".into())))]);
-        record.replace(number, entry("a", Outcome::Value("2".into())));
-        assert_eq!(record.take_fresh().len(), 1);
+        let complete = |text: &str| {
+            record.complete(number, Outcome::Value(text.into()), 0, |outcome, _| entry("a", outcome));
+            record.take_fresh()
+        };
+        assert_eq!(complete("1"), [(0, entry("a", Outcome::Value("1".into())))]);
+        assert_eq!(complete("2"), [(0, entry("a", Outcome::Value("2".into())))], "the journal has it already");
     }
 }

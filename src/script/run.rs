@@ -6,6 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -78,7 +79,7 @@ pub(crate) struct Run {
     /// The id of the event that it handles.
     pub(crate) event: u64,
     /// The function that it calls.
-    pub(crate) function: Rc<str>,
+    pub(crate) function: Arc<str>,
     /// The code that it runs.
     pub(crate) generation: Rc<Generation>,
     /// The session that it acts on; none at a script's top level.
@@ -114,7 +115,7 @@ pub(crate) struct Run {
 /// What a new run needs to know.
 pub(crate) struct Start {
     pub(crate) event: u64,
-    pub(crate) function: Rc<str>,
+    pub(crate) function: Arc<str>,
     pub(crate) generation: Rc<Generation>,
     pub(crate) live: Option<Rc<Live>>,
     pub(crate) lane: Lane,

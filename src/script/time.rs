@@ -106,7 +106,7 @@ fn add(
     spec: Spec,
     function: &Dynamic,
     arguments: &Dynamic,
-    place: Place,
+    place: Place<'_>,
 ) -> ScriptResult {
     let function = function_name(name, function)?;
     let arguments = value::to_value(arguments).map_err(|error| door::error(format!("{name}: {error}")))?;

@@ -30,7 +30,7 @@ use super::value;
 use crate::clock::Clock;
 use crate::protocol::{HOOKS, Hook};
 use crate::session::{self, Ended, Flow, Handle, Inbox, Login, Media, SessionConfig, Signal};
-use crate::store::Store;
+use crate::store::{BundleHash, Store};
 
 /// How many runs a worker has going at once, those in `ask` and `sleep` not counted; further events wait.
 const RUNS: usize = 8_192;
@@ -214,10 +214,10 @@ pub(crate) struct Worker {
     sessions: RefCell<BTreeMap<String, Attached>>,
     /// Runs that go on by themselves, by their ids.
     parked: RefCell<HashMap<u64, (Rc<Run>, AbortHandle)>>,
-    hook_names: Vec<Rc<str>>,
+    hook_names: Vec<Arc<str>>,
     journal: Rc<Journal>,
     /// Generations of earlier processes that runs are pinned to, by their hashes.
-    pinned: RefCell<HashMap<Vec<u8>, Weak<Generation>>>,
+    pinned: RefCell<HashMap<BundleHash, Weak<Generation>>>,
     /// Runs that are to be killed as soon as they turn up.
     killed: RefCell<HashSet<i64>>,
     ended: mpsc::UnboundedSender<(String, Ended)>,
@@ -243,8 +243,8 @@ impl Worker {
     }
 
     /// A hook's name, shared.
-    pub(crate) fn hook_name(&self, hook: Hook) -> Rc<str> {
-        Rc::clone(&self.hook_names[hook as usize])
+    pub(crate) fn hook_name(&self, hook: Hook) -> Arc<str> {
+        Arc::clone(&self.hook_names[hook as usize])
     }
 
     /// Runs the handling of an event of a session.
@@ -280,23 +280,28 @@ impl Worker {
     ///
     /// # Errors
     /// When its sources are not kept any more, or do not load with this version of the program.
-    pub(crate) fn pinned(&self, current: &Rc<Generation>, hash: &[u8], number: u64) -> Result<Rc<Generation>, Fault> {
-        if current.bundle.hash == hash {
+    pub(crate) fn pinned(
+        &self,
+        current: &Rc<Generation>,
+        hash: BundleHash,
+        number: u64,
+    ) -> Result<Rc<Generation>, Fault> {
+        if current.bundle.hash == hash.0 {
             return Ok(Rc::clone(current));
         }
-        if let Some(generation) = self.pinned.borrow().get(hash).and_then(Weak::upgrade) {
+        if let Some(generation) = self.pinned.borrow().get(&hash).and_then(Weak::upgrade) {
             return Ok(generation);
         }
         let file = &current.bundle.script.file;
         let cannot = |reason: String| Fault::of_file(file, format!("a run that waited cannot go on: {reason}"));
-        let sources = self.services.store.bundle(hash).map_err(|error| cannot(error.to_string()))?;
+        let sources = self.services.store.bundle(&hash).map_err(|error| cannot(error.to_string()))?;
         let sources =
             sources.ok_or_else(|| cannot("the sources that it began with are not kept any more".to_owned()))?;
         let bundle: Bundle = serde_json::from_str(&sources)
             .map_err(|error| cannot(format!("the sources that it began with cannot be read: {error}")))?;
         let generation = Generation::load(&self.engine, &self.services.limits, &Arc::new(bundle), number)
             .map_err(|fault| cannot(format!("the sources that it began with do not load any more: {fault}")))?;
-        self.pinned.borrow_mut().insert(hash.to_owned(), Rc::downgrade(&generation));
+        self.pinned.borrow_mut().insert(hash, Rc::downgrade(&generation));
         Ok(generation)
     }
 
@@ -377,10 +382,10 @@ impl Worker {
                 *live.state(&script).borrow_mut() = map;
             }
         }
-        let ids = recovered.messages.drain(..).filter_map(|content| crate::protocol::Message::read(&content));
-        live.past_messages.borrow_mut().extend(ids.map(|message| message.id).filter(|id| !id.is_empty()));
-        let (events, runs) =
-            (recovered.events.len(), recovered.runs.iter().filter(|(run, _)| run.ended.is_none()).count());
+        live.past_messages.replace(std::mem::take(&mut recovered.messages));
+        let handlings = recovered.events.iter().chain(&recovered.waiting);
+        let runs = handlings.flat_map(|handling| &handling.runs).filter(|run| run.standing.ended.is_none()).count();
+        let events = recovered.events.len();
         if events + runs > 0 {
             tracing::info!(session = &*live.name, events, runs, "taking up what was left behind");
         }
@@ -605,8 +610,8 @@ fn serve(shared: Shared, orders: mpsc::UnboundedReceiver<Order>) {
 
 async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
     let Shared { clock, store, limits, directory, http_allow, dry_run, journal, resend_in_doubt, ended } = shared;
-    let journal = Journal::new(journal, store.clone());
-    let writing = spawn_local(Rc::clone(&journal).write());
+    let journal = Journal::new(journal, store.clone(), clock.clone());
+    let mut writing = spawn_local(Rc::clone(&journal).write());
     let web = Web::new(&http_allow, &limits, clock.clone());
     let services =
         Rc::new(Services { clock, store, limits: Rc::new(limits), directory, web, dry_run, resend_in_doubt });
@@ -624,7 +629,16 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
         killed: RefCell::default(),
         ended,
     });
-    while let Some(order) = orders.recv().await {
+    loop {
+        let order = tokio::select! {
+            order = orders.recv() => order,
+            // What a bot does without a record could be done twice, or be lost.
+            _ = &mut writing => {
+                tracing::error!("the journal is not written any more; this worker and its sessions end");
+                return;
+            }
+        };
+        let Some(order) = order else { break };
         match order {
             Order::Attach(assignment) => worker.attach(*assignment),
             Order::Detach(name, parting, done) => {

@@ -5,7 +5,9 @@
 //! | `folder` | the data folder: its permissions, its lock, its database file |
 //! | `schema` | the schema's versions and the steps between them |
 //! | `mirror` | the scripts' values in memory, which decide what a `get` gives |
-//! | `journal` | the record of events and runs |
+//! | `record` | what the journal takes down, and cuts, the unit in which it does |
+//! | `log`, `rows` | where cuts are written: what comes and goes at once; the tables of what lasts |
+//! | `reader` | the journal as people read it |
 //! | `writer` | the one thread that touches the database |
 //!
 //! What a value means is not known here: it is JSON text to the store.
@@ -15,11 +17,15 @@
 
 mod error;
 mod folder;
-mod journal;
+mod log;
 mod mirror;
+mod reader;
+mod record;
+mod rows;
 mod schema;
 mod writer;
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -30,9 +36,13 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 pub use error::StoreError;
 use folder::Folder;
-pub use journal::{BundleRow, Cut, Entry, EventRow, JournalReader, Outcome, Recovered, RunRow, TimerRow, Waiting};
 use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
+pub use reader::JournalReader;
+pub use record::{
+    BundleHash, BundleRow, CallKind, Cut, Entry, EventRow, Handled, Handling, Outcome, Recovered, RunChange, RunRecord,
+    RunRow, Standing, TimerRow, Waiting,
+};
 use writer::{Job, Shared, Writer};
 
 /// When a write is on disk.
@@ -71,8 +81,16 @@ pub struct Store(Arc<Inner>);
 struct Inner {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    past_messages: Mutex<PastMessages>,
     /// Held for as long as the store is open; the operating system releases it with the process.
     _folder: Option<Folder>,
+}
+
+/// The ids of messages that are not handled again, read for all sessions at once.
+#[derive(Debug, Default)]
+struct PastMessages {
+    by_session: Option<BTreeMap<String, HashSet<String>>>,
+    given: HashSet<String>,
 }
 
 impl Store {
@@ -100,12 +118,13 @@ impl Store {
         connection.pragma_update(None, "synchronous", durability.synchronous())?;
         schema::migrate(&mut connection)?;
         let (shared, jobs) = Shared::new();
-        let writer = Writer::new(connection, durability.gather(), Arc::clone(&shared), jobs);
+        let writer = Writer::new(connection, durability.gather(), Arc::clone(&shared), jobs)?;
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || writer.run())
             .map_err(StoreError::Thread)?;
-        Ok(Self(Arc::new(Inner { shared, thread: Mutex::new(Some(thread)), _folder: folder })))
+        let (thread, past_messages) = (Mutex::new(Some(thread)), Mutex::default());
+        Ok(Self(Arc::new(Inner { shared, thread, past_messages, _folder: folder })))
     }
 
     /// The certificate that an account got at its last login to a gateway.
@@ -214,44 +233,66 @@ impl Store {
 
     /// What a session left behind when its process ended.
     ///
+    /// Guarantee: everything of all cuts that were recorded before, of any thread.
+    ///
     /// # Errors
     /// When the database cannot be read.
     pub fn recover(&self, session: &str) -> Result<Recovered, StoreError> {
+        let messages = self.past_messages(session)?;
         let session = session.to_owned();
-        self.0.shared.query(move |connection| journal::recover(connection, &session))
+        let recovered = self.0.shared.ask(|reply| Job::Recover { session, reply })?;
+        Ok(Recovered { messages, ..recovered })
+    }
+
+    fn past_messages(&self, session: &str) -> Result<HashSet<String>, StoreError> {
+        let mut past = self.0.past_messages.lock().unwrap_or_else(PoisonError::into_inner);
+        // A session that comes again has taken more since.
+        if past.by_session.is_none() || !past.given.insert(session.to_owned()) {
+            past.by_session = Some(self.0.shared.query(log::messages)?);
+            past.given = HashSet::from([session.to_owned()]);
+        }
+        Ok(past.by_session.as_mut().and_then(|messages| messages.remove(session)).unwrap_or_default())
     }
 
     /// The sources of a hash, as JSON text.
     ///
+    /// Guarantee: those of every run that goes on, and of every script that this process has loaded.
+    ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn bundle(&self, hash: &[u8]) -> Result<Option<String>, StoreError> {
-        let hash = hash.to_owned();
-        self.0.shared.query(move |connection| journal::bundle(connection, &hash))
+    pub fn bundle(&self, hash: &BundleHash) -> Result<Option<String>, StoreError> {
+        let hash = *hash;
+        self.0.shared.query(move |connection| rows::bundle(connection, &hash))
     }
 
     /// The highest id of the journal; new ids come after it.
     ///
+    /// Guarantee: no id of any cut that was recorded before is higher.
+    ///
     /// # Errors
     /// When the database cannot be read.
     pub fn highest_id(&self) -> Result<i64, StoreError> {
-        self.0.shared.query(journal::highest_id)
+        self.0.shared.query(rows::highest_id)
     }
 
     /// Takes the ids of the runs that someone asked to kill.
     ///
+    /// Guarantee: each is given once.
+    ///
     /// # Errors
     /// When the database cannot be read.
     pub fn take_kills(&self) -> Result<Vec<i64>, StoreError> {
-        self.0.shared.query(journal::take_kills)
+        self.0.shared.query(rows::take_kills)
     }
 
-    /// Removes what was done before a time. What still goes on stays.
+    /// Removes what was done before a time.
+    ///
+    /// Guarantee: what still goes on stays, and the sources that it needs.
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn prune(&self, before: Timestamp) -> Result<(), StoreError> {
-        self.0.shared.query(move |connection| journal::prune(connection, before))
+    pub fn prune(&self, before: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        self.0.shared.ask(|reply| Job::Prune { before, now, reply })
     }
 
     /// Checks the database from end to end.

@@ -21,7 +21,9 @@ const STEPS: &[&str] = &[
         PRIMARY KEY (script, key)
     ) WITHOUT ROWID;
 ",
-    super::journal::SCHEMA,
+    super::rows::SCHEMA,
+    super::rows::SCHEMA_2,
+    super::log::SCHEMA,
 ];
 
 /// Brings a database to the latest version, each step whole or not at all.

@@ -8,8 +8,11 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::StoreError;
-use super::journal::{self, Cut};
+use super::log::{self, Log, Sorted};
 use super::mirror::{Change, Entry, Mirror};
+use super::record::{Cut, Recovered};
+use super::rows;
+use crate::clock::Timestamp;
 use tokio::sync::oneshot;
 
 /// So many requests wait for the writer; the next caller waits for its turn to enter.
@@ -30,7 +33,7 @@ impl std::fmt::Debug for Query {
 }
 
 /// A cut on its way to the disk.
-type Record = (Box<Cut>, Vec<Change>, Option<oneshot::Sender<()>>);
+type Record = (Sorted, Vec<Change>, Option<oneshot::Sender<()>>);
 
 /// What the writer is asked for.
 #[derive(Debug)]
@@ -58,6 +61,17 @@ pub(super) enum Job {
         cut: Box<Cut>,
         changes: Vec<Change>,
         done: Option<oneshot::Sender<()>>,
+    },
+    /// What a session left behind is to be read.
+    Recover {
+        session: String,
+        reply: Answer<Recovered>,
+    },
+    /// What is over for long is to go.
+    Prune {
+        before: Timestamp,
+        now: Timestamp,
+        reply: Answer<()>,
     },
     /// Something to be read.
     Query(Query),
@@ -190,13 +204,24 @@ pub(super) struct Writer {
     gather: Duration,
     shared: Arc<Shared>,
     jobs: Receiver<Job>,
+    log: Log,
     /// Cuts that are not on disk yet, in their order.
     records: Vec<Record>,
 }
 
 impl Writer {
-    pub(super) fn new(connection: Connection, gather: Duration, shared: Arc<Shared>, jobs: Receiver<Job>) -> Self {
-        Self { connection, gather, shared, jobs, records: Vec::new() }
+    /// A writer on a database that is up to date.
+    ///
+    /// # Errors
+    /// When what the last process left behind cannot be read or written.
+    pub(super) fn new(
+        mut connection: Connection,
+        gather: Duration,
+        shared: Arc<Shared>,
+        jobs: Receiver<Job>,
+    ) -> Result<Self, StoreError> {
+        let log = Log::open(&mut connection)?;
+        Ok(Self { connection, gather, shared, jobs, log, records: Vec::new() })
     }
 
     /// Serves requests until it is told to finish.
@@ -227,7 +252,7 @@ impl Writer {
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
-                Job::Record { cut, changes, done } => self.records.push((cut, changes, done)),
+                Job::Record { cut, changes, done } => self.records.push((self.log.sort(*cut), changes, done)),
                 Job::Finish => {
                     // Told again, to be found by the loop that ends.
                     self.shared.finish_soon();
@@ -299,6 +324,10 @@ impl Writer {
                 let committed = self.commit();
                 drop(reply.send(committed));
             }
+            Job::Recover { session, reply } => drop(reply.send(self.recover(&session))),
+            Job::Prune { before, now, reply } => {
+                drop(reply.send(rows::prune(&self.connection, self.log.pinned(), before, now)));
+            }
             Job::Query(Query(read)) => read(&self.connection),
             Job::Record { .. } | Job::Changed | Job::Finish => {}
         }
@@ -329,6 +358,14 @@ impl Writer {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
+    /// What a session left behind: in an earlier process, or earlier in this one.
+    fn recover(&mut self, session: &str) -> Result<Recovered, StoreError> {
+        self.records.extend(self.log.settle().map(|settled| (settled, Vec::new(), None)));
+        self.write_records();
+        self.shared.check_disk()?;
+        rows::recover(&self.connection, session)
+    }
+
     fn certificate(&self, gateway: &str, account: &str) -> Result<Option<String>, StoreError> {
         let sql = "SELECT certificate FROM certificate WHERE gateway = ?1 AND account = ?2";
         Ok(self.connection.query_row(sql, [gateway, account], |row| row.get(0)).optional()?)
@@ -337,11 +374,11 @@ impl Writer {
 
 fn write_records(connection: &mut Connection, records: &[Record]) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
-    for (cut, changes, _) in records {
+    for (sorted, changes, _) in records {
         for (script, key, entry) in changes {
             write_one(&transaction, script, key, entry.as_ref())?;
         }
-        journal::write(&transaction, cut)?;
+        log::write(&transaction, sorted)?;
     }
     transaction.commit()
 }

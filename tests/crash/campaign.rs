@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hotline::protocol::Message;
 use hotline::sandbox::{Control, Fault, NewAccount, Traffic, Trouble, When};
-use hotline::store::{EventRow, JournalReader, Outcome};
+use hotline::store::{Handling, Outcome};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -137,7 +137,7 @@ async fn conversations_reach_their_end_however_often_the_process_is_killed() {
         })
         .collect();
 
-    let mut taken = BTreeMap::new();
+    let mut taken = BTreeSet::new();
     for kill in 0..kills {
         let process = folder.start();
         if rng.random_bool(LOGGED_IN) {
@@ -149,10 +149,10 @@ async fn conversations_reach_their_end_however_often_the_process_is_killed() {
         process.kill();
         folder.check();
         let events = folder.journal().events(u32::MAX).expect("the journal can be read");
-        for before in taken.keys() {
-            assert!(events.iter().any(|event| event.id == *before), "kill {kill}: event {before} is gone");
+        for before in &taken {
+            assert!(events.iter().any(|handling| handling.event.id == *before), "kill {kill}: event {before} is gone");
         }
-        taken.extend(events.into_iter().map(|event| (event.id, event)));
+        taken.extend(events.into_iter().map(|handling| handling.event.id));
         assert!(talks.iter().all(|talk| !talk.is_finished()), "somebody gave up after kill {kill}:\n{}", folder.log());
     }
     closing.store(true, Ordering::Relaxed);
@@ -166,10 +166,11 @@ async fn conversations_reach_their_end_however_often_the_process_is_killed() {
 
     let journal = folder.journal();
     let events = journal.events(u32::MAX).expect("the journal can be read");
-    assert!(taken.keys().all(|id| events.iter().any(|event| event.id == *id)), "an event is gone");
+    let there: BTreeSet<_> = events.iter().map(|handling| handling.event.id).collect();
+    assert!(taken.is_subset(&there), "an event is gone");
     assert!(journal.open_runs().expect("the journal can be read").is_empty(), "a run still waits");
-    every_event_was_handled_once(&journal, &events);
-    let in_doubt = every_effect_was_sent_once(&control, &journal, &events);
+    every_event_was_handled_once(&events);
+    let in_doubt = every_effect_was_sent_once(&control, &events);
     let conversations = held.load(Ordering::Relaxed);
     everything_was_counted_once(&folder, conversations);
     eprintln!(
@@ -241,33 +242,31 @@ async fn converse(person: &mut Person, number: usize) {
 }
 
 /// Every message that the journal took was handled by one run, or taken as an answer by one.
-fn every_event_was_handled_once(journal: &JournalReader, events: &[EventRow]) {
+fn every_event_was_handled_once(events: &[Handling]) {
     let mut answers: BTreeMap<String, usize> = BTreeMap::new();
-    let runs: Vec<_> =
-        events.iter().flat_map(|event| journal.runs_of(event.id).expect("the journal can be read")).collect();
-    for run in &runs {
-        assert!(run.fault.is_none(), "{}: {:?}", run.function, run.fault);
-        for entry in journal.entries(run.id).expect("the journal can be read") {
-            if let Outcome::Message(content) = entry.outcome {
-                *answers.entry(Message::read(&content).expect("a message").id).or_default() += 1;
+    for run in events.iter().flat_map(|handling| &handling.runs) {
+        assert!(run.standing.fault.is_none(), "{}: {:?}", run.run.function, run.standing.fault);
+        for entry in &run.entries {
+            if let Outcome::Message(content) = &entry.outcome {
+                *answers.entry(Message::read(content).expect("a message").id).or_default() += 1;
             }
         }
     }
     let mut ids = BTreeSet::new();
-    for event in events {
+    for Handling { event, runs } in events {
         assert!(event.done, "event {} was not seen through: {}", event.id, event.content);
-        let started = runs.iter().filter(|run| run.event == event.id).count();
         if event.subcommand == "RECEIVE_MESSAGE" {
             let message = Message::read(&event.content).expect("a message");
             let answered = answers.get(&message.id).copied().unwrap_or_default();
-            assert_eq!(started + answered, 1, "{} was handled so often: {}", event.id, event.content);
+            assert_eq!(runs.len() + answered, 1, "{} was handled so often: {}", event.id, event.content);
+            assert_eq!(event.answered.is_some(), answered == 1, "{}", event.content);
             assert!(ids.insert((event.session.clone(), message.id)), "{} was taken twice", event.content);
         }
     }
 }
 
 /// Every text reached the world once where it is known to be sent, and at most once where it is in doubt.
-fn every_effect_was_sent_once(control: &Control, journal: &JournalReader, events: &[EventRow]) -> usize {
+fn every_effect_was_sent_once(control: &Control, events: &[Handling]) -> usize {
     let mut arrived: BTreeMap<String, usize> = BTreeMap::new();
     for person in control.people() {
         for bot in BOTS {
@@ -280,8 +279,8 @@ fn every_effect_was_sent_once(control: &Control, journal: &JournalReader, events
     let twice: Vec<_> = arrived.iter().filter(|(_, count)| **count > 1).collect();
     assert!(twice.is_empty(), "these were sent twice: {twice:?}");
     let mut in_doubt = 0;
-    for run in events.iter().flat_map(|event| journal.runs_of(event.id).expect("the journal can be read")) {
-        for entry in journal.entries(run.id).expect("the journal can be read") {
+    for run in events.iter().flat_map(|handling| &handling.runs) {
+        for entry in &run.entries {
             let was_in_doubt = matches!(&entry.outcome, Outcome::Thrown(text) if text.contains("IN_DOUBT"));
             in_doubt += usize::from(was_in_doubt);
             if entry.name == "SendText" && !was_in_doubt {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hotline::sandbox::{Fault, Traffic, Trouble, When};
-use hotline::store::RunRow;
+use hotline::store::Standing;
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -93,7 +93,7 @@ fn on_message(msg) {
 "#;
 
 /// Begins a conversation, kills the bot in its middle, tampers with the record, and says what became of it.
-async fn after_tampering(sql: &str) -> (RunRow, String) {
+async fn after_tampering(sql: &str) -> (Standing, String) {
     let mut scene = Scene::new("", &with_rest(ASKING)).await;
     scene.start();
     scene.alice.says("order").await;
@@ -108,7 +108,7 @@ async fn after_tampering(sql: &str) -> (RunRow, String) {
     assert_eq!(scene.hears().await, "pong");
     scene.alice.says("fault?").await;
     let heard = scene.hears().await;
-    let run = scene.run_of("on_message");
+    let run = scene.run_of("on_message").standing;
     scene.end().await;
     (run, heard)
 }
@@ -148,7 +148,7 @@ async fn a_record_of_another_format_is_not_rebuilt() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sources_that_are_not_kept_any_more_end_their_run_with_a_clear_error() {
-    let sql = "UPDATE run SET bundle = x'00' WHERE ended IS NULL";
+    let sql = "UPDATE run SET bundle = zeroblob(32) WHERE ended IS NULL";
     let (run, heard) = after_tampering(sql).await;
     assert_eq!(run.outcome, "failed");
     assert!(heard.contains("the sources that it began with are not kept any more"), "{heard}");
@@ -162,11 +162,11 @@ async fn a_run_that_was_killed_while_the_bot_was_down_is_not_rebuilt() {
     assert_eq!(scene.hears().await, "What?");
     scene.kill_in("ask").await;
     let run = scene.run_of("on_message");
-    scene.folder.journal().kill(run.id).expect("the database can be written");
+    scene.folder.journal().kill(run.run.id).expect("the database can be written");
     scene.start();
     scene.alice.says("ping").await;
     assert_eq!(scene.hears().await, "pong");
-    assert_eq!(scene.run_of("on_message").outcome, "killed");
+    assert_eq!(scene.run_of("on_message").standing.outcome, "killed");
     scene.end().await;
 }
 
@@ -182,7 +182,7 @@ async fn the_runs_of_a_script_that_is_gone_are_not_rebuilt() {
     scene.start();
     scene.alice.says("tea").await;
     assert_eq!(scene.hears().await, "other tea");
-    assert_eq!(scene.run_of("on_message").outcome, "its script is gone");
+    assert_eq!(scene.run_of("on_message").standing.outcome, "its script is gone");
     scene.end().await;
 }
 
@@ -205,7 +205,7 @@ fn on_message(msg) {
     scene.kill_in("sleep").await;
     let deadline = |scene: &Scene| {
         let runs = scene.folder.journal().open_runs().expect("the journal can be read");
-        runs.first().and_then(|run| run.waiting.clone()?.deadline).expect("it sleeps")
+        runs.first().and_then(|run| run.standing.waiting.clone()?.deadline).expect("it sleeps")
     };
     let before = deadline(&scene);
     scene.start();

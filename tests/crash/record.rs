@@ -87,7 +87,7 @@ async fn a_run_that_waits_is_killed_beside_the_running_bot() {
     scene.folder.logs("killed").await;
     scene.alice.says("order").await;
     assert_eq!(scene.hears().await, "What would you like?", "it is no answer any more");
-    assert_eq!(scene.run_of("on_message").outcome, "killed");
+    assert_eq!(scene.run_of("on_message").standing.outcome, "killed");
     let (status, _, err) = hotline(&scene, &["runs", "kill", &id]);
     assert_eq!(status, Some(1));
     assert!(err.contains("has ended already: killed"), "{err}");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use hotline::sandbox::{Control, Sandbox};
-use hotline::store::RunRow;
+use hotline::store::RunRecord;
 use rusqlite::Connection;
 
 use crate::PATIENCE;
@@ -66,7 +66,7 @@ impl Scene {
     /// Waits until the record has it that a run waits in this call.
     pub(crate) async fn is_in(&self, call: &str) {
         let waits = async {
-            let is_there = |run: &RunRow| run.waiting.as_ref().is_some_and(|waiting| waiting.call == call);
+            let is_there = |run: &RunRecord| run.standing.waiting.as_ref().is_some_and(|waiting| waiting.call == call);
             while !self.folder.journal().open_runs().expect("the journal can be read").iter().any(is_there) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
@@ -81,19 +81,18 @@ impl Scene {
 
     /// Changes the database behind the bot's back, while it is down.
     pub(crate) fn tamper(&self, sql: &str) {
+        // What the process left in the log settles in the tables.
+        self.folder.check();
         let database = self.folder.path().join("data").join("hotline.db");
         let changed = Connection::open(database).expect("the database").execute(sql, []).expect("it is understood");
         assert!(changed > 0, "{sql} changes something");
     }
 
     /// The first run of a function, as it is on disk.
-    pub(crate) fn run_of(&self, function: &str) -> RunRow {
-        let journal = self.folder.journal();
-        let events = journal.events(u32::MAX).expect("the journal can be read");
-        let mut runs: Vec<_> =
-            events.iter().flat_map(|event| journal.runs_of(event.id).expect("the journal can be read")).collect();
-        runs.retain(|run| run.function == function);
-        runs.into_iter().min_by_key(|run| run.id).expect("it ran")
+    pub(crate) fn run_of(&self, function: &str) -> RunRecord {
+        let events = self.folder.journal().events(u32::MAX).expect("the journal can be read");
+        let runs = events.into_iter().flat_map(|handling| handling.runs);
+        runs.filter(|run| *run.run.function == *function).min_by_key(|run| run.run.id).expect("it ran")
     }
 
     pub(crate) async fn end(self) {

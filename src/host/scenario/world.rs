@@ -147,7 +147,8 @@ impl World {
         };
         let sandbox = Sandbox::start(config).await?;
         let numbered = setting.scripts.iter().zip(1..);
-        let scripts = numbered.map(|(bundle, number)| (bundle.name.clone(), (Arc::clone(bundle), number))).collect();
+        let scripts =
+            numbered.map(|(bundle, number)| (bundle.name.to_string(), (Arc::clone(bundle), number))).collect();
         let world = Rc::new(Self {
             control: sandbox.control(),
             url: sandbox.url(),
@@ -258,7 +259,7 @@ impl World {
         self.generations.set(self.generations.get() + 1);
         let loaded = (bundle, self.generations.get());
         self.update(Update { loaded: vec![loaded.clone()], removed: Vec::new() }).await?;
-        self.scripts.borrow_mut().insert(loaded.0.name.clone(), loaded);
+        self.scripts.borrow_mut().insert(loaded.0.name.to_string(), loaded);
         self.settle().await
     }
 

@@ -1,0 +1,394 @@
+//! The log: what comes and goes within a moment, written cut by cut and never touched again.
+//!
+//! Most events are handled at once. To give each its rows, and to change them when a reply comes, costs many times what the
+//! event itself is worth; so a cut's events and runs are one row together. What is not over when it is [`SETTLE`] old
+//! **settles**: it moves into the tables of `rows` with all that is known of it, and everything that is learnt of it later
+//! goes there.
+//!
+//! Invariant: an event is in the tables with everything that belongs to it, or in the log with everything that belongs to it.
+//! The **horizon** of a cut is the earliest one that still has something open when the cut has been written: what is open in
+//! an earlier one has settled, what is open in it or in a later one has not.
+
+use std::collections::{BTreeMap, HashSet};
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use serde::{Deserialize, Serialize};
+
+use super::error::StoreError;
+use super::record::{BundleHash, Cut, EventRow, Handled, Handling, RunChange, RunRecord, Standing};
+use super::rows;
+use crate::clock::Timestamp;
+use crate::protocol::Message;
+
+/// What is not over after this many milliseconds settles.
+const SETTLE: Timestamp = 1_000;
+/// The format of the bodies. One of another format is passed over by whoever reads the past.
+const FORMAT: i64 = 1;
+/// How many message ids of a session are remembered over a restart, and of all sessions together.
+const REMEMBERED: usize = 50_000;
+const REMEMBERED_IN_ALL: usize = 200_000;
+
+/// The table of the log. `low` to `high` are the ids of the events and runs that begin in a cut.
+pub(super) const SCHEMA: &str = "
+    CREATE TABLE cut (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        low INTEGER NOT NULL,
+        high INTEGER NOT NULL,
+        events INTEGER NOT NULL,
+        horizon INTEGER NOT NULL,
+        format INTEGER NOT NULL,
+        body BLOB NOT NULL
+    );
+    CREATE INDEX cut_ids ON cut (high, low);
+";
+
+/// What one cut says of events and runs.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Body {
+    events: Vec<EventRow>,
+    handled: Vec<Handled>,
+    runs: Vec<RunChange>,
+}
+
+/// A cut's row.
+#[derive(Debug)]
+pub(super) struct CutRow {
+    id: i64,
+    at: Timestamp,
+    low: i64,
+    high: i64,
+    events: u32,
+    horizon: i64,
+    body: Vec<u8>,
+}
+
+/// A cut, sorted into what belongs in the log and what belongs in the tables.
+#[derive(Debug)]
+pub(super) struct Sorted {
+    row: Option<CutRow>,
+    rows: Cut,
+}
+
+/// The writer's side of the log.
+#[derive(Debug)]
+pub(super) struct Log {
+    next: i64,
+    /// The time of the last cut.
+    at: Timestamp,
+    open: Recent,
+    /// The sources that this process runs, or has run.
+    pinned: HashSet<BundleHash>,
+}
+
+impl Log {
+    /// Takes the log up where the last process left it: what it left open settles.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written, or a cut that is needed cannot be understood.
+    pub(super) fn open(connection: &mut Connection) -> Result<Self, StoreError> {
+        let transaction = connection.transaction()?;
+        let mut left = Recent::default();
+        let last = last_cut(&transaction)?;
+        if let Some((last, horizon)) = last {
+            left.replay(&transaction, horizon, None)?;
+            left.forget_what_is_over();
+            let mut settled = Cut::default();
+            left.take_older_than(Timestamp::MAX).into_iter().for_each(|told| told.settle(&mut settled));
+            rows::write(&transaction, &settled)?;
+            // Were they settled once more, what has been learnt of them since would be lost.
+            transaction.execute("UPDATE cut SET horizon = ?1 + 1 WHERE id = ?1", [last])?;
+        }
+        transaction.commit()?;
+        let next = last.map_or(1, |(last, _)| last + 1);
+        Ok(Self { next, at: 0, open: Recent::default(), pinned: HashSet::new() })
+    }
+
+    /// The sources that this process runs, or has run.
+    pub(super) fn pinned(&self) -> impl Iterator<Item = BundleHash> {
+        self.pinned.iter().copied()
+    }
+
+    /// Sorts a cut into log and tables.
+    pub(super) fn sort(&mut self, mut cut: Cut) -> Sorted {
+        self.pinned.extend(cut.bundles.iter().map(|bundle| bundle.hash));
+        self.at = cut.at;
+        let events = std::mem::take(&mut cut.events);
+        let new: HashSet<_> = events.iter().map(|event| event.id).collect();
+        let is_open = |event: i64| new.contains(&event) || self.open.events.contains_key(&event);
+        let handled = cut.handled.extract_if(.., |handled| is_open(handled.event)).collect();
+        let runs = cut.runs.extract_if(.., |run| is_open(run.event)).collect();
+        let body = Body { events, handled, runs };
+        let is_empty = body.events.is_empty() && body.handled.is_empty() && body.runs.is_empty();
+        let row = (!is_empty).then(|| self.append(body, cut.at.saturating_sub(SETTLE), &mut cut));
+        Sorted { row, rows: cut }
+    }
+
+    /// Settles everything that is open; `None` when nothing is.
+    pub(super) fn settle(&mut self) -> Option<Sorted> {
+        if self.open.events.is_empty() {
+            return None;
+        }
+        let mut rows = Cut { at: self.at, ..Cut::default() };
+        let row = Some(self.append(Body::default(), Timestamp::MAX, &mut rows));
+        Some(Sorted { row, rows })
+    }
+
+    /// Makes the row of a cut; what is open since `settle_before` goes into the tables.
+    fn append(&mut self, body: Body, settle_before: Timestamp, rows: &mut Cut) -> CutRow {
+        let id = self.next;
+        self.next += 1;
+        let began = body.runs.iter().filter(|run| run.begun.is_some()).map(|run| run.id);
+        let ids: Vec<_> = body.events.iter().map(|event| event.id).chain(began).collect();
+        let (low, high) = (ids.iter().min().copied().unwrap_or(0), ids.iter().max().copied().unwrap_or(0));
+        let events = u32::try_from(body.events.len()).unwrap_or(u32::MAX);
+        let text = postcard::to_allocvec(&body).expect("a body holds only plain data");
+        self.open.apply(id, rows.at, body);
+        self.open.forget_what_is_over();
+        for told in self.open.take_older_than(settle_before) {
+            told.settle(rows);
+        }
+        let horizon = self.open.horizon().unwrap_or(self.next);
+        CutRow { id, at: rows.at, low, high, events, horizon, body: text }
+    }
+}
+
+/// Writes a cut within a transaction.
+pub(super) fn write(transaction: &Transaction<'_>, sorted: &Sorted) -> rusqlite::Result<()> {
+    if let Some(row) = &sorted.row {
+        let CutRow { id, at, low, high, events, horizon, body } = row;
+        transaction
+            .prepare_cached("INSERT INTO cut VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
+            .execute(params![id, at, low, high, events, horizon, FORMAT, body])?;
+    }
+    rows::write(transaction, &sorted.rows)
+}
+
+/// Events and their runs as cuts tell of them.
+#[derive(Debug, Default)]
+struct Recent {
+    events: BTreeMap<i64, Told>,
+    /// Runs whose event is in none of the cuts.
+    strays: BTreeMap<i64, RunRecord>,
+}
+
+#[derive(Debug)]
+struct Told {
+    handling: Handling,
+    /// The cut that it arrived in, and the time of that cut.
+    cut: i64,
+    at: Timestamp,
+}
+
+impl Told {
+    fn is_over(&self) -> bool {
+        self.handling.event.done && self.handling.runs.iter().all(|run| run.standing.ended.is_some())
+    }
+
+    /// Adds everything that is known of it to what is to be written into the tables.
+    fn settle(self, cut: &mut Cut) {
+        let Handling { event, runs } = self.handling;
+        cut.events.push(event);
+        cut.runs.extend(runs.into_iter().map(|RunRecord { run, standing, entries }| RunChange {
+            id: run.id,
+            event: run.event,
+            begun: Some(run),
+            standing,
+            entries: (0..).zip(entries).collect(),
+        }));
+    }
+}
+
+impl Recent {
+    fn apply(&mut self, cut: i64, at: Timestamp, body: Body) {
+        for event in body.events {
+            self.events.insert(event.id, Told { handling: Handling { event, runs: Vec::new() }, cut, at });
+        }
+        for handled in body.handled {
+            if let Some(told) = self.events.get_mut(&handled.event) {
+                told.handling.event.done = true;
+                told.handling.event.answered = handled.answered;
+            }
+        }
+        for RunChange { id, event, begun, standing, entries } in body.runs {
+            let runs = self.events.get_mut(&event).map(|told| &mut told.handling.runs);
+            let run = match (runs, begun) {
+                (Some(runs), Some(run)) => {
+                    runs.push(RunRecord { run, standing: Standing::default(), entries: Vec::new() });
+                    runs.last_mut()
+                }
+                (Some(runs), None) => runs.iter_mut().find(|run| run.run.id == id),
+                (None, Some(run)) => {
+                    let record = RunRecord { run, standing: Standing::default(), entries: Vec::new() };
+                    Some(self.strays.entry(id).or_insert(record))
+                }
+                (None, None) => self.strays.get_mut(&id),
+            };
+            let Some(run) = run else { continue };
+            run.standing = standing;
+            for (number, entry) in entries {
+                match run.entries.get_mut(number as usize) {
+                    Some(old) => *old = entry,
+                    None => run.entries.push(entry),
+                }
+            }
+        }
+    }
+
+    fn forget_what_is_over(&mut self) {
+        self.events.retain(|_, told| !told.is_over());
+    }
+
+    /// Takes out what is open in cuts of a time or before, and in the cuts before those, however late their clocks were.
+    fn take_older_than(&mut self, time: Timestamp) -> Vec<Told> {
+        let last = self.events.values().filter(|told| told.at <= time).map(|told| told.cut).max();
+        let Some(last) = last else { return Vec::new() };
+        self.events.extract_if(.., |_, told| told.cut <= last).map(|(_, told)| told).collect()
+    }
+
+    fn horizon(&self) -> Option<i64> {
+        self.events.values().map(|told| told.cut).min()
+    }
+
+    /// Applies the cuts from one on, up to and with the first whose horizon is beyond `until`.
+    fn replay(&mut self, connection: &Connection, from: i64, until: Option<i64>) -> Result<(), StoreError> {
+        let sql = "SELECT id, horizon, format, at, body FROM cut WHERE id >= ?1 ORDER BY id";
+        let mut statement = connection.prepare_cached(sql)?;
+        let mut cuts = statement.query([from])?;
+        while let Some(cut) = cuts.next()? {
+            let (id, horizon, format) = (cut.get(0)?, cut.get::<_, i64>(1)?, cut.get::<_, i64>(2)?);
+            if format == FORMAT {
+                let body = postcard::from_bytes(cut.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?);
+                let body = body.map_err(|error| StoreError::Damaged(format!("cut {id} of the journal: {error}")))?;
+                self.apply(id, cut.get(3)?, body);
+            }
+            if until.is_some_and(|until| horizon > until) {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The last cut's id and horizon.
+fn last_cut(connection: &Connection) -> Result<Option<(i64, i64)>, StoreError> {
+    let sql = "SELECT id, horizon FROM cut ORDER BY id DESC LIMIT 1";
+    Ok(connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+}
+
+/// What the log has that is not over and has not settled.
+pub(super) fn open(connection: &Connection) -> Result<Vec<Handling>, StoreError> {
+    let mut recent = Recent::default();
+    if let Some((_, horizon)) = last_cut(connection)? {
+        recent.replay(connection, horizon, None)?;
+    }
+    recent.forget_what_is_over();
+    Ok(recent.events.into_values().map(|told| told.handling).collect())
+}
+
+/// The latest events of the log, at least `most` where it has so many.
+pub(super) fn latest(connection: &Connection, most: u32) -> Result<Vec<Handling>, StoreError> {
+    let mut from = i64::MAX;
+    {
+        let mut statement = connection.prepare_cached("SELECT id, events FROM cut ORDER BY id DESC")?;
+        let mut cuts = statement.query([])?;
+        let mut found = 0_u32;
+        while let Some(cut) = cuts.next()?.filter(|_| found < most) {
+            from = cut.get(0)?;
+            found = found.saturating_add(cut.get(1)?);
+        }
+    }
+    let mut recent = Recent::default();
+    recent.replay(connection, from, None)?;
+    Ok(recent.events.into_values().map(|told| told.handling).collect())
+}
+
+/// What the log has of an event.
+pub(super) fn handling(connection: &Connection, event: i64) -> Result<Option<Handling>, StoreError> {
+    find(connection, event, |recent| recent.events.remove(&event).map(|told| told.handling))
+}
+
+/// What the log has of a run.
+pub(super) fn run(connection: &Connection, id: i64) -> Result<Option<RunRecord>, StoreError> {
+    find(connection, id, |recent| {
+        let of_events = recent.events.values_mut().flat_map(|told| told.handling.runs.drain(..));
+        let run = of_events.into_iter().find(|run| run.run.id == id);
+        run.or_else(|| recent.strays.remove(&id))
+    })
+}
+
+/// Looks for what began under an id, with everything that is told of it until it is over.
+fn find<T>(
+    connection: &Connection,
+    id: i64,
+    mut look: impl FnMut(&mut Recent) -> Option<T>,
+) -> Result<Option<T>, StoreError> {
+    let sql = "SELECT id FROM cut WHERE high >= ?1 AND low <= ?1 ORDER BY high";
+    let cuts: Vec<i64> =
+        connection.prepare_cached(sql)?.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for cut in cuts {
+        let mut recent = Recent::default();
+        recent.replay(connection, cut, Some(cut))?;
+        if let Some(found) = look(&mut recent) {
+            return Ok(Some(found));
+        }
+    }
+    Ok(None)
+}
+
+/// The ids of the latest messages by session, from log and tables.
+pub(super) fn messages(connection: &Connection) -> Result<BTreeMap<String, HashSet<String>>, StoreError> {
+    let mut messages = Messages::default();
+    let mut cuts = connection.prepare_cached("SELECT format, body FROM cut ORDER BY id DESC")?;
+    let mut cuts = cuts.query([])?;
+    while let Some(cut) = cuts.next()?.filter(|_| !messages.is_full()) {
+        let body = cut.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+        let body = (cut.get::<_, i64>(0)? == FORMAT).then(|| postcard::from_bytes::<Body>(body).ok()).flatten();
+        for event in body.unwrap_or_default().events.iter().rev() {
+            messages.add(&event.session, &event.subcommand, &event.content);
+        }
+    }
+    let sql = "SELECT session, subcommand, content FROM event ORDER BY id DESC LIMIT ?1";
+    let mut events = connection.prepare_cached(sql)?;
+    let mut events = events.query([i64::try_from(REMEMBERED_IN_ALL).unwrap_or(i64::MAX)])?;
+    while let Some(event) = events.next()? {
+        let text = |column| event.get_ref(column).and_then(|text| text.as_str().map_err(rusqlite::Error::from));
+        messages.add(text(0)?, text(1)?, text(2)?);
+    }
+    Ok(messages.by_session)
+}
+
+#[derive(Default)]
+struct Messages {
+    by_session: BTreeMap<String, HashSet<String>>,
+    seen: usize,
+}
+
+impl Messages {
+    fn is_full(&self) -> bool {
+        self.seen >= REMEMBERED_IN_ALL
+    }
+
+    fn add(&mut self, session: &str, subcommand: &str, content: &str) {
+        if !matches!(subcommand, "RECEIVE_MESSAGE" | "SEND_MESSAGE") {
+            return;
+        }
+        self.seen += 1;
+        let Some(id) = Message::read(content).map(|message| message.id).filter(|id| !id.is_empty()) else { return };
+        let ids = match self.by_session.get_mut(session) {
+            Some(ids) => ids,
+            None => self.by_session.entry(session.to_owned()).or_default(),
+        };
+        if ids.len() < REMEMBERED {
+            ids.insert(id);
+        }
+    }
+}
+
+/// Removes the cuts of before a time.
+pub(super) fn prune(transaction: &Transaction<'_>, before: Timestamp) -> Result<(), StoreError> {
+    if let Some((_, horizon)) = last_cut(transaction)? {
+        transaction.execute("DELETE FROM cut WHERE at < ?1 AND id < ?2", params![before, horizon])?;
+    }
+    Ok(())
+}

@@ -1,0 +1,275 @@
+//! What the journal takes down: events, runs, their host calls, timers; and cuts, the unit in which it is taken down.
+//!
+//! A **cut** is everything that one worker has to record, taken at one moment between two steps of its runs. A cut is
+//! written whole or not at all, with the scripts' values as they were then, so what is on disk is always a moment that was.
+//! Where it is written is not known here, nor what it means to a run.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::clock::Timestamp;
+
+/// An event as it arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EventRow {
+    /// Its id, ascending in the order of arrival.
+    pub id: i64,
+    /// The session that it arrived at.
+    pub session: Arc<str>,
+    /// The gateway's name for it; `@timer` for a timer that was due.
+    pub subcommand: String,
+    /// Its content as it came.
+    pub content: String,
+    /// When it arrived.
+    pub at: Timestamp,
+    /// Whether every script has had it.
+    pub done: bool,
+    /// The run that took it as the answer that it waited for.
+    pub answered: Option<i64>,
+}
+
+/// What a run is, which never changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunRow {
+    /// Its id.
+    pub id: i64,
+    /// The event that it handles.
+    pub event: i64,
+    /// The session that it acts on.
+    pub session: Arc<str>,
+    /// The script.
+    pub script: Arc<str>,
+    /// The function that was called.
+    pub function: Arc<str>,
+    /// The number of the script's generation, within its process.
+    pub generation: i64,
+    /// The sources that it runs.
+    pub bundle: BundleHash,
+    /// When it started.
+    pub started: Timestamp,
+    /// Whether it is rebuilt after a restart.
+    pub rebuild: bool,
+    /// The format of its entries.
+    pub format: i64,
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// What it waits for, while it waits.
+    pub waiting: Option<Waiting>,
+    /// When it ended, once it has.
+    pub ended: Option<Timestamp>,
+    /// How it ended: `handled`, `passed on`, `failed`, `killed`; empty while it goes on.
+    pub outcome: String,
+    /// What went wrong, where it failed.
+    pub fault: Option<String>,
+}
+
+/// What a run waits for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Waiting {
+    /// The host call: `ask`, `sleep`, or a command's name.
+    pub call: String,
+    /// The file and line of the call, where they are known.
+    pub place: Arc<str>,
+    /// Since when.
+    pub since: Timestamp,
+    /// When it ends by itself, where it does.
+    pub deadline: Option<Timestamp>,
+}
+
+/// What a host call is to the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CallKind {
+    /// It only looks at something: the time, chance, what is stored.
+    Pure,
+    /// It changes what Hotline itself keeps, which is recorded together with the call: the store, timers.
+    Keep,
+    /// It waits for something: a person, a delay, an answer that changes nothing.
+    Wait,
+    /// It changes something outside.
+    Effect,
+}
+
+/// One host call of a run, as it was observed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// What it is to the world.
+    pub kind: CallKind,
+    /// What was called.
+    pub name: String,
+    /// What it was called with.
+    #[serde(default)]
+    pub detail: String,
+    /// The file and line of the call, where they are known.
+    #[serde(default)]
+    pub place: Arc<str>,
+    /// When it was made.
+    pub at: Timestamp,
+    /// How long it took, in microseconds.
+    #[serde(default)]
+    pub took: u64,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// What came of a host call.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// It was begun, and nothing is known yet.
+    Pending,
+    /// A value, as JSON text.
+    Value(String),
+    /// A gateway's content, as it came.
+    Content(String),
+    /// A message's content, as it came.
+    Message(String),
+    /// A session's name, for a handle on it.
+    Session(String),
+    /// The names of all sessions, for handles on them.
+    Sessions(Vec<String>),
+    /// What was thrown, as JSON text.
+    Thrown(String),
+}
+
+/// The hash of a script's sources; hexadecimal digits where people read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct BundleHash(pub [u8; 32]);
+
+impl Serialize for BundleHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            serializer.serialize_str(&data_encoding::HEXLOWER.encode(&self.0))
+        } else {
+            self.0.serialize(serializer)
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for BundleHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if !deserializer.is_human_readable() {
+            return <[u8; 32]>::deserialize(deserializer).map(Self);
+        }
+        let text = String::deserialize(deserializer)?;
+        let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or_else(|| serde::de::Error::custom("a hash has 64 hexadecimal digits"))
+    }
+}
+
+/// A run with everything that is known of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RunRecord {
+    /// What it is.
+    #[serde(flatten)]
+    pub run: RunRow,
+    /// How far it is.
+    #[serde(flatten)]
+    pub standing: Standing,
+    /// Its host calls, in order.
+    #[serde(rename = "calls")]
+    pub entries: Vec<Entry>,
+}
+
+/// An event with the runs that handled it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Handling {
+    /// The event.
+    #[serde(flatten)]
+    pub event: EventRow,
+    /// Its runs, in the order in which they started.
+    pub runs: Vec<RunRecord>,
+}
+
+/// An event that every script has had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Handled {
+    /// The event.
+    pub event: i64,
+    /// The run that took it as the answer that it waited for.
+    pub answered: Option<i64>,
+}
+
+/// What is new about a run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunChange {
+    /// The run.
+    pub id: i64,
+    /// The event that it handles.
+    pub event: i64,
+    /// What it is, unless an earlier cut of this process said so.
+    pub begun: Option<RunRow>,
+    /// How far it is now.
+    pub standing: Standing,
+    /// Its new host calls. An entry's number replaces the one of that number.
+    pub entries: Vec<(u32, Entry)>,
+}
+
+/// A timer that waits for its time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimerRow {
+    /// Its id.
+    pub id: i64,
+    /// The session.
+    pub session: String,
+    /// The script.
+    pub script: String,
+    /// What is called with what, and when, as JSON text.
+    pub timer: String,
+    /// When it is due next.
+    pub due: Timestamp,
+    /// Whether the script's top level declares it.
+    pub declared: bool,
+}
+
+/// A script's sources, pinned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleRow {
+    /// Their hash.
+    pub hash: BundleHash,
+    /// The script's name.
+    pub script: String,
+    /// The sources, as JSON text.
+    pub sources: String,
+}
+
+/// Everything that a worker has to record at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Cut {
+    /// The moment.
+    pub at: Timestamp,
+    /// Events that are new.
+    pub events: Vec<EventRow>,
+    /// Events of earlier cuts that have been handled since.
+    pub handled: Vec<Handled>,
+    /// Runs that are new or have changed.
+    pub runs: Vec<RunChange>,
+    /// Timers that are new or have changed.
+    pub timers: Vec<TimerRow>,
+    /// Timers that are gone.
+    pub gone_timers: Vec<i64>,
+    /// Scripts' states that have changed: session, script, JSON text.
+    pub states: Vec<(String, String, String)>,
+    /// Sources that runs are pinned to.
+    pub bundles: Vec<BundleRow>,
+}
+
+/// What a session left behind when its process ended.
+#[derive(Clone, Debug, Default)]
+pub struct Recovered {
+    /// Events that not every script has had, in the order of their arrival, each with the runs that it had.
+    pub events: Vec<Handling>,
+    /// Events that every script has had, each with the runs of it that wait.
+    pub waiting: Vec<Handling>,
+    /// The timers.
+    pub timers: Vec<TimerRow>,
+    /// The scripts' states as JSON text, by script.
+    pub states: HashMap<String, String>,
+    /// The ids of the latest messages, which are not handled again.
+    pub messages: HashSet<String>,
+}

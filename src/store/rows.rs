@@ -1,0 +1,357 @@
+//! The journal's tables: what lasts longer than a moment, timers, states, sources. What comes and goes at once is in `log`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+
+use super::error::StoreError;
+use super::log;
+use super::record::{
+    BundleHash, CallKind, Cut, Entry, EventRow, Handling, Outcome, Recovered, RunChange, RunRecord, RunRow, Standing,
+    TimerRow,
+};
+use crate::clock::Timestamp;
+
+/// The tables of the journal's first version.
+pub(super) const SCHEMA: &str = "
+    CREATE TABLE event (
+        id INTEGER PRIMARY KEY,
+        session TEXT NOT NULL,
+        subcommand TEXT NOT NULL,
+        content TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        done INTEGER NOT NULL
+    );
+    CREATE INDEX event_open ON event (session, id) WHERE done = 0;
+    CREATE TABLE run (
+        id INTEGER PRIMARY KEY,
+        event INTEGER NOT NULL,
+        session TEXT NOT NULL,
+        script TEXT NOT NULL,
+        function TEXT NOT NULL,
+        generation INTEGER NOT NULL,
+        bundle BLOB NOT NULL,
+        started INTEGER NOT NULL,
+        rebuild INTEGER NOT NULL,
+        format INTEGER NOT NULL,
+        waiting TEXT,
+        ended INTEGER,
+        outcome TEXT NOT NULL,
+        fault TEXT
+    );
+    CREATE INDEX run_event ON run (event);
+    CREATE INDEX run_open ON run (session, id) WHERE ended IS NULL;
+    CREATE TABLE entry (
+        run INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        entry TEXT NOT NULL,
+        PRIMARY KEY (run, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE bundle (
+        hash BLOB PRIMARY KEY,
+        script TEXT NOT NULL,
+        sources TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE timer (
+        id INTEGER PRIMARY KEY,
+        session TEXT NOT NULL,
+        script TEXT NOT NULL,
+        timer TEXT NOT NULL,
+        due INTEGER NOT NULL,
+        declared INTEGER NOT NULL
+    );
+    CREATE TABLE state (
+        session TEXT NOT NULL,
+        script TEXT NOT NULL,
+        state TEXT NOT NULL,
+        PRIMARY KEY (session, script)
+    ) WITHOUT ROWID;
+    CREATE TABLE kill (
+        run INTEGER PRIMARY KEY
+    );
+";
+
+/// What came with the second version: who took an event as an answer, and since when nobody uses sources any more.
+pub(super) const SCHEMA_2: &str = "
+    ALTER TABLE event ADD COLUMN answered INTEGER;
+    ALTER TABLE bundle ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+";
+
+/// Sources may have been used for so long after the time that is noted of them, which each pruning does anew.
+const BUNDLE_MARGIN: Timestamp = 24 * 3_600 * 1_000;
+
+const EVENT_COLUMNS: &str = "id, session, subcommand, content, at, done, answered";
+const RUN_COLUMNS: &str = "id, event, session, script, function, generation, bundle, started, rebuild, format, waiting, \
+                           ended, outcome, fault";
+
+impl ToSql for BundleHash {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(ValueRef::Blob(&self.0)))
+    }
+}
+
+impl FromSql for BundleHash {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        <[u8; 32]>::column_result(value).map(Self)
+    }
+}
+
+/// Writes what belongs into the tables, within a transaction.
+pub(super) fn write(transaction: &Transaction<'_>, cut: &Cut) -> rusqlite::Result<()> {
+    for event in &cut.events {
+        transaction.prepare_cached("INSERT OR REPLACE INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(
+            params![event.id, event.session, event.subcommand, event.content, event.at, event.done, event.answered],
+        )?;
+    }
+    for handled in &cut.handled {
+        transaction
+            .prepare_cached("UPDATE event SET done = 1, answered = ?2 WHERE id = ?1")?
+            .execute(params![handled.event, handled.answered])?;
+    }
+    for run in &cut.runs {
+        write_run(transaction, run)?;
+    }
+    for timer in &cut.timers {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO timer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
+            .execute(params![timer.id, timer.session, timer.script, timer.timer, timer.due, timer.declared])?;
+    }
+    for id in &cut.gone_timers {
+        transaction.prepare_cached("DELETE FROM timer WHERE id = ?1")?.execute([id])?;
+    }
+    for (session, script, state) in &cut.states {
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3)")?
+            .execute(params![session, script, state])?;
+    }
+    for bundle in &cut.bundles {
+        transaction
+            .prepare_cached("INSERT INTO bundle VALUES (?1, ?2, ?3, ?4) ON CONFLICT (hash) DO UPDATE SET used = ?4")?
+            .execute(params![bundle.hash, bundle.script, bundle.sources, cut.at])?;
+    }
+    Ok(())
+}
+
+fn write_run(transaction: &Transaction<'_>, change: &RunChange) -> rusqlite::Result<()> {
+    let Standing { waiting, ended, outcome, fault } = &change.standing;
+    let waiting = waiting.as_ref().map(|waiting| serde_json::to_string(waiting).unwrap_or_default());
+    match &change.begun {
+        Some(run) => transaction
+            .prepare_cached(
+                "INSERT INTO run VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)
+                 ON CONFLICT (id) DO UPDATE SET waiting = ?11, ended = ?12, outcome = ?13, fault = ?14",
+            )?
+            .execute(params![
+                run.id,
+                run.event,
+                run.session,
+                run.script,
+                run.function,
+                run.generation,
+                run.bundle,
+                run.started,
+                run.rebuild,
+                run.format,
+                waiting,
+                ended,
+                outcome,
+                fault
+            ])?,
+        None => transaction
+            .prepare_cached("UPDATE run SET waiting = ?2, ended = ?3, outcome = ?4, fault = ?5 WHERE id = ?1")?
+            .execute(params![change.id, waiting, ended, outcome, fault])?,
+    };
+    for (number, entry) in &change.entries {
+        let text =
+            serde_json::to_string(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+        transaction
+            .prepare_cached("INSERT OR REPLACE INTO entry VALUES (?1, ?2, ?3)")?
+            .execute(params![change.id, number, text])?;
+    }
+    Ok(())
+}
+
+fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRow> {
+    Ok(EventRow {
+        id: row.get(0)?,
+        session: row.get(1)?,
+        subcommand: row.get(2)?,
+        content: row.get(3)?,
+        at: row.get(4)?,
+        done: row.get(5)?,
+        answered: row.get(6)?,
+    })
+}
+
+fn run_of(row: &Row<'_>) -> rusqlite::Result<RunRecord> {
+    let run = RunRow {
+        id: row.get(0)?,
+        event: row.get(1)?,
+        session: row.get(2)?,
+        script: row.get(3)?,
+        function: row.get(4)?,
+        generation: row.get(5)?,
+        bundle: row.get(6)?,
+        started: row.get(7)?,
+        rebuild: row.get(8)?,
+        format: row.get(9)?,
+    };
+    let waiting: Option<String> = row.get(10)?;
+    let standing = Standing {
+        waiting: waiting.and_then(|text| serde_json::from_str(&text).ok()),
+        ended: row.get(11)?,
+        outcome: row.get(12)?,
+        fault: row.get(13)?,
+    };
+    Ok(RunRecord { run, standing, entries: Vec::new() })
+}
+
+/// The events that a condition on the table selects; `parameters` are those of the condition.
+pub(super) fn events(
+    connection: &Connection,
+    condition: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<EventRow>, StoreError> {
+    let sql = format!("SELECT {EVENT_COLUMNS} FROM event {condition}");
+    Ok(connection.prepare_cached(&sql)?.query_map(parameters, event_of)?.collect::<Result<_, _>>()?)
+}
+
+/// The runs that a condition on the table selects, with their entries; `parameters` are those of the condition.
+pub(super) fn runs(
+    connection: &Connection,
+    condition: &str,
+    parameters: impl rusqlite::Params,
+) -> Result<Vec<RunRecord>, StoreError> {
+    let sql = format!("SELECT {RUN_COLUMNS} FROM run {condition}");
+    let mut runs: Vec<_> = connection.prepare_cached(&sql)?.query_map(parameters, run_of)?.collect::<Result<_, _>>()?;
+    for run in &mut runs {
+        run.entries = entries(connection, run.run.id)?;
+    }
+    Ok(runs)
+}
+
+/// An event with its runs, where the tables have it.
+pub(super) fn handling(connection: &Connection, event: i64) -> Result<Option<Handling>, StoreError> {
+    let Some(event) = events(connection, "WHERE id = ?1", [event])?.pop() else { return Ok(None) };
+    let runs = runs(connection, "WHERE event = ?1 ORDER BY id", [event.id])?;
+    Ok(Some(Handling { event, runs }))
+}
+
+/// The entries of a run, in order. Where one is missing or cannot be read, another stands that no call makes, and ends them:
+/// what comes after it means nothing.
+fn entries(connection: &Connection, run: i64) -> Result<Vec<Entry>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT number, entry FROM entry WHERE run = ?1 ORDER BY number")?;
+    let rows = statement.query_map([run], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
+    let mut entries = Vec::new();
+    for (expected, row) in (0..).zip(rows) {
+        let (number, text) = row?;
+        let Some(entry) = serde_json::from_str(&text).ok().filter(|_| number == expected) else {
+            entries.push(unreadable());
+            break;
+        };
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+fn unreadable() -> Entry {
+    Entry {
+        kind: CallKind::Pure,
+        name: "a call that cannot be read".to_owned(),
+        detail: String::new(),
+        place: Arc::default(),
+        at: 0,
+        took: 0,
+        outcome: Outcome::Pending,
+    }
+}
+
+/// The highest id that is in use.
+pub(super) fn highest_id(connection: &Connection) -> Result<i64, StoreError> {
+    let sql = "SELECT max(coalesce((SELECT max(id) FROM event), 0), coalesce((SELECT max(id) FROM run), 0),
+               coalesce((SELECT max(id) FROM timer), 0), coalesce((SELECT max(high) FROM cut), 0))";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// What a session left behind, but for its messages.
+pub(super) fn recover(connection: &Connection, session: &str) -> Result<Recovered, StoreError> {
+    // Runs of hooks that are called anew at every start are not rebuilt.
+    let close = "UPDATE run SET ended = started, outcome = 'ended with its process' WHERE session = ?1 AND ended IS NULL AND rebuild = 0";
+    connection.execute(close, [session])?;
+    let mut open = HashMap::<i64, Vec<RunRecord>>::new();
+    let of_open = "WHERE session = ?1 AND
+                   (ended IS NULL OR event IN (SELECT id FROM event WHERE session = ?1 AND done = 0)) ORDER BY id";
+    for run in runs(connection, of_open, [session])? {
+        open.entry(run.run.event).or_default().push(run);
+    }
+    let mut with_runs = |event: EventRow| Handling { runs: open.remove(&event.id).unwrap_or_default(), event };
+    let new = events(connection, "WHERE session = ?1 AND done = 0 ORDER BY id", [session])?;
+    let of_waiting =
+        "WHERE done = 1 AND id IN (SELECT event FROM run WHERE session = ?1 AND ended IS NULL) ORDER BY id";
+    let waiting = events(connection, of_waiting, [session])?;
+    let events = new.into_iter().map(&mut with_runs).collect();
+    let waiting = waiting.into_iter().map(with_runs).collect();
+    let sql = "SELECT id, session, script, timer, due, declared FROM timer WHERE session = ?1 ORDER BY id";
+    let timer_of = |row: &Row<'_>| {
+        Ok(TimerRow {
+            id: row.get(0)?,
+            session: row.get(1)?,
+            script: row.get(2)?,
+            timer: row.get(3)?,
+            due: row.get(4)?,
+            declared: row.get(5)?,
+        })
+    };
+    let timers = connection.prepare_cached(sql)?.query_map([session], timer_of)?.collect::<Result<_, _>>()?;
+    let sql = "SELECT script, state FROM state WHERE session = ?1";
+    let states = connection
+        .prepare_cached(sql)?
+        .query_map([session], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    Ok(Recovered { events, waiting, timers, states, ..Recovered::default() })
+}
+
+/// Pinned sources, as JSON text.
+pub(super) fn bundle(connection: &Connection, hash: &BundleHash) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT sources FROM bundle WHERE hash = ?1";
+    Ok(connection.query_row(sql, [hash], |row| row.get(0)).optional()?)
+}
+
+/// Takes the runs that someone asked to kill.
+pub(super) fn take_kills(connection: &Connection) -> Result<Vec<i64>, StoreError> {
+    let kills: Vec<i64> = connection
+        .prepare_cached("SELECT run FROM kill")?
+        .query_map([], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    if !kills.is_empty() {
+        connection.execute("DELETE FROM kill", [])?;
+    }
+    Ok(kills)
+}
+
+/// Removes what was done before `before`: handled events, ended runs with their entries, sources that no run needs. Those
+/// that are `pinned` are in use now.
+pub(super) fn prune(
+    connection: &Connection,
+    pinned: impl IntoIterator<Item = BundleHash>,
+    before: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let transaction = connection.unchecked_transaction()?;
+    transaction.execute("DELETE FROM entry WHERE run IN (SELECT id FROM run WHERE ended < ?1)", [before])?;
+    transaction.execute("DELETE FROM run WHERE ended < ?1", [before])?;
+    transaction.execute(
+        "DELETE FROM event WHERE done = 1 AND at < ?1 AND id NOT IN (SELECT event FROM run WHERE ended IS NULL)",
+        [before],
+    )?;
+    log::prune(&transaction, before)?;
+    for hash in pinned {
+        transaction.prepare_cached("UPDATE bundle SET used = ?2 WHERE hash = ?1")?.execute(params![hash, now])?;
+    }
+    let unused = before.saturating_sub(BUNDLE_MARGIN);
+    transaction.execute("DELETE FROM bundle WHERE used < ?1 AND hash NOT IN (SELECT bundle FROM run)", [unused])?;
+    transaction.commit()?;
+    Ok(())
+}
