@@ -4,6 +4,7 @@
 //! likewise a method of a session handle. Arguments are checked for presence and type, never for content.
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -82,7 +83,7 @@ pub(crate) fn send_text(services: &Services, to: &str, content: &str, place: Pla
     fields.push_str(r#","content":"#);
     push_json(&mut fields, content);
     fields.push('}');
-    send(services, None, "SendText", Safety::Effect, fields, place)
+    send(services, None, "SendText".into(), Safety::Effect, fields, place)
 }
 
 /// Sends a command of the table through the door.
@@ -92,23 +93,24 @@ pub(crate) fn send_text(services: &Services, to: &str, content: &str, place: Pla
 pub(crate) fn call(
     services: &Services,
     session: Option<SessionRef>,
-    row: &Command,
+    row: &'static Command,
     fields: String,
     place: Place<'_>,
 ) -> ScriptResult {
-    send(services, session, row.name, row.safety, fields, place)
+    send(services, session, row.name.into(), row.safety, fields, place)
 }
 
 fn send(
     services: &Services,
     session: Option<SessionRef>,
-    name: &str,
+    name: Cow<'static, str>,
     safety: Safety,
     fields: String,
     place: Place<'_>,
 ) -> ScriptResult {
     let kind = if safety == Safety::Read { door::Kind::Wait } else { door::Kind::Effect(safety) };
-    door::pass(Call::new(kind, name).with(fields.as_str()).at(place), |run| {
+    door::pass(Call::new(kind, name.clone()).with(fields.as_str()).at(place), |run| {
+        let name = &*name;
         let member = match session {
             Some(session) => session.member(services)?,
             None => own_member(run)?,
@@ -163,10 +165,12 @@ fn any_command(
         .map_err(|error| door::error(error.to_string()))?;
     let fields =
         value::to_json(&fields.into()).map_err(|error| door::error(format!("command(\"{name}\", …): {error}")))?;
-    let safety = Command::named(name).map_or(Safety::Effect, |row| row.safety);
-    if Command::named(name).is_some_and(Command::is_login) {
+    let row = Command::named(name);
+    if row.is_some_and(Command::is_login) {
         return Err(door::error(format!("{name} cannot be sent by a script: Hotline itself logs its sessions in")));
     }
+    let safety = row.map_or(Safety::Effect, |row| row.safety);
+    let name = row.map_or_else(|| Cow::Owned(name.to_owned()), |row| row.name.into());
     send(services, session, name, safety, fields, place)
 }
 

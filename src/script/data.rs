@@ -194,7 +194,7 @@ fn read(
 
 fn write(
     services: &Services,
-    name: &str,
+    name: &'static str,
     detail: &str,
     act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
 ) -> ScriptResult {

@@ -58,7 +58,7 @@ impl Kind {
 /// A host call on its way through the door.
 pub(crate) struct Call<'a> {
     kind: Kind,
-    name: Cow<'a, str>,
+    name: Cow<'static, str>,
     detail: Cow<'a, str>,
     place: Place<'a>,
 }
@@ -77,14 +77,13 @@ impl<'a> Place<'a> {
     }
 
     fn describe(&self, run: &Run) -> Arc<str> {
-        let file = self.file.unwrap_or(&run.generation.bundle.script.file);
-        self.line.map(|line| format!("{file}:{line}").into()).unwrap_or_default()
+        self.line.map(|line| run.generation.place(self.file, line)).unwrap_or_default()
     }
 }
 
 impl<'a> Call<'a> {
     /// A call of this name.
-    pub(crate) fn new(kind: Kind, name: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn new(kind: Kind, name: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, name: name.into(), detail: Cow::Borrowed(""), place: Place::default() }
     }
 
@@ -193,7 +192,7 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
     let place = call.place.describe(run);
     let entry = |outcome, took| Entry {
         kind: call.kind.recorded(),
-        name: call.name.clone().into_owned(),
+        name: call.name.clone(),
         detail: call.detail.clone().into_owned(),
         place: Arc::clone(&place),
         at,
@@ -219,7 +218,7 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
         (None, _) => None,
     };
     if call.kind.waits() {
-        let (call, place, since) = (call.name.clone().into_owned(), Arc::clone(&place), at);
+        let (call, place, since) = (call.name.clone(), Arc::clone(&place), at);
         run.record.set_waiting(Some(Waiting { call, place, since, deadline: None }));
     }
     run.note();
@@ -257,7 +256,7 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
 
 /// Gives a rebuilt run what it observed the first time.
 fn replay(run: &Run, entry: Entry) -> ScriptResult {
-    match entry.name.as_str() {
+    match &*entry.name {
         "ask" => run.stage.set(run::Stage::Asked),
         "sleep" if run.stage.get() == run::Stage::Attached => run.stage.set(run::Stage::Slept),
         _ => {}

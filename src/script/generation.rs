@@ -47,6 +47,8 @@ pub(crate) struct Generation {
     modules: RefCell<HashMap<String, Rc<Module>>>,
     environment: OnceCell<GlobalRuntimeState>,
     declared: OnceCell<Vec<Timer>>,
+    /// The places of the script's own file that have been named, by their lines.
+    places: RefCell<HashMap<usize, Arc<str>>>,
     /// Environments with warm function caches, to be used again.
     spare: RefCell<Vec<(GlobalRuntimeState, Caches)>>,
 }
@@ -81,6 +83,7 @@ impl Generation {
             modules: RefCell::default(),
             environment: OnceCell::new(),
             declared: OnceCell::new(),
+            places: RefCell::default(),
             spare: RefCell::default(),
         });
         generation.run_top_level()?;
@@ -109,6 +112,15 @@ impl Generation {
             .filter(|function| function.name == name)
             .map(|function| function.params.len())
             .collect()
+    }
+
+    /// A line of a file as people write it, `file:line`; without a file it is one of the script's own.
+    pub(crate) fn place(&self, file: Option<&str>, line: usize) -> Arc<str> {
+        let own = &self.bundle.script.file;
+        match file {
+            Some(file) if file != own => format!("{file}:{line}").into(),
+            _ => Arc::clone(self.places.borrow_mut().entry(line).or_insert_with(|| format!("{own}:{line}").into())),
+        }
     }
 
     /// Prepares a run of one of the script's functions on a fiber.

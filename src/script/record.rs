@@ -81,7 +81,7 @@ impl Record {
     /// When the record has another call at this place, described in words.
     pub(crate) fn look_up(&self, kind: CallKind, name: &str, detail: &str) -> Result<Recorded, String> {
         let Some(entry) = self.replay.borrow_mut().pop_front() else { return Ok(Recorded::Nothing) };
-        if (entry.kind, entry.name.as_str(), entry.detail.as_str()) != (kind, name, detail) {
+        if (entry.kind, &*entry.name, entry.detail.as_str()) != (kind, name, detail) {
             return Err(format!(
                 "this run cannot be rebuilt: its record has {} here, the script makes {}",
                 described(&entry.name, &entry.detail),
@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     fn entry(name: &str, outcome: Outcome) -> Entry {
-        let (kind, name) = (CallKind::Pure, name.to_owned());
+        let (kind, name) = (CallKind::Pure, name.to_owned().into());
         Entry { kind, name, detail: String::new(), place: "".into(), at: 0, took: 0, outcome }
     }
 
@@ -187,7 +187,8 @@ mod tests {
 
     #[test]
     fn an_interrupted_wait_goes_on_as_one() {
-        let wait = |call: &str, since, deadline| Waiting { call: call.into(), place: "".into(), since, deadline };
+        let wait =
+            |call: &str, since, deadline| Waiting { call: call.to_owned().into(), place: "".into(), since, deadline };
         let record = Record::replaying(Vec::new(), Some(wait("ask", 5, Some(90))));
         assert_eq!(record.waiting(), Some(wait("ask", 5, Some(90))), "also while the run is being rebuilt");
         record.set_waiting(Some(wait("ask", 50, None)));

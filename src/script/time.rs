@@ -102,7 +102,7 @@ fn register_timer(
 
 fn add(
     services: &Services,
-    name: &str,
+    name: &'static str,
     spec: Spec,
     function: &Dynamic,
     arguments: &Dynamic,

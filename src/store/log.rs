@@ -10,6 +10,7 @@
 //! an earlier one has settled, what is open in it or in a later one has not.
 
 use std::collections::{BTreeMap, HashSet};
+use std::mem::take;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
@@ -51,14 +52,52 @@ struct Body {
     runs: Vec<RunChange>,
 }
 
+/// What a cut says of one event, in a few words.
+#[derive(Clone, Copy, Debug)]
+enum Mark {
+    Arrived { event: i64, is_done: bool },
+    Handled { event: i64 },
+    Run { event: i64, run: i64, begins: bool, has_ended: bool },
+}
+
+/// A cut with its events and runs packed, on its way to the writer.
+#[derive(Debug)]
+pub(super) struct Packed {
+    marks: Vec<Mark>,
+    body: Vec<u8>,
+    rest: Cut,
+}
+
+impl Packed {
+    /// The moment that it was taken at.
+    pub(super) fn at(&self) -> Timestamp {
+        self.rest.at
+    }
+}
+
+/// Packs a cut. Whoever records it does this, so that the writer neither waits for it nor frees what others allocated.
+pub(super) fn pack(mut cut: Cut) -> Packed {
+    let (events, handled, runs) = (take(&mut cut.events), take(&mut cut.handled), take(&mut cut.runs));
+    let arrived = events.iter().map(|event| Mark::Arrived { event: event.id, is_done: event.done });
+    let done = handled.iter().map(|handled| Mark::Handled { event: handled.event });
+    let changed = runs.iter().map(|run| Mark::Run {
+        event: run.event,
+        run: run.id,
+        begins: run.begun.is_some(),
+        has_ended: run.standing.ended.is_some(),
+    });
+    let marks: Vec<_> = arrived.chain(done).chain(changed).collect();
+    let body = postcard::to_allocvec(&Body { events, handled, runs }).expect("a body holds only plain data");
+    Packed { marks, body, rest: cut }
+}
+
 /// A cut's row.
 #[derive(Debug)]
-pub(super) struct CutRow {
+struct CutRow {
     id: i64,
-    at: Timestamp,
     low: i64,
     high: i64,
-    events: u32,
+    events: usize,
     horizon: i64,
     body: Vec<u8>,
 }
@@ -74,11 +113,20 @@ pub(super) struct Sorted {
 #[derive(Debug)]
 pub(super) struct Log {
     next: i64,
-    /// The time of the last cut.
-    at: Timestamp,
-    open: Recent,
+    open: BTreeMap<i64, Open>,
     /// The sources that this process runs, or has run.
     pinned: HashSet<BundleHash>,
+}
+
+/// An event that is not over and has not settled.
+#[derive(Debug)]
+struct Open {
+    /// The cut that it arrived in, and the time of that cut.
+    cut: i64,
+    at: Timestamp,
+    is_done: bool,
+    /// Its runs that go on.
+    runs: Vec<i64>,
 }
 
 impl Log {
@@ -87,21 +135,9 @@ impl Log {
     /// # Errors
     /// When the database cannot be read or written, or a cut that is needed cannot be understood.
     pub(super) fn open(connection: &mut Connection) -> Result<Self, StoreError> {
-        let transaction = connection.transaction()?;
-        let mut left = Recent::default();
-        let last = last_cut(&transaction)?;
-        if let Some((last, horizon)) = last {
-            left.replay(&transaction, horizon, None)?;
-            left.forget_what_is_over();
-            let mut settled = Cut::default();
-            left.take_older_than(Timestamp::MAX).into_iter().for_each(|told| told.settle(&mut settled));
-            rows::write(&transaction, &settled)?;
-            // Were they settled once more, what has been learnt of them since would be lost.
-            transaction.execute("UPDATE cut SET horizon = ?1 + 1 WHERE id = ?1", [last])?;
-        }
-        transaction.commit()?;
-        let next = last.map_or(1, |(last, _)| last + 1);
-        Ok(Self { next, at: 0, open: Recent::default(), pinned: HashSet::new() })
+        settle(connection, None)?;
+        let next = last_cut(connection)?.map_or(1, |(last, _)| last + 1);
+        Ok(Self { next, open: BTreeMap::new(), pinned: HashSet::new() })
     }
 
     /// The sources that this process runs, or has run.
@@ -110,58 +146,117 @@ impl Log {
     }
 
     /// Sorts a cut into log and tables.
-    pub(super) fn sort(&mut self, mut cut: Cut) -> Sorted {
-        self.pinned.extend(cut.bundles.iter().map(|bundle| bundle.hash));
-        self.at = cut.at;
-        let events = std::mem::take(&mut cut.events);
-        let new: HashSet<_> = events.iter().map(|event| event.id).collect();
-        let is_open = |event: i64| new.contains(&event) || self.open.events.contains_key(&event);
-        let handled = cut.handled.extract_if(.., |handled| is_open(handled.event)).collect();
-        let runs = cut.runs.extract_if(.., |run| is_open(run.event)).collect();
-        let body = Body { events, handled, runs };
-        let is_empty = body.events.is_empty() && body.handled.is_empty() && body.runs.is_empty();
-        let row = (!is_empty).then(|| self.append(body, cut.at.saturating_sub(SETTLE), &mut cut));
-        Sorted { row, rows: cut }
-    }
-
-    /// Settles everything that is open; `None` when nothing is.
-    pub(super) fn settle(&mut self) -> Option<Sorted> {
-        if self.open.events.is_empty() {
-            return None;
-        }
-        let mut rows = Cut { at: self.at, ..Cut::default() };
-        let row = Some(self.append(Body::default(), Timestamp::MAX, &mut rows));
-        Some(Sorted { row, rows })
-    }
-
-    /// Makes the row of a cut; what is open since `settle_before` goes into the tables.
-    fn append(&mut self, body: Body, settle_before: Timestamp, rows: &mut Cut) -> CutRow {
+    ///
+    /// # Errors
+    /// When a body cannot be understood that was packed a moment ago, which is a bug.
+    pub(super) fn sort(&mut self, packed: Packed) -> Result<Sorted, StoreError> {
+        let Packed { marks, body, rest: mut rows } = packed;
+        self.pinned.extend(rows.bundles.iter().map(|bundle| bundle.hash));
         let id = self.next;
-        self.next += 1;
-        let began = body.runs.iter().filter(|run| run.begun.is_some()).map(|run| run.id);
-        let ids: Vec<_> = body.events.iter().map(|event| event.id).chain(began).collect();
-        let (low, high) = (ids.iter().min().copied().unwrap_or(0), ids.iter().max().copied().unwrap_or(0));
-        let events = u32::try_from(body.events.len()).unwrap_or(u32::MAX);
-        let text = postcard::to_allocvec(&body).expect("a body holds only plain data");
-        self.open.apply(id, rows.at, body);
-        self.open.forget_what_is_over();
-        for told in self.open.take_older_than(settle_before) {
-            told.settle(rows);
+        let settled = self.note(&marks, id, rows.at);
+        let is_for_log = marks.iter().any(|mark| !settled.contains(&mark.event()));
+        if !settled.is_empty() {
+            let body = unpack(id, &body)?;
+            rows.handled = body.handled.into_iter().filter(|handled| settled.contains(&handled.event)).collect();
+            rows.runs = body.runs.into_iter().filter(|run| settled.contains(&run.event)).collect();
         }
-        let horizon = self.open.horizon().unwrap_or(self.next);
-        CutRow { id, at: rows.at, low, high, events, horizon, body: text }
+        let row = is_for_log.then(|| {
+            self.next += 1;
+            let new = marks.iter().filter_map(|mark| match *mark {
+                Mark::Arrived { event, .. } => Some(event),
+                Mark::Run { run, begins: true, .. } => Some(run),
+                _ => None,
+            });
+            let (low, high) = new.fold((i64::MAX, 0), |(low, high), id| (low.min(id), high.max(id)));
+            let events = marks.iter().filter(|mark| matches!(mark, Mark::Arrived { .. })).count();
+            CutRow { id, low, high, events, horizon: self.horizon(), body }
+        });
+        Ok(Sorted { row, rows })
+    }
+
+    /// Notes what becomes of events; gives those that have settled, or were never in the log.
+    fn note(&mut self, marks: &[Mark], cut: i64, at: Timestamp) -> HashSet<i64> {
+        let mut settled = HashSet::new();
+        for mark in marks {
+            if let Mark::Arrived { event, is_done } = *mark {
+                self.open.insert(event, Open { cut, at, is_done, runs: Vec::new() });
+            }
+            let Some(open) = self.open.get_mut(&mark.event()) else {
+                settled.insert(mark.event());
+                continue;
+            };
+            match *mark {
+                Mark::Handled { .. } => open.is_done = true,
+                Mark::Run { run, has_ended: true, .. } => open.runs.retain(|other| *other != run),
+                Mark::Run { run, begins: true, .. } => open.runs.push(run),
+                Mark::Arrived { .. } | Mark::Run { .. } => {}
+            }
+        }
+        self.open.retain(|_, open| !open.is_done || !open.runs.is_empty());
+        settled
+    }
+
+    fn horizon(&self) -> i64 {
+        self.open.values().map(|open| open.cut).min().unwrap_or(self.next)
+    }
+
+    /// Whether something has been open for so long at a time that it is worth while to settle.
+    pub(super) fn is_due(&self, now: Timestamp) -> bool {
+        self.open.values().any(|open| open.at < now.saturating_sub(2 * SETTLE))
+    }
+
+    /// Settles what has been open for long at a time, or everything. What has been sorted must be on disk.
+    ///
+    /// # Errors
+    /// When the database cannot be read or written.
+    pub(super) fn settle(&mut self, connection: &mut Connection, now: Option<Timestamp>) -> Result<(), StoreError> {
+        let is_old = |open: &&Open| now.is_none_or(|now| open.at < now.saturating_sub(SETTLE));
+        // Those of earlier cuts too, however late their clocks were: the horizon lies between two cuts.
+        let Some(last) = self.open.values().filter(is_old).map(|open| open.cut).max() else { return Ok(()) };
+        settle(connection, Some(last))?;
+        self.open.retain(|_, open| open.cut > last);
+        Ok(())
+    }
+}
+
+impl Mark {
+    fn event(self) -> i64 {
+        match self {
+            Self::Arrived { event, .. } | Self::Handled { event } | Self::Run { event, .. } => event,
+        }
     }
 }
 
 /// Writes a cut within a transaction.
 pub(super) fn write(transaction: &Transaction<'_>, sorted: &Sorted) -> rusqlite::Result<()> {
-    if let Some(row) = &sorted.row {
-        let CutRow { id, at, low, high, events, horizon, body } = row;
+    if let Some(CutRow { id, low, high, events, horizon, body }) = &sorted.row {
+        let (at, events) = (sorted.rows.at, u32::try_from(*events).unwrap_or(u32::MAX));
         transaction
             .prepare_cached("INSERT INTO cut VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
             .execute(params![id, at, low, high, events, horizon, FORMAT, body])?;
     }
     rows::write(transaction, &sorted.rows)
+}
+
+/// Moves what is open in the cuts up to `last`, or in all of them, into the tables, with everything that is known of it.
+fn settle(connection: &mut Connection, last: Option<i64>) -> Result<(), StoreError> {
+    let transaction = connection.transaction()?;
+    let Some((newest, horizon)) = last_cut(&transaction)? else { return Ok(()) };
+    let mut recent = Recent::default();
+    recent.replay(&transaction, horizon, None)?;
+    let last = last.unwrap_or(newest);
+    let mut settled = Cut::default();
+    let open = recent.events.into_values().filter(|told| told.cut <= last && !told.is_over());
+    open.for_each(|told| told.settle(&mut settled));
+    rows::write(&transaction, &settled)?;
+    // Were they settled once more, what has been learnt of them since would be lost.
+    transaction.execute("UPDATE cut SET horizon = max(horizon, ?1) WHERE id = ?2", [last + 1, newest])?;
+    transaction.commit()?;
+    Ok(())
+}
+
+fn unpack(cut: i64, body: &[u8]) -> Result<Body, StoreError> {
+    postcard::from_bytes(body).map_err(|error| StoreError::Damaged(format!("cut {cut} of the journal: {error}")))
 }
 
 /// Events and their runs as cuts tell of them.
@@ -175,9 +270,8 @@ struct Recent {
 #[derive(Debug)]
 struct Told {
     handling: Handling,
-    /// The cut that it arrived in, and the time of that cut.
+    /// The cut that it arrived in.
     cut: i64,
-    at: Timestamp,
 }
 
 impl Told {
@@ -200,9 +294,9 @@ impl Told {
 }
 
 impl Recent {
-    fn apply(&mut self, cut: i64, at: Timestamp, body: Body) {
+    fn apply(&mut self, cut: i64, body: Body) {
         for event in body.events {
-            self.events.insert(event.id, Told { handling: Handling { event, runs: Vec::new() }, cut, at });
+            self.events.insert(event.id, Told { handling: Handling { event, runs: Vec::new() }, cut });
         }
         for handled in body.handled {
             if let Some(told) = self.events.get_mut(&handled.event) {
@@ -235,32 +329,16 @@ impl Recent {
         }
     }
 
-    fn forget_what_is_over(&mut self) {
-        self.events.retain(|_, told| !told.is_over());
-    }
-
-    /// Takes out what is open in cuts of a time or before, and in the cuts before those, however late their clocks were.
-    fn take_older_than(&mut self, time: Timestamp) -> Vec<Told> {
-        let last = self.events.values().filter(|told| told.at <= time).map(|told| told.cut).max();
-        let Some(last) = last else { return Vec::new() };
-        self.events.extract_if(.., |_, told| told.cut <= last).map(|(_, told)| told).collect()
-    }
-
-    fn horizon(&self) -> Option<i64> {
-        self.events.values().map(|told| told.cut).min()
-    }
-
     /// Applies the cuts from one on, up to and with the first whose horizon is beyond `until`.
     fn replay(&mut self, connection: &Connection, from: i64, until: Option<i64>) -> Result<(), StoreError> {
-        let sql = "SELECT id, horizon, format, at, body FROM cut WHERE id >= ?1 ORDER BY id";
+        let sql = "SELECT id, horizon, format, body FROM cut WHERE id >= ?1 ORDER BY id";
         let mut statement = connection.prepare_cached(sql)?;
         let mut cuts = statement.query([from])?;
         while let Some(cut) = cuts.next()? {
             let (id, horizon, format) = (cut.get(0)?, cut.get::<_, i64>(1)?, cut.get::<_, i64>(2)?);
             if format == FORMAT {
-                let body = postcard::from_bytes(cut.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?);
-                let body = body.map_err(|error| StoreError::Damaged(format!("cut {id} of the journal: {error}")))?;
-                self.apply(id, cut.get(3)?, body);
+                let body = cut.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+                self.apply(id, unpack(id, body)?);
             }
             if until.is_some_and(|until| horizon > until) {
                 break;
@@ -282,8 +360,8 @@ pub(super) fn open(connection: &Connection) -> Result<Vec<Handling>, StoreError>
     if let Some((_, horizon)) = last_cut(connection)? {
         recent.replay(connection, horizon, None)?;
     }
-    recent.forget_what_is_over();
-    Ok(recent.events.into_values().map(|told| told.handling).collect())
+    let open = recent.events.into_values().filter(|told| !told.is_over());
+    Ok(open.map(|told| told.handling).collect())
 }
 
 /// The latest events of the log, at least `most` where it has so many.

@@ -211,7 +211,9 @@ impl Store {
     /// Guarantee: written whole or not at all, after all cuts that were handed over before, of any thread. `done` is told when
     /// it is on disk; while the disk takes no writes, cuts are kept and tried again.
     pub fn record(&self, cut: Cut, done: Option<tokio::sync::oneshot::Sender<()>>) {
-        self.hold_cuts().record(cut, done);
+        // Packed before others are kept waiting.
+        let packed = log::pack(cut);
+        self.hold_cuts().hand_over(packed, done);
     }
 
     /// Lets no other thread record a cut until what this gives is dropped.
@@ -368,6 +370,10 @@ pub struct Cuts<'a> {
 impl Cuts<'_> {
     /// As [`Store::record`].
     pub fn record(&self, cut: Cut, done: Option<tokio::sync::oneshot::Sender<()>>) {
+        self.hand_over(log::pack(cut), done);
+    }
+
+    fn hand_over(&self, cut: log::Packed, done: Option<tokio::sync::oneshot::Sender<()>>) {
         let changes = self.store.mirror().take_changes();
         self.store.0.shared.hand_over(Job::Record { cut: Box::new(cut), changes, done });
     }

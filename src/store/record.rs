@@ -4,6 +4,7 @@
 //! written whole or not at all, with the scripts' values as they were then, so what is on disk is always a moment that was.
 //! Where it is written is not known here, nor what it means to a run.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -72,7 +73,7 @@ pub struct Standing {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Waiting {
     /// The host call: `ask`, `sleep`, or a command's name.
-    pub call: String,
+    pub call: Cow<'static, str>,
     /// The file and line of the call, where they are known.
     pub place: Arc<str>,
     /// Since when.
@@ -101,7 +102,7 @@ pub struct Entry {
     /// What it is to the world.
     pub kind: CallKind,
     /// What was called.
-    pub name: String,
+    pub name: Cow<'static, str>,
     /// What it was called with.
     #[serde(default)]
     pub detail: String,

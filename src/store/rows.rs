@@ -259,7 +259,7 @@ fn entries(connection: &Connection, run: i64) -> Result<Vec<Entry>, StoreError> 
 fn unreadable() -> Entry {
     Entry {
         kind: CallKind::Pure,
-        name: "a call that cannot be read".to_owned(),
+        name: "a call that cannot be read".into(),
         detail: String::new(),
         place: Arc::default(),
         at: 0,

@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::StoreError;
-use super::log::{self, Log, Sorted};
+use super::log::{self, Log, Packed, Sorted};
 use super::mirror::{Change, Entry, Mirror};
-use super::record::{Cut, Recovered};
+use super::record::Recovered;
 use super::rows;
 use crate::clock::Timestamp;
 use tokio::sync::oneshot;
@@ -58,7 +58,7 @@ pub(super) enum Job {
     },
     /// A cut of the journal, with the values that go with it.
     Record {
-        cut: Box<Cut>,
+        cut: Box<Packed>,
         changes: Vec<Change>,
         done: Option<oneshot::Sender<()>>,
     },
@@ -205,6 +205,8 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     jobs: Receiver<Job>,
     log: Log,
+    /// The time of the latest cut.
+    latest: Timestamp,
     /// Cuts that are not on disk yet, in their order.
     records: Vec<Record>,
 }
@@ -221,7 +223,7 @@ impl Writer {
         jobs: Receiver<Job>,
     ) -> Result<Self, StoreError> {
         let log = Log::open(&mut connection)?;
-        Ok(Self { connection, gather, shared, jobs, log, records: Vec::new() })
+        Ok(Self { connection, gather, shared, jobs, log, latest: 0, records: Vec::new() })
     }
 
     /// Serves requests until it is told to finish.
@@ -252,7 +254,13 @@ impl Writer {
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
-                Job::Record { cut, changes, done } => self.records.push((self.log.sort(*cut), changes, done)),
+                Job::Record { cut, changes, done } => {
+                    self.latest = cut.at();
+                    match self.log.sort(*cut) {
+                        Ok(sorted) => self.records.push((sorted, changes, done)),
+                        Err(error) => tracing::error!("what happened cannot be recorded: {error}"),
+                    }
+                }
                 Job::Finish => {
                     // Told again, to be found by the loop that ends.
                     self.shared.finish_soon();
@@ -279,6 +287,11 @@ impl Writer {
                 for (.., done) in self.records.drain(..) {
                     // Whoever waited may have gone.
                     let _ = done.map(|done| done.send(()));
+                }
+                if self.log.is_due(self.latest)
+                    && let Err(error) = self.log.settle(&mut self.connection, Some(self.latest))
+                {
+                    tracing::error!("the journal cannot be brought in order, it is tried again: {error}");
                 }
             }
             Err(error) => tracing::error!("the journal cannot be written, it is tried again: {error}"),
@@ -360,9 +373,9 @@ impl Writer {
 
     /// What a session left behind: in an earlier process, or earlier in this one.
     fn recover(&mut self, session: &str) -> Result<Recovered, StoreError> {
-        self.records.extend(self.log.settle().map(|settled| (settled, Vec::new(), None)));
         self.write_records();
         self.shared.check_disk()?;
+        self.log.settle(&mut self.connection, None)?;
         rows::recover(&self.connection, session)
     }
 

@@ -1,5 +1,7 @@
 //! What the store keeps, for whom, and across what.
 
+mod journal;
+
 use std::process::Command;
 
 use hotline::store::{Durability, Store, StoreError};
