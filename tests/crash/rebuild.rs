@@ -123,6 +123,27 @@ fn on_message(msg) {
     scene.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_never_came_to_a_call_is_rebuilt_under_its_limits() {
+    let script = r#"
+fn on_message(msg) {
+    if msg.text != "loop" { answer(msg); return; }
+    loop {}
+}
+"#;
+    let mut scene = Scene::new("[limits]\ncpu = \"1h\"", &with_rest(script)).await;
+    scene.start();
+    scene.alice.says("loop").await;
+    scene.goes_on("on_message").await;
+    scene.kill().await;
+    scene.folder.configure(|text| text.replace("\"1h\"", "\"100ms\""));
+    scene.start();
+    scene.is_over().await;
+    let fault = scene.run_of("on_message").standing.fault.expect("it failed");
+    assert!(fault.contains("limits.cpu"), "{fault}");
+    scene.end().await;
+}
+
 const ASKING: &str = r#"
 fn on_message(msg) {
     if msg.text != "order" { answer(msg); return; }
