@@ -32,8 +32,15 @@ use clap::{CommandFactory, Parser, Subcommand};
 use exit::Exit;
 use logging::LogFormat;
 
+/// Seeds the hashes by which Rhai names closures. A script can see such a name, and a run that is rebuilt in another process
+/// must see the same one. What is hashed with it is code, which nobody chooses who does not run it.
+const HASHING_SEED: [u64; 4] =
+    [0x686f_746c_696e_6531, 0x9e37_79b9_7f4a_7c15, 0x6a09_e667_f3bc_c908, 0xbb67_ae85_84ca_a73b];
+
 /// Runs what the command line asks for.
 pub fn main() -> ExitCode {
+    // Nothing has been hashed yet in this process, and a seed that is set already is this one.
+    let _ = rhai::config::hashing::set_hashing_seed(Some(HASHING_SEED));
     match Arguments::try_parse() {
         Ok(arguments) => {
             logging::start(arguments.log_format);

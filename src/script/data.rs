@@ -48,10 +48,11 @@ fn register_state(engine: &mut Engine) {
     });
     FuncRegistration::new_index_setter().with_purity(true).register_into_engine(
         engine,
-        |_: &mut State, name: ImmutableString, value: Dynamic| -> Result<(), Thrown> {
+        |_: &mut State, name: ImmutableString, mut value: Dynamic| -> Result<(), Thrown> {
             // What cannot be kept over a restart is refused now, where the script's author sees it.
             let json =
                 value::to_json(&value).map_err(|error| door::error(format!("state.{name} cannot be set: {error}")))?;
+            value::make_plain(&mut value);
             with_state(Use::Change, &format!("{name} = {json}"), |state| {
                 state.borrow_mut().insert(name.as_str().into(), value);
                 Ok(Dynamic::UNIT)

@@ -129,8 +129,8 @@ pub(crate) struct Start {
 impl Run {
     pub(crate) fn new(start: Start) -> Rc<Self> {
         let Start { event, function, generation, live, lane, limits, started, rebuild, past } = start;
-        let is_rebuilding = past.is_some();
         let (id, record) = past.unwrap_or_else(|| (next_id(), Record::default()));
+        let is_rebuilding = record.is_replaying();
         Rc::new(Self {
             id,
             event,

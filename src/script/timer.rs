@@ -246,7 +246,12 @@ impl Schedule {
         Some(scheduled)
     }
 
-    /// Waits until a timer has been added.
+    /// Has whoever waits for a change look at what is due.
+    pub(crate) fn wake(&self) {
+        self.changed.notify_one();
+    }
+
+    /// Waits until a timer has been added, or somebody is to look.
     pub(crate) async fn changed(&self) {
         self.changed.notified().await;
     }

@@ -46,6 +46,23 @@ pub(crate) fn to_json(value: &Dynamic) -> Result<String, NotData> {
     Ok(to_value(value)?.to_string())
 }
 
+/// Makes a value what comes back of it after it was kept as JSON: characters become strings, and what closures share is
+/// copied.
+///
+/// A run that is rebuilt gets what it kept from its record, and must not be able to tell.
+pub(crate) fn make_plain(value: &mut Dynamic) {
+    if value.is_shared() {
+        *value = value.flatten_clone();
+    }
+    if let Ok(character) = value.as_char() {
+        *value = character.to_string().into();
+    } else if let Some(mut items) = value.write_lock::<Array>() {
+        items.iter_mut().for_each(make_plain);
+    } else if let Some(mut entries) = value.write_lock::<Map>() {
+        entries.values_mut().for_each(make_plain);
+    }
+}
+
 /// The JSON text of a map that holds only plain data.
 pub(crate) fn map_to_json(map: &Map) -> String {
     let plain = |(name, value): (&rhai::Identifier, &Dynamic)| Some((name.to_string(), to_value(value).ok()?));
@@ -118,6 +135,18 @@ mod tests {
         assert_eq!(to_json(&value).expect("it is data"), text);
         assert_eq!(from_content("no json").to_string(), "no json");
         assert!(from_content("").is_unit());
+    }
+
+    #[test]
+    fn a_plain_value_is_what_comes_back_of_it() {
+        let mut map = Map::new();
+        map.insert("c".into(), 'ü'.into());
+        map.insert("shared".into(), Dynamic::from('x').into_shared());
+        map.insert("float".into(), 0.1.into());
+        let mut value: Dynamic = vec!['a'.into(), Dynamic::from(map).into_shared(), 1.into(), Dynamic::UNIT].into();
+        make_plain(&mut value);
+        let kept = from_json(&to_json(&value).expect("it is data")).expect("it is JSON");
+        assert_eq!(format!("{value:?}"), format!("{kept:?}"));
     }
 
     #[test]

@@ -452,6 +452,7 @@ impl Worker {
     /// Runs what belongs to a login; at the first one, events wait until every script has started.
     async fn logged_in(self: Rc<Self>, live: Rc<Live>) {
         let first = !live.started.replace(true);
+        live.schedule.wake();
         if let Some(recovered) = live.recovered.take() {
             dispatch::recover(&self, &live, recovered);
         }

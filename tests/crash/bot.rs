@@ -30,6 +30,13 @@ impl Folder {
         fs::rename(draft, path).expect("the folder is ours");
     }
 
+    /// Changes its configuration, while no process runs it.
+    pub(crate) fn configure(&self, change: impl FnOnce(String) -> String) {
+        let file = self.path().join("hotline.toml");
+        let text = fs::read_to_string(&file).expect("the folder is ours");
+        fs::write(file, change(text)).expect("the folder is ours");
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }

@@ -81,6 +81,69 @@ fn take(msg) {{
     scene.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuilt_run_sees_every_value_as_it_saw_it_the_first_time() {
+    let script = r#"
+fn on_message(msg) {
+    if msg.text != "look" { return; }
+    state.char = 'a';
+    state.nested = #{ list: ['b', 0.1, 1e300, -0.0, 9007199254740993], unit: () };
+    state.nested.list.push('c');
+    let captured = 'd';
+    let shares = || captured;
+    state.kept = [captured];
+    store.set("char", 'e');
+    let seen = [state.char, state.nested, state.kept, store.get("char"), state.to_map(), random(), shares];
+    let seen = `${seen} ${seen.map(|value| type_of(value))} ${state.char.type_of()} ${state.nested.list.map(|v| type_of(v))}`;
+    let answer = msg.ask(seen);
+    let again = [state.char, state.nested, state.kept, store.get("char"), state.to_map()];
+    let again = `${again} ${state.char.type_of()} ${state.nested.list.map(|v| type_of(v))}`;
+    msg.reply(`${seen} | ${again}`);
+}
+"#;
+    let mut scene = Scene::new("", script).await;
+    scene.start();
+    scene.alice.says("look").await;
+    let seen = scene.hears().await;
+    assert!(seen.contains("anon$"), "{seen}");
+    for _ in 0..2 {
+        scene.kill_in("ask").await;
+        scene.start();
+        scene.alice.is_heard().await;
+        scene.is_in("ask").await;
+    }
+    scene.alice.says("and now?").await;
+    let (before, after) = {
+        let heard = scene.hears().await;
+        let (before, after) = heard.split_once(" | ").expect("both");
+        (before.to_owned(), after.to_owned())
+    };
+    assert_eq!(before, seen);
+    assert!(after.contains(r#"["string", "f64", "f64", "f64", "i64", "string"]"#), "{after}");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_never_came_to_a_call_is_rebuilt_under_its_limits() {
+    let script = r#"
+fn on_message(msg) {
+    if msg.text != "loop" { answer(msg); return; }
+    loop {}
+}
+"#;
+    let mut scene = Scene::new("[limits]\ncpu = \"1h\"", &with_rest(script)).await;
+    scene.start();
+    scene.alice.says("loop").await;
+    scene.goes_on("on_message").await;
+    scene.kill().await;
+    scene.folder.configure(|text| text.replace("\"1h\"", "\"100ms\""));
+    scene.start();
+    scene.is_over().await;
+    let fault = scene.run_of("on_message").standing.fault.expect("it failed");
+    assert!(fault.contains("limits.cpu"), "{fault}");
+    scene.end().await;
+}
+
 const ASKING: &str = r#"
 fn on_message(msg) {
     if msg.text != "order" { answer(msg); return; }

@@ -65,13 +65,22 @@ impl Scene {
 
     /// Waits until the record has it that a run waits in this call.
     pub(crate) async fn is_in(&self, call: &str) {
-        let waits = async {
-            let is_there = |run: &RunRecord| run.standing.waiting.as_ref().is_some_and(|waiting| waiting.call == call);
-            while !self.folder.journal().open_runs().expect("the journal can be read").iter().any(is_there) {
+        self.has_run(|run| run.standing.waiting.as_ref().is_some_and(|waiting| waiting.call == call)).await;
+    }
+
+    /// Waits until the record has it that a run of this function goes on.
+    pub(crate) async fn goes_on(&self, function: &str) {
+        self.has_run(|run| &*run.run.function == function).await;
+    }
+
+    async fn has_run(&self, is_it: impl Fn(&RunRecord) -> bool) {
+        let goes_on = async {
+            while !self.folder.journal().open_runs().expect("the journal can be read").iter().any(&is_it) {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };
-        tokio::time::timeout(PATIENCE, waits).await.unwrap_or_else(|_| panic!("nobody waits:\n{}", self.folder.log()));
+        let outcome = tokio::time::timeout(PATIENCE, goes_on).await;
+        outcome.unwrap_or_else(|_| panic!("no such run goes on:\n{}", self.folder.log()));
     }
 
     pub(crate) async fn kill(&mut self) {

@@ -234,3 +234,16 @@ async fn sleep_lets_other_events_of_its_chat_go_on_and_then_goes_on_itself() {
     assert!((3500..10_000).contains(&slept), "{slept}");
     bot.stop().await;
 }
+
+#[tokio::test]
+async fn a_timer_that_is_due_when_the_bot_is_back_is_called_at_once() {
+    let clock = Clock::manual(START);
+    let script = "fn on_message(msg) { after(\"10s\", \"due\"); msg.reply(\"yes\"); }\nfn due() { send_text(\"due\", \"due\"); }";
+    let bot = Setup::new().clock(&clock).script("bot", script).start().await;
+    bot.says("u1", "go");
+    assert_eq!(bot.text_to("u1").await, "yes");
+    let bot = bot.restart_after(|_| clock.advance(20 * SECOND)).await;
+    // The clock stands still, so nothing but the login itself can have it called.
+    assert_eq!(bot.text_to("due").await, "due");
+    bot.stop().await;
+}

@@ -248,7 +248,7 @@ impl Bot {
 
     /// Stops the engine.
     pub(crate) async fn stop(self) {
-        self.into_setup().await;
+        soon("the engine to stop", self.host.stop()).await;
     }
 
     /// Stops the engine; gives every frame of the first session.
@@ -265,13 +265,21 @@ impl Bot {
         gateways[0].frames()
     }
 
-    /// Stops the engine and starts it again, on the same folder and clock.
+    /// Stops the engine and starts it again, on the same folder and clock, at the same gateways.
     pub(crate) async fn restart(self) -> Self {
-        self.into_setup().await.start().await
+        self.restart_after(|_| {}).await
     }
 
-    async fn into_setup(self) -> Setup {
-        soon("the engine to stop", self.host.stop()).await;
-        self.setup
+    /// As [`restart`](Self::restart), with something done while it is down.
+    pub(crate) async fn restart_after(self, act: impl FnOnce(&Setup)) -> Self {
+        let Self { host, gateways, setup } = self;
+        soon("the engine to stop", host.stop()).await;
+        act(&setup);
+        let logins: Vec<_> = gateways.iter().map(Gateway::logins).collect();
+        let host = Host::start(setup.options(&gateways)).await.expect("the engine starts");
+        for (gateway, before) in gateways.iter().zip(logins) {
+            gateway.logged_in_times(before + 1).await;
+        }
+        Self { host, gateways, setup }
     }
 }
