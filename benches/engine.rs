@@ -315,7 +315,7 @@ impl Drop for Bot {
         if let Some(host) = self.host.take() {
             let _ = self.socket.close(None);
             let _ = self.socket.flush();
-            self.runtime.block_on(host.stop());
+            self.runtime.block_on(host.stop()).expect("the disk takes writes");
         }
     }
 }

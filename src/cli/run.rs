@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -107,13 +108,17 @@ impl Args {
         };
         let stopping = async {
             chat.stop().await;
-            host.stop().await;
+            let stopped = host.stop().await;
             if let Some(sandbox) = sandbox {
                 sandbox.stop().await;
             }
+            stopped
         };
         tokio::select! {
-            () = stopping => tracing::info!("stopped"),
+            stopped = stopping => {
+                stopped.context("what happened last is not recorded")?;
+                tracing::info!("stopped");
+            }
             () = asked.wait() => return Err(Exit::Failed(anyhow::anyhow!("ended at once, as asked: runs were cut off"))),
         }
         outcome

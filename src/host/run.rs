@@ -281,7 +281,10 @@ impl Host {
     }
 
     /// Takes no more events, lets runs finish or park, closes the sessions.
-    pub async fn stop(self) {
+    ///
+    /// # Errors
+    /// When what happened last could not be written to the disk.
+    pub async fn stop(self) -> Result<(), StoreError> {
         for worker in &self.workers {
             worker.stop(GRACE);
         }
@@ -295,11 +298,9 @@ impl Host {
             if let Some((_, following)) = following {
                 following.stop();
             }
-            if let Err(error) = store.flush() {
-                tracing::error!("the last writes did not reach the disk: {error}");
-            }
+            store.flush()
         });
-        let _ = closing.await;
+        closing.await.unwrap_or(Err(StoreError::Closed))
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -19,6 +19,7 @@ use super::fiber::Panic;
 use super::generation::Generation;
 use super::journal::Arrival;
 use super::lane::{Entry, Lane};
+use super::leaving::Parting;
 use super::live::{LaneKey, Live, Reply};
 use super::object::{self, Message};
 use super::record::{End, FORMAT, Record};
@@ -36,6 +37,8 @@ enum Outcome {
     Handled,
     /// It returned something else, failed, or sleeps.
     PassedOn,
+    /// Its session is left: the event is the next process's business.
+    Left,
 }
 
 /// An event, read for the account that it arrived at.
@@ -120,6 +123,9 @@ pub(crate) fn accept(worker: &Rc<Worker>, live: &Rc<Live>, event: Event) {
         return;
     }
     let arrival = live.journal.arrived(&live.name, &event, live.clock.now());
+    if live.leaving.parting().is_some() {
+        return leave(live, arrival);
+    }
     if let Some(kept) = &mut *live.kept.borrow_mut() {
         kept.push_back((event, arrival));
         return;
@@ -130,6 +136,13 @@ pub(crate) fn accept(worker: &Rc<Worker>, live: &Rc<Live>, event: Event) {
 /// Dispatches an event that has been taken before.
 pub(crate) fn dispatch_kept(worker: &Rc<Worker>, live: &Rc<Live>, event: Event, arrival: Arrival) {
     dispatch(worker, live, event, arrival, Past::default());
+}
+
+/// Leaves an event to the next process, unless there is none to come.
+fn leave(live: &Live, arrival: Arrival) {
+    if live.leaving.parting() == Some(Parting::End) {
+        arrival.finish();
+    }
 }
 
 fn is_past_message(live: &Live, event: &Event) -> bool {
@@ -145,6 +158,8 @@ fn dispatch(worker: &Rc<Worker>, live: &Rc<Live>, event: Event, arrival: Arrival
         if let Some((script, timer)) = Scheduled::of_event(&event) {
             let (worker, live) = (Rc::clone(worker), Rc::clone(live));
             spawn_local(call_timer(worker, live, script, timer, arrival, past));
+        } else {
+            arrival.finish();
         }
         return;
     }
@@ -175,6 +190,9 @@ async fn in_chat(
 ) {
     let guard = entry.await;
     live.journal.sync().await;
+    if live.leaving.parting().is_some() {
+        return leave(&live, arrival);
+    }
     // Decided now that the lane takes the message, not on its arrival.
     let ask = match (&subject.message, subject.hook) {
         (Some(message), Some(Hook::Message)) => live.claim(message.chat(), message.sender()),
@@ -184,13 +202,16 @@ async fn in_chat(
     let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild: true, past: &past };
     for generation in worker.scripts_of(&live) {
         let hook = subject.hook.filter(|_| ask.is_none());
-        if offer(&worker, &call, &generation, &subject, hook).await == Outcome::Handled {
-            break;
+        match offer(&worker, &call, &generation, &subject, hook).await {
+            Outcome::Handled => break,
+            Outcome::PassedOn => {}
+            Outcome::Left => return leave(&live, arrival),
         }
     }
     give_up(&worker, &live, past);
-    if let (Some(ask), Some(message)) = (ask, subject.message) {
-        ask.answer(Reply { message, entry: lane.enter_head(), arrival });
+    match (ask, subject.message) {
+        (Some(ask), Some(message)) => ask.answer(Reply { message, entry: lane.enter_head(), arrival }),
+        _ => arrival.finish(),
     }
     drop(guard);
 }
@@ -203,11 +224,14 @@ async fn without_chat(worker: Rc<Worker>, live: Rc<Live>, subject: Subject, arri
         let _guard = lane.enter_tail().await;
         let about = subject.event.subcommand.as_str().into();
         let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild: true, past: &past };
-        if offer(&worker, &call, &generation, &subject, subject.hook).await == Outcome::Handled {
-            break;
+        match offer(&worker, &call, &generation, &subject, subject.hook).await {
+            Outcome::Handled => break,
+            Outcome::PassedOn => {}
+            Outcome::Left => return leave(&live, arrival),
         }
     }
     give_up(&worker, &live, past);
+    arrival.finish();
 }
 
 /// Offers an event to one script: first to `on_notify`, whose `true` keeps it from the script's other hooks.
@@ -219,12 +243,11 @@ async fn offer(
     hook: Option<Hook>,
 ) -> Outcome {
     let arguments = |hook: Hook| subject.arguments(hook.name()).unwrap_or_default();
-    if invoke(worker, call, generation, Hook::Notify, || arguments(Hook::Notify)).await == Outcome::Handled {
-        return Outcome::PassedOn;
-    }
-    match hook {
-        Some(hook) => invoke(worker, call, generation, hook, || arguments(hook)).await,
-        None => Outcome::PassedOn,
+    match (invoke(worker, call, generation, Hook::Notify, || arguments(Hook::Notify)).await, hook) {
+        (Outcome::Handled, _) => Outcome::PassedOn,
+        (Outcome::Left, _) => Outcome::Left,
+        (Outcome::PassedOn, Some(hook)) => invoke(worker, call, generation, hook, || arguments(hook)).await,
+        (Outcome::PassedOn, None) => Outcome::PassedOn,
     }
 }
 
@@ -277,11 +300,15 @@ async fn call_timer(
                 tracing::error!(target: "hotline::script", session = &*live.name, script, "{fault}");
             }
             _ => {
-                start(&worker, &call, &generation, timer.function.as_str().into(), timer.values()).await;
+                let function = timer.function.as_str().into();
+                if start(&worker, &call, &generation, function, timer.values()).await == Outcome::Left {
+                    return leave(&live, arrival);
+                }
             }
         }
     }
     give_up(&worker, &live, past);
+    arrival.finish();
 }
 
 async fn invoke(
@@ -307,6 +334,12 @@ async fn start(
 ) -> Outcome {
     // Events wait their turn as events, which are small, and not as started runs.
     let _turn = worker.turns.acquire().await;
+    let leaving = &call.live.leaving;
+    // The last words of a session come after everything else was cut off.
+    let is_last = *function == *Hook::Stop.name();
+    if leaving.parting().is_some() && !is_last {
+        return Outcome::Left;
+    }
     let run = match call.past.take(generation.name(), &function) {
         Some(RunRecord { standing, .. }) if standing.ended.is_some() => {
             return if standing.outcome == HANDLED { Outcome::Handled } else { Outcome::PassedOn };
@@ -327,6 +360,7 @@ async fn start(
             past: None,
         }),
     };
+    run.enter();
     run.note();
     let mut driven = match run.generation.start(Rc::clone(&run), arguments) {
         Ok(driven) => Some(driven),
@@ -336,23 +370,43 @@ async fn start(
             return Outcome::PassedOn;
         }
     };
+    let mut cut_off = pin!(leaving.until_cut_off());
     let ended = poll_fn(|context| {
         let driven = driven.as_mut().expect("it is taken out only when this future is done");
         match Pin::new(driven).poll(context) {
-            Poll::Ready(result) => Poll::Ready(Some(result)),
-            Poll::Pending if run.stage.get() != Stage::Attached => Poll::Ready(None),
-            Poll::Pending => Poll::Pending,
+            Poll::Ready(result) => Poll::Ready(Came::Back(result)),
+            Poll::Pending if run.stage.get() != Stage::Attached => Poll::Ready(Came::Away),
+            Poll::Pending if is_last => Poll::Pending,
+            Poll::Pending => cut_off.as_mut().poll(context).map(|()| Came::Off),
         }
     })
     .await;
     match ended {
-        Some(result) => finish(worker, &run, &call.about, result),
-        None => {
+        Came::Back(result) => finish(worker, &run, &call.about, result),
+        Came::Off => {
+            drop(driven.take());
+            run.active.take();
+            if leaving.parting() == Some(Parting::End) {
+                end(&run, ENDED_WITH_SESSION, None);
+            }
+            Outcome::Left
+        }
+        Came::Away => {
             let driven = driven.take().expect("it was there a moment ago");
             go_on(worker, driven, &call.about);
             if run.stage.get() == Stage::Asked { Outcome::Handled } else { Outcome::PassedOn }
         }
     }
+}
+
+/// What came of a run while its event was waiting for it.
+enum Came {
+    /// It ended.
+    Back(Result<ScriptResult, Panic>),
+    /// It goes on by itself.
+    Away,
+    /// Its session is left, and it waited for something.
+    Off,
 }
 
 /// Lets a run go on by itself.
@@ -368,9 +422,12 @@ fn go_on(worker: &Rc<Worker>, driven: run::Driven, about: &Rc<str>) {
 
 /// How a run is recorded whose event reached no further script.
 const HANDLED: &str = "handled";
+/// How a run is recorded whose session is not there any more.
+pub(crate) const ENDED_WITH_SESSION: &str = "ended with its session";
 
 fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, result: Result<ScriptResult, Panic>) -> Outcome {
     run.guard.take();
+    run.active.take();
     let file = &run.generation.bundle.script.file;
     let handled = |value: bool| if value { Outcome::Handled } else { Outcome::PassedOn };
     let asked = run.stage.get() == Stage::Asked;
@@ -395,8 +452,8 @@ fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, result: Result<Sc
 /// Takes down how a run ended.
 pub(crate) fn end(run: &Rc<Run>, outcome: &'static str, fault: Option<String>) {
     run.record.set_end(End { at: run.now(), outcome, fault });
+    run.settle_answers();
     run.note();
-    run.answers.take();
 }
 
 /// Ends a run that failed: tells whoever runs the bot, and the script's `on_error`.
@@ -469,6 +526,7 @@ fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, past: RunRecord) {
         let guard = entry.await;
         let Some(run) = rebuilt(&worker, &live, &lane, past) else { return };
         run.guard.replace(Some(guard));
+        run.enter();
         run.note();
         match run.generation.start(Rc::clone(&run), arguments.unwrap_or_default()) {
             Ok(driven) => go_on(&worker, driven, &about),

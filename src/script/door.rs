@@ -239,7 +239,7 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
             Some(number) => run.record.complete(number, came, took, entry),
             None => drop(run.record.add(entry(came, took))),
         }
-        run.answers.take();
+        run.settle_answers();
         run.note();
         outcome
     };

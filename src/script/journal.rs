@@ -3,7 +3,7 @@
 //! Invariant: a cut is taken between two steps of the worker's runs, or right after a call of one was taken down, so it holds
 //! everything that they had observed and caused by then, and the states and timers as they were. What the rows look like is the store's business.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -83,11 +83,11 @@ impl Journal {
         self.lives.borrow_mut().push(Rc::downgrade(live));
     }
 
-    /// Takes an event down; it counts as handled when the last clone of what this gives is dropped.
+    /// Takes an event down.
     pub(crate) fn arrived(self: &Rc<Self>, session: &Arc<str>, event: &Event, at: Timestamp) -> Arrival {
         let id = run::next_id();
         if !self.is_on() {
-            return Arrival::of(id, None);
+            return Arrival { id, journal: None };
         }
         let row = EventRow {
             id: id.cast_signed(),
@@ -100,12 +100,12 @@ impl Journal {
         };
         self.pending.borrow_mut().events.insert(row.id, row);
         self.changed.notify_one();
-        Arrival::of(id, Some(Rc::clone(self)))
+        Arrival { id, journal: Some(Rc::clone(self)) }
     }
 
     /// An event that an earlier process took down and did not see through.
     pub(crate) fn arrived_before(self: &Rc<Self>, id: i64) -> Arrival {
-        Arrival::of(id.cast_unsigned(), Some(Rc::clone(self)))
+        Arrival { id: id.cast_unsigned(), journal: Some(Rc::clone(self)) }
     }
 
     /// Notes that a run is new or has changed.
@@ -236,7 +236,7 @@ impl Journal {
     }
 
     /// Invariant: what is taken is dropped outside of every borrow, since the last clone of a run may be the last of its
-    /// session too, and of the events that wait for that.
+    /// session too, and whatever else goes with that.
     fn take_pending(&self) -> Pending {
         self.lives.borrow_mut().retain(|live| live.strong_count() > 0);
         std::mem::take(&mut *self.pending.borrow_mut())
@@ -266,44 +266,35 @@ fn change_of(run: &Run) -> RunChange {
     RunChange { id, event, begun, standing, entries: record.take_fresh() }
 }
 
-/// An event that has been taken; clones share it. When the last one is dropped, the event counts as handled.
-#[derive(Clone)]
-pub(crate) struct Arrival(Rc<Taken>);
-
-struct Taken {
+/// An event that has been taken. What is neither handed on nor [finished](Self::finish) is taken up by the next process.
+pub(crate) struct Arrival {
     id: u64,
-    answered: Cell<Option<u64>>,
     journal: Option<Rc<Journal>>,
 }
 
 impl Arrival {
-    fn of(id: u64, journal: Option<Rc<Journal>>) -> Self {
-        Self(Rc::new(Taken { id, answered: Cell::new(None), journal }))
-    }
-
     /// The event's id.
     pub(crate) fn id(&self) -> u64 {
-        self.0.id
+        self.id
     }
 
-    /// Says that the event is the answer that a run waited for.
-    pub(crate) fn answers(&self, run: u64) {
-        self.0.answered.set(Some(run));
+    /// Every script has had the event.
+    pub(crate) fn finish(self) {
+        self.done(None);
     }
-}
 
-impl Drop for Taken {
-    fn drop(&mut self) {
-        let Some(journal) = self.journal.take() else { return };
-        // A fiber that is unwound while its process ends has not handled its event.
-        if std::thread::panicking() {
-            return;
-        }
-        let (id, answered) = (self.id.cast_signed(), self.answered.get().map(u64::cast_signed));
+    /// The event is the answer that a run waited for, and the run has taken it down.
+    pub(crate) fn answers(self, run: u64) {
+        self.done(Some(run.cast_signed()));
+    }
+
+    fn done(self, answered: Option<i64>) {
+        let Some(journal) = self.journal else { return };
+        let event = self.id.cast_signed();
         let mut pending = journal.pending.borrow_mut();
-        match pending.events.get_mut(&id) {
+        match pending.events.get_mut(&event) {
             Some(event) => (event.done, event.answered) = (true, answered),
-            None => pending.handled.push(Handled { event: id, answered }),
+            None => pending.handled.push(Handled { event, answered }),
         }
         drop(pending);
         journal.changed.notify_one();

@@ -14,6 +14,7 @@ use super::Limits;
 use super::http::Web;
 use super::journal::{Arrival, Journal};
 use super::lane::{Entry, Lane};
+use super::leaving::Leaving;
 use super::object::Message;
 use super::timer::Schedule;
 use crate::clock::{Clock, Timestamp};
@@ -124,6 +125,8 @@ pub(crate) struct Live {
     pub(crate) past_messages: RefCell<HashSet<String>>,
     /// The timers of its scripts.
     pub(crate) schedule: Schedule,
+    /// How far it is left, if it is.
+    pub(crate) leaving: Rc<Leaving>,
     /// How many events wait or are being handled.
     pub(crate) pending: Cell<usize>,
     lanes: RefCell<HashMap<LaneKey, Lane>>,
@@ -156,6 +159,7 @@ impl Live {
             kept: RefCell::new(Some(VecDeque::new())),
             started: Cell::new(false),
             schedule: Schedule::default(),
+            leaving: Rc::default(),
             pending: Cell::new(0),
             lanes: RefCell::default(),
             sweep_at: Cell::new(LANES),
@@ -263,9 +267,11 @@ pub(crate) struct Ask {
 impl Ask {
     /// Gives the answer.
     pub(crate) fn answer(&self, reply: Reply) {
-        if let Some(sender) = self.answer.take() {
-            // A run that ended meanwhile gives the place up.
-            let _ = sender.send(reply);
+        if let Some(sender) = self.answer.take()
+            && let Err(Reply { arrival, .. }) = sender.send(reply)
+        {
+            // The run has ended meanwhile, and nobody else gets what was said to it.
+            arrival.finish();
         }
     }
 }

@@ -7,7 +7,7 @@
 //! | `engine` | the Rhai engine, and what is taken out of the language |
 //! | `command`, `object`, `data`, `time`, `text`, `http` | what scripts can call |
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
-//! | `lane`, `dispatch`, `timer`, `live` | order within a chat; from events to runs; timers; what is kept for one session |
+//! | `lane`, `dispatch`, `timer`, `live`, `leaving` | order within a chat; from events to runs; timers; what is kept for one session; how one is left |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `prompt` | lines that a person types, evaluated on a worker |
 //! | `worker` | the thread that owns all of these |
@@ -35,6 +35,7 @@ mod hook;
 mod http;
 mod journal;
 mod lane;
+mod leaving;
 mod library;
 pub mod limits;
 mod live;
@@ -57,13 +58,14 @@ pub use fault::{Fault, Thrown};
 pub use hook::signature;
 pub use http::{AllowedHost, NoHost};
 pub use journal::JournalMode;
+pub use leaving::Parting;
 pub use library::{Changes, Library, Look, Script};
 pub use limits::Limits;
 pub use live::{Directory, Member};
 pub use prompt::{Names, PROMPT, PromptHandle};
 pub use run::continue_ids_after;
 pub use watch::{Notice, watch};
-pub use worker::{Assignment, Parting, Shared, Update, Updater, WorkerHandle};
+pub use worker::{Assignment, Shared, Update, Updater, WorkerHandle};
 
 /// What the host needs to run Rhai code that belongs to no bot, such as a scenario test.
 pub(crate) mod guest {

@@ -304,7 +304,6 @@ fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, pl
         Ok(match answer {
             Some((message, arrival)) => {
                 // The answer counts as handled when the record that this run has it is in the same cut.
-                arrival.answers(run.id);
                 run.answers.borrow_mut().push(arrival);
                 Answer::Message(message)
             }
@@ -334,7 +333,16 @@ pub(crate) fn detach<T>(
 ) -> Result<T, Thrown> {
     run.stage.set(stage);
     run.guard.take();
-    let (result, guard) = door::wait(name, future)?;
+    run.active.take();
+    let (result, guard) = door::wait(name, async {
+        let woken = future.await;
+        // A run that wakes up while its session is left stays as its record has it: waiting.
+        if run.live.as_ref().is_some_and(|live| live.leaving.parting().is_some()) {
+            std::future::pending::<()>().await;
+        }
+        woken
+    })?;
+    run.enter();
     run.guard.replace(Some(guard));
     Ok(result)
 }

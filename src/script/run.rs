@@ -22,6 +22,7 @@ use super::fiber::{Fiber, Panic, StackBounds, allocated, mark_grown, yield_now};
 use super::generation::Generation;
 use super::journal::Arrival;
 use super::lane::{Guard, Lane};
+use super::leaving::Active;
 use super::live::Live;
 use super::record::Record;
 use super::timer::Timer;
@@ -90,6 +91,8 @@ pub(crate) struct Run {
     pub(crate) stage: Cell<Stage>,
     /// The lane's guard, once the run has been on its own.
     pub(crate) guard: RefCell<Option<Guard>>,
+    /// That it is in the middle of something, while it is.
+    pub(crate) active: RefCell<Option<Active>>,
     /// The events of answers that it got and has not taken down yet.
     pub(crate) answers: RefCell<Vec<Arrival>>,
     /// What it observed.
@@ -140,6 +143,7 @@ impl Run {
             lane,
             stage: Cell::default(),
             guard: RefCell::default(),
+            active: RefCell::default(),
             answers: RefCell::default(),
             record,
             started,
@@ -166,6 +170,18 @@ impl Run {
     /// Whether its calls are recorded.
     pub(crate) fn is_recorded(&self) -> bool {
         self.live.as_ref().is_some_and(|live| live.journal.is_on())
+    }
+
+    /// Counts as being in the middle of something.
+    pub(crate) fn enter(&self) {
+        self.active.replace(self.live.as_ref().map(|live| live.leaving.enter()));
+    }
+
+    /// Says that the answers that it got are taken down: they count as handled in the same cut.
+    pub(crate) fn settle_answers(&self) {
+        for arrival in self.answers.take() {
+            arrival.answers(self.id);
+        }
     }
 
     /// Tells the journal that there is something new to record.

@@ -10,10 +10,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rhai::{Engine, Map};
 use tokio::runtime;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, LocalSet, spawn_local};
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::Limits;
 use super::bundle::Bundle;
@@ -23,6 +25,7 @@ use super::fault::Fault;
 use super::generation::Generation;
 use super::http::{AllowedHost, Web};
 use super::journal::{Journal, JournalMode};
+use super::leaving::Parting;
 use super::live::{Directory, Live, Services};
 use super::prompt::{self, Prompts};
 use super::run::Run;
@@ -37,6 +40,12 @@ const RUNS: usize = 8_192;
 
 /// How many events of a session may wait before its socket is no longer read.
 const EVENTS: usize = 200_000;
+
+/// How long runs may take to finish or park when their session is taken away.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// How long an `on_stop` may take when the grace is over already, and a gateway to close.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// How often a timer is looked at while it is not due yet: the time of day can be set anew meanwhile.
 const TIMER_CHECK: Duration = Duration::from_secs(30);
@@ -87,15 +96,6 @@ pub struct Update {
     pub loaded: Vec<(Arc<Bundle>, u64)>,
     /// The names of scripts that are gone.
     pub removed: Vec<String>,
-}
-
-/// What becomes of the runs of a session that is taken away from its worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Parting {
-    /// They end with it.
-    End,
-    /// They stay in the record, for the session of this name that comes next.
-    Keep,
 }
 
 enum Order {
@@ -451,6 +451,9 @@ impl Worker {
 
     /// Runs what belongs to a login; at the first one, events wait until every script has started.
     async fn logged_in(self: Rc<Self>, live: Rc<Live>) {
+        if live.leaving.parting().is_some() {
+            return;
+        }
         let first = !live.started.replace(true);
         live.schedule.wake();
         if let Some(recovered) = live.recovered.take() {
@@ -512,56 +515,44 @@ impl Worker {
         spawn_local(async move { dispatch::call_hook(&worker, &live, &generation, hook, arguments).await });
     }
 
-    /// Ends a session: `on_stop`, then the connection.
-    ///
-    /// Without an `outcome` its runs only end here: the next process takes them up.
-    async fn detach(self: Rc<Self>, name: String, outcome: Option<&'static str>) {
-        let Some(attached) = self.sessions.borrow_mut().remove(&name) else { return };
-        let live = Rc::clone(&attached.live);
-        // What arrives from now on is not handled any more.
-        live.kept.borrow_mut().get_or_insert_default();
-        if live.started.get() {
-            for generation in self.scripts_of(&live) {
-                dispatch::call_hook(&self, &live, &generation, Hook::Stop, Vec::new()).await;
-            }
+    /// Leaves sessions: runs may finish or park, then each script's `on_stop` runs, then the connections close.
+    async fn leave(self: Rc<Self>, names: &[String], parting: Parting, grace: Duration) {
+        let attached = names.iter().filter_map(|name| self.sessions.borrow_mut().remove(name)).collect::<Vec<_>>();
+        let lives: Vec<_> = attached.iter().map(|attached| &attached.live).collect();
+        for live in &lives {
+            live.leaving.begin(parting);
         }
-        self.end_parked(|run| run.live.as_ref().is_some_and(|of| Rc::ptr_eq(of, &live)), outcome);
-        self.services.directory.remove(&name);
-        live.handle.stop();
-        if let Some(ended) = attached.ended {
-            let _ = ended.await;
-        }
-        for task in attached.tasks {
-            task.abort();
-        }
-    }
-
-    /// Waits until no run of a session is in the middle of something.
-    async fn settle(&self) {
-        // Every started run holds a turn until it ends or parks.
-        let all = u32::try_from(RUNS).expect("a small number");
-        let _ = self.turns.acquire_many(all).await;
-    }
-
-    async fn stop(self: Rc<Self>, grace: Duration) {
-        let names: Vec<_> = self.sessions.borrow().keys().cloned().collect();
-        for attached in self.sessions.borrow().values() {
-            attached.live.kept.borrow_mut().get_or_insert_default();
-        }
-        let closing = async {
-            self.settle().await;
-            for name in names {
-                Rc::clone(&self).detach(name, None).await;
-            }
-        };
         // The grace is wall time of the process, not of its scripts.
-        if tokio::time::timeout(grace, closing).await.is_err() {
-            tracing::warn!("some runs did not finish within {grace:?}; they are ended");
+        let until = Instant::now() + grace;
+        let settled = join_all(lives.iter().map(|live| live.leaving.settled()));
+        if timeout_at(until, settled).await.is_err() {
+            tracing::warn!("some runs did not finish within {grace:?} and are cut off; what is recorded goes on later");
         }
-        for attached in self.sessions.take().into_values() {
-            attached.live.handle.stop();
-            if let Some(ended) = attached.ended {
-                let _ = tokio::time::timeout(Duration::from_millis(500), ended).await;
+        lives.iter().for_each(|live| live.leaving.cut_off());
+        let of_these = |run: &Run| run.live.as_ref().is_some_and(|of| lives.iter().any(|live| Rc::ptr_eq(of, live)));
+        self.end_parked(of_these, (parting == Parting::End).then_some(dispatch::ENDED_WITH_SESSION));
+        let stopping = join_all(lives.iter().map(|live| self.stop_scripts(live)));
+        if timeout_at(until.max(Instant::now() + LAST_WORDS), stopping).await.is_err() {
+            tracing::warn!("an on_stop did not finish in time and is cut off");
+        }
+        for live in &lives {
+            self.services.directory.remove(&live.name);
+            live.handle.stop();
+        }
+        let closing = join_all(attached.into_iter().map(|Attached { tasks, ended, .. }| async {
+            if let Some(ended) = ended {
+                let _ = ended.await;
+            }
+            tasks.into_iter().for_each(|task| task.abort());
+        }));
+        // Each session gives its gateway a second to say goodbye, all at the same time.
+        let _ = timeout(LAST_WORDS * 2, closing).await;
+    }
+
+    async fn stop_scripts(self: &Rc<Self>, live: &Rc<Live>) {
+        if live.started.get() {
+            for generation in self.scripts_of(live) {
+                dispatch::call_hook(self, live, &generation, Hook::Stop, Vec::new()).await;
             }
         }
     }
@@ -578,6 +569,10 @@ fn describe(generation: &Generation) -> rhai::Dynamic {
 async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
     let clock = worker.services.clock.clone();
     loop {
+        // What comes due from here on is the next process's business.
+        if live.leaving.parting().is_some() {
+            return;
+        }
         let now = clock.now();
         if live.started.get() {
             while let Some(due) = live.schedule.take_due(now) {
@@ -645,8 +640,7 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
             Order::Detach(name, parting, done) => {
                 let worker = Rc::clone(&worker);
                 spawn_local(async move {
-                    let outcome = (parting == Parting::End).then_some("ended with its session");
-                    Rc::clone(&worker).detach(name, outcome).await;
+                    Rc::clone(&worker).leave(&[name], parting, GRACE).await;
                     worker.journal.flush().await;
                     let _ = done.send(());
                 });
@@ -664,9 +658,11 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
             }
             Order::Prompt(request) => prompt::serve(&worker, request),
             Order::Stop(grace) => {
-                Rc::clone(&worker).stop(grace).await;
-                worker.journal.flush().await;
-                worker.end_parked(|_| true, None);
+                let names: Vec<_> = worker.sessions.borrow().keys().cloned().collect();
+                Rc::clone(&worker).leave(&names, Parting::Keep, grace).await;
+                if timeout(grace, worker.journal.flush()).await.is_err() {
+                    tracing::error!("the disk takes no writes: what happened last is not recorded");
+                }
                 break;
             }
         }

@@ -17,6 +17,8 @@ use tokio::sync::oneshot;
 
 /// So many requests wait for the writer; the next caller waits for its turn to enter.
 const JOBS: usize = 256;
+/// A disk that takes no writes is spoken of this often.
+const COMPLAIN: Duration = Duration::from_secs(60);
 /// Writes that failed are tried again after this.
 const RETRY: Duration = Duration::from_millis(250);
 
@@ -209,6 +211,8 @@ pub(super) struct Writer {
     latest: Timestamp,
     /// Cuts that are not on disk yet, in their order.
     records: Vec<Record>,
+    /// When it was said last that they cannot be written.
+    complained: Option<Instant>,
 }
 
 impl Writer {
@@ -223,7 +227,7 @@ impl Writer {
         jobs: Receiver<Job>,
     ) -> Result<Self, StoreError> {
         let log = Log::open(&mut connection)?;
-        Ok(Self { connection, gather, shared, jobs, log, latest: 0, records: Vec::new() })
+        Ok(Self { connection, gather, shared, jobs, log, latest: 0, records: Vec::new(), complained: None })
     }
 
     /// Serves requests until it is told to finish.
@@ -237,8 +241,10 @@ impl Writer {
             };
             match received {
                 Ok(Job::Finish) | Err(RecvTimeoutError::Disconnected) => {
-                    if let Err(error) = self.commit() {
-                        tracing::error!("what was written last is lost: {error}");
+                    self.write_records();
+                    let unwritten = self.records.len();
+                    if let Err(error) = self.shared.check_disk().and_then(|()| self.commit()) {
+                        tracing::error!("what happened last is not recorded ({unwritten} cuts): {error}");
                     }
                     return;
                 }
@@ -284,6 +290,7 @@ impl Writer {
         let outcome = write_records(&mut self.connection, &self.records);
         match &outcome {
             Ok(()) => {
+                self.complained = None;
                 for (.., done) in self.records.drain(..) {
                     // Whoever waited may have gone.
                     let _ = done.map(|done| done.send(()));
@@ -294,7 +301,11 @@ impl Writer {
                     tracing::error!("the journal cannot be brought in order, it is tried again: {error}");
                 }
             }
-            Err(error) => tracing::error!("the journal cannot be written, it is tried again: {error}"),
+            Err(error) if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN) => {
+                tracing::error!("the journal cannot be written, it is tried again: {error}");
+                self.complained = Some(Instant::now());
+            }
+            Err(_) => {}
         }
         *self.shared.trouble() = outcome.err().map(|error| error.to_string());
     }
@@ -334,7 +345,8 @@ impl Writer {
                 drop(reply.send(saved.map(|_| ()).map_err(StoreError::from)));
             }
             Job::Flush { reply } => {
-                let committed = self.commit();
+                self.write_records();
+                let committed = self.shared.check_disk().and_then(|()| self.commit());
                 drop(reply.send(committed));
             }
             Job::Recover { session, reply } => drop(reply.send(self.recover(&session))),

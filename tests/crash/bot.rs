@@ -30,7 +30,7 @@ impl Folder {
         fs::rename(draft, path).expect("the folder is ours");
     }
 
-    /// Changes its configuration, while no process runs it.
+    /// Changes its configuration.
     pub(crate) fn configure(&self, change: impl FnOnce(String) -> String) {
         let file = self.path().join("hotline.toml");
         let text = fs::read_to_string(&file).expect("the folder is ours");
@@ -100,11 +100,21 @@ impl Process {
         assert_eq!(status.code(), None, "it ended by itself before it was killed: {status}");
     }
 
-    /// Asks it to end, as a person does, and waits for that.
-    pub(crate) fn end(mut self) {
+    /// Asks it to end, as a person does.
+    pub(crate) fn is_asked_to_end(&self) {
         let pid = self.0.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().expect("there is kill").success());
+    }
+
+    /// Waits until it has ended by itself.
+    pub(crate) fn has_ended(mut self) {
         assert_eq!(self.0.wait().expect("it ends").code(), Some(0));
+    }
+
+    /// Asks it to end, and waits for that.
+    pub(crate) fn end(self) {
+        self.is_asked_to_end();
+        self.has_ended();
     }
 }
 

@@ -1,7 +1,8 @@
-//! What survives when the process is killed: the real binary against a sandbox in this process, ended by SIGKILL.
+//! What survives when the process is killed, or asked to end: the real binary against a sandbox in this process.
 
 mod bot;
 mod campaign;
+mod leaving;
 mod person;
 mod rebuild;
 mod record;

@@ -75,6 +75,6 @@ async fn a_refused_login_ends_its_session_and_is_told() {
     let ends = soon("the end of the session", host.over()).await;
     let [(name, Ended::Refused(failure))] = ends.as_slice() else { panic!("{ends:?}") };
     assert_eq!((name.as_str(), failure.code), ("main", 1));
-    host.stop().await;
+    host.stop().await.expect("the disk takes writes");
     assert_eq!(gateway.logins(), 1, "a refused login is not tried again");
 }

@@ -248,7 +248,7 @@ impl Bot {
 
     /// Stops the engine.
     pub(crate) async fn stop(self) {
-        soon("the engine to stop", self.host.stop()).await;
+        soon("the engine to stop", self.host.stop()).await.expect("the disk takes writes");
     }
 
     /// Stops the engine; gives every frame of the first session.
@@ -261,7 +261,7 @@ impl Bot {
         let Self { host, gateways, setup: _kept } = self;
         let stopping = host.stop();
         act(&gateways[0]);
-        soon("the engine to stop", stopping).await;
+        soon("the engine to stop", stopping).await.expect("the disk takes writes");
         gateways[0].frames()
     }
 
@@ -273,7 +273,7 @@ impl Bot {
     /// As [`restart`](Self::restart), with something done while it is down.
     pub(crate) async fn restart_after(self, act: impl FnOnce(&Setup)) -> Self {
         let Self { host, gateways, setup } = self;
-        soon("the engine to stop", host.stop()).await;
+        soon("the engine to stop", host.stop()).await.expect("the disk takes writes");
         act(&setup);
         let logins: Vec<_> = gateways.iter().map(Gateway::logins).collect();
         let host = Host::start(setup.options(&gateways)).await.expect("the engine starts");

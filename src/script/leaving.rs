@@ -1,0 +1,80 @@
+//! How a worker leaves a session: what runs may finish, and what has not begun is left for the next process.
+//!
+//! First nothing begins any more, while runs finish or park; then what still runs is cut off where it waits, which leaves its
+//! record as a crash would. What becomes of the connection is the worker's business.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use tokio::sync::Notify;
+
+/// What becomes of the runs and events of a session that is taken away from its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parting {
+    /// They end with it.
+    End,
+    /// They stay in the record, for the session of this name that comes next.
+    Keep,
+}
+
+/// How far the leaving of one session is.
+#[derive(Debug, Default)]
+pub(crate) struct Leaving {
+    parting: Cell<Option<Parting>>,
+    is_cut_off: Cell<bool>,
+    active: Cell<usize>,
+    idle: Notify,
+    cut: Notify,
+}
+
+impl Leaving {
+    /// From now on nothing begins.
+    pub(crate) fn begin(&self, parting: Parting) {
+        self.parting.set(Some(parting));
+    }
+
+    /// How the session is left, if it is.
+    pub(crate) fn parting(&self) -> Option<Parting> {
+        self.parting.get()
+    }
+
+    /// Counts a run that is in the middle of something.
+    pub(crate) fn enter(self: &Rc<Self>) -> Active {
+        self.active.set(self.active.get() + 1);
+        Active(Rc::clone(self))
+    }
+
+    /// Waits until no run is in the middle of something.
+    pub(crate) async fn settled(&self) {
+        while self.active.get() > 0 {
+            self.idle.notified().await;
+        }
+    }
+
+    /// Cuts off what is still in the middle of something.
+    pub(crate) fn cut_off(&self) {
+        self.is_cut_off.set(true);
+        self.cut.notify_waiters();
+    }
+
+    /// Waits until what is in the middle of something is cut off.
+    pub(crate) async fn until_cut_off(&self) {
+        while !self.is_cut_off.get() {
+            self.cut.notified().await;
+        }
+    }
+}
+
+/// A run that is in the middle of something, until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Active(Rc<Leaving>);
+
+impl Drop for Active {
+    fn drop(&mut self) {
+        let left = self.0.active.get() - 1;
+        self.0.active.set(left);
+        if left == 0 {
+            self.0.idle.notify_one();
+        }
+    }
+}
