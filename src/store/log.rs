@@ -243,7 +243,8 @@ impl Recent {
     fn take_older_than(&mut self, time: Timestamp) -> Vec<Told> {
         let last = self.events.values().filter(|told| told.at <= time).map(|told| told.cut).max();
         let Some(last) = last else { return Vec::new() };
-        self.events.extract_if(.., |_, told| told.cut <= last).map(|(_, told)| told).collect()
+        let ids: Vec<_> = self.events.iter().filter(|(_, told)| told.cut <= last).map(|(id, _)| *id).collect();
+        ids.iter().filter_map(|id| self.events.remove(id)).collect()
     }
 
     fn horizon(&self) -> Option<i64> {
