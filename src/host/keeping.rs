@@ -2,13 +2,14 @@
 //!
 //! What is pruned, and how a run ends, is decided below.
 
+use std::collections::BTreeSet;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Timestamp};
-use crate::script::Updater;
-use crate::store::Store;
+use crate::script::{Directory, Updater};
+use crate::store::{RunRow, Store, StoreError};
 
 /// How often it is looked whether somebody asked for a run to be killed. Wall time, as people's terminals have it.
 const KILL_CHECK: Duration = Duration::from_secs(1);
@@ -24,6 +25,10 @@ pub(super) struct Keeping {
     pub(super) retention: Duration,
     /// The workers that may have a run that is to be killed.
     pub(super) workers: Vec<Updater>,
+    /// The sessions that the configuration named at the start.
+    pub(super) configured: BTreeSet<String>,
+    /// The sessions that there are now.
+    pub(super) directory: Directory,
 }
 
 /// The thread that does it; it ends when this is dropped.
@@ -61,20 +66,29 @@ impl Keeping {
     fn prune(&self) {
         let retention = Timestamp::try_from(self.retention.as_millis()).unwrap_or(Timestamp::MAX);
         let now = self.clock.now();
-        if let Err(error) = self.store.prune(now.saturating_sub(retention), now) {
+        let before = now.saturating_sub(retention);
+        let sessions = self.configured.iter().cloned().chain(self.directory.names()).collect();
+        let pruned = self.store.abandon(sessions, before, now).and_then(|()| self.store.prune(before, now));
+        if let Err(error) = pruned {
             tracing::warn!("the journal could not be pruned, which is tried again in an hour: {error}");
         }
     }
 
     fn kill(&self) {
-        match self.store.take_kills() {
-            Ok(runs) => {
-                for run in runs {
-                    self.workers.iter().for_each(|worker| worker.kill(run));
-                }
-            }
-            Err(error) => tracing::warn!("which runs are to be killed could not be read: {error}"),
+        if let Err(error) = self.store.kills().and_then(|runs| runs.iter().try_for_each(|run| self.kill_one(run))) {
+            tracing::warn!("runs that are to be killed could not be read, or ended: {error}");
         }
+    }
+
+    fn kill_one(&self, run: &RunRow) -> Result<(), StoreError> {
+        let session = &*run.session;
+        if self.configured.contains(session) || self.directory.get(session).is_some() {
+            self.workers.iter().for_each(|worker| worker.kill(run.id));
+            return Ok(());
+        }
+        // No worker has a run of a session that there is not.
+        tracing::info!(run = run.id, session, "killed");
+        self.store.end_run(run.id, self.clock.now())
     }
 }
 

@@ -144,7 +144,17 @@ impl Host {
             .map_err(StartError::Thread)?;
         take_over(&workers, &update);
         let updaters: Vec<_> = workers.iter().map(WorkerHandle::updater).collect();
-        let keeping = Keeping { store: store.clone(), clock, retention: config.retention, workers: updaters.clone() };
+        let unloaded = scripts.iter().filter(|script| script.live.is_none()).map(|script| script.name.clone());
+        let unloaded: Vec<_> = unloaded.collect();
+        updaters.iter().for_each(|worker| worker.unloaded(unloaded.clone()));
+        let keeping = Keeping {
+            store: store.clone(),
+            clock,
+            retention: config.retention,
+            workers: updaters.clone(),
+            configured: config.sessions.iter().map(|session| session.name.clone()).collect(),
+            directory: directory.clone(),
+        };
         let keeper = (journal != JournalMode::Off).then(|| keeping.start()).transpose();
         let keeper = keeper.map_err(StartError::Thread)?;
         let (assigned, ends) = (BTreeMap::new(), BTreeMap::new());

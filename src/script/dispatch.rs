@@ -24,11 +24,11 @@ use super::live::{LaneKey, Live, Reply};
 use super::object::{self, Message};
 use super::record::{End, FORMAT, Record};
 use super::run::{self, Run, Stage, Start};
-use super::timer::{DUE, Scheduled};
+use super::timer::{DUE, Scheduled, Spec, Timer};
 use super::value;
 use super::worker::Worker;
 use crate::protocol::{Content, Event, EventSpec, Hook};
-use crate::store::{Handling, Recovered, RunRecord};
+use crate::store::{Handling, Recovered, RunRecord, RunRow};
 
 /// What came of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,6 +95,20 @@ impl Past {
         Some(self.0.borrow_mut().swap_remove(found))
     }
 
+    /// A run of a script that goes on.
+    fn open_of(&self, script: &str) -> Option<RunRow> {
+        let runs = self.0.borrow();
+        let open = runs.iter().find(|run| run.standing.ended.is_none() && &*run.run.script == script);
+        open.map(|run| run.run.clone())
+    }
+
+    /// A script that has a run which goes on, and that does not load at present.
+    fn unloaded(&self, worker: &Worker, live: &Live) -> Option<Arc<str>> {
+        let runs = self.0.borrow();
+        let open = runs.iter().filter(|run| run.standing.ended.is_none());
+        open.map(|run| &run.run.script).find(|script| worker.is_unloaded(live, script)).cloned()
+    }
+
     fn has(&self, script: &str, function: &str) -> bool {
         self.0.borrow().iter().any(|run| is_of(run, script, function))
     }
@@ -119,7 +133,10 @@ struct Call<'a> {
 /// Takes an event of a session: queues it in its lane at once, so that the order of arrival counts.
 pub(crate) fn accept(worker: &Rc<Worker>, live: &Rc<Live>, event: Event) {
     if is_past_message(live, &event) {
-        tracing::debug!(session = &*live.name, "a message that was taken before a restart came again");
+        tracing::info!(
+            session = &*live.name,
+            "a message that was taken before a restart came again; it is not handled twice"
+        );
         return;
     }
     let arrival = live.journal.arrived(&live.name, &event, live.clock.now());
@@ -154,15 +171,6 @@ fn is_past_message(live: &Live, event: &Event) -> bool {
 }
 
 fn dispatch(worker: &Rc<Worker>, live: &Rc<Live>, event: Event, arrival: Arrival, past: Past) {
-    if event.subcommand == DUE {
-        if let Some((script, timer)) = Scheduled::of_event(&event) {
-            let (worker, live) = (Rc::clone(worker), Rc::clone(live));
-            spawn_local(call_timer(worker, live, script, timer, arrival, past));
-        } else {
-            arrival.finish();
-        }
-        return;
-    }
     let subject = Subject::read(event, &live.me.borrow());
     if subject.hook == Some(Hook::ProfileUpdate)
         && let Some(mid) = subject.object.as_ref().and_then(|object| object.text("mid"))
@@ -208,6 +216,11 @@ async fn in_chat(
             Outcome::Left => return leave(&live, arrival),
         }
     }
+    while let Some(script) = past.unloaded(&worker, &live) {
+        if take_up_unloaded(&worker, &call, &script, |function| subject.arguments(function)).await == Outcome::Left {
+            return leave(&live, arrival);
+        }
+    }
     give_up(&worker, &live, past);
     match (ask, subject.message) {
         (Some(ask), Some(message)) => ask.answer(Reply { message, entry: lane.enter_head(), arrival }),
@@ -228,6 +241,15 @@ async fn without_chat(worker: Rc<Worker>, live: Rc<Live>, subject: Subject, arri
             Outcome::Handled => break,
             Outcome::PassedOn => {}
             Outcome::Left => return leave(&live, arrival),
+        }
+    }
+    while let Some(script) = past.unloaded(&worker, &live) {
+        let lane = live.lane(LaneKey::Script(script.to_string()));
+        let _guard = lane.enter_tail().await;
+        let about = subject.event.subcommand.as_str().into();
+        let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild: true, past: &past };
+        if take_up_unloaded(&worker, &call, &script, |function| subject.arguments(function)).await == Outcome::Left {
+            return leave(&live, arrival);
         }
     }
     give_up(&worker, &live, past);
@@ -251,61 +273,140 @@ async fn offer(
     }
 }
 
-/// Calls a hook that belongs to no event of the gateway, in the script's own lane.
-pub(crate) async fn call_hook(
+/// What happens that is no event of the gateway: a timer is due, a hook is to be called.
+struct Own {
+    script: String,
+    what: OwnKind,
+}
+
+enum OwnKind {
+    Timer(Timer),
+    Hook(Hook, Vec<Dynamic>),
+}
+
+impl Own {
+    /// Reads what [`hook_event`] or a timer made.
+    fn of_event(event: &Event) -> Option<Self> {
+        if event.subcommand == DUE {
+            let (script, timer) = Scheduled::of_event(event)?;
+            return Some(Self { script, what: OwnKind::Timer(timer) });
+        }
+        let hook = Hook::named(&format!("on_{}", event.subcommand.strip_prefix('@')?))?;
+        let content = event.content.value();
+        let script = content.get("script")?.as_str()?.to_owned();
+        let arguments = content.get("arguments").and_then(|arguments| arguments.as_array().cloned());
+        let convert = |value: &serde_json::Value| value::from_content(&value.to_string());
+        let arguments = arguments.unwrap_or_default().iter().map(convert).collect();
+        Some(Self { script, what: OwnKind::Hook(hook, arguments) })
+    }
+
+    fn arguments(&self) -> Vec<Dynamic> {
+        match &self.what {
+            OwnKind::Timer(timer) => timer.values(),
+            OwnKind::Hook(_, arguments) => arguments.clone(),
+        }
+    }
+}
+
+/// The name under which the journal keeps a call of a hook that belongs to no event of the gateway.
+fn own_subcommand(hook: &str) -> String {
+    format!("@{}", hook.trim_start_matches("on_"))
+}
+
+/// The event that a call of a hook is where the gateway sent none.
+fn hook_event(script: &str, hook: Hook, arguments: &[Dynamic]) -> Event {
+    let plain = |value: &Dynamic| value::to_value(value).unwrap_or_default();
+    let content = match hook {
+        // Whoever reads the journal later is not to see the PIN of a login.
+        Hook::Pin => serde_json::json!({"script": script}),
+        _ => serde_json::json!({"script": script, "arguments": arguments.iter().map(plain).collect::<Vec<_>>()}),
+    };
+    Event { subcommand: own_subcommand(hook.name()), content: Content::new(content.to_string()) }
+}
+
+/// Whether a call of a hook that belongs to no event of the gateway goes on in the next process: the others are made anew by
+/// it, or mean nothing to it.
+const fn outlives_its_process(hook: Hook) -> bool {
+    matches!(hook, Hook::Error | Hook::Reload)
+}
+
+/// Calls a hook that belongs to no event of the gateway, in the script's own lane. It is taken down before this returns.
+pub(crate) fn call_hook(
     worker: &Rc<Worker>,
     live: &Rc<Live>,
     generation: &Rc<Generation>,
     hook: Hook,
     arguments: Vec<Dynamic>,
-) {
-    if !generation.hooks.contains(&hook) {
-        return;
+) -> impl Future<Output = ()> + 'static {
+    let arrival = generation.hooks.contains(&hook).then(|| {
+        let event = hook_event(generation.name(), hook, &arguments);
+        live.journal.arrived(&live.name, &event, live.clock.now())
+    });
+    let (worker, live, generation) = (Rc::clone(worker), Rc::clone(live), Rc::clone(generation));
+    async move {
+        let Some(arrival) = arrival else { return };
+        live.journal.sync().await;
+        let lane = live.lane(LaneKey::Script(generation.name().to_owned()));
+        let _guard = lane.enter_tail().await;
+        let (past, rebuild) = (Past::default(), outlives_its_process(hook));
+        let about = hook.name().into();
+        let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild, past: &past };
+        match invoke(&worker, &call, &generation, hook, || arguments).await {
+            Outcome::Left => leave(&live, arrival),
+            Outcome::Handled | Outcome::PassedOn => arrival.finish(),
+        }
     }
-    let lane = live.lane(LaneKey::Script(generation.name().to_owned()));
-    let _guard = lane.enter_tail().await;
-    let past = Past::default();
-    // Such hooks are called anew by the next process, so their runs end with this one.
-    let call =
-        Call { live, lane: &lane, event: run::next_id(), about: hook.name().into(), rebuild: false, past: &past };
-    invoke(worker, &call, generation, hook, || arguments).await;
 }
 
 /// Takes a timer that is due down and calls its function.
 pub(crate) fn timer_due(worker: &Rc<Worker>, live: &Rc<Live>, due: &Scheduled) {
     let event = due.event();
     let arrival = live.journal.arrived(&live.name, &event, live.clock.now());
-    dispatch(worker, live, event, arrival, Past::default());
+    let own = Own { script: due.script.clone(), what: OwnKind::Timer(due.timer.clone()) };
+    spawn_local(call_own(Rc::clone(worker), Rc::clone(live), own, arrival, Past::default()));
 }
 
-/// Calls the function of a timer on the script's newest generation.
-async fn call_timer(
-    worker: Rc<Worker>,
-    live: Rc<Live>,
-    script: String,
-    timer: super::timer::Timer,
-    arrival: Arrival,
-    past: Past,
-) {
+/// Calls the function of a timer, or a hook that an earlier process did not come to, on the script's newest generation.
+async fn call_own(worker: Rc<Worker>, live: Rc<Live>, own: Own, arrival: Arrival, past: Past) {
     live.journal.sync().await;
-    let generation = worker.scripts_of(&live).find(|generation| generation.name() == script);
-    if let Some(generation) = generation {
-        let lane = live.lane(LaneKey::Script(script.clone()));
-        let _guard = lane.enter_tail().await;
-        let call =
-            Call { live: &live, lane: &lane, event: arrival.id(), about: "a timer".into(), rebuild: true, past: &past };
-        let fault = timer.check(&generation).err();
-        match fault {
-            Some(fault) if past.0.borrow().is_empty() => {
-                tracing::error!(target: "hotline::script", session = &*live.name, script, "{fault}");
-            }
-            _ => {
-                let function = timer.function.as_str().into();
-                if start(&worker, &call, &generation, function, timer.values()).await == Outcome::Left {
-                    return leave(&live, arrival);
+    let lane = live.lane(LaneKey::Script(own.script.clone()));
+    let _guard = lane.enter_tail().await;
+    let about = match &own.what {
+        OwnKind::Timer(_) => "a timer".into(),
+        OwnKind::Hook(hook, _) => hook.name().into(),
+    };
+    let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild: true, past: &past };
+    let generation = worker.scripts_of(&live).find(|generation| generation.name() == own.script);
+    let outcome = match (&own.what, generation) {
+        (OwnKind::Timer(timer), Some(generation)) => {
+            let fault = timer.check(&generation).err().filter(|_| past.0.borrow().is_empty());
+            let function: Arc<str> = timer.function.as_str().into();
+            match fault {
+                Some(fault) => {
+                    tracing::error!(target: "hotline::script", session = &*live.name, script = own.script, "{fault}");
+                    let run = new_run(&worker, &call, &generation, function);
+                    end(&run, "failed", Some(fault.to_string()));
+                    Outcome::PassedOn
                 }
+                None => start(&worker, &call, &generation, function, timer.values()).await,
             }
         }
+        (OwnKind::Hook(hook, arguments), Some(generation)) if outlives_its_process(*hook) => {
+            invoke(&worker, &call, &generation, *hook, || arguments.clone()).await
+        }
+        (OwnKind::Timer(timer), None) if worker.is_unloaded(&live, &own.script) && past.0.borrow().is_empty() => {
+            if matches!(timer.spec, Spec::After(_)) {
+                live.schedule.put_back(&own.script, timer.clone(), live.clock.now());
+            }
+            Outcome::PassedOn
+        }
+        (_, None) if worker.is_unloaded(&live, &own.script) => {
+            take_up_unloaded(&worker, &call, &own.script, |_| Some(own.arguments())).await
+        }
+        _ => Outcome::PassedOn,
+    };
+    if outcome == Outcome::Left {
+        return leave(&live, arrival);
     }
     give_up(&worker, &live, past);
     arrival.finish();
@@ -348,18 +449,9 @@ async fn start(
             Some(run) => run,
             None => return Outcome::PassedOn,
         },
-        None => Run::new(Start {
-            event: call.event,
-            function,
-            generation: Rc::clone(generation),
-            live: Some(Rc::clone(call.live)),
-            lane: call.lane.clone(),
-            limits: Rc::clone(&worker.services.limits),
-            started: worker.services.clock.now(),
-            rebuild: call.rebuild,
-            past: None,
-        }),
+        None => new_run(worker, call, generation, function),
     };
+    let _listed = worker.list(&run);
     run.enter();
     run.note();
     let mut driven = match run.generation.start(Rc::clone(&run), arguments) {
@@ -409,6 +501,20 @@ enum Came {
     Off,
 }
 
+fn new_run(worker: &Worker, call: &Call<'_>, generation: &Rc<Generation>, function: Arc<str>) -> Rc<Run> {
+    Run::new(Start {
+        event: call.event,
+        function,
+        generation: Rc::clone(generation),
+        live: Some(Rc::clone(call.live)),
+        lane: call.lane.clone(),
+        limits: Rc::clone(&worker.services.limits),
+        started: worker.services.clock.now(),
+        rebuild: call.rebuild,
+        past: None,
+    })
+}
+
 /// Lets a run go on by itself.
 fn go_on(worker: &Rc<Worker>, driven: run::Driven, about: &Rc<str>) {
     let run = Rc::clone(driven.run());
@@ -431,6 +537,10 @@ fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, result: Result<Sc
     let file = &run.generation.bundle.script.file;
     let handled = |value: bool| if value { Outcome::Handled } else { Outcome::PassedOn };
     let asked = run.stage.get() == Stage::Asked;
+    // It was killed: whoever did that knows why.
+    if run.record.end().is_some() {
+        return handled(asked);
+    }
     // A condemned run has its own reason.
     if let Some(reason) = run.record.left_over().filter(|_| run.condemned().is_none()) {
         fail(worker, run, about, Fault::of_file(file, reason));
@@ -486,8 +596,7 @@ fn report(
     error.insert("hook".into(), function.into());
     error.insert("event".into(), about.as_ref().into());
     error.insert("generation".into(), i64::try_from(generation.number).unwrap_or(i64::MAX).into());
-    let (worker, live) = (Rc::clone(worker), Rc::clone(live));
-    spawn_local(async move { call_hook(&worker, &live, &generation, Hook::Error, vec![error.into()]).await });
+    spawn_local(call_hook(worker, live, &generation, Hook::Error, vec![error.into()]));
 }
 
 /// Takes up what an earlier process left behind: events that not every script has had, and runs that wait.
@@ -502,16 +611,19 @@ pub(crate) fn recover(worker: &Rc<Worker>, live: &Rc<Live>, recovered: Recovered
         }
     }
     for Handling { event, runs } in events {
-        let arrival = live.journal.arrived_before(event.id);
-        dispatch(worker, live, event_of(event), arrival, Past(RefCell::new(runs)));
+        let (arrival, past) = (live.journal.arrived_before(event.id), Past(RefCell::new(runs)));
+        let event = event_of(event);
+        match Own::of_event(&event) {
+            Some(own) => drop(spawn_local(call_own(Rc::clone(worker), Rc::clone(live), own, arrival, past))),
+            None => dispatch(worker, live, event, arrival, past),
+        }
     }
 }
 
 /// Rebuilds a run that waits, whose event has been handled.
 fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, past: RunRecord) {
-    let timer = Scheduled::of_event(event).filter(|_| event.subcommand == DUE);
-    let (key, arguments) = match timer {
-        Some((script, timer)) => (LaneKey::Script(script), Some(timer.values())),
+    let (key, arguments) = match Own::of_event(event) {
+        Some(own) => (LaneKey::Script(own.script.clone()), Some(own.arguments())),
         None => {
             let subject = Subject::read(event.clone(), &live.me.borrow());
             let key = subject.chat.clone().map_or_else(|| LaneKey::Script(past.run.script.to_string()), LaneKey::Chat);
@@ -542,17 +654,19 @@ fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, past: RunRecord) {
 fn rebuilt(worker: &Rc<Worker>, live: &Rc<Live>, lane: &Lane, past: RunRecord) -> Option<Rc<Run>> {
     let RunRecord { run: row, standing, entries } = past;
     let current = worker.scripts_of(live).find(|generation| generation.name() == &*row.script);
+    let is_there = current.is_some() || worker.is_unloaded(live, &row.script);
+    let is_killed = worker.is_killed(row.id);
     let pinned = match &current {
-        None => Err(None),
-        Some(_) if worker.is_killed(row.id) => Err(None),
-        Some(current) if row.format != FORMAT => Err(Some(Fault::of_file(
-            &current.bundle.script.file,
+        _ if is_killed || !is_there => Err(None),
+        _ if row.format != FORMAT => Err(Some(Fault::of_file(
+            current.as_ref().map_or(&*row.script, |current| &current.bundle.script.file),
             format!(
                 "a run of {} that waited cannot go on: its record has format {}, this version of hotline reads {FORMAT}",
                 row.function, row.format
             ),
         ))),
-        Some(current) => worker.pinned(current, row.bundle, row.generation.cast_unsigned()).map_err(Some),
+        // The script as it is now need not even load.
+        _ => worker.pinned(&row.script, row.bundle, row.generation.cast_unsigned()).map_err(Some),
     };
     let start = |generation: Rc<Generation>, record: Record| {
         Run::new(Start {
@@ -578,18 +692,56 @@ fn rebuilt(worker: &Rc<Worker>, live: &Rc<Live>, lane: &Lane, past: RunRecord) -
             None
         }
         // Without any version of its script there is nothing that the run could be shown with; its row is closed all the same.
-        (Err(_), None) => {
-            live.journal.close(&row, worker.services.clock.now());
+        (Err(fault), None) => {
+            if let Some(fault) = &fault {
+                let (session, script) = (&*live.name, &*row.script);
+                tracing::error!(target: "hotline::script", session, script, "{fault}");
+            }
+            let outcome = match &fault {
+                Some(_) => "failed",
+                None if is_killed => "killed",
+                None => GONE,
+            };
+            live.journal.close(&row, worker.services.clock.now(), outcome, fault.map(|fault| fault.to_string()));
             None
         }
     }
+}
+
+/// How a run is recorded to end whose script is not there any more.
+const GONE: &str = "its script is gone";
+
+/// Goes on with the runs of an event that one script began and that does not load at present, on the sources that they began
+/// with.
+async fn take_up_unloaded(
+    worker: &Rc<Worker>,
+    call: &Call<'_>,
+    script: &str,
+    arguments: impl Fn(&str) -> Option<Vec<Dynamic>>,
+) -> Outcome {
+    while let Some(RunRow { function, bundle, generation, .. }) = call.past.open_of(script) {
+        match worker.pinned(script, bundle, generation.cast_unsigned()) {
+            Ok(pinned) => {
+                let arguments = arguments(&function).unwrap_or_default();
+                if start(worker, call, &pinned, function, arguments).await == Outcome::Left {
+                    return Outcome::Left;
+                }
+            }
+            Err(_) => {
+                // What is wrong with it is found again, and is told with the end of the run.
+                let past = call.past.take(script, &function);
+                past.map(|past| rebuilt(worker, call.live, call.lane, past));
+            }
+        }
+    }
+    Outcome::PassedOn
 }
 
 /// Ends the runs of an event that no script takes up any more.
 fn give_up(worker: &Rc<Worker>, live: &Rc<Live>, past: Past) {
     for RunRecord { run, standing, .. } in past.0.take() {
         if standing.ended.is_none() {
-            live.journal.close(&run, worker.services.clock.now());
+            live.journal.close(&run, worker.services.clock.now(), GONE, None);
         }
     }
 }

@@ -16,7 +16,7 @@ use super::object::{Message, SessionRef};
 use super::record::Recorded;
 use super::run::{self, Run};
 use super::value;
-use crate::protocol::{Content, Safety};
+use crate::protocol::{Content, Hook, Safety};
 use crate::store::{CallKind, Entry, Outcome, Waiting};
 
 /// An error on its way through a script.
@@ -193,7 +193,8 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
     let entry = |outcome, took| Entry {
         kind: call.kind.recorded(),
         name: call.name.clone(),
-        detail: call.detail.clone().into_owned(),
+        // What is done with the PIN of a login is not written down, and such a run is never rebuilt.
+        detail: if &*run.function == Hook::Pin.name() { String::new() } else { call.detail.clone().into_owned() },
         place: Arc::clone(&place),
         at,
         took,
@@ -302,7 +303,19 @@ fn sync(run: &Rc<Run>) -> Result<(), Thrown> {
 /// # Errors
 /// When the code does not run on a fiber.
 pub(crate) fn wait<F: Future>(name: &str, future: F) -> Result<F::Output, Thrown> {
-    fiber::park(future).ok_or_else(|| error(format!("{name} cannot wait here")))
+    let cannot = || error(format!("{name} cannot wait here"));
+    let run = run::current().ok_or_else(cannot)?;
+    let outcome = fiber::park(async {
+        tokio::select! {
+            biased;
+            outcome = future => Some(outcome),
+            () = run.interrupted() => None,
+        }
+    });
+    match outcome.ok_or_else(cannot)? {
+        Some(outcome) => Ok(outcome),
+        None => Err(check(&run).err().unwrap_or_else(|| error(format!("{name} was interrupted")))),
+    }
 }
 
 /// An error with a text, to be caught as that text.

@@ -117,10 +117,9 @@ impl Journal {
     }
 
     /// Ends a run of an earlier process that nobody takes up any more.
-    pub(crate) fn close(&self, row: &RunRow, at: Timestamp) {
+    pub(crate) fn close(&self, row: &RunRow, at: Timestamp, outcome: &str, fault: Option<String>) {
         if self.is_on() {
-            let standing =
-                Standing { ended: Some(at), outcome: "its script is gone".to_owned(), ..Standing::default() };
+            let standing = Standing { ended: Some(at), outcome: outcome.to_owned(), fault, ..Standing::default() };
             let closed = RunChange { id: row.id, event: row.event, begun: None, standing, entries: Vec::new() };
             self.pending.borrow_mut().closed.push(closed);
             self.changed.notify_one();

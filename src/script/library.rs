@@ -161,9 +161,8 @@ impl Library {
                 continue;
             }
             let script = self.scripts.remove(&path).expect("its key was just read");
-            if script.live.is_some() {
-                changes.update.removed.push(script.name);
-            }
+            // Also where no version of it has loaded: something may wait for one.
+            changes.update.removed.push(script.name);
         }
         changes
     }

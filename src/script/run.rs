@@ -12,6 +12,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use rhai::Dynamic;
+use tokio::sync::Notify;
 
 use crate::clock::Timestamp;
 use crate::protocol::Safety;
@@ -109,6 +110,7 @@ pub(crate) struct Run {
     calls: Cell<u64>,
     is_rebuilding: Cell<bool>,
     condemned: RefCell<Option<String>>,
+    interrupted: Notify,
     used: Cell<Duration>,
     resumed: Cell<Instant>,
     memory: Cell<isize>,
@@ -155,6 +157,7 @@ impl Run {
             calls: Cell::new(0),
             is_rebuilding: Cell::new(is_rebuilding),
             condemned: RefCell::default(),
+            interrupted: Notify::new(),
             used: Cell::new(Duration::ZERO),
             resumed: Cell::new(Instant::now()),
             memory: Cell::new(0),
@@ -219,6 +222,17 @@ impl Run {
     /// Invariant: a condemned run never gets well: a script could catch the first error inside a native callback.
     pub(crate) fn condemn(&self, reason: impl Into<String>) {
         self.condemned.borrow_mut().get_or_insert_with(|| reason.into());
+    }
+
+    /// Condemns the run, and ends what it waits for.
+    pub(crate) fn interrupt(&self, reason: &str) {
+        self.condemn(reason);
+        self.interrupted.notify_one();
+    }
+
+    /// Waits until the run is interrupted.
+    pub(crate) async fn interrupted(&self) {
+        self.interrupted.notified().await;
     }
 
     /// Why the run is to end, if it is.

@@ -125,6 +125,24 @@ impl Timer {
 pub(crate) const DUE: &str = "@timer";
 
 impl Scheduled {
+    /// Whether it stays when it is due, since its script is held.
+    fn waits(&self, is_held: impl Fn(&str) -> bool) -> bool {
+        matches!(self.timer.spec, Spec::After(_)) && is_held(&self.script)
+    }
+
+    /// When it is due again after `now`.
+    fn next(&self, now: Timestamp) -> Option<Timestamp> {
+        match &self.timer.spec {
+            Spec::After(_) => None,
+            Spec::Every(period) => {
+                let period = Timestamp::try_from(period.as_millis()).unwrap_or(Timestamp::MAX).max(1);
+                let beats = now.saturating_sub(self.due) / period + 1;
+                Some(self.due.saturating_add(period.saturating_mul(beats)))
+            }
+            Spec::Cron(_) => self.timer.spec.next(now),
+        }
+    }
+
     /// The event that it is when it is due.
     pub(crate) fn event(&self) -> Event {
         let content = serde_json::json!({"script": self.script, "timer": self.timer});
@@ -147,6 +165,8 @@ pub(crate) struct Schedule {
     changed: Notify,
     /// Timers that are new, changed or gone since the journal asked last.
     unrecorded: RefCell<BTreeSet<u64>>,
+    /// Scripts of which it has been said that a timer waits for them.
+    holding: RefCell<BTreeSet<String>>,
 }
 
 impl Schedule {
@@ -189,20 +209,44 @@ impl Schedule {
 
     /// Takes all timers of a script out.
     pub(crate) fn forget(&self, script: &str) {
+        let mut unrecorded = self.unrecorded.borrow_mut();
         self.entries.borrow_mut().retain(|_, entry| {
-            self.unrecorded.borrow_mut().insert(entry.id);
-            entry.script != script
+            let stays = entry.script != script;
+            if !stays {
+                unrecorded.insert(entry.id);
+            }
+            stays
         });
     }
 
-    /// Takes timers up again that an earlier process left behind.
-    pub(crate) fn restore(&self, rows: Vec<TimerRow>) {
-        for TimerRow { id, script, timer, due, declared, .. } in rows {
-            let Ok(timer) = serde_json::from_str(&timer) else { continue };
+    /// The scripts that have timers.
+    pub(crate) fn scripts(&self) -> BTreeSet<String> {
+        self.entries.borrow().values().map(|entry| entry.script.clone()).collect()
+    }
+
+    /// Puts a timer back that was due and could not be called: it is due at once.
+    pub(crate) fn put_back(&self, script: &str, timer: Timer, now: Timestamp) {
+        let id = run::next_id();
+        let scheduled = Scheduled { id, script: script.to_owned(), timer, due: now, declared: false };
+        self.entries.borrow_mut().insert((now, id), scheduled);
+        self.unrecorded.borrow_mut().insert(id);
+        self.changed.notify_one();
+    }
+
+    /// Takes timers up again that an earlier process left behind; gives those that cannot be read.
+    pub(crate) fn restore(&self, rows: Vec<TimerRow>) -> Vec<TimerRow> {
+        let mut unread = Vec::new();
+        for row in rows {
+            let Ok(timer) = serde_json::from_str(&row.timer) else {
+                unread.push(row);
+                continue;
+            };
+            let TimerRow { id, script, due, declared, .. } = row;
             let id = id.cast_unsigned();
             self.entries.borrow_mut().insert((due, id), Scheduled { id, script, timer, due, declared });
         }
         self.changed.notify_one();
+        unread
     }
 
     /// Moves what has changed since the last time into a cut.
@@ -227,23 +271,41 @@ impl Schedule {
         cut.gone_timers.extend(gone.into_iter().map(u64::cast_signed));
     }
 
-    /// When the next timer is due.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.entries.borrow().keys().next().map(|(due, _)| *due)
+    /// When the next timer is due, but for those that wait for a script which is held.
+    pub(crate) fn next_due(&self, is_held: impl Fn(&str) -> bool) -> Option<Timestamp> {
+        let entries = self.entries.borrow();
+        entries.values().find(|entry| !entry.waits(&is_held)).map(|entry| entry.due)
     }
 
-    /// Takes the next timer that is due. A repeating one is due again one period after `now`, however late it was.
-    pub(crate) fn take_due(&self, now: Timestamp) -> Option<Scheduled> {
+    /// Takes the next timer that is due. A repeating one keeps its beat, and what it missed is not made up for.
+    ///
+    /// Where its script is held, one that is due once stays until it is not, and the others miss a beat.
+    pub(crate) fn take_due(&self, now: Timestamp, is_held: impl Fn(&str) -> bool) -> Option<Scheduled> {
         let mut entries = self.entries.borrow_mut();
-        let first = entries.first_entry().filter(|entry| entry.key().0 <= now)?;
-        let scheduled = first.remove();
-        self.unrecorded.borrow_mut().insert(scheduled.id);
-        if !matches!(scheduled.timer.spec, Spec::After(_))
-            && let Some(due) = scheduled.timer.spec.next(now)
-        {
-            entries.insert((due, scheduled.id), Scheduled { due, ..scheduled.clone() });
+        loop {
+            let due = entries.range(..=(now, u64::MAX)).find(|(_, entry)| !entry.waits(&is_held));
+            let key = due.map(|(key, _)| *key)?;
+            let scheduled = entries.remove(&key).expect("its key was just read");
+            self.unrecorded.borrow_mut().insert(scheduled.id);
+            if let Some(due) = scheduled.next(now) {
+                entries.insert((due, scheduled.id), Scheduled { due, ..scheduled.clone() });
+            }
+            if !is_held(&scheduled.script) {
+                return Some(scheduled);
+            }
         }
-        Some(scheduled)
+    }
+
+    /// The scripts that are held and for which a timer begins to wait now.
+    pub(crate) fn begin_to_hold(&self, now: Timestamp, is_held: impl Fn(&str) -> bool) -> Vec<String> {
+        let mut holding = self.holding.borrow_mut();
+        holding.retain(|script| is_held(script));
+        let entries = self.entries.borrow();
+        let waiting = entries.range(..=(now, u64::MAX)).filter(|(_, entry)| entry.waits(&is_held));
+        waiting
+            .filter(|(_, entry)| holding.insert(entry.script.clone()))
+            .map(|(_, entry)| entry.script.clone())
+            .collect()
     }
 
     /// Has whoever waits for a change look at what is due.
@@ -265,16 +327,69 @@ mod tests {
         Timer { function: function.to_owned(), arguments: Value::Null, spec }
     }
 
+    /// Takes the function of the next timer that is due.
+    fn take_due(schedule: &Schedule, now: Timestamp) -> Option<String> {
+        schedule.take_due(now, |_| false).map(|due| due.timer.function)
+    }
+
     #[test]
     fn a_repeating_timer_is_due_again_and_a_single_one_is_not() {
         let schedule = Schedule::default();
         schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, false);
         schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 0, false);
-        assert_eq!(schedule.take_due(4), None);
-        assert_eq!(schedule.take_due(12).map(|due| due.timer.function), Some("once".to_owned()));
-        assert_eq!(schedule.take_due(12).map(|due| due.timer.function), Some("tick".to_owned()));
-        assert_eq!(schedule.take_due(12), None);
-        assert_eq!(schedule.next_due(), Some(22));
+        assert_eq!(take_due(&schedule, 4), None);
+        assert_eq!(take_due(&schedule, 12).as_deref(), Some("once"));
+        assert_eq!(take_due(&schedule, 12).as_deref(), Some("tick"));
+        assert_eq!(take_due(&schedule, 12), None);
+        assert_eq!(schedule.next_due(|_| false), Some(20), "it keeps its beat");
+        assert_eq!(take_due(&schedule, 57).as_deref(), Some("tick"));
+        assert_eq!(take_due(&schedule, 57), None, "what was missed is not made up for");
+        assert_eq!(schedule.next_due(|_| false), Some(60));
+    }
+
+    #[test]
+    fn a_timer_that_is_due_once_waits_while_its_script_is_held() {
+        let schedule = Schedule::default();
+        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, false);
+        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 0, false);
+        schedule.add("b", timer("other", Spec::After(Duration::from_millis(7))), 0, false);
+        let is_held = |script: &str| script == "a";
+        assert_eq!(schedule.begin_to_hold(12, is_held), ["a"]);
+        assert!(schedule.begin_to_hold(12, is_held).is_empty(), "it is said once");
+        assert_eq!(schedule.take_due(12, is_held).map(|due| due.timer.function), Some("other".to_owned()));
+        assert_eq!(schedule.take_due(12, is_held), None);
+        assert_eq!(schedule.next_due(is_held), Some(20));
+        assert_eq!(take_due(&schedule, 13).as_deref(), Some("once"));
+    }
+
+    #[test]
+    fn what_cannot_be_read_of_an_earlier_process_is_given_back() {
+        let schedule = Schedule::default();
+        let row = |id, timer: &str| TimerRow {
+            id,
+            session: "main".to_owned(),
+            script: "a".to_owned(),
+            timer: timer.to_owned(),
+            due: 5,
+            declared: false,
+        };
+        let good = timer("once", Spec::After(Duration::from_millis(5))).to_json();
+        assert_eq!(schedule.restore(vec![row(1, &good), row(2, "{")]), [row(2, "{")]);
+        assert_eq!(take_due(&schedule, 5).as_deref(), Some("once"));
+    }
+
+    #[test]
+    fn a_script_that_is_gone_takes_its_timers_along() {
+        let schedule = Schedule::default();
+        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, false);
+        let kept = schedule.add("b", timer("once", Spec::After(Duration::from_millis(5))), 0, false);
+        schedule.take_changes("main", &mut Cut::default());
+        schedule.forget("a");
+        let mut cut = Cut::default();
+        schedule.take_changes("main", &mut cut);
+        assert_eq!((cut.gone_timers.len(), cut.timers.len()), (1, 0));
+        assert_eq!(schedule.scripts(), BTreeSet::from(["b".to_owned()]));
+        assert!(kept.is_some());
     }
 
     #[test]
@@ -284,9 +399,9 @@ mod tests {
             (timer("tick", Spec::Every(Duration::from_secs(1))), timer("tock", Spec::Every(Duration::from_secs(1))));
         schedule.declare("a", std::slice::from_ref(&tick), 0);
         schedule.declare("a", &[tick, tock.clone()], 500);
-        assert_eq!(schedule.next_due(), Some(1_000));
+        assert_eq!(schedule.next_due(|_| false), Some(1_000));
         schedule.declare("a", &[tock], 600);
-        assert_eq!(schedule.next_due(), Some(1_500));
+        assert_eq!(schedule.next_due(|_| false), Some(1_500));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! assigned to which worker, and when scripts are loaded again, is decided above.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::thread;
@@ -33,7 +33,7 @@ use super::value;
 use crate::clock::Clock;
 use crate::protocol::{HOOKS, Hook};
 use crate::session::{self, Ended, Flow, Handle, Inbox, Login, Media, SessionConfig, Signal};
-use crate::store::{BundleHash, Store};
+use crate::store::{BundleHash, Store, TimerRow};
 
 /// How many runs a worker has going at once, those in `ask` and `sleep` not counted; further events wait.
 const RUNS: usize = 8_192;
@@ -102,6 +102,7 @@ enum Order {
     Attach(Box<Assignment>),
     Detach(String, Parting, oneshot::Sender<()>),
     Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
+    Unloaded(Vec<String>),
     Kill(i64),
     Flush(oneshot::Sender<()>),
     Stop(Duration),
@@ -196,7 +197,12 @@ impl Updater {
         result
     }
 
-    /// Ends a run as soon as it waits, or has it not rebuilt.
+    /// Says which scripts are there and have no version that loads: what waits for them goes on waiting.
+    pub fn unloaded(&self, scripts: Vec<String>) {
+        let _ = self.0.send(Order::Unloaded(scripts));
+    }
+
+    /// Ends a run, whatever it does, or has it not rebuilt.
     pub fn kill(&self, run: i64) {
         let _ = self.0.send(Order::Kill(run));
     }
@@ -211,16 +217,34 @@ pub(crate) struct Worker {
     pub(crate) prompts: Prompts,
     /// The scripts in the order of their paths, which is the order in which they get events.
     scripts: RefCell<BTreeMap<String, Rc<Generation>>>,
+    /// Scripts that are there and have no version that loads.
+    unloaded: RefCell<BTreeSet<String>>,
     sessions: RefCell<BTreeMap<String, Attached>>,
     /// Runs that go on by themselves, by their ids.
     parked: RefCell<HashMap<u64, (Rc<Run>, AbortHandle)>>,
+    /// Runs that hold their lane, by their ids.
+    listed: RefCell<HashMap<u64, Rc<Run>>>,
     hook_names: Vec<Arc<str>>,
     journal: Rc<Journal>,
     /// Generations of earlier processes that runs are pinned to, by their hashes.
     pinned: RefCell<HashMap<BundleHash, Weak<Generation>>>,
-    /// Runs that are to be killed as soon as they turn up.
+    /// Runs that somebody asked to kill: they end, or are not taken up.
     killed: RefCell<HashSet<i64>>,
     ended: mpsc::UnboundedSender<(String, Ended)>,
+}
+
+/// A run that can be found by its id.
+pub(crate) struct Listed {
+    worker: Rc<Worker>,
+    run: u64,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let run = self.worker.listed.borrow_mut().remove(&self.run);
+        // The last clone of a run may be the last of much else.
+        drop(run);
+    }
 }
 
 struct Attached {
@@ -276,23 +300,24 @@ impl Worker {
         self.parked.borrow_mut().insert(id, (Rc::clone(run), task.abort_handle()));
     }
 
+    /// Whether a script is there that a session runs, and has no version that loads.
+    pub(crate) fn is_unloaded(&self, live: &Live, script: &str) -> bool {
+        live.runs(script) && self.unloaded.borrow().contains(script)
+    }
+
     /// The generation of a hash: the current one, or one that an earlier process ran.
     ///
     /// # Errors
     /// When its sources are not kept any more, or do not load with this version of the program.
-    pub(crate) fn pinned(
-        &self,
-        current: &Rc<Generation>,
-        hash: BundleHash,
-        number: u64,
-    ) -> Result<Rc<Generation>, Fault> {
-        if current.bundle.hash == hash.0 {
+    pub(crate) fn pinned(&self, script: &str, hash: BundleHash, number: u64) -> Result<Rc<Generation>, Fault> {
+        let current = self.scripts.borrow().values().find(|generation| generation.name() == script).cloned();
+        if let Some(current) = current.as_ref().filter(|current| current.bundle.hash == hash.0) {
             return Ok(Rc::clone(current));
         }
         if let Some(generation) = self.pinned.borrow().get(&hash).and_then(Weak::upgrade) {
             return Ok(generation);
         }
-        let file = &current.bundle.script.file;
+        let file = current.as_ref().map_or(script, |current| &current.bundle.script.file);
         let cannot = |reason: String| Fault::of_file(file, format!("a run that waited cannot go on: {reason}"));
         let sources = self.services.store.bundle(&hash).map_err(|error| cannot(error.to_string()))?;
         let sources =
@@ -307,15 +332,27 @@ impl Worker {
 
     /// Whether somebody asked for a run to be killed.
     pub(crate) fn is_killed(&self, run: i64) -> bool {
-        self.killed.borrow_mut().remove(&run)
+        self.killed.borrow().contains(&run)
+    }
+
+    /// Has a run found that waits for something short, until what this gives is dropped.
+    pub(crate) fn list(self: &Rc<Self>, run: &Rc<Run>) -> Listed {
+        self.listed.borrow_mut().insert(run.id, Rc::clone(run));
+        Listed { worker: Rc::clone(self), run: run.id }
     }
 
     fn kill(&self, id: i64) {
+        // It is asked again and again until the end is on disk.
+        if !self.killed.borrow_mut().insert(id) {
+            return;
+        }
         if self.parked.borrow().contains_key(&id.cast_unsigned()) {
             tracing::info!(run = id, "killed");
             self.end_parked(|run| run.id == id.cast_unsigned(), Some("killed"));
-        } else {
-            self.killed.borrow_mut().insert(id);
+        } else if let Some(run) = self.listed.borrow().get(&id.cast_unsigned()) {
+            tracing::info!(run = id, "killed");
+            dispatch::end(run, "killed", None);
+            run.interrupt("killed");
         }
     }
 
@@ -338,9 +375,17 @@ impl Worker {
         let live = Live::new(handle, media, scripts, &self.services, &self.journal);
         self.restore(&live);
         let now = self.services.clock.now();
+        let loaded: BTreeSet<_> = self.scripts_of(&live).map(|generation| generation.name().to_owned()).collect();
+        for gone in live.schedule.scripts() {
+            if !loaded.contains(&gone) && !self.is_unloaded(&live, &gone) {
+                tracing::info!(session = &*live.name, script = gone, "its script is gone, and so are its timers");
+                live.schedule.forget(&gone);
+            }
+        }
         for generation in self.scripts_of(&live) {
             live.schedule.declare(generation.name(), generation.declared(), now);
         }
+        self.journal.note_data();
         let account = match &config.login {
             Login::Email { email, .. } => email.clone(),
             Login::Token { phone, .. } => phone.clone(),
@@ -376,7 +421,10 @@ impl Worker {
                 return;
             }
         };
-        live.schedule.restore(std::mem::take(&mut recovered.timers));
+        for unread in live.schedule.restore(std::mem::take(&mut recovered.timers)) {
+            let TimerRow { id, script, timer, .. } = unread;
+            tracing::warn!(session = &*live.name, script, id, "a timer cannot be read, so it is not called: {timer}");
+        }
         for (script, state) in recovered.states.drain() {
             if let Some(map) = value::from_content(&state).try_cast::<Map>() {
                 *live.state(&script).borrow_mut() = map;
@@ -444,8 +492,7 @@ impl Worker {
 
     fn hook_everywhere(self: &Rc<Self>, live: &Rc<Live>, hook: Hook, arguments: Vec<rhai::Dynamic>) {
         for generation in self.scripts_of(live) {
-            let (worker, live, arguments) = (Rc::clone(self), Rc::clone(live), arguments.clone());
-            spawn_local(async move { dispatch::call_hook(&worker, &live, &generation, hook, arguments).await });
+            spawn_local(dispatch::call_hook(self, live, &generation, hook, arguments.clone()));
         }
     }
 
@@ -479,16 +526,20 @@ impl Worker {
         // From here on nothing fails, and nothing else runs on this thread until every script is swapped.
         let lives: Vec<_> = self.sessions.borrow().values().map(|attached| Rc::clone(&attached.live)).collect();
         for name in &update.removed {
+            self.unloaded.borrow_mut().remove(name);
+            for live in lives.iter().filter(|live| live.runs(name)) {
+                live.schedule.forget(name);
+            }
             let key =
                 self.scripts.borrow().iter().find(|(_, script)| script.name() == name).map(|(key, _)| key.clone());
             let Some(gone) = key.and_then(|key| self.scripts.borrow_mut().remove(&key)) else { continue };
             for live in lives.iter().filter(|live| live.runs(name)) {
-                live.schedule.forget(name);
                 self.hook_later(live, &gone, Hook::Stop, Vec::new());
             }
             self.end_parked(|run| run.generation.name() == name, Some("ended with its script"));
         }
         for generation in loaded {
+            self.unloaded.borrow_mut().remove(generation.name());
             self.journal.pin(&generation);
             let key = generation.bundle.script.file.clone();
             let previous = self.scripts.borrow_mut().insert(key, Rc::clone(&generation));
@@ -499,8 +550,11 @@ impl Worker {
                     None if live.started.get() => self.hook_later(live, &generation, Hook::Start, Vec::new()),
                     None => {}
                 }
+                // A timer may have waited for this.
+                live.schedule.wake();
             }
         }
+        self.journal.note_data();
         Ok(())
     }
 
@@ -511,8 +565,7 @@ impl Worker {
         hook: Hook,
         arguments: Vec<rhai::Dynamic>,
     ) {
-        let (worker, live, generation) = (Rc::clone(self), Rc::clone(live), Rc::clone(generation));
-        spawn_local(async move { dispatch::call_hook(&worker, &live, &generation, hook, arguments).await });
+        spawn_local(dispatch::call_hook(self, live, generation, hook, arguments));
     }
 
     /// Leaves sessions: runs may finish or park, then each script's `on_stop` runs, then the connections close.
@@ -574,12 +627,17 @@ async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
             return;
         }
         let now = clock.now();
+        let is_held = |script: &str| worker.is_unloaded(&live, script);
         if live.started.get() {
-            while let Some(due) = live.schedule.take_due(now) {
+            for script in live.schedule.begin_to_hold(now, is_held) {
+                let session = &*live.name;
+                tracing::warn!(session, script, "a timer is due and waits until the script loads");
+            }
+            while let Some(due) = live.schedule.take_due(now, is_held) {
                 dispatch::timer_due(&worker, &live, &due);
             }
         }
-        let wait = match live.schedule.next_due() {
+        let wait = match live.schedule.next_due(is_held) {
             Some(due) if live.started.get() => {
                 Duration::from_millis(u64::try_from(due - now).unwrap_or(0)).min(TIMER_CHECK)
             }
@@ -617,8 +675,10 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
         turns: Semaphore::new(RUNS),
         prompts: Prompts::default(),
         scripts: RefCell::default(),
+        unloaded: RefCell::default(),
         sessions: RefCell::default(),
         parked: RefCell::default(),
+        listed: RefCell::default(),
         hook_names: HOOKS.iter().map(|spec| spec.name.into()).collect(),
         journal,
         pinned: RefCell::default(),
@@ -648,6 +708,7 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
             Order::Update(update, done) => {
                 let _ = done.send(worker.update(update));
             }
+            Order::Unloaded(scripts) => worker.unloaded.borrow_mut().extend(scripts),
             Order::Kill(run) => worker.kill(run),
             Order::Flush(done) => {
                 let journal = Rc::clone(&worker.journal);

@@ -277,14 +277,30 @@ impl Store {
         self.0.shared.query(rows::highest_id)
     }
 
-    /// Takes the ids of the runs that someone asked to kill.
+    /// The runs that someone asked to kill.
     ///
-    /// Guarantee: each is given once.
+    /// Guarantee: each is given again until its end is on disk, also over a crash.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn take_kills(&self) -> Result<Vec<i64>, StoreError> {
-        self.0.shared.query(rows::take_kills)
+    pub fn kills(&self) -> Result<Vec<RunRow>, StoreError> {
+        self.0.shared.query(rows::kills)
+    }
+
+    /// Ends a run that no process has any more, as killed.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn end_run(&self, run: i64, at: Timestamp) -> Result<(), StoreError> {
+        self.0.shared.query(move |connection| rows::end_run(connection, run, at))
+    }
+
+    /// Ends what has waited since before a time for sessions other than these: nobody takes it up any more.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn abandon(&self, sessions: Vec<String>, before: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        self.0.shared.query(move |connection| rows::abandon(connection, &sessions, before, now))
     }
 
     /// Removes what was done before a time.

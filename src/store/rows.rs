@@ -319,16 +319,51 @@ pub(super) fn bundle(connection: &Connection, hash: &BundleHash) -> Result<Optio
     Ok(connection.query_row(sql, [hash], |row| row.get(0)).optional()?)
 }
 
-/// Takes the runs that someone asked to kill.
-pub(super) fn take_kills(connection: &Connection) -> Result<Vec<i64>, StoreError> {
-    let kills: Vec<i64> = connection
+/// The runs that someone asked to kill and that have not ended. Where the end is on disk, the wish is fulfilled.
+pub(super) fn kills(connection: &Connection) -> Result<Vec<RunRow>, StoreError> {
+    let wishes: Vec<i64> = connection
         .prepare_cached("SELECT run FROM kill")?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
-    if !kills.is_empty() {
-        connection.execute("DELETE FROM kill", [])?;
+    let mut open = Vec::new();
+    for id in wishes {
+        let run = match runs(connection, "WHERE id = ?1", [id])?.pop() {
+            Some(run) => Some(run),
+            None => log::run(connection, id)?,
+        };
+        match run {
+            Some(run) if run.standing.ended.is_none() => open.push(run.run),
+            _ => drop(connection.execute("DELETE FROM kill WHERE run = ?1", [id])?),
+        }
     }
-    Ok(kills)
+    Ok(open)
+}
+
+/// Ends a run of the tables as killed.
+pub(super) fn end_run(connection: &Connection, run: i64, at: Timestamp) -> Result<(), StoreError> {
+    let sql = "UPDATE run SET waiting = NULL, ended = ?2, outcome = 'killed' WHERE id = ?1 AND ended IS NULL";
+    connection.execute(sql, params![run, at])?;
+    Ok(())
+}
+
+/// Ends the runs that began before a time in sessions other than these.
+pub(super) fn abandon(
+    connection: &Connection,
+    sessions: &[String],
+    before: Timestamp,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let sessions = serde_json::json!(sessions).to_string();
+    connection.execute(
+        "UPDATE run SET waiting = NULL, ended = ?3, outcome = 'its session is gone'
+         WHERE ended IS NULL AND started < ?2 AND session NOT IN (SELECT value FROM json_each(?1))",
+        params![sessions, before, now],
+    )?;
+    connection.execute(
+        "UPDATE event SET done = 1 WHERE done = 0 AND at < ?2 AND session NOT IN (SELECT value FROM json_each(?1))",
+        params![sessions, before],
+    )?;
+    Ok(())
 }
 
 /// Removes what was done before `before`: handled events, ended runs with their entries, sources that no run needs. Those

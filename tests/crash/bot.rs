@@ -37,6 +37,11 @@ impl Folder {
         fs::write(file, change(text)).expect("the folder is ours");
     }
 
+    /// Removes a script.
+    pub(crate) fn remove(&self, name: &str) {
+        fs::remove_file(self.path().join("scripts").join(name)).expect("it is there");
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }

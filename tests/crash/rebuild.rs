@@ -230,6 +230,10 @@ async fn a_run_that_was_killed_while_the_bot_was_down_is_not_rebuilt() {
     scene.alice.says("ping").await;
     assert_eq!(scene.hears().await, "pong");
     assert_eq!(scene.run_of("on_message").standing.outcome, "killed");
+    let wishes = Connection::open(scene.folder.path().join("data/hotline.db")).expect("the database");
+    while wishes.query_row("SELECT count(*) FROM kill", [], |row| row.get::<_, i64>(0)).expect("a number") > 0 {
+        tokio::task::yield_now().await;
+    }
     scene.end().await;
 }
 
@@ -240,12 +244,136 @@ async fn the_runs_of_a_script_that_is_gone_are_not_rebuilt() {
     scene.alice.says("order").await;
     assert_eq!(scene.hears().await, "What?");
     scene.kill_in("ask").await;
-    std::fs::remove_file(scene.folder.path().join("scripts/bot.rhai")).expect("it is there");
+    scene.folder.remove("bot.rhai");
     scene.folder.save("other.rhai", "fn on_message(msg) { msg.reply(`other ${msg.text}`); }");
     scene.start();
     scene.alice.says("tea").await;
     assert_eq!(scene.hears().await, "other tea");
     assert_eq!(scene.run_of("on_message").standing.outcome, "its script is gone");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_goes_on_while_its_script_does_not_load() {
+    let mut scene = Scene::new("", &with_rest(ASKING)).await;
+    scene.start();
+    scene.alice.says("order").await;
+    assert_eq!(scene.hears().await, "What?");
+    scene.kill_in("ask").await;
+    scene.folder.save("bot.rhai", "fn on_message(msg) {");
+    scene.start();
+    scene.alice.says("tea").await;
+    assert_eq!(scene.hears().await, "How many?");
+    scene.kill_in("ask").await;
+    scene.start();
+    scene.alice.says("2").await;
+    assert_eq!(scene.hears().await, "order 1: 2 × tea");
+    scene.folder.save("bot.rhai", &with_rest(ASKING));
+    scene.folder.logs("bot.rhai is live").await;
+    scene.alice.says("ping").await;
+    assert_eq!(scene.hears().await, "pong");
+    scene.end().await;
+}
+
+const REMINDING: &str = r#"
+every("1h", "hourly");
+fn hourly() {}
+fn on_message(msg) {
+    if msg.text != "remind" { answer(msg); return; }
+    after("1h", "remind", [msg.sender.mid]);
+    msg.reply("I will");
+}
+fn remind(to) { send_text(to, "remember"); }
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_that_is_due_while_its_script_does_not_load_waits_for_it() {
+    let mut scene = Scene::new("", &with_rest(REMINDING)).await;
+    scene.start();
+    scene.alice.says("remind").await;
+    assert_eq!(scene.hears().await, "I will");
+    scene.kill().await;
+    scene.tamper("UPDATE timer SET due = 1000");
+    scene.folder.save("bot.rhai", "fn on_message(msg) {");
+    for _ in 0..2 {
+        scene.start();
+        scene.alice.is_heard().await;
+        scene.folder.logs("a timer is due and waits until the script loads").await;
+        scene.kill().await;
+        assert_eq!(timers(scene.folder.path()).len(), 2);
+    }
+    scene.start();
+    scene.alice.is_heard().await;
+    scene.folder.save("bot.rhai", &with_rest(REMINDING));
+    assert_eq!(scene.hears().await, "remember");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_timers_of_a_script_that_is_gone_are_gone() {
+    let mut scene = Scene::new("", &with_rest(REMINDING)).await;
+    scene.folder.save("other.rhai", "every(\"1h\", \"hourly\"); fn hourly() {}");
+    scene.start();
+    scene.alice.says("remind").await;
+    assert_eq!(scene.hears().await, "I will");
+    scene.folder.remove("other.rhai");
+    scene.folder.logs("other is gone").await;
+    scene.alice.says("ping").await;
+    assert_eq!(scene.hears().await, "pong");
+    scene.has_ended("on_message").await;
+    scene.kill().await;
+    assert_eq!(timers(scene.folder.path()).len(), 2, "those of the other script are gone at once");
+    scene.folder.remove("bot.rhai");
+    scene.folder.save("other.rhai", "fn on_message(msg) { msg.reply(msg.text); }");
+    scene.start();
+    scene.alice.says("hello").await;
+    assert_eq!(scene.hears().await, "hello");
+    scene.kill().await;
+    assert_eq!(timers(scene.folder.path()), []);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_of_on_error_or_on_reload_goes_on_after_a_restart() {
+    let script = |number: usize| {
+        format!(
+            r#"
+const NUMBER = {number};
+fn on_start() {{ store.incr("starts"); }}
+fn on_error(error) {{ sleep("1h"); send_text(store.get("alice"), `error: ${{error.message}} ${{global::NUMBER}}`); }}
+fn on_reload(previous) {{ sleep("1h"); send_text(store.get("alice"), `reload: ${{previous.script}} ${{global::NUMBER}}`); }}
+fn on_message(msg) {{
+    store.set("alice", msg.sender.mid);
+    if msg.text == "fail" {{ throw "ouch"; }}
+    msg.reply(`${{store.get("starts")}}`);
+}}
+"#
+        )
+    };
+    let mut scene = Scene::new("", &script(1)).await;
+    scene.start();
+    scene.alice.says("fail").await;
+    scene.is_in("sleep").await;
+    scene.folder.save("bot.rhai", &script(2));
+    scene.has_run(|run| &*run.run.function == "on_reload").await;
+    scene.alice.says("hello").await;
+    assert_eq!(scene.hears().await, "1");
+    scene.has_ended("on_message").await;
+    scene.kill().await;
+    let waits = "UPDATE run SET waiting = json_set(waiting, '$.deadline', 1000) WHERE ended IS NULL";
+    scene.tamper(waits);
+    scene.start();
+    let mut heard = [scene.hears().await, scene.hears().await];
+    heard.sort();
+    assert_eq!(heard, ["error: ouch 1", "reload: bot 2"]);
+    scene.alice.says("hello").await;
+    assert_eq!(scene.hears().await, "2", "on_start is called anew");
+    scene.is_over().await;
+    let events = scene.folder.journal().events(u32::MAX).expect("the journal can be read");
+    for expected in ["@start", "@error", "@reload"] {
+        let of_it = events.iter().find(|handling| handling.event.subcommand == expected).expect(expected);
+        assert!(of_it.event.done && of_it.runs.len() == 1, "{of_it:?}");
+    }
     scene.end().await;
 }
 

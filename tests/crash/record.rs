@@ -97,6 +97,46 @@ async fn a_run_that_waits_is_killed_beside_the_running_bot() {
     scene.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_that_waits_for_the_web_is_killed_beside_the_running_bot() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let url = format!("http://{}/", silent.local_addr().expect("it listens"));
+    let script = format!(
+        r#"fn on_message(msg) {{
+    if msg.text == "fetch" {{ try {{ http_get("{url}"); }} catch {{}} msg.reply("fetched"); }}
+    msg.reply(msg.text);
+}}"#
+    );
+    let mut scene = Scene::new("[http]\nallow = [\"127.0.0.1\"]", &script).await;
+    scene.start();
+    scene.alice.says("fetch").await;
+    scene.is_in("http_get").await;
+    let id = json(&scene, &["runs"])[0]["id"].to_string();
+    assert_eq!(hotline(&scene, &["runs", "kill", &id]).0, Some(0));
+    scene.is_over().await;
+    assert_eq!(scene.run_of("on_message").standing.outcome, "killed");
+    scene.alice.says("next").await;
+    assert_eq!(scene.hears().await, "next", "the chat is free again");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_a_session_that_is_not_configured_any_more_is_killed() {
+    let mut scene = Scene::new("", SCRIPT).await;
+    scene.start();
+    scene.alice.says("order").await;
+    assert_eq!(scene.hears().await, "What would you like?");
+    scene.kill_in("ask").await;
+    scene.folder.configure(|text| text.replace("[[session]]", "[[session]]\nname = \"other\""));
+    scene.start();
+    scene.alice.is_heard().await;
+    let id = json(&scene, &["runs"])[0]["id"].to_string();
+    assert_eq!(hotline(&scene, &["runs", "kill", &id]).0, Some(0));
+    scene.is_over().await;
+    assert_eq!(scene.run_of("on_message").standing.outcome, "killed");
+    scene.end().await;
+}
+
 #[test]
 fn without_a_record_its_place_is_asked_for() {
     let folder = crate::bot::Folder::new("");

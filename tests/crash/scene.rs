@@ -73,7 +73,19 @@ impl Scene {
         self.has_run(|run| &*run.run.function == function).await;
     }
 
-    async fn has_run(&self, is_it: impl Fn(&RunRecord) -> bool) {
+    /// Waits until the record has it that no run of this function goes on.
+    pub(crate) async fn has_ended(&self, function: &str) {
+        let is_there = |run: RunRecord| &*run.run.function == function;
+        let ended = async {
+            while self.folder.journal().open_runs().expect("the journal can be read").into_iter().any(is_there) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, ended).await.unwrap_or_else(|_| panic!("it goes on:\n{}", self.folder.log()));
+    }
+
+    /// Waits until the record has it that such a run goes on.
+    pub(crate) async fn has_run(&self, is_it: impl Fn(&RunRecord) -> bool) {
         let goes_on = async {
             while !self.folder.journal().open_runs().expect("the journal can be read").iter().any(&is_it) {
                 tokio::time::sleep(Duration::from_millis(5)).await;

@@ -198,3 +198,18 @@ async fn incr_counts_right_when_two_workers_count_at_the_same_time() {
     assert_eq!(highest, 1000);
     bot.stop().await;
 }
+
+#[tokio::test]
+async fn a_pin_is_not_recorded() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = r#"fn on_pin(pin) { log_info(`the pin is ${pin}`); send_text("admin", `type ${pin}`); }
+fn on_message(msg) { msg.reply("yes"); }"#;
+    let bot = Setup::new().with_pin("918273").data(folder.path()).script("bot", script).start().await;
+    bot.says("u1", "go");
+    assert_eq!(bot.text_to("u1").await, "yes");
+    bot.stop().await;
+    let journal = hotline::store::JournalReader::open(folder.path()).expect("there is a journal");
+    let record = serde_json::to_string(&journal.events(u32::MAX).expect("it can be read")).expect("JSON");
+    assert!(record.contains("@pin") && record.contains("on_pin"), "{record}");
+    assert!(!record.contains("918273"), "{record}");
+}
