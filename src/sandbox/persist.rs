@@ -109,6 +109,7 @@ fn read(path: &Path) -> Result<Option<World>, StartError> {
     let snapshot = lines.next().map_err(failed)?.ok_or_else(|| corrupt(2, "the world is missing".to_owned()))?;
     let mut world: World = serde_json::from_slice(&snapshot.bytes).map_err(|error| corrupt(2, error.to_string()))?;
     world.wake();
+    let mut last = Timestamp::default();
     while let Some(line) = lines.next().map_err(failed)? {
         let Line { at, deed } = match serde_json::from_slice::<Line<Deed>>(&line.bytes) {
             Ok(line) => line,
@@ -123,7 +124,9 @@ fn read(path: &Path) -> Result<Option<World>, StartError> {
         if let Err(failure) = world.apply(&scene, &deed).reply {
             return Err(corrupt(lines.number, format!("what it records cannot happen: {}", failure.content)));
         }
+        last = last.max(at);
     }
+    world.depart_all(last);
     Ok(Some(world))
 }
 

@@ -14,11 +14,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::hub::{ConnectionId, End, Entrance, PinEntry, stopped};
+use super::hub::{ConnectionId, End, Entrance, Outgoing, PinEntry, stopped};
 use super::world::FileNeed;
 use super::{Shared, Way};
 use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Received, Request, receive};
@@ -92,37 +93,78 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         },
         () = shared.clock.sleep(HANDSHAKE) => return,
     };
-    let Entrance { id, mut outbox, waiting, end } = shared.with(|hub| hub.enter(media));
+    let mut entrance = shared.with(|hub| hub.enter(media));
+    let id = entrance.id;
     let (mut sink, mut stream) = socket.split();
     let carried = shared.carried.begin();
-    let ended = tokio::select! {
-        biased;
-        end = end => Ended::ByUs(end.unwrap_or(End::Dropped)),
-        ended = read(&shared, id, &carried, &mut stream) => ended,
-        () = write(&shared, &mut outbox, &waiting, &carried, &mut sink) => Ended::ByPeer,
-    };
+    let ended = carry(&shared, &mut entrance, &carried, &mut sink, &mut stream).await;
     shared.with(|hub| hub.leave(id));
     carried.end();
     let Ok(socket) = sink.reunite(stream) else { return };
     close(&shared, socket, ended).await;
 }
 
+/// Carries frames both ways until the connection ends.
+async fn carry(
+    shared: &Arc<Shared>,
+    entrance: &mut Entrance,
+    carried: &Tally,
+    sink: &mut SplitSink<Socket, Message>,
+    stream: &mut SplitStream<Socket>,
+) -> Ended {
+    let id = entrance.id;
+    let writing = write(shared, &mut entrance.outbox, &entrance.waiting, &entrance.told, carried, sink);
+    tokio::pin!(writing);
+    let ended = tokio::select! {
+        biased;
+        end = &mut entrance.end => Ended::ByUs(end.unwrap_or(End::Dropped)),
+        ended = read(shared, id, carried, stream) => ended,
+        () = &mut writing => Ended::ByPeer,
+    };
+    match ended {
+        // Whoever does not read would keep it for ever, and whoever is gone gets nothing any more.
+        Ended::ByPeer | Ended::ByUs(End::Overflow) => return ended,
+        Ended::ByUs(End::Dropped | End::Stopping) => {}
+        Ended::Breach(..) => shared.with(|hub| hub.end(id, End::Dropped)),
+    }
+    // The outbox has no more senders: the writer ends after what was sent before.
+    tokio::select! {
+        () = writing => {}
+        () = shared.clock.sleep(LINGER) => {}
+    }
+    ended
+}
+
 /// How a connection ended.
 enum Ended {
     ByPeer,
     ByUs(End),
-    TooLarge,
+    /// The client broke a rule: which code says so, and what the rule is.
+    Breach(CloseCode, String),
 }
 
 async fn close(shared: &Shared, mut socket: Socket, ended: Ended) {
     let (code, reason) = match ended {
-        Ended::ByPeer | Ended::ByUs(End::Dropped | End::Overflow) => return,
+        Ended::ByPeer | Ended::ByUs(End::Dropped) => return,
         Ended::ByUs(End::Stopping) => (CloseCode::Away, "the sandbox stops".to_owned()),
-        Ended::TooLarge => (CloseCode::Size, format!("a frame has at most {MAX_FRAME} bytes")),
+        Ended::ByUs(End::Overflow) => {
+            let limits = &shared.limits;
+            let reason = format!(
+                "it reads too slowly: at most {} frames and {} bytes wait for a connection",
+                limits.outbox_frames, limits.outbox_bytes
+            );
+            tracing::warn!("the sandbox ended a connection: {reason}");
+            (CloseCode::Policy, reason)
+        }
+        Ended::Breach(code, reason) => {
+            tracing::info!(code = u16::from(code), "the sandbox ended a connection: {reason}");
+            (code, reason)
+        }
     };
+    let is_last_word = code != CloseCode::Away;
     let frame = CloseFrame { code, reason: reason.into() };
     let goodbye = async {
-        if socket.close(Some(frame)).await.is_ok() && matches!(ended, Ended::TooLarge) {
+        if socket.close(Some(frame)).await.is_ok() && is_last_word {
             linger(shared, socket.get_mut()).await;
         }
     };
@@ -130,6 +172,11 @@ async fn close(shared: &Shared, mut socket: Socket, ended: Ended) {
         () = goodbye => {}
         () = shared.clock.sleep(LINGER) => {}
     }
+}
+
+/// The start of a text, as much as a closing frame has room for.
+fn short(text: &str) -> String {
+    text.chars().take(100).collect()
 }
 
 /// Reads what still comes, since closing with unread bytes would take the last words back.
@@ -153,8 +200,9 @@ async fn linger(shared: &Shared, stream: &mut TcpStream) {
 
 async fn write(
     shared: &Shared,
-    outbox: &mut mpsc::Receiver<Message>,
+    outbox: &mut mpsc::Receiver<Outgoing>,
     waiting: &AtomicUsize,
+    told: &AtomicU64,
     carried: &Tally,
     sink: &mut SplitSink<Socket, Message>,
 ) {
@@ -162,12 +210,13 @@ async fn write(
     let mut batch = Vec::new();
     // All that is ready goes out under one flush.
     while outbox.recv_many(&mut batch, BATCH).await > 0 {
-        for frame in batch.drain(..) {
-            let size = frame.len();
-            if let Message::Text(text) = &frame {
-                shared.tapped(Way::Out, text.as_str());
-            }
-            if sink.feed(frame).await.is_err() {
+        let mut last = 0;
+        for Outgoing { text, number } in batch.drain(..) {
+            last = number.max(last);
+            let Some(text) = text else { continue };
+            let size = text.len();
+            shared.tapped(Way::Out, text.as_str());
+            if sink.feed(Message::Text(text)).await.is_err() {
                 return;
             }
             waiting.fetch_sub(size, Ordering::Relaxed);
@@ -194,10 +243,18 @@ async fn read(shared: &Arc<Shared>, id: ConnectionId, carried: &Tally, stream: &
             }
             // The library answers pings and the closing handshake.
             Ok(_) => {}
-            Err(Error::Capacity(_)) => return Ended::TooLarge,
-            Err(Error::Utf8(_)) => shared.with(|hub| hub.counts.ignored += 1),
+            Err(Error::Capacity(_)) => {
+                return Ended::Breach(CloseCode::Size, format!("a frame has at most {MAX_FRAME} bytes"));
+            }
+            Err(Error::Utf8(_)) => {
+                return Ended::Breach(CloseCode::Invalid, "a text frame holds UTF-8; found other bytes".to_owned());
+            }
+            // The other end went without saying so, which is not against a rule that anybody could be told.
+            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return Ended::ByPeer,
+            Err(Error::Protocol(error)) => return Ended::Breach(CloseCode::Protocol, short(&error.to_string())),
             Err(_) => return Ended::ByPeer,
         }
+        told.fetch_max(last, Ordering::Relaxed);
     }
     Ended::ByPeer
 }

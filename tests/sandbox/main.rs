@@ -1,5 +1,6 @@
 //! The sandbox as its clients meet it: over real WebSockets, frame by frame.
 
+mod absence;
 mod accounts;
 mod client;
 mod faults;

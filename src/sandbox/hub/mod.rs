@@ -7,11 +7,11 @@ mod sending;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use self::logins::PendingPin;
 use self::sending::Late;
@@ -44,12 +44,29 @@ pub(super) struct OutboxLimits {
     pub(super) bytes: usize,
 }
 
+/// A frame in an outbox.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    /// `None` stands for one that a fault has swallowed, so that it counts as sent.
+    pub(super) text: Option<Utf8Bytes>,
+    /// The number of the event in it, 0 where it is none that is kept.
+    pub(super) number: u64,
+}
+
+impl Outgoing {
+    fn plain(text: impl Into<Utf8Bytes>) -> Self {
+        Self { text: Some(text.into()), number: 0 }
+    }
+}
+
 /// A connection as its own task sees it.
 pub(super) struct Entrance {
     pub(super) id: ConnectionId,
-    pub(super) outbox: mpsc::Receiver<Message>,
+    pub(super) outbox: mpsc::Receiver<Outgoing>,
     /// The bytes that wait in the outbox.
     pub(super) waiting: Arc<AtomicUsize>,
+    /// The greatest number of an event that the socket has taken.
+    pub(super) told: Arc<AtomicU64>,
     pub(super) end: oneshot::Receiver<End>,
 }
 
@@ -64,8 +81,11 @@ enum Peer {
 
 struct Connection {
     peer: Peer,
-    outbox: mpsc::Sender<Message>,
+    outbox: mpsc::Sender<Outgoing>,
     waiting: Arc<AtomicUsize>,
+    told: Arc<AtomicU64>,
+    /// The greatest number of an event in the outbox or beyond it.
+    promised: u64,
     end: oneshot::Sender<End>,
     account: Option<Mid>,
     /// A login that waits for its PIN.
@@ -148,22 +168,25 @@ impl Hub {
         let id = self.last_connection;
         let (sender, outbox) = mpsc::channel(self.outbox.frames);
         let (end_sender, end) = oneshot::channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let (waiting, told) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
         let connection = Connection {
             peer,
             outbox: sender,
             waiting: Arc::clone(&waiting),
+            told: Arc::clone(&told),
+            promised: 0,
             end: end_sender,
             account: None,
             pin: None,
             media,
         };
         self.connections.insert(id, connection);
-        Entrance { id, outbox, waiting, end }
+        Entrance { id, outbox, waiting, told, end }
     }
 
     pub(super) fn leave(&mut self, id: ConnectionId) {
-        self.remove(id);
+        let told = self.connections.get(&id).map(|connection| connection.told.load(Ordering::Relaxed));
+        self.remove(id, told.unwrap_or_default());
     }
 
     /// Lets go of the data file and of everyone; the world changes no more.
@@ -175,9 +198,11 @@ impl Hub {
         self.devices.clear();
     }
 
-    /// Ends a connection; what waits in its outbox is lost.
+    /// Ends a connection. What waits in its outbox still goes out, unless it does not read.
     pub(super) fn end(&mut self, id: ConnectionId, why: End) {
-        if let Some(connection) = self.remove(id) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let told = if why == End::Dropped { connection.promised } else { connection.told.load(Ordering::Relaxed) };
+        if let Some(connection) = self.remove(id, told) {
             // The task may be gone already.
             let _ = connection.end.send(why);
         }
@@ -228,7 +253,7 @@ impl Hub {
             return self.finish_login(id, reply);
         }
         self.counts.answered += 1;
-        self.queue(id, Traffic::Replies, encode_reply(envelope, reply).into());
+        self.queue(id, Traffic::Replies, Outgoing::plain(encode_reply(envelope, reply)));
     }
 
     /// Carries out a deed of the world and keeps it. Its events are still to be delivered.
@@ -254,8 +279,8 @@ impl Hub {
         outcome
     }
 
-    fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
-        self.unbind(id);
+    fn remove(&mut self, id: ConnectionId, told: u64) -> Option<Connection> {
+        self.unbind(id, told);
         self.connections.remove(&id)
     }
 
@@ -280,13 +305,19 @@ impl Hub {
         ids
     }
 
-    fn unbind(&mut self, id: ConnectionId) {
+    /// Takes a connection from its account; events up to `told` have reached it.
+    fn unbind(&mut self, id: ConnectionId, told: u64) {
+        let was_client = self.is_client(id);
         let Some(mid) = self.connections.get_mut(&id).and_then(|connection| connection.account.take()) else { return };
         if let Some(ids) = self.devices.get_mut(&mid) {
             ids.retain(|other| *other != id);
             if ids.is_empty() {
                 self.devices.remove(&mid);
             }
+        }
+        if was_client && self.connected(Some(&mid)) == 0 && self.world.is_present(&mid) {
+            // Where it cannot be kept, the account is told the last seconds again after a restart.
+            self.enact(None, &Deed::Left { mid, told });
         }
     }
 }

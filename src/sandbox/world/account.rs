@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::ids::Mid;
+use super::news::News;
 use crate::clock::Timestamp;
 use crate::protocol::{Contact, Profile, Settings};
 
@@ -37,6 +38,9 @@ pub(crate) struct Account {
     pub(crate) ticket: String,
     /// The proxy of the latest login that named one.
     pub(crate) proxy: Option<Proxy>,
+    /// What it is still to be told.
+    #[serde(default)]
+    pub(crate) news: News,
 }
 
 /// A certificate of an earlier login.

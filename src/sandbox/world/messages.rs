@@ -211,12 +211,7 @@ impl World {
         let message = Arc::new(post.wire());
         let sent = json!({"id": message.id, "to": message.to, "timestamp": message.timestamp});
         let own = Content::Message(Arc::clone(&message));
-        act.deliver(Delivery {
-            to: vec![by.clone()],
-            reach: Reach::OtherDevices,
-            subcommand: "SEND_MESSAGE",
-            content: own,
-        });
+        act.deliver(Delivery::new(vec![by.clone()], Reach::OtherDevices, "SEND_MESSAGE", own));
         act.tell(receivers, "RECEIVE_MESSAGE", Content::Message(message));
         let chat = self.chats.entry(chat_key(&by, to)).or_default();
         if chat.len() == KEPT {

@@ -278,7 +278,8 @@ impl Real {
             let reach = if delivery.reach == Reach::EveryDevice { '*' } else { '+' };
             for mid in &delivery.to {
                 let person = self.people.iter().position(|other| other == mid).expect("someone of these");
-                assert!(told.insert((person, reach, delivery.subcommand)), "{delivery:?} is told twice");
+                let Cow::Borrowed(subcommand) = delivery.subcommand else { panic!("{delivery:?} is told again") };
+                assert!(told.insert((person, reach, subcommand)), "{delivery:?} is told twice");
             }
         }
         told
