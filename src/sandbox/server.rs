@@ -229,12 +229,13 @@ async fn write(
 }
 
 async fn read(shared: &Arc<Shared>, id: ConnectionId, carried: &Tally, stream: &mut SplitStream<Socket>) -> Ended {
-    let mut allowance = Allowance::new(shared);
+    let mut allowance = Allowance::new();
     while let Some(frame) = stream.next().await {
         match frame {
             Ok(Message::Text(text)) => {
                 shared.tapped(Way::In, text.as_str());
-                take(shared, id, text.as_str(), allowance.spend(shared)).await;
+                let pace = allowance.spend(shared.clock.elapsed(), shared.limits.frames_per_second);
+                take(shared, id, text.as_str(), pace).await;
                 carried.count_received();
             }
             Ok(Message::Binary(_)) => {
@@ -266,37 +267,40 @@ enum Pace {
     TooFast,
 }
 
-/// What a connection may still send: refilled with the clock, at most a second's worth.
+/// What a connection has sent of late, in slots: at most the limit in any second.
 struct Allowance {
-    left: u32,
-    refilled: Duration,
+    spent: [u32; SLOTS as usize],
+    /// The number of the latest slot.
+    latest: u64,
 }
 
+/// One slot more than a second has, since the oldest one is only partly within it.
+const SLOTS: u64 = 11;
+
+/// The length of a slot, in milliseconds.
+const SLOT: u128 = 100;
+
 impl Allowance {
-    fn new(shared: &Shared) -> Self {
-        Self { left: shared.limits.frames_per_second, refilled: shared.clock.elapsed() }
+    const fn new() -> Self {
+        Self { spent: [0; SLOTS as usize], latest: 0 }
     }
 
-    fn spend(&mut self, shared: &Shared) -> Pace {
-        if self.left == 0 {
-            let now = shared.clock.elapsed();
-            let per_second = shared.limits.frames_per_second;
-            let gained = (now - self.refilled).as_secs_f64() * f64::from(per_second);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "it lies within 0 and the limit"
-            )]
-            let gained = gained.min(f64::from(per_second)) as u32;
-            if gained == 0 {
-                return Pace::TooFast;
-            }
-            self.left = gained;
-            self.refilled = now;
+    fn spend(&mut self, now: Duration, limit: u32) -> Pace {
+        let slot = u64::try_from(now.as_millis() / SLOT).unwrap_or(u64::MAX);
+        for passed in (self.latest + 1..=slot).take(SLOTS as usize) {
+            self.spent[place(passed)] = 0;
         }
-        self.left -= 1;
+        self.latest = self.latest.max(slot);
+        if self.spent.iter().sum::<u32>() >= limit {
+            return Pace::TooFast;
+        }
+        self.spent[place(self.latest)] += 1;
         Pace::Within
     }
+}
+
+fn place(slot: u64) -> usize {
+    usize::try_from(slot % SLOTS).unwrap_or_default()
 }
 
 /// Carries out one frame.
