@@ -69,17 +69,41 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 /// Answers a connection that there is no room for.
-async fn refuse(shared: Arc<Shared>, mut stream: TcpStream) {
+async fn refuse(shared: Arc<Shared>, stream: TcpStream) {
     let body = format!("the sandbox has {} connections, which is its limit", shared.limits.connections);
-    let head =
-        format!("HTTP/1.1 503 Service Unavailable\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    decline(&shared, stream, "503 Service Unavailable", &body).await;
+}
+
+/// Answers a connection that does not become a WebSocket.
+async fn decline(shared: &Shared, mut stream: TcpStream, status: &str, body: &str) {
+    let kind = "Content-Type: text/plain; charset=utf-8";
+    let head = format!("HTTP/1.1 {status}\r\n{kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     if stream.write_all(format!("{head}{body}").as_bytes()).await.is_ok() {
-        linger(&shared, &mut stream).await;
+        linger(shared, &mut stream).await;
     }
+}
+
+/// Whether a connection begins with an HTTP request that asks for no WebSocket.
+///
+/// It is only looked at; one whose head arrives in pieces is left to the handshake.
+async fn is_plain_http(stream: &TcpStream) -> bool {
+    let mut start = [0; 4 * 1024];
+    let Ok(length) = stream.peek(&mut start).await else { return false };
+    let head = String::from_utf8_lossy(&start[..length]).to_ascii_lowercase();
+    let asks = |line: &str| line.strip_prefix("upgrade:").is_some_and(|value| value.trim() == "websocket");
+    head.contains("\r\n\r\n") && head.contains(" http/1.") && !head.lines().any(asks)
 }
 
 async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
+    let is_plain = tokio::select! {
+        is_plain = is_plain_http(&stream) => is_plain,
+        () = shared.clock.sleep(HANDSHAKE) => return,
+    };
+    if is_plain {
+        let body = "this is a gateway that speaks WebSocket: connect with ws:// instead of http://\n";
+        return decline(&shared, stream, "426 Upgrade Required\r\nUpgrade: websocket", body).await;
+    }
     let config = WebSocketConfig::default()
         .read_buffer_size(8 * 1024)
         .write_buffer_size(32 * 1024)
@@ -225,6 +249,7 @@ async fn write(
         if sink.flush().await.is_err() {
             return;
         }
+        told.fetch_max(last, Ordering::Relaxed);
     }
 }
 
@@ -255,7 +280,6 @@ async fn read(shared: &Arc<Shared>, id: ConnectionId, carried: &Tally, stream: &
             Err(Error::Protocol(error)) => return Ended::Breach(CloseCode::Protocol, short(&error.to_string())),
             Err(_) => return Ended::ByPeer,
         }
-        told.fetch_max(last, Ordering::Relaxed);
     }
     Ended::ByPeer
 }

@@ -180,30 +180,6 @@ async fn a_frame_beyond_ten_mebibytes_costs_its_own_connection_and_says_why() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_read_is_ended_and_nobody_else() {
-    let sandbox = sandbox_with(|config| {
-        config.limits.outbox_frames = 50;
-        config.limits.outbox_bytes = 4 * 1024 * 1024;
-    })
-    .await;
-    let _deaf = Client::login(&sandbox, "bot").await;
-    let mut bot = Client::login(&sandbox, "bot").await;
-    let mut alice = Client::login(&sandbox, "alice").await;
-    let control = sandbox.control();
-    let text = "x".repeat(10_000);
-    let mut said = 0;
-    while control.connections("bot") == 2 {
-        alice.ok("SendText", json!({"to": bot.mid, "content": text})).await;
-        bot.event("RECEIVE_MESSAGE").await;
-        said += 1;
-        assert!(said < 100_000, "the system's own buffers are full long before");
-    }
-    assert_eq!(control.counts().overflowed, 1);
-    alice.ok("GetProfile", json!({})).await;
-    bot.ok("GetProfile", json!({})).await;
-}
-
-#[tokio::test]
 async fn a_connection_too_many_is_told_so() {
     let sandbox = sandbox_with(|config| config.limits.connections = 1).await;
     let mut first = Client::login(&sandbox, "alice").await;

@@ -8,6 +8,7 @@ mod groups;
 mod media;
 mod messages;
 mod persistence;
+mod rules;
 mod table;
 #[path = "../support/wire.rs"]
 mod wire;
