@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hotline::clock::Clock;
-use hotline::sandbox::PinEntry;
-use serde_json::json;
+use hotline::sandbox::{Operation, PinEntry};
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Client, sandbox, sandbox_with};
@@ -56,6 +56,86 @@ async fn a_wrong_pin_refuses_the_login_that_showed_another() {
     let pins = control.pins("dave");
     control.type_pin("dave", &pins[0]);
     assert_eq!(dave.frame().await["code"], 0);
+}
+
+#[tokio::test]
+async fn a_certificate_is_honoured_however_many_logins_come_without_one_and_never_after_it_was_revoked() {
+    let sandbox = sandbox().await;
+    let control = sandbox.control();
+    let mid = control.mid("alice").expect("she is there");
+    let mut client = Client::connect(&sandbox).await;
+    let mut revoked = Vec::new();
+    for _ in 0..25 {
+        let first = client.try_login("alice@sandbox.test", "sandbox", "").await.expect("right")["cert"].clone();
+        for _ in 0..3 {
+            let again = client.try_login("alice@sandbox.test", "sandbox", "").await.expect("right");
+            assert_eq!(again["cert"], first);
+        }
+        let cert = first.as_str().expect("text").to_owned();
+        client.try_login("alice@sandbox.test", "sandbox", &cert).await.expect("honoured");
+        control.operate(Operation::RevokeCertificates { account: mid.clone() }).expect("possible");
+        revoked.push(cert);
+    }
+    for cert in revoked {
+        let refusal = client.try_login("alice@sandbox.test", "sandbox", &cert).await.expect_err("it was revoked");
+        assert_eq!(refusal.0, 8, "{}", refusal.1);
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_waits_for_its_pin_is_refused_where_further_ones_are_forbidden_meanwhile() {
+    let sandbox = sandbox_with(|config| config.pin_entry = PinEntry::ByHand).await;
+    let control = sandbox.control();
+    let login = json!({"command": "Login", "email": "dave@sandbox.test", "password": "sandbox", "cert": ""});
+    let (mut first, mut second) = (Client::connect(&sandbox).await, Client::connect(&sandbox).await);
+    first.send(&login).await;
+    first.frame_named("OnPinCode").await;
+    control.type_pin("dave", &control.pins("dave")[0]);
+    assert_eq!(first.frame_named("OnLogin").await["code"], 0);
+    second.send(&login).await;
+    second.frame_named("OnPinCode").await;
+    first.ok("EnableSecondaryLogin", json!({"enable": false})).await;
+    control.type_pin("dave", &control.pins("dave")[0]);
+    assert_eq!(second.frame_named("OnLogin").await["code"], 8);
+    assert_eq!(control.connections("dave"), 1);
+}
+
+#[tokio::test]
+async fn a_proxy_is_checked_and_remembered_and_empty_fields_are_none() {
+    let sandbox = sandbox().await;
+    let mut client = Client::connect(&sandbox).await;
+    let mut login = async |proxy: Value| {
+        let mut frame = json!({"command": "Login", "email": "bot@sandbox.test", "password": "sandbox", "cert": ""});
+        frame.as_object_mut().expect("an object").extend(proxy.as_object().cloned().expect("an object"));
+        client.send(&frame).await;
+        let answer = client.frame_named("OnLogin").await;
+        (answer["code"].as_i64().expect("a code"), answer["content"].as_str().expect("text").to_owned())
+    };
+    for kind in ["", "socks5", "http", "ftp"] {
+        let empty = json!({"proxy_server": "", "proxy_port": 0, "proxy_type": kind, "proxy_password": "x"});
+        assert_eq!(login(empty).await.0, 0, "{kind}");
+    }
+    assert_eq!(sandbox.control().proxy("bot"), None);
+    for (fields, expected) in [
+        (json!({"proxy_server": "h", "proxy_type": "http"}), "\"proxy_port\" takes 1 to 65535; found nothing"),
+        (json!({"proxy_server": "h", "proxy_port": 65_536, "proxy_type": "http"}), "found 65536"),
+        (json!({"proxy_server": "h", "proxy_port": 1}), "\"proxy_type\" takes \"socks5\" or \"http\"; found nothing"),
+        (json!({"proxy_server": "", "proxy_port": 1, "proxy_type": "http"}), "\"proxy_server\" takes a host"),
+        (
+            json!({"proxy_server": "h", "proxy_port": 1, "proxy_type": "socks5", "proxy_password": "secret"}),
+            "\"proxy_password\" goes with the type \"http\" only",
+        ),
+    ] {
+        let (code, content) = login(fields).await;
+        assert!(code == -1 && content.contains(expected) && !content.contains("secret"), "{content}");
+    }
+    let proxy = json!({
+        "proxy_server": "h", "proxy_port": 8080, "proxy_type": "http", "proxy_username": "u", "proxy_password": "secret",
+    });
+    assert_eq!(login(proxy).await.0, 0);
+    let proxy = sandbox.control().proxy("bot").expect("it is remembered");
+    assert_eq!((proxy.username.as_str(), proxy.password.as_str(), proxy.port), ("u", "secret", 8080));
+    assert!(!format!("{proxy:?}").contains("secret"));
 }
 
 #[tokio::test]

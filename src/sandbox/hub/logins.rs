@@ -90,6 +90,10 @@ impl Hub {
 
     fn sign_in(&mut self, id: ConnectionId, sign_in: SignIn) {
         let mid = sign_in.mid.clone();
+        // While a login waited for its PIN, another one may have come and further ones may have been forbidden.
+        if let Err(failure) = self.world.check_presence(&mid, self.presence(Some(&mid), id)) {
+            return self.finish_login(id, &Err(failure));
+        }
         let was_present = self.world.is_present(&mid);
         let outcome = self.enact(Some(id), &Deed::SignedIn(sign_in));
         if outcome.reply.is_ok() {

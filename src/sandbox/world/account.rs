@@ -67,7 +67,7 @@ pub(crate) struct Birthday {
 }
 
 /// The proxy that a login asks the gateway to use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proxy {
     /// The host.
     pub server: String,
@@ -77,6 +77,16 @@ pub struct Proxy {
     pub kind: String,
     /// The user name, empty where none.
     pub username: String,
+    /// The password, empty where none; it is in no debugging output.
+    #[serde(default)]
+    pub password: String,
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { server, port, kind, username, .. } = self;
+        write!(f, "Proxy({kind} {username}@{server}:{port})")
+    }
 }
 
 /// How a person was found.

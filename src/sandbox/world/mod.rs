@@ -341,6 +341,20 @@ fn check_length(field: &str, text: &str, least: usize, most: usize) -> Result<()
     Err(Failure::new(FailureCode::InvalidLength, message))
 }
 
+/// A text between quotes for an error message, of a long one only its start.
+fn quoted(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("\"{}…\"", &text[..end]),
+        None => format!("\"{text}\""),
+    }
+}
+
+/// The refusal of an account's own mid where another person's is wanted.
+fn own_mid(field: &str) -> Failure {
+    Failure::new(FailureCode::InvalidMid, format!("\"{field}\" takes another person's mid; found this account's own"))
+}
+
 fn malformed(message: impl std::fmt::Display) -> Failure {
     Failure::new(FailureCode::Malformed, message)
 }
