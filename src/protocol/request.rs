@@ -172,6 +172,8 @@ fn coded(outcome: &Result<Value, Failure>) -> (i64, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::commands::SendLocation;
+    use crate::protocol::{encode_fields, fields_of};
 
     fn error(frame: &str) -> String {
         match receive(frame).expect("an object with a command") {
@@ -200,9 +202,58 @@ mod tests {
 
     #[test]
     fn what_is_no_request_at_all_is_ignored() {
-        for frame in ["", "[]", "{", "{}", r#"{"command":5}"#] {
-            assert_eq!(receive(frame), None);
+        for frame in ["", "[]", "{", "{}", r#"{"command":5}"#, r#"{"task_id":7"#, r#"{"content":"\ud800"}"#] {
+            assert_eq!(receive(frame), None, "{frame}");
         }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn coordinates_arrive_as_they_were_sent(latitude: f64, longitude: f64) {
+            proptest::prop_assume!(latitude.is_finite() && longitude.is_finite());
+            let location = SendLocation { to: "u1".into(), latitude, longitude, ..SendLocation::default() };
+            let frame = encode_fields("SendLocation", Some(1), &fields_of(&location)).expect("small");
+            let received = receive(&frame).expect("a request");
+            proptest::prop_assert_eq!(&received, &Received::Request(
+                Envelope { command: "SendLocation".into(), task_id: Some(1) },
+                Request::SendLocation(location),
+            ));
+            // The sandbox hands them on as texts.
+            proptest::prop_assert_eq!(latitude.to_string().parse(), Ok(latitude));
+        }
+    }
+
+    #[test]
+    fn whatever_has_a_number_is_answered() {
+        for (rest, expected) in [
+            (r#""x":1"#, r#"a request needs "command", a string; found nothing"#),
+            (r#""command":null"#, r#"a request needs "command", a string; found null"#),
+            (r#""command":["SendText"]"#, r#"a request needs "command", a string; found an array"#),
+            (
+                r#""command":"\ud800""#,
+                r#"a request needs "command", a string; found half a surrogate pair, such as \ud800 alone"#,
+            ),
+            (
+                r#""command":"SendText","to":"u1","content":"a\udfffb""#,
+                r#"SendText needs "content", a string; found half a surrogate pair, such as \ud800 alone"#,
+            ),
+            (
+                r#""command":"GetContacts","mids":["\ud800"]"#,
+                r#"GetContacts needs "mids", an array of strings; found half a surrogate pair, such as \ud800 alone"#,
+            ),
+        ] {
+            for number in ["7", r#""7""#] {
+                let frame = format!(r#"{{"task_id":{number},{rest}}}"#);
+                match receive(&frame) {
+                    Some(Received::Malformed(Envelope { task_id: Some(7), .. }, error)) => {
+                        assert_eq!(error.to_string(), expected, "{frame}");
+                    }
+                    other => panic!("{frame}: {other:?}"),
+                }
+            }
+        }
+        let frame = r#"{"command":"GetProfile","task_id":"12"}"#;
+        assert!(matches!(receive(frame), Some(Received::Request(Envelope { task_id: Some(12), .. }, _))));
     }
 
     #[test]
