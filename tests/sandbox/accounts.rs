@@ -228,3 +228,92 @@ async fn a_malformed_request_gets_one_reply_that_names_the_field() {
     assert_eq!((code, text.as_str()), (-1, r#"MALFORMED: no command is named "Dance""#));
     client.expect_silence().await;
 }
+
+#[tokio::test]
+async fn a_request_that_names_no_command_is_answered_by_its_number() {
+    let sandbox = sandbox().await;
+    let mut client = Client::login(&sandbox, "bot").await;
+    let asked = [
+        (r#"{"task_id": 70}"#, "needs \"command\", a string; found nothing"),
+        (r#"{"task_id": "71", "command": null}"#, "found null"),
+        (r#"{"task_id": 72, "command": 5}"#, "found the number 5"),
+        (r#"{"task_id": 73, "command": "SendText", "to": "u1", "content": "\ud800"}"#, "needs \"content\", a string"),
+    ];
+    for (number, (frame, expected)) in (70..).zip(asked) {
+        client.send_raw(Message::text(frame)).await;
+        let answer = client.frame().await;
+        assert_eq!((&answer["task_id"], &answer["code"]), (&json!(number), &json!(-1)), "{answer}");
+        assert!(answer["content"].as_str().expect("text").contains(expected), "{answer}");
+    }
+    client.send_raw(Message::text(r#"{"task_id": "74", "command": "GetQrCode"}"#)).await;
+    let answer = client.frame().await;
+    assert_eq!((&answer["task_id"], &answer["code"]), (&json!(74), &json!(0)));
+    assert_eq!(sandbox.control().counts().ignored, 0);
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_field_and_what_it_takes_and_what_it_found() {
+    let sandbox = sandbox().await;
+    let mut client = Client::login(&sandbox, "bot").await;
+    let me = client.mid.clone();
+    let group = sandbox.control().create_group("tea", &["bot", "alice"]).expect("both are there");
+    let long = "\"".repeat(100_000);
+    for (command, fields, expected) in [
+        (
+            "SendText",
+            json!({"to": "bob", "content": "x"}),
+            "INVALID_MID: \"to\" takes a person's mid, u and 32 hex digits, or a group's, c and 32 hex digits; found \"bob\"",
+        ),
+        (
+            "SendText",
+            json!({"to": me, "content": "x"}),
+            "INVALID_MID: \"to\" takes another person's mid; found this account's own",
+        ),
+        (
+            "BlockContact",
+            json!({"mid": me, "block": true}),
+            "INVALID_MID: \"mid\" takes another person's mid; found this account's own",
+        ),
+        (
+            "CreateGroup",
+            json!({"name": "x", "mids": [me]}),
+            "INVALID_MID: \"mids\" takes another person's mid; found this account's own",
+        ),
+        (
+            "InviteIntoGroup",
+            json!({"group_id": group, "mids": []}),
+            "INVALID_LENGTH: \"mids\" takes at least one mid; found none",
+        ),
+        (
+            "SearchContactByUserid",
+            json!({"user_id": "none"}),
+            "NOT_FOUND: \"user_id\" takes the user id of someone who can be found by it; found \"none\"",
+        ),
+        (
+            "SearchContactByUrl",
+            json!({"url": "x"}),
+            "NOT_FOUND: \"url\" takes the url that a person's GetQrCode gave; found \"x\"",
+        ),
+        (
+            "SearchGroupByUrl",
+            json!({"url": "x"}),
+            "NOT_FOUND: \"url\" takes the url that a group's GetGroupQrcode gave; found \"x\"",
+        ),
+        (
+            "SetMyUserid",
+            json!({"user_id": "AB cd"}),
+            "MALFORMED: \"user_id\" takes a-z 0-9 . - _ only; found \"AB cd\"",
+        ),
+        ("SetMyUserid", json!({"user_id": "abc"}), "INVALID_LENGTH: \"user_id\" takes 4 to 20 characters; found 3"),
+    ] {
+        let (_, text) = client.call(command, fields).await.expect_err("it is refused");
+        assert_eq!(text, expected);
+    }
+    // Of something long only the start is repeated.
+    let (code, text) = client.call("GetContacts", json!({"mids": [long]})).await.expect_err("no mid");
+    assert!(code == 9 && text.len() < 250, "{text}");
+    let twice = client.ok("GetContacts", json!({"mids": [me, me, me]})).await;
+    assert_eq!(twice.as_array().map(Vec::len), Some(1));
+    let twice = client.ok("SearchGroupById", json!({"mids": [group, group]})).await;
+    assert_eq!(twice.as_array().map(Vec::len), Some(1));
+}

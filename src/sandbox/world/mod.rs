@@ -319,7 +319,8 @@ impl World {
 
     fn person(&self, field: &str, mid: &str) -> Result<&Account, Failure> {
         person_mid(field, mid)?;
-        let missing = || Failure::new(FailureCode::NotFound, format!("there is nobody with the mid {mid}"));
+        let missing =
+            || Failure::new(FailureCode::NotFound, format!("\"{field}\" takes someone's mid; nobody has {mid}"));
         self.accounts.get(mid).ok_or_else(missing)
     }
 }
@@ -328,7 +329,7 @@ fn person_mid(field: &str, mid: &str) -> Result<(), Failure> {
     if mid_kind(mid) == Some(MidKind::User) {
         return Ok(());
     }
-    let message = format!("\"{field}\" takes a person's mid, u and 32 hex digits; found \"{mid}\"");
+    let message = format!("\"{field}\" takes a person's mid, u and 32 hex digits; found {}", quoted(mid));
     Err(Failure::new(FailureCode::InvalidMid, message))
 }
 
