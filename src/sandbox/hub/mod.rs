@@ -19,7 +19,7 @@ use super::faults::{Faults, Traffic};
 use super::persist::DataFile;
 use super::world::{Deed, Mid, Outcome, Reply, Scene, StoredFile, World, Written};
 use crate::clock::{Clock, Timestamp};
-use crate::protocol::{Envelope, Failure, FailureCode, Request, encode_reply};
+use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Request, encode_reply};
 
 pub use self::logins::PinEntry;
 
@@ -252,8 +252,16 @@ impl Hub {
         if is_login {
             return self.finish_login(id, reply);
         }
+        let mut answer = encode_reply(envelope, reply);
+        if answer.len() > MAX_FRAME {
+            let message = format!(
+                "the answer would have {} bytes and a frame has at most {MAX_FRAME}; ask for less at a time",
+                answer.len()
+            );
+            answer = encode_reply(envelope, &Err(Failure::new(FailureCode::InvalidLength, message)));
+        }
         self.counts.answered += 1;
-        self.queue(id, Traffic::Replies, Outgoing::plain(encode_reply(envelope, reply)));
+        self.queue(id, Traffic::Replies, Outgoing::plain(answer));
     }
 
     /// Carries out a deed of the world and keeps it. Its events are still to be delivered.
@@ -330,4 +338,25 @@ pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
 
 fn unkept(reason: &str) -> Outcome {
     Outcome { reply: Err(Failure::new(FailureCode::Malformed, reason)), deliveries: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_beyond_the_largest_frame_is_refused_instead_of_sent() {
+        let outbox = OutboxLimits { frames: 10, bytes: 1_000 };
+        let mut hub = Hub::new(World::demo(1), None, Clock::manual(0), String::new(), outbox);
+        let mut entrance = hub.enter(None);
+        let envelope = Envelope { command: "GetContacts".into(), task_id: Some(3) };
+        hub.answer(entrance.id, &envelope, &Ok(json!("x".repeat(MAX_FRAME))));
+        let sent = entrance.outbox.try_recv().expect("an answer").text.expect("nothing is swallowed");
+        assert_eq!(
+            sent.as_str(),
+            r#"{"code":6,"command":"GetContacts","content":"INVALID_LENGTH: the answer would have 10485823 bytes and a frame has at most 10485760; ask for less at a time","task_id":3}"#
+        );
+    }
 }

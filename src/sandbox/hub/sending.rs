@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use super::{ConnectionId, End, Hub, Outgoing, Traffic};
-use crate::protocol::encode_event;
+use crate::protocol::{MAX_FRAME, encode_event};
 use crate::sandbox::faults::Blow;
 use crate::sandbox::world::{Delivery, Reach};
 
@@ -84,6 +84,10 @@ impl Hub {
 
     /// Sends a frame, unless a fault has other plans for it.
     pub(super) fn queue(&mut self, id: ConnectionId, traffic: Traffic, frame: Outgoing) {
+        if let Some(size) = frame.text.as_ref().map(|text| text.len()).filter(|size| *size > MAX_FRAME) {
+            // A reply of this size was replaced by a refusal; an event can only come from the control interface.
+            return tracing::warn!(size, "the sandbox does not send a frame that is too large");
+        }
         if (!self.faults.strikes_frames() && self.late.is_empty()) || !self.is_client(id) {
             return self.push(id, frame);
         }
