@@ -57,11 +57,12 @@ impl News {
 }
 
 impl World {
-    /// Numbers the events of a deed and keeps them for those they go to.
+    /// Numbers the events of a deed and keeps them for those they go to; a closed account is told nothing.
     ///
     /// What only tells an account's other connections of its own deed is not kept: whoever logs in later did it.
-    pub(super) fn keep_news(&mut self, now: Timestamp, deliveries: &mut [Delivery]) {
-        for delivery in deliveries {
+    pub(super) fn keep_news(&mut self, now: Timestamp, deliveries: &mut Vec<Delivery>) {
+        for delivery in deliveries.iter_mut() {
+            delivery.to.retain(|mid| self.accounts.contains_key(mid));
             self.last_event += 1;
             delivery.number = self.last_event;
             if delivery.reach == Reach::OtherDevices {
@@ -83,6 +84,7 @@ impl World {
                 }
             }
         }
+        deliveries.retain(|delivery| !delivery.to.is_empty());
     }
 
     /// Someone logs in to an account: gives what it missed, which stays kept until the hub says how much of it arrived.
