@@ -43,7 +43,7 @@ pub use self::control::{Control, Person, Sent, Watcher};
 pub use self::faults::{Fault, FaultId, Refusal, Traffic, Trouble, When};
 pub use self::hub::{Counts, PinEntry};
 pub use self::server::Carried;
-pub use self::world::{Body, ContentType, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, Operation, Proxy};
+pub use self::world::{Body, ContentType, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, Operation, Proxy};
 
 /// Where the sandbox listens unless it is told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 16_089);

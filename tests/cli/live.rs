@@ -5,7 +5,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use hotline::protocol::Request;
-use hotline::protocol::commands::{AcceptGroupInvitation, CreateGroup, GetJoinedGroupIds};
+use hotline::protocol::commands::{
+    AcceptGroupInvitation, CreateGroup, GetJoinedGroupIds, SetMyUserid, SetNickName, UpdateGroupName,
+};
 use hotline::sandbox::{Control, Sandbox};
 use serde_json::{Value, json};
 

@@ -31,7 +31,7 @@ use crate::clock::Timestamp;
 use crate::protocol::{Failure, FailureCode, Message, MidKind, Request, Safety, mid_kind};
 
 pub use self::account::Proxy;
-pub use self::demo::{DEMO_DOMAIN, DEMO_PASSWORD};
+pub use self::demo::{DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD};
 pub(crate) use self::files::{Errand, FileNeed, StoredFile, TICKET_HEADER, Ticket, file_name};
 pub(crate) use self::ids::{Mid, hex};
 pub(crate) use self::logins::{Knock, Presence, SignIn};
