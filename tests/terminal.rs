@@ -81,6 +81,13 @@ fn a_person_types_and_reads_in_one_terminal() {
     terminal.types(&["ne", "Enter", "and more", "Enter"]);
     terminal.shows(&["bot: now half a line"]);
     terminal.shows(&["bot: now and more"]);
+    // A name that nobody has keeps the next lines from whomever one wanted to turn away from.
+    terminal.types(&["/to bobb", "Enter"]);
+    terminal.shows(&["! nobody here is named \"bobb\"; did you mean \"bob\"?", "alice to nobody>"]);
+    terminal.types(&["secret", "Enter"]);
+    terminal.shows(&["! nobody was found to write to, so nothing is sent: /to NAME, or /to alone", "alice to nobody>"]);
+    terminal.types(&["/to bob", "Enter"]);
+    terminal.shows(&["alice to bob>"]);
     terminal.types(&["C-d"]);
     terminal.shows(&["status 0", " icanon"]);
 }

@@ -2,7 +2,7 @@
 //!
 //! The fields are checked against the table of commands, as a script's are: presence and type, never content.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use serde_json::{Map, Number, Value};
@@ -14,7 +14,7 @@ use super::live::{Keeper, Live};
 use super::output;
 use crate::clock::Clock;
 use crate::host::suggest::did_you_mean;
-use crate::protocol::{COMMANDS, Command, Content, Field, Kind, check_field_names, check_fields};
+use crate::protocol::{COMMANDS, Command, Content, Failure, FailureCode, Field, Kind, check_field_names, check_fields};
 use crate::session::{CallError, Handle, Media, MediaError, MediaMode, SessionConfig};
 
 /// The arguments of `call`.
@@ -54,9 +54,15 @@ impl Args {
         let mode = session.media;
         let content = blocking::run(async {
             let media = media(command, mode, &settings).await?;
+            let uploading = match mode {
+                MediaMode::Auto if command.name.starts_with("Send") => {
+                    self::media(command, MediaMode::Upload, &settings).await?
+                }
+                _ => None,
+            };
             let mut live = Live::start(settings, keeper);
             let outcome = match live.logged_in().await {
-                Ok(_) => send(live.handle(), media.as_ref(), command, Value::Object(fields).to_string()).await,
+                Ok(_) => carry(live.handle(), [media.as_ref(), uploading.as_ref()], command, fields).await,
                 Err(error) => Err(error),
             };
             live.stop().await;
@@ -76,15 +82,47 @@ async fn media(command: &Command, mode: MediaMode, settings: &SessionConfig) -> 
     Ok(Some(Media::new(mode, settings, &folders).await?))
 }
 
+/// Sends the command. A file that the gateway does not find at its path although it is on this machine is carried there.
+async fn carry(
+    handle: &Handle,
+    [media, uploading]: [Option<&Media>; 2],
+    command: &Command,
+    fields: Map<String, Value>,
+) -> anyhow::Result<Content> {
+    let path = fields.get("path").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let fields = Value::Object(fields).to_string();
+    let outcome = send(handle, media, command, fields.clone()).await;
+    match outcome.as_ref().err().and_then(|error| error.downcast_ref::<Refused>()) {
+        // Refused, it was not sent, so that this is the only time.
+        Some(refused) if refused.is_missing_file() && uploading.is_some() && Path::new(&path).is_file() => {
+            eprintln!("hotline: the gateway has no file at {path}, so it is uploaded from here");
+            send(handle, uploading, command, fields).await
+        }
+        _ => outcome,
+    }
+}
+
+/// A command that the gateway has refused.
+#[derive(Debug, thiserror::Error)]
+#[error("{command}: {} (code {})", failure.content, failure.code)]
+struct Refused {
+    command: &'static str,
+    failure: Failure,
+}
+
+impl Refused {
+    fn is_missing_file(&self) -> bool {
+        self.failure.name() == FailureCode::NotFound.name() && self.failure.content.contains("\"path\"")
+    }
+}
+
 async fn send(handle: &Handle, media: Option<&Media>, command: &Command, fields: String) -> anyhow::Result<Content> {
     let outcome = match media {
         Some(media) => media.call(handle, command.name, fields, Clock::system().now()).await,
         None => handle.call(command.name, fields).await.map_err(MediaError::from),
     };
     outcome.map_err(|error| match error {
-        MediaError::Call(CallError::Refused(failure)) => {
-            anyhow!("{}: {} (code {})", command.name, failure.content, failure.code)
-        }
+        MediaError::Call(CallError::Refused(failure)) => Refused { command: command.name, failure }.into(),
         error => anyhow!("{}: {error} ({})", command.name, error.name()),
     })
 }

@@ -23,6 +23,11 @@ pub(super) struct Live {
     account: String,
 }
 
+/// A gateway that was reached has refused a login.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct RefusedLogin(String);
+
 /// Who a session has logged in as.
 pub(super) struct Me {
     pub(super) mid: String,
@@ -71,7 +76,9 @@ impl Live {
                 Some(Signal::Pin(pin)) => eprintln!("hotline: type this PIN on the phone of {}: {pin}", self.account),
                 Some(Signal::LoginNotice(frame)) => eprintln!("hotline: the gateway says: {frame}"),
                 Some(Signal::Refused(failure)) => {
-                    bail!("the gateway at {} refuses {}: {}", self.gateway, self.account, failure.content)
+                    let Self { gateway, account, .. } = self;
+                    let refused = format!("the gateway at {gateway} refuses {account}: {}", failure.content);
+                    return Err(RefusedLogin(refused).into());
                 }
                 Some(Signal::Disconnected { reason, .. } | Signal::Unusable(reason)) => {
                     return Err(anyhow!("{reason}")).with_context(|| format!("no session with {}", self.gateway));

@@ -129,7 +129,7 @@ impl Args {
 async fn start_sandbox(clock: &Clock) -> Result<Sandbox, StartError> {
     let config = sandbox::Config { clock: clock.clone(), ..sandbox::Config::default() };
     match Sandbox::start(config.clone()).await {
-        Err(StartError::Listen { address, source }) if source.kind() == io::ErrorKind::AddrInUse => {
+        Err(StartError::Listen { address, cause }) if cause.kind() == io::ErrorKind::AddrInUse => {
             let listen = SocketAddr::new(address.ip(), 0);
             let sandbox = Sandbox::start(sandbox::Config { listen, ..config }).await?;
             tracing::warn!("{address} is taken: the embedded sandbox listens on {} instead", sandbox.addr());

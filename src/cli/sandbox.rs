@@ -1,7 +1,7 @@
 //! `hotline sandbox`: the embedded gateway alone. What it does is in the module `sandbox`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::{blocking, output};
@@ -11,7 +11,7 @@ use crate::sandbox::{Config, DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD, Sandbox
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// Where it listens
-    #[arg(long, value_name = "ADDR", default_value_t = DEFAULT_LISTEN)]
+    #[arg(long, value_name = "ADDR", default_value_t = DEFAULT_LISTEN, value_parser = listen_address)]
     listen: SocketAddr,
 
     /// The file that keeps its world; without one it is gone at the end
@@ -26,14 +26,14 @@ impl Args {
             let mut asked = blocking::Asked::listen()?;
             let config = Config { listen: self.listen, data: self.data.clone(), ..Config::default() };
             let sandbox = Sandbox::start(config).await?;
-            output::write(&self.greeting(&sandbox.url()))?;
+            output::write(&self.greeting(&sandbox.url(), &sandbox.files()?))?;
             asked.wait().await;
             sandbox.stop().await;
             Ok(())
         })?
     }
 
-    fn greeting(&self, url: &str) -> String {
+    fn greeting(&self, url: &str, files: &Path) -> String {
         let kept = match &self.data {
             Some(file) => format!("kept in {}", file.display()),
             None => "kept in memory: gone at the end (--data FILE keeps it)".to_owned(),
@@ -42,12 +42,44 @@ impl Args {
         format!(
             "The sandbox listens on {url}.\n\
              Its world is {kept}.\n\
+             Its files are in {}: what the \"path\" of a command names.\n\
              Accounts: bot, alice, bob and carol at @{DEMO_DOMAIN}, password \"{DEMO_PASSWORD}\"; dave needs a PIN the first time.\n\
              \n\
              A bot:     hotline run --gateway {url} --email bot@{DEMO_DOMAIN} --password {DEMO_PASSWORD}\n\
              A person:  hotline chat --as alice{elsewhere}\n\
              \n\
-             Ctrl-C ends it.\n"
+             Ctrl-C ends it.\n",
+            files.display()
         )
+    }
+}
+
+/// Reads an address and a port, or a port on this machine.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let local = text.strip_prefix("localhost:").unwrap_or(text);
+    let address = local.parse().or_else(|_| local.parse().map(|port| SocketAddr::new(DEFAULT_LISTEN.ip(), port)));
+    address.map_err(|_| {
+        format!("expected an address and a port such as {DEFAULT_LISTEN}, or a port alone; 0 takes a free one")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_may_be_a_port_on_this_machine() {
+        for (text, expected) in [
+            ("127.0.0.1:0", "127.0.0.1:0"),
+            ("[::1]:80", "[::1]:80"),
+            ("16089", "127.0.0.1:16089"),
+            ("localhost:0", "127.0.0.1:0"),
+        ] {
+            assert_eq!(listen_address(text).map(|address| address.to_string()), Ok(expected.to_owned()));
+        }
+        for wrong in ["", "127.0.0.1", "70000", "example.com:80"] {
+            let error = listen_address(wrong).expect_err("it is none");
+            assert!(error.contains("such as 127.0.0.1:16089"), "{error}");
+        }
     }
 }

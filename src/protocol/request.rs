@@ -1,6 +1,9 @@
 //! Frames as a gateway sees them: requests read strictly, field by field, and answers written exactly.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::commands::{Command, Field, Kind, Presence, Request};
@@ -32,6 +35,12 @@ pub enum RequestError {
     /// No row of the table has this name.
     #[error("no command is named \"{0}\"")]
     UnknownCommand(String),
+    /// The request names no command.
+    #[error("a request needs \"command\", a string; found {found}")]
+    Command {
+        /// What stood there.
+        found: String,
+    },
     /// The request has no usable number.
     #[error("{command} needs \"task_id\", an integer; found {found}")]
     TaskId {
@@ -65,18 +74,22 @@ impl From<RequestError> for Failure {
 
 /// Reads a frame that a client sent.
 ///
-/// `None` means that it is no JSON object with a `command`: it is ignored and counted, since no answer could be matched to it.
+/// `None` means that no answer could be matched to it, since it is no JSON object, or has neither a `command` nor a `task_id`
+/// that can be read: it is ignored and counted. A number may be written as a numeric string.
 pub fn receive(text: &str) -> Option<Received> {
-    let Ok(Value::Object(mut frame)) = serde_json::from_str(text) else { return None };
-    let Some(Value::String(command)) = frame.remove("command") else { return None };
+    let Ok(Value::Object(mut frame)) = serde_json::from_str(text) else { return receive_halves(text) };
     let number = frame.remove("task_id");
+    let task_id = number.as_ref().and_then(numbered);
+    let command = match frame.remove("command") {
+        Some(Value::String(command)) => command,
+        other => return Some(without_command(task_id?, &found(other.as_ref()))),
+    };
     if command == "HeartBeat" {
         return Some(Received::HeartBeat);
     }
-    let task_id = number.as_ref().and_then(Value::as_i64);
     let envelope = Envelope { command, task_id };
     let Some(row) = Command::named(&envelope.command) else {
-        let error = RequestError::UnknownCommand(envelope.command.clone());
+        let error = RequestError::UnknownCommand(start_of(&envelope.command));
         return Some(Received::Malformed(envelope, error));
     };
     if task_id.is_none() && !(row.is_login() && number.is_none()) {
@@ -87,6 +100,48 @@ pub fn receive(text: &str) -> Option<Received> {
         Ok(request) => Received::Request(envelope, request),
         Err(error) => Received::Malformed(envelope, error),
     })
+}
+
+/// Reads a frame that holds half a surrogate pair, which is JSON in its form and no text that could be worked with.
+fn receive_halves(text: &str) -> Option<Received> {
+    // Raw values are looked at for their form alone.
+    let frame: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    let value = |name: &str| frame.get(name).and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
+    let task_id = numbered(&value("task_id")?)?;
+    let halves = |name: &str| frame.contains_key(name) && value(name).is_none();
+    if halves("command") {
+        return Some(without_command(task_id, HALVES));
+    }
+    let command = match value("command") {
+        Some(Value::String(command)) => command,
+        other => return Some(without_command(task_id, &found(other.as_ref()))),
+    };
+    let field = frame.keys().find(|name| halves(name))?;
+    let kind = Command::named(&command).and_then(|row| row.fields.iter().find(|row| row.name == field));
+    let error = RequestError::Field {
+        command: start_of(&command),
+        field: start_of(field),
+        expected: kind.map_or("well-formed text", |row| row.kind.noun()).to_owned(),
+        found: HALVES.to_owned(),
+    };
+    Some(Received::Malformed(Envelope { command, task_id: Some(task_id) }, error))
+}
+
+const HALVES: &str = "half a surrogate pair, such as \\ud800 alone";
+
+fn without_command(task_id: i64, found: &str) -> Received {
+    let error = RequestError::Command { found: found.to_owned() };
+    Received::Malformed(Envelope { command: String::new(), task_id: Some(task_id) }, error)
+}
+
+/// The integer in a `task_id`, also where it is written as a string.
+fn numbered(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_str()?.trim().parse().ok())
+}
+
+/// As much of a text as an error message repeats.
+fn start_of(text: &str) -> String {
+    text.chars().take(100).collect()
 }
 
 /// Checks fields against a row: presence and JSON type, never content. Fields that nobody knows are passed over.
@@ -104,6 +159,12 @@ pub fn check_fields(row: &Command, fields: &Map<String, Value>) -> Result<(), Re
         match (fields.get(field.name), field.presence) {
             (Some(value), _) if field.kind.accepts(value) => {}
             (None | Some(Value::Null), Presence::Optional | Presence::Either) => {}
+            // A number without a fraction that is no integer can only be too large.
+            (Some(Value::Number(number)), _)
+                if field.kind == Kind::Int && number.as_f64().is_none_or(|number| number.fract() == 0.0) =>
+            {
+                return Err(wrong(field, format!("an integer from {} to {}", i64::MIN, i64::MAX)));
+            }
             _ => return Err(wrong(field, field.kind.noun().to_owned())),
         }
     }
@@ -172,6 +233,8 @@ fn coded(outcome: &Result<Value, Failure>) -> (i64, String) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::commands::SendLocation;
+    use crate::protocol::{encode_fields, fields_of};
 
     fn error(frame: &str) -> String {
         match receive(frame).expect("an object with a command") {
@@ -191,8 +254,13 @@ mod tests {
             r#"GetContacts needs "mids", an array of strings; found an array with the number 2 in it"#
         );
         assert_eq!(
-            error(r#"{"command":"SendText","task_id":"1"}"#),
+            error(r#"{"command":"SendText","task_id":"one"}"#),
             r#"SendText needs "task_id", an integer; found a string"#
+        );
+        assert_eq!(
+            error(r#"{"command":"SendVideo","task_id":1,"to":"u1","path":"v","duration":9223372036854775808}"#),
+            "SendVideo needs \"duration\", an integer from -9223372036854775808 to 9223372036854775807; \
+             found the number 9223372036854775808"
         );
         assert_eq!(error(r#"{"command":"Nope","task_id":1}"#), r#"no command is named "Nope""#);
         assert!(error(r#"{"command":"SearchGroupById","task_id":1}"#).contains("one of"));
@@ -200,9 +268,58 @@ mod tests {
 
     #[test]
     fn what_is_no_request_at_all_is_ignored() {
-        for frame in ["", "[]", "{", "{}", r#"{"command":5}"#] {
-            assert_eq!(receive(frame), None);
+        for frame in ["", "[]", "{", "{}", r#"{"command":5}"#, r#"{"task_id":7"#, r#"{"content":"\ud800"}"#] {
+            assert_eq!(receive(frame), None, "{frame}");
         }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn coordinates_arrive_as_they_were_sent(latitude: f64, longitude: f64) {
+            proptest::prop_assume!(latitude.is_finite() && longitude.is_finite());
+            let location = SendLocation { to: "u1".into(), latitude, longitude, ..SendLocation::default() };
+            let frame = encode_fields("SendLocation", Some(1), &fields_of(&location)).expect("small");
+            let received = receive(&frame).expect("a request");
+            proptest::prop_assert_eq!(&received, &Received::Request(
+                Envelope { command: "SendLocation".into(), task_id: Some(1) },
+                Request::SendLocation(location),
+            ));
+            // The sandbox hands them on as texts.
+            proptest::prop_assert_eq!(latitude.to_string().parse(), Ok(latitude));
+        }
+    }
+
+    #[test]
+    fn whatever_has_a_number_is_answered() {
+        for (rest, expected) in [
+            (r#""x":1"#, r#"a request needs "command", a string; found nothing"#),
+            (r#""command":null"#, r#"a request needs "command", a string; found null"#),
+            (r#""command":["SendText"]"#, r#"a request needs "command", a string; found an array"#),
+            (
+                r#""command":"\ud800""#,
+                r#"a request needs "command", a string; found half a surrogate pair, such as \ud800 alone"#,
+            ),
+            (
+                r#""command":"SendText","to":"u1","content":"a\udfffb""#,
+                r#"SendText needs "content", a string; found half a surrogate pair, such as \ud800 alone"#,
+            ),
+            (
+                r#""command":"GetContacts","mids":["\ud800"]"#,
+                r#"GetContacts needs "mids", an array of strings; found half a surrogate pair, such as \ud800 alone"#,
+            ),
+        ] {
+            for number in ["7", r#""7""#] {
+                let frame = format!(r#"{{"task_id":{number},{rest}}}"#);
+                match receive(&frame) {
+                    Some(Received::Malformed(Envelope { task_id: Some(7), .. }, error)) => {
+                        assert_eq!(error.to_string(), expected, "{frame}");
+                    }
+                    other => panic!("{frame}: {other:?}"),
+                }
+            }
+        }
+        let frame = r#"{"command":"GetProfile","task_id":"12"}"#;
+        assert!(matches!(receive(frame), Some(Received::Request(Envelope { task_id: Some(12), .. }, _))));
     }
 
     #[test]

@@ -6,11 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use serde_json::Value;
-use tokio_tungstenite::tungstenite::Message as Frame;
 
 use super::Shared;
 use super::faults::{Fault, FaultId, Refusal};
-use super::hub::{Counts, End, Entrance, Hub};
+use super::hub::{Counts, End, Entrance, Hub, Outgoing};
 use super::world::{Body, Deed, FileNeed, NewAccount, Operation, Outcome, Proxy, Written};
 use crate::protocol::{Event, Failure, FailureCode, Incoming, Message, Request, decode};
 
@@ -67,9 +66,10 @@ impl Watcher {
         }
     }
 
-    fn taken(&self, frame: &Frame) -> Option<Event> {
-        self.entrance.waiting.fetch_sub(frame.len(), Ordering::Relaxed);
-        match decode(frame.to_text().ok()?) {
+    fn taken(&self, frame: &Outgoing) -> Option<Event> {
+        let text = frame.text.as_ref()?;
+        self.entrance.waiting.fetch_sub(text.len(), Ordering::Relaxed);
+        match decode(text.as_str()) {
             Ok(Incoming::Event(event)) => Some(event),
             _ => None,
         }

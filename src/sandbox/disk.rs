@@ -147,8 +147,13 @@ impl Disk {
     /// The real path of a file that a command names.
     fn existing(&self, path: &str) -> Result<PathBuf, Failure> {
         let root = self.root().map_err(|error| broken(&error))?;
-        let missing =
-            |_| refused(FailureCode::NotFound, path, &format!("is no file in the sandbox's folder {}", root.display()));
+        let missing = |_| {
+            refused(
+                FailureCode::NotFound,
+                path,
+                &format!("is no file in the sandbox's folder {}, where paths belong", root.display()),
+            )
+        };
         let real = root.join(path).canonicalize().map_err(missing)?;
         confine(root, &real, path)?;
         if !real.is_file() {
@@ -160,8 +165,13 @@ impl Disk {
     /// The real path at which a command may write; the folders on the way are made.
     fn writable(&self, path: &str) -> Result<PathBuf, Failure> {
         let root = self.root().map_err(|error| broken(&error))?;
-        let outside =
-            || refused(FailureCode::NotFound, path, &format!("lies outside the sandbox's folder {}", root.display()));
+        let outside = || {
+            refused(
+                FailureCode::NotFound,
+                path,
+                &format!("lies outside the sandbox's folder {}, where paths belong", root.display()),
+            )
+        };
         let relative = match Path::new(path).strip_prefix(root) {
             Ok(relative) => relative,
             Err(_) => Path::new(path),
@@ -239,7 +249,11 @@ fn confine(root: &Path, real: &Path, path: &str) -> Result<(), Failure> {
     if real.starts_with(root) && !real.starts_with(root.join(STORE)) {
         return Ok(());
     }
-    Err(refused(FailureCode::NotFound, path, &format!("lies outside the sandbox's folder {}", root.display())))
+    Err(refused(
+        FailureCode::NotFound,
+        path,
+        &format!("lies outside the sandbox's folder {}, where paths belong", root.display()),
+    ))
 }
 
 fn temporary_folder() -> io::Result<PathBuf> {

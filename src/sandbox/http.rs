@@ -55,16 +55,17 @@ async fn upload(
     headers: HeaderMap,
     parts: Multipart,
 ) -> Result<Response, Refusal> {
-    let ticket = redeem(&shared, &token, &headers)?;
+    check_head(&token, &headers)?;
     let mut stopping = shared.stopping.subscribe();
     tokio::select! {
-        uploaded = take_upload(&shared, &ticket, parts) => uploaded,
+        uploaded = take_upload(&shared, &token, parts) => uploaded,
         () = stopped(&mut stopping) => Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "the sandbox stops".to_owned())),
     }
 }
 
-/// Reads the parts `params`, then `files`, and sends the message.
-async fn take_upload(shared: &Arc<Shared>, ticket: &Ticket, mut parts: Multipart) -> Result<Response, Refusal> {
+/// Reads the parts `params`, then `files`, and sends the message. Until the file begins, the url can be used again.
+async fn take_upload(shared: &Arc<Shared>, token: &str, mut parts: Multipart) -> Result<Response, Refusal> {
+    let ticket = shared.with(|hub| hub.world.ticket(token).cloned()).ok_or_else(gone)?;
     let Errand::Upload { name, params, .. } = &ticket.errand else {
         return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "this url is for a download".to_owned()));
     };
@@ -85,18 +86,19 @@ async fn take_upload(shared: &Arc<Shared>, ticket: &Ticket, mut parts: Multipart
                 params_seen = true;
             }
             Some("files") if !params_seen => {
-                return Err(bad_request("the part \"params\" must come before the part \"files\""));
+                return Err(bad_request("the part \"params\" is missing: it comes before the part \"files\""));
             }
             Some("files") if part.file_name().is_none() => {
                 return Err(bad_request("the part \"files\" needs a file name"));
             }
             Some("files") => {
+                let ticket = redeem(shared, token)?;
                 let mut arriving = shared.disk.receive(name.clone(), shared.limits.file_bytes).await?;
                 while let Some(piece) = in_time(shared, part.chunk()).await? {
                     arriving.write(&piece).await?;
                 }
                 let file = arriving.finish(&shared.disk).await?;
-                return send(shared, ticket, file);
+                return send(shared, &ticket, file);
             }
             other => {
                 let found = other.unwrap_or("without a name");
@@ -122,7 +124,8 @@ async fn download(
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    let ticket = redeem(&shared, &token, &headers)?;
+    check_head(&token, &headers)?;
+    let ticket = redeem(&shared, &token)?;
     let Errand::Download { file } = ticket.errand else {
         return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "this url is for an upload".to_owned()));
     };
@@ -139,15 +142,23 @@ async fn picture(State(shared): State<Arc<Shared>>, Path(key): Path<String>) -> 
     stream(&shared, &key, None, "image/jpeg").await
 }
 
-/// Takes a url back that was handed out, when its header is right: each can be used once.
-fn redeem(shared: &Arc<Shared>, token: &str, headers: &HeaderMap) -> Result<Ticket, Refusal> {
+/// Checks the header that a transfer must carry.
+fn check_head(token: &str, headers: &HeaderMap) -> Result<(), Refusal> {
     if headers.get(TICKET_HEADER).is_none_or(|value| value.as_bytes() != token.as_bytes()) {
         let message = format!("the header {TICKET_HEADER} must be as it was handed out with the url");
         return Err(Refusal(StatusCode::FORBIDDEN, message));
     }
+    Ok(())
+}
+
+/// Takes a url back that was handed out: each can be used once.
+fn redeem(shared: &Arc<Shared>, token: &str) -> Result<Ticket, Refusal> {
     let now = shared.clock.now();
-    let ticket = shared.with(|hub| hub.world.redeem(token, now));
-    ticket.ok_or_else(|| Refusal(StatusCode::GONE, "this url was used already, has expired, or never was".to_owned()))
+    shared.with(|hub| hub.world.redeem(token, now)).ok_or_else(gone)
+}
+
+fn gone() -> Refusal {
+    Refusal(StatusCode::GONE, "this url was used already, has expired, or never was".to_owned())
 }
 
 async fn stream(shared: &Arc<Shared>, key: &str, size: Option<u64>, kind: &'static str) -> Result<Response, Refusal> {

@@ -43,7 +43,7 @@ pub use self::control::{Control, Person, Sent, Watcher};
 pub use self::faults::{Fault, FaultId, Refusal, Traffic, Trouble, When};
 pub use self::hub::{Counts, PinEntry};
 pub use self::server::Carried;
-pub use self::world::{Body, ContentType, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, Operation, Proxy};
+pub use self::world::{Body, ContentType, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, Operation, Proxy};
 
 /// Where the sandbox listens unless it is told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 16_089);
@@ -139,24 +139,24 @@ impl Default for Limits {
     }
 }
 
-/// Why a sandbox does not start.
+/// Why a sandbox does not start. What the system says is in the text, so it is no source besides.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on {address}: {source} (`--listen ADDR` chooses another address)")]
+    #[error("cannot listen on {address}: {cause} (`--listen ADDR` chooses another address)")]
     Listen {
         /// The address.
         address: SocketAddr,
         /// What the system says.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The data file cannot be read or written.
-    #[error("cannot keep the world in {}: {source}", path.display())]
+    #[error("cannot keep the world in {}: {cause}", path.display())]
     Data {
         /// The file.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The data file belongs to another sandbox that runs.
     #[error("{} is in use by another sandbox; stop that one, or name another file with `--data FILE`", path.display())]
@@ -175,12 +175,12 @@ pub enum StartError {
         reason: String,
     },
     /// The folder for files cannot be used.
-    #[error("cannot keep files in {}: {source}", path.display())]
+    #[error("cannot keep files in {}: {cause}", path.display())]
     Files {
         /// The folder.
         path: PathBuf,
         /// What the system says.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
 }
 
@@ -197,7 +197,7 @@ impl Sandbox {
     /// # Errors
     /// When it cannot listen, or cannot read its data file.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let refused = |source| StartError::Listen { address: config.listen, source };
+        let refused = |cause| StartError::Listen { address: config.listen, cause };
         let listener = server::bind(config.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let media_listener = server::bind(SocketAddr::new(config.listen.ip(), 0)).await.map_err(refused)?;
@@ -354,7 +354,7 @@ fn disk_for(folder: Option<PathBuf>, data: Option<&std::path::Path>, world: &Wor
     let Some(folder) = folder.or_else(|| data.map(|data| beside(data, "files"))) else {
         return Ok(Disk::new(None));
     };
-    let failed = |source| StartError::Files { path: folder.clone(), source };
+    let failed = |cause| StartError::Files { path: folder.clone(), cause };
     let disk = Disk::new(Some(folder.clone()));
     disk.root().map_err(failed)?;
     disk.sweep(&world.stored_keys().map(str::to_owned).collect()).map_err(failed)?;

@@ -42,7 +42,7 @@ impl DataFile {
     ///
     /// The file is written anew with what it came to, so that it does not grow over restarts.
     pub(super) fn open(path: &Path, fresh: impl FnOnce() -> World) -> Result<(Self, World), StartError> {
-        let failed = |source| StartError::Data { path: path.to_owned(), source };
+        let failed = |cause| StartError::Data { path: path.to_owned(), cause };
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(failed)?;
         }
@@ -51,7 +51,7 @@ impl DataFile {
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StartError::InUse { path: path.to_owned() }),
-            Err(TryLockError::Error(source)) => return Err(failed(source)),
+            Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
         let world = match read(path)? {
             Some(world) => world,
@@ -92,7 +92,7 @@ impl Drop for DataFile {
 }
 
 fn read(path: &Path) -> Result<Option<World>, StartError> {
-    let failed = |source| StartError::Data { path: path.to_owned(), source };
+    let failed = |cause| StartError::Data { path: path.to_owned(), cause };
     let corrupt = |line: usize, reason: String| StartError::Corrupt { path: path.to_owned(), line, reason };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -109,6 +109,7 @@ fn read(path: &Path) -> Result<Option<World>, StartError> {
     let snapshot = lines.next().map_err(failed)?.ok_or_else(|| corrupt(2, "the world is missing".to_owned()))?;
     let mut world: World = serde_json::from_slice(&snapshot.bytes).map_err(|error| corrupt(2, error.to_string()))?;
     world.wake();
+    let mut last = Timestamp::default();
     while let Some(line) = lines.next().map_err(failed)? {
         let Line { at, deed } = match serde_json::from_slice::<Line<Deed>>(&line.bytes) {
             Ok(line) => line,
@@ -123,7 +124,9 @@ fn read(path: &Path) -> Result<Option<World>, StartError> {
         if let Err(failure) = world.apply(&scene, &deed).reply {
             return Err(corrupt(lines.number, format!("what it records cannot happen: {}", failure.content)));
         }
+        last = last.max(at);
     }
+    world.depart_all(last);
     Ok(Some(world))
 }
 

@@ -14,11 +14,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::hub::{ConnectionId, End, Entrance, PinEntry, stopped};
+use super::hub::{ConnectionId, End, Entrance, Outgoing, PinEntry, stopped};
 use super::world::FileNeed;
 use super::{Shared, Way};
 use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Received, Request, receive};
@@ -68,17 +69,41 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
 }
 
 /// Answers a connection that there is no room for.
-async fn refuse(shared: Arc<Shared>, mut stream: TcpStream) {
+async fn refuse(shared: Arc<Shared>, stream: TcpStream) {
     let body = format!("the sandbox has {} connections, which is its limit", shared.limits.connections);
-    let head =
-        format!("HTTP/1.1 503 Service Unavailable\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+    decline(&shared, stream, "503 Service Unavailable", &body).await;
+}
+
+/// Answers a connection that does not become a WebSocket.
+async fn decline(shared: &Shared, mut stream: TcpStream, status: &str, body: &str) {
+    let kind = "Content-Type: text/plain; charset=utf-8";
+    let head = format!("HTTP/1.1 {status}\r\n{kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
     if stream.write_all(format!("{head}{body}").as_bytes()).await.is_ok() {
-        linger(&shared, &mut stream).await;
+        linger(shared, &mut stream).await;
     }
+}
+
+/// Whether a connection begins with an HTTP request that asks for no WebSocket.
+///
+/// It is only looked at; one whose head arrives in pieces is left to the handshake.
+async fn is_plain_http(stream: &TcpStream) -> bool {
+    let mut start = [0; 4 * 1024];
+    let Ok(length) = stream.peek(&mut start).await else { return false };
+    let head = String::from_utf8_lossy(&start[..length]).to_ascii_lowercase();
+    let asks = |line: &str| line.strip_prefix("upgrade:").is_some_and(|value| value.trim() == "websocket");
+    head.contains("\r\n\r\n") && head.contains(" http/1.") && !head.lines().any(asks)
 }
 
 async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
+    let is_plain = tokio::select! {
+        is_plain = is_plain_http(&stream) => is_plain,
+        () = shared.clock.sleep(HANDSHAKE) => return,
+    };
+    if is_plain {
+        let body = "this is a gateway that speaks WebSocket: connect with ws:// instead of http://\n";
+        return decline(&shared, stream, "426 Upgrade Required\r\nUpgrade: websocket", body).await;
+    }
     let config = WebSocketConfig::default()
         .read_buffer_size(8 * 1024)
         .write_buffer_size(32 * 1024)
@@ -92,37 +117,78 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
         },
         () = shared.clock.sleep(HANDSHAKE) => return,
     };
-    let Entrance { id, mut outbox, waiting, end } = shared.with(|hub| hub.enter(media));
+    let mut entrance = shared.with(|hub| hub.enter(media));
+    let id = entrance.id;
     let (mut sink, mut stream) = socket.split();
     let carried = shared.carried.begin();
-    let ended = tokio::select! {
-        biased;
-        end = end => Ended::ByUs(end.unwrap_or(End::Dropped)),
-        ended = read(&shared, id, &carried, &mut stream) => ended,
-        () = write(&shared, &mut outbox, &waiting, &carried, &mut sink) => Ended::ByPeer,
-    };
+    let ended = carry(&shared, &mut entrance, &carried, &mut sink, &mut stream).await;
     shared.with(|hub| hub.leave(id));
     carried.end();
     let Ok(socket) = sink.reunite(stream) else { return };
     close(&shared, socket, ended).await;
 }
 
+/// Carries frames both ways until the connection ends.
+async fn carry(
+    shared: &Arc<Shared>,
+    entrance: &mut Entrance,
+    carried: &Tally,
+    sink: &mut SplitSink<Socket, Message>,
+    stream: &mut SplitStream<Socket>,
+) -> Ended {
+    let id = entrance.id;
+    let writing = write(shared, &mut entrance.outbox, &entrance.waiting, &entrance.told, carried, sink);
+    tokio::pin!(writing);
+    let ended = tokio::select! {
+        biased;
+        end = &mut entrance.end => Ended::ByUs(end.unwrap_or(End::Dropped)),
+        ended = read(shared, id, carried, stream) => ended,
+        () = &mut writing => Ended::ByPeer,
+    };
+    match ended {
+        // Whoever does not read would keep it for ever, and whoever is gone gets nothing any more.
+        Ended::ByPeer | Ended::ByUs(End::Overflow) => return ended,
+        Ended::ByUs(End::Dropped | End::Stopping) => {}
+        Ended::Breach(..) => shared.with(|hub| hub.end(id, End::Dropped)),
+    }
+    // The outbox has no more senders: the writer ends after what was sent before.
+    tokio::select! {
+        () = writing => {}
+        () = shared.clock.sleep(LINGER) => {}
+    }
+    ended
+}
+
 /// How a connection ended.
 enum Ended {
     ByPeer,
     ByUs(End),
-    TooLarge,
+    /// The client broke a rule: which code says so, and what the rule is.
+    Breach(CloseCode, String),
 }
 
 async fn close(shared: &Shared, mut socket: Socket, ended: Ended) {
     let (code, reason) = match ended {
-        Ended::ByPeer | Ended::ByUs(End::Dropped | End::Overflow) => return,
+        Ended::ByPeer | Ended::ByUs(End::Dropped) => return,
         Ended::ByUs(End::Stopping) => (CloseCode::Away, "the sandbox stops".to_owned()),
-        Ended::TooLarge => (CloseCode::Size, format!("a frame has at most {MAX_FRAME} bytes")),
+        Ended::ByUs(End::Overflow) => {
+            let limits = &shared.limits;
+            let reason = format!(
+                "it reads too slowly: at most {} frames and {} bytes wait for a connection",
+                limits.outbox_frames, limits.outbox_bytes
+            );
+            tracing::warn!("the sandbox ended a connection: {reason}");
+            (CloseCode::Policy, reason)
+        }
+        Ended::Breach(code, reason) => {
+            tracing::info!(code = u16::from(code), "the sandbox ended a connection: {reason}");
+            (code, reason)
+        }
     };
+    let is_last_word = code != CloseCode::Away;
     let frame = CloseFrame { code, reason: reason.into() };
     let goodbye = async {
-        if socket.close(Some(frame)).await.is_ok() && matches!(ended, Ended::TooLarge) {
+        if socket.close(Some(frame)).await.is_ok() && is_last_word {
             linger(shared, socket.get_mut()).await;
         }
     };
@@ -130,6 +196,11 @@ async fn close(shared: &Shared, mut socket: Socket, ended: Ended) {
         () = goodbye => {}
         () = shared.clock.sleep(LINGER) => {}
     }
+}
+
+/// The start of a text, as much as a closing frame has room for.
+fn short(text: &str) -> String {
+    text.chars().take(100).collect()
 }
 
 /// Reads what still comes, since closing with unread bytes would take the last words back.
@@ -153,8 +224,9 @@ async fn linger(shared: &Shared, stream: &mut TcpStream) {
 
 async fn write(
     shared: &Shared,
-    outbox: &mut mpsc::Receiver<Message>,
+    outbox: &mut mpsc::Receiver<Outgoing>,
     waiting: &AtomicUsize,
+    told: &AtomicU64,
     carried: &Tally,
     sink: &mut SplitSink<Socket, Message>,
 ) {
@@ -162,12 +234,13 @@ async fn write(
     let mut batch = Vec::new();
     // All that is ready goes out under one flush.
     while outbox.recv_many(&mut batch, BATCH).await > 0 {
-        for frame in batch.drain(..) {
-            let size = frame.len();
-            if let Message::Text(text) = &frame {
-                shared.tapped(Way::Out, text.as_str());
-            }
-            if sink.feed(frame).await.is_err() {
+        let mut last = 0;
+        for Outgoing { text, number } in batch.drain(..) {
+            last = number.max(last);
+            let Some(text) = text else { continue };
+            let size = text.len();
+            shared.tapped(Way::Out, text.as_str());
+            if sink.feed(Message::Text(text)).await.is_err() {
                 return;
             }
             waiting.fetch_sub(size, Ordering::Relaxed);
@@ -176,16 +249,18 @@ async fn write(
         if sink.flush().await.is_err() {
             return;
         }
+        told.fetch_max(last, Ordering::Relaxed);
     }
 }
 
 async fn read(shared: &Arc<Shared>, id: ConnectionId, carried: &Tally, stream: &mut SplitStream<Socket>) -> Ended {
-    let mut allowance = Allowance::new(shared);
+    let mut allowance = Allowance::new();
     while let Some(frame) = stream.next().await {
         match frame {
             Ok(Message::Text(text)) => {
                 shared.tapped(Way::In, text.as_str());
-                take(shared, id, text.as_str(), allowance.spend(shared)).await;
+                let pace = allowance.spend(shared.clock.elapsed(), shared.limits.frames_per_second);
+                take(shared, id, text.as_str(), pace).await;
                 carried.count_received();
             }
             Ok(Message::Binary(_)) => {
@@ -194,8 +269,15 @@ async fn read(shared: &Arc<Shared>, id: ConnectionId, carried: &Tally, stream: &
             }
             // The library answers pings and the closing handshake.
             Ok(_) => {}
-            Err(Error::Capacity(_)) => return Ended::TooLarge,
-            Err(Error::Utf8(_)) => shared.with(|hub| hub.counts.ignored += 1),
+            Err(Error::Capacity(_)) => {
+                return Ended::Breach(CloseCode::Size, format!("a frame has at most {MAX_FRAME} bytes"));
+            }
+            Err(Error::Utf8(_)) => {
+                return Ended::Breach(CloseCode::Invalid, "a text frame holds UTF-8; found other bytes".to_owned());
+            }
+            // The other end went without saying so, which is not against a rule that anybody could be told.
+            Err(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => return Ended::ByPeer,
+            Err(Error::Protocol(error)) => return Ended::Breach(CloseCode::Protocol, short(&error.to_string())),
             Err(_) => return Ended::ByPeer,
         }
     }
@@ -209,37 +291,40 @@ enum Pace {
     TooFast,
 }
 
-/// What a connection may still send: refilled with the clock, at most a second's worth.
+/// What a connection has sent of late, in slots: at most the limit in any second.
 struct Allowance {
-    left: u32,
-    refilled: Duration,
+    spent: [u32; SLOTS as usize],
+    /// The number of the latest slot.
+    latest: u64,
 }
 
+/// One slot more than a second has, since the oldest one is only partly within it.
+const SLOTS: u64 = 11;
+
+/// The length of a slot, in milliseconds.
+const SLOT: u128 = 100;
+
 impl Allowance {
-    fn new(shared: &Shared) -> Self {
-        Self { left: shared.limits.frames_per_second, refilled: shared.clock.elapsed() }
+    const fn new() -> Self {
+        Self { spent: [0; SLOTS as usize], latest: 0 }
     }
 
-    fn spend(&mut self, shared: &Shared) -> Pace {
-        if self.left == 0 {
-            let now = shared.clock.elapsed();
-            let per_second = shared.limits.frames_per_second;
-            let gained = (now - self.refilled).as_secs_f64() * f64::from(per_second);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "it lies within 0 and the limit"
-            )]
-            let gained = gained.min(f64::from(per_second)) as u32;
-            if gained == 0 {
-                return Pace::TooFast;
-            }
-            self.left = gained;
-            self.refilled = now;
+    fn spend(&mut self, now: Duration, limit: u32) -> Pace {
+        let slot = u64::try_from(now.as_millis() / SLOT).unwrap_or(u64::MAX);
+        for passed in (self.latest + 1..=slot).take(SLOTS as usize) {
+            self.spent[place(passed)] = 0;
         }
-        self.left -= 1;
+        self.latest = self.latest.max(slot);
+        if self.spent.iter().sum::<u32>() >= limit {
+            return Pace::TooFast;
+        }
+        self.spent[place(self.latest)] += 1;
         Pace::Within
     }
+}
+
+fn place(slot: u64) -> usize {
+    usize::try_from(slot % SLOTS).unwrap_or_default()
 }
 
 /// Carries out one frame.

@@ -5,7 +5,9 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use hotline::protocol::Request;
-use hotline::protocol::commands::{AcceptGroupInvitation, CreateGroup, GetJoinedGroupIds};
+use hotline::protocol::commands::{
+    AcceptGroupInvitation, CreateGroup, GetJoinedGroupIds, SetMyUserid, SetNickName, UpdateGroupName,
+};
 use hotline::sandbox::{Control, Sandbox};
 use serde_json::{Value, json};
 
@@ -132,6 +134,83 @@ async fn a_person_makes_a_group_and_accepts_an_invitation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn people_whom_nobody_here_knows_are_found_at_the_gateway() {
+    let sandbox = sandbox().await;
+    let control = sandbox.control();
+    control.act("carol", Request::SetNickName(SetNickName { nickname: "Carolin".into() })).await.expect("possible");
+    control.act("dave", Request::SetMyUserid(SetMyUserid { user_id: "dave.d".into() })).await.expect("possible");
+    let mut alice = Person::chats(&sandbox.url(), &[]);
+    for (name, whom) in [("bob", "bob"), ("Carol", "carol"), ("dave.d", "dave"), ("+819000000003", "bob")] {
+        alice.types(&format!("/to {name}"));
+        alice.types(&format!("hello {name}"));
+        until(async || texts(&control, whom, "alice").contains(&format!("hello {name}")).then_some(())).await;
+    }
+    alice.types("/group Team bob carol");
+    alice.types("hello all");
+    let joined = Request::GetJoinedGroupIds(GetJoinedGroupIds {});
+    let group = until(async || {
+        let groups = control.act("alice", joined.clone()).await.expect("alice may ask");
+        groups[0].as_str().map(str::to_owned)
+    })
+    .await;
+    until(async || texts(&control, "alice", &group).contains(&"hello all".to_owned()).then_some(())).await;
+    for name in ["bob", "carol", "bot"] {
+        let accept = AcceptGroupInvitation { group_id: group.clone() };
+        control.act(name, Request::AcceptGroupInvitation(accept)).await.expect("invited");
+    }
+    for name in ["bob", "Carolin", "bot"] {
+        alice.sees(&format!("* {name} joins Team"));
+    }
+    let rename = UpdateGroupName { group_id: group, name: "Crew".into() };
+    control.act("bob", Request::UpdateGroupName(rename)).await.expect("a member may");
+    alice.sees("* bob renames Team to Crew");
+    control.act("bot", Request::SetNickName(SetNickName { nickname: "Botty".into() })).await.expect("possible");
+    alice.sees("* bot is called Botty now");
+    control.say("bot", "alice", "hi").expect("she is there");
+    alice.sees("[to you] Botty: hi");
+    alice.types("/me");
+    let (status, notices) = alice.leaves();
+    assert_eq!((status, notices), (0, format!("alice  {}\n", control.mid("alice").expect("she is there"))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_knows_nobody_talks_to_the_bot_and_the_bot_to_alice() {
+    let sandbox = sandbox().await;
+    let control = sandbox.control();
+    for (who, whom) in [("dave", "bot"), ("bot", "alice")] {
+        let mut person = Person::chats(&sandbox.url(), &["--as", who]);
+        person.types("hello");
+        until(async || (texts(&control, whom, who) == ["hello"]).then_some(())).await;
+        assert_eq!(person.leaves().0, 0);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_chat_names_the_accounts_that_there_are() {
+    let sandbox = sandbox().await;
+    let error = Person::chats(&sandbox.url(), &["--as", "erin"]).leaves().1;
+    assert!(error.contains("the demo accounts of a sandbox are bot, alice, bob, carol, dave"), "{error}");
+    assert!(error.contains("refuses erin@sandbox.test") && !error.contains("starts a gateway"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_the_gateway_does_not_find_is_uploaded() {
+    let sandbox = sandbox().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("cat.jpg");
+    std::fs::write(&path, b"a cat").expect("the folder is writable");
+    let bot = sandbox.control().mid("bot").expect("there is a bot");
+    let path = format!("path={}", path.display());
+    let sent = call(&sandbox, "alice", &["SendImage", &format!("to={bot}"), &path]).await;
+    assert_eq!(sent.status, 0, "{}", sent.err);
+    assert!(sent.err.contains("so it is uploaded from here"), "{}", sent.err);
+    assert_eq!(sandbox.control().chat("bot", "alice").len(), 1);
+    let missing = call(&sandbox, "alice", &["SendImage", &format!("to={bot}"), "path=no.jpg"]).await;
+    let files = sandbox.files().expect("a folder").display().to_string();
+    assert!(missing.err.contains(&format!("folder {files}, where paths belong")), "{}", missing.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_chat_that_cannot_do_what_is_asked_fails_on_a_pipe() {
     let sandbox = sandbox().await;
     let mut alice = Person::chats(&sandbox.url(), &[]);
@@ -149,6 +228,7 @@ fn the_sandbox_says_what_to_type_and_ends_cleanly() {
     let mut lines = BufReader::new(child.stdout.take().expect("a pipe")).lines().map_while(Result::ok);
     let first = lines.next().expect("a greeting");
     let url = first.strip_prefix("The sandbox listens on ").and_then(|rest| rest.strip_suffix('.')).expect("its url");
+    assert!(lines.any(|line| line.starts_with("Its files are in /")));
     assert!(lines.any(|line| line == format!("A person:  hotline chat --as alice --gateway {url}")));
     let pid = child.id().to_string();
     let killed = std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("there is kill");
@@ -164,6 +244,11 @@ async fn an_address_that_is_taken_is_named() {
     let outcome = outcome.expect("it ends");
     assert_eq!(outcome.status, 1);
     assert!(outcome.err.contains("cannot listen on 127.0.0.1:") && outcome.err.contains("--listen"), "{}", outcome.err);
+    assert_eq!(outcome.err.matches("in use").count(), 1, "{}", outcome.err);
+    let wrong = tokio::task::spawn_blocking(move || hotline_anywhere(&["sandbox", "--listen", "example.com"])).await;
+    let wrong = wrong.expect("it ends");
+    assert_eq!(wrong.status, 2);
+    assert!(wrong.err.contains("such as 127.0.0.1:16089, or a port alone"), "{}", wrong.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use hotline::clock::Clock;
-use hotline::sandbox::PinEntry;
-use serde_json::json;
+use hotline::sandbox::{Operation, PinEntry};
+use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::client::{Client, sandbox, sandbox_with};
@@ -56,6 +56,86 @@ async fn a_wrong_pin_refuses_the_login_that_showed_another() {
     let pins = control.pins("dave");
     control.type_pin("dave", &pins[0]);
     assert_eq!(dave.frame().await["code"], 0);
+}
+
+#[tokio::test]
+async fn a_certificate_is_honoured_however_many_logins_come_without_one_and_never_after_it_was_revoked() {
+    let sandbox = sandbox().await;
+    let control = sandbox.control();
+    let mid = control.mid("alice").expect("she is there");
+    let mut client = Client::connect(&sandbox).await;
+    let mut revoked = Vec::new();
+    for _ in 0..25 {
+        let first = client.try_login("alice@sandbox.test", "sandbox", "").await.expect("right")["cert"].clone();
+        for _ in 0..3 {
+            let again = client.try_login("alice@sandbox.test", "sandbox", "").await.expect("right");
+            assert_eq!(again["cert"], first);
+        }
+        let cert = first.as_str().expect("text").to_owned();
+        client.try_login("alice@sandbox.test", "sandbox", &cert).await.expect("honoured");
+        control.operate(Operation::RevokeCertificates { account: mid.clone() }).expect("possible");
+        revoked.push(cert);
+    }
+    for cert in revoked {
+        let refusal = client.try_login("alice@sandbox.test", "sandbox", &cert).await.expect_err("it was revoked");
+        assert_eq!(refusal.0, 8, "{}", refusal.1);
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_waits_for_its_pin_is_refused_where_further_ones_are_forbidden_meanwhile() {
+    let sandbox = sandbox_with(|config| config.pin_entry = PinEntry::ByHand).await;
+    let control = sandbox.control();
+    let login = json!({"command": "Login", "email": "dave@sandbox.test", "password": "sandbox", "cert": ""});
+    let (mut first, mut second) = (Client::connect(&sandbox).await, Client::connect(&sandbox).await);
+    first.send(&login).await;
+    first.frame_named("OnPinCode").await;
+    control.type_pin("dave", &control.pins("dave")[0]);
+    assert_eq!(first.frame_named("OnLogin").await["code"], 0);
+    second.send(&login).await;
+    second.frame_named("OnPinCode").await;
+    first.ok("EnableSecondaryLogin", json!({"enable": false})).await;
+    control.type_pin("dave", &control.pins("dave")[0]);
+    assert_eq!(second.frame_named("OnLogin").await["code"], 8);
+    assert_eq!(control.connections("dave"), 1);
+}
+
+#[tokio::test]
+async fn a_proxy_is_checked_and_remembered_and_empty_fields_are_none() {
+    let sandbox = sandbox().await;
+    let mut client = Client::connect(&sandbox).await;
+    let mut login = async |proxy: Value| {
+        let mut frame = json!({"command": "Login", "email": "bot@sandbox.test", "password": "sandbox", "cert": ""});
+        frame.as_object_mut().expect("an object").extend(proxy.as_object().cloned().expect("an object"));
+        client.send(&frame).await;
+        let answer = client.frame_named("OnLogin").await;
+        (answer["code"].as_i64().expect("a code"), answer["content"].as_str().expect("text").to_owned())
+    };
+    for kind in ["", "socks5", "http", "ftp"] {
+        let empty = json!({"proxy_server": "", "proxy_port": 0, "proxy_type": kind, "proxy_password": "x"});
+        assert_eq!(login(empty).await.0, 0, "{kind}");
+    }
+    assert_eq!(sandbox.control().proxy("bot"), None);
+    for (fields, expected) in [
+        (json!({"proxy_server": "h", "proxy_type": "http"}), "\"proxy_port\" takes 1 to 65535; found nothing"),
+        (json!({"proxy_server": "h", "proxy_port": 65_536, "proxy_type": "http"}), "found 65536"),
+        (json!({"proxy_server": "h", "proxy_port": 1}), "\"proxy_type\" takes \"socks5\" or \"http\"; found nothing"),
+        (json!({"proxy_server": "", "proxy_port": 1, "proxy_type": "http"}), "\"proxy_server\" takes a host"),
+        (
+            json!({"proxy_server": "h", "proxy_port": 1, "proxy_type": "socks5", "proxy_password": "secret"}),
+            "\"proxy_password\" goes with the type \"http\" only",
+        ),
+    ] {
+        let (code, content) = login(fields).await;
+        assert!(code == -1 && content.contains(expected) && !content.contains("secret"), "{content}");
+    }
+    let proxy = json!({
+        "proxy_server": "h", "proxy_port": 8080, "proxy_type": "http", "proxy_username": "u", "proxy_password": "secret",
+    });
+    assert_eq!(login(proxy).await.0, 0);
+    let proxy = sandbox.control().proxy("bot").expect("it is remembered");
+    assert_eq!((proxy.username.as_str(), proxy.password.as_str(), proxy.port), ("u", "secret", 8080));
+    assert!(!format!("{proxy:?}").contains("secret"));
 }
 
 #[tokio::test]
@@ -147,4 +227,93 @@ async fn a_malformed_request_gets_one_reply_that_names_the_field() {
     let (code, text) = client.call("Dance", json!({})).await.expect_err("no such command");
     assert_eq!((code, text.as_str()), (-1, r#"MALFORMED: no command is named "Dance""#));
     client.expect_silence().await;
+}
+
+#[tokio::test]
+async fn a_request_that_names_no_command_is_answered_by_its_number() {
+    let sandbox = sandbox().await;
+    let mut client = Client::login(&sandbox, "bot").await;
+    let asked = [
+        (r#"{"task_id": 70}"#, "needs \"command\", a string; found nothing"),
+        (r#"{"task_id": "71", "command": null}"#, "found null"),
+        (r#"{"task_id": 72, "command": 5}"#, "found the number 5"),
+        (r#"{"task_id": 73, "command": "SendText", "to": "u1", "content": "\ud800"}"#, "needs \"content\", a string"),
+    ];
+    for (number, (frame, expected)) in (70..).zip(asked) {
+        client.send_raw(Message::text(frame)).await;
+        let answer = client.frame().await;
+        assert_eq!((&answer["task_id"], &answer["code"]), (&json!(number), &json!(-1)), "{answer}");
+        assert!(answer["content"].as_str().expect("text").contains(expected), "{answer}");
+    }
+    client.send_raw(Message::text(r#"{"task_id": "74", "command": "GetQrCode"}"#)).await;
+    let answer = client.frame().await;
+    assert_eq!((&answer["task_id"], &answer["code"]), (&json!(74), &json!(0)));
+    assert_eq!(sandbox.control().counts().ignored, 0);
+}
+
+#[tokio::test]
+async fn a_refusal_names_the_field_and_what_it_takes_and_what_it_found() {
+    let sandbox = sandbox().await;
+    let mut client = Client::login(&sandbox, "bot").await;
+    let me = client.mid.clone();
+    let group = sandbox.control().create_group("tea", &["bot", "alice"]).expect("both are there");
+    let long = "\"".repeat(100_000);
+    for (command, fields, expected) in [
+        (
+            "SendText",
+            json!({"to": "bob", "content": "x"}),
+            "INVALID_MID: \"to\" takes a person's mid, u and 32 hex digits, or a group's, c and 32 hex digits; found \"bob\"",
+        ),
+        (
+            "SendText",
+            json!({"to": me, "content": "x"}),
+            "INVALID_MID: \"to\" takes another person's mid; found this account's own",
+        ),
+        (
+            "BlockContact",
+            json!({"mid": me, "block": true}),
+            "INVALID_MID: \"mid\" takes another person's mid; found this account's own",
+        ),
+        (
+            "CreateGroup",
+            json!({"name": "x", "mids": [me]}),
+            "INVALID_MID: \"mids\" takes another person's mid; found this account's own",
+        ),
+        (
+            "InviteIntoGroup",
+            json!({"group_id": group, "mids": []}),
+            "INVALID_LENGTH: \"mids\" takes at least one mid; found none",
+        ),
+        (
+            "SearchContactByUserid",
+            json!({"user_id": "none"}),
+            "NOT_FOUND: \"user_id\" takes the user id of someone who can be found by it; found \"none\"",
+        ),
+        (
+            "SearchContactByUrl",
+            json!({"url": "x"}),
+            "NOT_FOUND: \"url\" takes the url that a person's GetQrCode gave; found \"x\"",
+        ),
+        (
+            "SearchGroupByUrl",
+            json!({"url": "x"}),
+            "NOT_FOUND: \"url\" takes the url that a group's GetGroupQrcode gave; found \"x\"",
+        ),
+        (
+            "SetMyUserid",
+            json!({"user_id": "AB cd"}),
+            "MALFORMED: \"user_id\" takes a-z 0-9 . - _ only; found \"AB cd\"",
+        ),
+        ("SetMyUserid", json!({"user_id": "abc"}), "INVALID_LENGTH: \"user_id\" takes 4 to 20 characters; found 3"),
+    ] {
+        let (_, text) = client.call(command, fields).await.expect_err("it is refused");
+        assert_eq!(text, expected);
+    }
+    // Of something long only the start is repeated.
+    let (code, text) = client.call("GetContacts", json!({"mids": [long]})).await.expect_err("no mid");
+    assert!(code == 9 && text.len() < 250, "{text}");
+    let twice = client.ok("GetContacts", json!({"mids": [me, me, me]})).await;
+    assert_eq!(twice.as_array().map(Vec::len), Some(1));
+    let twice = client.ok("SearchGroupById", json!({"mids": [group, group]})).await;
+    assert_eq!(twice.as_array().map(Vec::len), Some(1));
 }

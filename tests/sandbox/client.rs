@@ -58,11 +58,24 @@ impl Client {
 
     /// Connects and logs in as one of the demo accounts.
     pub(crate) async fn login(sandbox: &Sandbox, name: &str) -> Self {
-        let mut client = Self::connect(sandbox).await;
+        Self::login_at(&sandbox.url(), name).await
+    }
+
+    /// Connects to a sandbox of another process and logs in as one of the demo accounts.
+    pub(crate) async fn login_at(url: &str, name: &str) -> Self {
+        let mut client = Self::connect_to(url).await;
         let answer = client.try_login(&format!("{name}@sandbox.test"), "sandbox", "").await;
         let content = answer.unwrap_or_else(|(code, text)| panic!("{name} is refused: {code} {text}"));
         client.mid = content["mid"].as_str().expect("a mid").to_owned();
         client
+    }
+
+    /// Closes the connection and waits until the sandbox has seen it; it must have been the account's only one.
+    pub(crate) async fn leave(mut self, sandbox: &Sandbox, name: &str) {
+        self.socket.close(None).await.expect("it is open");
+        while sandbox.control().connections(name) > 0 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Logs in and gives the content of OnLogin, or its code and reason.

@@ -152,8 +152,11 @@ async fn a_frame_too_many_in_a_second_is_refused_and_the_connection_stays() {
         bot.ok("GetProfile", json!({})).await;
     }
     assert_eq!(bot.refused("GetProfile", json!({})).await, "EXCESSIVE_ACCESS");
-    clock.advance(Duration::from_millis(500));
-    for _ in 0..5 {
+    // Not twice the limit within a second, however it is spread.
+    clock.advance(Duration::from_millis(900));
+    assert_eq!(bot.refused("GetProfile", json!({})).await, "EXCESSIVE_ACCESS");
+    clock.advance(Duration::from_millis(200));
+    for _ in 0..10 {
         bot.ok("GetProfile", json!({})).await;
     }
     assert_eq!(bot.refused("GetProfile", json!({})).await, "EXCESSIVE_ACCESS");
@@ -174,30 +177,6 @@ async fn a_frame_beyond_ten_mebibytes_costs_its_own_connection_and_says_why() {
     let goodbye = bot.goodbye().await.expect("it says goodbye");
     assert_eq!((goodbye.code.into(), goodbye.reason.as_str()), (1009_u16, "a frame has at most 10485760 bytes"));
     alice.ok("GetProfile", json!({})).await;
-}
-
-#[tokio::test]
-async fn a_client_that_does_not_read_is_ended_and_nobody_else() {
-    let sandbox = sandbox_with(|config| {
-        config.limits.outbox_frames = 50;
-        config.limits.outbox_bytes = 4 * 1024 * 1024;
-    })
-    .await;
-    let _deaf = Client::login(&sandbox, "bot").await;
-    let mut bot = Client::login(&sandbox, "bot").await;
-    let mut alice = Client::login(&sandbox, "alice").await;
-    let control = sandbox.control();
-    let text = "x".repeat(10_000);
-    let mut said = 0;
-    while control.connections("bot") == 2 {
-        alice.ok("SendText", json!({"to": bot.mid, "content": text})).await;
-        bot.event("RECEIVE_MESSAGE").await;
-        said += 1;
-        assert!(said < 100_000, "the system's own buffers are full long before");
-    }
-    assert_eq!(control.counts().overflowed, 1);
-    alice.ok("GetProfile", json!({})).await;
-    bot.ok("GetProfile", json!({})).await;
 }
 
 #[tokio::test]

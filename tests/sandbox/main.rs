@@ -1,5 +1,6 @@
 //! The sandbox as its clients meet it: over real WebSockets, frame by frame.
 
+mod absence;
 mod accounts;
 mod client;
 mod faults;
@@ -7,6 +8,7 @@ mod groups;
 mod media;
 mod messages;
 mod persistence;
+mod rules;
 mod table;
 #[path = "../support/wire.rs"]
 mod wire;

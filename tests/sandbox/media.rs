@@ -90,9 +90,15 @@ async fn a_url_serves_once_with_its_heads_and_its_params_only() {
     forged["params"] = json!("something else");
     assert_eq!(upload(&forged, b"x").await.0, 400);
     let param = alice.ok("GetSendImageParam", ask).await;
+    // Until the file begins nothing is spent.
+    let no_params = request(&param).multipart(Form::new().part("files", Part::bytes(vec![1]).file_name("a")));
+    let missing = "the part \"params\" is missing: it comes before the part \"files\"";
+    assert_eq!(send(no_params).await, (400, missing.to_owned()));
+    assert_eq!(upload(&param, b"x").await.0, 200);
+    let param = alice.ok("GetSendImageParam", json!({"to": bot, "path": "a.jpg", "msg_id": "7"})).await;
     let no_file = request(&param).multipart(Form::new().text("params", text(&param, "params")));
     assert_eq!(send(no_file).await, (400, "the part \"files\" is missing".to_owned()));
-    assert_eq!(sandbox.control().chat("alice", "bot").len(), 1);
+    assert_eq!(sandbox.control().chat("alice", "bot").len(), 2);
 }
 
 #[tokio::test]

@@ -31,11 +31,11 @@ async fn places_and_contacts_carry_what_they_are_in_their_metadata() {
     let sandbox = sandbox().await;
     let mut alice = Client::login(&sandbox, "alice").await;
     let mut bot = Client::login(&sandbox, "bot").await;
-    let place = json!({"to": bot.mid, "title": "Tower", "address": "Tokyo", "latitude": 35.5, "longitude": 139.0});
+    let place = json!({"to": bot.mid, "title": "Tower", "address": "Tokyo", "latitude": 35.658_580_400_000_005, "longitude": 139.0});
     alice.ok("SendLocation", place).await;
     let message = bot.event("RECEIVE_MESSAGE").await;
     assert_eq!((&message["contentType"], &message["text"]), (&json!("LOCATION"), &Value::Null));
-    assert_eq!(message["contentMetadata"]["latitude"], "35.5");
+    assert_eq!(message["contentMetadata"]["latitude"], "35.658580400000005");
     let card = "BEGIN:VCARD\nFN:Bob\nEND:VCARD";
     let contact = |what: &str, is_mid: bool| json!({"to": bot.mid, "displayName": "Bob", "contactMidOrVcard": what, "contactIsMid": is_mid});
     let (by_mid, by_card) = (contact(&alice.mid.clone(), true), contact(card, false));

@@ -124,7 +124,50 @@ async fn a_file_in_use_and_a_port_in_use_are_named() {
     kept_in(&path).await;
 }
 
-/// The process that the next test kills. It is no test of its own: without the variable it does nothing.
+/// A sandbox in a process of its own, which can be killed.
+pub(crate) struct Child {
+    process: std::process::Child,
+    url: String,
+}
+
+impl Child {
+    /// Starts it on a data file.
+    pub(crate) async fn start(data: &Path) -> Self {
+        let mut process = Command::new(std::env::current_exe().expect("this test"))
+            .args(["--exact", "persistence::child_process_that_is_killed", "--nocapture"])
+            .env(CHILD_DATA, data)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it starts");
+        let lines = BufReader::new(process.stderr.take().expect("piped")).lines().map_while(Result::ok);
+        let url = tokio::task::spawn_blocking(move || {
+            let mut lines = lines;
+            lines.find_map(|line| line.strip_prefix("listens ").map(str::to_owned)).expect("it says where")
+        });
+        Self { process, url: url.await.expect("no panic") }
+    }
+
+    /// Logs in as one of the demo accounts.
+    pub(crate) async fn login(&self, name: &str) -> Client {
+        Client::login_at(&self.url, name).await
+    }
+
+    /// Ends it with kill -9.
+    pub(crate) fn kill(mut self) {
+        self.process.kill().expect("it is killed");
+        self.process.wait().expect("it ended");
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+/// The process that tests kill. It is no test of its own: without the variable it does nothing.
 #[tokio::test]
 async fn child_process_that_is_killed() {
     let Some(path) = std::env::var_os(CHILD_DATA) else { return };
@@ -139,20 +182,8 @@ async fn a_kill_loses_nothing_that_was_answered() {
     let path = folder.path().join("x.db");
     let mut answered: Vec<String> = Vec::new();
     for round in 0..3 {
-        let mut child = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "persistence::child_process_that_is_killed", "--nocapture"])
-            .env(CHILD_DATA, &path)
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("it starts");
-        let lines = BufReader::new(child.stderr.take().expect("piped")).lines().map_while(Result::ok);
-        let url = tokio::task::spawn_blocking(move || {
-            let mut lines = lines;
-            lines.find_map(|line| line.strip_prefix("listens ").map(str::to_owned)).expect("it says where")
-        });
-        let mut alice = Client::connect_to(&url.await.expect("no panic")).await;
-        alice.try_login("alice@sandbox.test", "sandbox", "").await.expect("right");
+        let child = Child::start(&path).await;
+        let mut alice = child.login("alice").await;
         let bot = alice.ok("GetAllContactIds", json!({})).await[0].clone();
         for number in 0..50 {
             let text = json!({"to": bot, "content": format!("{round} {number}")});
@@ -160,8 +191,7 @@ async fn a_kill_loses_nothing_that_was_answered() {
         }
         // One is under way when the end comes.
         alice.send(&json!({"command": "SendText", "task_id": 999, "to": bot, "content": "last"})).await;
-        child.kill().expect("it is killed");
-        child.wait().expect("it ended");
+        child.kill();
     }
     let sandbox = kept_in(&path).await;
     let found: Vec<_> =

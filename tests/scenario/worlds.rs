@@ -72,15 +72,17 @@ fn a_lost_connection_comes_back_with_the_clock() {
            gateway.drop();
            assert(!bot.is_live);
            alice.says("ping");
+           alice.expects_nothing();
            clock.advance("10s");
            assert(bot.is_live);
+           alice.expects("pong");
            alice.says("say there");
            alice.expects("there");"#,
     );
 }
 
 #[test]
-fn a_bot_that_is_down_answers_nothing_until_it_is_started() {
+fn a_bot_that_is_down_answers_what_it_missed_once_it_is_started() {
     passes(
         r#"let alice = person("alice");
            bot.kill();
@@ -88,6 +90,7 @@ fn a_bot_that_is_down_answers_nothing_until_it_is_started() {
            alice.says("ping");
            alice.expects_nothing();
            bot.start();
+           alice.expects("pong");
            alice.says("say again");
            alice.expects("again");
            bot.stop();

@@ -1,6 +1,6 @@
 //! Who is who, and how an event reads. Asking the gateway is not here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -18,6 +18,10 @@ pub(super) struct Target {
 pub(super) struct Book {
     pub(super) me: String,
     pub(super) people: BTreeMap<String, String>,
+    /// The people whom one calls by a name of one's own.
+    pub(super) own_names: BTreeSet<String>,
+    /// What else people were found by, such as a phone number, and their mids.
+    pub(super) aliases: BTreeMap<String, String>,
     pub(super) groups: BTreeMap<String, String>,
     /// The groups into which one is invited, the latest last.
     pub(super) invitations: Vec<String>,
@@ -44,7 +48,8 @@ impl Book {
         }
         let wanted = name.to_lowercase();
         let mut known = self.people.iter().chain(&self.groups);
-        known.find(|(_, known)| known.to_lowercase() == wanted).map(|(mid, _)| self.target(mid))
+        let named = known.find(|(_, known)| known.to_lowercase() == wanted).map(|(mid, _)| mid);
+        named.or_else(|| self.aliases.get(&wanted)).map(|mid| self.target(mid))
     }
 
     /// Every name, for a suggestion.
@@ -56,6 +61,11 @@ impl Book {
         let contacts: Vec<Contact> = serde_json::from_value(content.clone()).unwrap_or_default();
         for contact in contacts {
             let own = contact.display_name_overridden;
+            if own.is_empty() {
+                self.own_names.remove(&contact.mid);
+            } else {
+                self.own_names.insert(contact.mid.clone());
+            }
             self.people.insert(contact.mid, plain(if own.is_empty() { &contact.display_name } else { &own }));
         }
     }
@@ -96,6 +106,28 @@ impl Book {
         }
     }
 
+    /// Takes new names from an event, and gives the group whose name has to be asked for.
+    pub(super) fn learn_names(&mut self, event: &Event) -> Option<String> {
+        let content = event.content.value();
+        match event.subcommand.as_str() {
+            "NOTIFIED_UPDATE_PROFILE" => {
+                let (mid, name) = (content["mid"].as_str()?, new_name(&content)?);
+                if !self.own_names.contains(mid) {
+                    self.people.insert(mid.to_owned(), name);
+                }
+                None
+            }
+            "NOTIFIED_UPDATE_CHAT" if content["type"] == "1" => content["group_id"].as_str().map(str::to_owned),
+            "RECEIVE_MESSAGE" | "SEND_MESSAGE" => {
+                let message = Message::read(event.content.as_str())?;
+                let name = group_name(&message)?;
+                self.groups.insert(message.to, name);
+                None
+            }
+            _ => None,
+        }
+    }
+
     /// The line that a person reads of an event, seen from the chat that they are in; `None` where there is nothing to say.
     pub(super) fn describe(&self, event: &Event, current: Option<&str>) -> Option<String> {
         let content = event.content.value();
@@ -112,24 +144,43 @@ impl Book {
             "NOTIFIED_DELETE_OTHER_FROM_CHAT" => {
                 format!("* {} removes {} from {}", name("mid"), name("target"), group())
             }
-            "NOTIFIED_UPDATE_CHAT" => format!("* {} changes {}", name("mid"), group()),
+            // The name is not in the event: it is told once it was asked for.
+            "NOTIFIED_UPDATE_CHAT" if content["type"] == "1" => return None,
+            "NOTIFIED_UPDATE_CHAT" => {
+                let what = match content["type"].as_str() {
+                    Some("2") => "the picture of ",
+                    Some("4") => "the link into ",
+                    _ => "",
+                };
+                format!("* {} changes {what}{}", name("mid"), group())
+            }
+            "NOTIFIED_UPDATE_PROFILE" => {
+                let mid = content["mid"].as_str().filter(|mid| !self.own_names.contains(*mid))?;
+                format!("* {} is called {} now", self.name(mid), new_name(&content)?)
+            }
             "NOTIFIED_ADD_CONTACT" => format!("* {} adds you as a contact", name("mid")),
             "NOTIFIED_DESTROY_MESSAGE" => "* a message is taken back".to_owned(),
             _ => return None,
         })
     }
 
+    /// The line about a group that was called `old` before it was asked for its name.
+    pub(super) fn renamed(&self, event: &Event, old: &str, group: &str) -> Option<String> {
+        let who = event.content.value();
+        let (who, new) = (self.name(who["mid"].as_str().unwrap_or("someone")), self.name(group));
+        (old != new).then(|| format!("* {who} renames {old} to {new}"))
+    }
+
     fn message(&self, event: &Event, current: Option<&str>) -> Option<String> {
         let message = Message::read(event.content.as_str())?;
-        let text = match (&message.text, message.content_type.as_str()) {
-            (Some(text), "NONE") => plain(text).replace('\n', "\n  "),
-            (text, kind) => match message.content_metadata.get("FILE_NAME").or(text.as_ref()) {
-                Some(text) => format!("[{kind}] {}", plain(text)),
-                None => format!("[{kind}]"),
-            },
-        };
         let chat = message.chat(&self.me);
         let sender = self.name(&message.from);
+        if let Some(new) = group_name(&message) {
+            let old = self.name(chat);
+            // Whoever asked for it meanwhile has told it already.
+            return (old != new).then(|| format!("* {sender} renames {old} to {new}"));
+        }
+        let text = plain(&shown(&message)).replace('\n', "\n  ");
         Some(match (Some(chat) == current, message.from == self.me) {
             (true, false) => format!("{sender}: {text}"),
             (_, true) => format!("[to {}] {sender}: {text}", self.name(chat)),
@@ -137,6 +188,43 @@ impl Book {
             (false, false) => format!("[to you] {sender}: {text}"),
         })
     }
+}
+
+/// What a person sees of a message: its text, or its kind and what tells most about it.
+fn shown(message: &Message) -> String {
+    let metadata = |name: &str| message.content_metadata.get(name).map(String::as_str).filter(|text| !text.is_empty());
+    let (kind, told) = match (message.content_type.as_str(), &message.text) {
+        ("NONE", Some(text)) => return text.clone(),
+        ("NONE", None) if metadata("vCard").is_some() => ("CONTACT", metadata("displayName").map(str::to_owned)),
+        // An encrypted one, which the gateway could not read.
+        ("NONE", None) => ("a text that cannot be read", None),
+        ("LOCATION", _) => {
+            let place = metadata("latitude").zip(metadata("longitude")).map(|(n, e)| format!("{n}, {e}"));
+            let parts = [metadata("title"), metadata("address"), place.as_deref()];
+            ("LOCATION", Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", ")))
+        }
+        (kind, text) => {
+            let told = metadata("FILE_NAME").or(metadata("displayName")).or(text.as_deref());
+            (kind, told.map(str::to_owned))
+        }
+    };
+    match told.filter(|told| !told.is_empty()) {
+        Some(told) => format!("[{kind}] {told}"),
+        None => format!("[{kind}]"),
+    }
+}
+
+/// The name in the message that a renamed group gets.
+fn group_name(message: &Message) -> Option<String> {
+    let is_rename = message.content_metadata.get("event_type").is_some_and(|kind| kind == "update_group_name");
+    (message.content_type == "CHATEVENT" && is_rename)
+        .then(|| message.content_metadata.get("name").map(|name| plain(name)))?
+}
+
+/// The name in the event that tells of a person's changed profile.
+fn new_name(content: &Value) -> Option<String> {
+    let params: Value = serde_json::from_str(content["params"].as_str()?).ok()?;
+    (content["type"] == "2").then(|| params["DISPLAY_NAME"].as_str().map(plain))?
 }
 
 /// Whether a mid is that of a group or room.
@@ -191,6 +279,48 @@ mod tests {
         assert_eq!(message(2, mid('u', 1), None, "STICKER"), "bot: [STICKER]");
         assert_eq!(message(1, mid('u', 2), Some("ping"), "NONE"), "[to bot] alice: ping");
         assert_eq!(message(2, mid('u', 1), Some("\u{1b}[2J"), "NONE"), "bot: \u{fffd}[2J");
+    }
+
+    #[test]
+    fn what_is_no_text_is_shown_by_what_tells_most_about_it() {
+        let message = |kind: &str, text: Option<&str>, metadata: &Value| {
+            let content = json!({
+                "id": "1", "from": mid('u', 3), "to": mid('c', 9), "text": text, "timestamp": 1, "contentType": kind,
+                "contentMetadata": metadata,
+            });
+            read("RECEIVE_MESSAGE", &content).expect("a line")
+        };
+        let place = json!({"title": "Tower", "address": "", "latitude": "35.5", "longitude": "139.5"});
+        assert_eq!(message("LOCATION", None, &place), "[Team] bob: [LOCATION] Tower, 35.5, 139.5");
+        assert_eq!(message("CONTACT", None, &json!({"displayName": "Zoe"})), "[Team] bob: [CONTACT] Zoe");
+        let card = json!({"vCard": "BEGIN:VCARD", "displayName": "Zoe", "ORGCONTP": "CONTACT"});
+        assert_eq!(message("NONE", None, &card), "[Team] bob: [CONTACT] Zoe");
+        assert_eq!(message("NONE", None, &json!({})), "[Team] bob: [a text that cannot be read]");
+        assert_eq!(message("FILE", None, &json!({"FILE_NAME": "a.txt"})), "[Team] bob: [FILE] a.txt");
+        let renamed = json!({"event_type": "update_group_name", "name": "Crew"});
+        assert_eq!(message("CHATEVENT", None, &renamed), "* bob renames Team to Crew");
+    }
+
+    #[test]
+    fn new_names_are_taken_from_events_unless_one_has_a_name_of_ones_own() {
+        let mut book = book();
+        let renamed = |number, name: &str| {
+            let params = json!({"DISPLAY_NAME": name}).to_string();
+            event("NOTIFIED_UPDATE_PROFILE", &json!({"mid": mid('u', number), "type": "2", "params": params}))
+        };
+        assert_eq!(book.describe(&renamed(2, "Botty"), None).as_deref(), Some("* bot is called Botty now"));
+        assert_eq!(book.describe(&renamed(3, "Rob"), None), None);
+        book.learn_names(&renamed(2, "Botty"));
+        book.learn_names(&renamed(3, "Rob"));
+        assert_eq!((book.name(&mid('u', 2)), book.name(&mid('u', 3))), ("Botty", "bob"));
+        let metadata = json!({"event_type": "update_group_name", "name": "Crew"});
+        let content = json!({
+            "id": "1", "from": mid('u', 3), "to": mid('c', 9), "contentType": "CHATEVENT", "contentMetadata": metadata,
+        });
+        book.learn_names(&event("RECEIVE_MESSAGE", &content));
+        assert_eq!(book.name(&mid('c', 9)), "Crew");
+        let update = event("NOTIFIED_UPDATE_CHAT", &json!({"group_id": mid('c', 9), "mid": mid('u', 3), "type": "1"}));
+        assert_eq!((book.describe(&update, None), book.learn_names(&update)), (None, Some(mid('c', 9))));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 /// What `/help` prints.
 pub(super) const HELP: &str = "\
+/me                     who one is, and one's mid
 /people                 who is known
 /groups                 the groups, and the invitations
-/to [NAME]              go on in the chat with a person or a group; alone: back to the bot
+/to [NAME]              go on in the chat with a person or a group, by name, mid, phone number, user id or url; alone: back to the bot
 /group NAME [PERSON…]   make a group, invite the bot and these people, and go there
 /invite PERSON…         invite people into this group
 /accept [GROUP]         accept an invitation, the latest if none is named
@@ -23,6 +24,8 @@ pub(super) enum Line {
     Say(String),
     /// Print what can be typed.
     Help,
+    /// Tell who one is.
+    Me,
     /// List the people.
     People,
     /// List the groups.
@@ -67,6 +70,7 @@ impl Line {
         let one = || (!rest.is_empty()).then(|| rest.to_owned());
         match command {
             "/help" => Self::Help,
+            "/me" if rest.is_empty() => Self::Me,
             "/people" => Self::People,
             "/groups" => Self::Groups,
             "/to" => Self::To(one()),
@@ -99,6 +103,8 @@ mod tests {
             ("/order tea", Line::Say("/order tea".into())),
             ("//help", Line::Say("/help".into())),
             ("/help", Line::Help),
+            ("/me", Line::Me),
+            ("/me too", Line::Say("/me too".into())),
             ("/to", Line::To(None)),
             ("/to Tea Club", Line::To(Some("Tea Club".into()))),
             ("/group Team bob carol", Line::Group { name: "Team".into(), people: vec!["bob".into(), "carol".into()] }),

@@ -4,6 +4,7 @@
 
 mod book;
 mod line;
+mod lookup;
 mod terminal;
 
 use std::collections::BTreeSet;
@@ -19,16 +20,15 @@ use self::book::{Book, Target, is_group};
 use self::line::{HELP, Line};
 use self::terminal::Terminal;
 use super::exit::Exit;
-use super::live::{Keeper, Live};
+use super::live::{Keeper, Live, RefusedLogin};
 use super::{account, blocking};
 use crate::host::config::Session;
-use crate::host::suggest::did_you_mean;
 use crate::protocol::commands::{
-    AcceptGroupInvitation, CreateGroup, GetAllContactIds, GetContacts, GetJoinedGroupIds, InviteIntoGroup, LeaveGroup,
-    RejectGroupInvitation, SearchGroupById, SendText,
+    AcceptGroupInvitation, CreateGroup, GetAllContactIds, GetJoinedGroupIds, InviteIntoGroup, LeaveGroup,
+    RejectGroupInvitation, SendText,
 };
 use crate::protocol::{Call, Event};
-use crate::sandbox::{DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD};
+use crate::sandbox::{DEFAULT_LISTEN, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD};
 use crate::script::duration::parse_duration;
 use crate::session::{CallError, Handle, Login, Pacing, Secret, SessionConfig, Signal};
 
@@ -116,7 +116,7 @@ pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(
         };
         let mut live = Live::start(settings, Keeper::Nowhere);
         let outcome = tokio::select! {
-            outcome = talk(&mut live, options.wait) => outcome,
+            outcome = talk(&mut live, options.login.account(), options.wait) => outcome,
             _ = stop.wait_for(|stop| *stop) => Ok(()),
             () = asked.wait() => Ok(()),
         };
@@ -126,12 +126,13 @@ pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(
     outcome.map_err(Exit::Failed)
 }
 
-async fn talk(live: &mut Live, wait: Duration) -> anyhow::Result<()> {
-    let me = live.logged_in().await.context("`hotline run` or `hotline sandbox` starts a gateway on this machine")?;
+async fn talk(live: &mut Live, account: &str, wait: Duration) -> anyhow::Result<()> {
+    let me = live.logged_in().await.map_err(|error| advised(error, account))?;
     let (notes, mut failures) = mpsc::channel(64);
     let mut chat = Conversation {
         handle: live.handle().clone(),
         book: Book { me: me.mid.clone(), ..Book::default() },
+        is_demo: is_demo(account),
         bot: None,
         current: None,
         terminal: Terminal::open()?,
@@ -181,10 +182,24 @@ async fn talk(live: &mut Live, wait: Duration) -> anyhow::Result<()> {
     }
 }
 
+/// Adds what helps against a login that did not come about.
+fn advised(error: anyhow::Error, account: &str) -> anyhow::Error {
+    if !error.is::<RefusedLogin>() {
+        return error.context("`hotline run` or `hotline sandbox` starts a gateway on this machine");
+    }
+    if !is_demo(account) {
+        return error;
+    }
+    let names = DEMO_ACCOUNTS.map(|(name, _)| name).join(", ");
+    error.context(format!("the demo accounts of a sandbox are {names}, with the password \"{DEMO_PASSWORD}\""))
+}
+
 /// One person's side of their chats.
 struct Conversation {
     handle: Handle,
     book: Book,
+    /// Whether the account is one of a sandbox's, where the demo people are to be found.
+    is_demo: bool,
     /// Whom they came to talk to.
     bot: Option<Target>,
     /// Where their messages go.
@@ -204,7 +219,10 @@ impl Conversation {
     fn prompt(&self) -> String {
         let me = self.book.name(&self.book.me);
         match &self.current {
-            Some(current) if Some(current) != self.bot.as_ref() => format!("{me} to {}> ", current.name),
+            Some(current) if Some(current) != self.bot.as_ref() => {
+                format!("{me} to {}> ", self.book.name(&current.mid))
+            }
+            None if self.bot.is_some() => format!("{me} to nobody> "),
             _ => format!("{me}> "),
         }
     }
@@ -223,6 +241,9 @@ impl Conversation {
         self.learn(groups).await;
         let named = contacts.iter().find(|mid| self.book.name(mid) == "bot");
         self.bot = named.or(contacts.first()).map(|mid| self.book.target(mid));
+        if self.bot.is_none() {
+            self.bot = self.find_default().await;
+        }
         self.current.clone_from(&self.bot);
         Ok(())
     }
@@ -238,22 +259,6 @@ impl Conversation {
         };
         self.terminal.notice(&format!("{greeting} Type a message, /help for more, Ctrl-D to leave."))?;
         Ok(())
-    }
-
-    /// Asks for the names of mids. One that has none is shown as it is.
-    async fn learn(&mut self, mids: Vec<String>) {
-        let (groups, people): (BTreeSet<_>, BTreeSet<_>) = mids.into_iter().partition(|mid| is_group(mid));
-        if !people.is_empty()
-            && let Ok(content) = self.request(&GetContacts { mids: people.into_iter().collect() }).await
-        {
-            self.book.learn_people(&content);
-        }
-        if !groups.is_empty() {
-            let search = SearchGroupById { mids: Some(groups.into_iter().collect()), ..SearchGroupById::default() };
-            if let Ok(content) = self.request(&search).await {
-                self.book.learn_groups(&content);
-            }
-        }
     }
 
     async fn request<C: Call>(&self, call: &C) -> Result<Value, CallError> {
@@ -292,6 +297,13 @@ impl Conversation {
         if let Some(line) = self.book.describe(event, self.current.as_ref().map(|target| target.mid.as_str())) {
             self.terminal.print(&line)?;
         }
+        if let Some(group) = self.book.learn_names(event) {
+            let old = self.book.name(&group).to_owned();
+            self.learn(vec![group.clone()]).await;
+            if let Some(line) = self.book.renamed(event, &old, &group) {
+                self.terminal.print(&line)?;
+            }
+        }
         Ok(())
     }
 
@@ -301,9 +313,10 @@ impl Conversation {
             Line::Say(text) => self.say(text),
             Line::Help => return Ok(self.terminal.notice(HELP.trim_end())?),
             Line::Incomplete(usage) => Err(anyhow!("usage: {usage}")),
+            Line::Me => return self.show_me(),
             Line::People => return self.list_people(),
             Line::Groups => return self.list_groups(),
-            Line::To(name) => self.go_to(name.as_deref()),
+            Line::To(name) => self.go_to(name.as_deref()).await,
             Line::Group { name, people } => self.make_group(name, &people).await,
             Line::Invite(people) => self.invite(&people).await,
             Line::Accept(group) => self.accept(group.as_deref()).await,
@@ -318,7 +331,7 @@ impl Conversation {
 
     /// Sends a message without waiting for its reply, so that one can go on typing; the order is kept.
     fn say(&self, text: String) -> anyhow::Result<()> {
-        let to = self.current.as_ref().context("there is nobody to write to: /to NAME or a mid")?.mid.clone();
+        let to = self.current()?.mid.clone();
         let (handle, notes, sending) = (self.handle.clone(), self.notes.clone(), Rc::clone(&self.sending));
         tokio::task::spawn_local(async move {
             if let Err(error) = handle.request(&SendText { to, content: text, msg_id: None }).await {
@@ -330,27 +343,21 @@ impl Conversation {
         Ok(())
     }
 
-    fn find(&self, name: &str) -> anyhow::Result<Target> {
-        self.book
-            .find(name)
-            .with_context(|| format!("nobody here is named \"{name}\"{}", did_you_mean(name, self.book.names())))
-    }
-
-    fn find_all(&self, names: &[String]) -> anyhow::Result<Vec<String>> {
-        names.iter().map(|name| Ok(self.find(name)?.mid)).collect()
-    }
-
-    fn go_to(&mut self, name: Option<&str>) -> anyhow::Result<()> {
+    async fn go_to(&mut self, name: Option<&str>) -> anyhow::Result<()> {
+        // Where nobody is found, what is typed next must not go to whomever one wanted to turn away from.
+        self.current = None;
         self.current = match name {
-            Some(name) => Some(self.find(name)?),
+            Some(name) => Some(self.find(name).await?),
             None => self.bot.clone(),
         };
         Ok(())
     }
 
     async fn make_group(&mut self, name: String, people: &[String]) -> anyhow::Result<()> {
-        let mut mids: BTreeSet<_> = self.find_all(people)?.into_iter().collect();
+        self.current = None;
+        let mut mids: BTreeSet<_> = self.find_all(people).await?.into_iter().collect();
         mids.extend(self.bot.iter().map(|bot| bot.mid.clone()));
+        mids.remove(&self.book.me);
         let content = self.request(&CreateGroup { name, mids: mids.into_iter().collect() }).await?;
         let chats = self.book.learn_groups(&content);
         let group = chats.first().context("the gateway does not tell which group it made")?;
@@ -363,15 +370,16 @@ impl Conversation {
         group.cloned().context("this is no group: /to GROUP or /group NAME")
     }
 
-    async fn invite(&self, people: &[String]) -> anyhow::Result<()> {
+    async fn invite(&mut self, people: &[String]) -> anyhow::Result<()> {
         let group_id = self.here()?.mid;
-        self.request(&InviteIntoGroup { group_id, mids: self.find_all(people)? }).await?;
+        let mids = self.find_all(people).await?;
+        self.request(&InviteIntoGroup { group_id, mids }).await?;
         Ok(())
     }
 
-    fn invitation(&self, name: Option<&str>) -> anyhow::Result<Target> {
+    async fn invitation(&mut self, name: Option<&str>) -> anyhow::Result<Target> {
         match name {
-            Some(name) => self.find(name),
+            Some(name) => self.find(name).await,
             None => {
                 let latest = self.book.invitations.last().context("there is no invitation")?;
                 Ok(self.book.target(latest))
@@ -380,7 +388,7 @@ impl Conversation {
     }
 
     async fn accept(&mut self, name: Option<&str>) -> anyhow::Result<()> {
-        let group = self.invitation(name)?;
+        let group = self.invitation(name).await?;
         self.request(&AcceptGroupInvitation { group_id: group.mid.clone() }).await?;
         self.book.invitations.retain(|known| *known != group.mid);
         self.current = Some(group);
@@ -388,7 +396,7 @@ impl Conversation {
     }
 
     async fn reject(&mut self, name: Option<&str>) -> anyhow::Result<()> {
-        let group = self.invitation(name)?;
+        let group = self.invitation(name).await?;
         self.request(&RejectGroupInvitation { group_id: group.mid.clone() }).await?;
         self.book.invitations.retain(|known| *known != group.mid);
         Ok(())
@@ -400,6 +408,11 @@ impl Conversation {
         self.book.groups.remove(&group.mid);
         self.current.clone_from(&self.bot);
         Ok(())
+    }
+
+    fn show_me(&mut self) -> anyhow::Result<()> {
+        let line = format!("{}  {}", self.book.name(&self.book.me), self.book.me);
+        Ok(self.terminal.notice(&line)?)
     }
 
     fn list_people(&mut self) -> anyhow::Result<()> {

@@ -2,11 +2,12 @@
 //!
 //! Which credentials are right is the world's affair.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Connection, ConnectionId, Hub, Traffic};
+use super::{Connection, ConnectionId, Hub, Outgoing, Traffic};
 use crate::protocol::{Failure, FailureCode, Family, Request, encode_login, encode_pin};
-use crate::sandbox::world::{Deed, Knock, Presence, Reply, SignIn};
+use crate::sandbox::world::{Deed, Knock, Mid, Presence, Reply, SignIn};
 
 /// Who types the PIN that a login shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +47,7 @@ impl Hub {
             Ok(Knock::Open(sign_in)) => self.sign_in(id, sign_in),
             Ok(Knock::Pin(sign_in)) => {
                 let pin = self.world.draw_pin();
-                self.queue(id, Traffic::Replies, encode_pin(&pin).into());
+                self.queue(id, Traffic::Replies, Outgoing::plain(encode_pin(&pin)));
                 if let Some(connection) = self.connections.get_mut(&id) {
                     connection.pin = Some(PendingPin { pin: pin.clone(), sign_in });
                 }
@@ -89,18 +90,39 @@ impl Hub {
 
     fn sign_in(&mut self, id: ConnectionId, sign_in: SignIn) {
         let mid = sign_in.mid.clone();
+        // While a login waited for its PIN, another one may have come and further ones may have been forbidden.
+        if let Err(failure) = self.world.check_presence(&mid, self.presence(Some(&mid), id)) {
+            return self.finish_login(id, &Err(failure));
+        }
+        let was_present = self.world.is_present(&mid);
         let outcome = self.enact(Some(id), &Deed::SignedIn(sign_in));
         if outcome.reply.is_ok() {
-            self.unbind(id);
-            self.bind(id, mid);
+            self.settle(id, mid, was_present);
         }
         self.finish_login(id, &outcome.reply);
-        self.deliver(&outcome.deliveries, Some(id));
+        for missed in &outcome.deliveries {
+            self.send(id, missed);
+        }
+    }
+
+    /// Makes a connection one of an account's.
+    fn settle(&mut self, id: ConnectionId, mid: Mid, was_present: bool) {
+        // Of what came before, a first connection is told what was missed, and a further one nothing.
+        let known = if was_present { self.world.last_event() } else { 0 };
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        if connection.account.as_ref() == Some(&mid) {
+            return;
+        }
+        let told = connection.promised;
+        connection.promised = known;
+        connection.told.store(known, Ordering::Relaxed);
+        self.unbind(id, told);
+        self.bind(id, mid);
     }
 
     pub(super) fn finish_login(&mut self, id: ConnectionId, reply: &Reply) {
         self.counts.answered += 1;
-        self.queue(id, Traffic::Replies, encode_login(reply).into());
+        self.queue(id, Traffic::Replies, Outgoing::plain(encode_login(reply)));
     }
 
     /// Whether an account is connected, other than by `id` itself.

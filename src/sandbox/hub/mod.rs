@@ -7,11 +7,11 @@ mod sending;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use self::logins::PendingPin;
 use self::sending::Late;
@@ -19,7 +19,7 @@ use super::faults::{Faults, Traffic};
 use super::persist::DataFile;
 use super::world::{Deed, Mid, Outcome, Reply, Scene, StoredFile, World, Written};
 use crate::clock::{Clock, Timestamp};
-use crate::protocol::{Envelope, Failure, FailureCode, Request, encode_reply};
+use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Request, encode_reply};
 
 pub use self::logins::PinEntry;
 
@@ -44,12 +44,29 @@ pub(super) struct OutboxLimits {
     pub(super) bytes: usize,
 }
 
+/// A frame in an outbox.
+#[derive(Clone, Debug)]
+pub(super) struct Outgoing {
+    /// `None` stands for one that a fault has swallowed, so that it counts as sent.
+    pub(super) text: Option<Utf8Bytes>,
+    /// The number of the event in it, 0 where it is none that is kept.
+    pub(super) number: u64,
+}
+
+impl Outgoing {
+    fn plain(text: impl Into<Utf8Bytes>) -> Self {
+        Self { text: Some(text.into()), number: 0 }
+    }
+}
+
 /// A connection as its own task sees it.
 pub(super) struct Entrance {
     pub(super) id: ConnectionId,
-    pub(super) outbox: mpsc::Receiver<Message>,
+    pub(super) outbox: mpsc::Receiver<Outgoing>,
     /// The bytes that wait in the outbox.
     pub(super) waiting: Arc<AtomicUsize>,
+    /// The greatest number of an event that the socket has taken.
+    pub(super) told: Arc<AtomicU64>,
     pub(super) end: oneshot::Receiver<End>,
 }
 
@@ -64,8 +81,11 @@ enum Peer {
 
 struct Connection {
     peer: Peer,
-    outbox: mpsc::Sender<Message>,
+    outbox: mpsc::Sender<Outgoing>,
     waiting: Arc<AtomicUsize>,
+    told: Arc<AtomicU64>,
+    /// The greatest number of an event in the outbox or beyond it.
+    promised: u64,
     end: oneshot::Sender<End>,
     account: Option<Mid>,
     /// A login that waits for its PIN.
@@ -148,22 +168,25 @@ impl Hub {
         let id = self.last_connection;
         let (sender, outbox) = mpsc::channel(self.outbox.frames);
         let (end_sender, end) = oneshot::channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
+        let (waiting, told) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicU64::new(0)));
         let connection = Connection {
             peer,
             outbox: sender,
             waiting: Arc::clone(&waiting),
+            told: Arc::clone(&told),
+            promised: 0,
             end: end_sender,
             account: None,
             pin: None,
             media,
         };
         self.connections.insert(id, connection);
-        Entrance { id, outbox, waiting, end }
+        Entrance { id, outbox, waiting, told, end }
     }
 
     pub(super) fn leave(&mut self, id: ConnectionId) {
-        self.remove(id);
+        let told = self.connections.get(&id).map(|connection| connection.told.load(Ordering::Relaxed));
+        self.remove(id, told.unwrap_or_default());
     }
 
     /// Lets go of the data file and of everyone; the world changes no more.
@@ -175,9 +198,11 @@ impl Hub {
         self.devices.clear();
     }
 
-    /// Ends a connection; what waits in its outbox is lost.
+    /// Ends a connection. What waits in its outbox still goes out, unless it does not read.
     pub(super) fn end(&mut self, id: ConnectionId, why: End) {
-        if let Some(connection) = self.remove(id) {
+        let Some(connection) = self.connections.get(&id) else { return };
+        let told = if why == End::Dropped { connection.promised } else { connection.told.load(Ordering::Relaxed) };
+        if let Some(connection) = self.remove(id, told) {
             // The task may be gone already.
             let _ = connection.end.send(why);
         }
@@ -227,8 +252,16 @@ impl Hub {
         if is_login {
             return self.finish_login(id, reply);
         }
+        let mut answer = encode_reply(envelope, reply);
+        if answer.len() > MAX_FRAME {
+            let message = format!(
+                "the answer would have {} bytes and a frame has at most {MAX_FRAME}; ask for less at a time",
+                answer.len()
+            );
+            answer = encode_reply(envelope, &Err(Failure::new(FailureCode::InvalidLength, message)));
+        }
         self.counts.answered += 1;
-        self.queue(id, Traffic::Replies, encode_reply(envelope, reply).into());
+        self.queue(id, Traffic::Replies, Outgoing::plain(answer));
     }
 
     /// Carries out a deed of the world and keeps it. Its events are still to be delivered.
@@ -254,8 +287,8 @@ impl Hub {
         outcome
     }
 
-    fn remove(&mut self, id: ConnectionId) -> Option<Connection> {
-        self.unbind(id);
+    fn remove(&mut self, id: ConnectionId, told: u64) -> Option<Connection> {
+        self.unbind(id, told);
         self.connections.remove(&id)
     }
 
@@ -280,13 +313,19 @@ impl Hub {
         ids
     }
 
-    fn unbind(&mut self, id: ConnectionId) {
+    /// Takes a connection from its account; events up to `told` have reached it.
+    fn unbind(&mut self, id: ConnectionId, told: u64) {
+        let was_client = self.is_client(id);
         let Some(mid) = self.connections.get_mut(&id).and_then(|connection| connection.account.take()) else { return };
         if let Some(ids) = self.devices.get_mut(&mid) {
             ids.retain(|other| *other != id);
             if ids.is_empty() {
                 self.devices.remove(&mid);
             }
+        }
+        if was_client && self.connected(Some(&mid)) == 0 && self.world.is_present(&mid) {
+            // Where it cannot be kept, the account is told the last seconds again after a restart.
+            self.enact(None, &Deed::Left { mid, told });
         }
     }
 }
@@ -299,4 +338,25 @@ pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
 
 fn unkept(reason: &str) -> Outcome {
     Outcome { reply: Err(Failure::new(FailureCode::Malformed, reason)), deliveries: Vec::new() }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_beyond_the_largest_frame_is_refused_instead_of_sent() {
+        let outbox = OutboxLimits { frames: 10, bytes: 1_000 };
+        let mut hub = Hub::new(World::demo(1), None, Clock::manual(0), String::new(), outbox);
+        let mut entrance = hub.enter(None);
+        let envelope = Envelope { command: "GetContacts".into(), task_id: Some(3) };
+        hub.answer(entrance.id, &envelope, &Ok(json!("x".repeat(MAX_FRAME))));
+        let sent = entrance.outbox.try_recv().expect("an answer").text.expect("nothing is swallowed");
+        assert_eq!(
+            sent.as_str(),
+            r#"{"code":6,"command":"GetContacts","content":"INVALID_LENGTH: the answer would have 10485823 bytes and a frame has at most 10485760; ask for less at a time","task_id":3}"#
+        );
+    }
 }

@@ -5,10 +5,10 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::{ConnectionId, End, Hub, Traffic};
-use crate::protocol::encode_event;
+use super::{ConnectionId, End, Hub, Outgoing, Traffic};
+use crate::protocol::{MAX_FRAME, encode_event};
 use crate::sandbox::faults::Blow;
 use crate::sandbox::world::{Delivery, Reach};
 
@@ -21,7 +21,7 @@ const MAX_LATE: usize = 100_000;
 /// A frame that comes later.
 pub(super) struct Late {
     id: ConnectionId,
-    frame: Utf8Bytes,
+    frame: Outgoing,
     until: Until,
 }
 
@@ -45,24 +45,25 @@ impl Hub {
                     if delivery.reach == Reach::OtherDevices && Some(id) == from {
                         continue;
                     }
-                    let frame = frame.get_or_insert_with(|| {
-                        encode_event(delivery.subcommand, &delivery.content)
-                            .expect("an event holds only texts, numbers and maps with text keys")
-                            .into()
-                    });
-                    let frame = frame.clone();
+                    let text = frame.get_or_insert_with(|| encoded(delivery)).clone();
                     self.counts.events += 1;
-                    self.queue(id, Traffic::Events, frame);
+                    self.queue(id, Traffic::Events, Outgoing { text: Some(text), number: delivery.number });
                 }
             }
         }
+    }
+
+    /// Sends an event to one connection.
+    pub(super) fn send(&mut self, id: ConnectionId, delivery: &Delivery) {
+        self.counts.events += 1;
+        self.queue(id, Traffic::Events, Outgoing { text: Some(encoded(delivery)), number: delivery.number });
     }
 
     /// Sends an event of any name to every connection of an account.
     pub(in crate::sandbox) fn notify(&mut self, mid: &str, frame: &str) {
         for id in self.devices.get(mid).cloned().unwrap_or_default() {
             self.counts.events += 1;
-            self.queue(id, Traffic::Events, frame.into());
+            self.queue(id, Traffic::Events, Outgoing::plain(frame));
         }
     }
 
@@ -82,7 +83,11 @@ impl Hub {
     }
 
     /// Sends a frame, unless a fault has other plans for it.
-    pub(super) fn queue(&mut self, id: ConnectionId, traffic: Traffic, frame: Utf8Bytes) {
+    pub(super) fn queue(&mut self, id: ConnectionId, traffic: Traffic, frame: Outgoing) {
+        if let Some(size) = frame.text.as_ref().map(|text| text.len()).filter(|size| *size > MAX_FRAME) {
+            // A reply of this size was replaced by a refusal; an event can only come from the control interface.
+            return tracing::warn!(size, "the sandbox does not send a frame that is too large");
+        }
         if (!self.faults.strikes_frames() && self.late.is_empty()) || !self.is_client(id) {
             return self.push(id, frame);
         }
@@ -93,13 +98,13 @@ impl Hub {
                 self.release_reordered(id);
             }
             Some(Blow::Drop) => self.end(id, End::Dropped),
-            Some(Blow::Swallow) => {}
+            Some(Blow::Swallow) => self.push(id, Outgoing { text: None, ..frame }),
             Some(Blow::Repeat) => {
                 self.push(id, frame.clone());
                 self.push(id, frame);
             }
             Some(Blow::Malformed(nonsense)) => {
-                self.push(id, nonsense.into());
+                self.push(id, Outgoing::plain(nonsense));
                 self.push(id, frame);
             }
             Some(Blow::Delay(delay)) => self.postpone(id, frame, delay, Until::Due),
@@ -107,7 +112,7 @@ impl Hub {
         }
     }
 
-    fn postpone(&mut self, id: ConnectionId, frame: Utf8Bytes, delay: Duration, until: Until) {
+    fn postpone(&mut self, id: ConnectionId, frame: Outgoing, delay: Duration, until: Until) {
         if self.late.len() >= MAX_LATE {
             return self.push(id, frame);
         }
@@ -128,15 +133,23 @@ impl Hub {
     }
 
     /// Puts a frame into an outbox. A connection whose outbox is full does not read: it is ended, and only it.
-    fn push(&mut self, id: ConnectionId, frame: Utf8Bytes) {
-        let Some(connection) = self.connections.get(&id) else { return };
-        let size = frame.len();
+    fn push(&mut self, id: ConnectionId, frame: Outgoing) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let size = frame.text.as_ref().map_or(0, |text| text.len());
+        let number = frame.number;
         let waiting = connection.waiting.fetch_add(size, Ordering::Relaxed) + size;
         // A single frame may be larger than the limit: it must be possible to send it.
         let fits = waiting <= self.outbox.bytes.max(size);
-        if !fits || connection.outbox.try_send(Message::Text(frame)).is_err() {
+        if !fits || connection.outbox.try_send(frame).is_err() {
             self.counts.overflowed += 1;
             self.end(id, End::Overflow);
+        } else {
+            connection.promised = connection.promised.max(number);
         }
     }
+}
+
+fn encoded(delivery: &Delivery) -> Utf8Bytes {
+    let text = encode_event(&delivery.subcommand, &delivery.content);
+    text.expect("an event holds only texts, numbers and maps with text keys").into()
 }

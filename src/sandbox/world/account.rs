@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::ids::Mid;
+use super::news::News;
 use crate::clock::Timestamp;
 use crate::protocol::{Contact, Profile, Settings};
 
@@ -37,6 +38,9 @@ pub(crate) struct Account {
     pub(crate) ticket: String,
     /// The proxy of the latest login that named one.
     pub(crate) proxy: Option<Proxy>,
+    /// What it is still to be told.
+    #[serde(default)]
+    pub(crate) news: News,
 }
 
 /// A certificate of an earlier login.
@@ -63,7 +67,7 @@ pub(crate) struct Birthday {
 }
 
 /// The proxy that a login asks the gateway to use.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Proxy {
     /// The host.
     pub server: String,
@@ -73,6 +77,16 @@ pub struct Proxy {
     pub kind: String,
     /// The user name, empty where none.
     pub username: String,
+    /// The password, empty where none; it is in no debugging output.
+    #[serde(default)]
+    pub password: String,
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { server, port, kind, username, .. } = self;
+        write!(f, "Proxy({kind} {username}@{server}:{port})")
+    }
 }
 
 /// How a person was found.

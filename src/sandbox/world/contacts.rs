@@ -1,10 +1,12 @@
 //! The commands about other people: finding, adding, naming, marking, blocking.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
 use super::account::{Account, FoundBy, Friend};
 use super::profile::person_url;
-use super::{Act, MAX_DISPLAY_NAME, Reply, World, check_length, done, malformed, person_mid};
+use super::{Act, MAX_DISPLAY_NAME, Reply, World, check_length, done, malformed, own_mid, person_mid, quoted};
 use crate::protocol::commands::{BlockContact, EnableContactNotification, MarkContact, UpdateContactName};
 use crate::protocol::{Failure, FailureCode};
 
@@ -15,12 +17,16 @@ impl World {
         Ok(json!(shown))
     }
 
-    /// Gives what is known of the people; mids that nobody has are left out.
+    /// Gives what is known of the people, each once; mids that nobody has are left out.
     pub(super) fn get_contacts(&self, act: &Act<'_>, mids: &[String]) -> Reply {
         let me = self.me(act)?;
-        let mut contacts = Vec::with_capacity(mids.len());
+        let mut contacts = Vec::new();
+        let mut given = BTreeSet::new();
         for mid in mids {
             person_mid("mids", mid)?;
+            if !given.insert(mid) {
+                continue;
+            }
             if let Some(person) = self.accounts.get(mid.as_str()) {
                 contacts.push(me.view(person, FoundBy::Mid, act.media));
             }
@@ -58,7 +64,7 @@ impl World {
     pub(super) fn block_contact(&mut self, act: &mut Act<'_>, request: &BlockContact) -> Reply {
         let person = self.person("mid", &request.mid)?.mid.clone();
         if person == *act.by {
-            return Err(Failure::new(FailureCode::InvalidMid, "\"mid\" is this account itself"));
+            return Err(own_mid("mid"));
         }
         let me = self.me_mut(act)?;
         let (changed, event) = if request.block {
@@ -76,7 +82,14 @@ impl World {
         let found = self.accounts.values().find(|person| {
             !user_id.is_empty() && person.user_id == user_id && person.settings.privacy_search_by_userid
         });
-        let person = found.ok_or_else(|| Failure::new(FailureCode::NotFound, format!("nobody has \"{user_id}\"")))?;
+        let missing = || {
+            let found = quoted(user_id);
+            Failure::new(
+                FailureCode::NotFound,
+                format!("\"user_id\" takes the user id of someone who can be found by it; found {found}"),
+            )
+        };
+        let person = found.ok_or_else(missing)?;
         Ok(json!(self.me(act)?.view(person, FoundBy::UserId, act.media)))
     }
 
@@ -87,7 +100,8 @@ impl World {
         for phone in phones {
             if !is_phone(phone) {
                 return Err(malformed(format!(
-                    "\"phones\" takes numbers with \"+\" and the country code first; found \"{phone}\""
+                    "\"phones\" takes numbers with \"+\" and the country code first; found {}",
+                    quoted(phone)
                 )));
             }
             let owner = |person: &&Account| person.phone == *phone && person.settings.privacy_search_by_phone_number;
@@ -100,14 +114,18 @@ impl World {
 
     pub(super) fn search_contact_by_url(&self, act: &Act<'_>, url: &str) -> Reply {
         let found = self.accounts.values().find(|person| person_url(person) == url);
-        let person = found.ok_or_else(|| Failure::new(FailureCode::NotFound, "nobody has this url"))?;
+        let missing = || {
+            let message = format!("\"url\" takes the url that a person's GetQrCode gave; found {}", quoted(url));
+            Failure::new(FailureCode::NotFound, message)
+        };
+        let person = found.ok_or_else(missing)?;
         Ok(json!(self.me(act)?.view(person, FoundBy::Mid, act.media)))
     }
 
     pub(super) fn search_and_add_contacts_by_mid(&mut self, act: &mut Act<'_>, mid: &str) -> Reply {
         let person = self.person("mid", mid)?.mid.clone();
         if person == *act.by {
-            return Err(Failure::new(FailureCode::InvalidMid, "\"mid\" is this account itself"));
+            return Err(own_mid("mid"));
         }
         let me = self.me_mut(act)?;
         let is_new = !me.contacts.contains_key(&person);

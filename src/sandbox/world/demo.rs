@@ -7,6 +7,15 @@ use super::{World, operator};
 /// The password, and the login token, of every demo account.
 pub const DEMO_PASSWORD: &str = "sandbox";
 
+/// The demo accounts: what each is called, and its phone number.
+pub const DEMO_ACCOUNTS: [(&str, &str); 5] = [
+    ("bot", "+819000000001"),
+    ("alice", "+819000000002"),
+    ("bob", "+819000000003"),
+    ("carol", "+819000000004"),
+    ("dave", "+819000000005"),
+];
+
 /// The domain of the demo accounts' email addresses.
 pub const DEMO_DOMAIN: &str = "sandbox.test";
 
@@ -17,9 +26,8 @@ impl World {
     pub(crate) fn demo(seed: u64) -> Self {
         let mut world = Self::new(seed);
         let mut bot = None;
-        for (index, name) in ["bot", "alice", "bob", "carol", "dave"].into_iter().enumerate() {
-            let phone = format!("+8190000000{:02}", index + 1);
-            let account = NewAccount { phone, needs_pin: name == "dave", ..NewAccount::named(name) };
+        for (name, phone) in DEMO_ACCOUNTS {
+            let account = NewAccount { phone: phone.to_owned(), needs_pin: name == "dave", ..NewAccount::named(name) };
             let Ok(account) = operator::create_account(&mut world, &account) else { continue };
             match (&bot, name) {
                 (None, _) => bot = Some(account),

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::ids::{Ids, Mid};
 use super::messages::{Body, ContentType};
-use super::{Act, Reply, World, malformed};
+use super::{Act, Reply, World, check_length, malformed, quoted};
 use crate::clock::Timestamp;
 use crate::protocol::commands::{
     DownloadFile, GetDownloadFileParam, GetSendAudioParam, GetSendFileParam, GetSendImageParam, GetSendVideoParam,
@@ -19,6 +19,9 @@ use crate::protocol::{Failure, FailureCode, Request};
 
 /// How long a url that was handed out can be used, in milliseconds.
 const TICKET_LIFE: Timestamp = 10 * 60 * 1_000;
+
+/// The longest path, in characters.
+const MAX_PATH: usize = 4_096;
 
 /// How many urls can be out at a time; the oldest go first.
 const TICKETS: usize = 10_000;
@@ -203,8 +206,9 @@ impl World {
     ) -> Reply {
         let to = self.destination(act, to)?;
         check_duration(duration)?;
+        check_length("path", path, 1, MAX_PATH)?;
         let Some(name) = file_name(path) else {
-            return Err(malformed(format!("\"path\" takes a path that ends with a file name; found \"{path}\"")));
+            return Err(malformed(format!("\"path\" takes a path that ends with a file name; found {}", quoted(path))));
         };
         let params = json!({"name": name, "type": kind.name(), "msg_id": msg_id}).to_string();
         let errand = Errand::Upload { to, kind, duration, name: name.to_owned(), params: params.clone() };
@@ -232,6 +236,11 @@ impl World {
         passing.tickets.insert(token.clone(), ticket);
         passing.order.push_back(token.clone());
         token
+    }
+
+    /// What a url that was handed out is for, while it was not used.
+    pub(crate) fn ticket(&self, token: &str) -> Option<&Ticket> {
+        self.passing.tickets.get(token)
     }
 
     /// Takes back a url that was handed out: each can be used once.

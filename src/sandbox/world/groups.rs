@@ -1,6 +1,6 @@
 //! Groups, and the commands about them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::account::picture_url;
 use super::ids::Mid;
 use super::messages::{Body, ContentType};
-use super::{Act, MAX_CHATS, MAX_GROUP, MAX_GROUP_NAME, Reply, World, check_length, done, person_mid};
+use super::{Act, MAX_CHATS, MAX_GROUP, MAX_GROUP_NAME, Reply, World, check_length, done, own_mid, person_mid, quoted};
 use crate::clock::Timestamp;
 use crate::protocol::commands::{
     CreateGroup, EnableGroupNotification, EnableJoinByUrl, InviteIntoGroup, JoinGroupByUrl, SearchGroupById,
@@ -67,8 +67,12 @@ impl World {
             return Ok(json!(self.chat(group, act)));
         }
         let mut chats = Vec::new();
+        let mut given = BTreeSet::new();
         for mid in request.mids.iter().flatten() {
             group_mid("mids", mid)?;
+            if !given.insert(mid) {
+                continue;
+            }
             let group = self.groups.get(mid.as_str());
             let visible = |group: &&Group| group.members.contains_key(act.by) || group.invitees.contains_key(act.by);
             chats.extend(group.filter(visible).map(|group| self.chat(group, act)));
@@ -78,7 +82,11 @@ impl World {
 
     pub(super) fn search_group_by_url(&self, act: &Act<'_>, url: &str) -> Reply {
         let found = self.groups.values().find(|group| group.url() == url);
-        let group = found.ok_or_else(|| Failure::new(FailureCode::NotFound, "no group has this url"))?;
+        let missing = || {
+            let message = format!("\"url\" takes the url that a group's GetGroupQrcode gave; found {}", quoted(url));
+            Failure::new(FailureCode::NotFound, message)
+        };
+        let group = found.ok_or_else(missing)?;
         if !group.join_by_url {
             return Err(closed(&group.mid));
         }
@@ -92,8 +100,10 @@ impl World {
     pub(super) fn create_group(&mut self, act: &mut Act<'_>, request: &CreateGroup) -> Reply {
         check_length("name", &request.name, 1, MAX_GROUP_NAME)?;
         self.check_chats(act.by)?;
-        let mut invited = self.invitable(act, &request.mids)?;
-        invited.retain(|mid| mid != act.by);
+        if request.mids.iter().any(|mid| **mid == **act.by) {
+            return Err(own_mid("mids"));
+        }
+        let invited = self.invitable(act, &request.mids)?;
         if invited.len() + 1 > MAX_GROUP {
             let message = format!("a group holds {MAX_GROUP} members and invitees; found {}", invited.len() + 1);
             return Err(Failure::new(FailureCode::InvalidLength, message));
@@ -123,6 +133,9 @@ impl World {
     }
 
     pub(super) fn invite_into_group(&mut self, act: &mut Act<'_>, request: &InviteIntoGroup) -> Reply {
+        if request.mids.is_empty() {
+            return Err(Failure::new(FailureCode::InvalidLength, "\"mids\" takes at least one mid; found none"));
+        }
         let mut invited = self.invitable(act, &request.mids)?;
         let group = self.own_group(act, &request.group_id)?;
         invited.retain(|mid| !group.members.contains_key(mid) && !group.invitees.contains_key(mid));
@@ -179,7 +192,8 @@ impl World {
             return Err(Failure::new(FailureCode::Duplicated, message));
         }
         if group.url() != request.url {
-            return Err(Failure::new(FailureCode::NotFound, format!("\"url\" is not the url of {}", group.mid)));
+            let message = format!("\"url\" takes the url of {}; found {}", group.mid, quoted(&request.url));
+            return Err(Failure::new(FailureCode::NotFound, message));
         }
         if !group.join_by_url {
             return Err(closed(&group.mid));
@@ -339,7 +353,7 @@ fn group_mid(field: &str, mid: &str) -> Result<(), Failure> {
     if matches!(mid_kind(mid), Some(MidKind::Group | MidKind::Room)) {
         return Ok(());
     }
-    let message = format!("\"{field}\" takes a group's mid, c and 32 hex digits; found \"{mid}\"");
+    let message = format!("\"{field}\" takes a group's mid, c and 32 hex digits; found {}", quoted(mid));
     Err(Failure::new(FailureCode::InvalidMid, message))
 }
 

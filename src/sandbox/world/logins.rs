@@ -7,18 +7,15 @@ use serde_json::json;
 
 use super::account::{Account, Certificate, Proxy};
 use super::ids::Mid;
-use super::{Reply, World, malformed};
+use super::{Reply, World, malformed, quoted};
 use crate::protocol::commands::{Login, LoginWithToken};
 use crate::protocol::{Failure, FailureCode};
-
-/// How many certificates an account keeps; the oldest go first.
-const CERTIFICATES: usize = 20;
 
 /// A login whose credentials are right.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct SignIn {
     pub(crate) mid: Mid,
-    /// The certificate that was shown, `None` where a new one is to be given.
+    /// The certificate that was shown, `None` where one is to be given.
     pub(crate) certificate: Option<String>,
     pub(crate) proxy: Option<Proxy>,
 }
@@ -52,8 +49,8 @@ impl World {
 
     /// Checks a login by email address and password.
     pub(crate) fn check_login(&self, request: &Login, presence: Presence) -> Result<Knock, Failure> {
-        let proxy =
-            proxy_of([&request.proxy_server, &request.proxy_type, &request.proxy_username], request.proxy_port)?;
+        let texts = [&request.proxy_server, &request.proxy_type, &request.proxy_username, &request.proxy_password];
+        let proxy = proxy_of(texts, request.proxy_port)?;
         let account = self.mid_of_email(&request.email).and_then(|mid| self.accounts.get(mid));
         // One text for both, as a real gateway would not tell which addresses have an account.
         let wrong = || Failure::new(FailureCode::AuthenticationFailed, "the email address or the password is wrong");
@@ -73,30 +70,29 @@ impl World {
 
     /// Checks a login by phone number and token.
     pub(crate) fn check_token_login(&self, request: &LoginWithToken, presence: Presence) -> Result<Knock, Failure> {
-        let proxy =
-            proxy_of([&request.proxy_server, &request.proxy_type, &request.proxy_username], request.proxy_port)?;
+        let texts = [&request.proxy_server, &request.proxy_type, &request.proxy_username, &request.proxy_password];
+        let proxy = proxy_of(texts, request.proxy_port)?;
         let account = self.mid_of_phone(&request.phone).and_then(|mid| self.accounts.get(mid));
         let wrong = || Failure::new(FailureCode::AuthenticationFailed, "the phone number or the token is wrong");
         let matches = |account: &&Account| !account.auth_token.is_empty() && account.auth_token == request.auth_token;
         let account = account.filter(matches).ok_or_else(wrong)?;
         check_secondary(account, presence)?;
-        let newest = account.certificates.iter().rfind(|certificate| !certificate.revoked);
-        let certificate = newest.map(|certificate| certificate.value.clone());
-        Ok(Knock::Open(SignIn { mid: account.mid.clone(), certificate, proxy }))
+        Ok(Knock::Open(SignIn { mid: account.mid.clone(), certificate: None, proxy }))
     }
 
     /// Carries a login out and gives the content of its answer.
     pub(super) fn sign_in(&mut self, sign_in: &SignIn) -> Reply {
         let gone = || Failure::new(FailureCode::AuthenticationFailed, "the account is gone");
         let account = self.accounts.get_mut(&sign_in.mid).ok_or_else(gone)?;
-        let cert = match &sign_in.certificate {
-            Some(shown) => shown.clone(),
-            None => {
+        // The valid one is given out again, so that only revoking makes another. A revoked one is never forgotten: it would
+        // count as one of another world.
+        let valid = account.certificates.iter().rfind(|certificate| !certificate.revoked);
+        let cert = match (&sign_in.certificate, valid) {
+            (Some(shown), _) => shown.clone(),
+            (None, Some(valid)) => valid.value.clone(),
+            (None, None) => {
                 let value = self.ids.token();
                 account.certificates.push(Certificate { value: value.clone(), revoked: false });
-                if account.certificates.len() > CERTIFICATES {
-                    account.certificates.remove(0);
-                }
                 value
             }
         };
@@ -104,6 +100,13 @@ impl World {
             account.proxy.clone_from(&sign_in.proxy);
         }
         Ok(json!({"mid": &*account.mid, "cert": cert, "displayName": account.display_name}))
+    }
+}
+
+impl World {
+    /// Whether a further login is allowed, for one that was checked before and has waited since.
+    pub(crate) fn check_presence(&self, mid: &str, presence: Presence) -> Result<(), Failure> {
+        self.accounts.get(mid).map_or(Ok(()), |account| check_secondary(account, presence))
     }
 }
 
@@ -115,23 +118,28 @@ fn check_secondary(account: &Account, presence: Presence) -> Result<(), Failure>
     Ok(())
 }
 
-/// Reads `[server, type, username]` and the port. Empty texts and port 0 count as absent: some clients always send them.
-fn proxy_of(texts: [&Option<String>; 3], port: Option<i64>) -> Result<Option<Proxy>, Failure> {
-    let [server, kind, username] = texts.map(|text| text.as_deref().unwrap_or_default());
-    let port = port.unwrap_or_default();
-    if server.is_empty() && kind.is_empty() && port == 0 {
+/// Reads `[server, type, username, password]` and the port. Without a server and a port there is no proxy, whatever the type:
+/// some clients always send all fields.
+fn proxy_of(texts: [&Option<String>; 4], port: Option<i64>) -> Result<Option<Proxy>, Failure> {
+    let [server, kind, username, password] = texts.map(|text| text.as_deref().unwrap_or_default());
+    if server.is_empty() && port.unwrap_or_default() == 0 {
         return Ok(None);
     }
     if server.is_empty() {
         return Err(malformed("\"proxy_server\" takes a host, since a proxy is asked for; found an empty text"));
     }
     if !matches!(kind, "socks5" | "http") {
-        return Err(malformed(format!("\"proxy_type\" takes \"socks5\" or \"http\"; found \"{kind}\"")));
+        let found = if kind.is_empty() { "nothing".to_owned() } else { quoted(kind) };
+        return Err(malformed(format!("\"proxy_type\" takes \"socks5\" or \"http\"; found {found}")));
     }
-    let wrong_port = |_| malformed(format!("\"proxy_port\" takes 1 to 65535; found {port}"));
-    let port = u16::try_from(port).map_err(wrong_port)?;
-    if port == 0 {
-        return Err(malformed("\"proxy_port\" takes 1 to 65535; found 0"));
+    let Some(given) = port else {
+        return Err(malformed("\"proxy_port\" takes 1 to 65535; found nothing"));
+    };
+    let port = u16::try_from(given).ok().filter(|port| *port > 0);
+    let port = port.ok_or_else(|| malformed(format!("\"proxy_port\" takes 1 to 65535; found {given}")))?;
+    if kind == "socks5" && !password.is_empty() {
+        return Err(malformed("\"proxy_password\" goes with the type \"http\" only; found one beside \"socks5\""));
     }
-    Ok(Some(Proxy { server: server.to_owned(), port, kind: kind.to_owned(), username: username.to_owned() }))
+    let [server, kind, username, password] = [server, kind, username, password].map(str::to_owned);
+    Ok(Some(Proxy { server, port, kind, username, password }))
 }

@@ -7,7 +7,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ids::Mid;
-use super::{Act, Content, Delivery, MAX_PLACE, MAX_TEXT, Reach, Reply, StoredFile, World, check_length, malformed};
+use super::{
+    Act, Content, Delivery, MAX_PLACE, MAX_TEXT, Reach, Reply, StoredFile, World, check_length, malformed, own_mid,
+    quoted,
+};
 use crate::clock::Timestamp;
 use crate::protocol::commands::{SendContact, SendLocation, SendText};
 use crate::protocol::{Failure, FailureCode, Message, MidKind, mid_kind};
@@ -179,9 +182,16 @@ impl World {
         if matches!(mid_kind(to), Some(MidKind::Group | MidKind::Room)) {
             return Ok(self.own_group(act, to)?.mid.clone());
         }
+        if mid_kind(to).is_none() {
+            let message = format!(
+                "\"to\" takes a person's mid, u and 32 hex digits, or a group's, c and 32 hex digits; found {}",
+                quoted(to)
+            );
+            return Err(Failure::new(FailureCode::InvalidMid, message));
+        }
         let (me, person) = (self.me(act)?, self.person("to", to)?);
         if person.mid == *act.by {
-            return Err(Failure::new(FailureCode::InvalidMid, "\"to\" is this account itself"));
+            return Err(own_mid("to"));
         }
         if me.blocked.contains(&person.mid) {
             return Err(Failure::new(FailureCode::BlockFriend, format!("this account has blocked {to}")));
@@ -211,12 +221,7 @@ impl World {
         let message = Arc::new(post.wire());
         let sent = json!({"id": message.id, "to": message.to, "timestamp": message.timestamp});
         let own = Content::Message(Arc::clone(&message));
-        act.deliver(Delivery {
-            to: vec![by.clone()],
-            reach: Reach::OtherDevices,
-            subcommand: "SEND_MESSAGE",
-            content: own,
-        });
+        act.deliver(Delivery::new(vec![by.clone()], Reach::OtherDevices, "SEND_MESSAGE", own));
         act.tell(receivers, "RECEIVE_MESSAGE", Content::Message(message));
         let chat = self.chats.entry(chat_key(&by, to)).or_default();
         if chat.len() == KEPT {
@@ -228,7 +233,12 @@ impl World {
 
     /// A message that the acting account sent or received.
     pub(super) fn visible_post(&self, by: &str, msg_id: &str) -> Result<&Post, Failure> {
-        let missing = || Failure::new(FailureCode::MessageNotFound, format!("this account has no message {msg_id}"));
+        let missing = || {
+            Failure::new(
+                FailureCode::MessageNotFound,
+                format!("\"msg_id\" takes a message of this account; found {}", quoted(msg_id)),
+            )
+        };
         let id: u64 = msg_id.parse().map_err(|_| missing())?;
         let sees = |post: &&Post| {
             *post.from == *by

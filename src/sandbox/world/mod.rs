@@ -13,9 +13,11 @@ mod logins;
 mod messages;
 #[cfg(test)]
 mod model;
+mod news;
 mod operator;
 mod profile;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -29,7 +31,7 @@ use crate::clock::Timestamp;
 use crate::protocol::{Failure, FailureCode, Message, MidKind, Request, Safety, mid_kind};
 
 pub use self::account::Proxy;
-pub use self::demo::{DEMO_DOMAIN, DEMO_PASSWORD};
+pub use self::demo::{DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD};
 pub(crate) use self::files::{Errand, FileNeed, StoredFile, TICKET_HEADER, Ticket, file_name};
 pub(crate) use self::ids::{Mid, hex};
 pub(crate) use self::logins::{Knock, Presence, SignIn};
@@ -59,6 +61,9 @@ pub(crate) type Reply = Result<Value, Failure>;
 pub(crate) struct World {
     ids: Ids,
     last_message: u64,
+    /// The number of the latest event.
+    #[serde(default)]
+    last_event: u64,
     accounts: BTreeMap<Mid, Account>,
     groups: BTreeMap<Mid, Group>,
     chats: BTreeMap<Arc<str>, messages::Chat>,
@@ -82,6 +87,12 @@ pub(crate) enum Deed {
     Uploaded { ticket: Ticket, file: StoredFile },
     /// A login succeeds.
     SignedIn(SignIn),
+    /// The last connection of an account is gone.
+    Left {
+        mid: Mid,
+        /// The number of the last event that reached it.
+        told: u64,
+    },
     /// Something happens that no command causes.
     Operated(Operation),
 }
@@ -91,7 +102,7 @@ impl Deed {
     pub(crate) fn changes_the_world(&self) -> bool {
         match self {
             Self::Command { request, .. } => request.0.command().safety != Safety::Read,
-            Self::Uploaded { .. } | Self::SignedIn(_) | Self::Operated(_) => true,
+            Self::Uploaded { .. } | Self::SignedIn(_) | Self::Left { .. } | Self::Operated(_) => true,
         }
     }
 }
@@ -114,8 +125,16 @@ pub(crate) enum Reach {
 pub(crate) struct Delivery {
     pub(crate) to: Vec<Mid>,
     pub(crate) reach: Reach,
-    pub(crate) subcommand: &'static str,
+    pub(crate) subcommand: Cow<'static, str>,
     pub(crate) content: Content,
+    /// Its number; those of later events are greater.
+    pub(crate) number: u64,
+}
+
+impl Delivery {
+    fn new(to: Vec<Mid>, reach: Reach, subcommand: &'static str, content: impl Into<Content>) -> Self {
+        Self { to, reach, subcommand: subcommand.into(), content: content.into(), number: 0 }
+    }
 }
 
 /// What belongs to an event.
@@ -167,12 +186,12 @@ impl Act<'_> {
     }
 
     fn tell(&mut self, to: Vec<Mid>, subcommand: &'static str, content: impl Into<Content>) {
-        self.deliver(Delivery { to, reach: Reach::EveryDevice, subcommand, content: content.into() });
+        self.deliver(Delivery::new(to, Reach::EveryDevice, subcommand, content));
     }
 
     fn tell_own_devices(&mut self, subcommand: &'static str, content: Value) {
         let to = vec![self.by.clone()];
-        self.deliver(Delivery { to, reach: Reach::OtherDevices, subcommand, content: content.into() });
+        self.deliver(Delivery::new(to, Reach::OtherDevices, subcommand, content));
     }
 }
 
@@ -196,16 +215,23 @@ impl World {
             Deed::Command { by, file, .. } => (by.clone(), file.as_ref()),
             Deed::Uploaded { ticket, file } => (ticket.by.clone(), Some(file)),
             Deed::SignedIn(sign_in) => (sign_in.mid.clone(), None),
+            Deed::Left { mid, .. } => (mid.clone(), None),
             Deed::Operated(operation) => (operator(operation), None),
         };
         let mut act = Act { by: &by, now, media, device, file, deliveries: Vec::new() };
         let reply = match deed {
             Deed::Command { request, .. } => self.dispatch(&mut act, &request.0),
             Deed::Uploaded { ticket, .. } => self.send_uploaded(&mut act, ticket),
-            Deed::SignedIn(sign_in) => self.sign_in(sign_in),
+            Deed::SignedIn(sign_in) => match self.sign_in(sign_in) {
+                Ok(content) => return Outcome { reply: Ok(content), deliveries: self.arrive(now, &by) },
+                refused => refused,
+            },
+            Deed::Left { mid, told } => self.depart(mid, *told),
             Deed::Operated(operation) => self.operate(&mut act, operation),
         };
-        Outcome { reply, deliveries: act.deliveries }
+        let mut deliveries = act.deliveries;
+        self.keep_news(now, &mut deliveries);
+        Outcome { reply, deliveries }
     }
 
     /// Every command of the table; one that is missing does not compile.
@@ -293,7 +319,8 @@ impl World {
 
     fn person(&self, field: &str, mid: &str) -> Result<&Account, Failure> {
         person_mid(field, mid)?;
-        let missing = || Failure::new(FailureCode::NotFound, format!("there is nobody with the mid {mid}"));
+        let missing =
+            || Failure::new(FailureCode::NotFound, format!("\"{field}\" takes someone's mid; nobody has {mid}"));
         self.accounts.get(mid).ok_or_else(missing)
     }
 }
@@ -302,7 +329,7 @@ fn person_mid(field: &str, mid: &str) -> Result<(), Failure> {
     if mid_kind(mid) == Some(MidKind::User) {
         return Ok(());
     }
-    let message = format!("\"{field}\" takes a person's mid, u and 32 hex digits; found \"{mid}\"");
+    let message = format!("\"{field}\" takes a person's mid, u and 32 hex digits; found {}", quoted(mid));
     Err(Failure::new(FailureCode::InvalidMid, message))
 }
 
@@ -313,6 +340,20 @@ fn check_length(field: &str, text: &str, least: usize, most: usize) -> Result<()
     }
     let message = format!("\"{field}\" takes {least} to {most} characters; found {found}");
     Err(Failure::new(FailureCode::InvalidLength, message))
+}
+
+/// A text between quotes for an error message, of a long one only its start.
+fn quoted(text: &str) -> String {
+    const MOST: usize = 100;
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => format!("\"{}…\"", &text[..end]),
+        None => format!("\"{text}\""),
+    }
+}
+
+/// The refusal of an account's own mid where another person's is wanted.
+fn own_mid(field: &str) -> Failure {
+    Failure::new(FailureCode::InvalidMid, format!("\"{field}\" takes another person's mid; found this account's own"))
 }
 
 fn malformed(message: impl std::fmt::Display) -> Failure {

@@ -3,9 +3,12 @@
 use serde_json::{Value, json};
 
 use super::account::{Account, Birthday};
-use super::{Act, MAX_DISPLAY_NAME, MAX_STATUS_MESSAGE, Reply, World, check_length, done, malformed};
+use super::{Act, MAX_DISPLAY_NAME, MAX_STATUS_MESSAGE, Reply, World, check_length, done, malformed, quoted};
 use crate::protocol::commands::{SetBirthday, SetMyUserid, SetNickName, SetSignature};
 use crate::protocol::{Failure, FailureCode};
+
+/// The shortest and the longest user id, in characters.
+const USER_ID: (usize, usize) = (4, 20);
 
 impl World {
     pub(super) fn get_profile(&self, act: &Act<'_>) -> Reply {
@@ -43,9 +46,9 @@ impl World {
 
     pub(super) fn set_my_userid(&mut self, act: &mut Act<'_>, request: &SetMyUserid) -> Reply {
         let wanted = &request.user_id;
+        check_length("user_id", wanted, USER_ID.0, USER_ID.1)?;
         if !is_user_id(wanted) {
-            let message = format!("\"user_id\" takes 4 to 20 of a-z 0-9 . - _; found \"{wanted}\"");
-            return Err(Failure::new(FailureCode::InvalidLength, message));
+            return Err(malformed(format!("\"user_id\" takes a-z 0-9 . - _ only; found \"{wanted}\"")));
         }
         let present = &self.me(act)?.user_id;
         // Setting the same id again is no second choice: a client that missed the answer may repeat the command.
@@ -72,7 +75,9 @@ impl World {
         if !is_day_of(year, day) {
             return Err(malformed(format!(
                 "\"year\" takes four digits and \"day\" a real month and day of that year such as \"0811\"; \
-                 found \"{year}\" and \"{day}\""
+                 found {} and {}",
+                quoted(year),
+                quoted(day)
             )));
         }
         self.me_mut(act)?.birthday = Some(Birthday { year: year.clone(), day: day.clone() });
@@ -114,7 +119,7 @@ pub(super) fn person_url(account: &Account) -> String {
 
 fn is_user_id(text: &str) -> bool {
     let allowed = |b: u8| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'.' | b'-' | b'_');
-    (4..=20).contains(&text.len()) && text.bytes().all(allowed)
+    (USER_ID.0..=USER_ID.1).contains(&text.len()) && text.bytes().all(allowed)
 }
 
 fn is_day_of(year: &str, day: &str) -> bool {

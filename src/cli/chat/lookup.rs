@@ -1,0 +1,99 @@
+//! Finding people: among those who are known, then by asking the gateway. Writing to them is not here.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+use serde_json::Value;
+
+use super::Conversation;
+use super::book::{Target, is_group};
+use crate::host::suggest::did_you_mean;
+use crate::protocol::commands::{
+    GetContacts, SearchContactByPhones, SearchContactByUrl, SearchContactByUserid, SearchGroupById,
+};
+use crate::sandbox::DEMO_ACCOUNTS;
+
+impl Conversation {
+    /// The person or group of a name, a mid, a phone number, a user id or the url of a QR code.
+    pub(super) async fn find(&mut self, name: &str) -> anyhow::Result<Target> {
+        if self.book.find(name).is_none() {
+            self.look_up(name).await;
+        }
+        let Some(target) = self.book.find(name) else {
+            return Err(self.unknown(name));
+        };
+        if !self.book.knows(&target.mid) {
+            self.learn(vec![target.mid.clone()]).await;
+        }
+        Ok(self.book.target(&target.mid))
+    }
+
+    pub(super) async fn find_all(&mut self, names: &[String]) -> anyhow::Result<Vec<String>> {
+        let mut mids = Vec::with_capacity(names.len());
+        for name in names {
+            mids.push(self.find(name).await?.mid);
+        }
+        Ok(mids)
+    }
+
+    /// Whom to talk to where nobody is known: the demo bot, or for the bot itself the first of the demo people.
+    pub(super) async fn find_default(&mut self) -> Option<Target> {
+        for (name, _) in DEMO_ACCOUNTS {
+            if !self.is_demo {
+                return None;
+            }
+            let target = self.find(name).await.ok();
+            if let Some(target) = target.filter(|target| target.mid != self.book.me) {
+                return Some(target);
+            }
+        }
+        None
+    }
+
+    /// Asks for the names of mids. One that has none is shown as it is.
+    pub(super) async fn learn(&mut self, mids: Vec<String>) {
+        let (groups, people): (BTreeSet<_>, BTreeSet<_>) = mids.into_iter().partition(|mid| is_group(mid));
+        if !people.is_empty()
+            && let Ok(content) = self.request(&GetContacts { mids: people.into_iter().collect() }).await
+        {
+            self.book.learn_people(&content);
+        }
+        if !groups.is_empty() {
+            let search = SearchGroupById { mids: Some(groups.into_iter().collect()), ..SearchGroupById::default() };
+            if let Ok(content) = self.request(&search).await {
+                self.book.learn_groups(&content);
+            }
+        }
+    }
+
+    /// Asks the gateway who is meant, and keeps the answer under what was asked.
+    async fn look_up(&mut self, name: &str) {
+        let demo = DEMO_ACCOUNTS.iter().find(|(known, _)| self.is_demo && known.eq_ignore_ascii_case(name));
+        let phone = demo.map_or(name, |(_, phone)| phone);
+        let found = if phone.starts_with('+') {
+            let phones = vec![phone.to_owned()];
+            let content = self.request(&SearchContactByPhones { phones }).await;
+            content.ok().and_then(|content| content.as_object()?.values().next().cloned())
+        } else if name.contains("://") {
+            self.request(&SearchContactByUrl { url: name.to_owned() }).await.ok()
+        } else {
+            self.request(&SearchContactByUserid { user_id: name.to_owned() }).await.ok()
+        };
+        if let Some(person) = found {
+            if let Some(mid) = person.get("mid").and_then(Value::as_str) {
+                self.book.aliases.insert(name.to_lowercase(), mid.to_owned());
+            }
+            self.book.learn_people(&Value::Array(vec![person]));
+        }
+    }
+
+    fn unknown(&self, name: &str) -> anyhow::Error {
+        let demo = DEMO_ACCOUNTS.iter().filter(|_| self.is_demo).map(|(name, _)| *name);
+        let hint = did_you_mean(name, self.book.names().chain(demo));
+        anyhow::anyhow!("nobody here is named \"{name}\"{hint}")
+    }
+
+    pub(super) fn current(&self) -> anyhow::Result<&Target> {
+        self.current.as_ref().context("nobody was found to write to, so nothing is sent: /to NAME, or /to alone")
+    }
+}
