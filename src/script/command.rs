@@ -15,7 +15,7 @@ use super::object::SessionRef;
 use super::run::Run;
 use super::value;
 use crate::protocol::{self, COMMANDS, Command, Content, Field, Kind, Presence, Safety, check_field_names};
-use crate::session::{CallError, MediaError};
+use crate::session::{CallError, Holdup, MediaError};
 
 /// The largest number of arguments for which a wrong call is answered with the signature.
 const MAX_ARGUMENTS: usize = 8;
@@ -108,19 +108,29 @@ fn send(
     place: Place<'_>,
 ) -> ScriptResult {
     let kind = if safety == Safety::Read { door::Kind::Wait } else { door::Kind::Effect(safety) };
-    door::pass(Call::new(kind, name).with(fields.as_str()).at(place), |run| {
+    let thrown = |error: MediaError| door::failure(error.code(), error.name(), &refusal(&error), name);
+    let turn = |run: &Rc<Run>, wait: &dyn Fn(Option<&str>)| {
         let member = match session {
             Some(session) => session.member(services)?,
             None => own_member(run)?,
         };
         if services.dry_run && kind != door::Kind::Wait {
             tracing::info!(session = member.handle.name(), command = name, %fields, "dry run: not sent");
-            return Ok(Answer::Content(Content::new("{}")));
+            return Ok(None);
         }
-        match door::wait(name, member.call(name, fields.clone(), run.now()))? {
-            Ok(content) => Ok(Answer::Content(content)),
-            Err(error) => Err(door::failure(error.code(), error.name(), &refusal(&error), name)),
-        }
+        let ready = match member.ready_now(name, fields.clone()).map_err(thrown)? {
+            Ok(ready) => ready,
+            Err(fields) => {
+                wait(member.handle.holdup().map(Holdup::words));
+                door::wait(name, member.ready(name, fields, run.now()))?.map_err(thrown)?
+            }
+        };
+        Ok(Some((member, ready)))
+    };
+    let call = Call::new(kind, name).with(fields.as_str()).at(place);
+    door::pass_in_turn(call, turn, |_, ready| {
+        let Some((member, ready)) = ready else { return Ok(Answer::Content(Content::new("{}"))) };
+        door::wait(name, ready.send(&member.handle))?.map(Answer::Content).map_err(thrown)
     })
 }
 

@@ -17,8 +17,8 @@ use super::lane::{Entry, Lane};
 use super::object::Message;
 use super::timer::Schedule;
 use crate::clock::{Clock, Timestamp};
-use crate::protocol::{Content, Event};
-use crate::session::{Handle, Media, MediaError};
+use crate::protocol::Event;
+use crate::session::{Handle, Media, MediaError, Ready};
 use crate::store::{Recovered, Store};
 
 /// How many lanes a session keeps before it looks for idle ones.
@@ -75,15 +75,26 @@ pub struct Member {
 }
 
 impl Member {
-    /// Sends a command, transferring the file that it names where that is this machine's business.
+    /// The turn of a command that may be sent at once; the fields come back where it may not.
     ///
     /// # Errors
-    /// As [`Handle::call`] and [`Media::call`].
-    pub(crate) async fn call(&self, command: &str, fields: String, now: Timestamp) -> Result<Content, MediaError> {
+    /// As [`Handle::turn_now`].
+    pub(crate) fn ready_now(&self, command: &str, fields: String) -> Result<Result<Ready, String>, MediaError> {
         if Media::concerns(command) {
-            return self.media.call(&self.handle, command, fields, now).await;
+            return Ok(Err(fields));
         }
-        Ok(self.handle.call(command, fields).await?)
+        Ok(match self.handle.turn_now(command)? {
+            Some(turn) => Ok(Ready::call(turn, fields)),
+            None => Err(fields),
+        })
+    }
+
+    /// Waits until a command can be sent, and does what comes before that.
+    ///
+    /// # Errors
+    /// As [`Handle::turn`] and [`Media::ready`].
+    pub(crate) async fn ready(&self, command: &str, fields: String, now: Timestamp) -> Result<Ready, MediaError> {
+        self.media.ready(&self.handle, command, fields, now).await
     }
 }
 

@@ -15,7 +15,7 @@ use rand::{RngExt, SeedableRng};
 
 use login::own_request;
 
-use super::calls::{Calls, Completion, Fate, Order};
+use super::calls::{Calls, Completion, Fate, Order, Pending, Step};
 use super::config::SessionConfig;
 use super::handle::{CallError, Phase, Status};
 use super::pacing::Gates;
@@ -56,6 +56,8 @@ pub(super) enum Output<T> {
     Send(Connection, String),
     /// Give the connection up, also one that is being made.
     Close,
+    /// The turn of a call has come: its caller sends it now.
+    Grant(T),
     /// A call is over.
     Complete(T, Result<Content, CallError>),
     /// Tell the owner.
@@ -313,12 +315,26 @@ impl<T: Completion> Machine<T> {
                 self.complete(order.reply, Err(error));
             }
             State::Stopped => self.complete(order.reply, Err(CallError::Stopped)),
+            _ if order.step == Step::Granted => self.send_granted(order, now),
             _ => match self.gates.enter(order, now) {
                 Ok(Some(order)) => self.admit(order, now),
                 Ok(None) => {}
                 Err((reply, error)) => self.complete(reply, Err(error)),
             },
         }
+    }
+
+    /// So many callers have their turn and have not sent yet.
+    pub(super) fn turns_given(&mut self, turns: usize) {
+        if self.calls.set_turns(turns) {
+            self.send_waiting();
+        }
+    }
+
+    /// How many calls may be sent without asking for their turn first.
+    pub(super) fn room(&self) -> usize {
+        let is_open = matches!(self.state, State::Live { .. }) && self.gates.are_none() && self.calls.queued() == 0;
+        if is_open { self.calls.room() } else { 0 }
     }
 
     /// Time has passed.
@@ -384,6 +400,16 @@ impl<T: Completion> Machine<T> {
             Ok(()) => self.send_waiting(),
             Err((reply, error)) => self.complete(reply, Err(error)),
         }
+    }
+
+    /// Sends a call whose turn came before. Where the connection was lost since, it waits for the next one.
+    fn send_granted(&mut self, order: Order<T>, now: Duration) {
+        self.calls.used_turn();
+        if matches!(self.state, State::Live { .. }) {
+            let call = self.calls.begin(order, now, self.config.reply);
+            return self.send_call(call);
+        }
+        self.admit(order, now);
     }
 
     fn answer(&mut self, order: Order<T>, outcome: Result<Content, Failure>, now: Duration) {
@@ -494,13 +520,22 @@ impl<T: Completion> Machine<T> {
             return;
         }
         while let Some(call) = self.calls.next_to_send() {
-            match encode_fields(&call.order.command, Some(call.task_id), &call.order.fields) {
-                Ok(frame) => {
-                    self.send(frame);
-                    self.calls.sent(call);
-                }
-                Err(error) => self.complete(call.order.reply, Err(CallError::Encode(error))),
+            if call.order.step == Step::Turn {
+                self.calls.gave_turn();
+                self.outputs.push_back(Output::Grant(call.order.reply));
+            } else {
+                self.send_call(call);
             }
+        }
+    }
+
+    fn send_call(&mut self, call: Pending<T>) {
+        match encode_fields(&call.order.command, Some(call.task_id), &call.order.fields) {
+            Ok(frame) => {
+                self.send(frame);
+                self.calls.sent(call);
+            }
+            Err(error) => self.complete(call.order.reply, Err(CallError::Encode(error))),
         }
     }
 

@@ -12,15 +12,15 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Body, Client, Response, redirect};
+use reqwest::{Body, Client, RequestBuilder, Response, redirect};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
 
 use super::config::{Proxy, ProxyKind, SessionConfig};
 use super::dial::is_loopback;
-use super::folders::{FolderError, Folders, Source};
-use super::handle::{CallError, Handle};
+use super::folders::{FolderError, Folders, Source, Target};
+use super::handle::{CallError, Handle, Turn};
 use super::tls::{TlsError, media_config};
 use crate::clock::Timestamp;
 use crate::protocol::{Call, Content, commands};
@@ -188,36 +188,52 @@ impl Media {
         fields: String,
         now: Timestamp,
     ) -> Result<Content, MediaError> {
-        let Some(client) = &self.carrier else { return Ok(handle.call(command, fields).await?) };
+        self.ready(handle, command, fields, now).await?.send(handle).await
+    }
+
+    /// Does everything that comes before a command is sent: its turn, or the parameters of the transfer.
+    ///
+    /// # Errors
+    /// See [`MediaError`]; nothing has been sent then.
+    pub async fn ready(
+        &self,
+        handle: &Handle,
+        command: &str,
+        fields: String,
+        now: Timestamp,
+    ) -> Result<Ready, MediaError> {
+        let Some(carrier) = self.carrier.as_ref().filter(|_| Self::concerns(command)) else {
+            return Ok(Ready(Step::Call(handle.turn(command).await?, fields)));
+        };
         let msg_id = || (rand::random::<u64>() >> 1).to_string();
         match command {
             "SendImage" => {
                 let commands::SendImage { to, path } = read(&fields)?;
                 let ask = commands::GetSendImageParam { to, path, msg_id: msg_id() };
-                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "SendFile" => {
                 let commands::SendFile { to, path } = read(&fields)?;
                 let ask = commands::GetSendFileParam { to, path, msg_id: msg_id() };
-                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "SendVideo" => {
                 let commands::SendVideo { to, path, duration } = read(&fields)?;
                 let ask = commands::GetSendVideoParam { to, path, duration, msg_id: msg_id() };
-                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "SendAudio" => {
                 let commands::SendAudio { to, path, duration } = read(&fields)?;
                 let ask = commands::GetSendAudioParam { to, path, duration, msg_id: msg_id() };
-                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "DownloadFile" => {
                 let commands::DownloadFile { msg_id, path } = read(&fields)?;
-                self.download(client, handle, commands::GetDownloadFileParam { msg_id, path }).await
+                self.download(carrier, handle, commands::GetDownloadFileParam { msg_id, path }).await
             }
             "UpdateProfilePicture" => Err(unsupported::<commands::UpdateProfilePicture>()),
             "UpdateGroupPicture" => Err(unsupported::<commands::UpdateGroupPicture>()),
-            _ => Ok(handle.call(command, fields).await?),
+            _ => Ok(Ready(Step::Call(handle.turn(command).await?, fields))),
         }
     }
 
@@ -228,16 +244,14 @@ impl Media {
         ask: &C,
         [to, path, msg_id]: [&str; 3],
         now: Timestamp,
-    ) -> Result<Content, MediaError> {
+    ) -> Result<Ready, MediaError> {
         // Opened first: a file that is not there costs the gateway nothing.
         let source = self.folders.open(path).await?;
         let parameters = parameters::<C>(&handle.request(ask).await?)?;
         let request = client.post(&parameters.url).headers(headers::<C>(&parameters)?);
-        let response = request.multipart(form(source, parameters.params)).send().await;
-        // A server that was reached may have taken the file, whatever happened to its answer.
-        let response = response.map_err(|error| broken(&error, !error.is_connect() && !error.is_builder()))?;
-        check(&response)?;
-        Ok(Content::new(json!({"id": msg_id, "to": to, "timestamp": now}).to_string()))
+        let request = request.multipart(form(source, parameters.params));
+        let content = Content::new(json!({"id": msg_id, "to": to, "timestamp": now}).to_string());
+        Ok(Ready(Step::Upload { request, content }))
     }
 
     async fn download(
@@ -245,19 +259,64 @@ impl Media {
         client: &Client,
         handle: &Handle,
         ask: commands::GetDownloadFileParam,
-    ) -> Result<Content, MediaError> {
-        let mut target = self.folders.create(&ask.path).await?;
+    ) -> Result<Ready, MediaError> {
+        let target = self.folders.create(&ask.path).await?;
         let parameters = parameters::<commands::GetDownloadFileParam>(&handle.request(&ask).await?)?;
         let headers = headers::<commands::GetDownloadFileParam>(&parameters)?;
-        let sent = client.post(&parameters.url).headers(headers).send().await;
-        let response = sent.map_err(|error| broken(&error, false))?;
-        check(&response)?;
-        let mut body = response.bytes_stream();
-        while let Some(chunk) = body.next().await {
-            target.write(&chunk.map_err(|error| broken(&error, false))?).await?;
+        let request = client.post(&parameters.url).headers(headers);
+        Ok(Ready(Step::Download { request, target }))
+    }
+}
+
+/// A command that can be sent now.
+#[derive(Debug)]
+pub struct Ready(Step);
+
+#[derive(Debug)]
+enum Step {
+    /// The gateway is asked, for whom a path is a text like any other.
+    Call(Turn, String),
+    Upload {
+        request: RequestBuilder,
+        content: Content,
+    },
+    Download {
+        request: RequestBuilder,
+        target: Target,
+    },
+}
+
+impl Ready {
+    /// A command that names no file of this machine.
+    pub(crate) fn call(turn: Turn, fields: String) -> Self {
+        Self(Step::Call(turn, fields))
+    }
+
+    /// Sends it, and waits for its result.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
+    pub async fn send(self, handle: &Handle) -> Result<Content, MediaError> {
+        match self.0 {
+            Step::Call(turn, fields) => Ok(handle.send(turn, fields).await?),
+            Step::Upload { request, content } => {
+                // A server that was reached may have taken the file, whatever happened to its answer.
+                let response = request.send().await;
+                let response = response.map_err(|error| broken(&error, !error.is_connect() && !error.is_builder()))?;
+                check(&response)?;
+                Ok(content)
+            }
+            Step::Download { request, mut target } => {
+                let response = request.send().await.map_err(|error| broken(&error, false))?;
+                check(&response)?;
+                let mut body = response.bytes_stream();
+                while let Some(chunk) = body.next().await {
+                    target.write(&chunk.map_err(|error| broken(&error, false))?).await?;
+                }
+                let path = target.finish().await?;
+                Ok(Content::new(json!({"path": path.to_string_lossy()}).to_string()))
+            }
         }
-        let path = target.finish().await?;
-        Ok(Content::new(json!({"path": path.to_string_lossy()}).to_string()))
     }
 }
 

@@ -5,6 +5,7 @@
 //! | `config` | what a session is told at its start |
 //! | `handle` | the cloneable side that callers hold, and what a call can fail with |
 //! | `machine` | every decision, without I/O: inputs and `now` in, outputs out |
+//! | `turn` | the right to send a call now |
 //! | `calls` | the calls of a session: waiting, sent, due |
 //! | `pacing` | how fast calls go out |
 //! | `seen` | which events are repetitions |
@@ -29,11 +30,12 @@ mod seen;
 mod signal;
 mod socket;
 mod tls;
+mod turn;
 
 pub use config::{ConnectVia, Login, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
 pub use folders::FolderError;
-pub use handle::{CallError, Handle, Inbox, Phase, Status, channel};
-pub use media::{Media, MediaError, MediaMode};
+pub use handle::{CallError, Handle, Holdup, Inbox, Phase, Status, Turn, channel};
+pub use media::{Media, MediaError, MediaMode, Ready};
 pub use pacing::{Pacing, Rate, RateError};
 pub use signal::{Ended, Flow, Signal};
 pub use socket::run;

@@ -190,6 +190,11 @@ impl<T: Completion> Gates<T> {
         self.gates.values().filter(|gate| !gate.queue.is_empty()).map(|gate| gate.opens).min()
     }
 
+    /// Whether every call may pass at once.
+    pub(super) fn are_none(&self) -> bool {
+        self.gates.is_empty()
+    }
+
     /// How many wait.
     pub(super) fn waiting(&self) -> usize {
         self.waiting
@@ -265,6 +270,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::Command;
+    use crate::session::calls::Step;
 
     impl Completion for u32 {
         fn is_abandoned(&self) -> bool {
@@ -273,7 +279,13 @@ mod tests {
     }
 
     fn order(command: &'static str, reply: u32) -> Order<u32> {
-        Order { command: Cow::Borrowed(command), row: Command::named(command), fields: "{}".into(), reply }
+        Order {
+            step: Step::Whole,
+            command: Cow::Borrowed(command),
+            row: Command::named(command),
+            fields: "{}".into(),
+            reply,
+        }
     }
 
     #[test]

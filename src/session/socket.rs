@@ -14,10 +14,10 @@ use futures_util::{Sink, Stream};
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
-use super::calls::{Completion, Order};
+use super::calls::Completion;
 use super::config::SessionConfig;
 use super::dial::{DialError, Socket, dial, exposes_login};
-use super::handle::{Inbox, Reply};
+use super::handle::{Inbox, Reply, Request};
 use super::machine::{Connection, Machine, Output};
 use super::signal::{Ended, Flow, Signal};
 use crate::clock::Clock;
@@ -32,7 +32,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 impl Completion for Reply {
     fn is_abandoned(&self) -> bool {
-        self.is_closed()
+        match self {
+            Self::Content(sender) => sender.is_closed(),
+            Self::Turn(sender) => sender.is_closed(),
+        }
     }
 }
 
@@ -99,7 +102,7 @@ struct Driver<S> {
     clock: Clock,
     machine: Machine<Reply>,
     inbox: Inbox,
-    orders: Vec<Order<Reply>>,
+    orders: Vec<Request>,
     wire: Wire,
     outgoing: VecDeque<String>,
     must_flush: bool,
@@ -128,6 +131,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             // A failed write has told the machine something.
             let has_new_wire = self.carry_out() || has_new_wire;
             self.machine.write_status(&mut self.inbox.shared.status());
+            self.inbox.shared.turns.set_room(self.machine.room());
             if self.machine.is_over() {
                 return Poll::Ready(self.end());
             }
@@ -143,6 +147,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
 
     /// Does what the handles ask for beside calls.
     fn obey(&mut self, now: Duration) {
+        self.machine.turns_given(self.inbox.shared.turns.given());
         if self.inbox.shared.is_stopped() {
             self.machine.stop();
         }
@@ -190,7 +195,10 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
         match self.inbox.orders.poll_recv_many(context, &mut self.orders, BATCH) {
             Poll::Ready(0) => self.machine.stop(),
             Poll::Ready(_) => {
-                for order in self.orders.drain(..) {
+                for Request { order, turn } in self.orders.drain(..) {
+                    if let Some(turn) = turn {
+                        turn.spend();
+                    }
                     self.machine.call(order, now);
                 }
                 return true;
@@ -248,8 +256,8 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
                     }
                 }
                 Output::Close => self.close(),
-                // The caller may have given up meanwhile; then nobody wants the result.
-                Output::Complete(reply, result) => drop(reply.send(result)),
+                Output::Grant(reply) => reply.grant(&self.inbox.shared),
+                Output::Complete(reply, result) => reply.complete(result),
                 Output::Signal(signal) => self.deliver(signal),
             }
         }

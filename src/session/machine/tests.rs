@@ -20,7 +20,7 @@ fn config() -> SessionConfig {
 
 fn order(command: &'static str, number: u32) -> Order<u32> {
     let fields = json!({"number": number}).to_string();
-    Order { command: Cow::Borrowed(command), row: Command::named(command), fields, reply: number }
+    Order { step: Step::Whole, command: Cow::Borrowed(command), row: Command::named(command), fields, reply: number }
 }
 
 #[derive(Clone, Debug)]
@@ -198,6 +198,7 @@ impl World {
                 Output::Connect(connection) => self.asked_to_connect(connection),
                 Output::Send(connection, frame) => self.asked_to_send(connection, &frame),
                 Output::Close => (self.is_asked, self.is_open, self.is_live) = (false, false, false),
+                Output::Grant(call) => panic!("call {call} did not ask for its turn"),
                 Output::Complete(call, result) => self.completed(call, result),
                 Output::Signal(signal) => self.told(signal),
             }
