@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Body, Client, RequestBuilder, Response, redirect};
+use reqwest::{Body, Client, ClientBuilder, RequestBuilder, Response, redirect};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
@@ -22,13 +25,16 @@ use super::dial::is_loopback;
 use super::folders::{FolderError, Folders, Source, Target};
 use super::handle::{CallError, Handle, Turn};
 use super::tls::{TlsError, media_config};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::protocol::{Call, Content, commands};
 
 /// So many bytes of a file are in memory at a time.
 const CHUNK: usize = 64 * 1024;
 /// A server that is silent for this long has gone.
 const SILENCE: Duration = Duration::from_secs(60);
+/// As long as this after the last byte of an upload was handed on: the system still sends what it holds back, and tells
+/// nobody how far it is.
+const LAST_SILENCE: Duration = Duration::from_secs(300);
 
 /// How files travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -131,8 +137,17 @@ impl MediaError {
 #[derive(Debug)]
 pub struct Media {
     /// What transfers files; none where paths go to the gateway as they are.
-    carrier: Option<Client>,
+    carrier: Option<Carrier>,
     folders: Folders,
+}
+
+/// What transfers files, each way by rules of its own: a client that bounds how long it waits for bytes begins to count
+/// before an upload is done.
+#[derive(Debug)]
+struct Carrier {
+    up: Client,
+    down: Client,
+    clock: Clock,
 }
 
 #[derive(Deserialize)]
@@ -155,18 +170,30 @@ impl Media {
             return Ok(Self { carrier: None, folders });
         }
         let tls = media_config(config.root.clone()).await?;
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured((*tls).clone())
-            .no_proxy()
-            // The headers are secrets of one server: they are not carried to another.
-            .redirect(redirect::Policy::none())
-            .connect_timeout(SILENCE)
-            .read_timeout(SILENCE);
-        if let Some(proxy) = &config.proxy {
-            builder = builder.proxy(client_proxy(proxy)?);
+        let builder = || {
+            let builder = Client::builder()
+                .tls_backend_preconfigured((*tls).clone())
+                .no_proxy()
+                // The headers are secrets of one server: they are not carried to another.
+                .redirect(redirect::Policy::none())
+                .connect_timeout(SILENCE);
+            match &config.proxy {
+                Some(proxy) => client_proxy(proxy).map(|proxy| builder.proxy(proxy)),
+                None => Ok(builder),
+            }
+        };
+        let build = |builder: ClientBuilder| builder.build().map_err(|error| MediaError::Setup(in_full(&error)));
+        let (up, down) = (build(builder()?)?, build(builder()?.read_timeout(SILENCE))?);
+        Ok(Self { carrier: Some(Carrier { up, down, clock: Clock::system() }), folders })
+    }
+
+    /// Counts the silence of a server that takes an upload by this clock instead of the machine's own.
+    #[must_use]
+    pub fn timed_by(mut self, clock: Clock) -> Self {
+        if let Some(carrier) = &mut self.carrier {
+            carrier.clock = clock;
         }
-        let client = builder.build().map_err(|error| MediaError::Setup(in_full(&error)))?;
-        Ok(Self { carrier: Some(client), folders })
+        self
     }
 
     /// Whether a command names a file, so that it has to go through [`call`](Self::call).
@@ -239,7 +266,7 @@ impl Media {
 
     async fn upload<C: Call>(
         &self,
-        client: &Client,
+        carrier: &Carrier,
         handle: &Handle,
         ask: &C,
         [to, path, msg_id]: [&str; 3],
@@ -248,22 +275,23 @@ impl Media {
         // Opened first: a file that is not there costs the gateway nothing.
         let source = self.folders.open(path).await?;
         let parameters = parameters::<C>(&handle.request(ask).await?)?;
-        let request = client.post(&parameters.url).headers(headers::<C>(&parameters)?);
-        let request = request.multipart(form(source, parameters.params));
+        let request = carrier.up.post(&parameters.url).headers(headers::<C>(&parameters)?);
+        let flow = Flow::new(carrier.clock.clone());
+        let request = request.multipart(form(source, parameters.params, flow.clone()));
         let content = Content::new(json!({"id": msg_id, "to": to, "timestamp": now}).to_string());
-        Ok(Ready(Step::Upload { request, content }))
+        Ok(Ready(Step::Upload { request, flow, content }))
     }
 
     async fn download(
         &self,
-        client: &Client,
+        carrier: &Carrier,
         handle: &Handle,
         ask: commands::GetDownloadFileParam,
     ) -> Result<Ready, MediaError> {
         let target = self.folders.create(&ask.path).await?;
         let parameters = parameters::<commands::GetDownloadFileParam>(&handle.request(&ask).await?)?;
         let headers = headers::<commands::GetDownloadFileParam>(&parameters)?;
-        let request = client.post(&parameters.url).headers(headers);
+        let request = carrier.down.post(&parameters.url).headers(headers);
         Ok(Ready(Step::Download { request, target }))
     }
 }
@@ -278,6 +306,7 @@ enum Step {
     Call(Turn, String),
     Upload {
         request: RequestBuilder,
+        flow: Flow,
         content: Content,
     },
     Download {
@@ -299,10 +328,16 @@ impl Ready {
     pub async fn send(self, handle: &Handle) -> Result<Content, MediaError> {
         match self.0 {
             Step::Call(turn, fields) => Ok(handle.send(turn, fields).await?),
-            Step::Upload { request, content } => {
-                // A server that was reached may have taken the file, whatever happened to its answer.
-                let response = request.send().await;
-                let response = response.map_err(|error| broken(&error, !error.is_connect() && !error.is_builder()))?;
+            Step::Upload { request, flow, content } => {
+                let response = tokio::select! {
+                    // A server that was reached may have taken the file, whatever happened to its answer.
+                    response = request.send() => {
+                        response.map_err(|error| broken(&error, !error.is_connect() && !error.is_builder()))?
+                    }
+                    () = flow.dries_up() => {
+                        return Err(MediaError::Transfer { reason: "the server is silent".to_owned(), sent: true });
+                    }
+                };
                 check(&response)?;
                 Ok(content)
             }
@@ -316,6 +351,39 @@ impl Ready {
                 let path = target.finish().await?;
                 Ok(Content::new(json!({"path": path.to_string_lossy()}).to_string()))
             }
+        }
+    }
+}
+
+/// How the body of an upload goes: a server that takes bytes is alive, however long the whole takes.
+#[derive(Clone, Debug)]
+struct Flow {
+    clock: Clock,
+    /// Until when, in the clock's elapsed milliseconds, the silence is no silence yet.
+    until: Arc<AtomicU64>,
+}
+
+impl Flow {
+    fn new(clock: Clock) -> Self {
+        let flow = Self { clock, until: Arc::default() };
+        flow.moved(SILENCE);
+        flow
+    }
+
+    /// Notes that something was taken, after which so long a silence is allowed.
+    fn moved(&self, silence: Duration) {
+        let until = self.clock.elapsed().saturating_add(silence).as_millis();
+        self.until.store(u64::try_from(until).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Waits until nothing has been taken for too long.
+    async fn dries_up(&self) {
+        loop {
+            let until = Duration::from_millis(self.until.load(Ordering::Relaxed));
+            if until <= self.clock.elapsed() {
+                return;
+            }
+            self.clock.sleep_until(until).await;
         }
     }
 }
@@ -369,8 +437,15 @@ fn headers<C: Call>(parameters: &Parameters) -> Result<HeaderMap, MediaError> {
     Ok(headers)
 }
 
-fn form(source: Source, params: String) -> Form {
-    let stream = ReaderStream::with_capacity(source.file, CHUNK);
+fn form(source: Source, params: String, flow: Flow) -> Form {
+    let taken = flow.clone();
+    let chunks = ReaderStream::with_capacity(source.file, CHUNK).inspect(move |_| taken.moved(SILENCE));
+    // A stream is asked for more only when what it gave before is on its way.
+    let end = stream::poll_fn(move |_| {
+        flow.moved(LAST_SILENCE);
+        Poll::Ready(None)
+    });
+    let stream = chunks.chain(end);
     let file = Part::stream_with_length(Body::wrap_stream(stream), source.size).file_name(source.name);
     let form = if params.is_empty() { Form::new() } else { Form::new().text("params", params) };
     form.part("files", file)
