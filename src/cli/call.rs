@@ -49,12 +49,13 @@ impl Args {
         let fields = read_fields(command, self.fields.as_deref(), &self.assignments).map_err(Exit::Usage)?;
         let config = self.account.configuration()?.ok_or_else(|| Exit::usage(anyhow!(NO_SESSION)))?;
         let session = account::choose(&config, self.session.as_deref())?;
-        let keeper = if self.account.gateway.is_some() { Keeper::Nowhere } else { Keeper::folder(config.data.clone()) };
+        let keeper =
+            if self.account.gateway.is_some() { Keeper::Nowhere } else { Keeper::folder(config.data.clone())? };
         let settings = session.settings(&config.limits, &config.pacing, None);
         let mode = session.media;
         let content = blocking::run(async {
             let media = media(command, mode, &settings).await?;
-            let mut live = Live::start(settings, keeper);
+            let mut live = Live::start(settings, keeper)?;
             let outcome = match live.logged_in().await {
                 Ok(_) => send(live.handle(), media.as_ref(), command, Value::Object(fields).to_string()).await,
                 Err(error) => Err(error),
