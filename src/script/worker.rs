@@ -426,6 +426,13 @@ impl Worker {
                     self.hook_everywhere(live, Hook::Disconnect, vec![reason.into()]);
                 }
             }
+            Signal::Slowed { failure, pause } if pause.is_zero() => {
+                tracing::warn!(
+                    session,
+                    "the gateway complains: {}; pacing is off, so nothing is held back",
+                    failure.content
+                );
+            }
             Signal::Slowed { failure, pause } => {
                 tracing::warn!(session, "the gateway complains: {}; nothing is sent for {pause:?}", failure.content);
             }
