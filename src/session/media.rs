@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
 
 use super::config::{Proxy, ProxyKind, SessionConfig};
-use super::dial::is_loopback;
+use super::dial::is_here;
 use super::folders::{FolderError, Folders, Source, Target};
 use super::handle::{CallError, Handle, Turn};
 use super::tls::{TlsError, media_config};
@@ -49,12 +49,12 @@ pub enum MediaMode {
 }
 
 impl MediaMode {
-    /// Whether Hotline transfers the files itself for a gateway at this url.
-    pub fn uploads(self, gateway: &str) -> bool {
+    /// Whether Hotline transfers the files of this session itself.
+    pub fn uploads(self, config: &SessionConfig) -> bool {
         match self {
             Self::Gateway => false,
             Self::Upload => true,
-            Self::Auto => !is_loopback(gateway),
+            Self::Auto => !is_here(config),
         }
     }
 }
@@ -74,7 +74,10 @@ pub enum MediaError {
         reason: String,
     },
     /// There is no way to upload for this command.
-    #[error("{command} cannot upload a file: it works only with media = \"gateway\" and a path on the gateway's disk")]
+    #[error(
+        "there is no way to upload a file for {command}: the gateway reads it from its own disk. Under media = \"gateway\" of a \
+         [[session]] the path goes there as it is; the sandbox that `hotline run` starts by itself takes none"
+    )]
     Unsupported {
         /// The command.
         command: &'static str,
@@ -166,7 +169,7 @@ impl Media {
     /// When a folder is not there, or the proxy or the certificates cannot be used.
     pub async fn new(mode: MediaMode, config: &SessionConfig, folders: &[PathBuf]) -> Result<Self, MediaError> {
         let folders = Folders::new(folders)?;
-        if !mode.uploads(&config.gateway) {
+        if !mode.uploads(config) {
             return Ok(Self { carrier: None, folders });
         }
         let tls = media_config(config.root.clone()).await?;
@@ -494,13 +497,19 @@ fn in_full(error: &reqwest::Error) -> String {
 mod tests {
     use super::*;
     use crate::protocol::COMMANDS;
+    use crate::session::{Login, Secret};
 
     #[test]
     fn auto_uploads_only_to_other_machines() {
-        assert!(!MediaMode::Auto.uploads("ws://127.0.0.1:16089"));
-        assert!(MediaMode::Auto.uploads("wss://gateway.example.com"));
-        assert!(MediaMode::Upload.uploads("ws://127.0.0.1:16089"));
-        assert!(!MediaMode::Gateway.uploads("wss://gateway.example.com"));
+        let at = |gateway: &str| {
+            SessionConfig::new("main", gateway, Login::Token { phone: "1".into(), auth_token: Secret::new("t") })
+        };
+        assert!(!MediaMode::Auto.uploads(&at("ws://127.0.0.1:16089")));
+        assert!(MediaMode::Auto.uploads(&at("wss://gateway.example.com")));
+        assert!(MediaMode::Upload.uploads(&at("ws://127.0.0.1:16089")));
+        assert!(!MediaMode::Gateway.uploads(&at("wss://gateway.example.com")));
+        let connect_via = Some("socks5://proxy.example.com".parse().expect("a proxy"));
+        assert!(MediaMode::Auto.uploads(&SessionConfig { connect_via, ..at("ws://127.0.0.1:16089") }));
     }
 
     #[test]
