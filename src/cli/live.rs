@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::session::{self, Ended, Flow, Handle, SessionConfig, Signal};
+use crate::session::{self, Ended, Flow, Handle, SessionConfig, Signal, without_credentials};
 use crate::store::{Durability, JournalReader, Store, StoreError};
 
 /// How many signals may wait for the command; when they are full, the session stops delivering until some are taken.
@@ -24,6 +24,8 @@ pub(super) struct Live {
     task: JoinHandle<Ended>,
     keeper: Keeper,
     gateway: String,
+    /// The gateway as it may be shown.
+    shown: String,
     account: String,
 }
 
@@ -49,7 +51,8 @@ impl Live {
             if sender.capacity() == 0 { Flow::Pause } else { Flow::Continue }
         };
         let task = tokio::task::spawn_local(session::run(config, Clock::system(), rand::random(), inbox, sink));
-        Ok(Self { handle, signals, task, keeper, gateway, account })
+        let shown = without_credentials(&gateway);
+        Ok(Self { handle, signals, task, keeper, gateway, shown, account })
     }
 
     pub(super) fn handle(&self) -> &Handle {
@@ -78,13 +81,13 @@ impl Live {
                 Some(Signal::Pin(pin)) => eprintln!("hotline: type this PIN on the phone of {}: {pin}", self.account),
                 Some(Signal::LoginNotice(frame)) => eprintln!("hotline: the gateway says: {frame}"),
                 Some(Signal::Refused(failure)) => {
-                    bail!("the gateway at {} refuses {}: {}", self.gateway, self.account, failure.content)
+                    bail!("the gateway at {} refuses {}: {}", self.shown, self.account, failure.content)
                 }
                 Some(Signal::Disconnected { reason, .. } | Signal::Unusable(reason)) => {
-                    return Err(anyhow!("{reason}")).with_context(|| format!("no session with {}", self.gateway));
+                    return Err(anyhow!("{reason}")).with_context(|| format!("no session with {}", self.shown));
                 }
                 Some(Signal::Certificate(_) | Signal::Event(_) | Signal::Slowed { .. }) => {}
-                None => bail!("the session with {} ended before it had logged in", self.gateway),
+                None => bail!("the session with {} ended before it had logged in", self.shown),
             }
         }
     }

@@ -5,6 +5,8 @@
 
 mod login;
 #[cfg(test)]
+mod scenes;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
@@ -18,6 +20,7 @@ use login::own_request;
 use super::calls::{Calls, Completion, Fate, Order, Pending, Step};
 use super::config::SessionConfig;
 use super::handle::{CallError, Phase, Status};
+use super::mask::Secrets;
 use super::pacing::Gates;
 use super::seen::Seen;
 use super::signal::{Ended, Signal};
@@ -78,6 +81,8 @@ enum State {
     Identifying {
         question: Option<i64>,
         due: Duration,
+        /// How often it could not be had.
+        refusals: u32,
         display_name: Option<String>,
     },
     Live {
@@ -106,6 +111,7 @@ struct Probe {
 pub(super) struct Machine<T> {
     config: SessionConfig,
     certificate: Option<String>,
+    secrets: Secrets,
     state: State,
     connection: Connection,
     attempts: u32,
@@ -126,6 +132,7 @@ impl<T: Completion> Machine<T> {
     pub(super) fn new(config: SessionConfig, seed: u64, now: Duration) -> Self {
         let mut machine = Self {
             certificate: config.certificate.clone(),
+            secrets: Secrets::of(&config),
             gates: Gates::new(&config.pacing, config.max_outstanding.max(1)),
             calls: Calls::new(config.max_outstanding.max(1)),
             config,
@@ -293,7 +300,11 @@ impl<T: Completion> Machine<T> {
         match decode(text) {
             Ok(Incoming::Reply { task_id, outcome }) => match self.calls.answered(task_id) {
                 Some(order) => self.answer(order, outcome, now),
-                None if own_reply == Some(task_id) => {}
+                None if own_reply == Some(task_id) => {
+                    if let Err(failure) = &outcome {
+                        self.hear(failure, now);
+                    }
+                }
                 None => self.profile(task_id, outcome, now),
             },
             Ok(Incoming::Event(event)) => self.event(event, now),
@@ -413,12 +424,17 @@ impl<T: Completion> Machine<T> {
     }
 
     fn answer(&mut self, order: Order<T>, outcome: Result<Content, Failure>, now: Duration) {
-        if let Err(failure) = &outcome
-            && let Some(pause) = self.gates.complained(failure, now)
-        {
-            self.signal(Signal::Slowed { failure: failure.clone(), pause });
+        if let Err(failure) = &outcome {
+            self.hear(failure, now);
         }
         self.complete(order.reply, outcome.map_err(CallError::Refused));
+    }
+
+    /// Hears a refusal that may be a complaint.
+    fn hear(&mut self, failure: &Failure, now: Duration) {
+        if let Some(pause) = self.gates.complained(failure, now) {
+            self.signal(Signal::Slowed { failure: failure.clone(), pause });
+        }
     }
 
     fn take_all(&mut self) -> Vec<T> {

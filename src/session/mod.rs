@@ -12,6 +12,7 @@
 //! | `signal` | what a session tells its owner |
 //! | `socket` | the task that owns the connection and drives the machine |
 //! | `dial` | how a connection comes about |
+//! | `mask` | what must not be shown |
 //! | `media` | files over HTTP: what goes up and down, and from which folders |
 //! | `folders` | the folders whose files may be opened |
 //! | `tls` | whom a session trusts |
@@ -24,6 +25,7 @@ mod dial;
 mod folders;
 mod handle;
 mod machine;
+mod mask;
 mod media;
 mod pacing;
 mod seen;
@@ -35,6 +37,7 @@ mod turn;
 pub use config::{ConnectVia, Login, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
 pub use folders::FolderError;
 pub use handle::{CallError, Handle, Holdup, Inbox, Phase, Status, Turn, channel};
+pub use mask::without_credentials;
 pub use media::{Media, MediaError, MediaMode, Ready};
 pub use pacing::{Pacing, Rate, RateError};
 pub use signal::{Ended, Flow, Signal};

@@ -51,7 +51,7 @@ pub async fn run(
     inbox: Inbox,
     sink: impl FnMut(Signal) -> Flow + 'static,
 ) -> Ended {
-    if exposes_login(&config.gateway) {
+    if exposes_login(&config) {
         let name = &config.name;
         tracing::warn!(
             "session {name}: the login goes unencrypted to another machine; use wss:// where the gateway can"

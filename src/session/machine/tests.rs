@@ -13,7 +13,7 @@ use crate::session::{Login, Pacing, Secret};
 
 const COMMANDS: [&str; 4] = ["GetProfile", "BlockContact", "SendText", "SomethingNew"];
 
-fn config() -> SessionConfig {
+pub(super) fn config() -> SessionConfig {
     let login = Login::Email { email: "a".into(), password: Secret::new("b") };
     SessionConfig { pacing: Pacing::Off, max_outstanding: 8, ..SessionConfig::new("main", "ws://localhost", login) }
 }
@@ -312,105 +312,5 @@ proptest! {
         world.act(Action::Stop);
         prop_assert_eq!(world.done.len(), world.calls.len(), "every call has ended");
         prop_assert!(world.machine.is_over());
-    }
-}
-
-/// A machine that is live on its first connection, its outputs taken.
-fn live(seed: u64) -> Machine<u32> {
-    let mut machine = Machine::new(config(), seed, Duration::ZERO);
-    log_in(&mut machine, Duration::ZERO);
-    machine
-}
-
-fn log_in(machine: &mut Machine<u32>, now: Duration) {
-    let connection = machine.connection;
-    machine.connected(connection, now);
-    machine.frame(connection, r#"{"command":"OnLogin","code":0,"content":"{\"mid\":\"u9\"}"}"#, now);
-    while machine.output().is_some() {}
-}
-
-#[test]
-fn the_delays_grow_and_a_minute_of_health_makes_them_short_again() {
-    let mut longest = [Duration::ZERO; 8];
-    for seed in 0..300 {
-        let mut machine = live(seed);
-        let mut now = Duration::from_secs(1);
-        for longest in &mut longest {
-            machine.disconnected(machine.connection, "it broke", now);
-            let retry = machine.next_wake().expect("it tries again");
-            let delay = retry - now;
-            assert!(delay >= BACKOFF_MIN && delay <= BACKOFF_MAX);
-            *longest = delay.max(*longest);
-            now = retry;
-            machine.tick(now);
-        }
-        log_in(&mut machine, now);
-        now += HEALTHY;
-        machine.disconnected(machine.connection, "it broke", now);
-        assert!(machine.next_wake().expect("it tries again") - now <= 2 * BACKOFF_MIN);
-    }
-    let seconds = longest.map(|longest| longest.as_secs());
-    assert_eq!(seconds[..5], [1, 3, 7, 15, 29], "just under 2, 4, 8, 16 and 30");
-}
-
-#[test]
-fn silence_means_nothing_while_the_socket_is_not_read() {
-    let mut machine = live(1);
-    machine.reading_stopped();
-    machine.tick(10 * SILENCE);
-    let frames: Vec<_> = std::iter::from_fn(|| machine.output()).collect();
-    assert!(matches!(&frames[..], [Output::Send(_, beat)] if beat == HEARTBEAT), "{frames:?}");
-    machine.reading_resumed(10 * SILENCE);
-    machine.tick(11 * SILENCE);
-    let frames: Vec<_> = std::iter::from_fn(|| machine.output()).collect();
-    assert!(matches!(&frames[..], [Output::Send(_, question), Output::Send(..)] if question.contains("GetProfile")));
-}
-
-#[test]
-fn any_frame_proves_life_and_the_question_is_forgotten() {
-    let mut machine = live(1);
-    machine.tick(SILENCE);
-    machine.frame(1, r#"{"command":"HeartBeat"}"#, SILENCE + PROBE / 2);
-    machine.tick(SILENCE + PROBE);
-    assert!(matches!(machine.state, State::Live { probe: None, .. }));
-}
-
-#[test]
-fn a_pin_that_is_not_typed_costs_the_connection_after_ten_minutes() {
-    let certificate = Some("paper".to_owned());
-    let mut machine = Machine::<u32>::new(SessionConfig { certificate, ..config() }, 1, Duration::ZERO);
-    machine.connected(1, Duration::ZERO);
-    machine.frame(1, r#"{"command":"X","content":"{\"a\":[{\"pinCode\":\"77\"}]}"}"#, Duration::from_secs(100));
-    machine.tick(Duration::from_secs(100) + LOGIN);
-    assert_eq!(machine.phase(), Phase::AwaitingPin);
-    machine.tick(Duration::from_secs(100) + PIN);
-    assert_eq!(machine.phase(), Phase::Lost { attempts: 1 });
-}
-
-#[test]
-fn a_first_login_waits_for_a_person_and_a_later_one_for_the_gateway() {
-    for (certificate, patience) in [(None, PIN), (Some("paper".to_owned()), LOGIN)] {
-        let mut machine = Machine::<u32>::new(SessionConfig { certificate, ..config() }, 1, Duration::ZERO);
-        machine.connected(1, Duration::ZERO);
-        machine.tick(patience - Duration::from_secs(1));
-        assert_eq!(machine.phase(), Phase::LoggingIn);
-        machine.tick(patience);
-        assert_eq!(machine.phase(), Phase::Lost { attempts: 1 });
-    }
-}
-
-#[test]
-fn a_certificate_is_taken_from_the_frame_and_told_once() {
-    let mut machine = Machine::<u32>::new(config(), 1, Duration::ZERO);
-    let login = r#"{"command":"OnLogin","code":0,"certificate":"c","content":{"session":{"mid":"u9"}}}"#;
-    for connection in 1..=2 {
-        machine.connected(connection, Duration::ZERO);
-        machine.frame(connection, login, Duration::ZERO);
-        let outputs: Vec<_> = std::iter::from_fn(|| machine.output()).collect();
-        let is_told = |output: &Output<u32>| matches!(output, Output::Signal(Signal::Certificate(told)) if told == "c");
-        assert_eq!(outputs.iter().filter(|output| is_told(output)).count(), usize::from(connection == 1));
-        assert!(matches!(outputs.last(), Some(Output::Signal(Signal::LoggedIn { mid, .. })) if mid == "u9"));
-        machine.disconnected(connection, "it broke", Duration::ZERO);
-        machine.tick(Duration::from_secs(30));
     }
 }
