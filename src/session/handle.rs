@@ -110,6 +110,19 @@ pub enum Phase {
     Stopped,
 }
 
+/// What holds a session back, for the session that takes its place. Times are the clock's elapsed time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restraint {
+    /// Until when nothing is sent, because the gateway complained.
+    pub pause_until: Duration,
+    /// How many complaints there were, each of which made the pause longer.
+    pub complaints: u32,
+    /// How many attempts at a connection have failed since the session was last well.
+    pub attempts: u32,
+    /// When the next attempt may begin.
+    pub retry: Duration,
+}
+
 /// What can be seen of a session from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
@@ -137,6 +150,8 @@ pub struct Status {
     pub sent: u64,
     /// Text and binary frames that came over this connection.
     pub received: u64,
+    /// What holds it back.
+    pub restraint: Restraint,
 }
 
 /// A handle on a session: cheap to clone, usable from any thread.
@@ -260,6 +275,11 @@ impl Handle {
     /// The session's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether both are handles on the same session.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
     }
 
     /// Sends a command, known or not, whose fields are the text of a JSON object, and waits for its result.

@@ -19,7 +19,7 @@ use login::own_request;
 
 use super::calls::{Calls, Completion, Fate, Order, Pending, Step};
 use super::config::SessionConfig;
-use super::handle::{CallError, Phase, Status};
+use super::handle::{CallError, Phase, Restraint, Status};
 use super::mask::Secrets;
 use super::pacing::Gates;
 use super::seen::Seen;
@@ -115,6 +115,8 @@ pub(super) struct Machine<T> {
     state: State,
     connection: Connection,
     attempts: u32,
+    /// When the latest attempt at a connection began.
+    began: Duration,
     heard: Duration,
     is_reading: bool,
     beat: Duration,
@@ -128,17 +130,18 @@ pub(super) struct Machine<T> {
 }
 
 impl<T: Completion> Machine<T> {
-    /// A session that connects at once.
+    /// A session that connects at once, unless the one before it had to wait.
     pub(super) fn new(config: SessionConfig, seed: u64, now: Duration) -> Self {
         let mut machine = Self {
             certificate: config.certificate.clone(),
             secrets: Secrets::of(&config),
             gates: Gates::new(&config.pacing, config.max_outstanding.max(1)),
             calls: Calls::new(config.max_outstanding.max(1)),
+            state: State::Lost { retry: config.restraint.retry },
+            attempts: config.restraint.attempts,
             config,
-            state: State::Stopped,
             connection: 0,
-            attempts: 0,
+            began: now,
             heard: now,
             is_reading: true,
             beat: now,
@@ -148,7 +151,10 @@ impl<T: Completion> Machine<T> {
             outputs: VecDeque::new(),
             counts: Status::default(),
         };
-        machine.connect(now);
+        machine.gates.take_over(&machine.config.restraint);
+        if machine.config.restraint.retry <= now {
+            machine.connect(now);
+        }
         machine
     }
 
@@ -193,6 +199,7 @@ impl<T: Completion> Machine<T> {
         status.ignored = self.counts.ignored;
         status.sent = self.counts.sent;
         status.received = self.counts.received;
+        status.restraint = self.restraint();
         let phase = self.phase();
         if status.phase != phase {
             status.phase = phase;
@@ -437,6 +444,15 @@ impl<T: Completion> Machine<T> {
         }
     }
 
+    fn restraint(&self) -> Restraint {
+        let retry = match &self.state {
+            State::Lost { retry } => *retry,
+            _ => self.began + BACKOFF_MIN,
+        };
+        // How well it is now is known only later; until then its failures count.
+        self.gates.restraint(Restraint { attempts: self.attempts, retry, ..Restraint::default() })
+    }
+
     fn take_all(&mut self) -> Vec<T> {
         let mut replies = self.calls.take_all();
         replies.extend(self.gates.take_all());
@@ -462,6 +478,7 @@ impl<T: Completion> Machine<T> {
 
     fn connect(&mut self, now: Duration) {
         self.connection += 1;
+        self.began = now;
         self.state = State::Connecting { deadline: now + CONNECT };
         self.outputs.push_back(Output::Connect(self.connection));
     }

@@ -36,7 +36,7 @@ mod turn;
 
 pub use config::{ConnectVia, Login, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
 pub use folders::FolderError;
-pub use handle::{CallError, Handle, Holdup, Inbox, Phase, Status, Turn, channel};
+pub use handle::{CallError, Handle, Holdup, Inbox, Phase, Restraint, Status, Turn, channel};
 pub use mask::without_credentials;
 pub use media::{Media, MediaError, MediaMode, Ready};
 pub use pacing::{Pacing, Rate, RateError};

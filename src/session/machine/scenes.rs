@@ -193,3 +193,34 @@ fn what_a_gateway_says_while_logging_in_is_shown_without_secrets() {
     let [Signal::Refused(failure)] = &signals(&mut machine)[..] else { panic!("not refused") };
     assert_eq!(failure.content, "*** is no certificate");
 }
+
+#[test]
+fn a_session_that_takes_the_place_of_another_goes_on_with_its_pauses() {
+    let pacing = Pacing::Gentle;
+    let mut machine = Machine::<u32>::new(SessionConfig { pacing: pacing.clone(), ..config() }, 1, Duration::ZERO);
+    log_in(&mut machine, Duration::ZERO);
+    let abuse = Failure { code: 35, content: "ABUSE_BLOCK: enough".into() };
+    machine.hear(&abuse, Duration::from_secs(1));
+    for _ in 0..3 {
+        machine.disconnected(machine.connection, "it broke", Duration::from_secs(2));
+        machine.connect(Duration::from_secs(2));
+    }
+    machine.disconnected(machine.connection, "it broke", Duration::from_secs(2));
+    let retry = machine.next_wake().expect("it tries again");
+    let mut status = Status::default();
+    machine.write_status(&mut status);
+
+    let config = SessionConfig { pacing, restraint: status.restraint, ..config() };
+    let mut next = Machine::<u32>::new(config, 2, Duration::from_secs(2));
+    assert!(next.output().is_none(), "it does not connect yet");
+    assert_eq!(next.next_wake(), Some(retry));
+    assert_eq!(next.phase(), Phase::Lost { attempts: 4 });
+    next.tick(retry);
+    log_in(&mut next, retry);
+    let order = Order { step: Step::Whole, command: "SendText".into(), row: None, fields: "{}".into(), reply: 1 };
+    next.call(order, retry);
+    assert_eq!(next.gates.next_wake(), Some(Duration::from_secs(301)));
+    next.hear(&abuse, Duration::from_secs(302));
+    let told = signals(&mut next);
+    assert!(matches!(&told[..], [Signal::Slowed { pause, .. }] if pause.as_secs() == 600), "{told:?}");
+}
