@@ -159,7 +159,7 @@ fn refusal(error: &MediaError) -> String {
 
 fn own_member(run: &Run) -> Result<Member, Thrown> {
     let live = run.live.as_ref().ok_or_else(|| door::error("there is no session to send this from"))?;
-    Ok(Member { handle: live.handle.clone(), media: Arc::clone(&live.media) })
+    Ok(Member { handle: live.handle.clone(), media: Arc::clone(&live.media.borrow()) })
 }
 
 fn any_command(

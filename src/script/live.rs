@@ -49,9 +49,12 @@ impl Directory {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name, Member { handle, media });
     }
 
-    /// Takes a session out.
-    pub fn remove(&self, name: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    /// Takes a session out, where no other one of its name has taken its place.
+    pub fn remove(&self, handle: &Handle) {
+        let mut members = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if members.get(handle.name()).is_some_and(|member| member.handle.is_same(handle)) {
+            members.remove(handle.name());
+        }
     }
 
     /// The session of a name.
@@ -114,11 +117,11 @@ type Asks = HashMap<(String, String), Vec<Rc<Ask>>>;
 pub(crate) struct Live {
     pub(crate) name: Arc<str>,
     pub(crate) handle: Handle,
-    pub(crate) media: Arc<Media>,
+    pub(crate) media: RefCell<Arc<Media>>,
     /// This account's mid, empty until the first login.
     pub(crate) me: RefCell<ImmutableString>,
     /// Which scripts it runs; none means all.
-    pub(crate) scripts: Option<Vec<String>>,
+    pub(crate) scripts: RefCell<Option<Vec<String>>>,
     /// Events that arrived before the session was ready, while it is not.
     pub(crate) kept: RefCell<Option<VecDeque<(Event, Arrival)>>>,
     /// Whether its scripts' `on_start` has run.
@@ -161,9 +164,9 @@ impl Live {
             past_messages: RefCell::default(),
             name: handle.name().into(),
             handle,
-            media,
+            media: RefCell::new(media),
             me: RefCell::default(),
-            scripts,
+            scripts: RefCell::new(scripts),
             kept: RefCell::new(Some(VecDeque::new())),
             started: Cell::new(false),
             schedule: Schedule::default(),
@@ -179,7 +182,7 @@ impl Live {
 
     /// Whether a script runs for this session.
     pub(crate) fn runs(&self, script: &str) -> bool {
-        self.scripts.as_ref().is_none_or(|scripts| scripts.iter().any(|name| name == script))
+        self.scripts.borrow().as_ref().is_none_or(|scripts| scripts.iter().any(|name| name == script))
     }
 
     /// The lane of a key.

@@ -101,6 +101,7 @@ pub enum Parting {
 enum Order {
     Attach(Box<Assignment>),
     Detach(String, Parting, oneshot::Sender<()>),
+    Alter(String, Arc<Media>, Option<Vec<String>>),
     Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
     Kill(i64),
     Flush(oneshot::Sender<()>),
@@ -139,6 +140,13 @@ impl WorkerHandle {
     /// Gives the worker a session to run.
     pub fn attach(&self, assignment: Assignment) {
         let _ = self.orders.send(Order::Attach(Box::new(assignment)));
+    }
+
+    /// Changes what carries a session's files and which scripts it runs, while it goes on.
+    ///
+    /// Scripts that are new to it start, and those that it no longer runs stop, as if their files came and went.
+    pub fn alter(&self, session: String, media: Arc<Media>, scripts: Option<Vec<String>>) {
+        let _ = self.orders.send(Order::Alter(session, media, scripts));
     }
 
     /// Takes a session away: its scripts' `on_stop` runs, then it closes.
@@ -507,6 +515,39 @@ impl Worker {
         Ok(())
     }
 
+    /// Gives a session other scripts, and its files another way.
+    fn alter(self: &Rc<Self>, name: &str, media: Arc<Media>, scripts: Option<Vec<String>>) {
+        let Some(live) = self.live(name) else { return };
+        self.services.directory.insert(live.handle.clone(), Arc::clone(&media));
+        *live.media.borrow_mut() = media;
+        let before: HashSet<_> = self.scripts_of(&live).map(|script| script.name().to_owned()).collect();
+        live.scripts.replace(scripts);
+        let all: Vec<_> = self.scripts.borrow().values().cloned().collect();
+        for generation in all {
+            let script = generation.name();
+            let hook = match (before.contains(script), live.runs(script)) {
+                (true, false) => {
+                    live.schedule.forget(script);
+                    let is_its = |run: &Run| run.live.as_ref().is_some_and(|of| Rc::ptr_eq(of, &live));
+                    self.end_parked(
+                        |run| run.generation.name() == script && is_its(run),
+                        Some("ended with its script"),
+                    );
+                    Hook::Stop
+                }
+                (false, true) => {
+                    live.schedule.declare(script, generation.declared(), self.services.clock.now());
+                    Hook::Start
+                }
+                _ => continue,
+            };
+            // Before the first login nothing has started, and whatever runs then starts with it.
+            if live.started.get() {
+                self.hook_later(&live, &generation, hook, Vec::new());
+            }
+        }
+    }
+
     fn hook_later(
         self: &Rc<Self>,
         live: &Rc<Live>,
@@ -532,7 +573,7 @@ impl Worker {
             }
         }
         self.end_parked(|run| run.live.as_ref().is_some_and(|of| Rc::ptr_eq(of, &live)), outcome);
-        self.services.directory.remove(&name);
+        self.services.directory.remove(&live.handle);
         live.handle.stop();
         if let Some(ended) = attached.ended {
             let _ = ended.await;
@@ -657,6 +698,7 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
                     let _ = done.send(());
                 });
             }
+            Order::Alter(name, media, scripts) => worker.alter(&name, media, scripts),
             Order::Update(update, done) => {
                 let _ = done.send(worker.update(update));
             }

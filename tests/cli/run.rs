@@ -75,6 +75,12 @@ impl Bot {
         }
     }
 
+    /// Checks that no line with this in it came before those that were waited for, and was not waited for itself.
+    pub(crate) fn has_not_logged(&self, unexpected: &str) {
+        let seen = self.seen.borrow();
+        assert!(!seen.iter().any(|line| line.contains(unexpected)), "{}", seen.join("\n"));
+    }
+
     /// The url of its embedded sandbox.
     pub(crate) fn url(&self) -> String {
         let line = self.logs("the embedded sandbox listens on ws://");
