@@ -178,6 +178,16 @@ impl<T: Completion> Machine<T> {
         [state, self.calls.next_deadline(), self.gates.next_wake()].into_iter().flatten().min()
     }
 
+    /// How many calls wait for their turn, and how many for the connection.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.gates.waiting(), self.calls.queued())
+    }
+
+    /// Whether commands go out.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.state, State::Live { .. })
+    }
+
     /// Whether the session is over, and all its outputs are taken.
     pub(super) fn is_over(&self) -> bool {
         self.is_ending() && self.outputs.is_empty()

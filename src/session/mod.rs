@@ -6,6 +6,7 @@
 //! | `handle` | the cloneable side that callers hold, and what a call can fail with |
 //! | `machine` | every decision, without I/O: inputs and `now` in, outputs out |
 //! | `turn` | the right to send a call now |
+//! | `backlog` | when a queue is worth a line in the log |
 //! | `calls` | the calls of a session: waiting, sent, due |
 //! | `pacing` | how fast calls go out |
 //! | `seen` | which events are repetitions |
@@ -19,6 +20,7 @@
 //!
 //! What an event means to a script is not known here, and nothing is written to disk: a certificate is handed to the owner.
 
+mod backlog;
 mod calls;
 mod config;
 mod dial;

@@ -14,6 +14,7 @@ use futures_util::{Sink, Stream};
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
+use super::backlog::{Backlog, News};
 use super::calls::Completion;
 use super::config::SessionConfig;
 use super::dial::{DialError, Socket, dial, exposes_login};
@@ -72,6 +73,7 @@ pub async fn run(
         held: VecDeque::new(),
         held_bytes: 0,
         is_reading: true,
+        backlog: Backlog::default(),
     };
     let ended = poll_fn(|context| driver.poll(context)).await;
     if let Wire::Leaving(socket) = std::mem::replace(&mut driver.wire, Wire::None) {
@@ -112,6 +114,7 @@ struct Driver<S> {
     held: VecDeque<Signal>,
     held_bytes: usize,
     is_reading: bool,
+    backlog: Backlog,
 }
 
 impl<S: FnMut(Signal) -> Flow> Driver<S> {
@@ -132,6 +135,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             let has_new_wire = self.carry_out() || has_new_wire;
             self.machine.write_status(&mut self.inbox.shared.status());
             self.inbox.shared.turns.set_room(self.machine.room());
+            self.tell_backlog(now);
             if self.machine.is_over() {
                 return Poll::Ready(self.end());
             }
@@ -330,6 +334,22 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             self.timer = None;
         }
         is_due
+    }
+
+    fn tell_backlog(&mut self, now: Duration) {
+        let (paced, queued) = self.machine.waiting();
+        let session = self.config.name.as_str();
+        match self.backlog.look(paced + queued, now) {
+            Some(News::Builds) if paced > 0 => {
+                tracing::info!(session, "scripts send faster than its pacing: calls wait for their turn");
+            }
+            Some(News::Builds) if self.machine.is_live() => {
+                tracing::info!(session, "many calls are unanswered: others wait for that");
+            }
+            Some(News::Builds) => tracing::info!(session, "calls wait for the connection"),
+            Some(News::Gone) => tracing::info!(session, "no call waits to be sent any more"),
+            None => {}
+        }
     }
 
     fn end(&mut self) -> Ended {
