@@ -7,7 +7,7 @@ use url::Url;
 
 use super::exit::Exit;
 use crate::host::config::{Config, Session, parse_gateway};
-use crate::session::{Login, MediaMode, Secret};
+use crate::session::{Login, MediaMode, Secret, without_credentials};
 
 /// The configuration that is used where none is named.
 pub(super) const DEFAULT_CONFIG: &str = "hotline.toml";
@@ -105,7 +105,7 @@ impl Flags {
 /// The url that `--gateway` gives.
 pub(super) fn gateway(text: &str) -> anyhow::Result<Url> {
     let expected = "a url such as \"ws://127.0.0.1:16089\" or \"wss://…\"";
-    parse_gateway(text).with_context(|| format!("--gateway is \"{text}\", expected {expected}"))
+    parse_gateway(text).with_context(|| format!("--gateway is \"{}\", expected {expected}", without_credentials(text)))
 }
 
 /// A session as flags give it.

@@ -49,7 +49,8 @@ impl Args {
         let fields = read_fields(command, self.fields.as_deref(), &self.assignments).map_err(Exit::Usage)?;
         let config = self.account.configuration()?.ok_or_else(|| Exit::usage(anyhow!(NO_SESSION)))?;
         let session = account::choose(&config, self.session.as_deref())?;
-        let keeper = if self.account.gateway.is_some() { Keeper::Nowhere } else { Keeper::folder(config.data.clone()) };
+        let keeper =
+            if self.account.gateway.is_some() { Keeper::Nowhere } else { Keeper::folder(config.data.clone())? };
         let settings = session.settings(&config.limits, &config.pacing, None);
         let mode = session.media;
         let content = blocking::run(async {
@@ -60,7 +61,7 @@ impl Args {
                 }
                 _ => None,
             };
-            let mut live = Live::start(settings, keeper);
+            let mut live = Live::start(settings, keeper)?;
             let outcome = match live.logged_in().await {
                 Ok(_) => carry(live.handle(), [media.as_ref(), uploading.as_ref()], command, fields).await,
                 Err(error) => Err(error),

@@ -7,11 +7,15 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use crate::clock::Clock;
-use crate::session::{self, Ended, Flow, Handle, SessionConfig, Signal};
-use crate::store::{Durability, Store};
+use crate::session::{self, Ended, Flow, Handle, SessionConfig, Signal, without_credentials};
+use crate::store::{Durability, JournalReader, Store, StoreError};
 
 /// How many signals may wait for the command; when they are full, the session stops delivering until some are taken.
 const SIGNALS: usize = 256;
+
+/// Why there is no login where the certificates cannot be read.
+const NO_CERTIFICATE: &str = "the certificates of earlier logins cannot be read, and without them the gateway may ask \
+                              for a PIN: nothing is sent";
 
 /// A session and what it tells.
 pub(super) struct Live {
@@ -20,6 +24,8 @@ pub(super) struct Live {
     task: JoinHandle<Ended>,
     keeper: Keeper,
     gateway: String,
+    /// The gateway as it may be shown.
+    shown: String,
     account: String,
 }
 
@@ -36,9 +42,12 @@ pub(super) struct Me {
 
 impl Live {
     /// Starts a session on the current `LocalSet`.
-    pub(super) fn start(mut config: SessionConfig, keeper: Keeper) -> Self {
+    ///
+    /// # Errors
+    /// When its certificate cannot be read: without it, the login would ask for a PIN that nobody expects.
+    pub(super) fn start(mut config: SessionConfig, keeper: Keeper) -> anyhow::Result<Self> {
         let (gateway, account) = (config.gateway.clone(), config.login.account().to_owned());
-        config.certificate = keeper.certificate(&gateway, &account);
+        config.certificate = keeper.certificate(&gateway, &account)?;
         let (handle, inbox) = session::channel(&config);
         let (sender, signals) = mpsc::channel(SIGNALS);
         let sink = move |signal| {
@@ -47,7 +56,8 @@ impl Live {
             if sender.capacity() == 0 { Flow::Pause } else { Flow::Continue }
         };
         let task = tokio::task::spawn_local(session::run(config, Clock::system(), rand::random(), inbox, sink));
-        Self { handle, signals, task, keeper, gateway, account }
+        let shown = without_credentials(&gateway);
+        Ok(Self { handle, signals, task, keeper, gateway, shown, account })
     }
 
     pub(super) fn handle(&self) -> &Handle {
@@ -76,15 +86,15 @@ impl Live {
                 Some(Signal::Pin(pin)) => eprintln!("hotline: type this PIN on the phone of {}: {pin}", self.account),
                 Some(Signal::LoginNotice(frame)) => eprintln!("hotline: the gateway says: {frame}"),
                 Some(Signal::Refused(failure)) => {
-                    let Self { gateway, account, .. } = self;
-                    let refused = format!("the gateway at {gateway} refuses {account}: {}", failure.content);
+                    let Self { shown, account, .. } = self;
+                    let refused = format!("the gateway at {shown} refuses {account}: {}", failure.content);
                     return Err(RefusedLogin(refused).into());
                 }
                 Some(Signal::Disconnected { reason, .. } | Signal::Unusable(reason)) => {
-                    return Err(anyhow!("{reason}")).with_context(|| format!("no session with {}", self.gateway));
+                    return Err(anyhow!("{reason}")).with_context(|| format!("no session with {}", self.shown));
                 }
                 Some(Signal::Certificate(_) | Signal::Event(_) | Signal::Slowed { .. }) => {}
-                None => bail!("the session with {} ended before it had logged in", self.gateway),
+                None => bail!("the session with {} ended before it had logged in", self.shown),
             }
         }
     }
@@ -107,29 +117,50 @@ pub(super) enum Keeper {
         /// Its store, once it is open.
         store: Option<Store>,
     },
+    /// In a data folder that a running bot has: they are read from it, and a new one is not kept.
+    Beside(JournalReader),
     /// Nowhere: the account is that of a person who types it each time.
     Nowhere,
 }
 
 impl Keeper {
-    /// Keeps them in a data folder.
-    pub(super) fn folder(path: PathBuf) -> Self {
-        let store = path.is_dir().then(|| open(&path)).flatten();
-        Self::Folder { path, store }
+    /// Keeps them in a data folder, or reads them from it where a running bot has it.
+    ///
+    /// # Errors
+    /// When there is a data folder and it cannot be read.
+    pub(super) fn folder(path: PathBuf) -> anyhow::Result<Self> {
+        if !path.is_dir() {
+            return Ok(Self::Folder { path, store: None });
+        }
+        match Store::open(&path, Durability::Relaxed) {
+            Ok(store) => Ok(Self::Folder { path, store: Some(store) }),
+            Err(StoreError::InUse(_)) => {
+                let reader = JournalReader::open(&path).context(NO_CERTIFICATE)?;
+                tracing::warn!(
+                    "a running bot has the data folder {}: its certificates are used, and a new one is not kept",
+                    path.display()
+                );
+                Ok(Self::Beside(reader))
+            }
+            Err(error) => Err(error).context(NO_CERTIFICATE),
+        }
     }
 
-    fn certificate(&self, gateway: &str, account: &str) -> Option<String> {
-        let Self::Folder { store: Some(store), .. } = self else { return None };
-        store.certificate(gateway, account).unwrap_or_else(|error| {
-            tracing::warn!("the certificate of {account} cannot be read: {error}");
-            None
-        })
+    fn certificate(&self, gateway: &str, account: &str) -> anyhow::Result<Option<String>> {
+        let certificate = match self {
+            Self::Folder { store: Some(store), .. } => store.certificate(gateway, account),
+            Self::Beside(reader) => reader.certificate(gateway, account),
+            Self::Folder { store: None, .. } | Self::Nowhere => return Ok(None),
+        };
+        certificate.context(NO_CERTIFICATE)
     }
 
     fn keep(&mut self, gateway: &str, account: &str, certificate: &str) {
         let Self::Folder { path, store } = self else { return };
         if store.is_none() {
-            *store = open(path);
+            *store = Store::open(path, Durability::Relaxed)
+                .map_err(|error| tracing::warn!("the certificate of {account} cannot be kept: {error}"))
+                .ok();
         }
         let Some(store) = store else { return };
         if let Err(error) = store.save_certificate(gateway, account, certificate) {
@@ -143,11 +174,4 @@ impl Keeper {
             tracing::warn!("the certificate cannot be kept: {error}");
         }
     }
-}
-
-/// Opens a data folder, without which a login still works, though it may need a PIN.
-fn open(path: &std::path::Path) -> Option<Store> {
-    Store::open(path, Durability::Relaxed)
-        .map_err(|error| tracing::warn!("logging in without the certificates that are kept: {error}"))
-        .ok()
 }

@@ -88,7 +88,7 @@ impl Args {
         if let Some(data) = self.data {
             config.data = data;
         }
-        if self.console.is_some() {
+        if let Some(Console::Listen(_)) = self.console {
             tracing::warn!("--console has no effect yet");
         }
         let options = Options { config, strict: self.strict, dry_run: self.dry_run, clock };

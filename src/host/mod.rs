@@ -6,6 +6,7 @@ mod prompt;
 mod reconfigure;
 mod run;
 pub mod scenario;
+mod sessions;
 
 pub use prompt::{Keeping, PromptHost};
 pub use run::{Host, Options, StartError};

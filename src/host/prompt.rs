@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 use super::config::{Config, Session};
-use super::run::{StartError, prepare};
+use super::run::StartError;
+use super::sessions::prepare;
 use crate::clock::Clock;
 use crate::script::{Assignment, Directory, JournalMode, PromptHandle, Shared, WorkerHandle};
 use crate::session::{Ended, Handle};

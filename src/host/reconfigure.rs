@@ -1,6 +1,6 @@
 //! Changes of the configuration file while the system runs: noticing them, and deciding what they ask for.
 //!
-//! How sessions come and go is `run`'s business.
+//! How sessions come and go is the business of `sessions`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,8 @@ pub(super) struct Plan {
     pub(super) added: Vec<Session>,
     /// Sessions that are to connect anew, and what becomes of the runs that wait in them.
     pub(super) changed: Vec<(Session, Parting)>,
+    /// Sessions of which only the scripts, or the way of their files, are other ones: they go on.
+    pub(super) altered: Vec<Session>,
     /// The keys that have changed and count only from the next start on.
     pub(super) fixed: Vec<&'static str>,
 }
@@ -49,10 +51,16 @@ pub(super) fn plan(old: &Config, new: &Config) -> Plan {
         match before(&session.name) {
             None => plan.added.push(session.clone()),
             Some(known) if known == session => {}
+            Some(known) if is_alteration(known, session) => plan.altered.push(session.clone()),
             Some(known) => plan.changed.push((session.clone(), parting(known, session))),
         }
     }
     plan
+}
+
+/// Whether only that is other which needs no new login.
+fn is_alteration(old: &Session, new: &Session) -> bool {
+    *old == Session { scripts: old.scripts.clone(), media: old.media, ..new.clone() }
 }
 
 /// A conversation goes on over a new password or another proxy, and not with another account.
@@ -256,14 +264,17 @@ mod tests {
 
     #[test]
     fn sessions_come_go_and_change() {
-        let (a, b) = (account("a@b", "one"), account("b@b", "one"));
-        let old = config("", &[("same", &a), ("gone", &a), ("password", &a), ("account", &a)]);
-        let new = config("", &[("same", &a), ("new", &b), ("password", &account("a@b", "two")), ("account", &b)]);
+        let (a, b, two) = (account("a@b", "one"), account("b@b", "one"), account("a@b", "two"));
+        let scripts = format!("{a}\nscripts = [\"one\"]\nmedia = \"upload\"");
+        let old = config("", &["same", "gone", "password", "account", "scripts"].map(|name| (name, a.as_str())));
+        let new = [("same", &a), ("new", &b), ("password", &two), ("account", &b), ("scripts", &scripts)];
+        let new = config("", &new.map(|(name, lines)| (name, lines.as_str())));
         let plan = plan(&old, &new);
         assert_eq!(plan.removed, ["gone"]);
         assert_eq!(plan.added.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), ["new"]);
         let changed: Vec<_> = plan.changed.iter().map(|(session, parting)| (session.name.as_str(), *parting)).collect();
         assert_eq!(changed, [("password", Parting::Keep), ("account", Parting::End)]);
+        assert_eq!(plan.altered.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), ["scripts"]);
         assert!(plan.fixed.is_empty());
     }
 

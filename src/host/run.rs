@@ -4,19 +4,20 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::config::{self, Config, Session};
-use super::reconfigure::{Following, Plan, plan};
+use super::config::{self, Config};
+use super::reconfigure::Following;
+use super::sessions::{ScriptNames, prepare};
 use crate::clock::Clock;
 use crate::host::keeping::{Keeper, Keeping};
 use crate::script::{
-    Assignment, Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Parting, Script, Shared, Update,
-    Updater, WorkerHandle, continue_ids_after, watch,
+    Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Script, Shared, Update, Updater,
+    WorkerHandle, continue_ids_after, watch,
 };
-use crate::session::{self, Ended, Media, MediaError, SessionConfig};
+use crate::session::{Ended, MediaError};
 use crate::store::{Durability, Store, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
@@ -69,28 +70,24 @@ pub struct Options {
 /// A running system.
 pub struct Host {
     /// The configuration that it was started with: what a later one cannot change is as it says.
-    config: Config,
-    workers: Vec<WorkerHandle>,
-    store: Store,
+    pub(super) config: Config,
+    pub(super) workers: Vec<WorkerHandle>,
+    pub(super) store: Store,
     /// Every session by its name.
-    directory: Directory,
+    pub(super) directory: Directory,
     /// The workers that run them, by their names.
-    assigned: BTreeMap<String, usize>,
+    pub(super) assigned: BTreeMap<String, usize>,
     /// The sessions that are over by themselves.
-    ends: BTreeMap<String, Ended>,
+    pub(super) ends: BTreeMap<String, Ended>,
     scripts: Vec<Script>,
     faults: Vec<Fault>,
-    ended: UnboundedReceiver<(String, Ended)>,
+    pub(super) ended: UnboundedReceiver<(String, Ended)>,
     watching: Watching,
     keeper: Option<Keeper>,
-    following: Option<(Config, Following)>,
-}
-
-/// A session with everything that can be wrong with it behind it.
-pub(super) struct Prepared {
-    settings: SessionConfig,
-    media: Arc<Media>,
-    scripts: Option<Vec<String>>,
+    pub(super) following: Option<(Config, Following)>,
+    /// Whether sessions came, went or changed since the start.
+    pub(super) has_changed: bool,
+    pub(super) names: ScriptNames,
 }
 
 impl Host {
@@ -118,7 +115,8 @@ impl Host {
             store.write_with_cuts();
         }
         continue_ids_after(store.highest_id()?.cast_unsigned());
-        let (watching, first) = Watching::start(config.scripts.clone(), config.limits)?;
+        let names = ScriptNames::default();
+        let (watching, first) = Watching::start(config.scripts.clone(), config.limits, names.clone())?;
         let First { update, scripts, faults } = first.await.map_err(|_| StartError::Panic)??;
         if strict && !faults.is_empty() {
             return Err(StartError::Faulty(faults));
@@ -173,85 +171,16 @@ impl Host {
             watching,
             keeper,
             following,
+            has_changed: false,
+            names,
         };
         for session in &sessions {
             let prepared = prepare(session, &host.config, &host.store).await?;
+            host.names.check(session);
             host.attach(prepared);
         }
         host.watching.begin(updaters);
         Ok(host)
-    }
-
-    /// Gives a session to the worker that has the fewest.
-    fn attach(&mut self, prepared: Prepared) {
-        let load = |worker: &usize| self.assigned.values().filter(|assigned| *assigned == worker).count();
-        let worker = (0..self.workers.len()).min_by_key(load).unwrap_or(0);
-        self.assigned.insert(prepared.settings.name.clone(), worker);
-        self.workers[worker].attach(prepared.assign(&self.directory));
-    }
-
-    /// Follows the file of a configuration: whoever waits in [`over`](Self::over) takes up what changes in it.
-    ///
-    /// `config` is what the file says, whatever else the system was started with.
-    ///
-    /// # Errors
-    /// When the system gives no further thread.
-    pub fn follow(&mut self, config: Config) -> Result<(), StartError> {
-        let Some(file) = config.file.clone() else { return Ok(()) };
-        let following = Following::start(file).map_err(StartError::Thread)?;
-        self.following = Some((config, following));
-        Ok(())
-    }
-
-    /// Takes up a new version of the configuration.
-    async fn take_up(&mut self, new: &Config) {
-        let Some((old, _)) = &mut self.following else { return };
-        let Plan { removed, added, changed, fixed } = plan(old, new);
-        old.clone_from(new);
-        for key in fixed {
-            tracing::warn!("the configuration: \"{key}\" has changed, which counts from the next start on");
-        }
-        for name in removed {
-            tracing::info!(session = name, "it is not configured any more and closes");
-            self.detach(&name, Parting::End).await;
-        }
-        let changed = changed.into_iter().map(|(session, parting)| (session, Some(parting)));
-        for (session, parting) in changed.chain(added.into_iter().map(|session| (session, None))) {
-            // What cannot run takes the place of nothing that does.
-            let prepared = match prepare(&session, &self.config, &self.store).await {
-                Ok(prepared) => prepared,
-                Err(error) => {
-                    tracing::error!("{error}; it is left as it was");
-                    continue;
-                }
-            };
-            match parting {
-                Some(parting) => {
-                    tracing::info!(session = session.name, "its configuration has changed: it connects anew");
-                    self.detach(&session.name, parting).await;
-                }
-                None => tracing::info!(session = session.name, "it is new in the configuration"),
-            }
-            self.attach(prepared);
-        }
-    }
-
-    /// Ends a session, and forgets how it may have ended by itself.
-    async fn detach(&mut self, name: &str, parting: Parting) {
-        let Some(worker) = self.assigned.remove(name) else { return };
-        // A worker that is gone has no sessions either.
-        let _ = self.workers[worker].detach(name.to_owned(), parting).await;
-        while let Ok((name, end)) = self.ended.try_recv() {
-            self.note_end(name, end);
-        }
-        self.ends.remove(name);
-    }
-
-    /// Remembers a session that is over by itself; one that was taken away is not.
-    fn note_end(&mut self, name: String, end: Ended) {
-        if end != Ended::Stopped && self.assigned.contains_key(&name) {
-            self.ends.insert(name, end);
-        }
     }
 
     /// The scripts as they were at the start, in the order in which they get events.
@@ -267,27 +196,6 @@ impl Host {
     /// Every session by its name.
     pub fn directory(&self) -> &Directory {
         &self.directory
-    }
-
-    /// Waits until every session is over by itself, and takes up changes of the configuration meanwhile; gives the ways
-    /// in which they ended.
-    pub async fn over(&mut self) -> Vec<(String, Ended)> {
-        while self.ends.len() < self.assigned.len() || self.assigned.is_empty() && self.following.is_some() {
-            let news = async {
-                match &mut self.following {
-                    Some((_, following)) => following.next().await,
-                    None => std::future::pending().await,
-                }
-            };
-            tokio::select! {
-                end = self.ended.recv() => match end {
-                    Some((name, end)) => self.note_end(name, end),
-                    None => break,
-                },
-                config = news => self.take_up(&config).await,
-            }
-        }
-        std::mem::take(&mut self.ends).into_iter().collect()
     }
 
     /// Takes no more events, lets runs finish or park, closes the sessions.
@@ -332,6 +240,7 @@ impl Watching {
     fn start(
         roots: Vec<PathBuf>,
         limits: Limits,
+        names: ScriptNames,
     ) -> Result<(Self, oneshot::Receiver<Result<First, StoreError>>), StartError> {
         let (notices, receiver) = mpsc::channel();
         let (begin, updaters) = mpsc::channel::<Vec<Updater>>();
@@ -346,12 +255,16 @@ impl Watching {
                 }
             };
             let Changes { update, .. } = library.look(Look::Settled);
+            names.set(library.scripts());
             let scripts = library.scripts().cloned().collect();
             let faults = library.faults().cloned().collect();
             let _ = looked.send(Ok(First { update, scripts, faults }));
             // Where the system does not start, the other end is dropped.
             let Ok(updaters) = updaters.recv() else { return };
-            let apply = |library: &Library, changes, saved| apply(&updaters, library, &changes, saved);
+            let apply = |library: &Library, changes, saved| {
+                names.set(library.scripts());
+                apply(&updaters, library, &changes, saved);
+            };
             watch(&mut library, sender, &receiver, apply);
         };
         let thread = thread::Builder::new().name("watch".to_owned()).stack_size(limits.thread_stack()).spawn(body);
@@ -370,29 +283,6 @@ impl Watching {
         if thread.join().is_err() {
             tracing::error!("the thread that watches the scripts panicked");
         }
-    }
-}
-
-/// Sets up what a session needs, without starting anything.
-///
-/// # Errors
-/// When its certificate cannot be read, or its files cannot be carried.
-pub(super) async fn prepare(session: &Session, config: &Config, store: &Store) -> Result<Prepared, StartError> {
-    let certificate = store.certificate(session.gateway.as_str(), session.login.account())?;
-    let settings = session.settings(&config.limits, &config.pacing, certificate);
-    let media = Media::new(session.media, &settings, &config.files)
-        .await
-        .map_err(|error| StartError::Media(session.name.clone(), error))?;
-    Ok(Prepared { settings, media: Arc::new(media), scripts: session.scripts.clone() })
-}
-
-impl Prepared {
-    /// Enters the session in the directory and makes it ready for a worker.
-    pub(super) fn assign(self, directory: &Directory) -> Assignment {
-        let Self { settings: config, media, scripts } = self;
-        let (handle, inbox) = session::channel(&config);
-        directory.insert(handle.clone(), Arc::clone(&media));
-        Assignment { config, inbox, handle, media, scripts, seed: rand::random() }
     }
 }
 

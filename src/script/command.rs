@@ -16,7 +16,7 @@ use super::object::SessionRef;
 use super::run::Run;
 use super::value;
 use crate::protocol::{self, COMMANDS, Command, Content, Field, Kind, Presence, Safety, check_field_names};
-use crate::session::{CallError, MediaError};
+use crate::session::{CallError, Holdup, MediaError};
 
 /// The largest number of arguments for which a wrong call is answered with the signature.
 const MAX_ARGUMENTS: usize = 8;
@@ -109,20 +109,30 @@ fn send(
     place: Place<'_>,
 ) -> ScriptResult {
     let kind = if safety == Safety::Read { door::Kind::Wait } else { door::Kind::Effect(safety) };
-    door::pass(Call::new(kind, name.clone()).with(fields.as_str()).at(place), |run| {
-        let name = &*name;
+    let command = &*name;
+    let thrown = |error: MediaError| door::failure(error.code(), error.name(), &refusal(&error), command);
+    let turn = |run: &Rc<Run>, wait: &dyn Fn(Option<&str>)| {
         let member = match session {
             Some(session) => session.member(services)?,
             None => own_member(run)?,
         };
         if services.dry_run && kind != door::Kind::Wait {
-            tracing::info!(session = member.handle.name(), command = name, %fields, "dry run: not sent");
-            return Ok(Answer::Content(Content::new("{}")));
+            tracing::info!(session = member.handle.name(), command, %fields, "dry run: not sent");
+            return Ok(None);
         }
-        match door::wait(name, member.call(name, fields.clone(), run.now()))? {
-            Ok(content) => Ok(Answer::Content(content)),
-            Err(error) => Err(door::failure(error.code(), error.name(), &refusal(&error), name)),
-        }
+        let ready = match member.ready_now(command, fields.clone()).map_err(thrown)? {
+            Ok(ready) => ready,
+            Err(fields) => {
+                wait(member.handle.holdup().map(Holdup::words));
+                door::wait(command, member.ready(command, fields, run.now()))?.map_err(thrown)?
+            }
+        };
+        Ok(Some((member, ready)))
+    };
+    let call = Call::new(kind, name.clone()).with(fields.as_str()).at(place);
+    door::pass_in_turn(call, turn, |_, ready| {
+        let Some((member, ready)) = ready else { return Ok(Answer::Content(Content::new("{}"))) };
+        door::wait(command, ready.send(&member.handle))?.map(Answer::Content).map_err(thrown)
     })
 }
 
@@ -151,7 +161,7 @@ fn refusal(error: &MediaError) -> String {
 
 fn own_member(run: &Run) -> Result<Member, Thrown> {
     let live = run.live.as_ref().ok_or_else(|| door::error("there is no session to send this from"))?;
-    Ok(Member { handle: live.handle.clone(), media: Arc::clone(&live.media) })
+    Ok(Member { handle: live.handle.clone(), media: Arc::clone(&live.media.borrow()) })
 }
 
 fn any_command(

@@ -145,6 +145,21 @@ impl Answer {
 /// # Errors
 /// When the run may not make it, and whatever `act` answers with.
 pub(crate) fn pass(call: Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, Thrown>) -> ScriptResult {
+    pass_in_turn(call, |_, _| Ok(()), |run, ()| act(run))
+}
+
+/// Takes a host call through the door that has to wait for its `turn` before it acts.
+///
+/// An effect is recorded as begun between the two: what has not had its turn has not happened, and a run that is rebuilt makes
+/// the call anew. What `turn` is given tells people that the run waits, and why.
+///
+/// # Errors
+/// When the run may not make it, and whatever `turn` and `act` answer with.
+pub(crate) fn pass_in_turn<T>(
+    call: Call<'_>,
+    turn: impl FnOnce(&Rc<Run>, &dyn Fn(Option<&str>)) -> Result<T, Thrown>,
+    act: impl FnOnce(&Rc<Run>, T) -> Result<Answer, Thrown>,
+) -> ScriptResult {
     let run = run::current().ok_or_else(|| error(format!("{} only works inside a running script", call.name)))?;
     if run.is_top_level() && call.kind != Kind::Pure {
         return Err(error(format!(
@@ -155,7 +170,7 @@ pub(crate) fn pass(call: Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, 
     run.count_call();
     check(&run)?;
     if !run.is_recorded() {
-        let outcome = act(&run);
+        let outcome = turn(&run, &|_| {}).and_then(|turn| check(&run).and_then(|()| act(&run, turn)));
         tracing::trace!(
             run = run.id,
             event = run.event,
@@ -167,11 +182,16 @@ pub(crate) fn pass(call: Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, 
         check(&run)?;
         return outcome.map(Answer::into_value);
     }
-    recorded(&run, &call, act)
+    recorded(&run, &call, turn, act)
 }
 
 /// Makes a call that the record already has, or that it is to have.
-fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, Thrown>) -> ScriptResult {
+fn recorded<T>(
+    run: &Rc<Run>,
+    call: &Call<'_>,
+    turn: impl FnOnce(&Rc<Run>, &dyn Fn(Option<&str>)) -> Result<T, Thrown>,
+    act: impl FnOnce(&Rc<Run>, T) -> Result<Answer, Thrown>,
+) -> ScriptResult {
     let look_up = run.record.look_up(call.kind.recorded(), &call.name, &call.detail);
     let known = match look_up {
         Ok(Recorded::Done(entry)) => {
@@ -200,8 +220,12 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
         took,
         outcome,
     };
-    let number = match (known, call.kind) {
-        (Some(number), _) if !run.may_send_again(call.kind) => {
+    let waits = |why: Option<&str>| {
+        let call = why.map_or_else(|| call.name.clone(), |why| format!("{}: {why}", call.name).into());
+        run.record.set_waiting(Some(Waiting { call, place: Arc::clone(&place), since: at, deadline: None }));
+    };
+    match known {
+        Some(number) if !run.may_send_again(call.kind) => {
             tracing::warn!(
                 run = run.id,
                 command = &*call.name,
@@ -213,22 +237,29 @@ fn recorded(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result
             run.note();
             return Err(thrown);
         }
-        (Some(number), _) => Some(number),
-        // Only what must be known before it is answered is taken down before it is answered.
-        (None, Kind::Effect(_)) => Some(run.record.add(entry(Outcome::Pending, 0))),
-        (None, _) => None,
-    };
-    if call.kind.waits() {
-        let (call, place, since) = (call.name.clone(), Arc::clone(&place), at);
-        run.record.set_waiting(Some(Waiting { call, place, since, deadline: None }));
-    }
-    run.note();
-    if matches!(call.kind, Kind::Effect(_)) {
-        sync(run)?;
+        _ => {}
     }
     let started = Instant::now();
+    let turn = turn(run, &|why| {
+        waits(why);
+        run.note();
+    });
+    if call.kind.waits() {
+        waits(None);
+    }
+    check(run)?;
+    let number = match (known, call.kind, &turn) {
+        (Some(number), ..) => Some(number),
+        // Only what must be known before it is answered is taken down before it is answered.
+        (None, Kind::Effect(_), Ok(_)) => Some(run.record.add(entry(Outcome::Pending, 0))),
+        _ => None,
+    };
+    run.note();
+    if turn.is_ok() && matches!(call.kind, Kind::Effect(_)) {
+        sync(run)?;
+    }
     let act_and_record = || {
-        let outcome = act(run);
+        let outcome = turn.and_then(|turn| act(run, turn));
         run.record.set_waiting(None);
         check(run)?;
         let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);

@@ -18,8 +18,8 @@ use super::leaving::Leaving;
 use super::object::Message;
 use super::timer::Schedule;
 use crate::clock::{Clock, Timestamp};
-use crate::protocol::{Content, Event};
-use crate::session::{Handle, Media, MediaError};
+use crate::protocol::Event;
+use crate::session::{Handle, Media, MediaError, Ready};
 use crate::store::{Recovered, Store};
 
 /// How many lanes a session keeps before it looks for idle ones.
@@ -50,9 +50,12 @@ impl Directory {
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name, Member { handle, media });
     }
 
-    /// Takes a session out.
-    pub fn remove(&self, name: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(name);
+    /// Takes a session out, where no other one of its name has taken its place.
+    pub fn remove(&self, handle: &Handle) {
+        let mut members = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if members.get(handle.name()).is_some_and(|member| member.handle.is_same(handle)) {
+            members.remove(handle.name());
+        }
     }
 
     /// The session of a name.
@@ -76,15 +79,26 @@ pub struct Member {
 }
 
 impl Member {
-    /// Sends a command, transferring the file that it names where that is this machine's business.
+    /// The turn of a command that may be sent at once; the fields come back where it may not.
     ///
     /// # Errors
-    /// As [`Handle::call`] and [`Media::call`].
-    pub(crate) async fn call(&self, command: &str, fields: String, now: Timestamp) -> Result<Content, MediaError> {
+    /// As [`Handle::turn_now`].
+    pub(crate) fn ready_now(&self, command: &str, fields: String) -> Result<Result<Ready, String>, MediaError> {
         if Media::concerns(command) {
-            return self.media.call(&self.handle, command, fields, now).await;
+            return Ok(Err(fields));
         }
-        Ok(self.handle.call(command, fields).await?)
+        Ok(match self.handle.turn_now(command)? {
+            Some(turn) => Ok(Ready::call(turn, fields)),
+            None => Err(fields),
+        })
+    }
+
+    /// Waits until a command can be sent, and does what comes before that.
+    ///
+    /// # Errors
+    /// As [`Handle::turn`] and [`Media::ready`].
+    pub(crate) async fn ready(&self, command: &str, fields: String, now: Timestamp) -> Result<Ready, MediaError> {
+        self.media.ready(&self.handle, command, fields, now).await
     }
 }
 
@@ -104,11 +118,11 @@ type Asks = HashMap<(String, String), Vec<Rc<Ask>>>;
 pub(crate) struct Live {
     pub(crate) name: Arc<str>,
     pub(crate) handle: Handle,
-    pub(crate) media: Arc<Media>,
+    pub(crate) media: RefCell<Arc<Media>>,
     /// This account's mid, empty until the first login.
     pub(crate) me: RefCell<ImmutableString>,
     /// Which scripts it runs; none means all.
-    pub(crate) scripts: Option<Vec<String>>,
+    pub(crate) scripts: RefCell<Option<Vec<String>>>,
     /// Events that arrived before the session was ready, while it is not.
     pub(crate) kept: RefCell<Option<VecDeque<(Event, Arrival)>>>,
     /// Whether its scripts' `on_start` has run.
@@ -153,9 +167,9 @@ impl Live {
             past_messages: RefCell::default(),
             name: handle.name().into(),
             handle,
-            media,
+            media: RefCell::new(media),
             me: RefCell::default(),
-            scripts,
+            scripts: RefCell::new(scripts),
             kept: RefCell::new(Some(VecDeque::new())),
             started: Cell::new(false),
             schedule: Schedule::default(),
@@ -172,7 +186,7 @@ impl Live {
 
     /// Whether a script runs for this session.
     pub(crate) fn runs(&self, script: &str) -> bool {
-        self.scripts.as_ref().is_none_or(|scripts| scripts.iter().any(|name| name == script))
+        self.scripts.borrow().as_ref().is_none_or(|scripts| scripts.iter().any(|name| name == script))
     }
 
     /// The lane of a key.

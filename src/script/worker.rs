@@ -101,6 +101,7 @@ pub struct Update {
 enum Order {
     Attach(Box<Assignment>),
     Detach(String, Parting, oneshot::Sender<()>),
+    Alter(String, Arc<Media>, Option<Vec<String>>),
     Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
     Unloaded(Vec<String>),
     Kill(i64),
@@ -140,6 +141,13 @@ impl WorkerHandle {
     /// Gives the worker a session to run.
     pub fn attach(&self, assignment: Assignment) {
         let _ = self.orders.send(Order::Attach(Box::new(assignment)));
+    }
+
+    /// Changes what carries a session's files and which scripts it runs, while it goes on.
+    ///
+    /// Scripts that are new to it start, and those that it no longer runs stop, as if their files came and went.
+    pub fn alter(&self, session: String, media: Arc<Media>, scripts: Option<Vec<String>>) {
+        let _ = self.orders.send(Order::Alter(session, media, scripts));
     }
 
     /// Takes a session away: its scripts' `on_stop` runs, then it closes.
@@ -474,6 +482,13 @@ impl Worker {
                     self.hook_everywhere(live, Hook::Disconnect, vec![reason.into()]);
                 }
             }
+            Signal::Slowed { failure, pause } if pause.is_zero() => {
+                tracing::warn!(
+                    session,
+                    "the gateway complains: {}; pacing is off, so nothing is held back",
+                    failure.content
+                );
+            }
             Signal::Slowed { failure, pause } => {
                 tracing::warn!(session, "the gateway complains: {}; nothing is sent for {pause:?}", failure.content);
             }
@@ -558,6 +573,39 @@ impl Worker {
         Ok(())
     }
 
+    /// Gives a session other scripts, and its files another way.
+    fn alter(self: &Rc<Self>, name: &str, media: Arc<Media>, scripts: Option<Vec<String>>) {
+        let Some(live) = self.live(name) else { return };
+        self.services.directory.insert(live.handle.clone(), Arc::clone(&media));
+        *live.media.borrow_mut() = media;
+        let before: HashSet<_> = self.scripts_of(&live).map(|script| script.name().to_owned()).collect();
+        live.scripts.replace(scripts);
+        let all: Vec<_> = self.scripts.borrow().values().cloned().collect();
+        for generation in all {
+            let script = generation.name();
+            let hook = match (before.contains(script), live.runs(script)) {
+                (true, false) => {
+                    live.schedule.forget(script);
+                    let is_its = |run: &Run| run.live.as_ref().is_some_and(|of| Rc::ptr_eq(of, &live));
+                    self.end_parked(
+                        |run| run.generation.name() == script && is_its(run),
+                        Some("ended with its script"),
+                    );
+                    Hook::Stop
+                }
+                (false, true) => {
+                    live.schedule.declare(script, generation.declared(), self.services.clock.now());
+                    Hook::Start
+                }
+                _ => continue,
+            };
+            // Before the first login nothing has started, and whatever runs then starts with it.
+            if live.started.get() {
+                self.hook_later(&live, &generation, hook, Vec::new());
+            }
+        }
+    }
+
     fn hook_later(
         self: &Rc<Self>,
         live: &Rc<Live>,
@@ -589,7 +637,7 @@ impl Worker {
             tracing::warn!("an on_stop did not finish in time and is cut off");
         }
         for live in &lives {
-            self.services.directory.remove(&live.name);
+            self.services.directory.remove(&live.handle);
             live.handle.stop();
         }
         let closing = join_all(attached.into_iter().map(|Attached { tasks, ended, .. }| async {
@@ -705,6 +753,7 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
                     let _ = done.send(());
                 });
             }
+            Order::Alter(name, media, scripts) => worker.alter(&name, media, scripts),
             Order::Update(update, done) => {
                 let _ = done.send(worker.update(update));
             }

@@ -16,9 +16,22 @@ pub(super) trait Completion {
     fn is_abandoned(&self) -> bool;
 }
 
+/// How much of a call is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// It is sent as soon as its turn comes.
+    Whole,
+    /// Its caller wants to hear that its turn has come, and sends it then.
+    Turn,
+    /// Its turn came before.
+    Granted,
+}
+
 /// A call as its caller gives it.
 #[derive(Debug)]
 pub(super) struct Order<T> {
+    /// How much of it is asked for.
+    pub(super) step: Step,
     /// The command's name on the wire.
     pub(super) command: Cow<'static, str>,
     /// Its row, where it is a known one.
@@ -64,13 +77,22 @@ pub(super) struct Calls<T> {
     next_task_id: i64,
     waiting: VecDeque<Pending<T>>,
     sent: HashMap<i64, Pending<T>>,
+    /// Turns that were given and not yet used: each has its place among those that are sent.
+    turns: usize,
     /// May name calls that are over: those are passed over, and swept out when they are the most.
     due: BinaryHeap<Reverse<(Duration, i64)>>,
 }
 
 impl<T: Completion> Calls<T> {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, next_task_id: 1, waiting: VecDeque::new(), sent: HashMap::new(), due: BinaryHeap::new() }
+        Self {
+            limit,
+            next_task_id: 1,
+            waiting: VecDeque::new(),
+            sent: HashMap::new(),
+            turns: 0,
+            due: BinaryHeap::new(),
+        }
     }
 
     /// A number that no request has had, on this connection or an earlier one.
@@ -91,16 +113,43 @@ impl<T: Completion> Calls<T> {
         if self.waiting.len() >= self.limit {
             return Err((order.reply, CallError::QueueFull { limit: self.limit }));
         }
+        let call = self.begin(order, now, reply);
+        self.waiting.push_back(call);
+        Ok(())
+    }
+
+    /// Gives a call its number and its deadline. Its caller puts it among those that wait, or sends it.
+    pub(super) fn begin(&mut self, order: Order<T>, now: Duration, reply: Duration) -> Pending<T> {
         let task_id = self.take_task_id();
         let deadline = now.saturating_add(reply);
         self.due.push(Reverse((deadline, task_id)));
-        self.waiting.push_back(Pending { task_id, order, began: now, deadline, sent: false });
-        Ok(())
+        Pending { task_id, order, began: now, deadline, sent: false }
+    }
+
+    /// How many more may be sent.
+    pub(super) fn room(&self) -> usize {
+        self.limit.saturating_sub(self.sent.len() + self.turns)
+    }
+
+    /// Notes how many turns are given and not yet used; true means that there are fewer than before.
+    pub(super) fn set_turns(&mut self, turns: usize) -> bool {
+        std::mem::replace(&mut self.turns, turns) > turns
+    }
+
+    /// Notes that a turn is given.
+    pub(super) fn gave_turn(&mut self) {
+        self.turns += 1;
+        self.sweep_when_worthwhile();
+    }
+
+    /// Notes that a turn is used.
+    pub(super) fn used_turn(&mut self) {
+        self.turns = self.turns.saturating_sub(1);
     }
 
     /// The next call to send, if one more may be outstanding.
     pub(super) fn next_to_send(&mut self) -> Option<Pending<T>> {
-        while self.sent.len() < self.limit {
+        while self.room() > 0 {
             let call = self.waiting.pop_front()?;
             if !call.order.reply.is_abandoned() {
                 return Some(call);
@@ -122,9 +171,7 @@ impl<T: Completion> Calls<T> {
     /// Takes the call that a reply belongs to.
     pub(super) fn answered(&mut self, task_id: i64) -> Option<Order<T>> {
         let call = self.sent.remove(&task_id)?;
-        if self.due.len() > 2 * (self.sent.len() + self.waiting.len()) + 1024 {
-            self.sweep();
-        }
+        self.sweep_when_worthwhile();
         Some(call.order)
     }
 
@@ -190,7 +237,10 @@ impl<T: Completion> Calls<T> {
         self.waiting.len()
     }
 
-    fn sweep(&mut self) {
+    fn sweep_when_worthwhile(&mut self) {
+        if self.due.len() <= 2 * (self.sent.len() + self.waiting.len()) + 1024 {
+            return;
+        }
         let waiting: std::collections::HashSet<_> = self.waiting.iter().map(|call| call.task_id).collect();
         let sent = &self.sent;
         self.due.retain(|Reverse((_, task_id))| sent.contains_key(task_id) || waiting.contains(task_id));

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::handle::Restraint;
 use super::pacing::Pacing;
 use crate::protocol::{Call, commands, fields_of};
 
@@ -224,6 +225,8 @@ pub struct SessionConfig {
     pub pacing: Pacing,
     /// A PEM file with the certificates to trust for `wss://`, instead of the system's.
     pub root: Option<PathBuf>,
+    /// What held the session back whose place this one takes.
+    pub restraint: Restraint,
 }
 
 /// Only what tells sessions apart is shown; a certificate is a secret.
@@ -249,6 +252,7 @@ impl SessionConfig {
             max_outstanding: 1_000,
             pacing: Pacing::default(),
             root: None,
+            restraint: Restraint::default(),
         }
     }
 }

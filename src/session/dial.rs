@@ -104,20 +104,32 @@ impl Place {
     }
 }
 
-/// Whether a gateway is on this machine.
-pub(super) fn is_loopback(gateway: &str) -> bool {
+/// Whether the gateway of a session is on this machine, as far as can be told: the way there must not leave it either.
+pub(super) fn is_here(config: &SessionConfig) -> bool {
+    let via = config.connect_via.as_ref().map(|via| via.host.as_str());
+    is_loopback(&config.gateway) && via.is_none_or(is_loopback_host)
+}
+
+/// Whether a login of this session can be read by whoever stands between.
+pub(super) fn exposes_login(config: &SessionConfig) -> bool {
+    config.gateway.trim_start().to_ascii_lowercase().starts_with("ws:") && !is_here(config)
+}
+
+fn is_loopback(gateway: &str) -> bool {
     match Url::parse(gateway).ok().as_ref().and_then(Url::host) {
         // `ws` counts as a special scheme, so numbers have become addresses already.
-        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Domain(name)) => is_loopback_host(name),
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => IpAddr::V6(address).to_canonical().is_loopback(),
         None => false,
     }
 }
 
-/// Whether a login to this gateway can be read by whoever stands between.
-pub(super) fn exposes_login(gateway: &str) -> bool {
-    gateway.trim_start().to_ascii_lowercase().starts_with("ws:") && !is_loopback(gateway)
+fn is_loopback_host(host: &str) -> bool {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().is_loopback(),
+        Err(_) => host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost"),
+    }
 }
 
 /// Connects to the gateway of a session.
@@ -196,6 +208,7 @@ async fn tunnel(mut stream: TcpStream, via: &ConnectVia, place: &Place) -> Resul
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::{Login, Secret};
 
     #[test]
     fn only_this_machine_is_loopback() {
@@ -211,9 +224,26 @@ mod tests {
 
     #[test]
     fn a_login_is_exposed_over_plain_ws_to_elsewhere() {
-        assert!(exposes_login("ws://gateway.example.com"));
-        assert!(exposes_login("WS://10.0.0.1:16089"));
-        assert!(!exposes_login("wss://gateway.example.com"));
-        assert!(!exposes_login("ws://127.0.0.1:16089"));
+        assert!(exposes_login(&config("ws://gateway.example.com", None)));
+        assert!(exposes_login(&config("WS://10.0.0.1:16089", None)));
+        assert!(!exposes_login(&config("wss://gateway.example.com", None)));
+        assert!(!exposes_login(&config("ws://127.0.0.1:16089", None)));
+    }
+
+    #[test]
+    fn the_way_through_a_proxy_counts_too() {
+        let gateway = "ws://127.0.0.1:16089";
+        for here in ["socks5://127.0.0.1:1080", "http://localhost:8080", "http://[::1]:8080"] {
+            assert!(is_here(&config(gateway, Some(here))), "{here}");
+            assert!(!is_here(&config("ws://10.0.0.1", Some(here))), "{here}");
+        }
+        let there = config(gateway, Some("socks5://proxy.example.com:1080"));
+        assert!(!is_here(&there) && exposes_login(&there));
+    }
+
+    fn config(gateway: &str, via: Option<&str>) -> SessionConfig {
+        let login = Login::Email { email: "a".into(), password: Secret::new("b") };
+        let connect_via = via.map(|via| via.parse().expect("a proxy"));
+        SessionConfig { connect_via, ..SessionConfig::new("main", gateway, login) }
     }
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use futures_util::task::AtomicWaker;
 use tokio::sync::{mpsc, oneshot};
 
-use super::calls::Order;
+use super::calls::{Order, Step};
 use super::config::SessionConfig;
+use super::pacing::Pacing;
+use super::turn::{Permit, Turns};
 use crate::protocol::{Call, Command, Content, EncodeError, Failure, FailureCode, fields_of};
 
 /// Why a call has no result.
@@ -19,7 +21,7 @@ pub enum CallError {
     #[error("{0}")]
     Refused(Failure),
     /// No reply came in time.
-    #[error("{command} had no reply within {}", seconds(*waited))]
+    #[error("{command} {} within {}", if *sent { "had no reply" } else { "could not be sent" }, seconds(*waited))]
     Timeout {
         /// The command.
         command: String,
@@ -108,6 +110,19 @@ pub enum Phase {
     Stopped,
 }
 
+/// What holds a session back, for the session that takes its place. Times are the clock's elapsed time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restraint {
+    /// Until when nothing is sent, because the gateway complained.
+    pub pause_until: Duration,
+    /// How many complaints there were, each of which made the pause longer.
+    pub complaints: u32,
+    /// How many attempts at a connection have failed since the session was last well.
+    pub attempts: u32,
+    /// When the next attempt may begin.
+    pub retry: Duration,
+}
+
 /// What can be seen of a session from outside.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
@@ -135,25 +150,90 @@ pub struct Status {
     pub sent: u64,
     /// Text and binary frames that came over this connection.
     pub received: u64,
+    /// What holds it back.
+    pub restraint: Restraint,
 }
 
 /// A handle on a session: cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
 pub struct Handle {
     name: Arc<str>,
-    orders: mpsc::Sender<Order<Reply>>,
+    orders: mpsc::Sender<Request>,
     shared: Arc<Shared>,
 }
 
 /// The session's own end of the channel, for [`run`](super::run).
 #[derive(Debug)]
 pub struct Inbox {
-    pub(super) orders: mpsc::Receiver<Order<Reply>>,
+    pub(super) orders: mpsc::Receiver<Request>,
     pub(super) shared: Arc<Shared>,
 }
 
+/// What goes through the channel.
+#[derive(Debug)]
+pub(super) struct Request {
+    pub(super) order: Order<Reply>,
+    /// The turn that a granted call uses.
+    pub(super) turn: Option<Permit>,
+}
+
 /// Where the result of a call goes.
-pub(super) type Reply = oneshot::Sender<Result<Content, CallError>>;
+#[derive(Debug)]
+pub(super) enum Reply {
+    /// To one who waits for the gateway's answer.
+    Content(oneshot::Sender<Result<Content, CallError>>),
+    /// To one who waits for its turn.
+    Turn(oneshot::Sender<Result<Permit, CallError>>),
+}
+
+impl Reply {
+    /// Says that the turn has come.
+    pub(super) fn grant(self, shared: &Arc<Shared>) {
+        if let Self::Turn(sender) = self {
+            // The caller may have given up meanwhile: then the permit is dropped here.
+            let _ = sender.send(Ok(Permit::new(shared)));
+        }
+    }
+
+    /// Gives the result. The caller may have given up meanwhile; then nobody wants it.
+    pub(super) fn complete(self, result: Result<Content, CallError>) {
+        match (self, result) {
+            (Self::Content(sender), result) => drop(sender.send(result)),
+            (Self::Turn(sender), Err(error)) => drop(sender.send(Err(error))),
+            (Self::Turn(_), Ok(_)) => {}
+        }
+    }
+}
+
+/// A call whose turn has come, and which is to be sent now: others may wait for it.
+#[derive(Debug)]
+pub struct Turn {
+    command: Cow<'static, str>,
+    row: Option<&'static Command>,
+    permit: Permit,
+}
+
+/// Why the turn of a call has not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holdup {
+    /// There is no connection, or no login on it yet.
+    Connection,
+    /// The session would send too fast.
+    Pacing,
+    /// As many calls are unanswered as may be.
+    Unanswered,
+}
+
+impl Holdup {
+    /// A few words for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Connection => "no connection",
+            Self::Pacing => "paced",
+            Self::Unanswered => "too many are unanswered",
+        }
+    }
+}
 
 /// What the handles and the socket task share beside the channel.
 #[derive(Debug, Default)]
@@ -161,6 +241,8 @@ pub(super) struct Shared {
     status: Mutex<Status>,
     stop: AtomicBool,
     resume: AtomicBool,
+    pub(super) turns: Turns,
+    is_paced: bool,
     pub(super) waker: AtomicWaker,
 }
 
@@ -184,7 +266,7 @@ impl Shared {
 /// The channel holds as many calls as may be outstanding; when it is full, callers wait for their turn to enter.
 pub fn channel(config: &SessionConfig) -> (Handle, Inbox) {
     let (sender, orders) = mpsc::channel(config.max_outstanding.max(1));
-    let shared = Arc::new(Shared::default());
+    let shared = Arc::new(Shared { is_paced: config.pacing != Pacing::Off, ..Shared::default() });
     let handle = Handle { name: config.name.as_str().into(), orders: sender, shared: Arc::clone(&shared) };
     (handle, Inbox { orders, shared })
 }
@@ -195,6 +277,11 @@ impl Handle {
         &self.name
     }
 
+    /// Whether both are handles on the same session.
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// Sends a command, known or not, whose fields are the text of a JSON object, and waits for its result.
     ///
     /// Dropping the future withdraws the call: it is not sent any more if it was not yet.
@@ -202,9 +289,58 @@ impl Handle {
     /// # Errors
     /// See [`CallError`]. A login is refused at once: the session signs in by itself.
     pub async fn call(&self, command: &str, fields: String) -> Result<Content, CallError> {
-        let row = Command::named(command);
-        let name = row.map_or_else(|| Cow::Owned(command.to_owned()), |row| Cow::Borrowed(row.name));
-        self.order(name, row, fields).await
+        let (name, row) = named(command)?;
+        self.order(Step::Whole, name, row, fields, None).await
+    }
+
+    /// The turn of a command, where it may be sent at once.
+    ///
+    /// Under pacing the answer is always `None`: whether the gate is open is only known where the calls are sent.
+    ///
+    /// # Errors
+    /// A login is refused: the session signs in by itself.
+    pub fn turn_now(&self, command: &str) -> Result<Option<Turn>, CallError> {
+        let (command, row) = named(command)?;
+        Ok(Permit::take(&self.shared).map(|permit| Turn { command, row, permit }))
+    }
+
+    /// Waits until a command may be sent: the session is live, and does not send too fast.
+    ///
+    /// What is to be noted before a command is sent can be noted between this and [`send`](Self::send). Dropping the future, or
+    /// what it gives, withdraws the call.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call); nothing has been sent then.
+    pub async fn turn(&self, command: &str) -> Result<Turn, CallError> {
+        if let Some(turn) = self.turn_now(command)? {
+            return Ok(turn);
+        }
+        let (command, row) = named(command)?;
+        let (sender, granted) = oneshot::channel();
+        let (step, reply) = (Step::Turn, Reply::Turn(sender));
+        let order = Order { step, command: command.clone(), row, fields: String::new(), reply };
+        self.orders.send(Request { order, turn: None }).await.map_err(|_| self.ended())?;
+        let permit = granted.await.unwrap_or_else(|_| Err(self.ended()))?;
+        Ok(Turn { command, row, permit })
+    }
+
+    /// What a call that must wait for its turn waits for, as far as can be seen from outside.
+    pub fn holdup(&self) -> Option<Holdup> {
+        let status = self.shared.status();
+        match status.phase {
+            Phase::Live if status.queued > 0 => Some(Holdup::Unanswered),
+            Phase::Live => self.shared.is_paced.then_some(Holdup::Pacing),
+            _ => Some(Holdup::Connection),
+        }
+    }
+
+    /// Sends a command whose turn has come, and waits for its result.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn send(&self, turn: Turn, fields: String) -> Result<Content, CallError> {
+        let Turn { command, row, permit } = turn;
+        self.order(Step::Granted, command, row, fields, Some(permit)).await
     }
 
     /// Sends a typed request and waits for its result.
@@ -212,7 +348,8 @@ impl Handle {
     /// # Errors
     /// As [`call`](Self::call).
     pub async fn request<C: Call>(&self, call: &C) -> Result<Content, CallError> {
-        self.order(Cow::Borrowed(C::COMMAND.name), Some(C::COMMAND), fields_of(call)).await
+        let (name, row) = named(C::COMMAND.name)?;
+        self.order(Step::Whole, name, row, fields_of(call), None).await
     }
 
     /// What can be seen of the session now.
@@ -234,17 +371,15 @@ impl Handle {
 
     async fn order(
         &self,
+        step: Step,
         command: Cow<'static, str>,
         row: Option<&'static Command>,
         fields: String,
+        turn: Option<Permit>,
     ) -> Result<Content, CallError> {
-        if row.is_some_and(Command::is_login) {
-            let failure = Failure::new(FailureCode::Malformed, "the session logs in by itself");
-            return Err(CallError::Refused(failure));
-        }
-        let (reply, result) = oneshot::channel();
-        let order = Order { command, row, fields, reply };
-        self.orders.send(order).await.map_err(|_| self.ended())?;
+        let (sender, result) = oneshot::channel();
+        let order = Order { step, command, row, fields, reply: Reply::Content(sender) };
+        self.orders.send(Request { order, turn }).await.map_err(|_| self.ended())?;
         result.await.unwrap_or_else(|_| Err(self.ended()))
     }
 
@@ -255,6 +390,18 @@ impl Handle {
             Phase::Unusable(reason) => CallError::Unusable(reason.clone()),
             _ => CallError::Stopped,
         }
+    }
+}
+
+/// A command that callers may send, with its row where it is a known one.
+fn named(command: &str) -> Result<(Cow<'static, str>, Option<&'static Command>), CallError> {
+    match Command::named(command) {
+        Some(row) if row.is_login() => {
+            let failure = Failure::new(FailureCode::Malformed, "the session logs in by itself");
+            Err(CallError::Refused(failure))
+        }
+        Some(row) => Ok((Cow::Borrowed(row.name), Some(row))),
+        None => Ok((Cow::Owned(command.to_owned()), None)),
     }
 }
 

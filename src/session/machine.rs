@@ -5,6 +5,8 @@
 
 mod login;
 #[cfg(test)]
+mod scenes;
+#[cfg(test)]
 mod tests;
 
 use std::collections::VecDeque;
@@ -15,9 +17,10 @@ use rand::{RngExt, SeedableRng};
 
 use login::own_request;
 
-use super::calls::{Calls, Completion, Fate, Order};
+use super::calls::{Calls, Completion, Fate, Order, Pending, Step};
 use super::config::SessionConfig;
-use super::handle::{CallError, Phase, Status};
+use super::handle::{CallError, Phase, Restraint, Status};
+use super::mask::Secrets;
 use super::pacing::Gates;
 use super::seen::Seen;
 use super::signal::{Ended, Signal};
@@ -56,6 +59,8 @@ pub(super) enum Output<T> {
     Send(Connection, String),
     /// Give the connection up, also one that is being made.
     Close,
+    /// The turn of a call has come: its caller sends it now.
+    Grant(T),
     /// A call is over.
     Complete(T, Result<Content, CallError>),
     /// Tell the owner.
@@ -76,6 +81,8 @@ enum State {
     Identifying {
         question: Option<i64>,
         due: Duration,
+        /// How often it could not be had.
+        refusals: u32,
         display_name: Option<String>,
     },
     Live {
@@ -104,9 +111,12 @@ struct Probe {
 pub(super) struct Machine<T> {
     config: SessionConfig,
     certificate: Option<String>,
+    secrets: Secrets,
     state: State,
     connection: Connection,
     attempts: u32,
+    /// When the latest attempt at a connection began.
+    began: Duration,
     heard: Duration,
     is_reading: bool,
     beat: Duration,
@@ -120,16 +130,18 @@ pub(super) struct Machine<T> {
 }
 
 impl<T: Completion> Machine<T> {
-    /// A session that connects at once.
+    /// A session that connects at once, unless the one before it had to wait.
     pub(super) fn new(config: SessionConfig, seed: u64, now: Duration) -> Self {
         let mut machine = Self {
             certificate: config.certificate.clone(),
+            secrets: Secrets::of(&config),
             gates: Gates::new(&config.pacing, config.max_outstanding.max(1)),
             calls: Calls::new(config.max_outstanding.max(1)),
+            state: State::Lost { retry: config.restraint.retry },
+            attempts: config.restraint.attempts,
             config,
-            state: State::Stopped,
             connection: 0,
-            attempts: 0,
+            began: now,
             heard: now,
             is_reading: true,
             beat: now,
@@ -139,7 +151,10 @@ impl<T: Completion> Machine<T> {
             outputs: VecDeque::new(),
             counts: Status::default(),
         };
-        machine.connect(now);
+        machine.gates.take_over(&machine.config.restraint);
+        if machine.config.restraint.retry <= now {
+            machine.connect(now);
+        }
         machine
     }
 
@@ -163,6 +178,16 @@ impl<T: Completion> Machine<T> {
         [state, self.calls.next_deadline(), self.gates.next_wake()].into_iter().flatten().min()
     }
 
+    /// How many calls wait for their turn, and how many for the connection.
+    pub(super) fn waiting(&self) -> (usize, usize) {
+        (self.gates.waiting(), self.calls.queued())
+    }
+
+    /// Whether commands go out.
+    pub(super) fn is_live(&self) -> bool {
+        matches!(self.state, State::Live { .. })
+    }
+
     /// Whether the session is over, and all its outputs are taken.
     pub(super) fn is_over(&self) -> bool {
         self.is_ending() && self.outputs.is_empty()
@@ -184,6 +209,7 @@ impl<T: Completion> Machine<T> {
         status.ignored = self.counts.ignored;
         status.sent = self.counts.sent;
         status.received = self.counts.received;
+        status.restraint = self.restraint();
         let phase = self.phase();
         if status.phase != phase {
             status.phase = phase;
@@ -291,7 +317,11 @@ impl<T: Completion> Machine<T> {
         match decode(text) {
             Ok(Incoming::Reply { task_id, outcome }) => match self.calls.answered(task_id) {
                 Some(order) => self.answer(order, outcome, now),
-                None if own_reply == Some(task_id) => {}
+                None if own_reply == Some(task_id) => {
+                    if let Err(failure) = &outcome {
+                        self.hear(failure, now);
+                    }
+                }
                 None => self.profile(task_id, outcome, now),
             },
             Ok(Incoming::Event(event)) => self.event(event, now),
@@ -313,12 +343,26 @@ impl<T: Completion> Machine<T> {
                 self.complete(order.reply, Err(error));
             }
             State::Stopped => self.complete(order.reply, Err(CallError::Stopped)),
+            _ if order.step == Step::Granted => self.send_granted(order, now),
             _ => match self.gates.enter(order, now) {
                 Ok(Some(order)) => self.admit(order, now),
                 Ok(None) => {}
                 Err((reply, error)) => self.complete(reply, Err(error)),
             },
         }
+    }
+
+    /// So many callers have their turn and have not sent yet.
+    pub(super) fn turns_given(&mut self, turns: usize) {
+        if self.calls.set_turns(turns) {
+            self.send_waiting();
+        }
+    }
+
+    /// How many calls may be sent without asking for their turn first.
+    pub(super) fn room(&self) -> usize {
+        let is_open = matches!(self.state, State::Live { .. }) && self.gates.are_none() && self.calls.queued() == 0;
+        if is_open { self.calls.room() } else { 0 }
     }
 
     /// Time has passed.
@@ -386,13 +430,37 @@ impl<T: Completion> Machine<T> {
         }
     }
 
+    /// Sends a call whose turn came before. Where the connection was lost since, it waits for the next one.
+    fn send_granted(&mut self, order: Order<T>, now: Duration) {
+        self.calls.used_turn();
+        if matches!(self.state, State::Live { .. }) {
+            let call = self.calls.begin(order, now, self.config.reply);
+            return self.send_call(call);
+        }
+        self.admit(order, now);
+    }
+
     fn answer(&mut self, order: Order<T>, outcome: Result<Content, Failure>, now: Duration) {
-        if let Err(failure) = &outcome
-            && let Some(pause) = self.gates.complained(failure, now)
-        {
-            self.signal(Signal::Slowed { failure: failure.clone(), pause });
+        if let Err(failure) = &outcome {
+            self.hear(failure, now);
         }
         self.complete(order.reply, outcome.map_err(CallError::Refused));
+    }
+
+    /// Hears a refusal that may be a complaint.
+    fn hear(&mut self, failure: &Failure, now: Duration) {
+        if let Some(pause) = self.gates.complained(failure, now) {
+            self.signal(Signal::Slowed { failure: failure.clone(), pause });
+        }
+    }
+
+    fn restraint(&self) -> Restraint {
+        let retry = match &self.state {
+            State::Lost { retry } => *retry,
+            _ => self.began + BACKOFF_MIN,
+        };
+        // How well it is now is known only later; until then its failures count.
+        self.gates.restraint(Restraint { attempts: self.attempts, retry, ..Restraint::default() })
     }
 
     fn take_all(&mut self) -> Vec<T> {
@@ -420,6 +488,7 @@ impl<T: Completion> Machine<T> {
 
     fn connect(&mut self, now: Duration) {
         self.connection += 1;
+        self.began = now;
         self.state = State::Connecting { deadline: now + CONNECT };
         self.outputs.push_back(Output::Connect(self.connection));
     }
@@ -494,13 +563,22 @@ impl<T: Completion> Machine<T> {
             return;
         }
         while let Some(call) = self.calls.next_to_send() {
-            match encode_fields(&call.order.command, Some(call.task_id), &call.order.fields) {
-                Ok(frame) => {
-                    self.send(frame);
-                    self.calls.sent(call);
-                }
-                Err(error) => self.complete(call.order.reply, Err(CallError::Encode(error))),
+            if call.order.step == Step::Turn {
+                self.calls.gave_turn();
+                self.outputs.push_back(Output::Grant(call.order.reply));
+            } else {
+                self.send_call(call);
             }
+        }
+    }
+
+    fn send_call(&mut self, call: Pending<T>) {
+        match encode_fields(&call.order.command, Some(call.task_id), &call.order.fields) {
+            Ok(frame) => {
+                self.send(frame);
+                self.calls.sent(call);
+            }
+            Err(error) => self.complete(call.order.reply, Err(CallError::Encode(error))),
         }
     }
 

@@ -7,28 +7,34 @@ use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
-use futures_util::StreamExt;
+use futures_util::{StreamExt, stream};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Body, Client, Response, redirect};
+use reqwest::{Body, Client, ClientBuilder, RequestBuilder, Response, redirect};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio_util::io::ReaderStream;
 
 use super::config::{Proxy, ProxyKind, SessionConfig};
-use super::dial::is_loopback;
-use super::folders::{FolderError, Folders, Source};
-use super::handle::{CallError, Handle};
+use super::dial::is_here;
+use super::folders::{FolderError, Folders, Source, Target};
+use super::handle::{CallError, Handle, Turn};
 use super::tls::{TlsError, media_config};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::protocol::{Call, Content, commands};
 
 /// So many bytes of a file are in memory at a time.
 const CHUNK: usize = 64 * 1024;
 /// A server that is silent for this long has gone.
 const SILENCE: Duration = Duration::from_secs(60);
+/// As long as this after the last byte of an upload was handed on: the system still sends what it holds back, and tells
+/// nobody how far it is.
+const LAST_SILENCE: Duration = Duration::from_secs(300);
 
 /// How files travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -43,12 +49,12 @@ pub enum MediaMode {
 }
 
 impl MediaMode {
-    /// Whether Hotline transfers the files itself for a gateway at this url.
-    pub fn uploads(self, gateway: &str) -> bool {
+    /// Whether Hotline transfers the files of this session itself.
+    pub fn uploads(self, config: &SessionConfig) -> bool {
         match self {
             Self::Gateway => false,
             Self::Upload => true,
-            Self::Auto => !is_loopback(gateway),
+            Self::Auto => !is_here(config),
         }
     }
 }
@@ -68,7 +74,10 @@ pub enum MediaError {
         reason: String,
     },
     /// There is no way to upload for this command.
-    #[error("{command} cannot upload a file: it works only with media = \"gateway\" and a path on the gateway's disk")]
+    #[error(
+        "there is no way to upload a file for {command}: the gateway reads it from its own disk. Under media = \"gateway\" of a \
+         [[session]] the path goes there as it is; the sandbox that `hotline run` starts by itself takes none"
+    )]
     Unsupported {
         /// The command.
         command: &'static str,
@@ -131,8 +140,17 @@ impl MediaError {
 #[derive(Debug)]
 pub struct Media {
     /// What transfers files; none where paths go to the gateway as they are.
-    carrier: Option<Client>,
+    carrier: Option<Carrier>,
     folders: Folders,
+}
+
+/// What transfers files, each way by rules of its own: a client that bounds how long it waits for bytes begins to count
+/// before an upload is done.
+#[derive(Debug)]
+struct Carrier {
+    up: Client,
+    down: Client,
+    clock: Clock,
 }
 
 #[derive(Deserialize)]
@@ -151,22 +169,34 @@ impl Media {
     /// When a folder is not there, or the proxy or the certificates cannot be used.
     pub async fn new(mode: MediaMode, config: &SessionConfig, folders: &[PathBuf]) -> Result<Self, MediaError> {
         let folders = Folders::new(folders)?;
-        if !mode.uploads(&config.gateway) {
+        if !mode.uploads(config) {
             return Ok(Self { carrier: None, folders });
         }
         let tls = media_config(config.root.clone()).await?;
-        let mut builder = Client::builder()
-            .tls_backend_preconfigured((*tls).clone())
-            .no_proxy()
-            // The headers are secrets of one server: they are not carried to another.
-            .redirect(redirect::Policy::none())
-            .connect_timeout(SILENCE)
-            .read_timeout(SILENCE);
-        if let Some(proxy) = &config.proxy {
-            builder = builder.proxy(client_proxy(proxy)?);
+        let builder = || {
+            let builder = Client::builder()
+                .tls_backend_preconfigured((*tls).clone())
+                .no_proxy()
+                // The headers are secrets of one server: they are not carried to another.
+                .redirect(redirect::Policy::none())
+                .connect_timeout(SILENCE);
+            match &config.proxy {
+                Some(proxy) => client_proxy(proxy).map(|proxy| builder.proxy(proxy)),
+                None => Ok(builder),
+            }
+        };
+        let build = |builder: ClientBuilder| builder.build().map_err(|error| MediaError::Setup(in_full(&error)));
+        let (up, down) = (build(builder()?)?, build(builder()?.read_timeout(SILENCE))?);
+        Ok(Self { carrier: Some(Carrier { up, down, clock: Clock::system() }), folders })
+    }
+
+    /// Counts the silence of a server that takes an upload by this clock instead of the machine's own.
+    #[must_use]
+    pub fn timed_by(mut self, clock: Clock) -> Self {
+        if let Some(carrier) = &mut self.carrier {
+            carrier.clock = clock;
         }
-        let client = builder.build().map_err(|error| MediaError::Setup(in_full(&error)))?;
-        Ok(Self { carrier: Some(client), folders })
+        self
     }
 
     /// Whether a command names a file, so that it has to go through [`call`](Self::call).
@@ -188,76 +218,176 @@ impl Media {
         fields: String,
         now: Timestamp,
     ) -> Result<Content, MediaError> {
-        let Some(client) = &self.carrier else { return Ok(handle.call(command, fields).await?) };
+        self.ready(handle, command, fields, now).await?.send(handle).await
+    }
+
+    /// Does everything that comes before a command is sent: its turn, or the parameters of the transfer.
+    ///
+    /// # Errors
+    /// See [`MediaError`]; nothing has been sent then.
+    pub async fn ready(
+        &self,
+        handle: &Handle,
+        command: &str,
+        fields: String,
+        now: Timestamp,
+    ) -> Result<Ready, MediaError> {
+        let Some(carrier) = self.carrier.as_ref().filter(|_| Self::concerns(command)) else {
+            return Ok(Ready(Step::Call(handle.turn(command).await?, fields)));
+        };
         let msg_id = || (rand::random::<u64>() >> 1).to_string();
         match command {
             "SendImage" => {
                 let commands::SendImage { to, path } = read(&fields)?;
                 let ask = commands::GetSendImageParam { to, path, msg_id: msg_id() };
-                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "SendFile" => {
                 let commands::SendFile { to, path } = read(&fields)?;
                 let ask = commands::GetSendFileParam { to, path, msg_id: msg_id() };
-                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "SendVideo" => {
                 let commands::SendVideo { to, path, duration } = read(&fields)?;
                 let ask = commands::GetSendVideoParam { to, path, duration, msg_id: msg_id() };
-                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "SendAudio" => {
                 let commands::SendAudio { to, path, duration } = read(&fields)?;
                 let ask = commands::GetSendAudioParam { to, path, duration, msg_id: msg_id() };
-                self.upload(client, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
+                self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
             "DownloadFile" => {
                 let commands::DownloadFile { msg_id, path } = read(&fields)?;
-                self.download(client, handle, commands::GetDownloadFileParam { msg_id, path }).await
+                self.download(carrier, handle, commands::GetDownloadFileParam { msg_id, path }).await
             }
             "UpdateProfilePicture" => Err(unsupported::<commands::UpdateProfilePicture>()),
             "UpdateGroupPicture" => Err(unsupported::<commands::UpdateGroupPicture>()),
-            _ => Ok(handle.call(command, fields).await?),
+            _ => Ok(Ready(Step::Call(handle.turn(command).await?, fields))),
         }
     }
 
     async fn upload<C: Call>(
         &self,
-        client: &Client,
+        carrier: &Carrier,
         handle: &Handle,
         ask: &C,
         [to, path, msg_id]: [&str; 3],
         now: Timestamp,
-    ) -> Result<Content, MediaError> {
+    ) -> Result<Ready, MediaError> {
         // Opened first: a file that is not there costs the gateway nothing.
         let source = self.folders.open(path).await?;
         let parameters = parameters::<C>(&handle.request(ask).await?)?;
-        let request = client.post(&parameters.url).headers(headers::<C>(&parameters)?);
-        let response = request.multipart(form(source, parameters.params)).send().await;
-        // A server that was reached may have taken the file, whatever happened to its answer.
-        let response = response.map_err(|error| broken(&error, !error.is_connect() && !error.is_builder()))?;
-        check(&response)?;
-        Ok(Content::new(json!({"id": msg_id, "to": to, "timestamp": now}).to_string()))
+        let request = carrier.up.post(&parameters.url).headers(headers::<C>(&parameters)?);
+        let flow = Flow::new(carrier.clock.clone());
+        let request = request.multipart(form(source, parameters.params, flow.clone()));
+        let content = Content::new(json!({"id": msg_id, "to": to, "timestamp": now}).to_string());
+        Ok(Ready(Step::Upload { request, flow, content }))
     }
 
     async fn download(
         &self,
-        client: &Client,
+        carrier: &Carrier,
         handle: &Handle,
         ask: commands::GetDownloadFileParam,
-    ) -> Result<Content, MediaError> {
-        let mut target = self.folders.create(&ask.path).await?;
+    ) -> Result<Ready, MediaError> {
+        let target = self.folders.create(&ask.path).await?;
         let parameters = parameters::<commands::GetDownloadFileParam>(&handle.request(&ask).await?)?;
         let headers = headers::<commands::GetDownloadFileParam>(&parameters)?;
-        let sent = client.post(&parameters.url).headers(headers).send().await;
-        let response = sent.map_err(|error| broken(&error, false))?;
-        check(&response)?;
-        let mut body = response.bytes_stream();
-        while let Some(chunk) = body.next().await {
-            target.write(&chunk.map_err(|error| broken(&error, false))?).await?;
+        let request = carrier.down.post(&parameters.url).headers(headers);
+        Ok(Ready(Step::Download { request, target }))
+    }
+}
+
+/// A command that can be sent now.
+#[derive(Debug)]
+pub struct Ready(Step);
+
+#[derive(Debug)]
+enum Step {
+    /// The gateway is asked, for whom a path is a text like any other.
+    Call(Turn, String),
+    Upload {
+        request: RequestBuilder,
+        flow: Flow,
+        content: Content,
+    },
+    Download {
+        request: RequestBuilder,
+        target: Target,
+    },
+}
+
+impl Ready {
+    /// A command that names no file of this machine.
+    pub(crate) fn call(turn: Turn, fields: String) -> Self {
+        Self(Step::Call(turn, fields))
+    }
+
+    /// Sends it, and waits for its result.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
+    pub async fn send(self, handle: &Handle) -> Result<Content, MediaError> {
+        match self.0 {
+            Step::Call(turn, fields) => Ok(handle.send(turn, fields).await?),
+            Step::Upload { request, flow, content } => {
+                let response = tokio::select! {
+                    // A server that was reached may have taken the file, whatever happened to its answer.
+                    response = request.send() => {
+                        response.map_err(|error| broken(&error, !error.is_connect() && !error.is_builder()))?
+                    }
+                    () = flow.dries_up() => {
+                        return Err(MediaError::Transfer { reason: "the server is silent".to_owned(), sent: true });
+                    }
+                };
+                check(&response)?;
+                Ok(content)
+            }
+            Step::Download { request, mut target } => {
+                let response = request.send().await.map_err(|error| broken(&error, false))?;
+                check(&response)?;
+                let mut body = response.bytes_stream();
+                while let Some(chunk) = body.next().await {
+                    target.write(&chunk.map_err(|error| broken(&error, false))?).await?;
+                }
+                let path = target.finish().await?;
+                Ok(Content::new(json!({"path": path.to_string_lossy()}).to_string()))
+            }
         }
-        let path = target.finish().await?;
-        Ok(Content::new(json!({"path": path.to_string_lossy()}).to_string()))
+    }
+}
+
+/// How the body of an upload goes: a server that takes bytes is alive, however long the whole takes.
+#[derive(Clone, Debug)]
+struct Flow {
+    clock: Clock,
+    /// Until when, in the clock's elapsed milliseconds, the silence is no silence yet.
+    until: Arc<AtomicU64>,
+}
+
+impl Flow {
+    fn new(clock: Clock) -> Self {
+        let flow = Self { clock, until: Arc::default() };
+        flow.moved(SILENCE);
+        flow
+    }
+
+    /// Notes that something was taken, after which so long a silence is allowed.
+    fn moved(&self, silence: Duration) {
+        let until = self.clock.elapsed().saturating_add(silence).as_millis();
+        self.until.store(u64::try_from(until).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Waits until nothing has been taken for too long.
+    async fn dries_up(&self) {
+        loop {
+            let until = Duration::from_millis(self.until.load(Ordering::Relaxed));
+            if until <= self.clock.elapsed() {
+                return;
+            }
+            self.clock.sleep_until(until).await;
+        }
     }
 }
 
@@ -310,8 +440,15 @@ fn headers<C: Call>(parameters: &Parameters) -> Result<HeaderMap, MediaError> {
     Ok(headers)
 }
 
-fn form(source: Source, params: String) -> Form {
-    let stream = ReaderStream::with_capacity(source.file, CHUNK);
+fn form(source: Source, params: String, flow: Flow) -> Form {
+    let taken = flow.clone();
+    let chunks = ReaderStream::with_capacity(source.file, CHUNK).inspect(move |_| taken.moved(SILENCE));
+    // A stream is asked for more only when what it gave before is on its way.
+    let end = stream::poll_fn(move |_| {
+        flow.moved(LAST_SILENCE);
+        Poll::Ready(None)
+    });
+    let stream = chunks.chain(end);
     let file = Part::stream_with_length(Body::wrap_stream(stream), source.size).file_name(source.name);
     let form = if params.is_empty() { Form::new() } else { Form::new().text("params", params) };
     form.part("files", file)
@@ -360,13 +497,19 @@ fn in_full(error: &reqwest::Error) -> String {
 mod tests {
     use super::*;
     use crate::protocol::COMMANDS;
+    use crate::session::{Login, Secret};
 
     #[test]
     fn auto_uploads_only_to_other_machines() {
-        assert!(!MediaMode::Auto.uploads("ws://127.0.0.1:16089"));
-        assert!(MediaMode::Auto.uploads("wss://gateway.example.com"));
-        assert!(MediaMode::Upload.uploads("ws://127.0.0.1:16089"));
-        assert!(!MediaMode::Gateway.uploads("wss://gateway.example.com"));
+        let at = |gateway: &str| {
+            SessionConfig::new("main", gateway, Login::Token { phone: "1".into(), auth_token: Secret::new("t") })
+        };
+        assert!(!MediaMode::Auto.uploads(&at("ws://127.0.0.1:16089")));
+        assert!(MediaMode::Auto.uploads(&at("wss://gateway.example.com")));
+        assert!(MediaMode::Upload.uploads(&at("ws://127.0.0.1:16089")));
+        assert!(!MediaMode::Gateway.uploads(&at("wss://gateway.example.com")));
+        let connect_via = Some("socks5://proxy.example.com".parse().expect("a proxy"));
+        assert!(MediaMode::Auto.uploads(&SessionConfig { connect_via, ..at("ws://127.0.0.1:16089") }));
     }
 
     #[test]

@@ -14,10 +14,11 @@ use futures_util::{Sink, Stream};
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
-use super::calls::{Completion, Order};
+use super::backlog::{Backlog, News};
+use super::calls::Completion;
 use super::config::SessionConfig;
 use super::dial::{DialError, Socket, dial, exposes_login};
-use super::handle::{Inbox, Reply};
+use super::handle::{Inbox, Reply, Request};
 use super::machine::{Connection, Machine, Output};
 use super::signal::{Ended, Flow, Signal};
 use crate::clock::Clock;
@@ -32,7 +33,10 @@ const GOODBYE: Duration = Duration::from_secs(1);
 
 impl Completion for Reply {
     fn is_abandoned(&self) -> bool {
-        self.is_closed()
+        match self {
+            Self::Content(sender) => sender.is_closed(),
+            Self::Turn(sender) => sender.is_closed(),
+        }
     }
 }
 
@@ -48,7 +52,7 @@ pub async fn run(
     inbox: Inbox,
     sink: impl FnMut(Signal) -> Flow + 'static,
 ) -> Ended {
-    if exposes_login(&config.gateway) {
+    if exposes_login(&config) {
         let name = &config.name;
         tracing::warn!(
             "session {name}: the login goes unencrypted to another machine; use wss:// where the gateway can"
@@ -69,6 +73,7 @@ pub async fn run(
         held: VecDeque::new(),
         held_bytes: 0,
         is_reading: true,
+        backlog: Backlog::default(),
     };
     let ended = poll_fn(|context| driver.poll(context)).await;
     if let Wire::Leaving(socket) = std::mem::replace(&mut driver.wire, Wire::None) {
@@ -99,7 +104,7 @@ struct Driver<S> {
     clock: Clock,
     machine: Machine<Reply>,
     inbox: Inbox,
-    orders: Vec<Order<Reply>>,
+    orders: Vec<Request>,
     wire: Wire,
     outgoing: VecDeque<String>,
     must_flush: bool,
@@ -109,6 +114,7 @@ struct Driver<S> {
     held: VecDeque<Signal>,
     held_bytes: usize,
     is_reading: bool,
+    backlog: Backlog,
 }
 
 impl<S: FnMut(Signal) -> Flow> Driver<S> {
@@ -128,6 +134,8 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             // A failed write has told the machine something.
             let has_new_wire = self.carry_out() || has_new_wire;
             self.machine.write_status(&mut self.inbox.shared.status());
+            self.inbox.shared.turns.set_room(self.machine.room());
+            self.tell_backlog(now);
             if self.machine.is_over() {
                 return Poll::Ready(self.end());
             }
@@ -143,6 +151,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
 
     /// Does what the handles ask for beside calls.
     fn obey(&mut self, now: Duration) {
+        self.machine.turns_given(self.inbox.shared.turns.given());
         if self.inbox.shared.is_stopped() {
             self.machine.stop();
         }
@@ -190,7 +199,10 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
         match self.inbox.orders.poll_recv_many(context, &mut self.orders, BATCH) {
             Poll::Ready(0) => self.machine.stop(),
             Poll::Ready(_) => {
-                for order in self.orders.drain(..) {
+                for Request { order, turn } in self.orders.drain(..) {
+                    if let Some(turn) = turn {
+                        turn.spend();
+                    }
                     self.machine.call(order, now);
                 }
                 return true;
@@ -248,8 +260,8 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
                     }
                 }
                 Output::Close => self.close(),
-                // The caller may have given up meanwhile; then nobody wants the result.
-                Output::Complete(reply, result) => drop(reply.send(result)),
+                Output::Grant(reply) => reply.grant(&self.inbox.shared),
+                Output::Complete(reply, result) => reply.complete(result),
                 Output::Signal(signal) => self.deliver(signal),
             }
         }
@@ -322,6 +334,22 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             self.timer = None;
         }
         is_due
+    }
+
+    fn tell_backlog(&mut self, now: Duration) {
+        let (paced, queued) = self.machine.waiting();
+        let session = self.config.name.as_str();
+        match self.backlog.look(paced + queued, now) {
+            Some(News::Builds) if paced > 0 => {
+                tracing::info!(session, "scripts send faster than its pacing: calls wait for their turn");
+            }
+            Some(News::Builds) if self.machine.is_live() => {
+                tracing::info!(session, "many calls are unanswered: others wait for that");
+            }
+            Some(News::Builds) => tracing::info!(session, "calls wait for the connection"),
+            Some(News::Gone) => tracing::info!(session, "no call waits to be sent any more"),
+            None => {}
+        }
     }
 
     fn end(&mut self) -> Ended {

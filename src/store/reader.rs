@@ -6,7 +6,7 @@ use rusqlite::Connection;
 
 use super::error::StoreError;
 use super::record::{BundleHash, Handling, RunRecord};
-use super::{folder, log, rows};
+use super::{folder, log, rows, writer};
 
 /// The journal of a data folder, read from outside the process that writes it.
 #[derive(Debug)]
@@ -76,6 +76,14 @@ impl JournalReader {
             Some(run) => Ok(Some(run)),
             None => log::run(&moment, id),
         }
+    }
+
+    /// The certificate that an account got at its last login to a gateway.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn certificate(&self, gateway: &str, account: &str) -> Result<Option<String>, StoreError> {
+        writer::certificate(&self.0, gateway, account)
     }
 
     /// The sources of a hash, as JSON text.

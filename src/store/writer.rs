@@ -338,7 +338,9 @@ impl Writer {
         // Whoever asked may have gone: the answer is lost on nobody then.
         match job {
             Job::Load { script, reply } => drop(reply.send(self.load(&script))),
-            Job::Certificate { gateway, account, reply } => drop(reply.send(self.certificate(&gateway, &account))),
+            Job::Certificate { gateway, account, reply } => {
+                drop(reply.send(certificate(&self.connection, &gateway, &account)))
+            }
             Job::SaveCertificate { gateway, account, certificate, reply } => {
                 let sql = "INSERT OR REPLACE INTO certificate (gateway, account, certificate) VALUES (?1, ?2, ?3)";
                 let saved = self.connection.execute(sql, params![gateway, account, certificate]);
@@ -390,11 +392,12 @@ impl Writer {
         self.log.settle(&mut self.connection, None)?;
         rows::recover(&self.connection, session)
     }
+}
 
-    fn certificate(&self, gateway: &str, account: &str) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT certificate FROM certificate WHERE gateway = ?1 AND account = ?2";
-        Ok(self.connection.query_row(sql, [gateway, account], |row| row.get(0)).optional()?)
-    }
+/// The certificate of an account at a gateway.
+pub(super) fn certificate(connection: &Connection, gateway: &str, account: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT certificate FROM certificate WHERE gateway = ?1 AND account = ?2";
+    Ok(connection.query_row(sql, [gateway, account], |row| row.get(0)).optional()?)
 }
 
 fn write_records(connection: &mut Connection, records: &[Record]) -> rusqlite::Result<()> {

@@ -114,13 +114,77 @@ async fn a_session_that_changes_connects_anew_and_its_conversations_go_on() {
             let mut alice = Person::chats(&configuration.gateway, &[]);
             alice.types("order");
             alice.sees("bot: What would you like?");
-            configuration.save("", &[("main", "bot", "scripts = [\"reply\"]")]);
+            let proxy = "proxy = { type = \"socks5\", server = \"127.0.0.1\", port = 1 }";
+            configuration.save("", &[("main", "bot", proxy)]);
             bot.logs("its configuration has changed: it connects anew");
             bot.logs("goodbye from main");
             bot.logs("hello from main");
             alice.types("tea");
             alice.sees("bot: One tea.");
             assert_eq!(alice.leaves().0, 0);
+            assert_eq!(bot.ends(), Some(0));
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn other_scripts_count_at_once_and_need_no_new_login() {
+    let stage = Stage::set().await;
+    stage
+        .play(|folder, configuration| {
+            let scripts = folder.join("scripts");
+            let other = "fn on_start() { log_info(\"the other one starts\"); }
+                         fn on_stop() { log_info(\"the other one stops\"); }";
+            fs::write(scripts.join("other.rhai"), other).expect("the folder is writable");
+            configuration.save("", &[("main", "bot", "scripts = [\"reply\"]")]);
+            let bot = Bot::start(folder, &["run"]);
+            bot.logs("hello from main");
+            let mut alice = Person::chats(&configuration.gateway, &[]);
+            alice.types("order");
+            alice.sees("bot: What would you like?");
+            bot.logs("logged in");
+            configuration.save("", &[("main", "bot", "media = \"upload\"")]);
+            bot.logs("have changed and count from now on");
+            bot.logs("the other one starts");
+            configuration.save("", &[("main", "bot", "scripts = [\"reply\", \"othr\"]")]);
+            bot.logs("no script is named \"othr\" as in its \"scripts\"; did you mean \"other\"?");
+            bot.logs("the other one stops");
+            alice.types("tea");
+            alice.sees("bot: One tea.");
+            bot.has_not_logged("logged in");
+            assert_eq!(alice.leaves().0, 0);
+            assert_eq!(bot.ends(), Some(0));
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_is_saved_wrong_is_mended_by_the_right_one() {
+    let stage = Stage::set().await;
+    stage
+        .play(|folder, configuration| {
+            configuration.save("", &[("main", "bot", "")]);
+            let bot = Bot::start(folder, &["run"]);
+            bot.logs("hello from main");
+            let text = fs::read_to_string(&configuration.file).expect("it is there");
+            configuration.write(&text.replace("\"sandbox\"", "\"sandbx\""));
+            bot.logs("the login was refused, it is not tried again");
+            bot.logs("once its configuration is mended and saved, it is tried again");
+            configuration.write(&text);
+            bot.logs("hello from main");
+            assert_eq!(bot.ends(), Some(0));
+        })
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_script_that_is_not_there_is_named_at_the_start() {
+    let stage = Stage::set().await;
+    stage
+        .play(|folder, configuration| {
+            configuration.save("", &[("main", "bot", "scripts = [\"rply\"]")]);
+            let bot = Bot::start(folder, &["run"]);
+            bot.logs("no script is named \"rply\" as in its \"scripts\"; did you mean \"reply\"?");
             assert_eq!(bot.ends(), Some(0));
         })
         .await;

@@ -12,6 +12,7 @@ use hotline::sandbox::{Control, Sandbox};
 use serde_json::{Value, json};
 
 use crate::person::Person;
+use crate::run::{Bot, answering, folder};
 use crate::sandbox::sandbox;
 use crate::{Outcome, PATIENCE, command, hotline_anywhere};
 
@@ -270,4 +271,39 @@ async fn a_chat_finds_the_bot_by_its_configuration_and_needs_none_of_its_secrets
     let outcome = tokio::task::spawn_blocking(chat).await.expect("it ends");
     assert_eq!(outcome.status, 2);
     assert!(outcome.err.contains("bot@example.com, which is no account of a sandbox"), "{}", outcome.err);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_beside_a_running_bot_uses_its_certificate_and_asks_for_no_pin() {
+    let sandbox = sandbox().await;
+    let control = sandbox.control();
+    let folder = folder(&[("reply.rhai", &answering("pong"))]);
+    let configuration = format!(
+        "[[session]]\ngateway = \"{}\"\nemail = \"dave@sandbox.test\"\npassword = \"sandbox\"\n",
+        sandbox.url()
+    );
+    std::fs::write(folder.path().join("hotline.toml"), configuration).expect("the folder is writable");
+    let bot = Bot::start(folder.path(), &["run"]);
+    bot.logs("type this PIN on the phone of dave@sandbox.test");
+    let pin = control.pins("dave").pop().expect("a PIN");
+    control.type_pin("dave", &pin);
+    bot.logs("logged in");
+    let call = |path: std::path::PathBuf| async {
+        let call = move || crate::hotline(&path, &["call", "GetProfile"]);
+        tokio::task::spawn_blocking(call).await.expect("it ends")
+    };
+    let beside = call(folder.path().to_owned()).await;
+    assert_eq!(beside.status, 0, "{}", beside.err);
+    assert!(beside.out.contains("\"dave\""), "{}", beside.out);
+    assert_eq!(beside.err.matches("its certificates are used").count(), 1, "{}", beside.err);
+    assert!(!beside.err.contains("PIN"), "{}", beside.err);
+    assert_eq!(bot.ends(), Some(0));
+
+    for file in std::fs::read_dir(folder.path().join("data")).expect("a folder") {
+        std::fs::write(file.expect("a file").path(), "scratched").expect("the folder is writable");
+    }
+    let blind = call(folder.path().to_owned()).await;
+    assert_eq!((blind.status, blind.out.as_str()), (1, ""));
+    assert!(blind.err.contains("the certificates of earlier logins cannot be read"), "{}", blind.err);
+    assert_eq!(control.pins("dave"), Vec::<String>::new());
 }

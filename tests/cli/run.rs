@@ -75,6 +75,12 @@ impl Bot {
         }
     }
 
+    /// Checks that no line with this in it came before those that were waited for, and was not waited for itself.
+    pub(crate) fn has_not_logged(&self, unexpected: &str) {
+        let seen = self.seen.borrow();
+        assert!(!seen.iter().any(|line| line.contains(unexpected)), "{}", seen.join("\n"));
+    }
+
     /// The url of its embedded sandbox.
     pub(crate) fn url(&self) -> String {
         let line = self.logs("the embedded sandbox listens on ws://");
@@ -209,4 +215,29 @@ async fn a_session_of_a_configuration_is_served() {
         assert_eq!(bot.ends(), Some(0));
     });
     talk.await.expect("the bot answers");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn calls_that_wait_for_their_turn_are_listed_with_the_reason_and_logged_once() {
+    let sandbox = sandbox().await;
+    let folder = folder(&[("twice.rhai", "fn on_message(msg) { msg.reply(\"one\"); msg.reply(\"two\"); }")]);
+    let configuration = format!(
+        "pacing = {{ text = \"1/h\" }}\n[[session]]\ngateway = \"{}\"\nemail = \"bot@sandbox.test\"\npassword = \"sandbox\"\n",
+        sandbox.url()
+    );
+    fs::write(folder.path().join("hotline.toml"), configuration).expect("the folder is writable");
+    let bot = Bot::start(folder.path(), &["run", "--console", "off"]);
+    bot.logs("logged in");
+    bot.has_not_logged("has no effect yet");
+    let mut alice = Person::chats(&sandbox.url(), &[]);
+    alice.types("go");
+    alice.sees("bot: one");
+    bot.logs("scripts send faster than its pacing: calls wait for their turn");
+    crate::live::until(async || {
+        let outcome = hotline(folder.path(), &["runs"]);
+        outcome.out.contains("waits in SendText: paced").then_some(())
+    })
+    .await;
+    assert_eq!(alice.leaves().0, 0);
+    assert_eq!(bot.ends(), Some(0));
 }

@@ -144,6 +144,22 @@ fn on_message(msg) {
     scene.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_whose_turn_had_not_come_is_made_by_the_rebuilt_run() {
+    let script = r#"fn on_message(msg) { msg.reply("one"); msg.reply("two"); }"#;
+    let mut scene = Scene::new("pacing = { text = \"1/h\" }", script).await;
+    scene.start();
+    scene.alice.says("go").await;
+    assert_eq!(scene.hears().await, "one");
+    scene.kill_in("SendText: paced").await;
+    scene.start();
+    // A process begins with nothing that it has sent too fast.
+    assert_eq!(scene.hears().await, "two");
+    scene.is_over().await;
+    assert_eq!(scene.run_of("on_message").standing.fault, None);
+    scene.end().await;
+}
+
 const ASKING: &str = r#"
 fn on_message(msg) {
     if msg.text != "order" { answer(msg); return; }

@@ -29,7 +29,8 @@ impl Scene {
             "[[session]]\ngateway = \"{}\"\nemail = \"bot@sandbox.test\"\npassword = \"sandbox\"\n",
             sandbox.url()
         );
-        let folder = Folder::new(&format!("journal = \"strict\"\npacing = \"off\"\n{keys}\n{session}"));
+        let pacing = if keys.contains("pacing") { "" } else { "pacing = \"off\"\n" };
+        let folder = Folder::new(&format!("journal = \"strict\"\n{pacing}{keys}\n{session}"));
         folder.save("bot.rhai", script);
         let alice = Person::new(&control, "alice", "bot");
         Self { folder, alice, control, process: None, sandbox }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hotline::protocol::commands::SendText;
 use hotline::protocol::{Content, Failure, MAX_FRAME};
-use hotline::session::{CallError, Ended, Login, Phase, Secret, Signal};
+use hotline::session::{CallError, Ended, Holdup, Login, Phase, Secret, SessionConfig, Signal};
 use serde_json::json;
 use tokio::task::spawn_local;
 use tokio_tungstenite::tungstenite::Message;
@@ -363,6 +363,70 @@ fn a_session_that_nobody_holds_ends() {
         session.logged_in().await;
         let (ended, ()) = tokio::join!(session.abandoned(), client.gone());
         assert_eq!(ended, Ended::Stopped);
+    });
+}
+
+#[test]
+fn a_turn_comes_when_the_session_is_live_and_the_call_goes_out_then() {
+    on_a_worker(async {
+        let gateway = Gateway::listen().await;
+        let mut session = Session::start(config(&gateway.url()));
+        let mut client = gateway.accept().await;
+        client.receive().await;
+        let handle = session.handle.clone();
+        assert!(handle.turn_now("SendText").expect("no login").is_none());
+        assert_eq!(handle.holdup(), Some(Holdup::Connection));
+        let turn = spawn_local({
+            let handle = handle.clone();
+            async move { handle.turn("SendText").await }
+        });
+        soon("it to wait", async {
+            while handle.status().queued < 1 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        client.log_in(&json!({"mid": "u9"})).await;
+        session.logged_in().await;
+        let turn = soon("the turn", turn).await.expect("it ends").expect("it comes");
+        assert_eq!(handle.status().outstanding, 0, "nothing is sent yet");
+        let call = spawn_local({
+            let handle = handle.clone();
+            async move { handle.send(turn, json!({"to": "u1", "content": "x"}).to_string()).await }
+        });
+        let request = client.receive().await;
+        assert_eq!(request["command"], "SendText");
+        client.reply(&request, 0, "{}").await;
+        assert_eq!(call.await.expect("it ends"), Ok(Content::new("{}")));
+        assert!(handle.turn_now("SendText").expect("no login").is_some(), "nothing holds the next one up");
+        assert!(handle.turn_now("Login").is_err());
+    });
+}
+
+#[test]
+fn no_more_turns_are_given_than_calls_may_be_unanswered_and_unused_ones_come_back() {
+    on_a_worker(async {
+        let gateway = Gateway::listen().await;
+        let mut session = Session::start(SessionConfig { max_outstanding: 2, ..config(&gateway.url()) });
+        let _client = gateway.accept_login("u9").await;
+        session.logged_in().await;
+        let handle = session.handle.clone();
+        let first = soon("a turn", handle.turn("SendText")).await.expect("it comes");
+        let second = soon("a turn", handle.turn("SendText")).await.expect("it comes");
+        let third = spawn_local({
+            let handle = handle.clone();
+            async move { handle.turn("SendText").await }
+        });
+        soon("it to wait", async {
+            while handle.status().queued < 1 {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+        assert_eq!(handle.holdup(), Some(Holdup::Unanswered));
+        drop(first);
+        soon("the third turn", third).await.expect("it ends").expect("it comes");
+        drop(second);
     });
 }
 

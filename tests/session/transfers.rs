@@ -2,12 +2,15 @@
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::time::Duration;
 
 use hotline::protocol::Content;
 use hotline::session::{Media, MediaError, MediaMode, Proxy as AccountProxy, ProxyKind, SessionConfig};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-use tokio::task::spawn_local;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::task::{JoinHandle, spawn_local};
 
 use crate::files::{Answer, FileServer, content};
 use crate::gateway::{Client, Gateway, soon};
@@ -211,6 +214,84 @@ fn paths_go_to_a_gateway_on_this_machine_as_they_are() {
         let expected = json!({"command": "SendImage", "task_id": 1, "to": "u1", "path": "/on/the/gateway.png"});
         assert_eq!(asked, expected);
         assert_eq!(result.expect("it is sent").value(), json!({"id": "1"}));
+    });
+}
+
+/// A server that takes of an upload what the test lets it take, and nothing ahead of that.
+struct SlowServer {
+    listener: TcpListener,
+    url: String,
+}
+
+impl SlowServer {
+    fn start() -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        // What the system takes ahead has to be less than what a step takes.
+        socket.set_recv_buffer_size(64 * 1024).expect("a smaller buffer");
+        socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a free port");
+        let listener = socket.listen(1).expect("it listens");
+        let url = format!("http://{}/", listener.local_addr().expect("it listens"));
+        Self { listener, url }
+    }
+}
+
+/// Begins to upload a file of so many bytes.
+async fn begin_upload(
+    setting: &mut Setting,
+    server: &SlowServer,
+    size: u64,
+) -> (JoinHandle<Result<Content, MediaError>>, TcpStream) {
+    let file = std::fs::File::create(setting.path().join("film.mp4")).expect("a file");
+    file.set_len(size).expect("room for it");
+    let media = setting.media(MediaMode::Upload).await.timed_by(setting.session.clock.clone());
+    let handle = setting.session.handle.clone();
+    let fields = json!({"to": "u1", "path": "film.mp4"}).to_string();
+    let call = spawn_local(async move { media.call(&handle, "SendFile", fields, NOW).await });
+    let asked = setting.client.receive().await;
+    let parameters = json!({"url": server.url, "heads": {}, "params": "", "path": "film.mp4"});
+    setting.client.reply(&asked, 0, &parameters.to_string()).await;
+    (call, soon("the upload", server.listener.accept()).await.expect("a client").0)
+}
+
+#[test]
+fn an_upload_may_take_long_as_long_as_bytes_flow() {
+    const STEP: usize = 12 * 1024 * 1024;
+    const STEPS: usize = 4;
+    on_a_worker(async {
+        let mut setting = setting().await;
+        let server = SlowServer::start();
+        let (call, mut stream) = begin_upload(&mut setting, &server, (STEP * STEPS) as u64).await;
+        let mut taken = vec![0; STEP];
+        for _ in 0..STEPS {
+            soon("a step", stream.read_exact(&mut taken)).await.expect("bytes");
+            setting.session.clock.advance(Duration::from_secs(50));
+        }
+        // Its head and the form around the file are all that is left.
+        let rest = soon("the rest", stream.read(&mut taken)).await.expect("bytes");
+        assert!(rest > 0 && !call.is_finished());
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.expect("an answer");
+        soon("the result", call).await.expect("it does not panic").expect("it is sent");
+    });
+}
+
+#[test]
+fn a_server_that_takes_nothing_for_a_minute_has_gone() {
+    on_a_worker(async {
+        let mut setting = setting().await;
+        let server = SlowServer::start();
+        let (mut call, _stream) = begin_upload(&mut setting, &server, 64 * 1024 * 1024).await;
+        // Until the system's buffers are full bytes flow, whoever takes them; then they do not.
+        let error = loop {
+            setting.session.clock.advance(Duration::from_secs(30));
+            tokio::select! {
+                result = &mut call => break result.expect("it does not panic").expect_err("nobody takes it"),
+                () = tokio::task::yield_now() => {}
+            }
+        };
+        assert_eq!(
+            (error.name(), error.to_string().as_str()),
+            ("IN_DOUBT", "the transfer broke off: the server is silent")
+        );
     });
 }
 

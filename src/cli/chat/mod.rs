@@ -114,7 +114,7 @@ pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(
             pacing: Pacing::Off,
             ..SessionConfig::new("chat", options.gateway.clone(), options.login.clone())
         };
-        let mut live = Live::start(settings, Keeper::Nowhere);
+        let mut live = Live::start(settings, Keeper::Nowhere)?;
         let outcome = tokio::select! {
             outcome = talk(&mut live, options.login.account(), options.wait) => outcome,
             _ = stop.wait_for(|stop| *stop) => Ok(()),

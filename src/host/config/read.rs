@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, Place};
 use crate::host::suggest::did_you_mean;
 use crate::script::duration::parse_duration;
+use crate::session::without_credentials;
 
 /// The text of a configuration, where it comes from, and the environment that its `${NAME}`s refer to.
 pub(super) struct Source<'a> {
@@ -115,6 +116,7 @@ impl<'a> Item<'a> {
         let found = match self.value.get_ref() {
             // A string is quoted as it was written, before `${NAME}` is filled in, and a secret never.
             DeValue::String(_) if self.is_secret() => "another string".to_owned(),
+            DeValue::String(text) if self.key == "gateway" => format!("\"{}\"", without_credentials(text)),
             DeValue::String(text) => format!("\"{text}\""),
             DeValue::Integer(number) => format!("the integer {number}"),
             DeValue::Float(number) => format!("the number {number}"),

@@ -10,8 +10,8 @@ use crate::session::config::Login;
 use crate::session::handle::CallError;
 use crate::session::signal::Signal;
 
-/// A profile that cannot be had yet is asked for again after this.
-const PROFILE_RETRY: Duration = Duration::from_secs(5);
+/// A profile that cannot be had yet is asked for again after this, then after twice as long, and so on up to the second.
+const PROFILE_RETRY: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 /// So many notices of one login are shown, and so many characters of each.
 const NOTICES: usize = 100;
 const NOTICE_LENGTH: usize = 500;
@@ -27,6 +27,7 @@ impl<T: Completion> Machine<T> {
     }
 
     pub(super) fn refuse(&mut self, failure: Failure) {
+        let failure = Failure { content: self.secrets.hidden(&failure.content), ..failure };
         self.give_up(State::Refused(failure.clone()), &CallError::LoginRefused(failure.clone()));
         self.signal(Signal::Refused(failure));
     }
@@ -58,8 +59,9 @@ impl<T: Completion> Machine<T> {
         }
         let State::LoggingIn { deadline, pin, notices } = &mut self.state else { return };
         if let Some(found) = find(&["pin", "pinCode", "pin_code"]) {
-            *deadline = now + PIN;
+            // The same one again is no reason to wait longer: a gateway may repeat it for ever.
             if pin.as_deref() != Some(&found) {
+                *deadline = now + PIN;
                 *pin = Some(found.clone());
                 self.signal(Signal::Pin(found));
             }
@@ -68,7 +70,8 @@ impl<T: Completion> Machine<T> {
             let shown = *notices <= NOTICES;
             self.counts.ignored += 1;
             if shown {
-                self.signal(Signal::LoginNotice(text.chars().take(NOTICE_LENGTH).collect()));
+                let shown = self.secrets.hidden(text);
+                self.signal(Signal::LoginNotice(shown.chars().take(NOTICE_LENGTH).collect()));
             }
         }
     }
@@ -82,12 +85,13 @@ impl<T: Completion> Machine<T> {
     ) {
         if certificate.is_some() && certificate != self.certificate {
             self.certificate.clone_from(&certificate);
+            self.secrets.add(certificate.as_deref().unwrap_or_default());
             self.outputs.extend(certificate.map(|certificate| Output::Signal(Signal::Certificate(certificate))));
         }
         match mid {
             Some(mid) => self.live(mid, display_name, now),
             None => {
-                self.state = State::Identifying { question: None, due: now, display_name };
+                self.state = State::Identifying { question: None, due: now, refusals: 0, display_name };
                 self.ask_profile(now);
             }
         }
@@ -104,7 +108,7 @@ impl<T: Completion> Machine<T> {
 
     /// A reply that belongs to no call: the answer to the question who this is, or nothing.
     pub(super) fn profile(&mut self, task_id: i64, outcome: Result<Content, Failure>, now: Duration) {
-        let State::Identifying { question, due, display_name } = &mut self.state else {
+        let State::Identifying { question, due, refusals, display_name } = &mut self.state else {
             self.counts.ignored += 1;
             return;
         };
@@ -117,11 +121,22 @@ impl<T: Completion> Machine<T> {
             let display_name = display_name.take().or_else(|| find_text(&profile, &["displayName"]));
             return self.live(mid, display_name, now);
         }
+        let (first, longest) = PROFILE_RETRY;
         *question = None;
-        *due = now + PROFILE_RETRY;
+        *due = now + first.saturating_mul(1 << (*refusals).min(10)).min(longest);
+        *refusals += 1;
+        if let Err(failure) = &outcome {
+            self.hear(failure, now);
+        }
+        let pause = self.gates.pause_until();
+        if let State::Identifying { due, .. } = &mut self.state {
+            *due = pause.max(*due);
+        }
         let notice = match outcome {
             Ok(_) => "the profile names no mid, asking again".to_owned(),
-            Err(failure) => format!("the profile is refused, asking again: {failure}"),
+            Err(failure) => {
+                format!("the profile is refused, asking again: {}", self.secrets.hidden(&failure.to_string()))
+            }
         };
         self.signal(Signal::LoginNotice(notice));
     }

@@ -8,24 +8,37 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::protocol::{Command, Safety, find_text};
+use crate::protocol::{Command, Family, Safety, find_text};
 use crate::session::{Login, Pacing, Secret};
 
 const COMMANDS: [&str; 4] = ["GetProfile", "BlockContact", "SendText", "SomethingNew"];
 
-fn config() -> SessionConfig {
+pub(super) fn config() -> SessionConfig {
     let login = Login::Email { email: "a".into(), password: Secret::new("b") };
     SessionConfig { pacing: Pacing::Off, max_outstanding: 8, ..SessionConfig::new("main", "ws://localhost", login) }
 }
 
-fn order(command: &'static str, number: u32) -> Order<u32> {
+/// Rates so low that random calls meet them.
+fn paced() -> Pacing {
+    let rates =
+        [(Family::Read, "60/min"), (Family::Contact, "30/min"), (Family::Text, "12/min"), (Family::Group, "6/min")];
+    Pacing::Custom(rates.map(|(family, rate)| (family, rate.parse().expect("a rate"))).into())
+}
+
+fn order(step: Step, command: &'static str, number: u32) -> Order<u32> {
     let fields = json!({"number": number}).to_string();
-    Order { command: Cow::Borrowed(command), row: Command::named(command), fields, reply: number }
+    Order { step, command: Cow::Borrowed(command), row: Command::named(command), fields, reply: number }
 }
 
 #[derive(Clone, Debug)]
 enum Action {
     Call(usize),
+    /// Asks for the turn of a call.
+    Turn(usize),
+    /// Sends a call whose turn has come.
+    UseTurn,
+    /// Gives such a call up.
+    DropTurn,
     Connected,
     Failed,
     /// Whoever answers is no gateway.
@@ -43,6 +56,8 @@ enum Action {
     OldFrame,
     Message(u32),
     Noise,
+    /// The owner takes no more, or takes more again.
+    Reading(bool),
     Pass(u64),
     Stop,
 }
@@ -50,6 +65,9 @@ enum Action {
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         20 => (0..COMMANDS.len()).prop_map(Action::Call),
+        10 => (0..COMMANDS.len()).prop_map(Action::Turn),
+        8 => Just(Action::UseTurn),
+        2 => Just(Action::DropTurn),
         20 => Just(Action::Connected),
         4 => Just(Action::Failed),
         1 => Just(Action::Useless),
@@ -61,6 +79,7 @@ fn action() -> impl Strategy<Value = Action> {
         5 => Just(Action::OldFrame),
         15 => (0..40u32).prop_map(Action::Message),
         5 => Just(Action::Noise),
+        4 => prop::bool::weighted(0.7).prop_map(Action::Reading),
         25 => prop_oneof![0..50u64, 500..5_000u64, 20_000..70_000u64].prop_map(Action::Pass),
         1 => Just(Action::Stop),
     ]
@@ -83,11 +102,17 @@ struct World {
     is_asked: bool,
     is_open: bool,
     is_live: bool,
+    is_paced: bool,
+    is_reading: bool,
     has_login: bool,
     logins: usize,
     is_over: bool,
     last_connect: Option<Duration>,
     calls: BTreeMap<u32, (usize, Duration)>,
+    /// The calls whose turn has come and was not used.
+    granted: Vec<u32>,
+    /// What the machine was waiting for, on which connection, and since when.
+    state: (Connection, &'static str, Duration),
     done: BTreeSet<u32>,
     sent: Vec<Sent>,
     sendings: HashMap<u32, Vec<Connection>>,
@@ -97,19 +122,24 @@ struct World {
 }
 
 impl World {
-    fn new(seed: u64) -> Self {
+    fn new(seed: u64, is_paced: bool) -> Self {
+        let config = if is_paced { SessionConfig { pacing: paced(), ..config() } } else { config() };
         let mut world = Self {
-            machine: Machine::new(config(), seed, Duration::ZERO),
+            machine: Machine::new(config, seed, Duration::ZERO),
             now: Duration::ZERO,
             connection: 0,
             is_asked: false,
             is_open: false,
             is_live: false,
+            is_paced,
+            is_reading: true,
             has_login: false,
             logins: 0,
             is_over: false,
             last_connect: None,
             calls: BTreeMap::new(),
+            granted: Vec::new(),
+            state: (0, "", Duration::ZERO),
             done: BTreeSet::new(),
             sent: Vec::new(),
             sendings: HashMap::new(),
@@ -124,11 +154,29 @@ impl World {
     fn act(&mut self, action: Action) {
         let (connection, now) = (self.connection, self.now);
         match action {
-            Action::Call(which) => {
-                let number = u32::try_from(self.calls.len()).expect("few");
-                self.calls.insert(number, (which, now));
-                self.machine.call(order(COMMANDS[which], number), now);
+            Action::Call(which) => self.call(which, Step::Whole),
+            Action::Turn(which) => self.call(which, Step::Turn),
+            Action::UseTurn => {
+                if let Some(number) = self.granted.pop() {
+                    let call = self.calls.get_mut(&number).expect("it was made");
+                    call.1 = now;
+                    let order = order(Step::Granted, COMMANDS[call.0], number);
+                    self.machine.call(order, now);
+                }
             }
+            Action::DropTurn => {
+                self.done.extend(self.granted.pop());
+                self.machine.turns_given(self.granted.len());
+            }
+            Action::Reading(true) if !self.is_reading => {
+                self.is_reading = true;
+                self.machine.reading_resumed(now);
+            }
+            Action::Reading(false) if self.is_reading => {
+                self.is_reading = false;
+                self.machine.reading_stopped();
+            }
+            Action::Reading(_) => {}
             Action::Connected => {
                 self.is_open |= std::mem::take(&mut self.is_asked);
                 self.machine.connected(connection, now);
@@ -150,14 +198,14 @@ impl World {
                 self.machine.connected(connection.wrapping_sub(1), now);
             }
             Action::Message(id) => {
-                if self.is_open && self.has_login && !self.arrived.contains(&id) {
+                if self.is_open && self.is_reading && self.has_login && !self.arrived.contains(&id) {
                     self.arrived.push(id);
                 }
                 let content = json!({"id": id.to_string()}).to_string();
                 self.frame(&json!({"command": "OnNotify", "subcommand": "RECEIVE_MESSAGE", "content": content}));
             }
             Action::Noise => {
-                if self.is_open {
+                if self.is_open && self.is_reading {
                     self.machine.frame(connection, "noise", now);
                     self.machine.noise(connection, now);
                 }
@@ -171,8 +219,14 @@ impl World {
         self.settle();
     }
 
+    fn call(&mut self, which: usize, step: Step) {
+        let number = u32::try_from(self.calls.len()).expect("few");
+        self.calls.insert(number, (which, self.now));
+        self.machine.call(order(step, COMMANDS[which], number), self.now);
+    }
+
     fn frame(&mut self, frame: &Value) {
-        if self.is_open {
+        if self.is_open && self.is_reading {
             self.machine.frame(self.connection, &frame.to_string(), self.now);
         }
     }
@@ -198,6 +252,10 @@ impl World {
                 Output::Connect(connection) => self.asked_to_connect(connection),
                 Output::Send(connection, frame) => self.asked_to_send(connection, &frame),
                 Output::Close => (self.is_asked, self.is_open, self.is_live) = (false, false, false),
+                Output::Grant(call) => {
+                    assert!(self.is_live && !self.done.contains(&call), "a turn comes when it can be used");
+                    self.granted.push(call);
+                }
                 Output::Complete(call, result) => self.completed(call, result),
                 Output::Signal(signal) => self.told(signal),
             }
@@ -212,12 +270,51 @@ impl World {
         self.machine.tick(self.now);
         self.settle();
         for (call, (_, began)) in &self.calls {
-            let is_due = self.now >= *began + Duration::from_secs(30);
-            assert!(!is_due || self.done.contains(call), "call {call} waits longer than it may");
+            // One that waits at its gate has not begun to count.
+            let is_due = !self.is_paced && self.now >= *began + Duration::from_secs(30);
+            let is_over = self.done.contains(call) || self.granted.contains(call);
+            assert!(!is_due || is_over, "call {call} waits longer than it may");
         }
+        self.check_bounds();
+        self.check_deadline();
         if let Some(wake) = self.machine.next_wake() {
             assert!(wake > self.now, "a wish for {wake:?} at {:?} would spin", self.now);
         }
+    }
+
+    fn check_bounds(&self) {
+        let machine = &self.machine;
+        let limit = machine.config.max_outstanding;
+        assert!(machine.calls.outstanding() + self.granted.len() <= limit, "no more than may be are unanswered");
+        assert!(machine.calls.queued() <= 2 * limit, "those of a lost connection wait before as many others");
+        assert!(machine.gates.waiting() <= limit, "the gates are bounded too");
+        assert!(self.is_paced || machine.gates.waiting() == 0);
+        assert!(machine.room() + machine.calls.outstanding() + self.granted.len() <= limit);
+    }
+
+    /// A machine that waits, waits for a moment that comes.
+    fn check_deadline(&mut self) {
+        assert!(self.machine.next_wake().is_some() || self.machine.is_ending(), "something will happen, or it is over");
+        let (name, deadline, most, longest) = match &self.machine.state {
+            State::Connecting { deadline } => ("connecting", *deadline, CONNECT, CONNECT),
+            // The world knows one PIN, which can come at the last moment.
+            State::LoggingIn { deadline, .. } => ("logging in", *deadline, PIN, 2 * PIN),
+            State::Identifying { due, .. } => ("identifying", *due, Duration::from_secs(600), Duration::MAX),
+            State::Live { probe: Some(probe), .. } => {
+                assert!(self.is_reading, "who does not read cannot hear an answer");
+                ("asking", probe.deadline, PROBE, PROBE)
+            }
+            State::Lost { retry } => ("lost", *retry, BACKOFF_MAX, BACKOFF_MAX),
+            State::Live { probe: None, .. } | State::Refused(_) | State::Unusable(_) | State::Stopped => {
+                self.state.1 = "";
+                return;
+            }
+        };
+        assert!(deadline > self.now && deadline <= self.now.saturating_add(most), "{name} until {deadline:?}");
+        if (self.state.0, self.state.1) != (self.connection, name) {
+            self.state = (self.connection, name, self.now);
+        }
+        assert!(self.now.saturating_sub(self.state.2) <= longest, "{name} for too long");
     }
 
     fn asked_to_connect(&mut self, connection: Connection) {
@@ -302,114 +399,19 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn the_invariants_hold_under_any_inputs(seed in any::<u64>(), actions in vec(action(), 1..250)) {
-        let mut world = World::new(seed);
+    fn the_invariants_hold_under_any_inputs(
+        seed in any::<u64>(),
+        is_paced in any::<bool>(),
+        actions in vec(action(), 1..250),
+    ) {
+        let mut world = World::new(seed, is_paced);
         for action in actions {
             world.act(action);
             world.check_time();
         }
         world.act(Action::Stop);
-        prop_assert_eq!(world.done.len(), world.calls.len(), "every call has ended");
+        let ended = world.done.len() + world.granted.len();
+        prop_assert_eq!(ended, world.calls.len(), "every call has ended");
         prop_assert!(world.machine.is_over());
-    }
-}
-
-/// A machine that is live on its first connection, its outputs taken.
-fn live(seed: u64) -> Machine<u32> {
-    let mut machine = Machine::new(config(), seed, Duration::ZERO);
-    log_in(&mut machine, Duration::ZERO);
-    machine
-}
-
-fn log_in(machine: &mut Machine<u32>, now: Duration) {
-    let connection = machine.connection;
-    machine.connected(connection, now);
-    machine.frame(connection, r#"{"command":"OnLogin","code":0,"content":"{\"mid\":\"u9\"}"}"#, now);
-    while machine.output().is_some() {}
-}
-
-#[test]
-fn the_delays_grow_and_a_minute_of_health_makes_them_short_again() {
-    let mut longest = [Duration::ZERO; 8];
-    for seed in 0..300 {
-        let mut machine = live(seed);
-        let mut now = Duration::from_secs(1);
-        for longest in &mut longest {
-            machine.disconnected(machine.connection, "it broke", now);
-            let retry = machine.next_wake().expect("it tries again");
-            let delay = retry - now;
-            assert!(delay >= BACKOFF_MIN && delay <= BACKOFF_MAX);
-            *longest = delay.max(*longest);
-            now = retry;
-            machine.tick(now);
-        }
-        log_in(&mut machine, now);
-        now += HEALTHY;
-        machine.disconnected(machine.connection, "it broke", now);
-        assert!(machine.next_wake().expect("it tries again") - now <= 2 * BACKOFF_MIN);
-    }
-    let seconds = longest.map(|longest| longest.as_secs());
-    assert_eq!(seconds[..5], [1, 3, 7, 15, 29], "just under 2, 4, 8, 16 and 30");
-}
-
-#[test]
-fn silence_means_nothing_while_the_socket_is_not_read() {
-    let mut machine = live(1);
-    machine.reading_stopped();
-    machine.tick(10 * SILENCE);
-    let frames: Vec<_> = std::iter::from_fn(|| machine.output()).collect();
-    assert!(matches!(&frames[..], [Output::Send(_, beat)] if beat == HEARTBEAT), "{frames:?}");
-    machine.reading_resumed(10 * SILENCE);
-    machine.tick(11 * SILENCE);
-    let frames: Vec<_> = std::iter::from_fn(|| machine.output()).collect();
-    assert!(matches!(&frames[..], [Output::Send(_, question), Output::Send(..)] if question.contains("GetProfile")));
-}
-
-#[test]
-fn any_frame_proves_life_and_the_question_is_forgotten() {
-    let mut machine = live(1);
-    machine.tick(SILENCE);
-    machine.frame(1, r#"{"command":"HeartBeat"}"#, SILENCE + PROBE / 2);
-    machine.tick(SILENCE + PROBE);
-    assert!(matches!(machine.state, State::Live { probe: None, .. }));
-}
-
-#[test]
-fn a_pin_that_is_not_typed_costs_the_connection_after_ten_minutes() {
-    let certificate = Some("paper".to_owned());
-    let mut machine = Machine::<u32>::new(SessionConfig { certificate, ..config() }, 1, Duration::ZERO);
-    machine.connected(1, Duration::ZERO);
-    machine.frame(1, r#"{"command":"X","content":"{\"a\":[{\"pinCode\":\"77\"}]}"}"#, Duration::from_secs(100));
-    machine.tick(Duration::from_secs(100) + LOGIN);
-    assert_eq!(machine.phase(), Phase::AwaitingPin);
-    machine.tick(Duration::from_secs(100) + PIN);
-    assert_eq!(machine.phase(), Phase::Lost { attempts: 1 });
-}
-
-#[test]
-fn a_first_login_waits_for_a_person_and_a_later_one_for_the_gateway() {
-    for (certificate, patience) in [(None, PIN), (Some("paper".to_owned()), LOGIN)] {
-        let mut machine = Machine::<u32>::new(SessionConfig { certificate, ..config() }, 1, Duration::ZERO);
-        machine.connected(1, Duration::ZERO);
-        machine.tick(patience - Duration::from_secs(1));
-        assert_eq!(machine.phase(), Phase::LoggingIn);
-        machine.tick(patience);
-        assert_eq!(machine.phase(), Phase::Lost { attempts: 1 });
-    }
-}
-
-#[test]
-fn a_certificate_is_taken_from_the_frame_and_told_once() {
-    let mut machine = Machine::<u32>::new(config(), 1, Duration::ZERO);
-    let login = r#"{"command":"OnLogin","code":0,"certificate":"c","content":{"session":{"mid":"u9"}}}"#;
-    for connection in 1..=2 {
-        machine.connected(connection, Duration::ZERO);
-        machine.frame(connection, login, Duration::ZERO);
-        let outputs: Vec<_> = std::iter::from_fn(|| machine.output()).collect();
-        let is_told = |output: &Output<u32>| matches!(output, Output::Signal(Signal::Certificate(told)) if told == "c");
-        assert_eq!(outputs.iter().filter(|output| is_told(output)).count(), usize::from(connection == 1));
-        assert!(matches!(outputs.last(), Some(Output::Signal(Signal::LoggedIn { mid, .. })) if mid == "u9"));
-        machine.disconnected(connection, "it broke", Duration::ZERO);
-        machine.tick(Duration::from_secs(30));
     }
 }

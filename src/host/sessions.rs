@@ -1,0 +1,212 @@
+//! How the sessions of a running system come, change and go. What a new version of the configuration asks for is decided in
+//! `reconfigure`.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use super::config::{Config, Session};
+use super::reconfigure::{Following, Plan, plan};
+use super::run::{Host, StartError};
+use crate::host::suggest::did_you_mean;
+use crate::script::{Assignment, Directory, Parting, Script};
+use crate::session::{self, Ended, Media, Restraint, SessionConfig};
+use crate::store::Store;
+
+/// How long a session may take to go before its connection is closed, and after that once more. Wall time, as the processes of
+/// people have it.
+const LEAVE: Duration = Duration::from_secs(5);
+
+/// A session with everything that can be wrong with it behind it.
+pub(super) struct Prepared {
+    settings: SessionConfig,
+    media: Arc<Media>,
+    scripts: Option<Vec<String>>,
+}
+
+impl Host {
+    /// Gives a session to the worker that has the fewest.
+    pub(super) fn attach(&mut self, prepared: Prepared) {
+        let load = |worker: &usize| self.assigned.values().filter(|assigned| *assigned == worker).count();
+        let worker = (0..self.workers.len()).min_by_key(load).unwrap_or(0);
+        self.assigned.insert(prepared.settings.name.clone(), worker);
+        self.workers[worker].attach(prepared.assign(&self.directory));
+    }
+
+    /// Follows the file of a configuration: whoever waits in [`over`](Self::over) takes up what changes in it.
+    ///
+    /// `config` is what the file says, whatever else the system was started with.
+    ///
+    /// # Errors
+    /// When the system gives no further thread.
+    pub fn follow(&mut self, config: Config) -> Result<(), StartError> {
+        let Some(file) = config.file.clone() else { return Ok(()) };
+        let following = Following::start(file).map_err(StartError::Thread)?;
+        self.following = Some((config, following));
+        Ok(())
+    }
+
+    /// Takes up a new version of the configuration.
+    async fn take_up(&mut self, new: &Config) {
+        let Some((old, _)) = &mut self.following else { return };
+        let Plan { removed, added, changed, altered, fixed } = plan(old, new);
+        old.clone_from(new);
+        self.has_changed |= !(removed.is_empty() && added.is_empty() && changed.is_empty());
+        for key in fixed {
+            tracing::warn!("the configuration: \"{key}\" has changed, which counts from the next start on");
+        }
+        for name in removed {
+            tracing::info!(session = name, "it is not configured any more and closes");
+            self.detach(&name, Parting::End).await;
+        }
+        for session in altered {
+            let Some(prepared) = self.prepared(&session).await else { continue };
+            tracing::info!(
+                session = session.name,
+                "its scripts, or the way of its files, have changed and count from now on"
+            );
+            if let Some(worker) = self.assigned.get(&session.name) {
+                self.workers[*worker].alter(session.name, prepared.media, prepared.scripts);
+            }
+        }
+        for (session, parting) in changed {
+            let Some(mut prepared) = self.prepared(&session).await else { continue };
+            tracing::info!(session = session.name, "its configuration has changed: it connects anew");
+            let before = self.directory.get(&session.name).map(|member| member.handle);
+            self.detach(&session.name, parting).await;
+            if parting == Parting::Keep {
+                // The gateway complained about the account, and saving a file does not make up for that.
+                prepared.settings.restraint =
+                    before.map_or_else(Restraint::default, |handle| handle.status().restraint);
+            }
+            self.attach(prepared);
+        }
+        for session in added {
+            let Some(prepared) = self.prepared(&session).await else { continue };
+            tracing::info!(session = session.name, "it is new in the configuration");
+            self.attach(prepared);
+        }
+    }
+
+    /// A session of a new version; what cannot run takes the place of nothing that does.
+    async fn prepared(&self, session: &Session) -> Option<Prepared> {
+        match prepare(session, &self.config, &self.store).await {
+            Ok(prepared) => {
+                self.names.check(session);
+                Some(prepared)
+            }
+            Err(error) => {
+                tracing::error!("{error}; it is left as it was");
+                None
+            }
+        }
+    }
+
+    /// Ends a session, and forgets how it may have ended by itself.
+    async fn detach(&mut self, name: &str, parting: Parting) {
+        let Some(worker) = self.assigned.remove(name) else { return };
+        let handle = self.directory.get(name).map(|member| member.handle);
+        // A worker that is gone has no sessions either.
+        let mut gone = self.workers[worker].detach(name.to_owned(), parting);
+        if timeout(LEAVE, &mut gone).await.is_err() {
+            tracing::warn!(session = name, "its scripts have not stopped within {LEAVE:?}: its connection closes now");
+            if let Some(handle) = handle {
+                handle.stop();
+            }
+            if timeout(LEAVE, gone).await.is_err() {
+                tracing::error!(session = name, "its scripts still have not stopped, and are no longer waited for");
+            }
+        }
+        while let Ok((name, end)) = self.ended.try_recv() {
+            self.note_end(name, end);
+        }
+        self.ends.remove(name);
+    }
+
+    /// Remembers a session that is over by itself; one that was taken away is not.
+    fn note_end(&mut self, name: String, end: Ended) {
+        if end != Ended::Stopped && self.assigned.contains_key(&name) {
+            if self.stays_up() {
+                tracing::warn!(
+                    session = name,
+                    "it is over; once its configuration is mended and saved, it is tried again"
+                );
+            }
+            self.ends.insert(name, end);
+        }
+    }
+
+    /// Whether there is something to wait for also when every session is over.
+    fn stays_up(&self) -> bool {
+        self.following.is_some() && (self.has_changed || self.assigned.is_empty())
+    }
+
+    /// Waits until every session is over by itself, and takes up changes of the configuration meanwhile; gives the ways
+    /// in which they ended.
+    ///
+    /// Once a change was taken up, that never comes: what the next one mends goes on.
+    pub async fn over(&mut self) -> Vec<(String, Ended)> {
+        while self.stays_up() || self.ends.len() < self.assigned.len() {
+            let news = async {
+                match &mut self.following {
+                    Some((_, following)) => following.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                end = self.ended.recv() => match end {
+                    Some((name, end)) => self.note_end(name, end),
+                    None => break,
+                },
+                config = news => self.take_up(&config).await,
+            }
+        }
+        std::mem::take(&mut self.ends).into_iter().collect()
+    }
+}
+
+/// The names of all scripts, as they are now.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ScriptNames(Arc<Mutex<BTreeSet<String>>>);
+
+impl ScriptNames {
+    /// Notes them anew.
+    pub(super) fn set<'a>(&self, scripts: impl Iterator<Item = &'a Script>) {
+        let names = scripts.map(|script| script.name.clone()).collect();
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
+    /// Names what a session is to run and is not there. It may come yet: that is no fault.
+    pub(super) fn check(&self, session: &Session) {
+        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for wanted in session.scripts.iter().flatten().filter(|wanted| !names.contains(*wanted)) {
+            let suggestion = did_you_mean(wanted, names.iter().map(String::as_str));
+            tracing::warn!(session = session.name, "no script is named \"{wanted}\" as in its \"scripts\"{suggestion}");
+        }
+    }
+}
+
+/// Sets up what a session needs, without starting anything.
+///
+/// # Errors
+/// When its certificate cannot be read, or its files cannot be carried.
+pub(super) async fn prepare(session: &Session, config: &Config, store: &Store) -> Result<Prepared, StartError> {
+    let certificate = store.certificate(session.gateway.as_str(), session.login.account())?;
+    let settings = session.settings(&config.limits, &config.pacing, certificate);
+    let media = Media::new(session.media, &settings, &config.files)
+        .await
+        .map_err(|error| StartError::Media(session.name.clone(), error))?;
+    Ok(Prepared { settings, media: Arc::new(media), scripts: session.scripts.clone() })
+}
+
+impl Prepared {
+    /// Enters the session in the directory and makes it ready for a worker.
+    pub(super) fn assign(self, directory: &Directory) -> Assignment {
+        let Self { settings: config, media, scripts } = self;
+        let (handle, inbox) = session::channel(&config);
+        directory.insert(handle.clone(), Arc::clone(&media));
+        Assignment { config, inbox, handle, media, scripts, seed: rand::random() }
+    }
+}
