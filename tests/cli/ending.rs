@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use hotline::sandbox::{DEFAULT_LISTEN, Fault, Sandbox, Traffic, Trouble, When};
 
 use crate::live::until;
+use crate::person::Person;
 use crate::run::{Bot, answering, folder};
 use crate::sandbox::sandbox;
 use crate::{PATIENCE, hotline};
@@ -177,5 +178,39 @@ fn a_port_in_use_sends_the_embedded_sandbox_to_another_and_it_says_so() {
     let folder = folder(&[("auto_reply.rhai", &answering("pong"))]);
     let bot = Bot::start(folder.path(), &[]);
     bot.logs(&format!("{DEFAULT_LISTEN} is taken: the embedded sandbox listens on 127.0.0.1:"));
+    assert_eq!(bot.ends(), Some(0));
+}
+
+const ORDER: &str = "fn on_message(msg) {
+    if msg.text == \"ping\" { msg.reply(\"pong\"); }
+    if msg.text != \"order\" { return; }
+    let item = msg.ask(\"What would you like?\");
+    msg.reply(`One ${item.text}.`);
+}
+";
+
+#[test]
+fn an_order_that_a_kill_interrupts_is_finished_also_with_the_embedded_sandbox() {
+    let folder = folder(&[("order.rhai", ORDER)]);
+    let bot = Bot::start(folder.path(), &[]);
+    let mut alice = Person::chats(&bot.url(), &[]);
+    alice.types("order");
+    alice.sees("bot: What would you like?");
+    let deadline = Instant::now() + PATIENCE;
+    while !hotline(folder.path(), &["runs"]).out.contains("waits in ask") {
+        assert!(Instant::now() < deadline, "the run is never on disk");
+    }
+    bot.is_asked("-KILL");
+    assert_eq!(bot.ended(), None);
+    alice.leaves();
+
+    // The sandbox's world begins anew, and what alice writes now is no repetition of what she wrote in the last one.
+    let bot = Bot::start(folder.path(), &[]);
+    let mut alice = Person::chats(&bot.url(), &[]);
+    alice.types("tea");
+    alice.sees("bot: One tea.");
+    alice.types("ping");
+    alice.sees("bot: pong");
+    alice.leaves();
     assert_eq!(bot.ends(), Some(0));
 }

@@ -15,8 +15,9 @@ use crate::clock::Timestamp;
 use crate::protocol::commands::{SendContact, SendLocation, SendText};
 use crate::protocol::{Failure, FailureCode, Message, MidKind, mid_kind};
 
-/// Message ids count up from here: as many digits as LINE's.
-const FIRST_MESSAGE: u64 = 500_000_000_000_000_000;
+/// The message ids of a millisecond begin at so many times its number: as many digits as LINE's. A world that is begun anew
+/// gives out later ones than the last did, so that a client which remembers those takes none of them for a repetition.
+const IDS_PER_MILLISECOND: u64 = 100_000;
 
 /// How many messages a chat keeps; the oldest go first.
 const KEPT: usize = 10_000;
@@ -208,7 +209,8 @@ impl World {
     /// A message to a person who has blocked its author is kept and answered as any other, and reaches nobody: LINE does
     /// not tell the blocked that they are.
     pub(super) fn post(&mut self, act: &mut Act<'_>, to: &Mid, body: Body) -> Value {
-        self.last_message = self.last_message.max(FIRST_MESSAGE) + 1;
+        let first = u64::try_from(act.now).unwrap_or_default().saturating_mul(IDS_PER_MILLISECOND);
+        self.last_message = self.last_message.max(first) + 1;
         let by = act.by.clone();
         let group = self.groups.get(to);
         let withheld = group.is_none() && self.blocks(to, &by);
