@@ -51,11 +51,13 @@ pub(super) struct Outgoing {
     pub(super) text: Option<Utf8Bytes>,
     /// The number of the event in it, 0 where it is none that is kept.
     pub(super) number: u64,
+    /// Whether a fault has added it to what the sandbox says.
+    pub(super) is_trouble: bool,
 }
 
 impl Outgoing {
     fn plain(text: impl Into<Utf8Bytes>) -> Self {
-        Self { text: Some(text.into()), number: 0 }
+        Self { text: Some(text.into()), number: 0, is_trouble: false }
     }
 }
 

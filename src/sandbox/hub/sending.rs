@@ -47,7 +47,11 @@ impl Hub {
                     }
                     let text = frame.get_or_insert_with(|| encoded(delivery)).clone();
                     self.counts.events += 1;
-                    self.queue(id, Traffic::Events, Outgoing { text: Some(text), number: delivery.number });
+                    self.queue(
+                        id,
+                        Traffic::Events,
+                        Outgoing { text: Some(text), number: delivery.number, is_trouble: false },
+                    );
                 }
             }
         }
@@ -56,7 +60,11 @@ impl Hub {
     /// Sends an event to one connection.
     pub(super) fn send(&mut self, id: ConnectionId, delivery: &Delivery) {
         self.counts.events += 1;
-        self.queue(id, Traffic::Events, Outgoing { text: Some(encoded(delivery)), number: delivery.number });
+        self.queue(
+            id,
+            Traffic::Events,
+            Outgoing { text: Some(encoded(delivery)), number: delivery.number, is_trouble: false },
+        );
     }
 
     /// Sends an event of any name to every connection of an account.
@@ -101,10 +109,10 @@ impl Hub {
             Some(Blow::Swallow) => self.push(id, Outgoing { text: None, ..frame }),
             Some(Blow::Repeat) => {
                 self.push(id, frame.clone());
-                self.push(id, frame);
+                self.push(id, Outgoing { is_trouble: true, ..frame });
             }
             Some(Blow::Malformed(nonsense)) => {
-                self.push(id, Outgoing::plain(nonsense));
+                self.push(id, Outgoing { is_trouble: true, ..Outgoing::plain(nonsense) });
                 self.push(id, frame);
             }
             Some(Blow::Delay(delay)) => self.postpone(id, frame, delay, Until::Due),
