@@ -90,6 +90,8 @@ struct Connection {
     promised: u64,
     end: oneshot::Sender<End>,
     account: Option<Mid>,
+    /// The account of a login that has no answer yet.
+    knocking: Option<Mid>,
     /// A login that waits for its PIN.
     pin: Option<PendingPin>,
     /// The base of the urls for this client, where it reaches the sandbox by an address of its own.
@@ -179,6 +181,7 @@ impl Hub {
             promised: 0,
             end: end_sender,
             account: None,
+            knocking: None,
             pin: None,
             media,
         };

@@ -99,7 +99,11 @@ impl Hub {
         if (!self.faults.strikes_frames() && self.late.is_empty()) || !self.is_client(id) {
             return self.push(id, frame);
         }
-        let account = self.connections.get(&id).and_then(|connection| connection.account.clone());
+        let account = self.connections.get(&id).and_then(|connection| match traffic {
+            // What answers a login goes to the account that logs in, also where it does not come to that.
+            Traffic::Replies => connection.knocking.clone().or_else(|| connection.account.clone()),
+            Traffic::Events | Traffic::All => connection.account.clone(),
+        });
         match self.faults.strike(account.as_deref(), traffic) {
             None => {
                 self.push(id, frame);
