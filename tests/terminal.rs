@@ -1,5 +1,8 @@
 //! The prompt in a real terminal: `hotline` alone, driven by tmux, which CI installs.
 
+#[path = "support/wire.rs"]
+mod wire;
+
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
@@ -24,6 +27,7 @@ impl Terminal {
 
     fn tmux(&self, arguments: &[&str]) -> Output {
         let mut tmux = Command::new("tmux");
+        wire::written_by(&mut tmux);
         tmux.args(["-L", &self.socket, "-f", "/dev/null"]).args(arguments).output().expect("tmux is installed")
     }
 
@@ -50,6 +54,9 @@ impl Terminal {
 impl Drop for Terminal {
     fn drop(&mut self) {
         self.tmux(&["kill-server"]);
+        if !thread::panicking() {
+            wire::check_frames();
+        }
     }
 }
 

@@ -12,6 +12,7 @@ mod completions;
 mod definitions;
 pub mod docs;
 mod exit;
+mod frames;
 mod journal;
 mod live;
 mod logging;

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use super::blocking::Asked;
 use super::exit::Exit;
-use super::{account, chat};
+use super::{account, chat, frames};
 use crate::clock::Clock;
 use crate::host::config::{Config, Session};
 use crate::host::{Host, Options};
@@ -127,7 +127,7 @@ impl Args {
 
 /// Starts the embedded sandbox where it is expected, or on a free port where that one is taken.
 async fn start_sandbox(clock: &Clock) -> Result<Sandbox, StartError> {
-    let config = sandbox::Config { clock: clock.clone(), ..sandbox::Config::default() };
+    let config = sandbox::Config { clock: clock.clone(), tap: frames::tap(), ..sandbox::Config::default() };
     match Sandbox::start(config.clone()).await {
         Err(StartError::Listen { address, cause }) if cause.kind() == io::ErrorKind::AddrInUse => {
             let listen = SocketAddr::new(address.ip(), 0);

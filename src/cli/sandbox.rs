@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
-use super::{blocking, output};
+use super::{blocking, frames, output};
 use crate::sandbox::{Config, DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD, Sandbox};
 
 /// The arguments of `sandbox`.
@@ -24,7 +24,8 @@ impl Args {
         blocking::run(async {
             // Before anything is promised: whoever reads the first line may already send the signal.
             let mut asked = blocking::Asked::listen()?;
-            let config = Config { listen: self.listen, data: self.data.clone(), ..Config::default() };
+            let config =
+                Config { listen: self.listen, data: self.data.clone(), tap: frames::tap(), ..Config::default() };
             let sandbox = Sandbox::start(config).await?;
             output::write(&self.greeting(&sandbox.url(), &sandbox.files()?))?;
             asked.wait().await;

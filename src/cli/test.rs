@@ -9,7 +9,7 @@ use anyhow::{Context, anyhow};
 use notify::{EventKind, RecursiveMode, Watcher};
 
 use super::exit::Exit;
-use super::output;
+use super::{frames, output};
 use crate::host::scenario::{self, FindError, Options, Report, RunError, Snapshots, TestResult};
 
 /// How long a change is given to be followed by more of the same save.
@@ -48,7 +48,8 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
         let files = if self.files.is_empty() { vec![PathBuf::from("scripts")] } else { self.files.clone() };
         let snapshots = if self.update { Snapshots::Write } else { Snapshots::Compare };
-        let options = Options { paths: files, filter: self.filter.clone(), snapshots, ..Options::default() };
+        let filter = self.filter.clone();
+        let options = Options { paths: files, filter, snapshots, tap: frames::tap(), ..Options::default() };
         if self.watch { self.watch(&options) } else { self.run_once(&options) }
     }
 

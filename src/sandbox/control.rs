@@ -135,7 +135,7 @@ impl Control {
     /// Adds a group whose members are in it at once, the creator first, and gives its mid.
     ///
     /// # Errors
-    /// When a member is unknown.
+    /// When a member is unknown, or there is none at all.
     pub fn create_group(&self, name: &str, members: &[&str]) -> Result<String, Failure> {
         let members = members.iter().map(|who| self.known(who)).collect::<Result<_, _>>()?;
         self.operate(Operation::CreateGroup { name: name.to_owned(), members }).map(|content| text(&content, "mid"))

@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sha2::{Digest, Sha256};
 use tokio::io::AsyncWriteExt;
 
+use super::persist::private;
 use super::world::{StoredFile, file_name, hex};
 use crate::protocol::{Failure, FailureCode};
 
@@ -135,7 +136,7 @@ impl Disk {
     fn arrival(&self) -> io::Result<(Part, fs::File)> {
         let number = self.arrivals.fetch_add(1, Ordering::Relaxed);
         let path = self.root()?.join(STORE).join(format!("part-{number}"));
-        let file = fs::File::create(&path)?;
+        let file = private(fs::OpenOptions::new().create(true).truncate(true)).open(&path)?;
         Ok((Part { path }, file))
     }
 

@@ -25,6 +25,7 @@ mod world;
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,9 @@ pub use self::world::{Body, ContentType, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWO
 
 /// Where the sandbox listens unless it is told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 16_089);
+
+/// How many were started in this process.
+static SANDBOXES: AtomicU64 = AtomicU64::new(0);
 
 /// How a sandbox is set up.
 #[derive(Clone, Debug)]
@@ -93,15 +97,28 @@ pub enum Way {
     Out,
 }
 
-/// Hears text frames as they stand on the wire. It is called on the connection's own task and must not wait.
+/// A text frame as it stands on the wire.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard<'a> {
+    /// The number of the sandbox within this process.
+    pub sandbox: u64,
+    /// The number of the connection at that sandbox.
+    pub connection: u64,
+    /// Which way it goes.
+    pub way: Way,
+    /// The frame.
+    pub text: &'a str,
+}
+
+/// Hears text frames, but not what faults add. It is called on the connection's own task and must not wait.
 #[derive(Clone)]
 pub struct Tap(Arc<Hear>);
 
-type Hear = dyn Fn(Way, &str) + Send + Sync;
+type Hear = dyn Fn(Heard<'_>) + Send + Sync;
 
 impl Tap {
     /// A tap that calls `hear` for each frame.
-    pub fn new(hear: impl Fn(Way, &str) + Send + Sync + 'static) -> Self {
+    pub fn new(hear: impl Fn(Heard<'_>) + Send + Sync + 'static) -> Self {
         Self(Arc::new(hear))
     }
 }
@@ -221,6 +238,7 @@ impl Sandbox {
             listens_everywhere: address.ip().is_unspecified(),
             clock: config.clock,
             limits: config.limits,
+            number: SANDBOXES.fetch_add(1, Ordering::Relaxed),
             tap: config.tap,
             pin_entry: config.pin_entry,
             runtime: Handle::current(),
@@ -282,6 +300,8 @@ struct Shared {
     listens_everywhere: bool,
     clock: Clock,
     limits: Limits,
+    /// Its number within this process, for the tap.
+    number: u64,
     tap: Option<Tap>,
     pin_entry: PinEntry,
     runtime: Handle,
@@ -317,9 +337,9 @@ impl Shared {
         tasks.spawn_on(task, &self.runtime);
     }
 
-    fn tapped(&self, way: Way, text: &str) {
+    fn tapped(&self, connection: hub::ConnectionId, way: Way, text: &str) {
         if let Some(Tap(hear)) = &self.tap {
-            hear(way, text);
+            hear(Heard { sandbox: self.number, connection, way, text });
         }
     }
 

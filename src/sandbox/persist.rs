@@ -46,6 +46,9 @@ impl DataFile {
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(failed)?;
         }
+        if path.is_dir() {
+            return Err(failed(io::ErrorKind::IsADirectory.into()));
+        }
         let lock =
             private(OpenOptions::new().create(true).truncate(false)).open(beside(path, "lock")).map_err(failed)?;
         match lock.try_lock() {
@@ -171,7 +174,7 @@ fn write_anew(path: &Path, world: &World) -> io::Result<File> {
 }
 
 /// Opens for writing, in a way that only the owner can read what is created.
-fn private(options: &mut OpenOptions) -> &mut OpenOptions {
+pub(super) fn private(options: &mut OpenOptions) -> &mut OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(options, 0o600);
     options.write(true)

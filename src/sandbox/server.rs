@@ -137,7 +137,7 @@ async fn carry(
     stream: &mut SplitStream<Socket>,
 ) -> Ended {
     let id = entrance.id;
-    let writing = write(shared, &mut entrance.outbox, &entrance.waiting, &entrance.told, carried, sink);
+    let writing = write(shared, id, &mut entrance.outbox, &entrance.waiting, &entrance.told, carried, sink);
     tokio::pin!(writing);
     let ended = tokio::select! {
         biased;
@@ -224,6 +224,7 @@ async fn linger(shared: &Shared, stream: &mut TcpStream) {
 
 async fn write(
     shared: &Shared,
+    id: ConnectionId,
     outbox: &mut mpsc::Receiver<Outgoing>,
     waiting: &AtomicUsize,
     told: &AtomicU64,
@@ -235,11 +236,13 @@ async fn write(
     // All that is ready goes out under one flush.
     while outbox.recv_many(&mut batch, BATCH).await > 0 {
         let mut last = 0;
-        for Outgoing { text, number } in batch.drain(..) {
+        for Outgoing { text, number, is_trouble } in batch.drain(..) {
             last = number.max(last);
             let Some(text) = text else { continue };
             let size = text.len();
-            shared.tapped(Way::Out, text.as_str());
+            if !is_trouble {
+                shared.tapped(id, Way::Out, text.as_str());
+            }
             if sink.feed(Message::Text(text)).await.is_err() {
                 return;
             }
@@ -258,7 +261,7 @@ async fn read(shared: &Arc<Shared>, id: ConnectionId, carried: &Tally, stream: &
     while let Some(frame) = stream.next().await {
         match frame {
             Ok(Message::Text(text)) => {
-                shared.tapped(Way::In, text.as_str());
+                shared.tapped(id, Way::In, text.as_str());
                 let pace = allowance.spend(shared.clock.elapsed(), shared.limits.frames_per_second);
                 take(shared, id, text.as_str(), pace).await;
                 carried.count_received();

@@ -8,6 +8,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use crate::wire;
+
 /// How long a line of the log is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -26,6 +28,7 @@ impl Running {
         }
         let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
         command.arg("run").args(arguments).current_dir(folder).env_remove("RUST_LOG");
+        wire::written_by(&mut command);
         let mut process =
             command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("it starts");
         let log = process.stderr.take().expect("it is piped");
@@ -60,6 +63,9 @@ impl Drop for Running {
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
+        if !thread::panicking() {
+            wire::check_frames();
+        }
     }
 }
 

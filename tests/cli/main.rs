@@ -41,12 +41,15 @@ impl From<Output> for Outcome {
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
     command.args(arguments).current_dir(folder).env_remove("RUST_LOG").stdin(Stdio::null());
+    wire::written_by(&mut command);
     command
 }
 
 /// Runs the binary to its end.
 fn hotline(folder: &Path, arguments: &[&str]) -> Outcome {
-    command(folder, arguments).output().expect("the binary starts").into()
+    let output = command(folder, arguments).output().expect("the binary starts");
+    wire::check_frames();
+    output.into()
 }
 
 /// Runs the binary to its end in a folder that is empty.

@@ -38,6 +38,7 @@ impl Person {
     pub(crate) fn leaves(mut self) -> (i32, String) {
         drop(self.input.take());
         let output = self.child.wait_with_output().expect("it ends");
+        crate::wire::check_frames();
         (output.status.code().expect("by itself"), String::from_utf8(output.stderr).expect("text"))
     }
 }

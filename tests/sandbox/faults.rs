@@ -90,6 +90,72 @@ async fn replies_are_swallowed_and_a_connection_dropped_in_place_of_one() {
 }
 
 #[tokio::test]
+async fn replies_are_repeated_delayed_and_reordered() {
+    let ask = async |bot: &mut Client, numbers: std::ops::Range<i64>| {
+        for number in numbers {
+            bot.send(&json!({"command": "GetProfile", "task_id": number})).await;
+        }
+    };
+    let answered = async |bot: &mut Client, count: usize| {
+        let mut numbers = Vec::new();
+        for _ in 0..count {
+            numbers.push(bot.frame().await["task_id"].as_i64().expect("a number"));
+        }
+        numbers
+    };
+    let clock = Clock::manual(1_700_000_000_000);
+    let trouble = |trouble, count| bot_and_fault(clock.clone(), Traffic::Replies, trouble, When::Next(count));
+    let (_sandbox, mut bot) = trouble(Trouble::Repeat, 1).await;
+    ask(&mut bot, 900..902).await;
+    assert_eq!(answered(&mut bot, 3).await, [900, 900, 901]);
+    let (_sandbox, mut bot) = trouble(Trouble::Reorder, 1).await;
+    ask(&mut bot, 900..903).await;
+    assert_eq!(answered(&mut bot, 3).await, [901, 900, 902]);
+    let second = Duration::from_secs(1);
+    let (_sandbox, mut bot) = trouble(Trouble::Delay(second..=second), 2).await;
+    ask(&mut bot, 900..903).await;
+    assert_eq!(answered(&mut bot, 1).await, [902]);
+    wait_for_sleeper(&clock).await;
+    clock.advance(second);
+    assert_eq!(answered(&mut bot, 2).await, [900, 901]);
+}
+
+#[tokio::test]
+async fn a_fault_of_an_account_strikes_what_answers_its_logins() {
+    let sandbox = sandbox_with(|config| config.pin_entry = hotline::sandbox::PinEntry::ByHand).await;
+    let control = sandbox.control();
+    let swallow = |account: &str| Fault {
+        account: Some(account.to_owned()),
+        on: Traffic::Replies,
+        trouble: Trouble::Swallow,
+        when: When::Next(1),
+    };
+    control.inject(swallow("dave")).expect("he is there");
+    let mut dave = Client::connect(&sandbox).await;
+    dave.send(&json!({"command": "Login", "email": "dave@sandbox.test", "password": "sandbox", "cert": ""})).await;
+    // The answer to something else comes, so the PIN was swallowed.
+    assert_eq!(dave.refused("GetProfile", json!({})).await, "NOT_AUTHENTICATED");
+    control.type_pin("dave", &control.pins("dave")[0]);
+    assert_eq!(dave.frame_named("OnLogin").await["code"], 0);
+    control.inject(swallow("alice")).expect("she is there");
+    let mut alice = Client::connect(&sandbox).await;
+    alice.send(&json!({"command": "Login", "email": "alice@sandbox.test", "password": "wrong", "cert": ""})).await;
+    assert_eq!(alice.refused("GetProfile", json!({})).await, "NOT_AUTHENTICATED");
+    alice.try_login("alice@sandbox.test", "sandbox", "").await.expect("the fault is spent");
+}
+
+#[tokio::test]
+async fn what_came_before_a_drop_is_sent_before_it_every_time() {
+    for _ in 0..20 {
+        let (sandbox, mut bot) = bot_and_fault(Clock::system(), Traffic::Replies, Trouble::Drop, When::Next(1)).await;
+        say(&sandbox, &["a", "b", "c"]);
+        bot.send(&json!({"command": "GetProfile", "task_id": 900})).await;
+        assert_eq!(hear(&mut bot, 3).await, ["a", "b", "c"]);
+        assert_eq!(bot.text().await, None);
+    }
+}
+
+#[tokio::test]
 async fn nonsense_comes_before_the_frames_and_the_same_seed_brings_the_same() {
     let mut heard = Vec::new();
     for _ in 0..2 {

@@ -20,7 +20,7 @@ pub(crate) fn read(sandbox: &Sandbox, path: &str) -> Vec<u8> {
 
 /// Gets a picture.
 pub(crate) async fn fetch(url: &str) -> Vec<u8> {
-    let answer = reqwest::get(url).await.expect("the sandbox answers");
+    let answer = http_client().get(url).send().await.expect("the sandbox answers");
     assert_eq!(answer.status(), 200);
     answer.bytes().await.expect("a body").to_vec()
 }
@@ -41,10 +41,14 @@ pub(crate) async fn download(param: &Value) -> (u16, Vec<u8>) {
 /// A POST to the url with the heads.
 fn request(param: &Value) -> reqwest::RequestBuilder {
     let heads = param["heads"].as_object().expect("heads");
+    let start = http_client().post(text(param, "url"));
+    heads.iter().fold(start, |request, (name, value)| request.header(name, value.as_str().expect("text")))
+}
+
+fn http_client() -> reqwest::Client {
     // A second provider would be refused, and there is only this one.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let start = reqwest::Client::new().post(text(param, "url"));
-    heads.iter().fold(start, |request, (name, value)| request.header(name, value.as_str().expect("text")))
+    reqwest::Client::new()
 }
 
 async fn send(request: reqwest::RequestBuilder) -> (u16, String) {

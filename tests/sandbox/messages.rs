@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use hotline::sandbox::{Body, ContentType, Operation, Tap, Way};
+use hotline::sandbox::{Body, ContentType, Heard, Operation, Tap, Way};
 use serde_json::{Value, json};
 
 use crate::client::{Client, sandbox, sandbox_with};
@@ -104,9 +104,18 @@ async fn what_no_command_causes_the_control_interface_does() {
     control.operate(kick).expect("both are members");
     let content = json!({"group_id": group, "mid": alice, "target": bob});
     assert_eq!(bot.event("NOTIFIED_DELETE_OTHER_FROM_CHAT").await, content);
-    control.post("alice", "bot", Body::new(ContentType::Sticker).with("STKID", "7")).expect("she may");
+    control
+        .post(
+            "alice",
+            "bot",
+            Body::new(ContentType::Sticker).with("STKID", "7").with("STKPKGID", "1").with("STKVER", "1"),
+        )
+        .expect("she may");
     let message = bot.event("RECEIVE_MESSAGE").await;
-    assert_eq!((&message["contentType"], &message["contentMetadata"]), (&json!("STICKER"), &json!({"STKID": "7"})));
+    assert_eq!(
+        (&message["contentType"], &message["contentMetadata"]),
+        (&json!("STICKER"), &json!({"STKID": "7", "STKPKGID": "1", "STKVER": "1"}))
+    );
     control.operate(Operation::Unregister { account: alice.clone() }).expect("she is there");
     assert_eq!(bot.event("NOTIFIED_LEAVE_CHAT").await, json!({"group_id": group, "mid": alice}));
     assert_eq!(bot.refused("SendText", json!({"to": alice, "content": "x"})).await, "NOT_FOUND");
@@ -131,13 +140,12 @@ async fn a_tap_hears_every_frame_both_ways() {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let tap = Tap::new({
         let heard = Arc::clone(&heard);
-        move |way, text| {
-            match way {
-                Way::In => wire::check_sent(text),
-                Way::Out => wire::check_received(text),
-            }
-            .expect("it is a frame of the protocol");
-            heard.lock().expect("no panic").push(way);
+        let mut checker = wire::Checker::default();
+        let checker = Mutex::new(move |frame: Heard<'_>| checker.hear(&frame));
+        move |frame| {
+            let mut check = checker.lock().expect("no panic");
+            check(frame).expect("it is a frame of the protocol");
+            heard.lock().expect("no panic").push(frame.way);
         }
     });
     let sandbox = sandbox_with(|config| config.tap = Some(tap)).await;

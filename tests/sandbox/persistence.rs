@@ -109,6 +109,36 @@ async fn a_file_that_is_no_world_is_named_with_the_line() {
 }
 
 #[tokio::test]
+async fn a_folder_is_no_data_file_and_nothing_is_left_beside_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("inner");
+    std::fs::create_dir(&path).expect("the folder is writable");
+    let error = start_error(&path).await;
+    assert!(error.contains("inner: is a directory"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).expect("readable").count(), 1);
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn only_their_owner_can_read_the_world_and_its_files() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("x.db");
+    let sandbox = kept_in(&path).await;
+    let mut alice = Client::login(&sandbox, "alice").await;
+    let bot = alice.ok("GetAllContactIds", json!({})).await[0].clone();
+    media::place(&sandbox, "a.bin", b"bits");
+    alice.ok("SendFile", json!({"to": bot, "path": "a.bin"})).await;
+    let stored = std::fs::read_dir(sandbox.files().expect("a folder").join(".sandbox")).expect("readable");
+    let files: Vec<_> = stored.map(|entry| entry.expect("readable").path()).chain([path]).collect();
+    assert_eq!(files.len(), 2);
+    for file in files {
+        let mode = std::fs::metadata(&file).expect("it is there").permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{}", file.display());
+    }
+}
+
+#[tokio::test]
 async fn a_file_in_use_and_a_port_in_use_are_named() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("x.db");

@@ -1,5 +1,7 @@
 //! Walks all commands of the table: each succeeds once with its events to the others, and is refused at least once.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use hotline::protocol::{COMMANDS, Kind, Presence};
 use hotline::sandbox::{NewAccount, Sandbox};
 use serde_json::{Map, Value, json};
@@ -41,17 +43,40 @@ impl Stage {
     async fn invite_carol(&mut self) {
         let (group, carol) = (self.group.clone(), self.carol.mid.clone());
         self.alice.ok("InviteIntoGroup", json!({"group_id": group, "mids": [carol]})).await;
-        let event = self.carol.event("NOTIFIED_INVITE_INTO_CHAT").await;
-        assert_eq!((&event["group_id"], &event["mid"]), (&json!(group), &json!(self.alice.mid)));
+        let alice = self.alice.mid.clone();
+        is_invited(&mut self.carol, &json!(group), &alice).await;
     }
 
-    /// Checks that a message of alice arrived at bob and on her phone, and gives it.
-    async fn arrived(&mut self, sent: &Value, kind: &str) -> Value {
-        let message = self.bob.event("RECEIVE_MESSAGE").await;
-        assert_eq!(self.phone.event("SEND_MESSAGE").await, message);
-        assert_eq!((&message["id"], &message["contentType"]), (&sent["id"], &json!(kind)));
-        message
+    /// Checks that a message of alice, who got the answer `sent`, arrived at bob and on her phone as it should.
+    async fn arrived(&mut self, sent: &Value, kind: &str, text: Value, metadata: Value) {
+        let expected = json!({
+            "id": sent["id"], "from": self.alice.mid, "to": sent["to"], "text": text, "timestamp": sent["timestamp"],
+            "contentType": kind, "contentMetadata": metadata,
+        });
+        assert_eq!(self.bob.event("RECEIVE_MESSAGE").await, expected);
+        assert_eq!(self.phone.event("SEND_MESSAGE").await, expected);
     }
+
+    /// Checks what alice's other device is told of her own deed.
+    async fn phone_hears(&mut self, subcommand: &str, content: Value) {
+        assert_eq!(self.phone.event(subcommand).await, content, "{subcommand}");
+    }
+
+    /// Checks what bob and alice's other device are told of a change of their group.
+    async fn group_changes(&mut self, kind: &str) {
+        let content = json!({"group_id": self.group, "mid": self.alice.mid, "type": kind});
+        assert_eq!(self.bob.event("NOTIFIED_UPDATE_CHAT").await, content);
+        self.phone_hears("NOTIFIED_UPDATE_CHAT", content).await;
+    }
+}
+
+/// Checks that someone is told of an invitation, with its time in seconds.
+async fn is_invited(client: &mut Client, group: &Value, by: &str) {
+    let event = client.event("NOTIFIED_INVITE_INTO_CHAT").await;
+    let time = event["created_time"].as_u64().expect("a number");
+    assert_eq!(event, json!({"group_id": group, "mid": by, "created_time": time}));
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+    assert!(now.abs_diff(time) < 60, "{time} at {now}");
 }
 
 #[tokio::test]
@@ -235,18 +260,21 @@ async fn play(stage: &mut Stage, command: &str) {
             };
             assert_eq!(stage.alice.ok(command, json!({field: "new"})).await, json!({field: "new"}));
             let event = stage.bob.event("NOTIFIED_UPDATE_PROFILE").await;
-            assert_eq!((&event["mid"], &event["type"]), (&json!(alice), &json!(kind)));
-            assert_eq!(event["params"], json!({key: "new"}).to_string());
-            stage.phone.event("UPDATE_PROFILE").await;
+            assert_eq!(event, json!({"mid": alice, "type": kind, "params": json!({key: "new"}).to_string()}));
+            stage.phone_hears("UPDATE_PROFILE", json!({"mid": alice})).await;
             assert_eq!(stage.alice.refused(command, json!({field: "x".repeat(limit + 1)})).await, "INVALID_LENGTH");
         }
         "UpdateProfilePicture" => {
             media::place(&stage.sandbox, "me.jpg", b"a face");
             stage.alice.ok(command, json!({"path": "me.jpg"})).await;
-            assert_eq!(stage.bob.event("NOTIFIED_UPDATE_PROFILE").await["type"], "8");
-            stage.phone.event("UPDATE_PROFILE").await;
+            let event = stage.bob.event("NOTIFIED_UPDATE_PROFILE").await;
+            stage.phone_hears("UPDATE_PROFILE", json!({"mid": alice})).await;
             let contact = stage.bob.ok("GetContacts", json!({"mids": [alice]})).await[0].clone();
-            assert_eq!(media::fetch(contact["picturePath"].as_str().expect("an url")).await, b"a face");
+            let url = contact["picturePath"].as_str().expect("an url");
+            assert_eq!(media::fetch(url).await, b"a face");
+            let picture = url.rsplit('/').next().expect("what it ends with");
+            let params = json!({"PICTURE_STATUS": picture}).to_string();
+            assert_eq!(event, json!({"mid": alice, "type": "8", "params": params}));
             assert_eq!(stage.alice.refused(command, json!({"path": "none.jpg"})).await, "NOT_FOUND");
         }
         "CheckUseridValid" => {
@@ -256,7 +284,7 @@ async fn play(stage: &mut Stage, command: &str) {
         }
         "SetMyUserid" => {
             assert_eq!(stage.alice.ok(command, json!({"user_id": "alice.1"})).await, json!({"user_id": "alice.1"}));
-            stage.phone.event("UPDATE_PROFILE").await;
+            stage.phone_hears("UPDATE_PROFILE", json!({"mid": alice})).await;
             stage.alice.ok(command, json!({"user_id": "alice.1"})).await;
             assert_eq!(stage.alice.refused(command, json!({"user_id": "alice.2"})).await, "DUPLICATED");
             assert_eq!(stage.bob.refused(command, json!({"user_id": "alice.1"})).await, "DUPLICATED");
@@ -264,25 +292,25 @@ async fn play(stage: &mut Stage, command: &str) {
         }
         "SetBirthday" => {
             stage.alice.ok(command, json!({"year": "2000", "day": "0229"})).await;
-            stage.phone.event("UPDATE_PROFILE").await;
+            stage.phone_hears("UPDATE_PROFILE", json!({"mid": alice})).await;
             assert_eq!(stage.alice.refused(command, json!({"year": "1999", "day": "0229"})).await, "MALFORMED");
         }
         "EnableSearchByUserId" => {
             stage.alice.ok("SetMyUserid", json!({"user_id": "alice.1"})).await;
-            stage.phone.event("UPDATE_PROFILE").await;
+            stage.phone_hears("UPDATE_PROFILE", json!({"mid": alice})).await;
             stage.alice.ok(command, json!({"enable": false})).await;
-            stage.phone.event("UPDATE_SETTINGS").await;
+            stage.phone_hears("UPDATE_SETTINGS", json!({"mid": alice})).await;
             let search = json!({"user_id": "alice.1"});
             assert_eq!(stage.bob.refused("SearchContactByUserid", search.clone()).await, "NOT_FOUND");
             assert_eq!(stage.alice.ok("GetSettings", json!({})).await["privacySearchByUserid"], false);
             stage.alice.ok(command, json!({"enable": true})).await;
-            stage.phone.event("UPDATE_SETTINGS").await;
+            stage.phone_hears("UPDATE_SETTINGS", json!({"mid": alice})).await;
             stage.bob.ok("SearchContactByUserid", search).await;
             assert_eq!(stage.alice.refused(command, json!({"enable": "yes"})).await, "MALFORMED");
         }
         "EnableSecondaryLogin" => {
             stage.alice.ok(command, json!({"enable": false})).await;
-            stage.phone.event("UPDATE_SETTINGS").await;
+            stage.phone_hears("UPDATE_SETTINGS", json!({"mid": alice})).await;
             let mut third = Client::connect(&stage.sandbox).await;
             assert_eq!(third.try_login("alice@sandbox.test", "sandbox", "").await.map_err(|(code, _)| code), Err(8));
             assert_eq!(stage.alice.refused(command, json!({"enable": 1})).await, "MALFORMED");
@@ -318,7 +346,8 @@ async fn play(stage: &mut Stage, command: &str) {
             assert_eq!(stage.alice.refused(command, json!({"url": url})).await, "PREVENTED_JOIN_BY_TICKET");
             stage.bob.ok("EnableJoinByUrl", json!({"group_id": group, "enable": true})).await;
             for client in [&mut stage.alice, &mut stage.phone] {
-                client.event("NOTIFIED_UPDATE_CHAT").await;
+                let content = json!({"group_id": group, "mid": bob, "type": "4"});
+                assert_eq!(client.event("NOTIFIED_UPDATE_CHAT").await, content);
             }
             assert_eq!(stage.alice.ok(command, json!({"url": url})).await["chatMid"], json!(group));
             assert_eq!(stage.carol.ok(command, json!({"url": url})).await["groupExtra"]["JoinByTicket"], true);
@@ -339,7 +368,7 @@ async fn play(stage: &mut Stage, command: &str) {
             let members = chat["groupExtra"]["memberMids"].as_object().expect("mids are keys");
             assert_eq!((members.len(), members.contains_key(&alice)), (1, true));
             for client in [&mut stage.bob, &mut stage.carol] {
-                assert_eq!(client.event("NOTIFIED_INVITE_INTO_CHAT").await["group_id"], chat["chatMid"]);
+                is_invited(client, &chat["chatMid"], &alice).await;
             }
             assert_eq!(stage.alice.refused(command, json!({"name": "new", "mids": [NOBODY]})).await, "NOT_FOUND");
             assert_eq!(stage.alice.refused(command, json!({"name": "", "mids": []})).await, "INVALID_LENGTH");
@@ -347,8 +376,7 @@ async fn play(stage: &mut Stage, command: &str) {
         "UpdateGroupPicture" => {
             media::place(&stage.sandbox, "tea.jpg", b"a cup");
             stage.alice.ok(command, json!({"groupId": group, "path": "tea.jpg"})).await;
-            assert_eq!(stage.bob.event("NOTIFIED_UPDATE_CHAT").await["type"], "2");
-            stage.phone.event("NOTIFIED_UPDATE_CHAT").await;
+            stage.group_changes("2").await;
             let chat = stage.bob.ok("SearchGroupById", json!({"id": group})).await;
             assert_eq!(media::fetch(chat["picturePath"].as_str().expect("an url")).await, b"a cup");
             let outsider = json!({"groupId": group, "path": "tea.jpg"});
@@ -372,13 +400,14 @@ async fn play(stage: &mut Stage, command: &str) {
             let chat = stage.carol.ok("CreateGroup", json!({"name": "new", "mids": [alice]})).await;
             let id = json!({"group_id": chat["chatMid"]});
             for client in [&mut stage.alice, &mut stage.phone] {
-                client.event("NOTIFIED_INVITE_INTO_CHAT").await;
+                is_invited(client, &chat["chatMid"], &carol).await;
             }
             stage.alice.ok(command, id.clone()).await;
+            let content = json!({"group_id": chat["chatMid"], "mid": alice});
             for client in [&mut stage.alice, &mut stage.phone] {
-                assert_eq!(client.event("ACCEPT_CHAT_INVITATION").await["group_id"], chat["chatMid"]);
+                assert_eq!(client.event("ACCEPT_CHAT_INVITATION").await, content);
             }
-            assert_eq!(stage.carol.event("NOTIFIED_ACCEPT_CHAT_INVITATION").await["mid"], json!(alice));
+            assert_eq!(stage.carol.event("NOTIFIED_ACCEPT_CHAT_INVITATION").await, content);
             assert_eq!(stage.alice.refused(command, id).await, "NOT_AN_INVITEE");
         }
         "GetGroupQrcode" => {
@@ -391,10 +420,11 @@ async fn play(stage: &mut Stage, command: &str) {
             let chat = stage.carol.ok("CreateGroup", json!({"name": "new", "mids": [alice]})).await;
             let id = json!({"group_id": chat["chatMid"]});
             for client in [&mut stage.alice, &mut stage.phone] {
-                client.event("NOTIFIED_INVITE_INTO_CHAT").await;
+                is_invited(client, &chat["chatMid"], &carol).await;
             }
             stage.alice.ok(command, id.clone()).await;
-            stage.phone.event("NOTIFIED_CANCEL_CHAT_INVITATION").await;
+            let content = json!({"group_id": chat["chatMid"], "mid": alice});
+            stage.phone_hears("NOTIFIED_CANCEL_CHAT_INVITATION", content).await;
             assert_eq!(stage.alice.refused(command, id).await, "NOT_AN_INVITEE");
         }
         "LeaveGroup" => {
@@ -421,22 +451,21 @@ async fn play(stage: &mut Stage, command: &str) {
         }
         "UpdateGroupName" => {
             stage.alice.ok(command, json!({"group_id": group, "name": "coffee"})).await;
-            let event = stage.bob.event("NOTIFIED_UPDATE_CHAT").await;
-            assert_eq!(event, json!({"group_id": group, "mid": alice, "type": "1"}));
+            stage.group_changes("1").await;
             let message = stage.bob.event("RECEIVE_MESSAGE").await;
-            assert_eq!(
-                (&message["contentType"], &message["contentMetadata"]["name"]),
-                (&json!("CHATEVENT"), &json!("coffee"))
-            );
-            stage.phone.event("NOTIFIED_UPDATE_CHAT").await;
-            stage.phone.event("SEND_MESSAGE").await;
+            let metadata = json!({"event_type": "update_group_name", "name": "coffee"});
+            let expected = json!({
+                "id": message["id"], "from": alice, "to": group, "text": null, "timestamp": message["timestamp"],
+                "contentType": "CHATEVENT", "contentMetadata": metadata,
+            });
+            assert_eq!(message, expected);
+            stage.phone_hears("SEND_MESSAGE", expected).await;
             assert_eq!(stage.carol.refused(command, json!({"group_id": group, "name": "x"})).await, "NOT_A_MEMBER");
             assert_eq!(stage.alice.refused(command, json!({"group_id": group, "name": ""})).await, "INVALID_LENGTH");
         }
         "EnableJoinByUrl" => {
             stage.alice.ok(command, json!({"group_id": group, "enable": true})).await;
-            assert_eq!(stage.bob.event("NOTIFIED_UPDATE_CHAT").await["type"], "4");
-            stage.phone.event("NOTIFIED_UPDATE_CHAT").await;
+            stage.group_changes("4").await;
             let chat = stage.bob.ok("SearchGroupById", json!({"id": group})).await;
             assert_eq!(chat["groupExtra"]["JoinByTicket"], true);
             assert_eq!(stage.alice.refused(command, json!({"group_id": NO_GROUP, "enable": true})).await, "NOT_FOUND");
@@ -453,42 +482,52 @@ async fn play(stage: &mut Stage, command: &str) {
         "SendText" => {
             for to in [&bob, &group] {
                 let sent = stage.alice.ok(command, json!({"to": to, "content": "hi", "msg_id": "mine"})).await;
-                assert_eq!(stage.arrived(&sent, "NONE").await["text"], "hi");
+                stage.arrived(&sent, "NONE", json!("hi"), json!({})).await;
             }
             assert_eq!(stage.alice.refused(command, json!({"to": bob, "content": ""})).await, "INVALID_LENGTH");
             assert_eq!(stage.alice.refused(command, json!({"to": NOBODY, "content": "x"})).await, "NOT_FOUND");
             assert_eq!(stage.alice.refused(command, json!({"to": "bob", "content": "x"})).await, "INVALID_MID");
         }
         "SendLocation" => {
-            let place = |latitude: f64| json!({"to": group, "title": "t", "address": "a", "latitude": latitude, "longitude": 1.0});
-            let sent = stage.alice.ok(command, place(35.25)).await;
-            assert_eq!(stage.arrived(&sent, "LOCATION").await["contentMetadata"]["latitude"], "35.25");
-            assert_eq!(stage.alice.refused(command, place(90.5)).await, "MALFORMED");
+            let place = |to: &str, latitude: f64| json!({"to": to, "title": "t", "address": "a", "latitude": latitude, "longitude": 1.5});
+            let metadata = json!({"title": "t", "address": "a", "latitude": "35.25", "longitude": "1.5"});
+            for to in [&bob, &group] {
+                let sent = stage.alice.ok(command, place(to, 35.25)).await;
+                stage.arrived(&sent, "LOCATION", Value::Null, metadata.clone()).await;
+            }
+            assert_eq!(stage.alice.refused(command, place(&bob, 90.5)).await, "MALFORMED");
         }
         "SendContact" => {
-            let contact =
-                |what: &str| json!({"to": bob, "displayName": "C", "contactMidOrVcard": what, "contactIsMid": true});
-            let sent = stage.alice.ok(command, contact(&carol)).await;
-            assert_eq!(stage.arrived(&sent, "CONTACT").await["contentMetadata"]["mid"], json!(carol));
-            assert_eq!(stage.alice.refused(command, contact(NOBODY)).await, "NOT_FOUND");
-            assert_eq!(stage.alice.refused(command, contact("BEGIN:VCARD")).await, "INVALID_MID");
+            let contact = |to: &str, what: &str, is_mid: bool| json!({"to": to, "displayName": "C", "contactMidOrVcard": what, "contactIsMid": is_mid});
+            let card = "BEGIN:VCARD\nFN:C\nEND:VCARD";
+            for to in [&bob, &group] {
+                let sent = stage.alice.ok(command, contact(to, &carol, true)).await;
+                stage.arrived(&sent, "CONTACT", Value::Null, json!({"mid": carol, "displayName": "C"})).await;
+                let sent = stage.alice.ok(command, contact(to, card, false)).await;
+                let metadata = json!({"ORGCONTP": "CONTACT", "vCard": card, "displayName": "C"});
+                stage.arrived(&sent, "NONE", Value::Null, metadata).await;
+            }
+            assert_eq!(stage.alice.refused(command, contact(&bob, NOBODY, true)).await, "NOT_FOUND");
+            assert_eq!(stage.alice.refused(command, contact(&bob, "BEGIN:VCARD", true)).await, "INVALID_MID");
         }
         "SendImage" | "SendVideo" | "SendAudio" | "SendFile" => {
             media::place(&stage.sandbox, "clip.bin", b"bits and pieces");
-            let fields = |path: &str, duration: i64| match command {
-                "SendVideo" | "SendAudio" => json!({"to": bob, "path": path, "duration": duration}),
-                _ => json!({"to": bob, "path": path}),
+            let fields = |to: &str, path: &str| match command {
+                "SendVideo" | "SendAudio" => json!({"to": to, "path": path, "duration": 1500}),
+                _ => json!({"to": to, "path": path}),
             };
-            let sent = stage.alice.ok(command, fields("clip.bin", 1500)).await;
-            let message = stage.arrived(&sent, &command["Send".len()..].to_uppercase()).await;
-            let expected = match command {
+            let metadata = match command {
                 "SendFile" => json!({"FILE_NAME": "clip.bin", "FILE_SIZE": "15"}),
                 "SendImage" => json!({}),
                 _ => json!({"DURATION": "1500"}),
             };
-            assert_eq!(message["contentMetadata"], expected);
+            for to in [&bob, &group] {
+                let sent = stage.alice.ok(command, fields(to, "clip.bin")).await;
+                let kind = command["Send".len()..].to_uppercase();
+                stage.arrived(&sent, &kind, Value::Null, metadata.clone()).await;
+            }
             for path in ["none.bin", "../clip.bin", "/etc/hostname", "", "."] {
-                assert_eq!(stage.alice.refused(command, fields(path, 1)).await, "NOT_FOUND", "{path}");
+                assert_eq!(stage.alice.refused(command, fields(&bob, path)).await, "NOT_FOUND", "{path}");
             }
         }
         "DownloadFile" => {
@@ -512,15 +551,19 @@ async fn play(stage: &mut Stage, command: &str) {
                 }
                 _ => json!({"to": to, "path": "C:\\me\\x.bin", "msg_id": "1"}),
             };
-            let param = stage.alice.ok(command, fields(&bob)).await;
-            assert_eq!(param["path"], fields(&bob)["path"]);
-            let (status, body) = media::upload(&param, b"bits").await;
-            assert_eq!(status, 200, "{body}");
-            let sent: Value = serde_json::from_str(&body).expect("JSON");
             let kind = command["GetSend".len()..command.len() - "Param".len()].to_uppercase();
-            let message = stage.arrived(&sent, &kind).await;
-            if kind == "FILE" {
-                assert_eq!(message["contentMetadata"], json!({"FILE_NAME": "x.bin", "FILE_SIZE": "4"}));
+            let metadata = match kind.as_str() {
+                "FILE" => json!({"FILE_NAME": "x.bin", "FILE_SIZE": "4"}),
+                "IMAGE" => json!({}),
+                _ => json!({"DURATION": "900"}),
+            };
+            for to in [&bob, &group] {
+                let param = stage.alice.ok(command, fields(to)).await;
+                assert_eq!(param["path"], fields(to)["path"]);
+                let (status, body) = media::upload(&param, b"bits").await;
+                assert_eq!(status, 200, "{body}");
+                let sent: Value = serde_json::from_str(&body).expect("JSON");
+                stage.arrived(&sent, &kind, Value::Null, metadata.clone()).await;
             }
             assert_eq!(stage.alice.refused(command, fields(NOBODY)).await, "NOT_FOUND");
         }
@@ -534,7 +577,7 @@ async fn play(stage: &mut Stage, command: &str) {
             assert_eq!(media::download(&param).await, (200, b"bits".to_vec()));
             assert_eq!(media::download(&param).await.0, 410);
             let text = stage.alice.ok("SendText", json!({"to": bob, "content": "no file"})).await;
-            stage.arrived(&text, "NONE").await;
+            stage.arrived(&text, "NONE", json!("no file"), json!({})).await;
             assert_eq!(stage.alice.refused(command, json!({"msg_id": text["id"], "path": "x"})).await, "NOT_FOUND");
         }
         other => panic!("{other} has no case"),

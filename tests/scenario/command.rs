@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 
-use crate::{ECHO, Folder};
+use crate::{ECHO, Folder, wire};
 
 struct Outcome {
     status: i32,
@@ -14,11 +14,13 @@ struct Outcome {
 fn command(folder: &Folder, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
     command.arg("test").args(arguments).current_dir(folder.0.path()).env_remove("RUST_LOG").stdin(Stdio::null());
+    wire::written_by(&mut command);
     command
 }
 
 fn hotline(folder: &Folder, arguments: &[&str]) -> Outcome {
     let output = command(folder, arguments).output().expect("the binary starts");
+    wire::check_frames();
     Outcome {
         status: output.status.code().expect("it ended by itself"),
         out: String::from_utf8(output.stdout).expect("text"),

@@ -37,7 +37,7 @@ impl Terminal {
         let name = ptsname(&master, Vec::new()).expect("a name").into_string().expect("text");
         let slave = OpenOptions::new().read(true).write(true).open(name).expect("the other end");
         let again = || Stdio::from(slave.try_clone().expect("another handle"));
-        let program = Command::new(env!("CARGO_BIN_EXE_hotline"))
+        let program = crate::wire::written_by(&mut Command::new(env!("CARGO_BIN_EXE_hotline")))
             .arg("repl")
             .args(arguments)
             .current_dir(home.path())
@@ -214,7 +214,7 @@ fn events_are_shown_as_they_come_also_while_a_line_waits_and_ctrl_c_gives_it_up(
 fn behind_a_pipe_results_alone_are_printed_and_a_failure_gives_status_one() {
     let run = |input: &str| {
         let home = tempfile::tempdir().expect("a folder");
-        let mut program = Command::new(env!("CARGO_BIN_EXE_hotline"))
+        let mut program = crate::wire::written_by(&mut Command::new(env!("CARGO_BIN_EXE_hotline")))
             .arg("repl")
             .current_dir(home.path())
             .env("RUST_LOG", "error")
@@ -225,6 +225,7 @@ fn behind_a_pipe_results_alone_are_printed_and_a_failure_gives_status_one() {
             .expect("the binary starts");
         program.stdin.take().expect("its input").write_all(input.as_bytes()).expect("it reads");
         let output = program.wait_with_output().expect("it ends");
+        crate::wire::check_frames();
         let text = |bytes| String::from_utf8(bytes).expect("text");
         (output.status.code(), text(output.stdout), text(output.stderr))
     };

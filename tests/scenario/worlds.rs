@@ -261,7 +261,35 @@ fn the_gateway_refuses_delays_and_repeats_as_it_is_told() {
 }
 
 #[test]
+fn a_trouble_can_be_left_to_a_seeded_chance_and_strike_somebody_else() {
+    passes(
+        r#"let alice = person("alice");
+           gateway.swallows("events", #{ chance: 0.5, seed: 7 });
+           let answered = [];
+           for number in 0..12 {
+               alice.says(`say ${number}`);
+               clock.advance("1s");
+           }
+           gateway.recovers();
+           alice.says("say end");
+           for number in 0..13 {
+               let text = alice.receives().text;
+               if text == "end" { break; }
+               answered.push(text);
+           }
+           assert(answered.len() > 2 && answered.len() < 10, `${answered}`);
+           gateway.refuses("text", "ABUSE_BLOCK", #{ times: 2, account: "alice" });
+           alice.says("ping");
+           alice.expects("pong");"#,
+    );
+}
+
+#[test]
 fn a_trouble_that_there_is_not_is_named() {
+    let card = crate::fails(r#"gateway.swallows("events", #{ chanc: 0.5 });"#);
+    assert!(card.contains("no option \"chanc\"") && card.contains("did you mean \"chance\"?"), "{card}");
+    let card = crate::fails(r#"gateway.swallows("events", #{ chance: 2.0, seed: 1 });"#);
+    assert!(card.contains("\"chance\" takes a number from 0 to 1; found 2.0"), "{card}");
     let card = crate::fails(r#"gateway.refuses("txt", "ABUSE_BLOCK");"#);
     assert!(card.contains("\"txt\" is no family of commands") && card.contains("did you mean \"text\"?"), "{card}");
     let card = crate::fails(r#"gateway.refuses("text", "ABUSE_BLOK");"#);

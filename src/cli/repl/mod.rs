@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 
 use self::editor::Prompt;
 use super::exit::Exit;
-use super::{account, output};
+use super::{account, frames, output};
 use crate::clock::Clock;
 use crate::host::config::Config;
 use crate::host::{Keeping, PromptHost};
@@ -86,7 +86,8 @@ impl Args {
 /// Starts a sandbox of the prompt's own, on a free port.
 async fn start_sandbox() -> anyhow::Result<Sandbox> {
     let listen = std::net::SocketAddr::new(sandbox::DEFAULT_LISTEN.ip(), 0);
-    Ok(Sandbox::start(sandbox::Config { listen, clock: Clock::system(), ..sandbox::Config::default() }).await?)
+    let tap = frames::tap();
+    Ok(Sandbox::start(sandbox::Config { listen, clock: Clock::system(), tap, ..sandbox::Config::default() }).await?)
 }
 
 /// The configuration of the sandbox's demo bot.

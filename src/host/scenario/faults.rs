@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rhai::{Engine, EvalAltResult, Position};
+use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
 
 use super::functions::{Gateway, world};
 use super::unmet::Thrown;
@@ -12,13 +12,29 @@ use crate::protocol::{Failure, FailureCode, Family};
 use crate::sandbox::{Fault, Refusal, Traffic, Trouble, When};
 use crate::script::duration::parse_duration;
 
-/// Registers the methods of `gateway` that ask for trouble. Each strikes the bot alone, once or as often as it says.
+/// Whom a trouble strikes, and when.
+struct Aim {
+    account: String,
+    when: When,
+}
+
+/// Registers the methods of `gateway` that ask for trouble. Each strikes the bot alone and once, or as its last argument says:
+/// a number of times, or a map with `times`, or `chance` and `seed`, and the `account`.
 pub(super) fn register(engine: &mut Engine) {
-    engine.register_fn("refuses", |_: &mut Gateway, what: &str, failure: &str| refuse(what, failure, 1));
-    engine
-        .register_fn("refuses", |_: &mut Gateway, what: &str, failure: &str, times: i64| refuse(what, failure, times));
-    engine.register_fn("delays", |_: &mut Gateway, what: &str, by: &str| strike(what, delay(by)?, 1));
-    engine.register_fn("delays", |_: &mut Gateway, what: &str, by: &str, times: i64| strike(what, delay(by)?, times));
+    engine.register_fn("refuses", |_: &mut Gateway, what: &str, failure: &str| refuse(what, failure, times(1)?));
+    engine.register_fn("refuses", |_: &mut Gateway, what: &str, failure: &str, count: i64| {
+        refuse(what, failure, times(count)?)
+    });
+    engine.register_fn("refuses", |_: &mut Gateway, what: &str, failure: &str, options: Map| {
+        refuse(what, failure, aim(&options)?)
+    });
+    engine.register_fn("delays", |_: &mut Gateway, what: &str, by: &str| strike(what, delay(by)?, times(1)?));
+    engine.register_fn("delays", |_: &mut Gateway, what: &str, by: &str, count: i64| {
+        strike(what, delay(by)?, times(count)?)
+    });
+    engine.register_fn("delays", |_: &mut Gateway, what: &str, by: &str, options: Map| {
+        strike(what, delay(by)?, aim(&options)?)
+    });
     for (name, trouble) in [
         ("repeats", Trouble::Repeat),
         ("reorders", Trouble::Reorder),
@@ -26,9 +42,14 @@ pub(super) fn register(engine: &mut Engine) {
         ("garbles", Trouble::Malformed),
         ("drops_at", Trouble::Drop),
     ] {
-        let again = trouble.clone();
-        engine.register_fn(name, move |_: &mut Gateway, what: &str| strike(what, trouble.clone(), 1));
-        engine.register_fn(name, move |_: &mut Gateway, what: &str, times: i64| strike(what, again.clone(), times));
+        let [once, counted, aimed] = [trouble.clone(), trouble.clone(), trouble];
+        engine.register_fn(name, move |_: &mut Gateway, what: &str| strike(what, once.clone(), times(1)?));
+        engine.register_fn(name, move |_: &mut Gateway, what: &str, count: i64| {
+            strike(what, counted.clone(), times(count)?)
+        });
+        engine.register_fn(name, move |_: &mut Gateway, what: &str, options: Map| {
+            strike(what, aimed.clone(), aim(&options)?)
+        });
     }
     engine.register_fn("recovers", |_: &mut Gateway| -> Result<(), Thrown> {
         world()?.control.clear_faults();
@@ -40,11 +61,40 @@ fn error(message: String) -> Thrown {
     EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into()
 }
 
-fn times(count: i64) -> Result<When, Thrown> {
+fn times(count: i64) -> Result<Aim, Thrown> {
     match u32::try_from(count) {
-        Ok(count @ 1..) => Ok(When::Next(count)),
+        Ok(count @ 1..) => Ok(Aim { account: BOT.to_owned(), when: When::Next(count) }),
         _ => Err(error(format!("a fault strikes at least once; found {count}"))),
     }
+}
+
+/// Reads `#{times: 3}` or `#{chance: 0.5, seed: 7}`, both also with an `account`.
+fn aim(options: &Map) -> Result<Aim, Thrown> {
+    const KEYS: [&str; 4] = ["times", "chance", "seed", "account"];
+    if let Some(key) = options.keys().find(|key| !KEYS.contains(&key.as_str())) {
+        let hint = did_you_mean(key, KEYS);
+        return Err(error(format!("a fault has no option \"{key}\"; there are {}{hint}", KEYS.join(", "))));
+    }
+    let integer = |key: &str| {
+        let read = |value: &Dynamic| {
+            value.as_int().map_err(|found| error(format!("\"{key}\" takes an integer; found {found}")))
+        };
+        options.get(key).map(read).transpose()
+    };
+    let chance = options.get("chance").map(|value| {
+        let number = value.as_float().or_else(|_| value.as_int().map(|number| if number == 0 { 0.0 } else { 1.0 }));
+        let number = number.ok().filter(|number| (0.0..=1.0).contains(number));
+        number.ok_or_else(|| error(format!("\"chance\" takes a number from 0 to 1; found {value}")))
+    });
+    let mut aim = times(integer("times")?.unwrap_or(1))?;
+    if let Some(probability) = chance.transpose()? {
+        let seed = integer("seed")?.ok_or_else(|| error("\"chance\" needs a \"seed\" beside it".to_owned()))?;
+        aim.when = When::Chance { probability, seed: seed.cast_unsigned() };
+    }
+    if let Some(account) = options.get("account") {
+        aim.account = account.to_string();
+    }
+    Ok(aim)
 }
 
 fn delay(by: &str) -> Result<Trouble, Thrown> {
@@ -52,18 +102,18 @@ fn delay(by: &str) -> Result<Trouble, Thrown> {
     Ok(Trouble::Delay(by..=by))
 }
 
-fn strike(what: &str, trouble: Trouble, count: i64) -> Result<(), Thrown> {
+fn strike(what: &str, trouble: Trouble, aim: Aim) -> Result<(), Thrown> {
     let on = match what {
         "replies" => Traffic::Replies,
         "events" => Traffic::Events,
         "all" => Traffic::All,
         other => return Err(error(format!("\"{other}\" are no frames; expected \"replies\", \"events\" or \"all\""))),
     };
-    let fault = Fault { account: Some(BOT.to_owned()), on, trouble, when: times(count)? };
+    let fault = Fault { account: Some(aim.account), on, trouble, when: aim.when };
     world()?.control.inject(fault).map(|_| ()).map_err(|failure| error(failure.to_string()))
 }
 
-fn refuse(what: &str, failure: &str, count: i64) -> Result<(), Thrown> {
+fn refuse(what: &str, failure: &str, aim: Aim) -> Result<(), Thrown> {
     let family = match Family::ALL.into_iter().find(|family| family.name() == what) {
         None if what == "all" => None,
         Some(family) => Some(family),
@@ -78,6 +128,6 @@ fn refuse(what: &str, failure: &str, count: i64) -> Result<(), Thrown> {
         return Err(error(format!("\"{failure}\" is no failure of the gateway, such as ABUSE_BLOCK{hint}")));
     };
     let failure = Failure::new(code, "the test wants it so");
-    let refusal = Refusal { account: Some(BOT.to_owned()), family, when: times(count)?, failure };
+    let refusal = Refusal { account: Some(aim.account), family, when: aim.when, failure };
     world()?.control.refuse(refusal).map(|_| ()).map_err(|failure| error(failure.to_string()))
 }

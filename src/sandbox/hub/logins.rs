@@ -34,6 +34,9 @@ impl Hub {
             Request::LoginWithToken(login) => self.world.mid_of_phone(&login.phone).cloned(),
             _ => None,
         };
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.knocking.clone_from(&account);
+        }
         let presence = self.presence(account.as_deref(), id);
         let waits = self.connections.get(&id).is_some_and(|connection| connection.pin.is_some());
         let knock = match (self.faults.refusal(account.as_deref(), Family::Login), request) {
@@ -123,6 +126,9 @@ impl Hub {
     pub(super) fn finish_login(&mut self, id: ConnectionId, reply: &Reply) {
         self.counts.answered += 1;
         self.queue(id, Traffic::Replies, Outgoing::plain(encode_login(reply)));
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.knocking = None;
+        }
     }
 
     /// Whether an account is connected, other than by `id` itself.

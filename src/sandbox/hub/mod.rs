@@ -51,11 +51,13 @@ pub(super) struct Outgoing {
     pub(super) text: Option<Utf8Bytes>,
     /// The number of the event in it, 0 where it is none that is kept.
     pub(super) number: u64,
+    /// Whether a fault has added it to what the sandbox says.
+    pub(super) is_trouble: bool,
 }
 
 impl Outgoing {
     fn plain(text: impl Into<Utf8Bytes>) -> Self {
-        Self { text: Some(text.into()), number: 0 }
+        Self { text: Some(text.into()), number: 0, is_trouble: false }
     }
 }
 
@@ -88,6 +90,8 @@ struct Connection {
     promised: u64,
     end: oneshot::Sender<End>,
     account: Option<Mid>,
+    /// The account of a login that has no answer yet.
+    knocking: Option<Mid>,
     /// A login that waits for its PIN.
     pin: Option<PendingPin>,
     /// The base of the urls for this client, where it reaches the sandbox by an address of its own.
@@ -177,6 +181,7 @@ impl Hub {
             promised: 0,
             end: end_sender,
             account: None,
+            knocking: None,
             pin: None,
             media,
         };

@@ -47,7 +47,11 @@ impl Hub {
                     }
                     let text = frame.get_or_insert_with(|| encoded(delivery)).clone();
                     self.counts.events += 1;
-                    self.queue(id, Traffic::Events, Outgoing { text: Some(text), number: delivery.number });
+                    self.queue(
+                        id,
+                        Traffic::Events,
+                        Outgoing { text: Some(text), number: delivery.number, is_trouble: false },
+                    );
                 }
             }
         }
@@ -56,7 +60,11 @@ impl Hub {
     /// Sends an event to one connection.
     pub(super) fn send(&mut self, id: ConnectionId, delivery: &Delivery) {
         self.counts.events += 1;
-        self.queue(id, Traffic::Events, Outgoing { text: Some(encoded(delivery)), number: delivery.number });
+        self.queue(
+            id,
+            Traffic::Events,
+            Outgoing { text: Some(encoded(delivery)), number: delivery.number, is_trouble: false },
+        );
     }
 
     /// Sends an event of any name to every connection of an account.
@@ -91,7 +99,11 @@ impl Hub {
         if (!self.faults.strikes_frames() && self.late.is_empty()) || !self.is_client(id) {
             return self.push(id, frame);
         }
-        let account = self.connections.get(&id).and_then(|connection| connection.account.clone());
+        let account = self.connections.get(&id).and_then(|connection| match traffic {
+            // What answers a login goes to the account that logs in, also where it does not come to that.
+            Traffic::Replies => connection.knocking.clone().or_else(|| connection.account.clone()),
+            Traffic::Events | Traffic::All => connection.account.clone(),
+        });
         match self.faults.strike(account.as_deref(), traffic) {
             None => {
                 self.push(id, frame);
@@ -101,10 +113,10 @@ impl Hub {
             Some(Blow::Swallow) => self.push(id, Outgoing { text: None, ..frame }),
             Some(Blow::Repeat) => {
                 self.push(id, frame.clone());
-                self.push(id, frame);
+                self.push(id, Outgoing { is_trouble: true, ..frame });
             }
             Some(Blow::Malformed(nonsense)) => {
-                self.push(id, Outgoing::plain(nonsense));
+                self.push(id, Outgoing { is_trouble: true, ..Outgoing::plain(nonsense) });
                 self.push(id, frame);
             }
             Some(Blow::Delay(delay)) => self.postpone(id, frame, delay, Until::Due),

@@ -156,6 +156,10 @@ impl World {
 
     fn found_group(&mut self, act: &mut Act<'_>, name: &str, members: &[String]) -> Reply {
         check_length("name", name, 1, super::MAX_GROUP_NAME)?;
+        if members.is_empty() || members.len() > super::MAX_GROUP {
+            let message = format!("\"members\" takes 1 to {} people; found {}", super::MAX_GROUP, members.len());
+            return Err(Failure::new(FailureCode::InvalidLength, message));
+        }
         for mid in members {
             self.person("members", mid)?;
         }
