@@ -2,6 +2,7 @@
 //!
 //! It knows nothing of accounts or messages: a test reads what the client sent and writes what it should get.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -34,6 +35,25 @@ impl Gateway {
     /// Listens on a free port.
     pub(crate) async fn listen() -> Self {
         Self { listener: TcpListener::bind("127.0.0.1:0").await.expect("a free port") }
+    }
+
+    /// Listens where an earlier one did.
+    pub(crate) async fn listen_on(address: SocketAddr) -> Self {
+        let again = async {
+            loop {
+                // Another process may have it for a moment.
+                if let Ok(listener) = TcpListener::bind(address).await {
+                    return Self { listener };
+                }
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        soon("the port to be free", again).await
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.listener.local_addr().expect("it listens")
     }
 
     /// The port on which it listens.

@@ -52,6 +52,11 @@ impl Session {
         soon("a signal", self.signals.recv()).await.expect("the session runs")
     }
 
+    /// The next signal; `None` when the session is over.
+    pub(crate) async fn next_signal(&mut self) -> Option<Signal> {
+        soon("a signal", self.signals.recv()).await
+    }
+
     /// A signal that is there already.
     pub(crate) fn signal_now(&mut self) -> Option<Signal> {
         self.signals.try_recv().ok()

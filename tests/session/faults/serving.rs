@@ -1,0 +1,315 @@
+//! The gateway of the fault matrix: every connection has a fault of its own, and what it did is on record.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use hotline::clock::Clock;
+use rand::RngExt;
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use serde_json::{Value, json};
+
+use super::{ITEMS, Setup};
+use crate::gateway::{Client, Gateway};
+
+/// After so many connections the gateway behaves.
+pub(super) const FAULTY: usize = 14;
+/// A gateway that repeats after a reconnect repeats so many items, and of those that are no messages only recent ones.
+const REPEATED: u32 = 20;
+const RECENT: Duration = Duration::from_secs(300);
+
+/// What one connection suffers from.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    None,
+    /// The gateway is just starting: it takes the connection and drops it.
+    Restart,
+    /// The gateway is away for a while, and nobody listens where it was.
+    Closed,
+    /// Nobody answers the handshake.
+    NoHandshake,
+    /// The login is never answered.
+    NoLogin,
+    /// The PIN takes long, perhaps longer than anybody waits for it.
+    LatePin,
+    /// The connection is cut after some frames.
+    Drop,
+    /// The connection is closed after some frames.
+    Close,
+    /// The gateway hears and says nothing any more after some frames.
+    HalfOpen,
+    /// Replies come late, or never, or twice, or in another order, or are complaints.
+    Replies,
+    /// Events come twice or in another order.
+    Events,
+}
+
+const FAULTS: [Fault; 10] = [
+    Fault::Restart,
+    Fault::Closed,
+    Fault::NoHandshake,
+    Fault::NoLogin,
+    Fault::LatePin,
+    Fault::Drop,
+    Fault::Close,
+    Fault::HalfOpen,
+    Fault::Replies,
+    Fault::Events,
+];
+
+/// What the gateway knows across connections.
+pub(super) struct Record {
+    pub(super) setup: Setup,
+    pub(super) clock: Clock,
+    pub(super) logins: RefCell<Vec<Duration>>,
+    /// How often each text was sent, as the gateway carried it out.
+    pub(super) executed: RefCell<BTreeMap<String, u32>>,
+    /// For each reply by its number, the items that went over its connection before it: who has it has them.
+    pub(super) proofs: RefCell<Vec<Vec<u32>>>,
+    /// When each item was there first.
+    made: RefCell<Vec<Duration>>,
+    pub(super) is_done: Cell<bool>,
+}
+
+impl Record {
+    pub(super) fn new(setup: Setup, clock: Clock) -> Rc<Self> {
+        Rc::new(Self {
+            setup,
+            clock,
+            logins: RefCell::default(),
+            executed: RefCell::default(),
+            proofs: RefCell::default(),
+            made: RefCell::default(),
+            is_done: Cell::new(false),
+        })
+    }
+
+    fn next_item(&self) -> u32 {
+        u32::try_from(self.made.borrow().len()).expect("few")
+    }
+}
+
+/// The event of an item: a message, or another one.
+fn event(item: u32) -> Value {
+    let (subcommand, content) = if is_message(item) {
+        ("RECEIVE_MESSAGE", json!({"id": item.to_string(), "from": "u1", "to": "u9", "text": "x"}))
+    } else {
+        ("NOTIFIED_LEAVE_CHAT", json!({"group_id": "c1", "id": item.to_string()}))
+    };
+    json!({"command": "OnNotify", "subcommand": subcommand, "content": content.to_string()})
+}
+
+const fn is_message(item: u32) -> bool {
+    !item.is_multiple_of(4)
+}
+
+/// Serves connections, each with its fault, then calm ones, and refuses the login after that, or in their middle.
+pub(super) async fn serve(mut gateway: Gateway, record: Rc<Record>, mut rng: StdRng) {
+    let mut faults: Vec<_> = FAULTS.into_iter().chain([Fault::Replies; FAULTY - FAULTS.len()]).collect();
+    faults.shuffle(&mut rng);
+    for (number, fault) in faults.into_iter().enumerate() {
+        if record.setup.refuses_after == Some(number) {
+            return refuse(&gateway).await;
+        }
+        if matches!(fault, Fault::Closed) {
+            let address = gateway.address();
+            drop(gateway);
+            record.clock.sleep(Duration::from_secs(20)).await;
+            gateway = Gateway::listen_on(address).await;
+            continue;
+        }
+        let stream = gateway.accept_tcp().await;
+        match fault {
+            Fault::Restart => continue,
+            Fault::NoHandshake => {
+                // The client gives up: then its side is closed.
+                let mut rest = Vec::new();
+                let mut stream = stream;
+                let _ = tokio::io::AsyncReadExt::read_to_end(&mut stream, &mut rest).await;
+            }
+            _ => {
+                if let Some(client) = Client::try_on(stream).await {
+                    Connection::serve(client, &record, fault, &mut rng).await;
+                }
+            }
+        }
+    }
+    while !record.is_done.get() {
+        if let Some(client) = Client::try_on(gateway.accept_tcp().await).await {
+            Connection::serve(client, &record, Fault::None, &mut rng).await;
+        }
+    }
+    refuse(&gateway).await;
+}
+
+/// Refuses the next login, after which none may come.
+async fn refuse(gateway: &Gateway) {
+    // One that has waited for its turn may have given up meanwhile.
+    let mut client = loop {
+        let Some(mut client) = Client::try_on(gateway.accept_tcp().await).await else { continue };
+        if client.next().await.is_some() {
+            break client;
+        }
+    };
+    client.send_text(r#"{"command":"OnLogin","code":1,"content":"AUTHENTICATION_FAILED: no more"}"#).await;
+    client.gone().await;
+    let another = tokio::time::timeout(Duration::from_millis(50), gateway.accept_tcp()).await;
+    assert!(another.is_err(), "a refused login is not tried again");
+}
+
+struct Connection<'a> {
+    client: Client,
+    record: &'a Record,
+    fault: Fault,
+    rng: &'a mut StdRng,
+    /// Replies that are held back.
+    held: VecDeque<Value>,
+    /// The items that were sent.
+    sent: Vec<u32>,
+}
+
+impl<'a> Connection<'a> {
+    async fn serve(client: Client, record: &'a Record, fault: Fault, rng: &'a mut StdRng) {
+        let mut connection = Self { client, record, fault, rng, held: VecDeque::new(), sent: Vec::new() };
+        // The client may go at any point: what is to be checked is checked across connections.
+        let _ = connection.run().await;
+    }
+
+    async fn run(&mut self) -> Option<()> {
+        self.log_in().await?;
+        if self.record.setup.repeats {
+            self.repeat().await?;
+        }
+        let mut left = match self.fault {
+            Fault::Drop | Fault::Close | Fault::HalfOpen => self.rng.random_range(1..40),
+            _ => 150,
+        };
+        loop {
+            let clock = self.record.clock.clone();
+            tokio::select! {
+                frame = self.client.next() => self.request(&frame?).await?,
+                () = clock.sleep(Duration::from_secs(1)) => self.events().await?,
+            }
+            left -= 1;
+            match self.fault {
+                Fault::None if self.record.is_done.get() => return Some(()),
+                Fault::HalfOpen if left <= 0 => loop {
+                    self.client.next().await?;
+                },
+                Fault::None => {}
+                _ if left <= 0 => return Some(()),
+                _ => {}
+            }
+        }
+    }
+
+    async fn log_in(&mut self) -> Option<()> {
+        let login = self.client.next().await?;
+        assert_eq!(login["command"], "Login");
+        self.record.logins.borrow_mut().push(self.record.clock.elapsed());
+        match self.fault {
+            Fault::NoLogin => loop {
+                self.client.next().await?;
+            },
+            Fault::LatePin => {
+                let clock = self.record.clock.clone();
+                let late = if self.rng.random() { 100 } else { 130 };
+                clock.sleep(Duration::from_secs(late)).await;
+                self.send(json!({"command": "OnPinCode", "code": 0, "content": "{\"pin\": \"1234\"}"})).await?;
+                clock.sleep(Duration::from_secs(100)).await;
+            }
+            _ => {}
+        }
+        let content = if self.rng.random() { json!({"mid": "u9"}) } else { json!({}) };
+        self.send(json!({"command": "OnLogin", "code": 0, "content": content.to_string()})).await
+    }
+
+    /// Sends again what may have been lost with the connection before.
+    async fn repeat(&mut self) -> Option<()> {
+        let next = self.record.next_item();
+        let now = self.record.clock.elapsed();
+        for item in next.saturating_sub(REPEATED)..next {
+            let is_recent = now - self.record.made.borrow()[item as usize] < RECENT;
+            if is_message(item) || is_recent {
+                self.item(item).await?;
+            }
+        }
+        Some(())
+    }
+
+    async fn request(&mut self, frame: &Value) -> Option<()> {
+        let command = frame["command"].as_str()?;
+        if command == "HeartBeat" {
+            return Some(());
+        }
+        let reply = |code: i64, content: String| json!({"command": command, "task_id": frame["task_id"], "code": code, "content": content});
+        let is_faulty = matches!(self.fault, Fault::Replies);
+        if is_faulty && self.record.setup.is_paced && command != "GetProfile" && self.rng.random_ratio(1, 20) {
+            return self.send(reply(4, "EXCESSIVE_ACCESS: slow down".to_owned())).await;
+        }
+        let mut proofs = self.record.proofs.borrow_mut();
+        let proof = proofs.len();
+        proofs.push(self.sent.clone());
+        drop(proofs);
+        let content = match command {
+            "SendText" => {
+                let text = frame["content"].as_str()?.to_owned();
+                let number: u32 = text.strip_prefix("text ")?.parse().ok()?;
+                *self.record.executed.borrow_mut().entry(text).or_default() += 1;
+                json!({"number": number, "proof": proof})
+            }
+            "GetContacts" => json!({"mids": frame["mids"], "proof": proof}),
+            _ => json!({"mid": "u9"}),
+        };
+        let reply = reply(0, content.to_string());
+        if !is_faulty {
+            return self.send(reply).await;
+        }
+        match self.rng.random_range(0..5) {
+            0 => Some(()),
+            1 => {
+                self.send(reply.clone()).await?;
+                self.send(reply).await
+            }
+            2 => self.send(reply).await,
+            _ => {
+                self.held.push_back(reply);
+                Some(())
+            }
+        }
+    }
+
+    /// Sends the next items, and some of the replies that were held back.
+    async fn events(&mut self) -> Option<()> {
+        self.held.make_contiguous().shuffle(self.rng);
+        for _ in 0..self.rng.random_range(0..3) {
+            if let Some(reply) = self.held.pop_front() {
+                self.send(reply).await?;
+            }
+        }
+        let next = self.record.next_item();
+        let mut items: Vec<_> = (next..ITEMS.min(next + self.rng.random_range(0..3))).collect();
+        self.record.made.borrow_mut().extend(items.iter().map(|_| self.record.clock.elapsed()));
+        if matches!(self.fault, Fault::Events) {
+            // Only a message that comes twice over one connection is the same one.
+            items.extend(items.clone().into_iter().filter(|item| is_message(*item)));
+            items.shuffle(self.rng);
+        }
+        for item in items {
+            self.item(item).await?;
+        }
+        Some(())
+    }
+
+    async fn item(&mut self, item: u32) -> Option<()> {
+        self.send(event(item)).await?;
+        self.sent.push(item);
+        Some(())
+    }
+
+    async fn send(&mut self, frame: Value) -> Option<()> {
+        self.client.try_send(&frame).await.then_some(())
+    }
+}
