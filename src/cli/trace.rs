@@ -121,7 +121,11 @@ fn timeline_of(begin: Timestamp, traced: &Traced<'_>) -> String {
         }
         let called = record::short(format!("{} {}", entry.name, entry.detail).trim_end(), EXCERPT);
         let took = duration(entry.took);
-        text += &format!("{:>10}    {called} → {}{took}\n", offset(begin, entry.at), came(&entry.outcome));
+        let outcome = match &entry.outcome {
+            Outcome::Same(number) => entries.get(*number as usize).map_or(&entry.outcome, |other| &other.outcome),
+            outcome => outcome,
+        };
+        text += &format!("{:>10}    {called} → {}{took}\n", offset(begin, entry.at), came(outcome));
     }
     match (&standing.waiting, standing.ended) {
         (_, Some(ended)) => text += &format!("{:>10}  it ends: {}\n", offset(begin, ended), record::standing(standing)),
@@ -168,6 +172,8 @@ fn came(outcome: &Outcome) -> String {
         Outcome::Session(name) => format!("session {name}"),
         Outcome::Sessions(names) => format!("sessions {}", names.join(", ")),
         Outcome::Thrown(text) => format!("threw {text}"),
+        Outcome::Same(_) => "what was written above".to_owned(),
+        Outcome::Withheld => "a secret, which is not recorded".to_owned(),
     };
     record::short(&text, EXCERPT)
 }

@@ -44,7 +44,11 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
 
 fn register_state(engine: &mut Engine) {
     engine.register_indexer_get(|_: &mut State, name: ImmutableString| {
-        with_state(Use::Read, &name, |state| Ok(state.borrow().get(name.as_str()).cloned().unwrap_or_default()))
+        with_state(
+            Use::Read,
+            |call| call.with(name.as_str()),
+            |state| Ok(state.borrow().get(name.as_str()).cloned().unwrap_or_default()),
+        )
     });
     FuncRegistration::new_index_setter().with_purity(true).register_into_engine(
         engine,
@@ -53,36 +57,50 @@ fn register_state(engine: &mut Engine) {
             let json =
                 value::to_json(&value).map_err(|error| door::error(format!("state.{name} cannot be set: {error}")))?;
             value::make_plain(&mut value);
-            with_state(Use::Change, &format!("{name} = {json}"), |state| {
-                state.borrow_mut().insert(name.as_str().into(), value);
-                Ok(Dynamic::UNIT)
-            })
+            with_state(
+                Use::Change,
+                |call| call.writing(&name, &json),
+                |state| {
+                    state.borrow_mut().insert(name.as_str().into(), value);
+                    Ok(Dynamic::UNIT)
+                },
+            )
             .map(|_| ())
         },
     );
     engine.register_fn("contains", |_: &mut State, name: ImmutableString| {
-        with_state(Use::Read, &format!("contains {name}"), |state| {
-            Ok(state.borrow().contains_key(name.as_str()).into())
-        })
+        with_state(
+            Use::Read,
+            |call| call.with(format!("contains {name}")),
+            |state| Ok(state.borrow().contains_key(name.as_str()).into()),
+        )
     });
     engine.register_fn("keys", |_: &mut State| {
-        with_state(Use::Read, "keys", |state| {
-            Ok(state.borrow().keys().map(|name| name.as_str().into()).collect::<Array>().into())
-        })
+        with_state(
+            Use::Read,
+            |call| call.with("keys"),
+            |state| Ok(state.borrow().keys().map(|name| name.as_str().into()).collect::<Array>().into()),
+        )
     });
     pure_method(engine, "remove", |_: &mut State, name: ImmutableString| -> ScriptResult {
-        with_state(Use::Change, &format!("remove {name}"), |state| {
-            Ok(state.borrow_mut().remove(name.as_str()).unwrap_or_default())
-        })
+        with_state(
+            Use::Change,
+            |call| call.with(format!("remove {name}")),
+            |state| Ok(state.borrow_mut().remove(name.as_str()).unwrap_or_default()),
+        )
     });
     pure_method(engine, "clear", |_: &mut State| -> ScriptResult {
-        with_state(Use::Change, "clear", |state| {
-            state.borrow_mut().clear();
-            Ok(Dynamic::UNIT)
-        })
+        with_state(
+            Use::Change,
+            |call| call.with("clear"),
+            |state| {
+                state.borrow_mut().clear();
+                Ok(Dynamic::UNIT)
+            },
+        )
     });
     engine.register_fn("to_map", |_: &mut State| {
-        with_state(Use::Read, "to_map", |state| Ok(state.borrow().clone().into()))
+        with_state(Use::Read, |call| call.with("to_map"), |state| Ok(state.borrow().clone().into()))
     });
 }
 
@@ -105,8 +123,12 @@ enum Use {
     Change,
 }
 
-fn with_state(use_: Use, detail: &str, act: impl FnOnce(&Rc<RefCell<Map>>) -> ScriptResult) -> ScriptResult {
-    door::pass(Call::new(Kind::Pure, "state").with(detail), |run| {
+fn with_state<'a>(
+    use_: Use,
+    detail: impl FnOnce(Call<'a>) -> Call<'a>,
+    act: impl FnOnce(&Rc<RefCell<Map>>) -> ScriptResult,
+) -> ScriptResult {
+    door::pass(detail(Call::new(Kind::Pure, "state")), |run| {
         let live = run.live.as_ref().ok_or_else(|| at_top_level("state"))?;
         let value = act(&live.state(run.generation.name()))?;
         if use_ == Use::Change {
@@ -161,7 +183,8 @@ fn keys(services: &Services, prefix: &str) -> ScriptResult {
 
 fn set(services: &Services, key: &str, value: &Dynamic, ttl: Option<i64>) -> ScriptResult {
     let text = value::to_json(value).map_err(|error| door::error(format!("store.set(\"{key}\", …): {error}")))?;
-    write(services, "store.set", &format!("{key} = {text}"), |store, script, now| {
+    let call = Call::new(Kind::Keep, "store.set").writing(key, &text);
+    access(services, call, |store, script, now| {
         store.set(script, key, &text, ttl.map(|ttl| now.saturating_add(ttl)), now)?;
         Ok(Dynamic::UNIT)
     })

@@ -23,7 +23,9 @@ use crate::protocol::Message;
 /// What is not over after this many milliseconds settles.
 const SETTLE: Timestamp = 1_000;
 /// The format of the bodies. One of another format is passed over by whoever reads the past.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
+/// The formats that are read: the second only knows more outcomes of calls.
+const READ: std::ops::RangeInclusive<i64> = 1..=FORMAT;
 /// How many message ids of a session are remembered over a restart, and of all sessions together.
 const REMEMBERED: usize = 50_000;
 const REMEMBERED_IN_ALL: usize = 200_000;
@@ -258,7 +260,7 @@ impl Recent {
         let mut cuts = statement.query([from])?;
         while let Some(cut) = cuts.next()? {
             let (id, horizon, format) = (cut.get(0)?, cut.get::<_, i64>(1)?, cut.get::<_, i64>(2)?);
-            if format == FORMAT {
+            if READ.contains(&format) {
                 let body = postcard::from_bytes(cut.get_ref(4)?.as_blob().map_err(rusqlite::Error::from)?);
                 let body = body.map_err(|error| StoreError::Damaged(format!("cut {id} of the journal: {error}")))?;
                 self.apply(id, cut.get(3)?, body);
@@ -344,7 +346,7 @@ pub(super) fn messages(connection: &Connection) -> Result<BTreeMap<String, HashS
     let mut cuts = cuts.query([])?;
     while let Some(cut) = cuts.next()?.filter(|_| !messages.is_full()) {
         let body = cut.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        let body = (cut.get::<_, i64>(0)? == FORMAT).then(|| postcard::from_bytes::<Body>(body).ok()).flatten();
+        let body = READ.contains(&cut.get(0)?).then(|| postcard::from_bytes::<Body>(body).ok()).flatten();
         for event in body.unwrap_or_default().events.iter().rev() {
             messages.add(&event.session, &event.subcommand, &event.content);
         }

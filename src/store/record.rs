@@ -135,6 +135,10 @@ pub enum Outcome {
     Sessions(Vec<String>),
     /// What was thrown, as JSON text.
     Thrown(String),
+    /// The value that the run's call of this number gave, or was given: a long one is written once.
+    Same(u32),
+    /// A secret: a run that is rebuilt asks for it again.
+    Withheld,
 }
 
 /// The hash of a script's sources; hexadecimal digits where people read it.

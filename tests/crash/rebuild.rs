@@ -124,6 +124,39 @@ fn on_message(msg) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_large_state_is_recorded_once_however_often_it_is_read_and_changed() {
+    let script = r#"
+fn on_message(msg) {
+    if msg.text != "fill" { return; }
+    let text = "";
+    text.pad(113, "x");
+    let list = [];
+    list.pad(1000, text);
+    state.list = list;
+    store.set("list", list);
+    let sum = 0;
+    for i in 0..50 { sum += state.list.len + store.get("list").len; }
+    for i in 0..20 { state.list.push(i); }
+    let answer = msg.ask(`${sum}`);
+    msg.reply(`${answer.text} ${sum} ${state.list.len} ${state.list[1019]} ${store.get("list").len}`);
+}
+"#;
+    let mut scene = Scene::new("[limits]\ncpu = \"1m\"", script).await;
+    scene.start();
+    scene.alice.says("fill").await;
+    assert_eq!(scene.hears().await, "100000");
+    scene.kill_in("ask").await;
+    scene.folder.check();
+    let run = scene.run_of("on_message");
+    let record = serde_json::to_string(&run.entries).expect("JSON").len();
+    assert!(record < 300_000, "the record has {record} bytes");
+    scene.start();
+    scene.alice.says("more").await;
+    assert_eq!(scene.hears().await, "more 100000 1020 19 1000");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_never_came_to_a_call_is_rebuilt_under_its_limits() {
     let script = r#"
 fn on_message(msg) {
