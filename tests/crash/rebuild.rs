@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hotline::sandbox::{Fault, Traffic, Trouble, When};
-use hotline::store::Standing;
+use hotline::store::{JournalReader, Standing};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -258,7 +258,7 @@ async fn a_run_that_was_killed_while_the_bot_was_down_is_not_rebuilt() {
     assert_eq!(scene.hears().await, "What?");
     scene.kill_in("ask").await;
     let run = scene.run_of("on_message");
-    scene.folder.journal().kill(run.run.id).expect("the database can be written");
+    JournalReader::kill(&scene.folder.path().join("data"), run.run.id).expect("the database can be written");
     scene.start();
     scene.alice.says("ping").await;
     assert_eq!(scene.hears().await, "pong");
@@ -339,6 +339,21 @@ async fn a_timer_that_is_due_while_its_script_does_not_load_waits_for_it() {
     scene.alice.is_heard().await;
     scene.folder.save("bot.rhai", &with_rest(REMINDING));
     assert_eq!(scene.hears().await, "remember");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_does_not_go_on_under_another_account() {
+    let mut scene = Scene::new("", &with_rest(ASKING)).await;
+    scene.start();
+    scene.alice.says("order").await;
+    assert_eq!(scene.hears().await, "What?");
+    scene.kill_in("ask").await;
+    scene.folder.configure(|text| text.replace("bot@sandbox.test", "carol@sandbox.test"));
+    scene.start();
+    scene.folder.logs("it was another account's").await;
+    scene.is_over().await;
+    assert_eq!(scene.run_of("on_message").standing.outcome, "ended with its session");
     scene.end().await;
 }
 

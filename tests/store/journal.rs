@@ -1,0 +1,250 @@
+//! What the journal keeps of events, runs and timers, for whom, and for how long.
+
+use std::fs;
+use std::path::Path;
+
+use hotline::store::{
+    BundleHash, Cut, Durability, EventRow, JournalReader, LinedUp, Lineup, Recovered, RunChange, RunRow, Standing,
+    Store, StoreError, Tenant, TimerRow, Waiting,
+};
+use rusqlite::Connection;
+use serde_json::json;
+use tempfile::tempdir;
+
+use crate::NOW;
+
+const DAY: i64 = 24 * 3_600 * 1_000;
+
+fn open(folder: &Path) -> Store {
+    let store = Store::open(folder, Durability::Strict).expect("it opens");
+    store.write_with_cuts();
+    store
+}
+
+fn tenant(account: &str) -> Tenant {
+    Tenant { gateway: "ws://a".to_owned(), account: account.to_owned(), scripts: None, now: NOW }
+}
+
+fn message(id: i64, at: i64) -> EventRow {
+    let content = json!({
+        "id": format!("m{id}"), "from": "u1", "to": "u2", "text": "hello", "timestamp": at,
+        "contentType": "NONE", "contentMetadata": {},
+    });
+    let (session, subcommand) = ("main".into(), "RECEIVE_MESSAGE".to_owned());
+    EventRow { id, session, subcommand, content: content.to_string(), at, done: true, answered: None }
+}
+
+/// A run of an event that waits, or that ended at a time.
+fn run(id: i64, event: i64, ended: Option<i64>) -> RunChange {
+    let row = RunRow {
+        id,
+        event,
+        session: "main".into(),
+        script: "bot".into(),
+        function: "on_message".into(),
+        generation: 1,
+        bundle: BundleHash([7; 32]),
+        started: NOW,
+        rebuild: true,
+        format: 2,
+    };
+    let waiting = Waiting { call: "ask".to_owned(), place: "".into(), since: NOW, deadline: None };
+    let waiting = ended.is_none().then_some(waiting);
+    let outcome = if ended.is_some() { "handled".to_owned() } else { String::new() };
+    let standing = Standing { waiting, ended, outcome, fault: None };
+    RunChange { id, event, begun: Some(row), standing, entries: Vec::new() }
+}
+
+fn timer(id: i64) -> TimerRow {
+    let (session, script) = ("main".to_owned(), "bot".to_owned());
+    TimerRow { id, session, script, timer: "{}".to_owned(), due: NOW + DAY, declared: false }
+}
+
+fn record(store: &Store, cut: Cut) {
+    store.record(cut, None);
+    store.flush().expect("it is on disk");
+}
+
+fn ids(folder: &Path) -> Vec<i64> {
+    let events = JournalReader::open(folder).expect("it opens").events(u32::MAX).expect("it can be read");
+    events.into_iter().map(|handling| handling.event.id).collect()
+}
+
+#[test]
+fn what_a_session_left_behind_is_not_another_accounts() {
+    let folder = tempdir().expect("a folder");
+    let cut = || Cut {
+        at: NOW,
+        events: vec![message(1, NOW)],
+        runs: vec![run(2, 1, None)],
+        timers: vec![timer(3)],
+        ..Cut::default()
+    };
+    {
+        let store = open(folder.path());
+        store.recover("main", tenant("a@b")).expect("it is read");
+        record(&store, cut());
+    }
+    {
+        let recovered = open(folder.path()).recover("main", tenant("a@b")).expect("it is read");
+        let Recovered { waiting, timers, messages, has_moved, .. } = recovered;
+        assert_eq!((waiting.len(), timers.len(), messages.len(), has_moved), (1, 1, 1, false));
+    }
+    for (account, expected) in [("c@d", true), ("c@d", false), ("a@b", true)] {
+        let recovered = open(folder.path()).recover("main", tenant(account)).expect("it is read");
+        let Recovered { waiting, timers, messages, has_moved, .. } = recovered;
+        assert_eq!((waiting.len(), timers.len(), messages.len(), has_moved), (0, 0, 0, expected), "{account}");
+    }
+    let reader = JournalReader::open(folder.path()).expect("it opens");
+    let ended = reader.run(2).expect("it can be read").expect("it is there").standing;
+    assert_eq!(ended.outcome, "ended with its session");
+}
+
+#[test]
+fn an_event_stays_for_as_long_as_its_runs_and_its_message_is_remembered_longer() {
+    let folder = tempdir().expect("a folder");
+    let store = open(folder.path());
+    record(&store, Cut { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Cut::default() });
+    record(&store, Cut { at: NOW + 1, events: vec![message(3, NOW + 1)], ..Cut::default() });
+    // The conversation settles in the tables, and goes on for days.
+    record(&store, Cut { at: NOW + DAY, events: vec![message(4, NOW + DAY)], ..Cut::default() });
+    let end = RunChange { begun: None, ..run(2, 1, Some(NOW + 3 * DAY)) };
+    record(
+        &store,
+        Cut { at: NOW + 3 * DAY, events: vec![message(5, NOW + 3 * DAY)], runs: vec![end], ..Cut::default() },
+    );
+    store.prune(NOW + 2 * DAY, NOW + 3 * DAY).expect("it is pruned");
+    assert_eq!(ids(folder.path()), [5, 1]);
+    store.prune(NOW + 4 * DAY, NOW + 4 * DAY).expect("it is pruned");
+    drop(store);
+    let store = open(folder.path());
+    store.prune(NOW + 4 * DAY, NOW + 4 * DAY).expect("it is pruned");
+    assert!(ids(folder.path()).is_empty());
+    let messages = store.recover("main", tenant("a@b")).expect("it is read").messages;
+    let mut messages: Vec<_> = messages.into_iter().collect();
+    messages.sort();
+    assert_eq!(messages, ["m1", "m3", "m4", "m5"]);
+}
+
+#[test]
+fn a_wish_to_kill_stays_until_the_end_is_on_disk() {
+    let folder = tempdir().expect("a folder");
+    let store = open(folder.path());
+    record(&store, Cut { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Cut::default() });
+    JournalReader::kill(folder.path(), 2).expect("it is written");
+    JournalReader::kill(folder.path(), 99).expect("it is written");
+    for _ in 0..2 {
+        let kills: Vec<_> = store.kills().expect("it is read").into_iter().map(|run| run.id).collect();
+        assert_eq!(kills, [2]);
+    }
+    let end = RunChange { begun: None, ..run(2, 1, Some(NOW + 1)) };
+    record(&store, Cut { at: NOW + 1, runs: vec![end], ..Cut::default() });
+    assert!(store.kills().expect("it is read").is_empty());
+}
+
+#[test]
+fn what_waits_for_a_session_that_is_gone_ends_with_the_retention() {
+    let folder = tempdir().expect("a folder");
+    let cut = Cut { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Cut::default() };
+    record(&open(folder.path()), cut);
+    let store = open(folder.path());
+    let open_runs = || JournalReader::open(folder.path()).expect("it opens").open_runs().expect("it can be read").len();
+    store.abandon(vec!["other".to_owned()], NOW - DAY, NOW).expect("it is written");
+    store.abandon(vec!["main".to_owned()], NOW + DAY, NOW).expect("it is written");
+    assert_eq!(open_runs(), 1);
+    store.abandon(vec!["other".to_owned()], NOW + DAY, NOW).expect("it is written");
+    assert_eq!(open_runs(), 0);
+}
+
+#[test]
+fn which_scripts_there_were_is_known_for_every_time() {
+    let folder = tempdir().expect("a folder");
+    let store = open(folder.path());
+    let lineup = |name: &str| Lineup { scripts: vec![LinedUp { name: name.to_owned(), ..LinedUp::default() }] };
+    store.line_up(lineup("a"), NOW).expect("it is written");
+    store.line_up(lineup("a"), NOW + 5).expect("it is written");
+    store.line_up(lineup("b"), NOW + 10).expect("it is written");
+    let at = |at| JournalReader::open(folder.path()).expect("it opens").lineup(at).expect("it can be read");
+    let expected = [None, Some(lineup("a")), Some(lineup("a")), Some(lineup("b"))];
+    assert_eq!([at(NOW - 1), at(NOW), at(NOW + 9), at(NOW + 10)], expected);
+    store.prune(NOW + 8, NOW + 20).expect("it is pruned");
+    assert_eq!(at(NOW + 9), Some(lineup("a")), "it is that of events which are kept");
+}
+
+#[test]
+fn whoever_only_reads_changes_nothing() {
+    let folder = tempdir().expect("a folder");
+    record(&open(folder.path()), Cut { at: NOW, events: vec![message(1, NOW)], ..Cut::default() });
+    let file = folder.path().join("hotline.db");
+    let before = fs::read(&file).expect("it is there");
+    assert_eq!(ids(folder.path()), [1]);
+    assert!(fs::read(&file).expect("it is there") == before);
+    let version = |to: i64| {
+        let connection = Connection::open(&file).expect("it opens");
+        connection.pragma_update(None, "user_version", to).expect("it is written");
+    };
+    let known: i64 = {
+        let connection = Connection::open(&file).expect("it opens");
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number")
+    };
+    version(known - 1);
+    for error in [JournalReader::open(folder.path()).map(drop), JournalReader::kill(folder.path(), 1)] {
+        let error = error.expect_err("it is older");
+        assert!(matches!(&error, StoreError::Older { found, .. } if *found == known - 1), "{error}");
+        assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+    }
+    version(known + 1);
+    assert!(matches!(JournalReader::open(folder.path()), Err(StoreError::Newer { .. })));
+}
+
+/// A folder whose database is large enough to be damaged in its middle, and what its pages are.
+fn filled() -> (tempfile::TempDir, Vec<u8>) {
+    let folder = tempdir().expect("a folder");
+    {
+        let store = open(folder.path());
+        for id in 0..200 {
+            let events = (0..20).map(|n| message(1 + id * 20 + n, NOW)).collect();
+            store.record(Cut { at: NOW, events, ..Cut::default() }, None);
+        }
+        store.flush().expect("it is on disk");
+    }
+    let bytes = fs::read(folder.path().join("hotline.db")).expect("it is there");
+    assert!(bytes.len() > 40 * 4096, "it has {} bytes", bytes.len());
+    (folder, bytes)
+}
+
+/// Opens and checks a store, as every start does.
+fn start(folder: &Path) -> Result<(), StoreError> {
+    Store::open(folder, Durability::Relaxed)?.check()
+}
+
+#[test]
+fn damage_is_named_with_the_file_and_what_to_do() {
+    let (folder, whole) = filled();
+    let file = folder.path().join("hotline.db");
+    start(folder.path()).expect("it is whole");
+    let middle = whole.len() / 2 / 4096 * 4096;
+    let scratched = |from: usize, to: usize| {
+        let mut bytes = whole.clone();
+        bytes[from..to].fill(0xA5);
+        bytes
+    };
+    for (what, bytes) in [
+        ("its beginning", scratched(0, 100)),
+        ("its first page", scratched(100, 4096)),
+        ("every page but the first", scratched(4096, whole.len())),
+        ("pages in its middle", scratched(middle, middle + 3 * 4096)),
+        ("its end is missing", whole[..middle].to_vec()),
+        ("a part of a page", whole[..middle + 100].to_vec()),
+    ] {
+        for beside in ["hotline.db-wal", "hotline.db-shm"] {
+            let _ = fs::remove_file(folder.path().join(beside));
+        }
+        fs::write(&file, bytes).expect("the folder is ours");
+        let error = start(folder.path()).expect_err(what).to_string();
+        for expected in [&*file.display().to_string(), "is damaged", "restore a copy, or move it away", "certificates"]
+        {
+            assert!(error.contains(expected), "{what}: {error}");
+        }
+    }
+}
