@@ -38,6 +38,12 @@ impl Flags {
         Ok(journal.context("the record cannot be read; --data FOLDER or --config FILE says where it lies")?)
     }
 
+    /// Asks for a run to be killed.
+    pub(super) fn kill(&self, run: i64) -> Result<(), Exit> {
+        let asked = JournalReader::kill(&self.folder()?, run);
+        Ok(asked.with_context(|| format!("run {run} cannot be killed"))?)
+    }
+
     fn folder(&self) -> Result<PathBuf, Exit> {
         if let Some(folder) = &self.data {
             return Ok(folder.clone());

@@ -75,7 +75,7 @@ fn kill(id: i64, flags: &record::Flags) -> Result<(), Exit> {
     if run.standing.ended.is_some() {
         return Err(Exit::Failed(anyhow!("run {id} has ended already: {}", record::standing(&run.standing))));
     }
-    journal.kill(id)?;
+    flags.kill(id)?;
     if flags.json {
         output::line(&format!("{:#}", serde_json::json!(run)))?;
     } else {

@@ -1,12 +1,14 @@
 //! `hotline trace EVENT`: why an event was handled as it was, as a timeline with the lines of the scripts.
 
 use anyhow::anyhow;
+use data_encoding::HEXLOWER;
 
 use super::exit::Exit;
 use super::{journal, output, record};
 use crate::clock::Timestamp;
+use crate::protocol::{EventSpec, Hook};
 use crate::script::Bundle;
-use crate::store::{Handling, JournalReader, Outcome, RunRecord, RunRow};
+use crate::store::{Handling, JournalReader, LinedUp, Lineup, Outcome, RunRecord, RunRow};
 
 /// How much of a call's arguments, and of what came of it, is shown.
 const EXCERPT: usize = 100;
@@ -40,10 +42,12 @@ impl Args {
         let asker = handling.event.answered.map(|run| journal.run(run)).transpose()?.flatten();
         let runs = handling.runs.iter().map(|record| traced(&journal, record));
         let runs = runs.collect::<Result<Vec<_>, Exit>>()?;
+        let lineup = journal.lineup(handling.event.at)?.unwrap_or_default();
+        let absent = absent(&handling, &lineup, journal.scripts_of(&handling.event.session)?.as_deref());
         if self.record.json {
-            output::line(&format!("{:#}", json(&handling, &runs)))?;
+            output::line(&format!("{:#}", json(&handling, &runs, &absent)))?;
         } else {
-            output::write(&timeline(&handling, &runs, asker.as_ref().map(|asker| &asker.run)))?;
+            output::write(&timeline(&handling, &runs, &absent, asker.as_ref().map(|asker| &asker.run)))?;
         }
         Ok(())
     }
@@ -63,9 +67,63 @@ impl Traced<'_> {
     }
 }
 
+/// A script that did not run, and why.
+#[derive(Debug, PartialEq, serde::Serialize)]
+struct Absent {
+    script: String,
+    reason: String,
+}
+
+/// The scripts that did not run for an event, as far as its record tells.
+fn absent(handling: &Handling, lineup: &Lineup, scripts: Option<&[String]>) -> Vec<Absent> {
+    let Handling { event, runs } = handling;
+    // What is no event of the gateway concerns one script; and what is not seen through may reach every script yet.
+    if event.subcommand.starts_with('@') || !event.done {
+        return Vec::new();
+    }
+    let has = |script: &LinedUp, is_it: fn(&RunRecord) -> bool| {
+        runs.iter().any(|run| *run.run.script == *script.name && is_it(run))
+    };
+    let stopper = lineup.scripts.iter().position(|script| has(script, stops));
+    let is_absent = |(_, script): &(usize, &LinedUp)| !has(script, |_| true);
+    let reason = |(place, script): (usize, &LinedUp)| {
+        let name = &script.name;
+        let reason = match (stopper.filter(|stopper| *stopper < place), &script.fault) {
+            _ if scripts.is_some_and(|scripts| !scripts.contains(name)) => {
+                "it does not run for this session".to_owned()
+            }
+            (_, Some(fault)) => format!("it did not load: {}", fault.lines().next().unwrap_or_default()),
+            _ if !has_hook(script, &event.subcommand) => "it has no hook for this".to_owned(),
+            (Some(stopper), None) => format!("it comes after {}, which handled it", lineup.scripts[stopper].name),
+            (None, None) if event.answered.is_some() => "it was an answer".to_owned(),
+            (None, None) => "it was not live when this was handled".to_owned(),
+        };
+        Absent { script: name.clone(), reason }
+    };
+    lineup.scripts.iter().enumerate().filter(is_absent).map(reason).collect()
+}
+
+/// Whether a run keeps its event from the scripts that come after its own.
+fn stops(RunRecord { run, standing, entries }: &RunRecord) -> bool {
+    let has_asked = || entries.iter().any(|entry| entry.name == "ask");
+    let asks = standing.waiting.as_ref().is_some_and(|waiting| waiting.call == "ask");
+    &*run.function != Hook::Notify.name() && (standing.outcome == "handled" || asks || has_asked())
+}
+
+fn has_hook(script: &LinedUp, subcommand: &str) -> bool {
+    let of_event = EventSpec::named(subcommand).and_then(|spec| spec.hook);
+    let is_for_it = |hook: &String| match Hook::named(hook) {
+        Some(Hook::Notify) => true,
+        Some(Hook::Message | Hook::OwnMessage) => matches!(of_event, Some(Hook::Message | Hook::OwnMessage)),
+        hook => hook.is_some() && hook == of_event,
+    };
+    script.hooks.iter().any(is_for_it)
+}
+
 /// The record as it is, each call with the line of source that made it.
-fn json(handling: &Handling, runs: &[Traced<'_>]) -> serde_json::Value {
+fn json(handling: &Handling, runs: &[Traced<'_>], absent: &[Absent]) -> serde_json::Value {
     let mut value = serde_json::json!(handling);
+    value["absent"] = serde_json::json!(absent);
     for (run, traced) in runs.iter().enumerate() {
         for (call, entry) in traced.record.entries.iter().enumerate() {
             value["runs"][run]["calls"][call]["source"] = traced.line(&entry.place).into();
@@ -74,7 +132,7 @@ fn json(handling: &Handling, runs: &[Traced<'_>]) -> serde_json::Value {
     value
 }
 
-fn timeline(handling: &Handling, runs: &[Traced<'_>], asker: Option<&RunRow>) -> String {
+fn timeline(handling: &Handling, runs: &[Traced<'_>], absent: &[Absent], asker: Option<&RunRow>) -> String {
     let event = &handling.event;
     let mut text = format!(
         "event {}  {}  {}  session {}\n  {}\n  {}\n",
@@ -94,17 +152,29 @@ fn timeline(handling: &Handling, runs: &[Traced<'_>], asker: Option<&RunRow>) ->
     for traced in runs {
         text += &timeline_of(event.at, traced);
     }
+    if event.done
+        && let Some(stopper) = runs.iter().find(|traced| stops(traced.record))
+    {
+        text += &format!("\nhandled by {}: the scripts after it did not get it\n", stopper.record.run.script);
+    }
+    if !absent.is_empty() {
+        text += "\nwhat did not run\n";
+        let lines = absent.iter().map(|Absent { script, reason }| format!("  {script}: {reason}\n"));
+        text.extend(lines);
+    }
     text
 }
 
 fn timeline_of(begin: Timestamp, traced: &Traced<'_>) -> String {
     let RunRecord { run, standing, entries } = traced.record;
     let mut text = format!(
-        "\nrun {}  {}.{}  generation {}\n{:>10}  it starts\n",
+        "\nrun {}  {}.{}  generation {} ({})\n{:>10}  it starts\n",
         run.id,
         run.script,
         run.function,
         run.generation,
+        // Numbers begin anew with each process; these digits do not.
+        &HEXLOWER.encode(&run.bundle.0)[..8],
         offset(begin, run.started)
     );
     let mut place = "";
@@ -121,7 +191,11 @@ fn timeline_of(begin: Timestamp, traced: &Traced<'_>) -> String {
         }
         let called = record::short(format!("{} {}", entry.name, entry.detail).trim_end(), EXCERPT);
         let took = duration(entry.took);
-        text += &format!("{:>10}    {called} → {}{took}\n", offset(begin, entry.at), came(&entry.outcome));
+        let outcome = match &entry.outcome {
+            Outcome::Same(number) => entries.get(*number as usize).map_or(&entry.outcome, |other| &other.outcome),
+            outcome => outcome,
+        };
+        text += &format!("{:>10}    {called} → {}{took}\n", offset(begin, entry.at), came(outcome));
     }
     match (&standing.waiting, standing.ended) {
         (_, Some(ended)) => text += &format!("{:>10}  it ends: {}\n", offset(begin, ended), record::standing(standing)),
@@ -168,6 +242,8 @@ fn came(outcome: &Outcome) -> String {
         Outcome::Session(name) => format!("session {name}"),
         Outcome::Sessions(names) => format!("sessions {}", names.join(", ")),
         Outcome::Thrown(text) => format!("threw {text}"),
+        Outcome::Same(_) => "what was written above".to_owned(),
+        Outcome::Withheld => "a secret, which is not recorded".to_owned(),
     };
     record::short(&text, EXCERPT)
 }

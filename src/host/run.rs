@@ -18,7 +18,7 @@ use crate::script::{
     WorkerHandle, continue_ids_after, watch,
 };
 use crate::session::{Ended, MediaError};
-use crate::store::{Durability, Store, StoreError};
+use crate::store::{Durability, LinedUp, Lineup, Store, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
@@ -145,6 +145,7 @@ impl Host {
         let unloaded = scripts.iter().filter(|script| script.live.is_none()).map(|script| script.name.clone());
         let unloaded: Vec<_> = unloaded.collect();
         updaters.iter().for_each(|worker| worker.unloaded(unloaded.clone()));
+        let lining_clock = clock.clone();
         let keeping = Keeping {
             store: store.clone(),
             clock,
@@ -155,6 +156,8 @@ impl Host {
         };
         let keeper = (journal != JournalMode::Off).then(|| keeping.start()).transpose();
         let keeper = keeper.map_err(StartError::Thread)?;
+        let recording = (journal != JournalMode::Off).then(|| Lining { store: store.clone(), clock: lining_clock });
+        recording.iter().for_each(|lining| lining.up(&scripts));
         let (assigned, ends) = (BTreeMap::new(), BTreeMap::new());
         let sessions = config.sessions.clone();
         let following = None;
@@ -179,7 +182,7 @@ impl Host {
             host.names.check(session);
             host.attach(prepared);
         }
-        host.watching.begin(updaters);
+        host.watching.begin(Followers { workers: updaters, lining: recording });
         Ok(host)
     }
 
@@ -232,7 +235,7 @@ struct First {
 /// The thread that owns the library: an engine cannot change threads.
 struct Watching {
     notices: mpsc::Sender<Notice>,
-    begin: mpsc::Sender<Vec<Updater>>,
+    begin: mpsc::Sender<Followers>,
     thread: thread::JoinHandle<()>,
 }
 
@@ -243,7 +246,7 @@ impl Watching {
         names: ScriptNames,
     ) -> Result<(Self, oneshot::Receiver<Result<First, StoreError>>), StartError> {
         let (notices, receiver) = mpsc::channel();
-        let (begin, updaters) = mpsc::channel::<Vec<Updater>>();
+        let (begin, updaters) = mpsc::channel::<Followers>();
         let (looked, first) = oneshot::channel();
         let sender = notices.clone();
         let body = move || {
@@ -260,10 +263,10 @@ impl Watching {
             let faults = library.faults().cloned().collect();
             let _ = looked.send(Ok(First { update, scripts, faults }));
             // Where the system does not start, the other end is dropped.
-            let Ok(updaters) = updaters.recv() else { return };
+            let Ok(followers) = updaters.recv() else { return };
             let apply = |library: &Library, changes, saved| {
                 names.set(library.scripts());
-                apply(&updaters, library, &changes, saved);
+                apply(&followers, library, &changes, saved);
             };
             watch(&mut library, sender, &receiver, apply);
         };
@@ -271,9 +274,9 @@ impl Watching {
         Ok((Self { notices, begin, thread: thread.map_err(StartError::Thread)? }, first))
     }
 
-    /// Hands every further change on to these workers.
-    fn begin(&self, workers: Vec<Updater>) {
-        let _ = self.begin.send(workers);
+    /// Hands every further change on to these.
+    fn begin(&self, followers: Followers) {
+        let _ = self.begin.send(followers);
     }
 
     fn stop(self) {
@@ -286,6 +289,33 @@ impl Watching {
     }
 }
 
+/// Those who take part in every change of the scripts.
+struct Followers {
+    workers: Vec<Updater>,
+    /// None where nothing is recorded.
+    lining: Option<Lining>,
+}
+
+/// Records which scripts there are.
+struct Lining {
+    store: Store,
+    clock: Clock,
+}
+
+impl Lining {
+    fn up<'a>(&self, scripts: impl IntoIterator<Item = &'a Script>) {
+        let lined_up = |script: &Script| LinedUp {
+            name: script.name.clone(),
+            hooks: script.hooks.iter().map(|hook| hook.name().to_owned()).collect(),
+            fault: script.fault.as_ref().filter(|_| script.live.is_none()).map(ToString::to_string),
+        };
+        let lineup = Lineup { scripts: scripts.into_iter().map(lined_up).collect() };
+        if let Err(error) = self.store.line_up(lineup, self.clock.now()) {
+            tracing::warn!("which scripts there are could not be recorded: {error}");
+        }
+    }
+}
+
 fn take_over(workers: &[WorkerHandle], update: &Update) {
     let waiting: Vec<_> = workers.iter().map(|worker| worker.updater().update(update.clone())).collect();
     for fault in waiting.into_iter().filter_map(|result| result.recv().ok()?.err()) {
@@ -294,18 +324,19 @@ fn take_over(workers: &[WorkerHandle], update: &Update) {
 }
 
 /// Hands a change on to every worker, and says what came of it.
-fn apply(workers: &[Updater], library: &Library, changes: &Changes, saved: Instant) {
+fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Instant) {
     for fault in &changes.faults {
         tracing::error!(card = format!("{fault:#}"), live = "the version before it", "{fault}");
     }
     if changes.update.loaded.is_empty() && changes.update.removed.is_empty() {
         return;
     }
-    let waiting: Vec<_> = workers.iter().map(|worker| worker.update(changes.update.clone())).collect();
+    let waiting: Vec<_> = followers.workers.iter().map(|worker| worker.update(changes.update.clone())).collect();
     for fault in waiting.into_iter().filter_map(|result| result.recv().ok()?.err()) {
         tracing::error!("{fault}");
     }
     let took = saved.elapsed();
+    followers.lining.iter().for_each(|lining| lining.up(library.scripts()));
     for (bundle, generation) in &changes.update.loaded {
         let hooks =
             library.scripts().find(|script| script.name == *bundle.name).map(Script::hook_names).unwrap_or_default();

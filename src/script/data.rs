@@ -3,9 +3,9 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map};
+use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, NativeCallContext};
 
-use super::door::{self, Answer, Call, Kind, ScriptResult, Thrown};
+use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
 use super::duration::parse_duration;
 use super::live::Services;
 use super::run::Run;
@@ -43,46 +43,75 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
 }
 
 fn register_state(engine: &mut Engine) {
-    engine.register_indexer_get(|_: &mut State, name: ImmutableString| {
-        with_state(Use::Read, &name, |state| Ok(state.borrow().get(name.as_str()).cloned().unwrap_or_default()))
+    engine.register_indexer_get(|context: NativeCallContext, _: &mut State, name: ImmutableString| {
+        with_state(
+            Use::Read,
+            Place::of(&context),
+            |call| call.with(name.as_str()),
+            |state| Ok(state.borrow().get(name.as_str()).cloned().unwrap_or_default()),
+        )
     });
     FuncRegistration::new_index_setter().with_purity(true).register_into_engine(
         engine,
-        |_: &mut State, name: ImmutableString, mut value: Dynamic| -> Result<(), Thrown> {
+        |context: NativeCallContext, _: &mut State, name: ImmutableString, mut value: Dynamic| -> Result<(), Thrown> {
             // What cannot be kept over a restart is refused now, where the script's author sees it.
             let json =
                 value::to_json(&value).map_err(|error| door::error(format!("state.{name} cannot be set: {error}")))?;
             value::make_plain(&mut value);
-            with_state(Use::Change, &format!("{name} = {json}"), |state| {
-                state.borrow_mut().insert(name.as_str().into(), value);
-                Ok(Dynamic::UNIT)
-            })
+            with_state(
+                Use::Change,
+                Place::of(&context),
+                |call| call.writing(&name, &json),
+                |state| {
+                    state.borrow_mut().insert(name.as_str().into(), value);
+                    Ok(Dynamic::UNIT)
+                },
+            )
             .map(|_| ())
         },
     );
-    engine.register_fn("contains", |_: &mut State, name: ImmutableString| {
-        with_state(Use::Read, &format!("contains {name}"), |state| {
-            Ok(state.borrow().contains_key(name.as_str()).into())
-        })
+    engine.register_fn("contains", |context: NativeCallContext, _: &mut State, name: ImmutableString| {
+        with_state(
+            Use::Read,
+            Place::of(&context),
+            |call| call.with(format!("contains {name}")),
+            |state| Ok(state.borrow().contains_key(name.as_str()).into()),
+        )
     });
-    engine.register_fn("keys", |_: &mut State| {
-        with_state(Use::Read, "keys", |state| {
-            Ok(state.borrow().keys().map(|name| name.as_str().into()).collect::<Array>().into())
-        })
+    engine.register_fn("keys", |context: NativeCallContext, _: &mut State| {
+        with_state(
+            Use::Read,
+            Place::of(&context),
+            |call| call.with("keys"),
+            |state| Ok(state.borrow().keys().map(|name| name.as_str().into()).collect::<Array>().into()),
+        )
     });
-    pure_method(engine, "remove", |_: &mut State, name: ImmutableString| -> ScriptResult {
-        with_state(Use::Change, &format!("remove {name}"), |state| {
-            Ok(state.borrow_mut().remove(name.as_str()).unwrap_or_default())
-        })
+    pure_method(engine, "remove", |context: NativeCallContext, _: &mut State, name: ImmutableString| -> ScriptResult {
+        with_state(
+            Use::Change,
+            Place::of(&context),
+            |call| call.with(format!("remove {name}")),
+            |state| Ok(state.borrow_mut().remove(name.as_str()).unwrap_or_default()),
+        )
     });
-    pure_method(engine, "clear", |_: &mut State| -> ScriptResult {
-        with_state(Use::Change, "clear", |state| {
-            state.borrow_mut().clear();
-            Ok(Dynamic::UNIT)
-        })
+    pure_method(engine, "clear", |context: NativeCallContext, _: &mut State| -> ScriptResult {
+        with_state(
+            Use::Change,
+            Place::of(&context),
+            |call| call.with("clear"),
+            |state| {
+                state.borrow_mut().clear();
+                Ok(Dynamic::UNIT)
+            },
+        )
     });
-    engine.register_fn("to_map", |_: &mut State| {
-        with_state(Use::Read, "to_map", |state| Ok(state.borrow().clone().into()))
+    engine.register_fn("to_map", |context: NativeCallContext, _: &mut State| {
+        with_state(
+            Use::Read,
+            Place::of(&context),
+            |call| call.with("to_map"),
+            |state| Ok(state.borrow().clone().into()),
+        )
     });
 }
 
@@ -105,8 +134,13 @@ enum Use {
     Change,
 }
 
-fn with_state(use_: Use, detail: &str, act: impl FnOnce(&Rc<RefCell<Map>>) -> ScriptResult) -> ScriptResult {
-    door::pass(Call::new(Kind::Pure, "state").with(detail), |run| {
+fn with_state<'a>(
+    use_: Use,
+    place: Place<'a>,
+    detail: impl FnOnce(Call<'a>) -> Call<'a>,
+    act: impl FnOnce(&Rc<RefCell<Map>>) -> ScriptResult,
+) -> ScriptResult {
+    door::pass(detail(Call::new(Kind::Pure, "state")).at(place), |run| {
         let live = run.live.as_ref().ok_or_else(|| at_top_level("state"))?;
         let value = act(&live.state(run.generation.name()))?;
         if use_ == Use::Change {
@@ -122,53 +156,70 @@ fn at_top_level(name: &str) -> Thrown {
 
 fn register_store(engine: &mut Engine, services: &Rc<Services>) {
     let own = Rc::clone(services);
-    engine.register_fn("get", move |_: &mut Store, key: &str| {
-        read(&own, &format!("get {key}"), |store, script, now| {
+    engine.register_fn("get", move |context: NativeCallContext, _: &mut Store, key: &str| {
+        read(&own, &format!("get {key}"), Place::of(&context), |store, script, now| {
             let text = store.get(script, key, now)?;
             Ok(text.map_or(Dynamic::UNIT, |text| value::from_content(&text)))
         })
     });
     let own = Rc::clone(services);
-    engine.register_fn("keys", move |_: &mut Store| keys(&own, ""));
+    engine.register_fn("keys", move |context: NativeCallContext, _: &mut Store| keys(&own, "", Place::of(&context)));
     let own = Rc::clone(services);
-    engine.register_fn("keys", move |_: &mut Store, prefix: &str| keys(&own, prefix));
+    engine.register_fn("keys", move |context: NativeCallContext, _: &mut Store, prefix: &str| {
+        keys(&own, prefix, Place::of(&context))
+    });
 
     let own = Rc::clone(services);
-    pure_method(engine, "set", move |_: &mut Store, key: &str, value: Dynamic| -> ScriptResult {
-        set(&own, key, &value, None)
+    pure_method(
+        engine,
+        "set",
+        move |context: NativeCallContext, _: &mut Store, key: &str, value: Dynamic| -> ScriptResult {
+            set(&own, key, &value, None, Place::of(&context))
+        },
+    );
+    let own = Rc::clone(services);
+    pure_method(
+        engine,
+        "set",
+        move |context: NativeCallContext, _: &mut Store, key: &str, value: Dynamic, options: Map| -> ScriptResult {
+            let ttl = ttl_of(&options)?;
+            set(&own, key, &value, ttl, Place::of(&context))
+        },
+    );
+    let own = Rc::clone(services);
+    pure_method(engine, "incr", move |context: NativeCallContext, _: &mut Store, key: &str| -> ScriptResult {
+        incr(&own, key, 1, Place::of(&context))
     });
     let own = Rc::clone(services);
-    pure_method(engine, "set", move |_: &mut Store, key: &str, value: Dynamic, options: Map| -> ScriptResult {
-        let ttl = ttl_of(&options)?;
-        set(&own, key, &value, ttl)
+    pure_method(engine, "incr", move |context: NativeCallContext, _: &mut Store, key: &str, by: i64| -> ScriptResult {
+        incr(&own, key, by, Place::of(&context))
     });
     let own = Rc::clone(services);
-    pure_method(engine, "incr", move |_: &mut Store, key: &str| -> ScriptResult { incr(&own, key, 1) });
-    let own = Rc::clone(services);
-    pure_method(engine, "incr", move |_: &mut Store, key: &str, by: i64| -> ScriptResult { incr(&own, key, by) });
-    let own = Rc::clone(services);
-    pure_method(engine, "delete", move |_: &mut Store, key: &str| -> ScriptResult {
-        write(&own, "store.delete", key, |store, script, now| Ok(store.delete(script, key, now)?.into()))
+    pure_method(engine, "delete", move |context: NativeCallContext, _: &mut Store, key: &str| -> ScriptResult {
+        write(&own, "store.delete", key, Place::of(&context), |store, script, now| {
+            Ok(store.delete(script, key, now)?.into())
+        })
     });
 }
 
-fn keys(services: &Services, prefix: &str) -> ScriptResult {
-    read(services, &format!("keys {prefix}"), |store, script, now| {
+fn keys(services: &Services, prefix: &str, place: Place<'_>) -> ScriptResult {
+    read(services, &format!("keys {prefix}"), place, |store, script, now| {
         let keys = store.keys(script, prefix, now)?;
         Ok(keys.into_iter().map(Dynamic::from).collect::<Array>().into())
     })
 }
 
-fn set(services: &Services, key: &str, value: &Dynamic, ttl: Option<i64>) -> ScriptResult {
+fn set(services: &Services, key: &str, value: &Dynamic, ttl: Option<i64>, place: Place<'_>) -> ScriptResult {
     let text = value::to_json(value).map_err(|error| door::error(format!("store.set(\"{key}\", …): {error}")))?;
-    write(services, "store.set", &format!("{key} = {text}"), |store, script, now| {
+    let call = Call::new(Kind::Keep, "store.set").writing(key, &text).at(place);
+    access(services, call, |store, script, now| {
         store.set(script, key, &text, ttl.map(|ttl| now.saturating_add(ttl)), now)?;
         Ok(Dynamic::UNIT)
     })
 }
 
-fn incr(services: &Services, key: &str, by: i64) -> ScriptResult {
-    write(services, "store.incr", &format!("{key} by {by}"), |store, script, now| {
+fn incr(services: &Services, key: &str, by: i64, place: Place<'_>) -> ScriptResult {
+    write(services, "store.incr", &format!("{key} by {by}"), place, |store, script, now| {
         Ok(store.incr(script, key, by, now)?.into())
     })
 }
@@ -188,18 +239,20 @@ fn ttl_of(options: &Map) -> Result<Option<i64>, Thrown> {
 fn read(
     services: &Services,
     detail: &str,
+    place: Place<'_>,
     act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
 ) -> ScriptResult {
-    access(services, Call::new(Kind::Pure, "store").with(detail), act)
+    access(services, Call::new(Kind::Pure, "store").with(detail).at(place), act)
 }
 
 fn write(
     services: &Services,
     name: &'static str,
     detail: &str,
+    place: Place<'_>,
     act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
 ) -> ScriptResult {
-    access(services, Call::new(Kind::Keep, name).with(detail), act)
+    access(services, Call::new(Kind::Keep, name).with(detail).at(place), act)
 }
 
 fn access(

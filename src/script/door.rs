@@ -13,7 +13,7 @@ use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
 
 use super::fiber;
 use super::object::{Message, SessionRef};
-use super::record::Recorded;
+use super::record::{self, Recorded};
 use super::run::{self, Run};
 use super::value;
 use crate::protocol::{Content, Hook, Safety};
@@ -60,6 +60,7 @@ pub(crate) struct Call<'a> {
     kind: Kind,
     name: Cow<'static, str>,
     detail: Cow<'a, str>,
+    value: Option<Cow<'a, str>>,
     place: Place<'a>,
 }
 
@@ -84,7 +85,7 @@ impl<'a> Place<'a> {
 impl<'a> Call<'a> {
     /// A call of this name.
     pub(crate) fn new(kind: Kind, name: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, name: name.into(), detail: Cow::Borrowed(""), place: Place::default() }
+        Self { kind, name: name.into(), detail: Cow::Borrowed(""), value: None, place: Place::default() }
     }
 
     /// What is called.
@@ -95,6 +96,12 @@ impl<'a> Call<'a> {
     /// What it is called with. A rebuilt run must call with the same.
     pub(crate) fn with(self, detail: impl Into<Cow<'a, str>>) -> Self {
         Self { detail: detail.into(), ..self }
+    }
+
+    /// What it writes, a value as JSON text, under a name: a long one stands in the record once, however often it is read.
+    pub(crate) fn writing(self, name: &str, json: &'a str) -> Self {
+        let detail = format!("{name} = {}", record::in_short(json)).into();
+        Self { detail, value: Some(json.into()), ..self }
     }
 
     /// Where it stands.
@@ -192,8 +199,15 @@ fn recorded<T>(
     turn: impl FnOnce(&Rc<Run>, &dyn Fn(Option<&str>)) -> Result<T, Thrown>,
     act: impl FnOnce(&Rc<Run>, T) -> Result<Answer, Thrown>,
 ) -> ScriptResult {
-    let look_up = run.record.look_up(call.kind.recorded(), &call.name, &call.detail);
+    let value = call.value.as_deref();
+    let look_up = run.record.look_up(call.kind.recorded(), &call.name, &call.detail, value);
     let known = match look_up {
+        Ok(Recorded::Done(entry)) if entry.outcome == Outcome::Withheld => {
+            if !run.record.is_replaying() {
+                run.went_live();
+            }
+            return turn(run, &|_| {}).and_then(|turn| act(run, turn)).map(Answer::into_value);
+        }
         Ok(Recorded::Done(entry)) => {
             if !run.record.is_replaying() {
                 run.went_live();
@@ -251,7 +265,7 @@ fn recorded<T>(
     let number = match (known, call.kind, &turn) {
         (Some(number), ..) => Some(number),
         // Only what must be known before it is answered is taken down before it is answered.
-        (None, Kind::Effect(_), Ok(_)) => Some(run.record.add(entry(Outcome::Pending, 0))),
+        (None, Kind::Effect(_), Ok(_)) => Some(run.record.add(entry(Outcome::Pending, 0), value)),
         _ => None,
     };
     run.note();
@@ -264,12 +278,13 @@ fn recorded<T>(
         check(run)?;
         let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let came = match &outcome {
+            Ok(_) if is_secret(&call.name) => Outcome::Withheld,
             Ok(answer) => answer.outcome(),
             Err(thrown) => thrown_outcome(thrown),
         };
         match number {
             Some(number) => run.record.complete(number, came, took, entry),
-            None => drop(run.record.add(entry(came, took))),
+            None => drop(run.record.add(entry(came, took), value)),
         }
         run.settle_answers();
         run.note();
@@ -286,6 +301,11 @@ fn recorded<T>(
     outcome.map(Answer::into_value)
 }
 
+/// Whether a command is answered with a secret: the parameters of a transfer authorise whoever has them.
+fn is_secret(command: &str) -> bool {
+    command.starts_with("Get") && command.ends_with("Param")
+}
+
 /// Gives a rebuilt run what it observed the first time.
 fn replay(run: &Run, entry: Entry) -> ScriptResult {
     match &*entry.name {
@@ -294,7 +314,8 @@ fn replay(run: &Run, entry: Entry) -> ScriptResult {
         _ => {}
     }
     let answer = match entry.outcome {
-        Outcome::Pending => Answer::Value(Dynamic::UNIT),
+        // The record has put values in their places already, and asks for secrets again.
+        Outcome::Pending | Outcome::Same(_) | Outcome::Withheld => Answer::Value(Dynamic::UNIT),
         Outcome::Value(text) => Answer::Value(value::from_content(&text)),
         Outcome::Content(text) => Answer::Content(Content::new(text)),
         Outcome::Message(text) => {

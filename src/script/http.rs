@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 use serde_json::json;
@@ -18,6 +18,7 @@ use url::{Host, Url};
 use super::Limits;
 use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
 use super::live::Services;
+use super::record;
 use super::value;
 use crate::clock::Clock;
 use crate::protocol::Safety;
@@ -133,7 +134,8 @@ impl Web {
 
     async fn read(&self, request: &Request, mut response: Response) -> Result<Dynamic, Refusal> {
         let mut headers: BTreeMap<String, String> = BTreeMap::new();
-        for (name, value) in response.headers() {
+        // What a script sees is recorded, and a cookie is a secret.
+        for (name, value) in response.headers().iter().filter(|(name, _)| *name != SET_COOKIE) {
             let value = String::from_utf8_lossy(value.as_bytes());
             let entry = headers.entry(name.as_str().to_owned()).or_default();
             if !entry.is_empty() {
@@ -236,13 +238,21 @@ impl Request {
         }
     }
 
-    /// What the record keeps: the values of headers are secrets as often as not.
+    /// What the record keeps. The values of headers and of the query are secrets as often as not, and so is a body: what
+    /// tells query and body apart from others is enough to know the request again.
     fn detail(&self) -> String {
         let names: Vec<_> = self.headers.keys().map(HeaderName::as_str).collect();
-        match self.method {
-            Method::POST => json!({"url": self.url.as_str(), "headers": names, "body": self.body}).to_string(),
-            _ => json!({"url": self.url.as_str(), "headers": names}).to_string(),
+        let query: Vec<_> = self.url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+        let mut url = self.url.clone();
+        url.set_query(None);
+        url.set_fragment(None);
+        let mut detail = json!({"url": url.as_str(), "headers": names});
+        if !query.is_empty() || !self.body.is_empty() {
+            detail["query"] = json!(query);
+            let hidden = format!("{}\n{}", self.url.query().unwrap_or_default(), self.body);
+            detail["hidden"] = json!(record::digest(&hidden));
         }
+        detail.to_string()
     }
 }
 
@@ -400,14 +410,18 @@ mod tests {
     }
 
     #[test]
-    fn the_record_has_no_header_values() {
+    fn the_record_has_no_values_of_headers_query_or_body() {
         let mut given = Map::new();
         given.insert("X-Key".into(), "hush".into());
         let mut options = Map::new();
         options.insert("headers".into(), given.into());
-        let url = Url::parse("https://a.example/").expect("a url");
+        let url = Url::parse("https://a.example/b?token=hush&n=1#part").expect("a url");
         let headers = headers(&options).expect("headers");
         let request = Request { method: Method::POST, url, headers, body: "hi".into() };
-        assert_eq!(request.detail(), r#"{"body":"hi","headers":["x-key"],"url":"https://a.example/"}"#);
+        let detail = request.detail();
+        assert!(detail.contains(r#""headers":["x-key"]"#) && detail.contains(r#""query":["token","n"]"#), "{detail}");
+        assert!(detail.contains(r#""url":"https://a.example/b""#) && !detail.contains("hush"), "{detail}");
+        let other = Request { body: "ho".into(), ..request };
+        assert_ne!(other.detail(), detail, "another body is another request");
     }
 }

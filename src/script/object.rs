@@ -197,7 +197,9 @@ fn register_message(engine: &mut Engine, services: &Rc<Services>) {
 
     engine.register_type_with_name::<Person>("Person");
     engine.register_get("mid", |person: &mut Person| person.0.clone());
-    engine.register_get("name", |person: &mut Person| name_of(&person.0));
+    engine.register_get("name", |context: NativeCallContext, person: &mut Person| {
+        name_of(&person.0, Place::of(&context))
+    });
     engine.register_fn("==", |a: &mut Person, b: Person| a.0 == b.0);
 }
 
@@ -236,27 +238,31 @@ fn register_events(engine: &mut Engine, services: &Rc<Services>) {
 fn register_sessions(engine: &mut Engine, services: &Rc<Services>) {
     engine.register_type_with_name::<SessionRef>("Session");
     let own = Rc::clone(services);
-    engine.register_fn("session", move |name: ImmutableString| {
-        door::pass(Call::new(Kind::Pure, "session").with(name.as_str()), |_| match own.directory.get(&name) {
-            Some(_) => Ok(Answer::Session(name.to_string())),
-            None => Err(no_session(&name, &own)),
+    engine.register_fn("session", move |context: NativeCallContext, name: ImmutableString| {
+        door::pass(Call::new(Kind::Pure, "session").with(name.as_str()).at(Place::of(&context)), |_| {
+            match own.directory.get(&name) {
+                Some(_) => Ok(Answer::Session(name.to_string())),
+                None => Err(no_session(&name, &own)),
+            }
         })
     });
-    engine.register_fn("session", || {
-        door::pass(Call::new(Kind::Pure, "session"), |run| {
+    engine.register_fn("session", |context: NativeCallContext| {
+        door::pass(Call::new(Kind::Pure, "session").at(Place::of(&context)), |run| {
             let live = run.live.as_ref().ok_or_else(|| door::error("no session's event is being handled"))?;
             Ok(Answer::Session(live.name.to_string()))
         })
     });
     let own = Rc::clone(services);
-    engine.register_fn("sessions", move || {
-        door::pass(Call::new(Kind::Pure, "sessions"), |_| Ok(Answer::Sessions(own.directory.names())))
+    engine.register_fn("sessions", move |context: NativeCallContext| {
+        door::pass(Call::new(Kind::Pure, "sessions").at(Place::of(&context)), |_| {
+            Ok(Answer::Sessions(own.directory.names()))
+        })
     });
     engine.register_get("name", |session: &mut SessionRef| session.0.clone());
     let own = Rc::clone(services);
-    engine.register_get("mid", move |session: &mut SessionRef| {
+    engine.register_get("mid", move |context: NativeCallContext, session: &mut SessionRef| {
         let session = session.clone();
-        door::pass(Call::new(Kind::Pure, "session.mid").with(session.0.to_string()), |_| {
+        door::pass(Call::new(Kind::Pure, "session.mid").with(session.0.to_string()).at(Place::of(&context)), |_| {
             let mid = session.member(&own)?.handle.status().mid;
             Ok(Answer::Value(mid.map_or(Dynamic::UNIT, Dynamic::from)))
         })
@@ -264,8 +270,8 @@ fn register_sessions(engine: &mut Engine, services: &Rc<Services>) {
 }
 
 /// Looks a person's name up, once per session; their mid where the gateway does not know them.
-fn name_of(mid: &ImmutableString) -> ScriptResult {
-    door::pass(Call::new(Kind::Wait, "name").with(mid.as_str()), |run| {
+fn name_of(mid: &ImmutableString, place: Place<'_>) -> ScriptResult {
+    door::pass(Call::new(Kind::Wait, "name").with(mid.as_str()).at(place), |run| {
         let live = run.live.as_ref().ok_or_else(|| door::error("no session's event is being handled"))?;
         if let Some(name) = live.known_name(mid) {
             return Ok(Answer::Value(name.into()));

@@ -3,13 +3,33 @@
 //! When and how records reach the disk is the journal's business.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
 use crate::store::{CallKind, Entry, Outcome, Waiting};
 
 /// The format of entries. A record of another format is not rebuilt.
-pub(crate) const FORMAT: i64 = 1;
+pub(crate) const FORMAT: i64 = 2;
+
+/// A value from this many bytes on is written once in a record, and elsewhere by what tells it apart.
+const LONG: usize = 256;
+
+/// A value as it stands among the details of a call: itself, or what tells it apart where it is long.
+pub(crate) fn in_short(text: &str) -> String {
+    if text.len() < LONG {
+        return text.to_owned();
+    }
+    format!("{} ({} bytes)", digest(text), text.len())
+}
+
+/// What tells a text apart from every other.
+pub(crate) fn digest(text: &str) -> String {
+    format!("sha256:{}", HEXLOWER.encode(&Sha256::digest(text)[..16]))
+}
 
 /// How a run ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +48,10 @@ pub(crate) struct Record {
     next: Cell<u32>,
     /// What is still to be fed back.
     replay: RefCell<VecDeque<Entry>>,
+    /// Which call has a long value, by the value's hash.
+    values: RefCell<HashMap<[u8; 32], u32>>,
+    /// The long values of the calls that have been fed back, while later ones may mean them.
+    fed: RefCell<HashMap<u32, Rc<str>>>,
     /// What the run waited for when its process ended.
     interrupted: RefCell<Option<Waiting>>,
     waiting: RefCell<Option<Waiting>>,
@@ -75,12 +99,18 @@ impl Record {
         ))
     }
 
-    /// What the record says of the call that the run makes now.
+    /// What the record says of the call that the run makes now. `value` is what is written, where its detail stands for it.
     ///
     /// # Errors
     /// When the record has another call at this place, described in words.
-    pub(crate) fn look_up(&self, kind: CallKind, name: &str, detail: &str) -> Result<Recorded, String> {
-        let Some(entry) = self.replay.borrow_mut().pop_front() else { return Ok(Recorded::Nothing) };
+    pub(crate) fn look_up(
+        &self,
+        kind: CallKind,
+        name: &str,
+        detail: &str,
+        value: Option<&str>,
+    ) -> Result<Recorded, String> {
+        let Some(mut entry) = self.replay.borrow_mut().pop_front() else { return Ok(Recorded::Nothing) };
         if (entry.kind, &*entry.name, entry.detail.as_str()) != (kind, name, detail) {
             return Err(format!(
                 "this run cannot be rebuilt: its record has {} here, the script makes {}",
@@ -90,7 +120,54 @@ impl Record {
         }
         let number = self.next.get();
         self.next.set(number + 1);
-        if entry.outcome == Outcome::Pending { Ok(Recorded::InDoubt(number)) } else { Ok(Recorded::Done(entry)) }
+        if let Some(value) = value {
+            self.has_fed(number, value);
+        }
+        match &entry.outcome {
+            Outcome::Pending => return Ok(Recorded::InDoubt(number)),
+            Outcome::Value(text) => self.has_fed(number, text),
+            Outcome::Same(other) => {
+                let value = self.fed.borrow().get(other).map(|value| value.to_string());
+                let missing = || format!("this run cannot be rebuilt: its record has no value for {name}");
+                entry.outcome = Outcome::Value(value.ok_or_else(missing)?);
+            }
+            _ => {}
+        }
+        if !self.is_replaying() {
+            self.fed.take();
+        }
+        Ok(Recorded::Done(entry))
+    }
+
+    fn has_fed(&self, number: u32, value: &str) {
+        if self.has_value(number, value) {
+            self.fed.borrow_mut().insert(number, value.into());
+        }
+    }
+
+    /// Notes that a call has a value; whether it is a long one that no earlier call has.
+    fn has_value(&self, number: u32, value: &str) -> bool {
+        if value.len() < LONG {
+            return false;
+        }
+        let first = *self.values.borrow_mut().entry(Sha256::digest(value).into()).or_insert(number);
+        first == number
+    }
+
+    /// What came of a call, without a long value that an earlier one has.
+    fn shortened(&self, number: u32, outcome: Outcome) -> Outcome {
+        let Outcome::Value(text) = &outcome else { return outcome };
+        if text.len() < LONG {
+            return outcome;
+        }
+        let known = self.values.borrow().get(<[u8; 32]>::from(Sha256::digest(text)).as_slice()).copied();
+        match known {
+            Some(first) if first != number => Outcome::Same(first),
+            _ => {
+                self.has_value(number, text);
+                outcome
+            }
+        }
     }
 
     /// When the wait that the end of the process interrupted was to end, if `call` is that wait.
@@ -99,16 +176,21 @@ impl Record {
         interrupted.deadline
     }
 
-    /// Takes down a call; gives its number.
-    pub(crate) fn add(&self, entry: Entry) -> u32 {
+    /// Takes down a call; gives its number. `value` is what is written, where its detail stands for it.
+    pub(crate) fn add(&self, mut entry: Entry, value: Option<&str>) -> u32 {
         let number = self.next.get();
         self.next.set(number + 1);
+        if let Some(value) = value {
+            self.has_value(number, value);
+        }
+        entry.outcome = self.shortened(number, entry.outcome);
         self.fresh.borrow_mut().push((number, entry));
         number
     }
 
     /// Takes down what came of a call that was taken down before; `whole` gives the entry anew where the journal has it already.
     pub(crate) fn complete(&self, number: u32, outcome: Outcome, took: u64, whole: impl FnOnce(Outcome, u64) -> Entry) {
+        let outcome = self.shortened(number, outcome);
         let mut fresh = self.fresh.borrow_mut();
         match fresh.iter_mut().rev().find(|(other, _)| *other == number) {
             Some((_, pending)) => (pending.outcome, pending.took) = (outcome, took),
@@ -173,16 +255,16 @@ mod tests {
     fn a_record_is_fed_back_in_order_and_then_goes_on() {
         let entries = vec![entry("now", Outcome::Value("1".into())), entry("SendText", Outcome::Pending)];
         let record = Record::replaying(entries, None);
-        assert!(matches!(record.look_up(CallKind::Pure, "now", ""), Ok(Recorded::Done(_))));
-        assert!(matches!(record.look_up(CallKind::Pure, "SendText", ""), Ok(Recorded::InDoubt(1))));
-        assert!(matches!(record.look_up(CallKind::Pure, "now", ""), Ok(Recorded::Nothing)));
-        assert_eq!(record.add(entry("now", Outcome::Pending)), 2);
+        assert!(matches!(record.look_up(CallKind::Pure, "now", "", None), Ok(Recorded::Done(_))));
+        assert!(matches!(record.look_up(CallKind::Pure, "SendText", "", None), Ok(Recorded::InDoubt(1))));
+        assert!(matches!(record.look_up(CallKind::Pure, "now", "", None), Ok(Recorded::Nothing)));
+        assert_eq!(record.add(entry("now", Outcome::Pending), None), 2);
     }
 
     #[test]
     fn another_call_than_the_recorded_one_is_an_error() {
         let record = Record::replaying(vec![entry("now", Outcome::Value("1".into()))], None);
-        assert!(record.look_up(CallKind::Pure, "random", "").is_err());
+        assert!(record.look_up(CallKind::Pure, "random", "", None).is_err());
     }
 
     #[test]
@@ -208,19 +290,49 @@ mod tests {
         let record = Record::replaying(vec![entry("now", Outcome::Value("1".into()))], None);
         let reason = record.left_over().expect("an entry");
         assert_eq!(reason, "this run cannot be rebuilt: its record goes on with now, the script ends here");
-        assert!(record.look_up(CallKind::Pure, "now", "").is_ok());
+        assert!(record.look_up(CallKind::Pure, "now", "", None).is_ok());
         assert_eq!(record.left_over(), None);
     }
 
     #[test]
     fn what_came_of_a_call_takes_its_place() {
         let record = Record::default();
-        let number = record.add(entry("a", Outcome::Pending));
+        let number = record.add(entry("a", Outcome::Pending), None);
         let complete = |text: &str| {
             record.complete(number, Outcome::Value(text.into()), 0, |outcome, _| entry("a", outcome));
             record.take_fresh()
         };
         assert_eq!(complete("1"), [(0, entry("a", Outcome::Value("1".into())))]);
         assert_eq!(complete("2"), [(0, entry("a", Outcome::Value("2".into())))], "the journal has it already");
+    }
+
+    #[test]
+    fn a_long_value_is_written_once_and_fed_back_everywhere() {
+        let long = |letter: &str| letter.repeat(LONG);
+        let value = |letter: &str| Outcome::Value(long(letter));
+        let record = Record::default();
+        record.add(entry("read", value("a")), None);
+        record.add(entry("read", value("a")), None);
+        record.add(entry("write", Outcome::Value("null".into())), Some(&long("b")));
+        record.add(entry("read", value("b")), None);
+        record.add(entry("read", Outcome::Value("short".into())), None);
+        record.add(entry("read", Outcome::Value("short".into())), None);
+        let entries: Vec<_> = record.take_fresh().into_iter().map(|(_, entry)| entry).collect();
+        let outcomes: Vec<_> = entries.iter().map(|entry| entry.outcome.clone()).collect();
+        assert_eq!((&outcomes[1], &outcomes[3]), (&Outcome::Same(0), &Outcome::Same(2)));
+        assert_eq!(outcomes[5], Outcome::Value("short".into()));
+
+        let record = Record::replaying(entries, None);
+        let fed = |name: &str, written: Option<&str>| match record.look_up(CallKind::Pure, name, "", written) {
+            Ok(Recorded::Done(entry)) => entry.outcome,
+            _ => panic!("the record has it"),
+        };
+        assert_eq!([fed("read", None), fed("read", None)], [value("a"), value("a")]);
+        fed("write", Some(&long("b")));
+        assert_eq!(fed("read", None), value("b"));
+        fed("read", None);
+        fed("read", None);
+        assert_eq!(record.add(entry("read", value("b")), None), 6);
+        assert_eq!(record.take_fresh()[0].1.outcome, Outcome::Same(2), "also by what it goes on with");
     }
 }

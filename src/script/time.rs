@@ -17,17 +17,19 @@ use super::value;
 /// Registers the functions.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     let own = Rc::clone(services);
-    engine.register_fn("now", move || {
-        door::pass(Call::new(Kind::Pure, "now"), |_| Ok(Answer::Value(own.clock.now().into())))
+    engine.register_fn("now", move |context: NativeCallContext| {
+        door::pass(Call::new(Kind::Pure, "now").at(Place::of(&context)), |_| Ok(Answer::Value(own.clock.now().into())))
     });
-    engine.register_fn("random", || {
-        door::pass(Call::new(Kind::Pure, "random"), |_| Ok(Answer::Value(rand::random::<f64>().into())))
+    engine.register_fn("random", |context: NativeCallContext| {
+        door::pass(Call::new(Kind::Pure, "random").at(Place::of(&context)), |_| {
+            Ok(Answer::Value(rand::random::<f64>().into()))
+        })
     });
-    engine.register_fn("random", |low: i64, high: i64| {
+    engine.register_fn("random", |context: NativeCallContext, low: i64, high: i64| {
         if low > high {
             return Err(door::error(format!("random(low, high) needs low up to high; found {low} and {high}")));
         }
-        door::pass(Call::new(Kind::Pure, "random").with(format!("{low} {high}")), |_| {
+        door::pass(Call::new(Kind::Pure, "random").with(format!("{low} {high}")).at(Place::of(&context)), |_| {
             Ok(Answer::Value(rand::random_range(low..=high).into()))
         })
     });
@@ -74,8 +76,8 @@ fn register_timers(engine: &mut Engine, services: &Rc<Services>) {
     register_timer(engine, services, "after", after);
     register_timer(engine, services, "every", every);
     register_timer(engine, services, "cron", cron);
-    engine.register_fn("cancel", |id: i64| {
-        door::pass(Call::new(Kind::Keep, "cancel").with(id.to_string()), |run| {
+    engine.register_fn("cancel", |context: NativeCallContext, id: i64| {
+        door::pass(Call::new(Kind::Keep, "cancel").with(id.to_string()).at(Place::of(&context)), |run| {
             let live = run.live.as_ref().ok_or_else(|| door::error("there is no session whose timer this could be"))?;
             let known = u64::try_from(id).is_ok_and(|id| live.schedule.cancel(run.generation.name(), id));
             live.journal.note_data();

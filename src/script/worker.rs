@@ -33,7 +33,7 @@ use super::value;
 use crate::clock::Clock;
 use crate::protocol::{HOOKS, Hook};
 use crate::session::{self, Ended, Flow, Handle, Inbox, Login, Media, SessionConfig, Signal};
-use crate::store::{BundleHash, Store, TimerRow};
+use crate::store::{BundleHash, Store, Tenant, TimerRow};
 
 /// How many runs a worker has going at once, those in `ask` and `sleep` not counted; further events wait.
 const RUNS: usize = 8_192;
@@ -381,7 +381,7 @@ impl Worker {
     fn attach(self: &Rc<Self>, assignment: Assignment) {
         let Assignment { config, inbox, handle, media, scripts, seed } = assignment;
         let live = Live::new(handle, media, scripts, &self.services, &self.journal);
-        self.restore(&live);
+        self.restore(&live, config.gateway.as_str(), config.login.account());
         let now = self.services.clock.now();
         let loaded: BTreeSet<_> = self.scripts_of(&live).map(|generation| generation.name().to_owned()).collect();
         for gone in live.schedule.scripts() {
@@ -417,18 +417,32 @@ impl Worker {
     }
 
     /// Takes up the state and the timers that an earlier process left behind; its events and runs wait for the login.
-    fn restore(&self, live: &Rc<Live>) {
+    fn restore(&self, live: &Rc<Live>, gateway: &str, account: &str) {
         if !self.journal.is_on() {
             return;
         }
         self.journal.follow(live);
-        let mut recovered = match self.services.store.recover(&live.name) {
+        let tenant = Tenant {
+            gateway: gateway.to_owned(),
+            account: account.to_owned(),
+            scripts: live.scripts.borrow().clone(),
+            now: self.services.clock.now(),
+        };
+        let mut recovered = match self.services.store.recover(&live.name, tenant) {
             Ok(recovered) => recovered,
             Err(error) => {
                 tracing::error!(session = &*live.name, "what was left behind cannot be read: {error}");
                 return;
             }
         };
+        if recovered.has_moved {
+            tracing::warn!(
+                session = &*live.name,
+                account,
+                gateway,
+                "it was another account's, whose conversations and timers have ended"
+            );
+        }
         for unread in live.schedule.restore(std::mem::take(&mut recovered.timers)) {
             let TimerRow { id, script, timer, .. } = unread;
             tracing::warn!(session = &*live.name, script, id, "a timer cannot be read, so it is not called: {timer}");

@@ -532,6 +532,7 @@ impl<T: Completion> Machine<T> {
     fn event(&mut self, event: Event, now: Duration) {
         if self.seen.is_repeated(&event, now) {
             self.counts.repeated += 1;
+            tracing::info!(subcommand = event.subcommand, "the gateway repeated an event; it is not handled twice");
         } else if matches!(self.state, State::Live { .. }) {
             self.hand_on(event);
         } else {

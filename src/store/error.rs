@@ -1,6 +1,8 @@
 //! Why the store fails. How a message reaches a person is not known here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use rusqlite::ErrorCode;
 
 /// Why the store cannot do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -24,9 +26,35 @@ pub enum StoreError {
         /// What SQLite says.
         reason: rusqlite::Error,
     },
-    /// The database is damaged.
-    #[error("the database is damaged: {0}; move hotline.db away to begin anew, or restore a copy")]
-    Damaged(String),
+    /// The database is damaged, or is no database at all.
+    #[error(
+        "the database {} is damaged: {reason}; restore a copy, or move it away to begin anew: the certificates go with it, so \
+         that the next login may need a PIN",
+        .file.display()
+    )]
+    Damaged {
+        /// The file.
+        file: PathBuf,
+        /// What was found.
+        reason: String,
+    },
+    /// Something in the database cannot be understood.
+    #[error("{0}")]
+    Unreadable(String),
+    /// The database was made by an older version of the program, and whoever only reads it does not change it.
+    #[error(
+        "the database {} has schema version {found}, this version of hotline reads {known}: the bot brings it up to date when \
+         it starts",
+        .file.display()
+    )]
+    Older {
+        /// The file.
+        file: PathBuf,
+        /// The version in the file.
+        found: i64,
+        /// The version that this program reads.
+        known: i64,
+    },
     /// The database was made by a newer version of the program.
     #[error(
         "the database has schema version {found}, at most {known} is known: it was made by a newer version of hotline"
@@ -81,4 +109,19 @@ pub enum StoreError {
     /// SQLite refuses.
     #[error("the database refuses: {0}")]
     Sqlite(#[from] rusqlite::Error),
+}
+
+impl StoreError {
+    /// The same error, with the file named and what to do where it says that the file is damaged.
+    pub(super) fn in_file(self, file: &Path) -> Self {
+        let reason = match &self {
+            Self::Sqlite(error) | Self::NoDatabase { reason: error, .. } => match error.sqlite_error_code() {
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => error.to_string(),
+                _ => return self,
+            },
+            Self::Unreadable(reason) => reason.clone(),
+            _ => return self,
+        };
+        Self::Damaged { file: file.to_owned(), reason }
+    }
 }

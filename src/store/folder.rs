@@ -4,7 +4,7 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::path::{Path, PathBuf};
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::StoreError;
 
@@ -44,25 +44,76 @@ impl Folder {
         // SQLite reads the file only now.
         match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
             Ok(()) => Ok(connection),
-            Err(reason) => Err(StoreError::NoDatabase { file, reason }),
+            Err(reason) => Err(StoreError::NoDatabase { file: file.clone(), reason }.in_file(&file)),
         }
+    }
+
+    /// Where the database is.
+    pub(super) fn database_file(&self) -> PathBuf {
+        database_file(&self.path)
     }
 }
 
+/// Where the database of a data folder is.
+pub(super) fn database_file(folder: &Path) -> PathBuf {
+    folder.join(DATABASE)
+}
+
+/// What is done with a database that another process may have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Access {
+    /// It is only read, so that its file may lie where nothing can be written.
+    Read,
+    /// Something is written into it.
+    Write,
+}
+
 /// Opens the database of a data folder that another process may have, without taking the folder.
-pub(super) fn existing_database(folder: &Path) -> Result<Connection, StoreError> {
-    let file = folder.join(DATABASE);
+pub(super) fn existing_database(folder: &Path, access: Access) -> Result<Connection, StoreError> {
+    let file = database_file(folder);
     if !file.exists() {
         let reason = std::io::Error::new(std::io::ErrorKind::NotFound, format!("there is no {DATABASE} in it"));
         return Err(StoreError::Folder { folder: folder.to_owned(), reason });
     }
-    let mut connection = Connection::open(&file)?;
-    connection.busy_timeout(std::time::Duration::from_secs(5))?;
-    super::schema::migrate(&mut connection).map_err(|error| match error {
-        StoreError::Sqlite(reason) => StoreError::NoDatabase { file, reason },
-        other => other,
-    })?;
+    let opened = match access {
+        Access::Read => {
+            open(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).or_else(|error| match error.sqlite_error_code() {
+                // Where the files beside it can neither be found nor made, nobody writes it.
+                Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => open_unchanging(&file),
+                _ => Err(error),
+            })
+        }
+        Access::Write => open(&file, OpenFlags::SQLITE_OPEN_READ_WRITE),
+    };
+    let connection = opened.map_err(|reason| StoreError::NoDatabase { file: file.clone(), reason }.in_file(&file))?;
+    super::schema::check(&connection, &file)?;
     Ok(connection)
+}
+
+fn open(file: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(std::time::Duration::from_secs(5))?;
+    // SQLite reads the file only now.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+/// Opens a database that nobody writes. What its last process left beside it and did not bring home is not seen.
+fn open_unchanging(file: &Path) -> rusqlite::Result<Connection> {
+    let path = file.canonicalize().unwrap_or_else(|_| file.to_owned());
+    let mut address = String::from("file://");
+    for byte in path.as_os_str().as_encoded_bytes() {
+        match byte {
+            b'/' | b'.' | b'-' | b'_' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => address.push(char::from(*byte)),
+            other => address.push_str(&format!("%{other:02X}")),
+        }
+    }
+    address.push_str("?immutable=1");
+    let beside = format!("{}-wal", file.display());
+    if std::fs::metadata(&beside).is_ok_and(|beside| beside.len() > 0) {
+        tracing::warn!("{beside} cannot be read here, so the latest moments of the record are missing");
+    }
+    open(Path::new(&address), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
 }
 
 /// Creates the folder and those above it; only the folder itself is closed to others.
@@ -88,4 +139,19 @@ fn private() -> OpenOptions {
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     options
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_cannot_change_is_read_whatever_its_path() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a b%3f?#ü.db");
+        Connection::open(&file).and_then(|made| made.execute("CREATE TABLE t (x)", [])).expect("it is written");
+        let connection = open_unchanging(&file).expect("it opens");
+        assert!(connection.prepare("SELECT x FROM t").is_ok());
+        assert!(connection.execute("INSERT INTO t VALUES (1)", []).is_err());
+    }
 }

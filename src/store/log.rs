@@ -24,7 +24,9 @@ use crate::protocol::Message;
 /// What is not over after this many milliseconds settles.
 const SETTLE: Timestamp = 1_000;
 /// The format of the bodies. One of another format is passed over by whoever reads the past.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
+/// The formats that are read: the second only knows more outcomes of calls.
+const READ: std::ops::RangeInclusive<i64> = 1..=FORMAT;
 /// How many message ids of a session are remembered over a restart, and of all sessions together.
 const REMEMBERED: usize = 50_000;
 const REMEMBERED_IN_ALL: usize = 200_000;
@@ -256,7 +258,7 @@ fn settle(connection: &mut Connection, last: Option<i64>) -> Result<(), StoreErr
 }
 
 fn unpack(cut: i64, body: &[u8]) -> Result<Body, StoreError> {
-    postcard::from_bytes(body).map_err(|error| StoreError::Damaged(format!("cut {cut} of the journal: {error}")))
+    postcard::from_bytes(body).map_err(|error| StoreError::Unreadable(format!("cut {cut} of the journal: {error}")))
 }
 
 /// Events and their runs as cuts tell of them.
@@ -336,7 +338,7 @@ impl Recent {
         let mut cuts = statement.query([from])?;
         while let Some(cut) = cuts.next()? {
             let (id, horizon, format) = (cut.get(0)?, cut.get::<_, i64>(1)?, cut.get::<_, i64>(2)?);
-            if format == FORMAT {
+            if READ.contains(&format) {
                 let body = cut.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
                 self.apply(id, unpack(id, body)?);
             }
@@ -417,21 +419,34 @@ fn find<T>(
 /// The ids of the latest messages by session, from log and tables.
 pub(super) fn messages(connection: &Connection) -> Result<BTreeMap<String, HashSet<String>>, StoreError> {
     let mut messages = Messages::default();
+    // What came before a session was this account's is another one's.
+    let since: BTreeMap<String, i64> = connection
+        .prepare_cached("SELECT name, since FROM session")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
     let mut cuts = connection.prepare_cached("SELECT format, body FROM cut ORDER BY id DESC")?;
     let mut cuts = cuts.query([])?;
     while let Some(cut) = cuts.next()?.filter(|_| !messages.is_full()) {
         let body = cut.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        let body = (cut.get::<_, i64>(0)? == FORMAT).then(|| postcard::from_bytes::<Body>(body).ok()).flatten();
+        let body = READ.contains(&cut.get(0)?).then(|| postcard::from_bytes::<Body>(body).ok()).flatten();
         for event in body.unwrap_or_default().events.iter().rev() {
-            messages.add(&event.session, &event.subcommand, &event.content);
+            if since.get(&*event.session).is_none_or(|since| event.id > *since) {
+                messages.add(&event.session, &event.subcommand, &event.content);
+            }
         }
     }
-    let sql = "SELECT session, subcommand, content FROM event ORDER BY id DESC LIMIT ?1";
+    let sql = "SELECT session, subcommand, content FROM event
+               WHERE id > coalesce((SELECT since FROM session WHERE name = event.session), 0) ORDER BY id DESC LIMIT ?1";
     let mut events = connection.prepare_cached(sql)?;
     let mut events = events.query([i64::try_from(REMEMBERED_IN_ALL).unwrap_or(i64::MAX)])?;
     while let Some(event) = events.next()? {
         let text = |column| event.get_ref(column).and_then(|text| text.as_str().map_err(rusqlite::Error::from));
         messages.add(text(0)?, text(1)?, text(2)?);
+    }
+    let mut seen = connection.prepare_cached("SELECT session, message FROM seen ORDER BY at DESC")?;
+    let mut seen = seen.query([])?;
+    while let Some(message) = seen.next()?.filter(|_| !messages.is_full()) {
+        messages.add_id(&message.get::<_, String>(0)?, message.get(1)?);
     }
     Ok(messages.by_session)
 }
@@ -448,11 +463,13 @@ impl Messages {
     }
 
     fn add(&mut self, session: &str, subcommand: &str, content: &str) {
-        if !matches!(subcommand, "RECEIVE_MESSAGE" | "SEND_MESSAGE") {
-            return;
+        if let Some(id) = message_id(subcommand, content) {
+            self.add_id(session, id);
         }
+    }
+
+    fn add_id(&mut self, session: &str, id: String) {
         self.seen += 1;
-        let Some(id) = Message::read(content).map(|message| message.id).filter(|id| !id.is_empty()) else { return };
         let ids = match self.by_session.get_mut(session) {
             Some(ids) => ids,
             None => self.by_session.entry(session.to_owned()).or_default(),
@@ -463,10 +480,63 @@ impl Messages {
     }
 }
 
-/// Removes the cuts of before a time.
+/// The id of the message that an event brings.
+fn message_id(subcommand: &str, content: &str) -> Option<String> {
+    if !matches!(subcommand, "RECEIVE_MESSAGE" | "SEND_MESSAGE") {
+        return None;
+    }
+    Message::read(content).map(|message| message.id).filter(|id| !id.is_empty())
+}
+
+/// Removes the cuts of before a time, but for the ids of their messages.
 pub(super) fn prune(transaction: &Transaction<'_>, before: Timestamp) -> Result<(), StoreError> {
     if let Some((_, horizon)) = last_cut(transaction)? {
-        transaction.execute("DELETE FROM cut WHERE at < ?1 AND id < ?2", params![before, horizon])?;
+        let old = "WHERE at < ?1 AND id < ?2";
+        {
+            let mut cuts = transaction.prepare(&format!("SELECT format, body FROM cut {old} ORDER BY id"))?;
+            let mut cuts = cuts.query(params![before, horizon])?;
+            while let Some(cut) = cuts.next()? {
+                let body = cut.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
+                let body = READ.contains(&cut.get(0)?).then(|| postcard::from_bytes::<Body>(body).ok()).flatten();
+                for event in body.unwrap_or_default().events {
+                    keep_message(transaction, &event.session, &event.subcommand, &event.content, event.at)?;
+                }
+            }
+        }
+        transaction.execute(&format!("DELETE FROM cut {old}"), params![before, horizon])?;
+    }
+    // As many as are remembered over a restart.
+    let most = i64::try_from(REMEMBERED).unwrap_or(i64::MAX);
+    transaction.execute(
+        "DELETE FROM seen WHERE (session, message) IN (SELECT session, message FROM
+             (SELECT session, message, row_number() OVER (PARTITION BY session ORDER BY at DESC) AS place FROM seen)
+         WHERE place > ?1)",
+        [most],
+    )?;
+    Ok(())
+}
+
+/// Keeps the ids of the messages that a query finds: of session, subcommand, content and time.
+pub(super) fn keep_messages(transaction: &Transaction<'_>, query: &str, before: Timestamp) -> Result<(), StoreError> {
+    let mut events = transaction.prepare(query)?;
+    let mut events = events.query([before])?;
+    while let Some(event) = events.next()? {
+        let text = |column| event.get_ref(column).and_then(|text| text.as_str().map_err(rusqlite::Error::from));
+        keep_message(transaction, text(0)?, text(1)?, text(2)?, event.get(3)?)?;
+    }
+    Ok(())
+}
+
+fn keep_message(
+    transaction: &Transaction<'_>,
+    session: &str,
+    subcommand: &str,
+    content: &str,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    if let Some(id) = message_id(subcommand, content) {
+        let sql = "INSERT OR IGNORE INTO seen VALUES (?1, ?2, ?3)";
+        transaction.prepare_cached(sql)?.execute(params![session, id, at])?;
     }
     Ok(())
 }

@@ -26,7 +26,7 @@ mod schema;
 mod writer;
 
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -40,8 +40,8 @@ use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
 pub use reader::JournalReader;
 pub use record::{
-    BundleHash, BundleRow, CallKind, Cut, Entry, EventRow, Handled, Handling, Outcome, Recovered, RunChange, RunRecord,
-    RunRow, Standing, TimerRow, Waiting,
+    BundleHash, BundleRow, CallKind, Cut, Entry, EventRow, Handled, Handling, LinedUp, Lineup, Outcome, Recovered,
+    RunChange, RunRecord, RunRow, Standing, Tenant, TimerRow, Waiting,
 };
 use writer::{Job, Shared, Writer};
 
@@ -101,8 +101,8 @@ impl Store {
     /// version.
     pub fn open(folder: &Path, durability: Durability) -> Result<Self, StoreError> {
         let folder = Folder::take(folder)?;
-        let connection = folder.database()?;
-        Self::start(connection, durability, Some(folder))
+        let (connection, file) = (folder.database()?, folder.database_file());
+        Self::start(connection, durability, Some(folder), file.clone()).map_err(|error| error.in_file(&file))
     }
 
     /// A store that is gone with its last clone.
@@ -110,14 +110,19 @@ impl Store {
     /// # Errors
     /// When SQLite cannot be started.
     pub fn in_memory() -> Result<Self, StoreError> {
-        Self::start(Connection::open_in_memory()?, Durability::Relaxed, None)
+        Self::start(Connection::open_in_memory()?, Durability::Relaxed, None, PathBuf::from(":memory:"))
     }
 
-    fn start(mut connection: Connection, durability: Durability, folder: Option<Folder>) -> Result<Self, StoreError> {
+    fn start(
+        mut connection: Connection,
+        durability: Durability,
+        folder: Option<Folder>,
+        file: PathBuf,
+    ) -> Result<Self, StoreError> {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", durability.synchronous())?;
         schema::migrate(&mut connection)?;
-        let (shared, jobs) = Shared::new();
+        let (shared, jobs) = Shared::new(file);
         let writer = Writer::new(connection, durability.gather(), Arc::clone(&shared), jobs)?;
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
@@ -233,17 +238,26 @@ impl Store {
         self.0.shared.write_with_cuts();
     }
 
-    /// What a session left behind when its process ended.
+    /// What a session left behind when its process ended. From now on it is the `tenant`'s: where it was another account's,
+    /// its runs, its timers and the ids of its messages have ended with that.
     ///
     /// Guarantee: everything of all cuts that were recorded before, of any thread.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn recover(&self, session: &str) -> Result<Recovered, StoreError> {
+    pub fn recover(&self, session: &str, tenant: Tenant) -> Result<Recovered, StoreError> {
+        let name = session.to_owned();
+        let recovered = self.0.shared.ask(|reply| Job::Recover { session: name, tenant, reply })?;
         let messages = self.past_messages(session)?;
-        let session = session.to_owned();
-        let recovered = self.0.shared.ask(|reply| Job::Recover { session, reply })?;
-        Ok(Recovered { messages, ..recovered })
+        Ok(if recovered.has_moved { recovered } else { Recovered { messages, ..recovered } })
+    }
+
+    /// Notes which scripts there are from a time on, for whoever asks later why one did not run.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn line_up(&self, lineup: Lineup, at: Timestamp) -> Result<(), StoreError> {
+        self.0.shared.query(move |connection| rows::line_up(connection, &lineup, at))
     }
 
     fn past_messages(&self, session: &str) -> Result<HashSet<String>, StoreError> {
@@ -320,7 +334,7 @@ impl Store {
     pub fn check(&self) -> Result<(), StoreError> {
         self.0.shared.query(|connection| {
             let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-            if found == "ok" { Ok(()) } else { Err(StoreError::Damaged(found)) }
+            if found == "ok" { Ok(()) } else { Err(StoreError::Unreadable(found)) }
         })
     }
 

@@ -136,6 +136,10 @@ pub enum Outcome {
     Sessions(Vec<String>),
     /// What was thrown, as JSON text.
     Thrown(String),
+    /// The value that the run's call of this number gave, or was given: a long one is written once.
+    Same(u32),
+    /// A secret: a run that is rebuilt asks for it again.
+    Withheld,
 }
 
 /// The hash of a script's sources; hexadecimal digits where people read it.
@@ -260,6 +264,37 @@ pub struct Cut {
     pub bundles: Vec<BundleRow>,
 }
 
+/// Whose a session is, and what it runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tenant {
+    /// The gateway's url.
+    pub gateway: String,
+    /// The account's email or phone number.
+    pub account: String,
+    /// The scripts that it runs; none means all.
+    pub scripts: Option<Vec<String>>,
+    /// The time at which it is so.
+    pub now: Timestamp,
+}
+
+/// The scripts that there were at a time, in the order in which they got events.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lineup {
+    /// The scripts.
+    pub scripts: Vec<LinedUp>,
+}
+
+/// A script as it was at a time.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LinedUp {
+    /// Its name.
+    pub name: String,
+    /// The hooks that it defined.
+    pub hooks: Vec<String>,
+    /// Why it did not load, where it did not.
+    pub fault: Option<String>,
+}
+
 /// What a session left behind when its process ended.
 #[derive(Clone, Debug, Default)]
 pub struct Recovered {
@@ -273,4 +308,6 @@ pub struct Recovered {
     pub states: HashMap<String, String>,
     /// The ids of the latest messages, which are not handled again.
     pub messages: HashSet<String>,
+    /// Whether the session was another account's until now, so that what it left behind has ended.
+    pub has_moved: bool,
 }

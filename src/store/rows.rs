@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use super::error::StoreError;
 use super::log;
 use super::record::{
-    BundleHash, CallKind, Cut, Entry, EventRow, Handling, Outcome, Recovered, RunChange, RunRecord, RunRow, Standing,
-    TimerRow,
+    BundleHash, CallKind, Cut, Entry, EventRow, Handling, Lineup, Outcome, Recovered, RunChange, RunRecord, RunRow,
+    Standing, Tenant, TimerRow,
 };
 use crate::clock::Timestamp;
 
@@ -77,6 +77,29 @@ pub(super) const SCHEMA: &str = "
 pub(super) const SCHEMA_2: &str = "
     ALTER TABLE event ADD COLUMN answered INTEGER;
     ALTER TABLE bundle ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+";
+
+/// What came with the fifth version: whose a session is, which scripts there were when, and the messages whose events are pruned.
+pub(super) const SCHEMA_5: &str = "
+    CREATE TABLE session (
+        name TEXT PRIMARY KEY,
+        gateway TEXT NOT NULL,
+        account TEXT NOT NULL,
+        scripts TEXT NOT NULL,
+        since INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE lineup (
+        id INTEGER PRIMARY KEY,
+        at INTEGER NOT NULL,
+        lineup TEXT NOT NULL
+    );
+    CREATE INDEX lineup_at ON lineup (at);
+    CREATE TABLE seen (
+        session TEXT NOT NULL,
+        message TEXT NOT NULL,
+        at INTEGER NOT NULL,
+        PRIMARY KEY (session, message)
+    ) WITHOUT ROWID;
 ";
 
 /// Sources may have been used for so long after the time that is noted of them, which each pruning does anew.
@@ -275,6 +298,59 @@ pub(super) fn highest_id(connection: &Connection) -> Result<i64, StoreError> {
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
+/// Notes whose a session is from now on. What it left behind as another account's ends; whether it did.
+pub(super) fn claim(connection: &Connection, session: &str, tenant: &Tenant) -> Result<bool, StoreError> {
+    let Tenant { gateway, account, scripts, now } = tenant;
+    let scripts = serde_json::json!(scripts).to_string();
+    let transaction = connection.unchecked_transaction()?;
+    let of_session = "SELECT gateway, account FROM session WHERE name = ?1";
+    let before: Option<(String, String)> =
+        transaction.query_row(of_session, [session], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+    let has_moved = before.is_some_and(|(old_gateway, old_account)| (&old_gateway, &old_account) != (gateway, account));
+    if has_moved {
+        transaction.execute(
+            "UPDATE run SET waiting = NULL, ended = ?2, outcome = 'ended with its session' WHERE session = ?1 AND ended IS NULL",
+            params![session, now],
+        )?;
+        transaction.execute("UPDATE event SET done = 1 WHERE session = ?1 AND done = 0", [session])?;
+        transaction.execute("DELETE FROM timer WHERE session = ?1", [session])?;
+        transaction.execute("DELETE FROM seen WHERE session = ?1", [session])?;
+    }
+    let since = if has_moved { highest_id(&transaction)? } else { 0 };
+    transaction.execute(
+        "INSERT INTO session VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (name) DO UPDATE SET gateway = ?2, account = ?3, scripts = ?4, since = max(since, ?5)",
+        params![session, gateway, account, scripts, since],
+    )?;
+    transaction.commit()?;
+    Ok(has_moved)
+}
+
+/// Notes which scripts there are from a time on.
+pub(super) fn line_up(connection: &Connection, lineup: &Lineup, at: Timestamp) -> Result<(), StoreError> {
+    let text = serde_json::to_string(lineup).expect("a lineup holds only texts");
+    let last = "SELECT lineup FROM lineup ORDER BY id DESC LIMIT 1";
+    let last: Option<String> = connection.query_row(last, [], |row| row.get(0)).optional()?;
+    if last.as_ref() != Some(&text) {
+        connection.execute("INSERT INTO lineup (at, lineup) VALUES (?1, ?2)", params![at, text])?;
+    }
+    Ok(())
+}
+
+/// The scripts that there were at a time.
+pub(super) fn lineup(connection: &Connection, at: Timestamp) -> Result<Option<Lineup>, StoreError> {
+    let sql = "SELECT lineup FROM lineup WHERE at <= ?1 ORDER BY at DESC, id DESC LIMIT 1";
+    let text: Option<String> = connection.query_row(sql, [at], |row| row.get(0)).optional()?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+}
+
+/// The scripts that a session runs; `None` means all.
+pub(super) fn scripts_of(connection: &Connection, session: &str) -> Result<Option<Vec<String>>, StoreError> {
+    let sql = "SELECT scripts FROM session WHERE name = ?1";
+    let text: Option<String> = connection.query_row(sql, [session], |row| row.get(0)).optional()?;
+    Ok(text.and_then(|text| serde_json::from_str(&text).ok()).flatten())
+}
+
 /// What a session left behind, but for its messages.
 pub(super) fn recover(connection: &Connection, session: &str) -> Result<Recovered, StoreError> {
     // Runs of hooks that are called anew at every start are not rebuilt.
@@ -377,11 +453,18 @@ pub(super) fn prune(
     let transaction = connection.unchecked_transaction()?;
     transaction.execute("DELETE FROM entry WHERE run IN (SELECT id FROM run WHERE ended < ?1)", [before])?;
     transaction.execute("DELETE FROM run WHERE ended < ?1", [before])?;
-    transaction.execute(
-        "DELETE FROM event WHERE done = 1 AND at < ?1 AND id NOT IN (SELECT event FROM run WHERE ended IS NULL)",
-        [before],
+    // A run is not shown without its event, and ended later than that came.
+    let old = "done = 1 AND at < ?1 AND id NOT IN (SELECT event FROM run)";
+    log::keep_messages(
+        &transaction,
+        &format!("SELECT session, subcommand, content, at FROM event WHERE {old}"),
+        before,
     )?;
+    transaction.execute(&format!("DELETE FROM event WHERE {old}"), [before])?;
     log::prune(&transaction, before)?;
+    // The latest one from before that time is that of the first events after it.
+    let unused = "DELETE FROM lineup WHERE at < (SELECT max(at) FROM lineup WHERE at < ?1)";
+    transaction.execute(unused, [before])?;
     for hash in pinned {
         transaction.prepare_cached("UPDATE bundle SET used = ?2 WHERE hash = ?1")?.execute(params![hash, now])?;
     }

@@ -1,5 +1,8 @@
 //! The schema's versions and the steps between them. What the tables hold at run time is the writer's business.
 
+use std::cmp::Ordering;
+use std::path::Path;
+
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::error::StoreError;
@@ -24,11 +27,24 @@ const STEPS: &[&str] = &[
     super::rows::SCHEMA,
     super::rows::SCHEMA_2,
     super::log::SCHEMA,
+    super::rows::SCHEMA_5,
 ];
 
 /// Brings a database to the latest version, each step whole or not at all.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     migrate_by(connection, STEPS)
+}
+
+/// Checks that a database has the latest version, without changing it.
+pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), StoreError> {
+    let version = connection.pragma_query_value(None, "user_version", |row| row.get(0));
+    let found: i64 = version.map_err(|error| StoreError::from(error).in_file(file))?;
+    let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
+    match found.cmp(&known) {
+        Ordering::Less => Err(StoreError::Older { file: file.to_owned(), found, known }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::Newer { found, known }),
+    }
 }
 
 fn migrate_by(connection: &mut Connection, steps: &[&str]) -> Result<(), StoreError> {

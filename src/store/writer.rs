@@ -1,5 +1,6 @@
 //! The one thread that touches the database. What a value is at a moment, the mirror decides.
 
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::error::StoreError;
 use super::log::{self, Log, Packed, Sorted};
 use super::mirror::{Change, Entry, Mirror};
-use super::record::Recovered;
+use super::record::{Recovered, Tenant};
 use super::rows;
 use crate::clock::Timestamp;
 use tokio::sync::oneshot;
@@ -67,6 +68,7 @@ pub(super) enum Job {
     /// What a session left behind is to be read.
     Recover {
         session: String,
+        tenant: Tenant,
         reply: Answer<Recovered>,
     },
     /// What is over for long is to go.
@@ -96,10 +98,12 @@ pub(super) struct Shared {
     is_forgetful: AtomicBool,
     is_finishing: AtomicBool,
     trouble: Mutex<Option<String>>,
+    /// The database's file, for whoever has to mend it.
+    file: PathBuf,
 }
 
 impl Shared {
-    pub(super) fn new() -> (Arc<Self>, Receiver<Job>) {
+    pub(super) fn new(file: PathBuf) -> (Arc<Self>, Receiver<Job>) {
         let (jobs, receiver) = sync_channel(JOBS);
         let shared = Self {
             jobs,
@@ -111,6 +115,7 @@ impl Shared {
             is_forgetful: AtomicBool::new(false),
             is_finishing: AtomicBool::new(false),
             trouble: Mutex::default(),
+            file,
         };
         (Arc::new(shared), receiver)
     }
@@ -137,7 +142,8 @@ impl Shared {
     pub(super) fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
         let (reply, answer) = sync_channel(1);
         self.jobs.send(job(reply)).map_err(|_| StoreError::Closed)?;
-        answer.recv().map_err(|_| StoreError::Closed)?
+        let answer = answer.recv().map_err(|_| StoreError::Closed)?;
+        answer.map_err(|error| error.in_file(&self.file))
     }
 
     /// Runs `read` on the writer's connection and waits for what it gives.
@@ -288,6 +294,7 @@ impl Writer {
             return;
         }
         let outcome = write_records(&mut self.connection, &self.records);
+        let outcome = outcome.map_err(|error| StoreError::from(error).in_file(&self.shared.file));
         match &outcome {
             Ok(()) => {
                 self.complained = None;
@@ -351,7 +358,7 @@ impl Writer {
                 let committed = self.shared.check_disk().and_then(|()| self.commit());
                 drop(reply.send(committed));
             }
-            Job::Recover { session, reply } => drop(reply.send(self.recover(&session))),
+            Job::Recover { session, tenant, reply } => drop(reply.send(self.recover(&session, &tenant))),
             Job::Prune { before, now, reply } => {
                 drop(reply.send(rows::prune(&self.connection, self.log.pinned(), before, now)));
             }
@@ -386,11 +393,12 @@ impl Writer {
     }
 
     /// What a session left behind: in an earlier process, or earlier in this one.
-    fn recover(&mut self, session: &str) -> Result<Recovered, StoreError> {
+    fn recover(&mut self, session: &str, tenant: &Tenant) -> Result<Recovered, StoreError> {
         self.write_records();
         self.shared.check_disk()?;
         self.log.settle(&mut self.connection, None)?;
-        rows::recover(&self.connection, session)
+        let has_moved = rows::claim(&self.connection, session, tenant)?;
+        Ok(Recovered { has_moved, ..rows::recover(&self.connection, session)? })
     }
 }
 

@@ -72,7 +72,7 @@ fn serve(stream: &TcpStream, port: u16, told: &Mutex<Vec<String>>) -> std::io::R
             let _ = reader.read(&mut [0; 1]);
             return Ok(());
         }
-        _ => ("200 OK\r\nX-Kind: greeting".to_owned(), "hello".to_owned()),
+        _ => ("200 OK\r\nX-Kind: greeting\r\nSet-Cookie: id=s3cret-cookie".to_owned(), "hello".to_owned()),
     };
     let length = body.len();
     write!(&mut &*stream, "HTTP/1.1 {head}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
@@ -106,7 +106,7 @@ async fn answers(script: &str, settings: &str, expected: &[&str], after: impl Fn
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_script_fetches_and_posts_and_its_headers_stay_out_of_the_record() {
+async fn a_script_fetches_and_posts_and_its_secrets_stay_out_of_the_record() {
     let site = Site::open();
     let url = format!("http://127.0.0.1:{}", site.port);
     let script = format!(
@@ -121,6 +121,9 @@ fn on_message(msg) {{
     msg.reply(http_get(site + "/here").body);
     http_post(site + "/text", "plain");
     http_post(site + "/json", #{{a: [1, "two"]}}, #{{headers: #{{"X-Key": key}}}});
+    if "set-cookie" in found.headers {{ throw "a cookie"; }}
+    http_get(site + "/query?key=" + key);
+    http_post(site + "/body", key);
     http_post(site + "/csv", "a,b", #{{headers: #{{"Content-Type": "text/csv"}}}});
     msg.reply("done");
 }}
@@ -135,7 +138,8 @@ fn on_message(msg) {{
         }
         let holds = |text: &str| record.windows(text.len()).any(|found| found == text.as_bytes());
         assert!(holds("/json"), "the calls are recorded");
-        assert!(!holds("s3cret-value"), "their headers are not");
+        assert!(!holds("s3cret-value"), "their headers, queries and bodies are not");
+        assert!(!holds("s3cret-cookie"), "nor are cookies");
     };
     answers(&script, &settings, &expected, record_is_clean).await;
     assert_eq!(
@@ -147,6 +151,8 @@ fn on_message(msg) {{
             "/hello ",
             "/text plain content-type=text/plain; charset=utf-8",
             r#"/json {"a":[1,"two"]} content-type=application/json x-key=s3cret-value"#,
+            "/query?key=s3cret-value ",
+            "/body s3cret-value content-type=text/plain; charset=utf-8",
             "/csv a,b content-type=text/csv",
         ]
     );

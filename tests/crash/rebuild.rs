@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hotline::sandbox::{Fault, Traffic, Trouble, When};
-use hotline::store::Standing;
+use hotline::store::{JournalReader, Standing};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -120,6 +120,39 @@ fn on_message(msg) {
     };
     assert_eq!(before, seen);
     assert!(after.contains(r#"["string", "f64", "f64", "f64", "i64", "string"]"#), "{after}");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_large_state_is_recorded_once_however_often_it_is_read_and_changed() {
+    let script = r#"
+fn on_message(msg) {
+    if msg.text != "fill" { return; }
+    let text = "";
+    text.pad(113, "x");
+    let list = [];
+    list.pad(1000, text);
+    state.list = list;
+    store.set("list", list);
+    let sum = 0;
+    for i in 0..50 { sum += state.list.len + store.get("list").len; }
+    for i in 0..20 { state.list.push(i); }
+    let answer = msg.ask(`${sum}`);
+    msg.reply(`${answer.text} ${sum} ${state.list.len} ${state.list[1019]} ${store.get("list").len}`);
+}
+"#;
+    let mut scene = Scene::new("[limits]\ncpu = \"1m\"", script).await;
+    scene.start();
+    scene.alice.says("fill").await;
+    assert_eq!(scene.hears().await, "100000");
+    scene.kill_in("ask").await;
+    scene.folder.check();
+    let run = scene.run_of("on_message");
+    let record = serde_json::to_string(&run.entries).expect("JSON").len();
+    assert!(record < 300_000, "the record has {record} bytes");
+    scene.start();
+    scene.alice.says("more").await;
+    assert_eq!(scene.hears().await, "more 100000 1020 19 1000");
     scene.end().await;
 }
 
@@ -241,7 +274,7 @@ async fn a_run_that_was_killed_while_the_bot_was_down_is_not_rebuilt() {
     assert_eq!(scene.hears().await, "What?");
     scene.kill_in("ask").await;
     let run = scene.run_of("on_message");
-    scene.folder.journal().kill(run.run.id).expect("the database can be written");
+    JournalReader::kill(&scene.folder.path().join("data"), run.run.id).expect("the database can be written");
     scene.start();
     scene.alice.says("ping").await;
     assert_eq!(scene.hears().await, "pong");
@@ -322,6 +355,21 @@ async fn a_timer_that_is_due_while_its_script_does_not_load_waits_for_it() {
     scene.alice.is_heard().await;
     scene.folder.save("bot.rhai", &with_rest(REMINDING));
     assert_eq!(scene.hears().await, "remember");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_does_not_go_on_under_another_account() {
+    let mut scene = Scene::new("", &with_rest(ASKING)).await;
+    scene.start();
+    scene.alice.says("order").await;
+    assert_eq!(scene.hears().await, "What?");
+    scene.kill_in("ask").await;
+    scene.folder.configure(|text| text.replace("bot@sandbox.test", "carol@sandbox.test"));
+    scene.start();
+    scene.folder.logs("it was another account's").await;
+    scene.is_over().await;
+    assert_eq!(scene.run_of("on_message").standing.outcome, "ended with its session");
     scene.end().await;
 }
 

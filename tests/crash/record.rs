@@ -137,6 +137,84 @@ async fn a_run_of_a_session_that_is_not_configured_any_more_is_killed() {
     scene.end().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_trace_says_why_a_script_did_not_run_and_where_each_call_stands() {
+    let script = r#"fn on_message(msg) {
+    state.count = 1;
+    let time = now();
+    let drawn = random(1, 6);
+    store.set("seen", state.count);
+    let name = msg.sender.name;
+    let me = session().name;
+    after("1ms", "ring");
+    msg.reply(`${name} ${me}`);
+    true
+}
+fn ring() { throw "ring"; }
+"#;
+    let mut scene = Scene::new("", script).await;
+    scene.folder.save("later.rhai", "fn on_message(msg) {}");
+    scene.folder.save("hookless.rhai", "fn on_join(event) {}");
+    scene.folder.save("elsewhere.rhai", "fn on_message(msg) {}");
+    scene.folder.save("faulty.rhai", "fn on_message(msg) {");
+    scene.folder.configure(|text| text + "scripts = [\"bot\", \"later\", \"hookless\", \"faulty\"]\n");
+    scene.start();
+    scene.alice.says("hello").await;
+    assert_eq!(scene.hears().await, "alice main");
+    scene.folder.logs("ring").await;
+    scene.has_ended("on_message").await;
+    let events = json(&scene, &["journal"]);
+    let of = |subcommand: &str| {
+        let events = events.as_array().expect("a list");
+        let event = events.iter().find(|event| event["subcommand"] == subcommand).expect(subcommand);
+        event["id"].to_string()
+    };
+    let message = of("RECEIVE_MESSAGE");
+    let trace = listed(&scene, &["trace", &message]);
+    for expected in [
+        "bot.rhai:2  state.count = 1;",
+        "bot.rhai:3  let time = now();",
+        "bot.rhai:4  let drawn",
+        "bot.rhai:5  store.set(",
+        "bot.rhai:6  let name",
+        "bot.rhai:7  let me",
+        "bot.rhai:8  after(",
+        "handled by bot: the scripts after it did not get it",
+        "later: it comes after bot, which handled it",
+        "hookless: it has no hook for this",
+        "elsewhere: it does not run for this session",
+        "faulty: it did not load: ",
+    ] {
+        assert!(trace.contains(expected), "{expected} is missing:\n{trace}");
+    }
+    let generation = trace.split_once("generation 1 (").expect("a generation").1;
+    assert!(generation[..8].bytes().all(|digit| digit.is_ascii_hexdigit()), "{trace}");
+    assert_eq!(json(&scene, &["trace", &message])["absent"][0]["script"], "elsewhere");
+    let trace = listed(&scene, &["trace", &of("@timer")]);
+    assert!(trace.contains("bot.ring") && trace.contains("it ends: failed"), "{trace}");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_whose_function_is_missing_is_recorded() {
+    let mut scene =
+        Scene::new("", "fn on_message(msg) { after(\"1h\", \"ring\"); msg.reply(\"yes\"); }\nfn ring() {}").await;
+    scene.start();
+    scene.alice.says("hello").await;
+    assert_eq!(scene.hears().await, "yes");
+    scene.has_ended("on_message").await;
+    scene.kill().await;
+    scene.tamper("UPDATE timer SET due = 1000");
+    scene.folder.save("bot.rhai", "fn on_message(msg) {}");
+    scene.start();
+    scene.folder.logs("a timer names the function").await;
+    scene.process.take().expect("it runs").end();
+    let run = scene.run_of("ring").standing;
+    assert_eq!(run.outcome, "failed");
+    assert!(run.fault.expect("it failed").contains("which this script does not define"));
+    scene.end().await;
+}
+
 #[test]
 fn without_a_record_its_place_is_asked_for() {
     let folder = crate::bot::Folder::new("");

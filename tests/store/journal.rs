@@ -1,260 +1,250 @@
-//! What the journal keeps of events and runs: a small reference model, cut by cut, against the store on disk.
+//! What the journal keeps of events, runs and timers, for whom, and for how long.
 
-use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use hotline::store::{
-    BundleHash, BundleRow, CallKind, Cut, Durability, Entry, EventRow, Handled, Handling, JournalReader, Outcome,
-    RunChange, RunRecord, RunRow, Standing, Store,
+    BundleHash, Cut, Durability, EventRow, JournalReader, LinedUp, Lineup, Recovered, RunChange, RunRow, Standing,
+    Store, StoreError, Tenant, TimerRow, Waiting,
 };
-use proptest::prelude::*;
-use tempfile::{TempDir, tempdir};
+use rusqlite::Connection;
+use serde_json::json;
+use tempfile::tempdir;
 
-const START: i64 = 1_700_000_000_000;
-const SESSION: &str = "main";
+use crate::NOW;
 
-/// What can happen to a journal.
-#[derive(Clone, Debug)]
-enum Step {
-    /// An event arrives.
-    Arrive,
-    /// A run of an event begins that is not done.
-    Begin(usize),
-    /// A run makes a call that is not answered yet.
-    Call(usize),
-    /// A run's last call is answered.
-    Answer(usize),
-    /// A run ends.
-    End(usize),
-    /// An event is done.
-    Done(usize),
-    /// A cut is taken, this many milliseconds after the last one.
-    Cut(u16),
-    /// The process ends and another begins.
-    Restart,
+const DAY: i64 = 24 * 3_600 * 1_000;
+
+fn open(folder: &Path) -> Store {
+    let store = Store::open(folder, Durability::Strict).expect("it opens");
+    store.write_with_cuts();
+    store
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
-    let step = prop_oneof![
-        4 => Just(Step::Arrive),
-        4 => any::<usize>().prop_map(Step::Begin),
-        3 => any::<usize>().prop_map(Step::Call),
-        3 => any::<usize>().prop_map(Step::Answer),
-        3 => any::<usize>().prop_map(Step::End),
-        3 => any::<usize>().prop_map(Step::Done),
-        4 => (0_u16..3_000).prop_map(Step::Cut),
-        1 => Just(Step::Restart),
-    ];
-    proptest::collection::vec(step, 1..60)
+fn tenant(account: &str) -> Tenant {
+    Tenant { gateway: "ws://a".to_owned(), account: account.to_owned(), scripts: None, now: NOW }
 }
 
-/// A store beside the model of what it must have.
-struct Journal {
-    folder: TempDir,
-    store: Option<Store>,
-    model: BTreeMap<i64, Handling>,
-    cut: Cut,
-    /// Runs that have changed since the last cut: whether they have begun since, and their entries of before.
-    changed: BTreeMap<i64, (bool, usize)>,
-    next: i64,
+fn message(id: i64, at: i64) -> EventRow {
+    let content = json!({
+        "id": format!("m{id}"), "from": "u1", "to": "u2", "text": "hello", "timestamp": at,
+        "contentType": "NONE", "contentMetadata": {},
+    });
+    let (session, subcommand) = ("main".into(), "RECEIVE_MESSAGE".to_owned());
+    EventRow { id, session, subcommand, content: content.to_string(), at, done: true, answered: None }
 }
 
-impl Journal {
-    fn new() -> Self {
-        let folder = tempdir().expect("a folder");
-        let store = Some(Store::open(folder.path(), Durability::Relaxed).expect("it opens"));
-        let cut = Cut { at: START, ..Cut::default() };
-        Self { folder, store, model: BTreeMap::new(), cut, changed: BTreeMap::new(), next: 1 }
-    }
-
-    fn store(&self) -> &Store {
-        self.store.as_ref().expect("it is open")
-    }
-
-    fn id(&mut self) -> i64 {
-        self.next += 1;
-        self.next - 1
-    }
-
-    fn take(&mut self, step: &Step) {
-        match step {
-            Step::Arrive => {
-                let id = self.id();
-                let event = EventRow {
-                    id,
-                    session: SESSION.into(),
-                    subcommand: "RECEIVE_MESSAGE".to_owned(),
-                    content: format!(r#"{{"id":"m{id}"}}"#),
-                    at: self.cut.at,
-                    done: false,
-                    answered: None,
-                };
-                self.cut.events.push(event.clone());
-                self.model.insert(id, Handling { event, runs: Vec::new() });
-            }
-            Step::Begin(which) => {
-                let Some(event) = self.pick_event(*which) else { return };
-                let id = self.id();
-                let run = RunRow {
-                    id,
-                    event,
-                    session: SESSION.into(),
-                    script: "bot".into(),
-                    function: "on_message".into(),
-                    generation: 1,
-                    bundle: BundleHash([7; 32]),
-                    started: self.cut.at,
-                    rebuild: true,
-                    format: 1,
-                };
-                self.changed.insert(id, (true, 0));
-                let record = RunRecord { run, standing: Standing::default(), entries: Vec::new() };
-                self.model.get_mut(&event).expect("it was picked").runs.push(record);
-            }
-            Step::Call(which) => self.change(*which, |run, at| {
-                run.entries.push(Entry {
-                    kind: CallKind::Effect,
-                    name: "SendText".into(),
-                    detail: format!("{}", run.entries.len()),
-                    place: "bot.rhai:1".into(),
-                    at,
-                    took: 0,
-                    outcome: Outcome::Pending,
-                });
-            }),
-            Step::Answer(which) => self.change(*which, |run, _| {
-                if let Some(last) = run.entries.last_mut() {
-                    last.outcome = Outcome::Content("{}".to_owned());
-                }
-            }),
-            Step::End(which) => self.change(*which, |run, at| {
-                run.standing = Standing { ended: Some(at), outcome: "handled".to_owned(), ..Standing::default() };
-            }),
-            Step::Done(which) => {
-                let Some(event) = self.pick_event(*which) else { return };
-                let handling = self.model.get_mut(&event).expect("it was picked");
-                handling.event.done = true;
-                match self.cut.events.iter_mut().find(|new| new.id == event) {
-                    Some(new) => new.done = true,
-                    None => self.cut.handled.push(Handled { event, answered: None }),
-                }
-            }
-            Step::Cut(later) => self.record(*later),
-            Step::Restart => {
-                self.record(0);
-                self.store = None;
-                self.store = Some(Store::open(self.folder.path(), Durability::Relaxed).expect("it opens again"));
-            }
-        }
-    }
-
-    fn pick_event(&self, which: usize) -> Option<i64> {
-        let open: Vec<_> = self.model.values().filter(|one| !one.event.done).map(|one| one.event.id).collect();
-        (!open.is_empty()).then(|| open[which % open.len()])
-    }
-
-    fn change(&mut self, which: usize, change: impl FnOnce(&mut RunRecord, i64)) {
-        let runs = self.model.values_mut().flat_map(|one| &mut one.runs);
-        let mut open: Vec<_> = runs.filter(|run| run.standing.ended.is_none()).collect();
-        if open.is_empty() {
-            return;
-        }
-        let run = which % open.len();
-        let run = &mut open[run];
-        // The last entry may be replaced.
-        self.changed.entry(run.run.id).or_insert((false, run.entries.len().saturating_sub(1)));
-        change(run, self.cut.at);
-    }
-
-    fn record(&mut self, later: u16) {
-        for run in self.model.values().flat_map(|one| &one.runs) {
-            let Some((begins, known)) = self.changed.remove(&run.run.id) else { continue };
-            let entries = (0_u32..).zip(run.entries.iter().cloned()).skip(known).collect();
-            let begun = begins.then(|| run.run.clone());
-            let (id, event, standing) = (run.run.id, run.run.event, run.standing.clone());
-            self.cut.runs.push(RunChange { id, event, begun, standing, entries });
-        }
-        let next = Cut { at: self.cut.at + i64::from(later), ..Cut::default() };
-        let cut = std::mem::replace(&mut self.cut, next);
-        self.store().record(cut, None);
-    }
-
-    /// Compares everything that can be read with the model.
-    fn check(&mut self) {
-        self.record(0);
-        self.store().flush().expect("the disk is there");
-        let reader = JournalReader::open(self.folder.path()).expect("there is a journal");
-        let expected: Vec<_> = self.model.values().rev().cloned().collect();
-        assert_eq!(reader.events(u32::MAX).expect("it can be read"), expected);
-        assert_eq!(reader.events(2).expect("it can be read"), expected[..expected.len().min(2)]);
-        for handling in self.model.values() {
-            assert_eq!(reader.event(handling.event.id).expect("it can be read").as_ref(), Some(handling));
-            for run in &handling.runs {
-                assert_eq!(reader.run(run.run.id).expect("it can be read").as_ref(), Some(run));
-            }
-        }
-        assert_eq!(reader.event(self.next).expect("it can be read"), None);
-        let runs = self.model.values().flat_map(|handling| &handling.runs);
-        let mut open: Vec<_> = runs.filter(|run| run.standing.ended.is_none()).cloned().collect();
-        open.sort_by_key(|run| run.run.id);
-        assert_eq!(reader.open_runs().expect("it can be read"), open);
-
-        let recovered = self.store().recover(SESSION).expect("it can be read");
-        let new: Vec<_> = self.model.values().filter(|one| !one.event.done).cloned().collect();
-        assert_eq!(recovered.events, new);
-        let waiting = self.model.values().filter(|one| one.event.done).cloned().filter_map(|mut one| {
-            one.runs.retain(|run| run.standing.ended.is_none());
-            (!one.runs.is_empty()).then_some(one)
-        });
-        assert_eq!(recovered.waiting, waiting.collect::<Vec<_>>());
-        assert_eq!(recovered.messages.len(), self.model.len());
-        let highest = self.store().highest_id().expect("it can be read");
-        assert_eq!(highest, self.next - 1);
-    }
+/// A run of an event that waits, or that ended at a time.
+fn run(id: i64, event: i64, ended: Option<i64>) -> RunChange {
+    let row = RunRow {
+        id,
+        event,
+        session: "main".into(),
+        script: "bot".into(),
+        function: "on_message".into(),
+        generation: 1,
+        bundle: BundleHash([7; 32]),
+        started: NOW,
+        rebuild: true,
+        format: 2,
+    };
+    let waiting = Waiting { call: "ask".into(), place: "".into(), since: NOW, deadline: None };
+    let waiting = ended.is_none().then_some(waiting);
+    let outcome = if ended.is_some() { "handled".to_owned() } else { String::new() };
+    let standing = Standing { waiting, ended, outcome, fault: None };
+    RunChange { id, event, begun: Some(row), standing, entries: Vec::new() }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+fn timer(id: i64) -> TimerRow {
+    let (session, script) = ("main".to_owned(), "bot".to_owned());
+    TimerRow { id, session, script, timer: "{}".to_owned(), due: NOW + DAY, declared: false }
+}
 
-    #[test]
-    fn everything_that_was_recorded_is_there_however_it_was_cut(steps in steps()) {
-        let mut journal = Journal::new();
-        for step in &steps {
-            journal.take(step);
-        }
-        journal.check();
-        // Reading what a session left behind settles it; nothing is lost by that.
-        journal.check();
-        journal.take(&Step::Restart);
-        journal.check();
-    }
+fn record(store: &Store, cut: Cut) {
+    store.record(cut, None);
+    store.flush().expect("it is on disk");
+}
+
+fn ids(folder: &Path) -> Vec<i64> {
+    let events = JournalReader::open(folder).expect("it opens").events(u32::MAX).expect("it can be read");
+    events.into_iter().map(|handling| handling.event.id).collect()
 }
 
 #[test]
-fn what_is_over_goes_and_what_is_needed_stays() {
-    let mut journal = Journal::new();
-    journal.cut.bundles.push(BundleRow {
-        hash: BundleHash([7; 32]),
-        script: "bot".to_owned(),
-        sources: "{}".to_owned(),
-    });
-    for step in [Step::Arrive, Step::Begin(0), Step::End(0), Step::Done(0), Step::Cut(5_000)] {
-        journal.take(&step);
+fn what_a_session_left_behind_is_not_another_accounts() {
+    let folder = tempdir().expect("a folder");
+    let cut = || Cut {
+        at: NOW,
+        events: vec![message(1, NOW)],
+        runs: vec![run(2, 1, None)],
+        timers: vec![timer(3)],
+        ..Cut::default()
+    };
+    {
+        let store = open(folder.path());
+        store.recover("main", tenant("a@b")).expect("it is read");
+        record(&store, cut());
     }
-    for step in [Step::Arrive, Step::Begin(0), Step::Done(0), Step::Cut(5_000), Step::Cut(0)] {
-        journal.take(&step);
+    {
+        let recovered = open(folder.path()).recover("main", tenant("a@b")).expect("it is read");
+        let Recovered { waiting, timers, messages, has_moved, .. } = recovered;
+        assert_eq!((waiting.len(), timers.len(), messages.len(), has_moved), (1, 1, 1, false));
     }
-    let year = 365 * 24 * 3_600 * 1_000;
-    journal.store().prune(START + year, START + year).expect("the disk is there");
-    journal.model.remove(&1);
-    journal.check();
-    let bundle = |store: &Store| store.bundle(&BundleHash([7; 32])).expect("it can be read");
-    assert_eq!(bundle(journal.store()).as_deref(), Some("{}"), "a run needs it");
+    for (account, expected) in [("c@d", true), ("c@d", false), ("a@b", true)] {
+        let recovered = open(folder.path()).recover("main", tenant(account)).expect("it is read");
+        let Recovered { waiting, timers, messages, has_moved, .. } = recovered;
+        assert_eq!((waiting.len(), timers.len(), messages.len(), has_moved), (0, 0, 0, expected), "{account}");
+    }
+    let reader = JournalReader::open(folder.path()).expect("it opens");
+    let ended = reader.run(2).expect("it can be read").expect("it is there").standing;
+    assert_eq!(ended.outcome, "ended with its session");
+}
 
-    journal.take(&Step::End(0));
-    journal.take(&Step::Cut(0));
-    journal.store().prune(START + 2 * year, START + 2 * year).expect("the disk is there");
-    assert!(bundle(journal.store()).is_some(), "its script is loaded");
-    journal.take(&Step::Restart);
-    journal.store().prune(START + 4 * year, START + 4 * year).expect("the disk is there");
-    assert_eq!(bundle(journal.store()), None);
+#[test]
+fn an_event_stays_for_as_long_as_its_runs_and_its_message_is_remembered_longer() {
+    let folder = tempdir().expect("a folder");
+    let store = open(folder.path());
+    record(&store, Cut { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Cut::default() });
+    record(&store, Cut { at: NOW + 1, events: vec![message(3, NOW + 1)], ..Cut::default() });
+    // The conversation settles in the tables, and goes on for days.
+    record(&store, Cut { at: NOW + DAY, events: vec![message(4, NOW + DAY)], ..Cut::default() });
+    let end = RunChange { begun: None, ..run(2, 1, Some(NOW + 3 * DAY)) };
+    record(
+        &store,
+        Cut { at: NOW + 3 * DAY, events: vec![message(5, NOW + 3 * DAY)], runs: vec![end], ..Cut::default() },
+    );
+    store.prune(NOW + 2 * DAY, NOW + 3 * DAY).expect("it is pruned");
+    assert_eq!(ids(folder.path()), [5, 1]);
+    store.prune(NOW + 4 * DAY, NOW + 4 * DAY).expect("it is pruned");
+    drop(store);
+    let store = open(folder.path());
+    store.prune(NOW + 4 * DAY, NOW + 4 * DAY).expect("it is pruned");
+    assert!(ids(folder.path()).is_empty());
+    let messages = store.recover("main", tenant("a@b")).expect("it is read").messages;
+    let mut messages: Vec<_> = messages.into_iter().collect();
+    messages.sort();
+    assert_eq!(messages, ["m1", "m3", "m4", "m5"]);
+}
+
+#[test]
+fn a_wish_to_kill_stays_until_the_end_is_on_disk() {
+    let folder = tempdir().expect("a folder");
+    let store = open(folder.path());
+    record(&store, Cut { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Cut::default() });
+    JournalReader::kill(folder.path(), 2).expect("it is written");
+    JournalReader::kill(folder.path(), 99).expect("it is written");
+    for _ in 0..2 {
+        let kills: Vec<_> = store.kills().expect("it is read").into_iter().map(|run| run.id).collect();
+        assert_eq!(kills, [2]);
+    }
+    let end = RunChange { begun: None, ..run(2, 1, Some(NOW + 1)) };
+    record(&store, Cut { at: NOW + 1, runs: vec![end], ..Cut::default() });
+    assert!(store.kills().expect("it is read").is_empty());
+}
+
+#[test]
+fn what_waits_for_a_session_that_is_gone_ends_with_the_retention() {
+    let folder = tempdir().expect("a folder");
+    let cut = Cut { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Cut::default() };
+    record(&open(folder.path()), cut);
+    let store = open(folder.path());
+    let open_runs = || JournalReader::open(folder.path()).expect("it opens").open_runs().expect("it can be read").len();
+    store.abandon(vec!["other".to_owned()], NOW - DAY, NOW).expect("it is written");
+    store.abandon(vec!["main".to_owned()], NOW + DAY, NOW).expect("it is written");
+    assert_eq!(open_runs(), 1);
+    store.abandon(vec!["other".to_owned()], NOW + DAY, NOW).expect("it is written");
+    assert_eq!(open_runs(), 0);
+}
+
+#[test]
+fn which_scripts_there_were_is_known_for_every_time() {
+    let folder = tempdir().expect("a folder");
+    let store = open(folder.path());
+    let lineup = |name: &str| Lineup { scripts: vec![LinedUp { name: name.to_owned(), ..LinedUp::default() }] };
+    store.line_up(lineup("a"), NOW).expect("it is written");
+    store.line_up(lineup("a"), NOW + 5).expect("it is written");
+    store.line_up(lineup("b"), NOW + 10).expect("it is written");
+    let at = |at| JournalReader::open(folder.path()).expect("it opens").lineup(at).expect("it can be read");
+    let expected = [None, Some(lineup("a")), Some(lineup("a")), Some(lineup("b"))];
+    assert_eq!([at(NOW - 1), at(NOW), at(NOW + 9), at(NOW + 10)], expected);
+    store.prune(NOW + 8, NOW + 20).expect("it is pruned");
+    assert_eq!(at(NOW + 9), Some(lineup("a")), "it is that of events which are kept");
+}
+
+#[test]
+fn whoever_only_reads_changes_nothing() {
+    let folder = tempdir().expect("a folder");
+    record(&open(folder.path()), Cut { at: NOW, events: vec![message(1, NOW)], ..Cut::default() });
+    let file = folder.path().join("hotline.db");
+    let before = fs::read(&file).expect("it is there");
+    assert_eq!(ids(folder.path()), [1]);
+    assert!(fs::read(&file).expect("it is there") == before);
+    let version = |to: i64| {
+        let connection = Connection::open(&file).expect("it opens");
+        connection.pragma_update(None, "user_version", to).expect("it is written");
+    };
+    let known: i64 = {
+        let connection = Connection::open(&file).expect("it opens");
+        connection.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number")
+    };
+    version(known - 1);
+    for error in [JournalReader::open(folder.path()).map(drop), JournalReader::kill(folder.path(), 1)] {
+        let error = error.expect_err("it is older");
+        assert!(matches!(&error, StoreError::Older { found, .. } if *found == known - 1), "{error}");
+        assert!(error.to_string().contains(&file.display().to_string()), "{error}");
+    }
+    version(known + 1);
+    assert!(matches!(JournalReader::open(folder.path()), Err(StoreError::Newer { .. })));
+}
+
+/// A folder whose database is large enough to be damaged in its middle, and what its pages are.
+fn filled() -> (tempfile::TempDir, Vec<u8>) {
+    let folder = tempdir().expect("a folder");
+    {
+        let store = open(folder.path());
+        for id in 0..200 {
+            let events = (0..20).map(|n| message(1 + id * 20 + n, NOW)).collect();
+            store.record(Cut { at: NOW, events, ..Cut::default() }, None);
+        }
+        store.flush().expect("it is on disk");
+    }
+    let bytes = fs::read(folder.path().join("hotline.db")).expect("it is there");
+    assert!(bytes.len() > 40 * 4096, "it has {} bytes", bytes.len());
+    (folder, bytes)
+}
+
+/// Opens and checks a store, as every start does.
+fn start(folder: &Path) -> Result<(), StoreError> {
+    Store::open(folder, Durability::Relaxed)?.check()
+}
+
+#[test]
+fn damage_is_named_with_the_file_and_what_to_do() {
+    let (folder, whole) = filled();
+    let file = folder.path().join("hotline.db");
+    start(folder.path()).expect("it is whole");
+    let middle = whole.len() / 2 / 4096 * 4096;
+    let scratched = |from: usize, to: usize| {
+        let mut bytes = whole.clone();
+        bytes[from..to].fill(0xA5);
+        bytes
+    };
+    for (what, bytes) in [
+        ("its beginning", scratched(0, 100)),
+        ("its first page", scratched(100, 4096)),
+        ("every page but the first", scratched(4096, whole.len())),
+        ("pages in its middle", scratched(middle, middle + 3 * 4096)),
+        ("its end is missing", whole[..middle].to_vec()),
+        ("a part of a page", whole[..middle + 100].to_vec()),
+    ] {
+        for beside in ["hotline.db-wal", "hotline.db-shm"] {
+            let _ = fs::remove_file(folder.path().join(beside));
+        }
+        fs::write(&file, bytes).expect("the folder is ours");
+        let error = start(folder.path()).expect_err(what).to_string();
+        for expected in [&*file.display().to_string(), "is damaged", "restore a copy, or move it away", "certificates"]
+        {
+            assert!(error.contains(expected), "{what}: {error}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! What the store keeps, for whom, and across what.
 
 mod journal;
+mod model;
 
 use std::process::Command;
 
@@ -155,7 +156,7 @@ fn a_file_that_is_no_database_is_named() {
     std::fs::write(folder.path().join("hotline.db"), "this is a letter, not a database, and long enough".repeat(50))
         .expect("it is written");
     let error = Store::open(folder.path(), Durability::Relaxed).expect_err("it is a letter");
-    assert!(error.to_string().contains("hotline.db is no database"), "{error}");
+    assert!(error.to_string().contains("hotline.db is damaged: file is not a database"), "{error}");
 }
 
 #[cfg(unix)]
