@@ -63,7 +63,7 @@ impl Generation {
         number: u64,
     ) -> Result<Rc<Self>, Fault> {
         let ast = engine::compile(engine, &bundle.script)?;
-        let hooks = hook::find(&bundle.script.file, &ast)?;
+        let hooks = hook::find(bundle, &ast)?;
         let module_asts = bundle
             .modules
             .values()

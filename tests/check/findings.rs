@@ -17,7 +17,7 @@ fn one(text: &str, expected: &str) {
 #[test]
 fn what_is_in_order_is_left_alone() {
     none("fn on_message(msg) { let f = |x| x + 1; state.n = f.call(2); msg.reply(`${state.n}`); }");
-    none("fn on_message(msg) { let seen = []; [1, 2].for_each(|x| seen.push(x)); msg.reply(seen.to_string()); }");
+    none("fn on_message(msg) { let seen = []; [1, 2].for_each(|| seen.push(this)); msg.reply(seen.to_string()); }");
     none("fn on_message(msg) { let tool = #{ greet: |name| `Hi ${name}` }; msg.reply(tool.greet(msg.sender.name)); }");
     none("fn on_message(msg) { for word in msg.text.split(\" \") { if word == \"stop\" { break; } } }");
     none(
@@ -182,4 +182,67 @@ fn whatever_a_file_holds_the_check_has_an_answer() {
         .filter(|finding| finding.fault.line.is_some() && finding.fault.excerpt.is_none())
         .collect();
     assert!(without.is_empty(), "{without:?}");
+}
+
+#[test]
+fn a_function_that_is_named_anywhere_is_no_misspelt_hook() {
+    none(
+        "const TABLE = #{ \"/a\": \"on_alpha\" };\nfn on_message(msg) { Fn(global::TABLE[msg.text]).call(msg); }\nfn on_alpha(msg) { msg.reply(\"A\"); }",
+    );
+    none("fn on_message(msg) { for f in [Fn(\"on_alpha\")] { f.call(msg); } }\nfn on_alpha(msg) { msg.reply(\"A\"); }");
+    none("const NAMES = [\"on_alpha\", \"on_beta\"];\nfn on_start() { for n in global::NAMES { Fn(n).call(); } }\nfn on_alpha() {}\nfn on_beta() {}");
+    none("every(\"1h\", \"on_tick\");\nfn on_tick() { log_info(\"tick\"); }");
+    one(
+        "fn on_message(msg) { if false { on_debug(msg); } }\nfn on_debug(msg) { log_info(msg.text); }",
+        "1:25 warning constant-condition: this condition is always false",
+    );
+    // The name of a hook with a slip of the pen stays one, if it could be the hook.
+    one(
+        "fn on_start() { after(\"1m\", \"on_mesage\", [1]); }\nfn on_mesage(msg) { log_info(msg); }",
+        "2:4 error unknown-hook: there is no hook `on_mesage`",
+    );
+}
+
+#[test]
+fn what_is_wrong_with_hooks_is_always_said_in_the_order_of_the_file() {
+    let text = "fn on_zeta() {}\nfn on_alpha() {}\nfn on_beta() {}";
+    let expected: Vec<_> = [(1, "zeta"), (2, "alpha"), (3, "beta")]
+        .iter()
+        .map(|(line, name)| format!("{line}:4 error unknown-hook: there is no hook `on_{name}`, and nothing calls it"))
+        .collect();
+    assert_eq!(findings(text), expected);
+}
+
+/// Checks a script and one module, `lib/m.rhai`; gives what is found in either.
+fn with_module(script: &str, module: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("lib")).expect("a folder");
+    fs::write(folder.path().join("a.rhai"), script).expect("a file");
+    fs::write(folder.path().join("lib/m.rhai"), module).expect("a file");
+    let shown = |finding: &hotline::script::check::Finding| {
+        let file = finding.fault.file.rsplit('/').next().unwrap_or_default().to_owned();
+        let place = format!("{file}:{}:{}", finding.fault.line.unwrap_or(0), finding.fault.column.unwrap_or(0));
+        format!("{place} {}", finding.fault.message.replace(&*folder.path().to_string_lossy(), ""))
+    };
+    check(&[folder.path()]).findings.iter().map(shown).collect()
+}
+
+#[test]
+fn a_timer_of_a_module_calls_a_function_of_the_script() {
+    let script = "import \"lib/m\" as m;\nfn on_start() { m::begin(); }\n";
+    let begin = "fn begin() { after(\"1m\", \"tick\", [1]); }\n";
+    let tick = "fn tick(n) { log_info(n); }\n";
+    let none: [&str; 0] = [];
+    assert_eq!(with_module(&[script, tick].concat(), begin), none);
+    assert_eq!(
+        with_module(script, &[begin, tick].concat()),
+        ["m.rhai:1:26 a timer calls a function of the script, not of this module"]
+    );
+    assert_eq!(with_module(script, begin), ["m.rhai:1:26 the script /a.rhai defines no function `tick`"]);
+    assert_eq!(
+        with_module(&[script, "fn tick() {}\n"].concat(), begin),
+        ["m.rhai:1:26 `tick` is called with 1 argument, but in /a.rhai it is `tick()`"]
+    );
+    let on_tick = "fn on_tick() { log_info(1); }\n";
+    assert_eq!(with_module(&[script, on_tick].concat(), "fn begin() { every(\"1h\", \"on_tick\"); }"), none);
 }

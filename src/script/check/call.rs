@@ -6,11 +6,14 @@ use super::expression::closure_of;
 use super::kind::Kind;
 use super::known::{self, Known};
 use super::literal;
-use super::parsed::Function;
+use super::parsed::{Function, Parsed};
 use super::walk::Walk;
 use crate::protocol::{Command, Presence};
 use crate::script::suggest::closest;
 use crate::script::surface::{self, ticked};
+
+/// How a timer passes arguments on.
+const TIMER_ARGUMENTS: &str = "a timer's arguments are its third argument: an array of them, or a single one";
 
 impl Walk<'_> {
     /// Walks over a call and gives the kind of its result.
@@ -132,8 +135,7 @@ impl Walk<'_> {
                 let signatures: Vec<_> = file.named_so(name).map(Function::signature).collect();
                 let message =
                     format!("`{name}` is called with {}, but it is {}", arguments(count), ticked(&signatures));
-                let help = "a timer's arguments are its third argument: an array of them, or a single one".to_owned();
-                self.error("wrong-arguments", position, message, Some(help));
+                self.error("wrong-arguments", position, message, Some(TIMER_ARGUMENTS.to_owned()));
             }
             _ => {}
         }
@@ -357,8 +359,60 @@ impl Walk<'_> {
                 }
                 Some(_) => None,
             };
-            let counted = count.or_else(|| self.file.named_so(name).next().map(|function| function.parameters.len()));
-            self.function_named(name, counted.or(Some(0)), *position);
+            self.timer_names(name, count, *position);
+        }
+    }
+
+    /// Checks that the scripts which run this file's code define the function that a timer names.
+    fn timer_names(&mut self, name: &str, count: Option<usize>, position: Position) {
+        let (file, files, around) = (self.file, self.files, self.around);
+        if !self.role.is_open() {
+            let counted = count.or_else(|| file.named_so(name).next().map(|function| function.parameters.len()));
+            self.function_named(name, counted.or(Some(0)), position);
+            return;
+        }
+        for function in file.named_so(name) {
+            self.hand_out(&function.name, function.parameters.len());
+        }
+        let script = |name: &String| files.get(name).and_then(|script| script.as_ref().ok());
+        let lacking = around.scripts.iter().filter_map(script).find(|script| script.named_so(name).next().is_none());
+        let own = file.named_so(name).next();
+        match (lacking, own) {
+            (Some(script), Some(own)) if script.source.file != file.source.file => {
+                let message = "a timer calls a function of the script, not of this module";
+                let help = format!("define `{}` in {} and let it call this one", own.signature(), script.source.file);
+                self.error("unknown-function", position, message, Some(help));
+            }
+            (None, Some(own)) if around.scripts.is_empty() => {
+                let message = "a timer calls a function of the script, not of this module";
+                let help = format!("define `{}` in the script that imports it and let it call this one", own.signature());
+                self.error("unknown-function", position, message, Some(help));
+            }
+            (Some(script), _) => {
+                let names = script.functions.iter().map(|function| function.name.as_str());
+                let help = match closest(name, names) {
+                    Some(meant) => format!("did you mean \"{meant}\"?"),
+                    None => "a timer calls a function of the script that runs, also from a module".to_owned(),
+                };
+                let message = format!("the script {} defines no function `{name}`", script.source.file);
+                self.error("unknown-function", position, message, Some(help));
+            }
+            (None, _) => {
+                let fits = |script: &&Parsed| count.is_none_or(|count| script.function(name, count).is_some());
+                // How many arguments were counted by this module's own function of that name is no news.
+                if let (Some(count), Some(other)) =
+                    (count, around.scripts.iter().filter_map(script).find(|script| !fits(script)))
+                {
+                    let signatures: Vec<_> = other.named_so(name).map(Function::signature).collect();
+                    let message = format!(
+                        "`{name}` is called with {}, but in {} it is {}",
+                        arguments(count),
+                        other.source.file,
+                        ticked(&signatures)
+                    );
+                    self.error("wrong-arguments", position, message, Some(TIMER_ARGUMENTS.to_owned()));
+                }
+            }
         }
     }
 }

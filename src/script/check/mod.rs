@@ -38,7 +38,7 @@ pub(crate) use self::source::{Header, headers};
 
 use self::known::Known;
 use self::parsed::Files;
-use self::project::Project;
+use self::project::{Around, Project};
 use self::walk::{Facts, Role, Walk};
 use super::Limits;
 use super::bundle::Bundle;
@@ -108,9 +108,7 @@ impl Checker {
         }
         let mut findings: Vec<_> = project.unreadable.iter().cloned().map(|fault| error("unreadable", fault)).collect();
         findings.extend(project.cycles().into_iter().map(|fault| error("import-cycle", fault)));
-        for (name, role) in project.roles() {
-            findings.extend(self.findings_of(&name, role, &project.files));
-        }
+        findings.extend(self.walk(&project));
         let faulty: BTreeSet<String> = findings
             .iter()
             .filter(|found| found.severity == Severity::Error)
@@ -131,14 +129,22 @@ impl Checker {
     /// Checks a script that has been read, with its modules; nothing is read from the disk.
     pub fn check_bundle(&self, bundle: &Bundle) -> Vec<Finding> {
         let project = Project::of_bundle(&self.reader, bundle);
+        self.walk(&project)
+    }
+
+    /// Walks over every file of a project.
+    fn walk(&self, project: &Project) -> Vec<Finding> {
+        let roles = project.roles();
+        let mut surroundings = project.surroundings(&roles);
         let mut findings = Vec::new();
-        for (name, role) in project.roles() {
-            findings.extend(self.findings_of(&name, role, &project.files));
+        for (name, role) in roles {
+            let around = surroundings.remove(&name).unwrap_or_default();
+            findings.extend(self.findings_of(&name, role, &project.files, &around));
         }
         findings
     }
 
-    fn findings_of(&self, name: &str, role: Role, files: &Files) -> Vec<Finding> {
+    fn findings_of(&self, name: &str, role: Role, files: &Files, around: &Around) -> Vec<Finding> {
         let file = match files.get(name) {
             Some(Ok(file)) => file,
             Some(Err(fault)) => return vec![error("syntax", fault.clone())],
@@ -151,7 +157,7 @@ impl Checker {
         let mut facts = Facts::default();
         let mut findings = Vec::new();
         for walk in 0..WALKS {
-            let mut round = Walk::new(&self.known, files, file, role, &facts);
+            let mut round = Walk::new(&self.known, files, file, role, around, &facts);
             round.run();
             let mut learnt = std::mem::take(&mut round.facts);
             learnt.mixed.extend(&facts.mixed);

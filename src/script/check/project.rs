@@ -14,6 +14,15 @@ use crate::script::fault::Fault;
 /// How deep imports may lead.
 const IMPORTS: usize = 100;
 
+/// The files that a file has to do with.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    /// The scripts that run its code: those that import it, directly or not, and itself if it is one.
+    pub(crate) scripts: Vec<String>,
+    /// The modules that it imports, directly or not.
+    pub(crate) modules: Vec<String>,
+}
+
 /// The files of a check.
 #[derive(Default)]
 pub(crate) struct Project {
@@ -112,6 +121,23 @@ impl Project {
             }
         }
         found
+    }
+
+    /// Which scripts and modules each file has to do with.
+    pub(crate) fn surroundings(&self, roles: &[(String, Role)]) -> BTreeMap<String, Around> {
+        let mut around: BTreeMap<String, Around> = BTreeMap::new();
+        for (name, role) in roles {
+            let mut modules = self.reachable(name);
+            modules.retain(|module| module != name);
+            if role.has_hooks() {
+                for module in &modules {
+                    around.entry(module.clone()).or_default().scripts.push(name.clone());
+                }
+                around.entry(name.clone()).or_default().scripts.push(name.clone());
+            }
+            around.entry(name.clone()).or_default().modules = modules;
+        }
+        around
     }
 
     /// The imports that lead back to a file that is being imported.

@@ -11,6 +11,7 @@ use super::flow;
 use super::kind::Kind;
 use super::known::Known;
 use super::parsed::{Files, Function, Parsed};
+use super::project::Around;
 use super::scope::{Alias, Origin, Scope, Variable};
 use crate::protocol::Hook;
 use crate::script::diagnostic::Severity;
@@ -57,6 +58,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) files: &'a Files,
     pub(crate) file: &'a Parsed,
     pub(crate) role: Role,
+    pub(crate) around: &'a Around,
     pub(crate) before: &'a Facts,
     pub(crate) facts: Facts,
     pub(crate) findings: Vec<Finding>,
@@ -72,12 +74,20 @@ pub(crate) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(known: &'a Known, files: &'a Files, file: &'a Parsed, role: Role, before: &'a Facts) -> Self {
+    pub(crate) fn new(
+        known: &'a Known,
+        files: &'a Files,
+        file: &'a Parsed,
+        role: Role,
+        around: &'a Around,
+        before: &'a Facts,
+    ) -> Self {
         Self {
             known,
             files,
             file,
             role,
+            around,
             before,
             facts: Facts::default(),
             findings: Vec::new(),
@@ -173,7 +183,7 @@ impl<'a> Walk<'a> {
             let position = place.map_or(position, position_of);
             self.refuse_host_name(name, position, Named::Variable);
             let open_to_others = self.role.is_open() && !function.private;
-            let mentioned = self.file.strings.contains(&function.name);
+            let mentioned = self.is_written(&function.name);
             let called_with = calls.and_then(|kinds| kinds.get(index)).copied();
             let kind = match (hook, called_with) {
                 (Some(hook), None) => Kind::of_parameter(hook, index),
@@ -363,7 +373,7 @@ impl<'a> Walk<'a> {
     fn hooks(&mut self) {
         let file = self.file;
         for function in &file.functions {
-            if let Err((message, help)) = hook::judge(&function.name, function.parameters.len(), &file.named) {
+            if let Err((message, help)) = hook::judge(&function.name, function.parameters.len(), |name| self.is_named(name)) {
                 let place = function.header.as_ref().map_or(Position::NONE, |header| position_of(header.place));
                 self.error("unknown-hook", place, message, help);
             }
@@ -375,13 +385,30 @@ impl<'a> Walk<'a> {
         for function in &file.functions {
             let open = self.role.is_open() && !function.private;
             let called = self.used.contains(&(function.name.clone(), function.parameters.len()));
-            let mentioned = file.named.contains(&function.name) && !self.is_called_otherwise(&function.name);
+            let mentioned = self.is_named(&function.name) && !self.is_called_otherwise(&function.name);
             let hook = function.name.starts_with("on_");
             if !(open || called || mentioned || hook || function.name.starts_with('_')) {
                 let place = function.header.as_ref().map_or(Position::NONE, |header| position_of(header.place));
                 self.warn("unused", place, format!("nothing calls the function `{}`", function.signature()), None);
             }
         }
+    }
+
+    /// Whether the file, or a module that it imports, calls or mentions a name.
+    fn is_named(&self, name: &str) -> bool {
+        self.file.named.contains(name) || self.modules().any(|module| module.strings.contains(name))
+    }
+
+    /// Whether the file, or a module that it imports, has a name as a text.
+    fn is_written(&self, name: &str) -> bool {
+        self.file.strings.contains(name) || self.modules().any(|module| module.strings.contains(name))
+    }
+
+    /// The modules that the file imports, directly or not. The standard library's know nothing of their importers.
+    fn modules(&self) -> impl Iterator<Item = &'a Parsed> {
+        let files = self.files;
+        let modules = self.around.modules.iter().filter_map(move |module| files.get(module)?.as_ref().ok());
+        modules.filter(|module| module.source.path.is_some())
     }
 
     /// Whether functions of this name with other numbers of parameters account for its being named.
