@@ -9,6 +9,6 @@ pub mod scenario;
 mod sessions;
 
 pub use prompt::{Keeping, PromptHost};
-pub use run::{Host, Options, StartError};
+pub use run::{Host, Options, StartError, report};
 
 pub use crate::script::suggest;

@@ -13,8 +13,10 @@ use super::reconfigure::Following;
 use super::sessions::{ScriptNames, prepare};
 use crate::clock::Clock;
 use crate::host::keeping::{Keeper, Keeping};
+use crate::script::check::Finding;
+use crate::script::diagnostic::{self, Severity};
 use crate::script::{
-    Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Script, Shared, Update, Updater,
+    Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Script, Shared, Update, Updater, WebAccess,
     WorkerHandle, continue_ids_after, watch,
 };
 use crate::session::{Ended, MediaError};
@@ -81,6 +83,7 @@ pub struct Host {
     pub(super) ends: BTreeMap<String, Ended>,
     scripts: Vec<Script>,
     faults: Vec<Fault>,
+    findings: Vec<Finding>,
     pub(super) ended: UnboundedReceiver<(String, Ended)>,
     watching: Watching,
     keeper: Option<Keeper>,
@@ -117,9 +120,13 @@ impl Host {
         continue_ids_after(store.highest_id()?.cast_unsigned());
         let names = ScriptNames::default();
         let (watching, first) = Watching::start(config.scripts.clone(), config.limits, names.clone())?;
-        let First { update, scripts, faults } = first.await.map_err(|_| StartError::Panic)??;
-        if strict && !faults.is_empty() {
-            return Err(StartError::Faulty(faults));
+        let First { update, scripts, faults, findings } = first.await.map_err(|_| StartError::Panic)??;
+        if strict {
+            let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+            let all: Vec<_> = faults.iter().chain(errors.map(|finding| &finding.fault)).cloned().collect();
+            if !all.is_empty() {
+                return Err(StartError::Faulty(all));
+            }
         }
 
         let directory = Directory::default();
@@ -129,7 +136,7 @@ impl Host {
             store: store.clone(),
             limits: config.limits,
             directory: directory.clone(),
-            http_allow: config.http_allow.clone(),
+            web: WebAccess::Hosts(config.http_allow.clone()),
             dry_run,
             journal,
             resend_in_doubt: config.in_doubt == config::InDoubt::Resend,
@@ -170,6 +177,7 @@ impl Host {
             ends,
             scripts,
             faults,
+            findings,
             ended,
             watching,
             keeper,
@@ -194,6 +202,11 @@ impl Host {
     /// What was wrong with scripts at the start.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
+    }
+
+    /// What the check found in the scripts that were loaded at the start.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
     }
 
     /// Every session by its name.
@@ -230,6 +243,7 @@ struct First {
     update: Update,
     scripts: Vec<Script>,
     faults: Vec<Fault>,
+    findings: Vec<Finding>,
 }
 
 /// The thread that owns the library: an engine cannot change threads.
@@ -261,7 +275,8 @@ impl Watching {
             names.set(library.scripts());
             let scripts = library.scripts().cloned().collect();
             let faults = library.faults().cloned().collect();
-            let _ = looked.send(Ok(First { update, scripts, faults }));
+            let findings = check(&library, &update);
+            let _ = looked.send(Ok(First { update, scripts, faults, findings }));
             // Where the system does not start, the other end is dropped.
             let Ok(followers) = updaters.recv() else { return };
             let apply = |library: &Library, changes, saved| {
@@ -338,16 +353,38 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
     let took = saved.elapsed();
     followers.lining.iter().for_each(|lining| lining.up(library.scripts()));
     for (bundle, generation) in &changes.update.loaded {
-        let hooks =
-            library.scripts().find(|script| script.name == *bundle.name).map(Script::hook_names).unwrap_or_default();
-        tracing::info!(
-            generation,
-            "{} is live, {} ms after it was saved: {hooks}",
-            bundle.script.file,
-            took.as_millis()
-        );
+        let Some(script) = library.scripts().find(|script| script.name == *bundle.name) else { continue };
+        let (file, took, hooks) = (&bundle.script.file, took.as_millis(), script.hook_names());
+        match script.is_called() {
+            true => tracing::info!(generation, "{file} is live, {took} ms after it was saved: {hooks}"),
+            false => tracing::warn!(generation, "{file} is live, {took} ms after it was saved: {hooks}"),
+        }
     }
     for name in &changes.update.removed {
         tracing::info!("{name} is gone");
+    }
+    // Only now: what is saved is live as soon as it loads.
+    report(&check(library, &changes.update));
+}
+
+/// Checks the scripts of an update. What two of them have in common is found once.
+fn check(library: &Library, update: &Update) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in update.loaded.iter().flat_map(|(bundle, _)| library.check(bundle)) {
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
+/// Writes what a check found to the log.
+pub fn report(findings: &[Finding]) {
+    for finding in findings {
+        let card = finding.card(diagnostic::Look::PLAIN);
+        match finding.severity {
+            Severity::Error => tracing::error!(card, check = finding.rule, "{}", finding.line()),
+            Severity::Warning => tracing::warn!(card, check = finding.rule, "{}", finding.line()),
+        }
     }
 }

@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
+use rhai::{Dynamic, EvalAltResult, Map, ParseError, ParseErrorType, Position};
 
 use super::bundle::{Bundle, Source};
-use super::check::{Header, headers};
+use super::check::{Header, Kind, arguments, headers};
 use super::diagnostic::{Excerpt, Look, Severity, card};
-use super::{surface, syntax};
+use super::proposal::{Missing, proposal};
+use super::{plain, stage, syntax};
 
 /// How many characters of a thrown value are shown.
 const LONGEST: usize = 2_000;
@@ -36,7 +37,7 @@ pub struct Fault {
     /// The generation that ran.
     pub generation: Option<u64>,
     /// The function that a run looked for in vain, for the proposal of another one.
-    pub missing: Option<String>,
+    pub missing: Option<Box<Missing>>,
 }
 
 /// A thrown `#{code, name, message, command}`, as plain values.
@@ -93,7 +94,10 @@ impl Fault {
 
     /// A fault that kept a file from compiling.
     pub(crate) fn of_parse(source: &Source, error: &ParseError) -> Self {
-        let (message, help) = syntax::explain(error.err_type());
+        let (message, help) = match error.err_type() {
+            ParseErrorType::VariableUndefined(name) => syntax::undefined(name, &source.text),
+            other => syntax::explain(other),
+        };
         let mut fault = Self { help, ..Self::at(&source.file, error.position(), message) };
         syntax::settle(&mut fault, error.err_type(), &source.text);
         fault.with_excerpt(&source.text)
@@ -117,11 +121,27 @@ impl Fault {
 
     /// The fault with the line of source that it lies in, and with a proposal where something was looked for in vain.
     #[must_use]
-    pub(crate) fn with_source(mut self, bundle: &Bundle) -> Self {
+    pub(crate) fn with_source(self, bundle: &Bundle) -> Self {
+        self.with_source_by(bundle, proposal)
+    }
+
+    /// As [`with_source`](Self::with_source), for a scenario test.
+    #[must_use]
+    pub(crate) fn with_test_source(self, bundle: &Bundle) -> Self {
+        self.with_source_by(bundle, |missing, text, place| {
+            stage::proposal(missing).or_else(|| proposal(missing, text, place))
+        })
+    }
+
+    fn with_source_by(
+        mut self,
+        bundle: &Bundle,
+        propose: impl Fn(&Missing, &str, Option<(usize, usize)>) -> Option<String>,
+    ) -> Self {
         let Some(source) = bundle.source(&self.file) else { return self };
         self.point_at_name(&source.text);
         if let (Some(missing), None) = (self.missing.take(), &self.help) {
-            self.help = surface::proposal(&missing, &source.text);
+            self.help = propose(&missing, &source.text, self.line.zip(self.column));
         }
         self.with_excerpt(&source.text)
     }
@@ -172,6 +192,10 @@ impl Fault {
         map.insert("line".into(), number(self.line));
         map.insert("column".into(), number(self.column));
         map.insert("message".into(), self.message.as_str().into());
+        let text = |value: Option<&String>| value.map_or(Dynamic::UNIT, |value| value.as_str().into());
+        map.insert("help".into(), text(self.help.as_ref()));
+        map.insert("source".into(), text(self.excerpt.as_ref().map(|excerpt| &excerpt.text)));
+        map.insert("card".into(), card(self, Severity::Error, Look::PLAIN).into());
         map.insert("calls".into(), self.calls.iter().map(|call| call.as_str().into()).collect::<Vec<Dynamic>>().into());
         let thrown = self.thrown.clone().unwrap_or_default();
         let text = |value: Option<String>| value.map_or(Dynamic::UNIT, Dynamic::from);
@@ -205,13 +229,20 @@ impl Fault {
             EvalAltResult::ErrorTerminated(reason, _) => self.message = reason.to_string(),
             EvalAltResult::ErrorParsing(kind, _) => (self.message, self.help) = syntax::explain(kind),
             EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-                let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
-                let types: Vec<_> = types.trim_end_matches(')').split(", ").map(plain_type).collect();
-                self.message = match types.as_slice() {
-                    [""] => format!("no function `{name}()`"),
-                    types => format!("no function `{name}` takes ({})", types.join(", ")),
+                let missing = missing(signature);
+                let types: Vec<_> = missing.types.iter().map(|name| plain_type(name)).collect();
+                let kinds: Vec<_> = missing.types.iter().map(|name| Kind::of_type(name)).collect();
+                self.message = match (missing.name.as_str(), types.as_slice()) {
+                    (name, _) if name.starts_with("anon$") => {
+                        format!("the closure is called with {}, and has others", arguments(types.len()))
+                    }
+                    (name, []) => format!("no function `{name}()`"),
+                    (name, _) if !name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_') => {
+                        plain::operator(name, &kinds)
+                    }
+                    (name, types) => format!("no function `{name}` takes ({})", types.join(", ")),
                 };
-                self.missing = Some(name.rsplit("::").next().unwrap_or(name).to_owned());
+                self.missing = (!missing.name.starts_with("anon$")).then(|| Box::new(missing));
             }
             EvalAltResult::ErrorStackOverflow(_) => {
                 self.message = "functions call each other too deeply (limits.call_depth)".to_owned();
@@ -219,7 +250,10 @@ impl Fault {
             EvalAltResult::ErrorDataTooLarge(what, _) => {
                 self.message = format!("{} grows too large (limits.string, limits.array)", what.to_lowercase());
             }
-            other => self.message = message_without_position(other),
+            other => {
+                let plain = plain::explain(other).unwrap_or_else(|| (message_without_position(other), None));
+                (self.message, self.help) = plain;
+            }
         }
     }
 
@@ -249,6 +283,15 @@ fn between(text: &str, from: (usize, usize), to: (usize, usize)) -> String {
     let letters =
         lines.flat_map(|(line, text)| text.chars().enumerate().map(move |(index, letter)| ((line, index + 1), letter)));
     letters.filter(|(place, _)| (from..to).contains(place)).map(|(_, letter)| letter).collect()
+}
+
+/// What Rhai's `name (type, type)` says.
+fn missing(signature: &str) -> Missing {
+    let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
+    // A type can be `()` itself: only the last parenthesis closes the list.
+    let types = types.strip_suffix(')').unwrap_or(types);
+    let types = types.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    Missing { name: name.rsplit("::").next().unwrap_or(name).to_owned(), types }
 }
 
 /// A type as scripts know it.

@@ -65,7 +65,7 @@ impl Generation {
         number: u64,
     ) -> Result<Rc<Self>, Fault> {
         let ast = engine::compile(engine, &bundle.script)?;
-        let hooks = hook::find(&bundle.script.file, &ast)?;
+        let hooks = hook::find(bundle, &ast)?;
         let module_asts = bundle
             .modules
             .values()
@@ -103,15 +103,6 @@ impl Generation {
     /// Whether the script defines a function with this many parameters.
     pub(crate) fn has_function(&self, name: &str, parameters: usize) -> bool {
         self.ast.iter_functions().any(|function| function.name == name && function.params.len() == parameters)
-    }
-
-    /// The parameter counts of the script's functions of this name.
-    pub(crate) fn arities(&self, name: &str) -> Vec<usize> {
-        self.ast
-            .iter_functions()
-            .filter(|function| function.name == name)
-            .map(|function| function.params.len())
-            .collect()
     }
 
     /// A line of a file as people write it, `file:line`; without a file it is one of the script's own.

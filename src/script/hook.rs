@@ -1,9 +1,12 @@
 //! Hooks: which functions of a script the host calls. A misspelt hook is a fault, since it would never run.
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use rhai::{AST, ASTNode, Expr};
 
+use super::bundle::Bundle;
+use super::engine;
 use super::fault::Fault;
 use crate::protocol::{HOOKS, Hook, HookSpec};
 
@@ -11,27 +14,32 @@ use crate::protocol::{HOOKS, Hook, HookSpec};
 ///
 /// # Errors
 /// For a hook with the wrong number of parameters, and for a function `on_…` that is no hook and that nobody calls or
-/// names, or whose name is close to a hook's.
-pub(crate) fn find(file: &str, ast: &AST) -> Result<BTreeSet<Hook>, Fault> {
+/// names, or whose name is close to a hook's: the first one of the file.
+pub(crate) fn find(bundle: &Bundle, ast: &AST) -> Result<BTreeSet<Hook>, Fault> {
     let mut hooks = BTreeSet::new();
-    let named = names_used(ast);
-    for function in ast.iter_fn_def() {
+    let mut functions: Vec<_> = ast.iter_fn_def().collect();
+    // Rhai keeps them in no order.
+    functions.sort_by_key(|function| (function.body.start_position(), function.params.len()));
+    // What is named only matters to a function that looks like a hook and is none.
+    let named = OnceCell::new();
+    for function in functions {
         let place = |(message, help)| {
             // Rhai keeps the place of a function's body, whose brace stands on the line of its name.
-            Fault { help, ..Fault::at(file, function.body.start_position(), message) }
+            Fault { help, ..Fault::at(&bundle.script.file, function.body.start_position(), message) }
         };
-        hooks.extend(judge(&function.name, function.params.len(), &named).map_err(place)?);
+        let is_named = |name: &str| named.get_or_init(|| names_in(bundle)).contains(name);
+        hooks.extend(judge(&function.name, function.params.len(), is_named).map_err(place)?);
     }
     Ok(hooks)
 }
 
 /// The hook that a function of this name is, if any; else what is wrong with it, and how to mend it.
 ///
-/// `named` are the names that the script calls or mentions.
+/// `is_named` tells whether the script, or a module of it, calls or mentions a name.
 pub(crate) fn judge(
     name: &str,
     found: usize,
-    named: &BTreeSet<String>,
+    is_named: impl Fn(&str) -> bool,
 ) -> Result<Option<Hook>, (String, Option<String>)> {
     if let Some(hook) = Hook::named(name) {
         if found == hook.spec().parameters.len() {
@@ -41,16 +49,36 @@ pub(crate) fn judge(
         return Err((message, Some("what the parameters are called is free".to_owned())));
     }
     if !name.starts_with("on_") {
-        return Ok(None);
+        return match spelt_otherwise(name) {
+            Some(spec) if !is_named(name) => {
+                Err((format!("there is no hook `{name}`"), Some(format!("did you mean `{}`?", signature(spec)))))
+            }
+            _ => Ok(None),
+        };
     }
     match closest(name) {
+        // A function that something calls, such as `on_tick()` by a timer, is only taken for a slip of the pen where it
+        // could be the hook.
+        Some(spec) if spec.parameters.len() != found && is_named(name) => Ok(None),
         Some(spec) => Err((format!("there is no hook `{name}`"), Some(format!("did you mean `{}`?", signature(spec))))),
-        None if !named.contains(name) => {
+        None if !is_named(name) => {
             let hooks = HOOKS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ");
             Err((format!("there is no hook `{name}`, and nothing calls it"), Some(format!("the hooks are {hooks}"))))
         }
         None => Ok(None),
     }
+}
+
+/// Whether a function's name is that of a hook, or what somebody took for one.
+pub(crate) fn is_meant(name: &str) -> bool {
+    name.starts_with("on_") || spelt_otherwise(name).is_some()
+}
+
+/// The hook that others spell so, such as `onMessage`.
+fn spelt_otherwise(name: &str) -> Option<&'static HookSpec> {
+    let plain = |name: &str| name.replace('_', "").to_lowercase();
+    let wanted = plain(name);
+    wanted.starts_with("on").then(|| HOOKS.iter().find(|spec| plain(spec.name) == wanted))?
 }
 
 /// The hook as a script declares it, such as `on_message(msg)`.
@@ -74,7 +102,17 @@ fn closest(name: &str) -> Option<&'static HookSpec> {
     (distance(&spec) <= allowed).then_some(spec)
 }
 
-/// The names of functions that the script calls, or names in a string or a function pointer.
+/// The names that a script and its modules call or mention.
+fn names_in(bundle: &Bundle) -> BTreeSet<String> {
+    // The optimiser folds literals into constants and takes dead branches out, and what they name with them.
+    let reader = engine::for_reading();
+    let sources = std::iter::once(&bundle.script).chain(bundle.modules.values());
+    sources.filter_map(|source| engine::compile(&reader, source).ok()).flat_map(|ast| names_used(&ast)).collect()
+}
+
+/// The names of functions that a file calls, or names in a string or a function pointer.
+///
+/// The file must have been compiled without being optimised.
 pub(crate) fn names_used(ast: &AST) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     ast.walk(&mut |nodes: &[ASTNode<'_>]| {

@@ -6,6 +6,7 @@
 //! | `run`, `door` | one call of one handler with its limits; the one path from scripts to the world |
 //! | `engine` | the Rhai engine, and what is taken out of the language |
 //! | `command`, `object`, `data`, `time`, `text`, `http` | what scripts can call |
+//! | `stub` | what answers `http` in scenario tests |
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
 //! | `lane`, `dispatch`, `timer`, `live`, `leaving` | order within a chat; from events to runs; timers; what is kept for one session; how one is left |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
@@ -13,9 +14,9 @@
 //! | `worker` | the thread that owns all of these |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
 //! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
-//! | `surface`, `definitions` | every host function and property, documented; the same as editor definitions |
+//! | `surface`, `stage`, `definitions` | every host function and property, documented; those of scenario tests; the same as editor definitions |
 //! | `check` | what can be known about a script without running it |
-//! | `suggest` | the known name that is closest to a mistyped one |
+//! | `plain`, `proposal`, `suggest` | what ended a run in plain words; what may have been meant; the known name that is closest to a mistyped one |
 
 mod body;
 mod bundle;
@@ -40,9 +41,13 @@ mod library;
 pub mod limits;
 mod live;
 mod object;
+mod plain;
 mod prompt;
+mod proposal;
 mod record;
 mod run;
+pub mod stage;
+pub mod stub;
 pub mod suggest;
 pub mod surface;
 mod syntax;
@@ -56,13 +61,14 @@ mod worker;
 pub use bundle::{Bundle, Source, script_name, scripts_in, stdlib_modules};
 pub use fault::{Fault, Thrown};
 pub use hook::signature;
-pub use http::{AllowedHost, NoHost};
+pub use http::{AllowedHost, NoHost, WebAccess};
 pub use journal::JournalMode;
 pub use leaving::Parting;
 pub use library::{Changes, Library, Look, Script};
 pub use limits::Limits;
 pub use live::{Directory, Member};
-pub use prompt::{Names, PROMPT, PromptHandle};
+pub use prompt::{Name, Names, PROMPT, PromptHandle};
+pub use proposal::Missing;
 pub use run::continue_ids_after;
 pub use watch::{Notice, watch};
 pub use worker::{Assignment, Shared, Update, Updater, WorkerHandle};

@@ -2,13 +2,18 @@
 
 /// The closest of `known`, where one is close enough to have been meant.
 ///
-/// Case and separators do not count as mistakes: `sendtext` is `SendText`.
+/// Case and separators do not count as mistakes: `sendtext` is `SendText`. A name of one or two letters is close to
+/// everything, and an operator to nothing: neither is taken for another one.
 pub fn closest<'a>(typed: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let plain = |text: &str| -> String {
         text.chars().filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
     };
     let wanted = plain(typed);
-    let limit = (wanted.chars().count() / 3).max(1);
+    let limit = match wanted.chars().count() {
+        0 => return None,
+        1 | 2 => 0,
+        length => length / 3,
+    };
     let distance = |name: &'a str| (strsim::damerau_levenshtein(&wanted, &plain(name)), name);
     known.into_iter().map(distance).filter(|(distance, _)| *distance <= limit).min().map(|(_, name)| name)
 }
@@ -30,5 +35,6 @@ mod tests {
         assert_eq!(closest("Profile", known), None);
         assert_eq!(did_you_mean("GetProfil", known), "; did you mean \"GetProfile\"?");
         assert_eq!(did_you_mean("", known), "");
+        assert_eq!((closest("+", ["E", "-"]), closest("id", ["in"]), closest("ID", ["id"])), (None, None, Some("id")));
     }
 }

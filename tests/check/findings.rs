@@ -17,7 +17,7 @@ fn one(text: &str, expected: &str) {
 #[test]
 fn what_is_in_order_is_left_alone() {
     none("fn on_message(msg) { let f = |x| x + 1; state.n = f.call(2); msg.reply(`${state.n}`); }");
-    none("fn on_message(msg) { let seen = []; [1, 2].for_each(|x| seen.push(x)); msg.reply(seen.to_string()); }");
+    none("fn on_message(msg) { let seen = []; [1, 2].for_each(|| seen.push(this)); msg.reply(seen.to_string()); }");
     none("fn on_message(msg) { let tool = #{ greet: |name| `Hi ${name}` }; msg.reply(tool.greet(msg.sender.name)); }");
     none("fn on_message(msg) { for word in msg.text.split(\" \") { if word == \"stop\" { break; } } }");
     none(
@@ -125,9 +125,9 @@ fn a_module_in_a_subfolder_is_checked_though_nobody_imports_it() {
     fs::write(folder.path().join("lib/b.rhai"), "fn greet() { send_txt(); }").expect("a file");
     fs::write(folder.path().join("a_test.rhai"), "person(1)").expect("a file");
     let report = check(&[folder.path()]);
-    assert_eq!(report.files, 2);
-    assert_eq!(report.findings.len(), 1, "{report:?}");
-    assert!(report.findings[0].fault.file.ends_with("lib/b.rhai"));
+    assert_eq!(report.files, 3);
+    let files: Vec<_> = report.findings.iter().map(|found| found.fault.file.rsplit('/').next()).collect();
+    assert_eq!(files, [Some("a_test.rhai"), Some("b.rhai")], "{report:?}");
 }
 
 #[test]
@@ -182,4 +182,173 @@ fn whatever_a_file_holds_the_check_has_an_answer() {
         .filter(|finding| finding.fault.line.is_some() && finding.fault.excerpt.is_none())
         .collect();
     assert!(without.is_empty(), "{without:?}");
+}
+
+#[test]
+fn a_function_that_is_named_anywhere_is_no_misspelt_hook() {
+    none(
+        "const TABLE = #{ \"/a\": \"on_alpha\" };\nfn on_message(msg) { Fn(global::TABLE[msg.text]).call(msg); }\nfn on_alpha(msg) { msg.reply(\"A\"); }",
+    );
+    none("fn on_message(msg) { for f in [Fn(\"on_alpha\")] { f.call(msg); } }\nfn on_alpha(msg) { msg.reply(\"A\"); }");
+    none(
+        "const NAMES = [\"on_alpha\", \"on_beta\"];\nfn on_start() { for n in global::NAMES { Fn(n).call(); } }\nfn on_alpha() {}\nfn on_beta() {}",
+    );
+    none("every(\"1h\", \"on_tick\");\nfn on_tick() { log_info(\"tick\"); }");
+    one(
+        "fn on_message(msg) { if false { on_debug(msg); } }\nfn on_debug(msg) { log_info(msg.text); }",
+        "1:25 warning constant-condition: this condition is always false",
+    );
+    // The name of a hook with a slip of the pen stays one, if it could be the hook.
+    one(
+        "fn on_start() { after(\"1m\", \"on_mesage\", [1]); }\nfn on_mesage(msg) { log_info(msg); }",
+        "2:4 error unknown-hook: there is no hook `on_mesage`",
+    );
+}
+
+#[test]
+fn what_is_wrong_with_hooks_is_always_said_in_the_order_of_the_file() {
+    let text = "fn on_zeta() {}\nfn on_alpha() {}\nfn on_beta() {}";
+    let expected: Vec<_> = [(1, "zeta"), (2, "alpha"), (3, "beta")]
+        .iter()
+        .map(|(line, name)| format!("{line}:4 error unknown-hook: there is no hook `on_{name}`, and nothing calls it"))
+        .collect();
+    assert_eq!(findings(text), expected);
+}
+
+/// Checks a script and one module, `lib/m.rhai`; gives what is found in either.
+fn with_module(script: &str, module: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("lib")).expect("a folder");
+    fs::write(folder.path().join("a.rhai"), script).expect("a file");
+    fs::write(folder.path().join("lib/m.rhai"), module).expect("a file");
+    let shown = |finding: &hotline::script::check::Finding| {
+        let file = finding.fault.file.rsplit('/').next().unwrap_or_default().to_owned();
+        let place = format!("{file}:{}:{}", finding.fault.line.unwrap_or(0), finding.fault.column.unwrap_or(0));
+        format!("{place} {}", finding.fault.message.replace(&*folder.path().to_string_lossy(), ""))
+    };
+    check(&[folder.path()]).findings.iter().map(shown).collect()
+}
+
+#[test]
+fn a_timer_of_a_module_calls_a_function_of_the_script() {
+    let script = "import \"lib/m\" as m;\nfn on_start() { m::begin(); }\n";
+    let begin = "fn begin() { after(\"1m\", \"tick\", [1]); }\n";
+    let tick = "fn tick(n) { log_info(n); }\n";
+    let none: [&str; 0] = [];
+    assert_eq!(with_module(&[script, tick].concat(), begin), none);
+    assert_eq!(
+        with_module(script, &[begin, tick].concat()),
+        ["m.rhai:1:26 a timer calls a function of the script, not of this module"]
+    );
+    assert_eq!(with_module(script, begin), ["m.rhai:1:26 the script /a.rhai defines no function `tick`"]);
+    assert_eq!(
+        with_module(&[script, "fn tick() {}\n"].concat(), begin),
+        ["m.rhai:1:26 `tick` is called with 1 argument, but in /a.rhai it is `tick()`"]
+    );
+    let on_tick = "fn on_tick() { log_info(1); }\n";
+    assert_eq!(with_module(&[script, on_tick].concat(), "fn begin() { every(\"1h\", \"on_tick\"); }"), none);
+}
+
+#[test]
+fn what_only_looks_like_a_mistake_is_left_alone() {
+    none("fn on_start() { state.n = 0; }\nfn on_message(msg) { state.n += 1; msg.reply(`${state.n}`); }");
+    none("fn on_start() { for k in [\"n\"] { state[k] = 0; } }\nfn on_message(msg) { state.n += 1; }");
+    none("fn on_start() { begin(state); }\nfn begin(s) { s.n = 0; }\nfn on_message(msg) { state.n += 1; }");
+    none("fn on_message(msg) { msg.reply((msg.text ?? \"\").replace_all(`(?<a>x)`, \"${a}!${1}\")); }");
+    none("fn on_message(msg) { let t = msg.text; t.trim(); msg.reply(t); }");
+    none("fn on_error(error) { error.note = \"x\"; log_error(error.note); }");
+    none("fn on_message(msg) { msg.shout(); }\nfn shout() { this.reply(\"HI\"); }");
+    none("fn on_message(msg) { command(\"ComeWhatMay\", #{ text: 1 }); }");
+    none("fn on_message(msg) { let m = #{ to: msg.chat }; m.content = \"x\"; send_text(m); }");
+    none(
+        "fn on_message(msg) { after(\"1m\", \"later\", [msg.chat, #{ n: 1 }]); }\nfn later(chat, more) { log_info(more); log_info(chat); }",
+    );
+    none("fn on_message(msg) { let words = [\"a\"]; words.for_each(|i| { log_info(i); log_info(this); }); }");
+    none("fn on_message(msg) { msg.reply(\"it costs $5 and {this}\"); log_info(1.5.log()); }");
+    none("fn on_message(msg) { let t = now() / 1000; let h = t % 24; msg.reply(\"-\" + h); }");
+}
+
+#[test]
+fn what_a_closure_sets_outside_of_it_is_kept() {
+    // The check also runs the top level: none of these is lost, so that there is nothing to warn of.
+    for line in [
+        "let n = 0; [1, 2].for_each(|| n += this);",
+        "let n = 0; [1, 2].map(|x| { n += x; x });",
+        "let n = 0; let add = |x| n += x; add.call(1); add.call(2);",
+        "let n = 0; let tool = #{ add: |x| n += x }; tool.add(3);",
+        "let n = 0; for x in 1..=2 { let add = || n += x; add.call(); }",
+        "let n = 0; let add = |x| { let inner = |y| n += y; inner.call(x); }; add.call(3);",
+        "let n = 0; [1, 2].filter(|x| { n = n + x; true }).reduce(|sum, x| (sum ?? 0) + x);",
+    ] {
+        none(&format!("fn on_start() {{}}\n{line}\nif n != 3 {{ throw `lost: ${{n}}`; }}"));
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_script() {
+    none("\u{feff}fn on_start() { log_info(\"hi\"); }");
+}
+
+#[test]
+fn a_script_that_nobody_calls_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.rhai"), "fn helper() { send_text(\"u\", \"x\"); }").expect("a file");
+    let report = check(&[folder.path()]);
+    assert_eq!(report.findings.iter().map(|found| found.rule).collect::<Vec<_>>(), ["never-called"], "{report:?}");
+    // Imported by another one, it is a module.
+    fs::write(folder.path().join("b.rhai"), "import \"a\" as a;\nfn on_start() { a::helper(); }").expect("a file");
+    assert!(check(&[folder.path()]).findings.is_empty());
+}
+
+/// Checks a test beside a script; gives what is found in it.
+fn in_test(text: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.rhai"), "fn on_start() {}").expect("a file");
+    fs::write(folder.path().join("a_test.rhai"), text).expect("a file");
+    let shown = |finding: &hotline::script::check::Finding| {
+        let fault = &finding.fault;
+        let help = fault.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{}:{} {}{help}", fault.line.unwrap_or(0), fault.column.unwrap_or(0), fault.message)
+    };
+    check(&[folder.path()]).findings.iter().map(shown).collect()
+}
+
+#[test]
+fn a_test_that_is_in_order_is_left_alone() {
+    let none: [&str; 0] = [];
+    for text in [
+        "fn test_it() { let alice = person(\"alice\"); alice.says(\"hi\"); alice.expects(\"Hi\"); greet(alice); }\nfn greet(who) { who.says(\"x\"); who.expects_match(`x (\\d+)`)[1]; }",
+        "let bob = person(\"bob\");\nbob.says(\"x\");\nassert_eq(bob.receives().text, \"y\");\nclock.advance(\"1m\");",
+        "fn test_it() { let g = group(\"g\", [person(\"a\"), bot]); assert(g.has(bot)); g.expects_nothing(); bot.kill(); bot.start(); assert(bot.is_live); }",
+        "fn test_it() { web.answers(\"https://a.test/*\", #{ a: 1 }); let r = web.expects(\"https://a.test/x\"); assert_eq(r.method, \"GET\"); gateway.refuses(\"text\", \"ABUSE_BLOCK\", 2); }",
+        "const WHO = \"alice\";\nfn test_it() { for name in [global::WHO] { person(name).says(\"x\"); } settle(); }",
+    ] {
+        assert_eq!(in_test(text), none, "{text}");
+    }
+}
+
+#[test]
+fn a_test_is_checked_by_what_tests_can_call() {
+    for (text, expected) in [
+        ("fn test_it() { person(\"a\").say(\"x\"); }", "1:28 a person has no method `say`; did you mean `says(text)`?"),
+        ("fn test_it() { person(1); }", "1:16 `person` does not take (an integer); it is `person(name: string)`"),
+        (
+            "fn test_it() { clock.advance(); }",
+            "1:22 `advance` of the clock is called with no arguments; it is `advance(by: string)`",
+        ),
+        ("fn test_it() { clok.advance(\"1m\"); }", "1:16 no variable `clok`; did you mean `clock`?"),
+        (
+            "fn test_it() { send_text(\"a\", \"b\"); }",
+            "1:16 a test has no function `send_text`; that is the bot's: a test acts through people, `bot`, `clock`, `gateway` and `web`",
+        ),
+        (
+            "fn test_it() { assert_equal(1, 1); }",
+            "1:16 no function `assert_equal`; did you mean `assert_eq(found, expected)` or `assert_eq(found, expected, message)`?",
+        ),
+        ("fn test_it() { bot.is_alive; }", "1:20 the bot has no property `is_alive`; did you mean `is_live`?"),
+        ("fn test_it() {}\nfn tset_more() {}", "2:4 nothing calls the function `tset_more()`"),
+        ("fn test_it() { bot.kil(); }", "1:20 the bot has no method `kil`; did you mean `kill()`?"),
+    ] {
+        assert_eq!(in_test(text), [expected], "{text}");
+    }
 }

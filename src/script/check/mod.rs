@@ -4,13 +4,16 @@
 //! |---|---|
 //! | `source`, `parsed`, `project` | the files: where names stand; functions and imports; all of them together |
 //! | `known`, `kind` | what the engine's registry has; what is known of a value |
-//! | `walk`, `expression`, `call`, `module`, `object` | the walk over one file: statements, expressions, calls, properties and methods |
+//! | `walk`, `expression`, `object` | the walk over one file: statements, expressions, properties and methods |
+//! | `call`, `command`, `module`, `named`, `operator` | calls: of functions, of the gateway's commands, of modules, by a name, by an operator |
 //! | `trap`, `flow`, `literal`, `scope` | traps of the language; code that is never reached; arguments that are written out; visible names |
+//! | `test` | what scenario tests call |
 //! | `finding` | what is found |
 //!
 //! How findings are shown is the command line's business.
 
 mod call;
+mod command;
 mod expression;
 mod finding;
 mod flow;
@@ -18,11 +21,14 @@ mod kind;
 mod known;
 mod literal;
 mod module;
+mod named;
 mod object;
+mod operator;
 mod parsed;
 mod project;
 mod scope;
 mod source;
+mod test;
 mod trap;
 mod walk;
 
@@ -33,12 +39,14 @@ use std::sync::Arc;
 
 use rhai::Engine;
 
+pub(crate) use self::call::arguments;
 pub use self::finding::Finding;
+pub(crate) use self::kind::Kind;
 pub(crate) use self::source::{Header, headers};
 
 use self::known::Known;
 use self::parsed::Files;
-use self::project::Project;
+use self::project::{Around, Project};
 use self::walk::{Facts, Role, Walk};
 use super::Limits;
 use super::bundle::Bundle;
@@ -49,6 +57,7 @@ use super::http::Web;
 use super::live::{Directory, Services};
 use super::worker::try_load;
 use crate::clock::Clock;
+use crate::protocol::Hook;
 use crate::store::{Store, StoreError};
 
 /// How often a file is walked at most until nothing new is learnt about what its functions are called with.
@@ -60,6 +69,8 @@ pub struct Checker {
     engine: Rc<Engine>,
     limits: Rc<Limits>,
     known: Known,
+    /// What tests know, but for the table of their own surface.
+    of_tests: Known,
 }
 
 /// What a check found.
@@ -86,7 +97,7 @@ impl Checker {
     pub fn new(limits: Limits) -> Result<Self, StoreError> {
         let limits = Rc::new(limits);
         // Nothing is called: the engine only has to know the names of the functions.
-        let web = Web::new(&[], &limits, Clock::system());
+        let web = Web::none(&limits);
         let services = Rc::new(Services {
             clock: Clock::system(),
             store: Store::in_memory()?,
@@ -96,8 +107,13 @@ impl Checker {
             dry_run: true,
             resend_in_doubt: false,
         });
-        let engine = Rc::new(engine::build(&services));
-        Ok(Self { reader: engine::for_reading(), known: Known::of(&engine), engine, limits })
+        Ok(Self::over(Rc::new(engine::build(&services)), limits))
+    }
+
+    /// A checker that knows every function of an engine that scripts are loaded with.
+    pub(crate) fn over(engine: Rc<Engine>, limits: Rc<Limits>) -> Self {
+        let of_tests = Known::of(&engine::guest(&limits));
+        Self { reader: engine::for_reading(), known: Known::of(&engine), of_tests, engine, limits }
     }
 
     /// Checks scripts, and the scripts and modules of folders.
@@ -108,9 +124,7 @@ impl Checker {
         }
         let mut findings: Vec<_> = project.unreadable.iter().cloned().map(|fault| error("unreadable", fault)).collect();
         findings.extend(project.cycles().into_iter().map(|fault| error("import-cycle", fault)));
-        for (name, role) in project.roles() {
-            findings.extend(self.findings_of(&name, role, &project.files));
-        }
+        findings.extend(self.walk(&project));
         let faulty: BTreeSet<String> = findings
             .iter()
             .filter(|found| found.severity == Severity::Error)
@@ -122,36 +136,50 @@ impl Checker {
                 findings.extend(self.try_start(path, root).map(|fault| error("load", fault)));
             }
         }
+        let warning = |fault| Finding { severity: Severity::Warning, rule: "never-called", fault };
+        findings.extend(project.uncalled().into_iter().map(warning));
         findings.extend(project.namesakes().into_iter().map(|fault| error("same-name", fault)));
         findings.sort_by(|a, b| place(a).cmp(&place(b)));
         findings.dedup();
         Report { findings, files: project.files.len() }
     }
 
+    /// Tries to load a script; gives its hooks, and how many timers it declares.
+    pub(crate) fn try_load(&self, bundle: &Arc<Bundle>) -> Result<(Vec<Hook>, usize), Fault> {
+        try_load(&self.engine, &self.limits, bundle).map_err(|fault| fault.with_source(bundle))
+    }
+
     /// Checks a script that has been read, with its modules; nothing is read from the disk.
     pub fn check_bundle(&self, bundle: &Bundle) -> Vec<Finding> {
         let project = Project::of_bundle(&self.reader, bundle);
+        let mut findings = self.walk(&project);
+        findings.sort_by(|a, b| place(a).cmp(&place(b)));
+        findings
+    }
+
+    /// Walks over every file of a project.
+    fn walk(&self, project: &Project) -> Vec<Finding> {
+        let roles = project.roles();
+        let mut surroundings = project.surroundings(&roles);
         let mut findings = Vec::new();
-        for (name, role) in project.roles() {
-            findings.extend(self.findings_of(&name, role, &project.files));
+        for (name, role) in roles {
+            let around = surroundings.remove(&name).unwrap_or_default();
+            findings.extend(self.findings_of(&name, role, &project.files, &around));
         }
         findings
     }
 
-    fn findings_of(&self, name: &str, role: Role, files: &Files) -> Vec<Finding> {
+    fn findings_of(&self, name: &str, role: Role, files: &Files, around: &Around) -> Vec<Finding> {
         let file = match files.get(name) {
             Some(Ok(file)) => file,
             Some(Err(fault)) => return vec![error("syntax", fault.clone())],
             None => return Vec::new(),
         };
-        // A test's functions are those of `hotline test`, which are not known on this floor.
-        if role == Role::Test {
-            return Vec::new();
-        }
         let mut facts = Facts::default();
         let mut findings = Vec::new();
         for walk in 0..WALKS {
-            let mut round = Walk::new(&self.known, files, file, role, &facts);
+            let mut round =
+                Walk::new(if role.is_test() { &self.of_tests } else { &self.known }, files, file, role, around, &facts);
             round.run();
             let mut learnt = std::mem::take(&mut round.facts);
             learnt.mixed.extend(&facts.mixed);
@@ -173,8 +201,7 @@ impl Checker {
         };
         // What the script logs meanwhile is no finding.
         let silence = tracing::subscriber::NoSubscriber::default();
-        let loaded = tracing::subscriber::with_default(silence, || try_load(&self.engine, &self.limits, &bundle));
-        loaded.err().map(|fault| fault.with_source(&bundle))
+        tracing::subscriber::with_default(silence, || self.try_load(&bundle)).err()
     }
 }
 

@@ -4,15 +4,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rhai::Engine;
+use rhai::{Engine, Position};
 
 use super::parsed::{Files, Parsed};
 use super::walk::Role;
-use crate::script::bundle::{Bundle, Source, find, read_error, script_name, scripts_in};
+use crate::script::bundle::{APART, Bundle, Source, find, read_error, read_text, script_name, scripts_in};
 use crate::script::fault::Fault;
 
 /// How deep imports may lead.
 const IMPORTS: usize = 100;
+
+/// The files that a file has to do with.
+#[derive(Debug, Default)]
+pub(crate) struct Around {
+    /// The scripts that run its code: those that import it, directly or not, and itself if it is one.
+    pub(crate) scripts: Vec<String>,
+    /// The modules that it imports, directly or not.
+    pub(crate) modules: Vec<String>,
+}
 
 /// The files of a check.
 #[derive(Default)]
@@ -23,6 +32,8 @@ pub(crate) struct Project {
     pub(crate) unreadable: Vec<Fault>,
     /// The scripts that `run` would load, each with the folder that its imports may lead into.
     pub(crate) scripts: Vec<(PathBuf, PathBuf)>,
+    /// The scripts of each folder that was named.
+    folders: Vec<Vec<String>>,
     /// What the files that were named are; others were imported.
     named: BTreeMap<String, Role>,
 }
@@ -44,8 +55,17 @@ impl Project {
             }
             match scripts_in(&folder) {
                 Ok(scripts) => {
-                    let scripts = scripts.iter().filter(|path| !path.to_string_lossy().ends_with(".d.rhai"));
-                    scripts.for_each(|path| self.read(engine, path, root, role));
+                    let scripts: Vec<_> =
+                        scripts.iter().filter(|path| !path.to_string_lossy().ends_with(".d.rhai")).collect();
+                    for path in &scripts {
+                        self.read(engine, path, root, role);
+                    }
+                    if role == Role::Script {
+                        for test in tests_in(&folder) {
+                            self.read(engine, &test, root, Role::Test);
+                        }
+                        self.folders.push(scripts.iter().map(|path| path.display().to_string()).collect());
+                    }
                 }
                 Err(error) => {
                     self.unreadable.push(Fault::of_file(folder.display().to_string(), read_error(&error)));
@@ -77,6 +97,13 @@ impl Project {
 
     /// What each file is to its check. The standard library's own modules are not checked again.
     pub(crate) fn roles(&self) -> Vec<(String, Role)> {
+        let is_test = |name: &String| self.named.get(name) == Some(&Role::Test);
+        let of = |tests: bool| {
+            let roots = self.named.keys().filter(|name| is_test(name) == tests);
+            let reached: BTreeSet<String> = roots.flat_map(|name| self.reachable(name)).collect();
+            reached
+        };
+        let (of_scripts, of_tests) = (of(false), of(true));
         let imported: BTreeSet<&String> = self.files.values().flatten().flat_map(Parsed::targets).collect();
         let role = |(name, file): (&String, &Result<Parsed, Fault>)| {
             let file = match file {
@@ -86,6 +113,9 @@ impl Project {
             };
             let role = match self.named.get(name) {
                 Some(Role::Test) => Role::Test,
+                None if of_tests.contains(name) && !of_scripts.contains(name) => Role::TestModule,
+                // A module that lies in a subfolder may be meant for tests alone.
+                Some(Role::Module) if of_tests.contains(name) && !self.is_for_scripts(name) => Role::TestModule,
                 // A file without hooks must be meant for others, and one with hooks for the host, wherever they lie.
                 Some(_) if !file.is_called() => Role::Module,
                 Some(Role::Script) if imported.contains(name) => Role::Shared,
@@ -112,6 +142,23 @@ impl Project {
             }
         }
         found
+    }
+
+    /// Which scripts and modules each file has to do with.
+    pub(crate) fn surroundings(&self, roles: &[(String, Role)]) -> BTreeMap<String, Around> {
+        let mut around: BTreeMap<String, Around> = BTreeMap::new();
+        for (name, role) in roles {
+            let mut modules = self.reachable(name);
+            modules.retain(|module| module != name);
+            if role.has_hooks() {
+                for module in &modules {
+                    around.entry(module.clone()).or_default().scripts.push(name.clone());
+                }
+                around.entry(name.clone()).or_default().scripts.push(name.clone());
+            }
+            around.entry(name.clone()).or_default().modules = modules;
+        }
+        around
     }
 
     /// The imports that lead back to a file that is being imported.
@@ -146,9 +193,39 @@ impl Project {
         faults
     }
 
+    /// Whether another file than tests and what they import imports a module.
+    fn is_for_scripts(&self, module: &String) -> bool {
+        self.files.iter().any(|(name, file)| {
+            let is_test = self.named.get(name) == Some(&Role::Test);
+            !is_test && file.as_ref().is_ok_and(|file| file.targets().any(|target| target == module))
+        })
+    }
+
+    /// Scripts that nobody ever calls.
+    pub(crate) fn uncalled(&self) -> Vec<Fault> {
+        let imported: BTreeSet<&String> = self.files.values().flatten().flat_map(Parsed::targets).collect();
+        let mut faults = Vec::new();
+        for folder in &self.folders {
+            let scripts: Vec<_> = folder.iter().filter_map(|name| self.files.get(name)?.as_ref().ok()).collect();
+            // A folder of nothing but modules is a library for other folders.
+            if scripts.len() > 1 && !scripts.iter().any(|script| script.is_called()) {
+                continue;
+            }
+            let forgotten =
+                scripts.iter().filter(|script| !script.is_called() && !imported.contains(&script.source.file));
+            faults.extend(forgotten.map(|script| {
+                let message =
+                    "nothing of this script is ever called: it has no hook and no timer, and nothing imports it";
+                let help = "a hook is a function such as `fn on_message(msg) { … }`; modules lie in a subfolder";
+                Fault { help: Some(help.to_owned()), ..Fault::in_source(&script.source, Position::new(1, 1), message) }
+            }));
+        }
+        faults
+    }
+
     fn read(&mut self, engine: &Engine, path: &Path, root: &Path, role: Role) {
         let file = path.display().to_string();
-        match fs::read_to_string(path) {
+        match read_text(path) {
             Ok(text) => {
                 let source = Source { file: file.clone(), path: Some(path.to_owned()), text: text.into() };
                 self.load(engine, source, root, 0);
@@ -191,7 +268,7 @@ impl Project {
             if let Some(start) = chain.iter().position(|link| link == target) {
                 let cycle = [&chain[start..], std::slice::from_ref(target)].concat().join(" → ");
                 let message = format!("these files import each other: {cycle}");
-                let help = Some("move what both need into a third module".to_owned());
+                let help = Some(APART.to_owned());
                 let fault = Fault { help, ..Fault::in_source(&parsed.source, import.position, message) };
                 faults.insert((name.clone(), target.clone()), fault);
             } else if !done.contains(target) {
@@ -206,6 +283,18 @@ impl Project {
 
 fn parent(path: &Path) -> PathBuf {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+/// The tests of a folder.
+fn tests_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let is_test = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.ends_with("_test.rhai") && !name.starts_with('.') && path.is_file()
+    };
+    let mut found: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_test).collect();
+    found.sort();
+    found
 }
 
 /// The folders inside a folder, but for hidden ones.

@@ -11,6 +11,7 @@ use super::flow;
 use super::kind::Kind;
 use super::known::Known;
 use super::parsed::{Files, Function, Parsed};
+use super::project::Around;
 use super::scope::{Alias, Origin, Scope, Variable};
 use crate::protocol::Hook;
 use crate::script::diagnostic::Severity;
@@ -35,8 +36,10 @@ pub(crate) enum Role {
     Shared,
     /// A module: others call its functions.
     Module,
-    /// A scenario test.
+    /// A scenario test: `hotline test` calls its functions.
     Test,
+    /// A module that only tests import.
+    TestModule,
 }
 
 impl Role {
@@ -47,7 +50,12 @@ impl Role {
 
     /// Whether other files call its functions.
     pub(crate) fn is_open(self) -> bool {
-        matches!(self, Self::Shared | Self::Module)
+        matches!(self, Self::Shared | Self::Module | Self::TestModule)
+    }
+
+    /// Whether it sees what tests see.
+    pub(crate) fn is_test(self) -> bool {
+        matches!(self, Self::Test | Self::TestModule)
     }
 }
 
@@ -57,6 +65,7 @@ pub(crate) struct Walk<'a> {
     pub(crate) files: &'a Files,
     pub(crate) file: &'a Parsed,
     pub(crate) role: Role,
+    pub(crate) around: &'a Around,
     pub(crate) before: &'a Facts,
     pub(crate) facts: Facts,
     pub(crate) findings: Vec<Finding>,
@@ -68,16 +77,41 @@ pub(crate) struct Walk<'a> {
     /// The functions of the file that something calls or mentions.
     pub(crate) used: BTreeSet<(String, usize)>,
     /// The last call that gave nothing: its name and what it is a method of.
-    pub(crate) gave_nothing: Option<(String, Kind, Position)>,
+    pub(crate) gave_nothing: Option<GaveNothing>,
+    /// Whether the host calls the code at hand, so that it is called on nothing.
+    pub(crate) in_hook: bool,
+}
+
+/// A call that gave nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct GaveNothing {
+    /// The function's name.
+    pub(crate) name: String,
+    /// What it is a method of.
+    pub(crate) of: Kind,
+    /// The property that it was called on, as it is written, where that only gives a copy.
+    pub(crate) copied: Option<String>,
+    /// How it is called, for a proposal: `trim()`, `replace(…)`.
+    pub(crate) shown: String,
+    /// Where the name stands.
+    pub(crate) position: Position,
 }
 
 impl<'a> Walk<'a> {
-    pub(crate) fn new(known: &'a Known, files: &'a Files, file: &'a Parsed, role: Role, before: &'a Facts) -> Self {
+    pub(crate) fn new(
+        known: &'a Known,
+        files: &'a Files,
+        file: &'a Parsed,
+        role: Role,
+        around: &'a Around,
+        before: &'a Facts,
+    ) -> Self {
         Self {
             known,
             files,
             file,
             role,
+            around,
             before,
             facts: Facts::default(),
             findings: Vec::new(),
@@ -86,6 +120,7 @@ impl<'a> Walk<'a> {
             at_top_level: true,
             used: BTreeSet::new(),
             gave_nothing: None,
+            in_hook: false,
         }
     }
 
@@ -150,7 +185,11 @@ impl<'a> Walk<'a> {
         let file = self.file;
         for import in &file.imports {
             match &import.target {
-                Err(reason) => self.error("unresolved-import", import.position, reason, None),
+                Err(reason) => {
+                    let help =
+                        import.named.as_ref().map(|name| format!("write it as a text: import \"{name}\" as {name};"));
+                    self.error("unresolved-import", import.position, reason, help);
+                }
                 Ok(target) if matches!(self.files.get(target), Some(Err(_))) => {
                     self.error("faulty-import", import.position, format!("the module {target} does not compile"), None);
                 }
@@ -173,7 +212,7 @@ impl<'a> Walk<'a> {
             let position = place.map_or(position, position_of);
             self.refuse_host_name(name, position, Named::Variable);
             let open_to_others = self.role.is_open() && !function.private;
-            let mentioned = self.file.strings.contains(&function.name);
+            let mentioned = self.is_written(&function.name);
             let called_with = calls.and_then(|kinds| kinds.get(index)).copied();
             let kind = match (hook, called_with) {
                 (Some(hook), None) => Kind::of_parameter(hook, index),
@@ -184,7 +223,9 @@ impl<'a> Walk<'a> {
             };
             self.declare(Variable::new(name, kind, Origin::Parameter, position));
         }
+        self.in_hook = hook.is_some() && calls.is_none();
         self.statements(&function.body, Value::Used);
+        self.in_hook = false;
         self.leave(mark);
     }
 
@@ -193,6 +234,7 @@ impl<'a> Walk<'a> {
         let file = self.file;
         let Some(closure) = file.closures.get(name) else { return };
         let at_top_level = std::mem::replace(&mut self.at_top_level, false);
+        let in_hook = std::mem::replace(&mut self.in_hook, false);
         let mark = self.scope.mark();
         for name in &closure.parameters[captured.min(closure.parameters.len())..] {
             self.refuse_host_name(name, position, Named::Variable);
@@ -201,6 +243,7 @@ impl<'a> Walk<'a> {
         self.statements(&closure.body, Value::Used);
         self.leave(mark);
         self.at_top_level = at_top_level;
+        self.in_hook = in_hook;
     }
 
     pub(crate) fn block(&mut self, block: &StmtBlock, value: Value) {
@@ -262,16 +305,25 @@ impl<'a> Walk<'a> {
             Stmt::Switch(parts, _) => self.switch(&parts.0, &parts.1, value),
             Stmt::Var(parts, flags, _) => {
                 let (ident, initial, _) = &**parts;
+                let before = self.findings.len();
                 let kind = self.value(initial);
+                let faulty = self.findings.len() > before;
                 self.refuse_host_name(&ident.name, ident.pos, Named::Variable);
                 let origin = if flags.contains(ASTFlags::CONSTANT) { Origin::Const } else { Origin::Let };
                 let mut variable = Variable::new(&ident.name, kind, origin, ident.pos);
                 variable.exported = flags.contains(ASTFlags::EXPORTED);
+                // One mistake is one finding: what a faulty line sets is not reported as unused besides.
+                variable.read = faulty;
+                if let Expr::Map(entries, _) = initial {
+                    variable.entries =
+                        Some(entries.0.iter().map(|(name, _)| (name.name.to_string(), name.pos)).collect());
+                }
                 self.declare(variable);
             }
             Stmt::Assignment(parts) => self.assignment(&parts.0, &parts.1),
             Stmt::FnCall(call, position) => {
                 self.call(call, *position);
+                self.gave_nothing = None;
             }
             Stmt::Block(block) => self.block(block, value),
             Stmt::TryCatch(flow, _) => {
@@ -285,10 +337,13 @@ impl<'a> Walk<'a> {
                 self.leave(mark);
             }
             Stmt::Expr(expression) => {
-                if value == Value::Unused {
+                let before = self.findings.len();
+                self.gave_nothing = None;
+                self.expression(expression);
+                self.changed_copy();
+                if value == Value::Unused && self.findings.len() == before {
                     self.without_effect(expression);
                 }
-                self.expression(expression);
             }
             Stmt::BreakLoop(Some(expression), _, _) | Stmt::Return(Some(expression), _, _) => {
                 self.expression(expression);
@@ -297,7 +352,8 @@ impl<'a> Walk<'a> {
                 let (path, ident) = &**parts;
                 let file = self.file.import_at(path.position()).map(str::to_owned);
                 if !ident.name.is_empty() {
-                    let alias = Alias { name: ident.name.to_string(), file, position: ident.pos, used: false };
+                    let used = file.is_none();
+                    let alias = Alias { name: ident.name.to_string(), file, position: ident.pos, used };
                     self.scope.aliases.push(alias);
                 }
             }
@@ -363,7 +419,9 @@ impl<'a> Walk<'a> {
     fn hooks(&mut self) {
         let file = self.file;
         for function in &file.functions {
-            if let Err((message, help)) = hook::judge(&function.name, function.parameters.len(), &file.named) {
+            if let Err((message, help)) =
+                hook::judge(&function.name, function.parameters.len(), |name| self.is_named(name))
+            {
                 let place = function.header.as_ref().map_or(Position::NONE, |header| position_of(header.place));
                 self.error("unknown-hook", place, message, help);
             }
@@ -375,13 +433,33 @@ impl<'a> Walk<'a> {
         for function in &file.functions {
             let open = self.role.is_open() && !function.private;
             let called = self.used.contains(&(function.name.clone(), function.parameters.len()));
-            let mentioned = file.named.contains(&function.name) && !self.is_called_otherwise(&function.name);
-            let hook = function.name.starts_with("on_");
+            let mentioned = self.is_named(&function.name) && !self.is_called_otherwise(&function.name);
+            let hook = match self.role {
+                Role::Test => function.name.starts_with("test_") && function.parameters.is_empty(),
+                _ => hook::is_meant(&function.name),
+            };
             if !(open || called || mentioned || hook || function.name.starts_with('_')) {
                 let place = function.header.as_ref().map_or(Position::NONE, |header| position_of(header.place));
                 self.warn("unused", place, format!("nothing calls the function `{}`", function.signature()), None);
             }
         }
+    }
+
+    /// Whether the file, or a module that it imports, calls or mentions a name.
+    fn is_named(&self, name: &str) -> bool {
+        self.file.named.contains(name) || self.modules().any(|module| module.strings.contains(name))
+    }
+
+    /// Whether the file, or a module that it imports, has a name as a text.
+    fn is_written(&self, name: &str) -> bool {
+        self.file.strings.contains(name) || self.modules().any(|module| module.strings.contains(name))
+    }
+
+    /// The modules that the file imports, directly or not. The standard library's know nothing of their importers.
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &'a Parsed> + use<'a> {
+        let files = self.files;
+        let modules = self.around.modules.iter().filter_map(move |module| files.get(module)?.as_ref().ok());
+        modules.filter(|module| module.source.path.is_some())
     }
 
     /// Whether functions of this name with other numbers of parameters account for its being named.
