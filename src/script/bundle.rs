@@ -19,6 +19,9 @@ use super::fault::Fault;
 /// The standard library, embedded in the binary.
 static STDLIB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
 
+/// How to mend imports that lead back.
+pub(crate) const APART: &str = "move what both need into a third module";
+
 /// One file of a bundle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
@@ -51,8 +54,8 @@ impl Bundle {
     /// # Errors
     /// For the first file that cannot be read, does not compile, or imports what it may not.
     pub(crate) fn read(engine: &Engine, script: &Path, root: &Path) -> Result<Self, Fault> {
-        let text = fs::read_to_string(script)
-            .map_err(|error| Fault::of_file(script.display().to_string(), read_error(&error)))?;
+        let text =
+            read_text(script).map_err(|error| Fault::of_file(script.display().to_string(), read_error(&error)))?;
         Self::of_text(engine, script, root, &text)
     }
 
@@ -90,7 +93,8 @@ impl Bundle {
             let module = find(source, &path, root).map_err(|reason| Fault::in_source(source, position, reason))?;
             if let Some(start) = chain.iter().position(|file| *file == module.file) {
                 let cycle = [&chain[start..], std::slice::from_ref(&module.file)].concat().join(" → ");
-                return Err(Fault::in_source(source, position, format!("these files import each other: {cycle}")));
+                let fault = Fault::in_source(source, position, format!("these files import each other: {cycle}"));
+                return Err(Fault { help: Some(APART.to_owned()), ..fault });
             }
             self.imports.entry(source.file.clone()).or_default().insert(path, module.file.clone());
             if !self.modules.contains_key(&module.file) {
@@ -137,6 +141,19 @@ pub fn scripts_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
     scripts.sort();
     Ok(scripts)
+}
+
+/// The text of a file.
+///
+/// # Errors
+/// When it cannot be read, or is no text.
+pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
+    let mut text = fs::read_to_string(path)?;
+    // Some editors begin a file with a byte order mark, which is no part of the script.
+    if text.starts_with('\u{feff}') {
+        text.drain(..'\u{feff}'.len_utf8());
+    }
+    Ok(text)
 }
 
 /// Why a file could not be read, in a few words.
@@ -244,5 +261,5 @@ fn read_confined(path: &Path, root: &Path) -> Result<Option<String>, String> {
     if !real.starts_with(&root) && !linked_root.is_some_and(|folder| folder.starts_with(&root)) {
         return Err("it lies outside the script's folder".to_owned());
     }
-    fs::read_to_string(path).map(Some).map_err(|error| read_error(&error))
+    read_text(path).map(Some).map_err(|error| read_error(&error))
 }

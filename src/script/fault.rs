@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use rhai::{Dynamic, EvalAltResult, Map, ParseError, Position};
+use rhai::{Dynamic, EvalAltResult, Map, ParseError, ParseErrorType, Position};
 
 use super::bundle::{Bundle, Source};
-use super::check::{Header, headers};
+use super::check::{Header, Kind, arguments, headers};
 use super::diagnostic::{Excerpt, Look, Severity, card};
-use super::{surface, syntax};
+use super::proposal::{Missing, proposal};
+use super::{plain, syntax};
 
 /// How many characters of a thrown value are shown.
 const LONGEST: usize = 2_000;
@@ -36,7 +37,7 @@ pub struct Fault {
     /// The generation that ran.
     pub generation: Option<u64>,
     /// The function that a run looked for in vain, for the proposal of another one.
-    pub missing: Option<String>,
+    pub missing: Option<Box<Missing>>,
 }
 
 /// A thrown `#{code, name, message, command}`, as plain values.
@@ -93,7 +94,10 @@ impl Fault {
 
     /// A fault that kept a file from compiling.
     pub(crate) fn of_parse(source: &Source, error: &ParseError) -> Self {
-        let (message, help) = syntax::explain(error.err_type());
+        let (message, help) = match error.err_type() {
+            ParseErrorType::VariableUndefined(name) => syntax::undefined(name, &source.text),
+            other => syntax::explain(other),
+        };
         let mut fault = Self { help, ..Self::at(&source.file, error.position(), message) };
         syntax::settle(&mut fault, error.err_type(), &source.text);
         fault.with_excerpt(&source.text)
@@ -121,7 +125,7 @@ impl Fault {
         let Some(source) = bundle.source(&self.file) else { return self };
         self.point_at_name(&source.text);
         if let (Some(missing), None) = (self.missing.take(), &self.help) {
-            self.help = surface::proposal(&missing, &source.text);
+            self.help = proposal(&missing, &source.text, self.line.zip(self.column));
         }
         self.with_excerpt(&source.text)
     }
@@ -205,13 +209,20 @@ impl Fault {
             EvalAltResult::ErrorTerminated(reason, _) => self.message = reason.to_string(),
             EvalAltResult::ErrorParsing(kind, _) => (self.message, self.help) = syntax::explain(kind),
             EvalAltResult::ErrorFunctionNotFound(signature, _) => {
-                let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
-                let types: Vec<_> = types.trim_end_matches(')').split(", ").map(plain_type).collect();
-                self.message = match types.as_slice() {
-                    [""] => format!("no function `{name}()`"),
-                    types => format!("no function `{name}` takes ({})", types.join(", ")),
+                let missing = missing(signature);
+                let types: Vec<_> = missing.types.iter().map(|name| plain_type(name)).collect();
+                let kinds: Vec<_> = missing.types.iter().map(|name| Kind::of_type(name)).collect();
+                self.message = match (missing.name.as_str(), types.as_slice()) {
+                    (name, _) if name.starts_with("anon$") => {
+                        format!("the closure is called with {}, and has others", arguments(types.len()))
+                    }
+                    (name, []) => format!("no function `{name}()`"),
+                    (name, _) if !name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_') => {
+                        plain::operator(name, &kinds)
+                    }
+                    (name, types) => format!("no function `{name}` takes ({})", types.join(", ")),
                 };
-                self.missing = Some(name.rsplit("::").next().unwrap_or(name).to_owned());
+                self.missing = (!missing.name.starts_with("anon$")).then(|| Box::new(missing));
             }
             EvalAltResult::ErrorStackOverflow(_) => {
                 self.message = "functions call each other too deeply (limits.call_depth)".to_owned();
@@ -219,7 +230,10 @@ impl Fault {
             EvalAltResult::ErrorDataTooLarge(what, _) => {
                 self.message = format!("{} grows too large (limits.string, limits.array)", what.to_lowercase());
             }
-            other => self.message = message_without_position(other),
+            other => {
+                let plain = plain::explain(other).unwrap_or_else(|| (message_without_position(other), None));
+                (self.message, self.help) = plain;
+            }
         }
     }
 
@@ -249,6 +263,15 @@ fn between(text: &str, from: (usize, usize), to: (usize, usize)) -> String {
     let letters =
         lines.flat_map(|(line, text)| text.chars().enumerate().map(move |(index, letter)| ((line, index + 1), letter)));
     letters.filter(|(place, _)| (from..to).contains(place)).map(|(_, letter)| letter).collect()
+}
+
+/// What Rhai's `name (type, type)` says.
+fn missing(signature: &str) -> Missing {
+    let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
+    // A type can be `()` itself: only the last parenthesis closes the list.
+    let types = types.strip_suffix(')').unwrap_or(types);
+    let types = types.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    Missing { name: name.rsplit("::").next().unwrap_or(name).to_owned(), types }
 }
 
 /// A type as scripts know it.

@@ -102,15 +102,6 @@ impl Generation {
         self.ast.iter_functions().any(|function| function.name == name && function.params.len() == parameters)
     }
 
-    /// The parameter counts of the script's functions of this name.
-    pub(crate) fn arities(&self, name: &str) -> Vec<usize> {
-        self.ast
-            .iter_functions()
-            .filter(|function| function.name == name)
-            .map(|function| function.params.len())
-            .collect()
-    }
-
     /// Prepares a run of one of the script's functions on a fiber.
     ///
     /// # Errors

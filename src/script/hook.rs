@@ -49,7 +49,12 @@ pub(crate) fn judge(
         return Err((message, Some("what the parameters are called is free".to_owned())));
     }
     if !name.starts_with("on_") {
-        return Ok(None);
+        return match spelt_otherwise(name) {
+            Some(spec) if !is_named(name) => {
+                Err((format!("there is no hook `{name}`"), Some(format!("did you mean `{}`?", signature(spec)))))
+            }
+            _ => Ok(None),
+        };
     }
     match closest(name) {
         // A function that something calls, such as `on_tick()` by a timer, is only taken for a slip of the pen where it
@@ -62,6 +67,18 @@ pub(crate) fn judge(
         }
         None => Ok(None),
     }
+}
+
+/// Whether a function's name is that of a hook, or what somebody took for one.
+pub(crate) fn is_meant(name: &str) -> bool {
+    name.starts_with("on_") || spelt_otherwise(name).is_some()
+}
+
+/// The hook that others spell so, such as `onMessage`.
+fn spelt_otherwise(name: &str) -> Option<&'static HookSpec> {
+    let plain = |name: &str| name.replace('_', "").to_lowercase();
+    let wanted = plain(name);
+    wanted.starts_with("on").then(|| HOOKS.iter().find(|spec| plain(spec.name) == wanted))?
 }
 
 /// The hook as a script declares it, such as `on_message(msg)`.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rhai::Engine;
 
 use super::Limits;
-use super::bundle::{Bundle, read_error, script_name, scripts_in};
+use super::bundle::{Bundle, read_error, read_text, script_name, scripts_in};
 use super::engine;
 use super::fault::Fault;
 use super::http::Web;
@@ -263,5 +263,5 @@ fn unchanged(bundle: &Bundle) -> bool {
     let sources = std::iter::once(&bundle.script).chain(bundle.modules.values());
     sources
         .filter_map(|source| Some((source.path.as_ref()?, &source.text)))
-        .all(|(path, text)| fs::read_to_string(path).is_ok_and(|found| found == **text))
+        .all(|(path, text)| read_text(path).is_ok_and(|found| found == **text))
 }

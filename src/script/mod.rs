@@ -15,7 +15,7 @@
 //! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
 //! | `surface`, `definitions` | every host function and property, documented; the same as editor definitions |
 //! | `check` | what can be known about a script without running it |
-//! | `suggest` | the known name that is closest to a mistyped one |
+//! | `plain`, `proposal`, `suggest` | what ended a run in plain words; what may have been meant; the known name that is closest to a mistyped one |
 
 mod body;
 mod bundle;
@@ -39,7 +39,9 @@ mod library;
 pub mod limits;
 mod live;
 mod object;
+mod plain;
 mod prompt;
+mod proposal;
 mod record;
 mod run;
 pub mod suggest;
@@ -61,6 +63,7 @@ pub use library::{Changes, Library, Look, Script};
 pub use limits::Limits;
 pub use live::{Directory, Member};
 pub use prompt::{Names, PROMPT, PromptHandle};
+pub use proposal::Missing;
 pub use run::continue_ids_after;
 pub use watch::{Notice, watch};
 pub use worker::{Assignment, Parting, Shared, Update, Updater, WorkerHandle};

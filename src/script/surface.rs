@@ -1,10 +1,8 @@
 //! The surface that scripts see beside the gateway's commands: every host function, method and property, documented.
 //!
-//! One table for the editor definitions, the reference, `check` and the proposals in error cards. What the functions
+//! One table for the editor definitions, the reference, `check` and the proposals in error cards, which are in `proposal`. What the functions
 //! *do* is registered in `text`, `time`, `data`, `object`, `command` and `http`; a test compares both.
 
-use super::engine;
-use super::suggest::closest;
 use crate::protocol::{COMMANDS, Command};
 
 /// A function or method that the host gives to scripts.
@@ -328,74 +326,9 @@ pub(crate) fn names<'a>() -> impl Iterator<Item = &'a str> {
     commands.chain(FUNCTIONS.iter().map(|row| row.name))
 }
 
-/// What whoever called the function `name` in vain may have meant; `source` is the file that the call stands in.
-pub(crate) fn proposal(name: &str, source: &str) -> Option<String> {
-    let known = signatures(name);
-    if !known.is_empty() {
-        return Some(format!("it is {}", ticked(&known)));
-    }
-    let own: Vec<String> = defined(source).collect();
-    if own.iter().any(|own| own == name) {
-        return Some(format!("this file defines `{name}` with another number of parameters"));
-    }
-    let standard = standard_names();
-    let candidates = own.iter().chain(&standard).map(String::as_str);
-    let meant = closest(name, candidates.chain(names())).or_else(|| synonym(name))?;
-    let known = signatures(meant);
-    Some(format!("did you mean {}?", if known.is_empty() { format!("`{meant}`") } else { ticked(&known) }))
-}
-
 /// Signatures as code, joined by "or".
 pub(crate) fn ticked(signatures: &[String]) -> String {
     signatures.iter().map(|signature| format!("`{signature}`")).collect::<Vec<_>>().join(" or ")
-}
-
-/// What is here under this name, and what other bot engines and languages call it.
-const SYNONYMS: &[(&str, &[&str])] = &[
-    ("after", &["setTimeout", "set_timeout", "delay", "schedule"]),
-    ("every", &["setInterval", "set_interval", "repeat"]),
-    ("sleep", &["wait", "pause"]),
-    ("log_info", &["println", "puts", "echo", "log", "printf"]),
-    ("send_text", &["send", "send_message", "sendMessage", "say", "message"]),
-    ("send_image", &["send_picture", "send_photo"]),
-    ("search_group_by_id", &["get_group", "get_chat", "get_groups"]),
-    ("get_contacts", &["get_contact", "get_user", "get_name"]),
-    ("get_joined_group_ids", &["get_groups_ids", "list_groups"]),
-    ("random", &["rand", "randint"]),
-    ("now", &["time", "timestamp", "date"]),
-    ("parse_json", &["json_parse", "from_json", "decode_json"]),
-    ("to_json", &["json", "stringify", "encode_json"]),
-    ("to_string", &["str", "string", "toString"]),
-    ("parse_int", &["int", "parseInt", "to_number"]),
-    ("parse_float", &["float", "parseFloat"]),
-    ("len", &["length", "count", "size"]),
-    ("type_of", &["typeof"]),
-];
-
-/// The function that others call by this name.
-pub(crate) fn synonym(name: &str) -> Option<&'static str> {
-    SYNONYMS.iter().find(|(_, names)| names.contains(&name)).map(|(known, _)| *known)
-}
-
-/// The names of the functions that a source defines.
-fn defined(source: &str) -> impl Iterator<Item = String> {
-    source.lines().filter_map(|line| {
-        let line = line.trim_start();
-        let rest = line.strip_prefix("private ").unwrap_or(line).trim_start().strip_prefix("fn ")?;
-        let name: String =
-            rest.trim_start().chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
-        (!name.is_empty()).then_some(name)
-    })
-}
-
-/// The names of the functions that Rhai itself brings.
-fn standard_names() -> Vec<String> {
-    let mut names =
-        engine::language().collect_fn_metadata(None, |function| Some(function.metadata.name.to_string()), true);
-    names.retain(|name| name.chars().all(|letter| letter.is_alphanumeric() || letter == '_'));
-    names.sort();
-    names.dedup();
-    names
 }
 
 #[cfg(test)]
@@ -404,15 +337,6 @@ mod tests {
 
     use super::*;
     use crate::script::check::registered;
-
-    #[test]
-    fn what_is_proposed_for_a_foreign_name_exists() {
-        let standard = standard_names();
-        for (known, _) in SYNONYMS {
-            let exists = names().any(|name| name == *known) || standard.iter().any(|name| name == known);
-            assert!(exists || *known == "type_of", "{known}");
-        }
-    }
 
     #[test]
     fn every_function_that_is_registered_is_documented_and_nothing_else() {

@@ -51,6 +51,10 @@ pub(crate) fn explain(error: &ParseErrorType) -> (String, Option<String>) {
                 "a `}` may be missing before it; else define it at the top level, or use a closure: let double = |x| x * 2;",
             ),
         ),
+        ParseErrorType::ExprExpected(what) => {
+            (format!("expected {what} here").replace("a literal", "a value that is written out, or `_`,"), None)
+        }
+        ParseErrorType::VariableExpected => ("expected the name of a variable".into(), None),
         ParseErrorType::WrongExport => ("export only works at the top level of a module".into(), None),
         ParseErrorType::WrongDocComment => {
             ("a comment with three slashes stands before something that is no function".into(), help("use two slashes"))
@@ -73,6 +77,57 @@ pub(crate) fn explain(error: &ParseErrorType) -> (String, Option<String>) {
     }
 }
 
+/// A variable that a text uses and does not define there.
+pub(crate) fn undefined(name: &str, text: &str) -> (String, Option<String>) {
+    let mut scope = rhai::Scope::new();
+    for name in super::data::GLOBALS {
+        scope.push(*name, ());
+    }
+    // Compiled without strict variables, the text shows whether its top level has one of that name.
+    let ast = super::engine::for_reading().compile_with_scope(&scope, text);
+    let declared = ast.iter().flat_map(rhai::AST::statements).find_map(|statement| match statement {
+        rhai::Stmt::Var(parts, flags, _) if parts.0.name == name => Some(flags.contains(rhai::ASTFlags::CONSTANT)),
+        _ => None,
+    });
+    match declared {
+        Some(constant) => {
+            let (message, help) = outer_variable(name, constant);
+            (message, Some(help))
+        }
+        None => (format!("no variable `{name}`"), foreign_name(name)),
+    }
+}
+
+/// What is wrong with a function that uses a constant or variable of the top level, and how to mend it.
+pub(crate) fn outer_variable(name: &str, constant: bool) -> (String, String) {
+    if constant {
+        let message = format!("a function does not see the constant `{name}` by its bare name");
+        return (message, format!("write `global::{name}`"));
+    }
+    let help = format!("make it a constant and write `global::{name}`, pass it as an argument, or keep it in `state`");
+    (format!("a function does not see the variable `{name}` of the top level"), help)
+}
+
+/// What takes the place of a name that other languages and bot engines have.
+pub(crate) fn foreign_name(name: &str) -> Option<String> {
+    Some(match name {
+        "msg" | "event" | "invite" => {
+            format!("a function sees only its own parameters: pass `{name}` as an argument")
+        }
+        "console" | "logger" => "write to the log with log_info(value)".to_owned(),
+        "Math" => "numbers have methods, such as `x.abs()`, `x.floor()`; chance is `random(1, 6)`".to_owned(),
+        "JSON" => "write parse_json(text) and to_json(value)".to_owned(),
+        "Date" => "the time is `now()`, in milliseconds since 1970".to_owned(),
+        "bot" | "client" => {
+            "commands are plain functions, such as `send_text(to, content)`; a session is session(\"name\")".to_owned()
+        }
+        "session" => "the session whose event is being handled is `session()`".to_owned(),
+        "null" | "nil" | "None" | "undefined" => "nothing is `()`".to_owned(),
+        "True" | "False" => format!("write `{}`", name.to_lowercase()),
+        _ => return None,
+    })
+}
+
 /// Moves a fault to where a person would look: a missing semicolon to the end of the line before, the end of the file
 /// to its last line.
 pub(crate) fn settle(fault: &mut Fault, error: &ParseErrorType, text: &str) {
@@ -82,6 +137,9 @@ pub(crate) fn settle(fault: &mut Fault, error: &ParseErrorType, text: &str) {
     let first_there = here.chars().take(column - 1).all(char::is_whitespace);
     if let Some(help) = foreign(here, column) {
         fault.help = Some(help.to_owned());
+        return;
+    }
+    if unclosed(fault, error, &lines, (line, column)) {
         return;
     }
     let semicolon = matches!(error, ParseErrorType::MissingToken(token, _) if token == ";");
@@ -98,6 +156,59 @@ pub(crate) fn settle(fault: &mut Fault, error: &ParseErrorType, text: &str) {
     }
 }
 
+/// Explains what is not closed, or closed twice; whether that is what is wrong.
+fn unclosed(fault: &mut Fault, error: &ParseErrorType, lines: &[&str], (line, column): (usize, usize)) -> bool {
+    let here = lines.get(line - 1).copied().unwrap_or_default();
+    let end = here.char_indices().nth(column - 1).map_or(here.len(), |(at, _)| at);
+    let (before, after) = here.split_at(end);
+    let missing = |wanted: &str| matches!(error, ParseErrorType::MissingToken(token, _) if token == wanted);
+    let count = |text: &str, wanted: &str| text.matches(wanted).count();
+    if missing(";") && count(before, "${") > 0 && before.rfind("${") > before.rfind('}') {
+        fault.message = "the `${` of this text is not closed".to_owned();
+        fault.help = Some("close it with `}`: `Hello ${name}`".to_owned());
+        return true;
+    }
+    if missing(";")
+        && after.starts_with([')', ']'])
+        && count(here, ")") + count(here, "]") > count(here, "(") + count(here, "[")
+    {
+        let bracket = &after[..1];
+        fault.message = format!("this `{bracket}` closes nothing");
+        fault.help = Some("remove it, or open it further left".to_owned());
+        return true;
+    }
+    if missing(",") && count(here, "(") > count(here, ")") && (after.is_empty() || after.starts_with([';', '{', '}'])) {
+        fault.message = "a `)` is missing".to_owned();
+        fault.help = Some(format!("this line opens {} and closes {}", count(here, "("), count(here, ")")));
+        return true;
+    }
+    if let ParseErrorType::BadInput(LexError::UnterminatedString) = error
+        && !after.starts_with('"')
+        && let Some(tick) = before.rfind('`')
+    {
+        fault.message = "this text in backticks is not closed".to_owned();
+        fault.column = Some(before[..tick].chars().count() + 1);
+        fault.help = Some("close it with a backtick".to_owned());
+        return true;
+    }
+    if let (ParseErrorType::ExprTooDeep, true) = (error, here.contains("else if")) {
+        fault.help = Some("write a switch in place of many else if: `switch text { \"a\" => …, _ => … }`".to_owned());
+        return true;
+    }
+    let rest = lines.iter().skip(line).any(|line| !line.trim().is_empty());
+    let last = lines.iter().rposition(|line| !line.trim().is_empty()).unwrap_or_default();
+    let open = lines.iter().map(|line| count(line, "{")).sum::<usize>();
+    let closed = lines.iter().map(|line| count(line, "}")).sum::<usize>();
+    if missing(";") && after.trim().is_empty() && !rest && open > closed {
+        fault.message = "the file ends inside a block".to_owned();
+        let end = lines.get(last).map_or(0, |line| line.trim_end().chars().count());
+        (fault.line, fault.column) = (Some(last + 1), Some(end.max(1)));
+        fault.help = Some("a `}` is missing".to_owned());
+        return true;
+    }
+    false
+}
+
 /// What a line says that stumbles over a word of another language, at or before a column.
 fn foreign(line: &str, column: usize) -> Option<&'static str> {
     let end = line.char_indices().nth(column - 1).map_or(line.len(), |(at, _)| at);
@@ -110,6 +221,11 @@ fn foreign(line: &str, column: usize) -> Option<&'static str> {
         (_, "and") | ("and", _) => Some("and is written `&&`"),
         (_, "or") | ("or", _) => Some("or is written `||`"),
         ("not", _) => Some("not is written `!`"),
+        (_, "case") | ("case", _) => Some("a case is written `\"a\" => …`, and several are separated by commas"),
+        (_, "default") | ("default", _) => Some("what is left over is the last case: `_ => …`"),
+        _ if before.trim_end().ends_with('(') && words.last() == Some(&"for") => {
+            Some("a loop over numbers is `for i in 0..10 { … }`, without parentheses")
+        }
         ("export", "fn") => Some("a module's functions can be imported without export"),
         _ if words.iter().any(|word| ["function", "def", "func"].contains(word)) => {
             Some("functions are defined with fn: fn greet(name) { … }")
@@ -144,8 +260,39 @@ fn explain_token(error: &LexError) -> (String, Option<String>) {
             };
             (format!("`{symbol}` does not belong here"), help)
         }
-        LexError::UnexpectedInput(input) => (format!("`{input}` does not belong here"), None),
+        LexError::MalformedEscapeSequence(sequence) => {
+            let letter = sequence.chars().nth(1).unwrap_or_default();
+            let help = match letter {
+                'u' | 'U' | 'x' => "such as `\\x41` or `\\u0041`: hexadecimal digits follow".to_owned(),
+                _ => format!("in backticks a backslash stands for itself, as in `\\{letter}+`; in quotes write `\\\\`"),
+            };
+            (format!("`{sequence}` is no escape sequence"), Some(help))
+        }
+        LexError::UnexpectedInput(input) => unexpected(input),
         other => (lower_first(&other.to_string()), None),
+    }
+}
+
+/// A character that no word or sign of the language begins with.
+fn unexpected(input: &str) -> (String, Option<String>) {
+    let letter = input.chars().next().unwrap_or_default();
+    let code = format!("U+{:04X}", u32::from(letter));
+    match letter {
+        '“' | '”' | '„' | '‟' | '«' | '»' | '‘' | '’' | '‚' | '＂' | '＇' => (
+            format!("`{letter}` is a typographic quotation mark"),
+            Some("texts stand between straight ones: \"…\"".to_owned()),
+        ),
+        '\u{feff}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}' => {
+            (format!("an invisible character ({code}) stands here"), Some("delete it".to_owned()))
+        }
+        letter if letter.is_whitespace() || letter == '\u{a0}' => (
+            format!("a space of another kind ({code}) stands here"),
+            Some("type a plain space in its place".to_owned()),
+        ),
+        '；' | '，' | '（' | '）' | '：' | '｛' | '｝' => {
+            (format!("`{letter}` is a wide character ({code})"), Some("type the narrow one in its place".to_owned()))
+        }
+        _ => (format!("`{input}` does not belong here"), None),
     }
 }
 

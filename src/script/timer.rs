@@ -12,9 +12,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Notify;
 
+use super::check::{Header, arguments as counted, headers};
 use super::fault::Fault;
 use super::generation::Generation;
 use super::run;
+use super::surface::ticked;
 use crate::clock::Timestamp;
 use crate::protocol::{Content, Event};
 use crate::store::{Cut, TimerRow};
@@ -112,13 +114,34 @@ impl Timer {
         if generation.has_function(name, count) {
             return Ok(());
         }
-        let arities = generation.arities(name);
-        let message = match arities.as_slice() {
-            [] => format!("a timer names the function \"{name}\", which this script does not define"),
-            arities => format!("a timer calls {name} with {count} arguments, but it takes {arities:?}"),
+        let bundle = &generation.bundle;
+        let text = &bundle.script.text;
+        let known: Vec<_> = headers(text).iter().filter(|header| header.name == *name).map(Header::signature).collect();
+        let (message, help) = match known.as_slice() {
+            [] => (format!("a timer names the function \"{name}\", which this script does not define"), None),
+            known => (
+                format!("a timer calls `{name}` with {}, but it is {}", counted(count), ticked(known)),
+                Some("a timer's arguments are its third argument: an array of them, or a single one".to_owned()),
+            ),
         };
-        Err(Fault::at(&generation.bundle.script.file, Position::NONE, message))
+        let quoted = [format!("\"{name}\""), format!("`{name}`")];
+        let sources = std::iter::once(&bundle.script).chain(bundle.modules.values());
+        let place = sources.filter_map(|source| Some((source, place_of(&source.text, &quoted)?))).next();
+        let fault = match place {
+            Some((source, place)) => Fault::in_source(source, place, message),
+            None => Fault::of_file(&bundle.script.file, message),
+        };
+        Err(Fault { help, ..fault })
     }
+}
+
+/// Where the first of some words stands in a text.
+fn place_of(text: &str, words: &[String]) -> Option<Position> {
+    text.lines().enumerate().find_map(|(index, line)| {
+        let at = words.iter().find_map(|word| line.find(word))?;
+        let column = line[..at].chars().count() + 1;
+        Some(Position::new(u16::try_from(index + 1).ok()?, u16::try_from(column).ok()?))
+    })
 }
 
 /// The subcommand under which the journal keeps a timer that was due.

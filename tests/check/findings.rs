@@ -190,7 +190,9 @@ fn a_function_that_is_named_anywhere_is_no_misspelt_hook() {
         "const TABLE = #{ \"/a\": \"on_alpha\" };\nfn on_message(msg) { Fn(global::TABLE[msg.text]).call(msg); }\nfn on_alpha(msg) { msg.reply(\"A\"); }",
     );
     none("fn on_message(msg) { for f in [Fn(\"on_alpha\")] { f.call(msg); } }\nfn on_alpha(msg) { msg.reply(\"A\"); }");
-    none("const NAMES = [\"on_alpha\", \"on_beta\"];\nfn on_start() { for n in global::NAMES { Fn(n).call(); } }\nfn on_alpha() {}\nfn on_beta() {}");
+    none(
+        "const NAMES = [\"on_alpha\", \"on_beta\"];\nfn on_start() { for n in global::NAMES { Fn(n).call(); } }\nfn on_alpha() {}\nfn on_beta() {}",
+    );
     none("every(\"1h\", \"on_tick\");\nfn on_tick() { log_info(\"tick\"); }");
     one(
         "fn on_message(msg) { if false { on_debug(msg); } }\nfn on_debug(msg) { log_info(msg.text); }",
@@ -245,4 +247,44 @@ fn a_timer_of_a_module_calls_a_function_of_the_script() {
     );
     let on_tick = "fn on_tick() { log_info(1); }\n";
     assert_eq!(with_module(&[script, on_tick].concat(), "fn begin() { every(\"1h\", \"on_tick\"); }"), none);
+}
+
+#[test]
+fn what_only_looks_like_a_mistake_is_left_alone() {
+    none("fn on_start() { state.n = 0; }\nfn on_message(msg) { state.n += 1; msg.reply(`${state.n}`); }");
+    none("fn on_start() { for k in [\"n\"] { state[k] = 0; } }\nfn on_message(msg) { state.n += 1; }");
+    none("fn on_start() { begin(state); }\nfn begin(s) { s.n = 0; }\nfn on_message(msg) { state.n += 1; }");
+    none("fn on_message(msg) { msg.reply((msg.text ?? \"\").replace_all(`(?<a>x)`, \"${a}!${1}\")); }");
+    none("fn on_message(msg) { let t = msg.text; t.trim(); msg.reply(t); }");
+    none("fn on_error(error) { error.note = \"x\"; log_error(error.note); }");
+    none("fn on_message(msg) { msg.shout(); }\nfn shout() { this.reply(\"HI\"); }");
+    none("fn on_message(msg) { command(\"ComeWhatMay\", #{ text: 1 }); }");
+    none("fn on_message(msg) { let m = #{ to: msg.chat }; m.content = \"x\"; send_text(m); }");
+    none(
+        "fn on_message(msg) { after(\"1m\", \"later\", [msg.chat, #{ n: 1 }]); }\nfn later(chat, more) { log_info(more); log_info(chat); }",
+    );
+    none("fn on_message(msg) { let words = [\"a\"]; words.for_each(|i| { log_info(i); log_info(this); }); }");
+    none("fn on_message(msg) { msg.reply(\"it costs $5 and {this}\"); log_info(1.5.log()); }");
+    none("fn on_message(msg) { let t = now() / 1000; let h = t % 24; msg.reply(\"-\" + h); }");
+}
+
+#[test]
+fn what_a_closure_sets_outside_of_it_is_kept() {
+    // The check also runs the top level: none of these is lost, so that there is nothing to warn of.
+    for line in [
+        "let n = 0; [1, 2].for_each(|| n += this);",
+        "let n = 0; [1, 2].map(|x| { n += x; x });",
+        "let n = 0; let add = |x| n += x; add.call(1); add.call(2);",
+        "let n = 0; let tool = #{ add: |x| n += x }; tool.add(3);",
+        "let n = 0; for x in 1..=2 { let add = || n += x; add.call(); }",
+        "let n = 0; let add = |x| { let inner = |y| n += y; inner.call(x); }; add.call(3);",
+        "let n = 0; [1, 2].filter(|x| { n = n + x; true }).reduce(|sum, x| (sum ?? 0) + x);",
+    ] {
+        none(&format!("fn on_start() {{}}\n{line}\nif n != 3 {{ throw `lost: ${{n}}`; }}"));
+    }
+}
+
+#[test]
+fn a_byte_order_mark_is_no_part_of_the_script() {
+    none("\u{feff}fn on_start() { log_info(\"hi\"); }");
 }

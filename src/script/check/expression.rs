@@ -3,9 +3,11 @@
 use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, FnPtr, OpAssignment, Position, Stmt, StmtBlock};
 
 use super::kind::Kind;
+use super::known;
 use super::scope::Origin;
-use super::walk::{Value, Walk, place_of};
+use super::walk::{GaveNothing, Value, Walk, place_of};
 use crate::script::suggest::closest;
+use crate::script::syntax;
 
 /// One link of a chain such as `msg.sender.name[0]`.
 pub(crate) enum Step<'a> {
@@ -39,7 +41,18 @@ impl Walk<'_> {
             Expr::IntegerConstant(..) => Kind::Int,
             Expr::FloatConstant(..) => Kind::Float,
             Expr::CharConstant(..) => Kind::Char,
-            Expr::StringConstant(..) => Kind::String,
+            Expr::StringConstant(text, position) => {
+                self.uninterpolated(text, *position);
+                Kind::String
+            }
+            Expr::ThisPtr(position) => {
+                if self.in_hook {
+                    let message = "`this` is nothing here: the host calls a hook, on no value";
+                    let help = "a hook gets what happened as its parameter, such as `msg` in `on_message(msg)`";
+                    self.error("unknown-variable", *position, message, Some(help.to_owned()));
+                }
+                Kind::Unknown
+            }
             Expr::Unit(_) => Kind::Unit,
             Expr::InterpolatedString(parts, _) => {
                 for part in parts {
@@ -85,15 +98,22 @@ impl Walk<'_> {
         self.gave_nothing = None;
         let kind = self.expression(expression);
         let calls = matches!(expression, Expr::FnCall(..) | Expr::Dot(..));
-        if let (Kind::Unit, true, Some((name, of, position))) = (kind, calls, self.gave_nothing.take()) {
-            let (message, help) = match of {
-                Kind::Unknown => (format!("`{name}` gives nothing, so there is no value here"), None),
-                _ => (
+        if let (Kind::Unit, true, Some(gave)) = (kind, calls, self.gave_nothing.take()) {
+            let GaveNothing { name, of, copied, shown, position } = gave;
+            let of = if of == Kind::MaybeString { Kind::String } else { of };
+            let (message, help) = match (of, copied) {
+                (Kind::Unknown, _) => (format!("`{name}` gives nothing, so there is no value here"), None),
+                (of, copied) => (
                     format!("`{name}` changes {} in place and gives nothing, so there is no value here", of.noun()),
-                    Some("call it in a line of its own, then use the variable".to_owned()),
+                    Some(match copied {
+                        Some(copied) => format!("copy it first: let copy = {copied}; copy.{shown}; then use copy"),
+                        None => "call it in a line of its own, then use the variable".to_owned(),
+                    }),
                 ),
             };
             self.warn("in-place", position, message, help);
+            // One mistake is one finding: what is done with the value is not judged besides.
+            return Kind::Unknown;
         }
         self.gave_nothing = None;
         kind
@@ -126,9 +146,13 @@ impl Walk<'_> {
             Expr::Variable(variable, _, position) if variable.2.is_empty() => {
                 let name = variable.1.as_str();
                 let Some(known) = self.scope.variable(name) else {
-                    self.unknown_variable(name, *position);
+                    match name {
+                        "state" | "store" => self.replaced(name, *position),
+                        _ => self.unknown_variable(name, *position),
+                    }
                     return;
                 };
+                known.entries = None;
                 let kind = if operation.is_op_assignment() { known.kind } else { known.kind.or(value) };
                 let (mixed, constant) = (kind != known.kind, known.origin == Origin::Const);
                 let place = place_of(known.position);
@@ -144,6 +168,9 @@ impl Walk<'_> {
             chain @ (Expr::Dot(..) | Expr::Index(..)) => {
                 self.kept_closure(&sides.rhs);
                 self.held_by_itself(chain, &sides.rhs);
+                if operation.is_op_assignment() {
+                    self.never_set(chain, value, operation.position());
+                }
                 self.chain(chain, Some(operation.position()));
                 let root = steps_of(chain).0;
                 if matches!(root, Expr::Variable(variable, ..) if variable.1 == "state") {
@@ -159,23 +186,57 @@ impl Walk<'_> {
     /// Walks over a chain of properties, methods and indices; `assigned` is where it is assigned to, if it is.
     fn chain(&mut self, expression: &Expr, assigned: Option<Position>) -> Kind {
         let (root, steps) = steps_of(expression);
-        let mut kind = self.expression(root);
         let root_name = match root {
             Expr::Variable(variable, ..) if variable.2.is_empty() => Some(variable.1.as_str()),
             _ => None,
         };
+        if let (Some(name), Some(Step::Method(call, position))) = (root_name, steps.first())
+            && self.called_on_module(name, call, *position)
+        {
+            return Kind::Unknown;
+        }
+        let before = self.findings.len();
+        let mut kind = self.expression(root);
+        // What nothing is known of has any property: one mistake is one finding.
+        let lost = self.findings.len() > before && kind == Kind::Unknown;
         let count = steps.len();
-        for (index, step) in steps.into_iter().enumerate() {
+        let mut written = root_name.unwrap_or("…").to_owned();
+        // Whether the value at hand is the property of an object that gives only copies.
+        let mut copied = false;
+        for (index, step) in steps.iter().enumerate() {
             let target = assigned.is_some() && index + 1 == count;
-            kind = match step {
+            let of = kind;
+            kind = match *step {
+                Step::Method(call, _) if lost => {
+                    for argument in &call.args {
+                        self.value(argument);
+                    }
+                    Kind::Unknown
+                }
+                Step::Index(at) if lost => {
+                    self.value(at);
+                    Kind::Unknown
+                }
                 Step::Property(name, position) if target => self.set_property(kind, name, position),
                 Step::Property(name, position) => self.property(kind, name, position),
-                Step::Method(call, position) => self.method(kind, call, position, root_name),
+                Step::Method(call, position) => {
+                    let kind = self.method(kind, call, position, root_name);
+                    if let Some(gave) = self.gave_nothing.as_mut().filter(|_| copied) {
+                        gave.copied = Some(written.clone());
+                    }
+                    kind
+                }
                 Step::Index(at) => {
                     let key = self.value(at);
                     self.index(kind, key, at.start_position())
                 }
             };
+            copied = false;
+            if let Step::Property(name, _) = step {
+                written = format!("{written}.{name}");
+                copied = matches!(of, Kind::Message | Kind::Person | Kind::Event(_) | Kind::Invite | Kind::Session)
+                    && matches!(kind, Kind::String | Kind::MaybeString);
+            }
         }
         kind
     }
@@ -224,39 +285,27 @@ impl Walk<'_> {
     pub(crate) fn unknown_variable(&mut self, name: &str, position: Position) {
         if let Some(variable) = self.outside.iter_mut().find(|variable| variable.name == name) {
             variable.read = true;
-            let (message, help) = match variable.origin {
-                Origin::Const => (
-                    format!("a function does not see the constant `{name}` by its bare name"),
-                    format!("write `global::{name}`"),
-                ),
-                _ => (
-                    format!("a function does not see the variable `{name}` of the top level"),
-                    format!(
-                        "make it a constant and write `global::{name}`, pass it as an argument, or keep it in `state`"
-                    ),
-                ),
-            };
+            let (message, help) = syntax::outer_variable(name, variable.origin == Origin::Const);
             self.error("outer-variable", position, message, Some(help));
             return;
         }
         let file = self.file;
         let visible = self.scope.variables.iter().map(|variable| variable.name.as_str());
         let functions = file.functions.iter().map(|function| function.name.as_str());
-        let help = match name {
-            "msg" | "event" | "invite" => {
-                Some(format!("a function sees only its own parameters: pass `{name}` as an argument"))
+        let meant = closest(name, visible.chain(functions).chain(["state", "store"])).map(str::to_owned);
+        let help = match (syntax::foreign_name(name), meant) {
+            (Some(help), _) => Some(help),
+            (None, _) if self.known.has(name) || known::command(name).is_some() => {
+                Some(format!("a function as a value is `Fn(\"{name}\")`"))
             }
-            "console" | "logger" => Some("write to the log with log_info(value)".to_owned()),
-            "Math" => Some("numbers have methods, such as `x.abs()`, `x.floor()`; chance is `random(1, 6)`".to_owned()),
-            "JSON" => Some("write parse_json(text) and to_json(value)".to_owned()),
-            "bot" | "client" => Some(
-                "commands are plain functions, such as `send_text(to, content)`; a session is session(\"name\")"
-                    .to_owned(),
-            ),
-            "null" | "nil" | "None" => Some("nothing is `()`".to_owned()),
-            "True" | "False" => Some(format!("write `{}`", name.to_lowercase())),
-            _ => closest(name, visible.chain(functions).chain(["state", "store"]))
-                .map(|meant| format!("did you mean `{meant}`?")),
+            (None, Some(meant)) => {
+                // One mistake is one finding: what was meant is not reported as unused besides.
+                if let Some(variable) = self.scope.variable(&meant) {
+                    variable.read = true;
+                }
+                Some(format!("did you mean `{meant}`?"))
+            }
+            (None, None) => None,
         };
         self.error("unknown-variable", position, format!("no variable `{name}`"), help);
     }

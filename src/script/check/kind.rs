@@ -66,14 +66,39 @@ impl Kind {
             "Message" | "Message or ()" => Self::Message,
             "Person" | "Person or ()" => Self::Person,
             "Session" => Self::Session,
+            "Invite" => Self::Invite,
+            "Event" => Self::Event(None),
+            "State" => Self::State,
+            "Store" => Self::Store,
             _ => Self::Unknown,
+        }
+    }
+
+    /// The kind behind the name that Rhai gives a type in its errors.
+    pub(crate) fn of_type(name: &str) -> Self {
+        match name.rsplit("::").next().unwrap_or(name) {
+            "()" => Self::Unit,
+            "bool" => Self::Bool,
+            "i64" => Self::Int,
+            "f64" => Self::Float,
+            "char" => Self::Char,
+            "string" | "ImmutableString" | "String" | "&str" | "&str | ImmutableString | String" => Self::String,
+            "array" => Self::Array,
+            "map" => Self::Map,
+            "Fn" => Self::Function,
+            "Event" => Self::Event(None),
+            "Invite" => Self::Invite,
+            "State" => Self::State,
+            "Store" => Self::Store,
+            other => Self::named(other),
         }
     }
 
     /// The Rust type behind it, where there is exactly one.
     pub(crate) fn type_id(self) -> Option<TypeId> {
         Some(match self {
-            Self::Unknown | Self::MaybeString | Self::Function => return None,
+            Self::Unknown | Self::MaybeString => return None,
+            Self::Function => TypeId::of::<rhai::FnPtr>(),
             Self::Unit => TypeId::of::<()>(),
             Self::Bool => TypeId::of::<bool>(),
             Self::Int => TypeId::of::<i64>(),

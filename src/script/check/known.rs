@@ -24,7 +24,7 @@ pub(crate) struct Native {
 /// Everything that is registered.
 pub(crate) struct Known {
     functions: HashMap<String, Vec<Native>>,
-    getters: HashSet<(TypeId, String)>,
+    getters: HashMap<(TypeId, String), Kind>,
     setters: HashSet<(TypeId, String)>,
     names: BTreeSet<String>,
 }
@@ -34,7 +34,7 @@ impl Known {
     pub(crate) fn of(engine: &Engine) -> Self {
         let mut known = Self {
             functions: HashMap::new(),
-            getters: HashSet::new(),
+            getters: HashMap::new(),
             setters: HashSet::new(),
             names: BTreeSet::new(),
         };
@@ -48,7 +48,7 @@ impl Known {
         );
         for (name, types, result) in all {
             if let (Some(property), Some(of)) = (name.strip_prefix("get$"), types.first()) {
-                known.getters.insert((*of, property.to_owned()));
+                known.getters.insert((*of, property.to_owned()), kind_of(&result));
             } else if let (Some(property), Some(of)) = (name.strip_prefix("set$"), types.first()) {
                 known.setters.insert((*of, property.to_owned()));
             } else {
@@ -93,6 +93,18 @@ impl Known {
         natives.iter().filter(|native| native.types.len() == count).collect()
     }
 
+    /// Whether an operator works with values of these kinds, as far as that can be told.
+    pub(crate) fn operates(&self, operator: &str, left: Kind, right: Kind) -> bool {
+        let open = |kind: Kind| matches!(kind, Kind::Unknown | Kind::MaybeString);
+        let number = |kind: Kind| matches!(kind, Kind::Int | Kind::Float);
+        let text = |kind: Kind| matches!(kind, Kind::String | Kind::Char);
+        open(left)
+            || open(right)
+            || (number(left) && number(right))
+            || (operator == "+" && (text(left) || text(right)))
+            || self.taking(operator, 2).iter().any(|native| native.takes(&[left, right]))
+    }
+
     /// How many arguments the functions of a name take, in order.
     pub(crate) fn arities(&self, name: &str) -> Vec<usize> {
         let natives = self.functions.get(name).map(Vec::as_slice).unwrap_or_default();
@@ -101,13 +113,18 @@ impl Known {
 
     /// Whether a value of this kind has a property that can be read.
     pub(crate) fn has_getter(&self, of: Kind, name: &str) -> bool {
-        of.type_id().is_some_and(|of| self.getters.contains(&(of, name.to_owned())))
+        self.getter(of, name).is_some()
+    }
+
+    /// What a property gives, if there is one.
+    pub(crate) fn getter(&self, of: Kind, name: &str) -> Option<Kind> {
+        self.getters.get(&(of.type_id()?, name.to_owned())).copied()
     }
 
     /// The properties of a value of this kind, for a proposal.
     pub(crate) fn getters(&self, of: Kind) -> impl Iterator<Item = &str> {
         let of = of.type_id();
-        self.getters.iter().filter(move |(owner, _)| Some(*owner) == of).map(|(_, name)| name.as_str())
+        self.getters.keys().filter(move |(owner, _)| Some(*owner) == of).map(|(_, name)| name.as_str())
     }
 
     /// Whether a property can be set.
@@ -132,6 +149,22 @@ impl Native {
                     }
             })
     }
+}
+
+/// Whether the surface lets a function or method of this name take values of these kinds; a method's object is `of`.
+pub(crate) fn admits(of: Kind, name: &str, kinds: &[Kind]) -> bool {
+    let mut rows = FUNCTIONS
+        .iter()
+        .filter(|row| row.of == of.host_type() && row.name == name && row.parameters.len() == kinds.len())
+        .peekable();
+    let fits = |wanted: &str, kind: Kind| {
+        matches!(
+            (Kind::named(wanted), kind),
+            (Kind::Unknown, _) | (_, Kind::Unknown) | (Kind::String, Kind::MaybeString)
+        ) || Kind::named(wanted) == kind
+    };
+    rows.peek().is_none()
+        || rows.any(|row| row.parameters.iter().zip(kinds).all(|((_, wanted), kind)| fits(wanted, *kind)))
 }
 
 /// What the surface says that a function or method gives.

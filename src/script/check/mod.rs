@@ -4,13 +4,15 @@
 //! |---|---|
 //! | `source`, `parsed`, `project` | the files: where names stand; functions and imports; all of them together |
 //! | `known`, `kind` | what the engine's registry has; what is known of a value |
-//! | `walk`, `expression`, `call`, `module`, `object` | the walk over one file: statements, expressions, calls, properties and methods |
+//! | `walk`, `expression`, `object` | the walk over one file: statements, expressions, properties and methods |
+//! | `call`, `command`, `module`, `named`, `operator` | calls: of functions, of the gateway's commands, of modules, by a name, by an operator |
 //! | `trap`, `flow`, `literal`, `scope` | traps of the language; code that is never reached; arguments that are written out; visible names |
 //! | `finding` | what is found |
 //!
 //! How findings are shown is the command line's business.
 
 mod call;
+mod command;
 mod expression;
 mod finding;
 mod flow;
@@ -18,7 +20,9 @@ mod kind;
 mod known;
 mod literal;
 mod module;
+mod named;
 mod object;
+mod operator;
 mod parsed;
 mod project;
 mod scope;
@@ -33,7 +37,9 @@ use std::sync::Arc;
 
 use rhai::Engine;
 
+pub(crate) use self::call::arguments;
 pub use self::finding::Finding;
+pub(crate) use self::kind::Kind;
 pub(crate) use self::source::{Header, headers};
 
 use self::known::Known;

@@ -1,13 +1,14 @@
 //! Properties and methods of values whose kind is known: those of hook arguments above all.
 
-use rhai::{FnCallExpr, Position};
+use rhai::{Expr, FnCallExpr, Position};
 
 use super::call::arguments;
 use super::expression::closure_of;
 use super::kind::Kind;
 use super::known;
-use super::walk::Walk;
+use super::walk::{GaveNothing, Walk};
 use crate::protocol::{COMMANDS, EVENTS, EventField, FieldKind, Hook};
+use crate::script::proposal::{self, method_synonym, typed};
 use crate::script::suggest::closest;
 use crate::script::surface::{self, ERROR_FIELDS, PROPERTIES, ticked};
 
@@ -28,7 +29,9 @@ impl Walk<'_> {
                 self.error("unknown-property", position, message, Some(help));
                 Kind::Unknown
             }
-            of if self.known.has_getter(of, name) => known::property(of, name).unwrap_or_default(),
+            of if self.known.has_getter(of, name) => {
+                known::property(of, name).or_else(|| self.known.getter(of, name)).unwrap_or_default()
+            }
             of => {
                 self.unknown_property(of, name, position);
                 Kind::Unknown
@@ -64,7 +67,7 @@ impl Walk<'_> {
             format!("it is a method: `{}`", row.signature())
         } else if is_method {
             format!("it is a method: `{name}()`")
-        } else if let Some(meant) = synonym(of, name).or_else(|| closest(name, getters.iter().copied())) {
+        } else if let Some(meant) = method_synonym(of, name).or_else(|| closest(name, getters.iter().copied())) {
             format!("did you mean `{meant}`?")
         } else if of == Kind::String {
             "a string has `len`; everything else is a method, such as `to_upper()`".to_owned()
@@ -96,7 +99,7 @@ impl Walk<'_> {
         }
         names.sort_unstable();
         names.dedup();
-        let help = match synonym(of, name)
+        let help = match method_synonym(of, name)
             .filter(|meant| names.contains(meant))
             .or_else(|| closest(name, names.iter().copied()))
         {
@@ -117,6 +120,10 @@ impl Walk<'_> {
         if let Some((_, kind, _)) = ERROR_FIELDS.iter().find(|(field, ..)| *field == name) {
             return Kind::named(kind);
         }
+        // What the script itself put there is there.
+        if self.file.entries.contains(name) {
+            return Kind::Unknown;
+        }
         let names = ERROR_FIELDS.iter().map(|(field, ..)| *field);
         let help = match closest(name, names.clone()) {
             Some(meant) => format!("did you mean `{meant}`?"),
@@ -131,8 +138,9 @@ impl Walk<'_> {
         let arguments_: Vec<_> = call.args.iter().map(|argument| self.value(argument)).collect();
         let name = call.name.as_str();
         self.gave_nothing = None;
-        self.literals(Some(of), call);
+        self.literals(Some(of), call, &arguments_);
         self.shared_with_closure(call, root, position);
+        self.index_for_item(of, call, root);
         if let "push" | "insert" | "set" = name {
             for argument in &call.args {
                 self.kept_closure(argument);
@@ -145,6 +153,15 @@ impl Walk<'_> {
         }
         if known::Known::is_language(name) {
             return Kind::Unknown;
+        }
+        if !known::admits(of, name, &arguments_) {
+            self.unknown_method(of, name, &arguments_, position);
+            return Kind::Unknown;
+        }
+        if let (Kind::Session, "command", [Expr::StringConstant(wire, place), Expr::Map(..)]) =
+            (of, name, call.args.as_slice())
+        {
+            self.command_by_name(wire, *place, &call.args[1], position);
         }
         if of == Kind::Session
             && let Some(row) = known::command(name)
@@ -162,7 +179,8 @@ impl Walk<'_> {
             let result = fitting.iter().skip(1).fold(first.result, |kind, native| kind.or(native.result));
             let result = known::result(of, name, arguments_.len()).unwrap_or(result);
             if result == Kind::Unit {
-                self.gave_nothing = Some((name.to_owned(), of, position));
+                self.gave_nothing =
+                    Some(GaveNothing { name: name.to_owned(), of, copied: None, shown: shown(call), position });
             }
             return result;
         }
@@ -203,7 +221,17 @@ impl Walk<'_> {
                 [] => format!("`{name}` of {noun} is called with {}", arguments(0)),
                 _ => format!("`{name}` of {noun} does not take ({found})"),
             };
-            self.error("wrong-arguments", position, message, Some(format!("it is {}", ticked(&same))));
+            let help = match (name, kinds) {
+                ("reply" | "ask", [Kind::Int | Kind::Float | Kind::Bool, ..]) => {
+                    format!("it is {}; backticks make a text of it: `${{value}}`", ticked(&same))
+                }
+                ("reply" | "ask", [Kind::Person, ..]) => format!("it is {}; a person's name is `.name`", ticked(&same)),
+                ("reply" | "ask", [Kind::Message, ..]) => {
+                    format!("it is {}; a message's text is `.text`", ticked(&same))
+                }
+                _ => format!("it is {}", ticked(&same)),
+            };
+            self.error("wrong-arguments", position, message, Some(help));
             return;
         }
         let arities: Vec<usize> =
@@ -234,15 +262,24 @@ impl Walk<'_> {
     }
 
     fn meant_method(&self, of: Kind, name: &str, host: &[&surface::HostFunction]) -> Option<String> {
-        if of == Kind::State && matches!(name, "get" | "set") {
-            return Some("read and write it like a map: state.name, state[\"name\"] = value".to_owned());
+        match (of, name) {
+            (Kind::State, "get" | "set") => return Some(proposal::LIKE_A_MAP.to_owned()),
+            (Kind::Session, "reply" | "send") => return Some(proposal::SESSION_SENDS.to_owned()),
+            (Kind::Event(_) | Kind::Invite, "reply") => return Some(proposal::EVENT_SENDS.to_owned()),
+            _ => {}
+        }
+        if let Some(help) = proposal::foreign(name) {
+            return Some(help);
         }
         let commands = COMMANDS.iter().filter(|row| of == Kind::Session && !row.is_login()).map(|row| row.function);
         let names: Vec<&str> = match of {
             Kind::Unknown | Kind::Map | Kind::MaybeString => self.known.names().chain(surface::names()).collect(),
             _ => host.iter().map(|row| row.name).chain(commands).chain(self.known.methods(of)).collect(),
         };
-        let meant = synonym(of, name).or_else(|| closest(name, names.iter().copied()));
+        let loose = matches!(of, Kind::Unknown | Kind::Map | Kind::MaybeString);
+        let meant = method_synonym(of, name)
+            .or_else(|| closest(name, names.iter().copied()))
+            .or_else(|| proposal::synonym(name).filter(|_| loose));
         if let Some(meant) = meant {
             let signatures: Vec<_> = host.iter().filter(|row| row.name == meant).map(|row| row.signature()).collect();
             let shown = if signatures.is_empty() { format!("`{meant}`") } else { ticked(&signatures) };
@@ -269,10 +306,9 @@ impl Walk<'_> {
     }
 }
 
-/// The signature of a method with its types.
-fn typed(row: &surface::HostFunction) -> String {
-    let parameters: Vec<_> = row.parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
-    format!("{}({})", row.name, parameters.join(", "))
+/// A call as a proposal shows it.
+pub(crate) fn shown(call: &FnCallExpr) -> String {
+    format!("{}({})", call.name, if call.args.is_empty() { "" } else { "…" })
 }
 
 fn field_kind(field: &EventField) -> Kind {
@@ -283,31 +319,4 @@ fn field_kind(field: &EventField) -> Kind {
         FieldKind::Int => Kind::Int,
         FieldKind::StrMap => Kind::Map,
     }
-}
-
-/// What other bot engines and languages call something.
-fn synonym(of: Kind, name: &str) -> Option<&'static str> {
-    Some(match (of, name) {
-        (Kind::Message, "content" | "body" | "message" | "msg") => "text",
-        (Kind::Message, "author" | "from" | "user" | "person") => "sender",
-        (Kind::Message, "group" | "group_id" | "room" | "channel") => "chat",
-        (Kind::Message, "time" | "date" | "created_time") => "timestamp",
-        (Kind::Message, "answer" | "respond" | "send") => "reply",
-        (Kind::Message, "prompt" | "question" | "wait") => "ask",
-        (Kind::Event(_) | Kind::Invite, "chat" | "group" | "room") => "group_id",
-        (Kind::Event(_), "sender" | "user" | "who") => "person",
-        (Kind::Invite, "sender" | "user" | "who" | "from") => "inviter",
-        (Kind::Person, "id") => "mid",
-        (Kind::Person, "display_name" | "nickname") => "name",
-        (Kind::String, "length" | "size" | "count") => "len",
-        (Kind::Array, "length" | "size" | "count") => "len",
-        (Kind::String, "toUpperCase" | "upper" | "to_uppercase") => "to_upper",
-        (Kind::String, "toLowerCase" | "lower" | "to_lowercase") => "to_lower",
-        (Kind::String, "includes" | "has") => "contains",
-        (Kind::String, "startsWith" | "begins_with" | "startswith") => "starts_with",
-        (Kind::String, "endsWith" | "endswith") => "ends_with",
-        (Kind::Array, "append" | "add") => "push",
-        (Kind::Array, "forEach") => "for_each",
-        _ => return None,
-    })
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rhai::{AST, ASTNode, Engine, Expr, FnAccess, Position, Stmt};
 
+use super::expression::{Step, steps_of};
 use super::source::{self, Header};
 use crate::script::bundle::Source;
 use crate::script::fault::Fault;
@@ -34,6 +35,8 @@ impl Function {
 pub(crate) struct Import {
     /// Where the path stands.
     pub(crate) position: Position,
+    /// The variable that stands in the path's place, if one does.
+    pub(crate) named: Option<String>,
     /// The file's name that it means, or what is wrong with it.
     pub(crate) target: Result<String, String>,
 }
@@ -56,6 +59,10 @@ pub(crate) struct Parsed {
     pub(crate) strings: BTreeSet<String>,
     /// The names of map entries that it makes: they may hold functions.
     pub(crate) entries: BTreeSet<String>,
+    /// The entries of `state` that it sets outright.
+    pub(crate) kept: BTreeSet<String>,
+    /// Whether entries of `state` may be set in ways that are not followed.
+    pub(crate) keeps_more: bool,
 }
 
 impl Parsed {
@@ -93,6 +100,8 @@ impl Parsed {
             named: hook::names_used(&ast),
             strings: BTreeSet::new(),
             entries: BTreeSet::new(),
+            kept: BTreeSet::new(),
+            keeps_more: false,
             source,
         };
         parsed.note_entries(&ast);
@@ -114,7 +123,11 @@ impl Parsed {
                 _ => Err("an import names its module by a literal path, such as import \"lib/greetings\" as greetings"
                     .to_owned()),
             };
-            imports.push(Import { position, target });
+            let named = match path {
+                Expr::Variable(variable, ..) => Some(variable.1.to_string()),
+                _ => None,
+            };
+            imports.push(Import { position, named, target });
         };
         let bodies = self.functions.iter().chain(self.closures.values()).map(|function| function.body.as_slice());
         for statement in bodies.chain([self.top.as_slice()]).flatten() {
@@ -132,7 +145,7 @@ impl Parsed {
     /// Whether it has something that the host would call: a hook, even a misspelt one, or a timer.
     pub(crate) fn is_called(&self) -> bool {
         let timers = ["every", "cron"].iter().any(|name| self.named.contains(*name));
-        timers || self.functions.iter().any(|function| function.name.starts_with("on_"))
+        timers || self.functions.iter().any(|function| hook::is_meant(&function.name))
     }
 
     /// The files that it imports.
@@ -159,6 +172,30 @@ impl Parsed {
     fn note_entries(&mut self, ast: &AST) {
         ast.walk(&mut |nodes: &[ASTNode<'_>]| {
             match nodes.last() {
+                Some(ASTNode::Stmt(Stmt::Assignment(parts))) if !parts.0.is_op_assignment() => {
+                    let (root, steps) = steps_of(&parts.1.lhs);
+                    if is_state(root) {
+                        match steps.first() {
+                            Some(Step::Property(name, _)) => {
+                                self.kept.insert((*name).to_owned());
+                            }
+                            Some(Step::Index(Expr::StringConstant(name, _))) => {
+                                self.kept.insert(name.to_string());
+                            }
+                            Some(_) => self.keeps_more = true,
+                            None => {}
+                        }
+                    }
+                }
+                // Handed on as a value, it can be written to by any name.
+                Some(ASTNode::Expr(variable)) if is_state(variable) => {
+                    let begins = |node: Option<&ASTNode<'_>>| {
+                        matches!(node, Some(ASTNode::Expr(Expr::Dot(parts, ..) | Expr::Index(parts, ..)))
+                            if is_state(&parts.lhs))
+                            || matches!(node, Some(ASTNode::Stmt(Stmt::Assignment(parts))) if is_state(&parts.1.lhs))
+                    };
+                    self.keeps_more |= !begins(nodes.len().checked_sub(2).and_then(|at| nodes.get(at)));
+                }
                 Some(ASTNode::Expr(Expr::Map(map, _))) => {
                     self.entries.extend(map.0.iter().map(|(name, _)| name.name.to_string()));
                 }
@@ -180,6 +217,10 @@ impl Parsed {
             true
         });
     }
+}
+
+fn is_state(expression: &Expr) -> bool {
+    matches!(expression, Expr::Variable(variable, ..) if variable.2.is_empty() && variable.1 == "state")
 }
 
 /// The files of one check, by their names; a file that does not compile has its fault.

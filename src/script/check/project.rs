@@ -8,7 +8,7 @@ use rhai::Engine;
 
 use super::parsed::{Files, Parsed};
 use super::walk::Role;
-use crate::script::bundle::{Bundle, Source, find, read_error, script_name, scripts_in};
+use crate::script::bundle::{APART, Bundle, Source, find, read_error, read_text, script_name, scripts_in};
 use crate::script::fault::Fault;
 
 /// How deep imports may lead.
@@ -174,7 +174,7 @@ impl Project {
 
     fn read(&mut self, engine: &Engine, path: &Path, root: &Path, role: Role) {
         let file = path.display().to_string();
-        match fs::read_to_string(path) {
+        match read_text(path) {
             Ok(text) => {
                 let source = Source { file: file.clone(), path: Some(path.to_owned()), text: text.into() };
                 self.load(engine, source, root, 0);
@@ -217,7 +217,7 @@ impl Project {
             if let Some(start) = chain.iter().position(|link| link == target) {
                 let cycle = [&chain[start..], std::slice::from_ref(target)].concat().join(" → ");
                 let message = format!("these files import each other: {cycle}");
-                let help = Some("move what both need into a third module".to_owned());
+                let help = Some(APART.to_owned());
                 let fault = Fault { help, ..Fault::in_source(&parsed.source, import.position, message) };
                 faults.insert((name.clone(), target.clone()), fault);
             } else if !done.contains(target) {

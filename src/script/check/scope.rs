@@ -25,11 +25,13 @@ pub(crate) struct Variable {
     pub(crate) read: bool,
     /// Whether other files can see it.
     pub(crate) exported: bool,
+    /// The entries of the map that is written out where it is declared.
+    pub(crate) entries: Option<Vec<(String, Position)>>,
 }
 
 impl Variable {
     pub(crate) fn new(name: &str, kind: Kind, origin: Origin, position: Position) -> Self {
-        Self { name: name.to_owned(), kind, origin, position, read: false, exported: false }
+        Self { name: name.to_owned(), kind, origin, position, read: false, exported: false, entries: None }
     }
 
     /// Whether it is worth saying that nobody reads it.

@@ -2,13 +2,14 @@
 //!
 //! Traps of single calls and operators are where those are walked over.
 
-use rhai::{Expr, Position, Token};
+use rhai::{ASTNode, Expr, FnCallExpr, Position, Token};
 
 use super::expression::{Step, closure_of, steps_of};
 use super::kind::Kind;
 use super::known;
+use super::parsed::Parsed;
 use super::scope::Origin;
-use super::walk::{Named, Walk};
+use super::walk::{GaveNothing, Named, Walk};
 use crate::script::surface::FUNCTIONS;
 
 /// Methods that change nothing and give something new.
@@ -56,6 +57,122 @@ impl Walk<'_> {
             _ => return,
         };
         self.error("not-iterable", expression.start_position(), format!("for cannot go through {}", kind.noun()), help);
+    }
+
+    /// Warns of a closure that takes the index for the item: `for_each` gives the item as `this`.
+    pub(crate) fn index_for_item(&mut self, of: Kind, call: &FnCallExpr, root: Option<&str>) {
+        if call.name != "for_each" || !matches!(of, Kind::Array | Kind::Unknown) {
+            return;
+        }
+        let Some(closure) = call.args.first().and_then(closure_of) else { return };
+        let Some(function) = self.file.closures.get(&closure.name) else { return };
+        let Some(parameter) = function.parameters.get(closure.captured.len()) else { return };
+        let uses_this = function.body.iter().any(|statement| {
+            let mut found = false;
+            statement.walk(&mut Vec::new(), &mut |nodes: &[ASTNode<'_>]| {
+                found |= matches!(nodes.last(), Some(ASTNode::Expr(Expr::ThisPtr(_))));
+                true
+            });
+            found
+        });
+        if !uses_this {
+            let message = format!("for_each gives `{parameter}` the item's index; the item itself is `this`");
+            let help = format!("write a loop: `for {parameter} in {} {{ … }}`", root.unwrap_or("list"));
+            self.warn("index-not-item", closure.position, message, Some(help));
+        }
+    }
+
+    /// Warns of a sum with an entry of the state that nothing ever sets.
+    pub(crate) fn never_set(&mut self, chain: &Expr, value: Kind, position: Position) {
+        let (root, steps) = steps_of(chain);
+        let name = match (root, steps.as_slice()) {
+            (Expr::Variable(variable, ..), [step]) if variable.1 == "state" && variable.2.is_empty() => match step {
+                Step::Property(name, _) => (*name).to_owned(),
+                Step::Index(Expr::StringConstant(name, _)) => name.to_string(),
+                _ => return,
+            },
+            _ => return,
+        };
+        let sets = |file: &Parsed| file.keeps_more || file.kept.contains(&name);
+        // A module may be used by scripts that set it.
+        if self.scope.variable("state").is_some() || self.role.is_open() || sets(self.file) || self.modules().any(sets)
+        {
+            return;
+        }
+        let empty = match value {
+            Kind::Float => "0.0",
+            Kind::String | Kind::MaybeString => "\"\"",
+            Kind::Array => "[]",
+            _ => "0",
+        };
+        let message = format!("nothing sets `state.{name}`: it is () at first, and there is no sum with ()");
+        let help = format!("write `state.{name} = (state.{name} ?? {empty}) + …`");
+        self.warn("never-set", position, message, Some(help));
+    }
+
+    /// Says that `state` or `store` itself cannot be set.
+    pub(crate) fn replaced(&mut self, name: &str, position: Position) {
+        let help = match name {
+            "state" => "empty it with `state.clear()`, set an entry with `state.name = …`",
+            _ => "write with store.set(key, value)",
+        };
+        self.error("constant", position, format!("`{name}` itself cannot be replaced"), Some(help.to_owned()));
+    }
+
+    /// Warns of `${…}` between double quotes, where it stands for itself.
+    pub(crate) fn uninterpolated(&mut self, text: &str, position: Position) {
+        let Some((_, rest)) = text.split_once("${") else { return };
+        let Some((inside, _)) = rest.split_once('}') else { return };
+        // `${1}` and `${name}` can be groups of a regular expression's replacement: what is meant must have a meaning.
+        let first: String = inside.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
+        let visible = self.scope.variable(&first).is_some();
+        let means =
+            matches!(first.as_str(), "state" | "store" | "global") || self.file.named_so(&first).next().is_some();
+        if !(visible || means) || !self.begins_with(position, '"') {
+            return;
+        }
+        if let Some(variable) = self.scope.variable(&first) {
+            variable.read = true;
+        }
+        let message = format!("between double quotes `${{{inside}}}` stands for itself");
+        self.warn(
+            "no-interpolation",
+            position,
+            message,
+            Some("write the text in backticks: `Hello ${name}`".to_owned()),
+        );
+    }
+
+    /// Whether the text of the file has this letter at a place.
+    fn begins_with(&self, position: Position, letter: char) -> bool {
+        let (Some(line), Some(column)) = (position.line(), position.position()) else { return false };
+        let line = self.file.source.text.lines().nth(line - 1).unwrap_or_default();
+        line.chars().nth(column - 1) == Some(letter)
+    }
+
+    /// Warns of a method that changes a property in place, where the property only gives a copy.
+    pub(crate) fn changed_copy(&mut self) {
+        let Some(GaveNothing { name, copied: Some(copied), shown, position, .. }) = self.gave_nothing.take() else {
+            return;
+        };
+        let message = format!("`{name}` changes a copy: `{copied}` itself stays as it is");
+        let help = format!("keep the copy: let copy = {copied}; copy.{shown}; then use copy");
+        self.warn("in-place", position, message, Some(help));
+    }
+
+    /// Says that a module's function is called with `.`; whether it is.
+    pub(crate) fn called_on_module(&mut self, name: &str, call: &FnCallExpr, position: Position) -> bool {
+        if self.scope.variable(name).is_some() {
+            return false;
+        }
+        let Some(alias) = self.scope.alias(name) else { return false };
+        alias.used = true;
+        for argument in &call.args {
+            self.value(argument);
+        }
+        let message = format!("`{name}` is a module, and its functions are called with `::`");
+        self.error("unknown-variable", position, message, Some(format!("write `{name}::{}(…)`", call.name)));
+        true
     }
 
     /// Says that a statement computes something and does nothing with it.

@@ -70,7 +70,24 @@ pub(crate) struct Walk<'a> {
     /// The functions of the file that something calls or mentions.
     pub(crate) used: BTreeSet<(String, usize)>,
     /// The last call that gave nothing: its name and what it is a method of.
-    pub(crate) gave_nothing: Option<(String, Kind, Position)>,
+    pub(crate) gave_nothing: Option<GaveNothing>,
+    /// Whether the host calls the code at hand, so that it is called on nothing.
+    pub(crate) in_hook: bool,
+}
+
+/// A call that gave nothing.
+#[derive(Clone, Debug)]
+pub(crate) struct GaveNothing {
+    /// The function's name.
+    pub(crate) name: String,
+    /// What it is a method of.
+    pub(crate) of: Kind,
+    /// The property that it was called on, as it is written, where that only gives a copy.
+    pub(crate) copied: Option<String>,
+    /// How it is called, for a proposal: `trim()`, `replace(…)`.
+    pub(crate) shown: String,
+    /// Where the name stands.
+    pub(crate) position: Position,
 }
 
 impl<'a> Walk<'a> {
@@ -96,6 +113,7 @@ impl<'a> Walk<'a> {
             at_top_level: true,
             used: BTreeSet::new(),
             gave_nothing: None,
+            in_hook: false,
         }
     }
 
@@ -160,7 +178,11 @@ impl<'a> Walk<'a> {
         let file = self.file;
         for import in &file.imports {
             match &import.target {
-                Err(reason) => self.error("unresolved-import", import.position, reason, None),
+                Err(reason) => {
+                    let help =
+                        import.named.as_ref().map(|name| format!("write it as a text: import \"{name}\" as {name};"));
+                    self.error("unresolved-import", import.position, reason, help);
+                }
                 Ok(target) if matches!(self.files.get(target), Some(Err(_))) => {
                     self.error("faulty-import", import.position, format!("the module {target} does not compile"), None);
                 }
@@ -194,7 +216,9 @@ impl<'a> Walk<'a> {
             };
             self.declare(Variable::new(name, kind, Origin::Parameter, position));
         }
+        self.in_hook = hook.is_some() && calls.is_none();
         self.statements(&function.body, Value::Used);
+        self.in_hook = false;
         self.leave(mark);
     }
 
@@ -203,6 +227,7 @@ impl<'a> Walk<'a> {
         let file = self.file;
         let Some(closure) = file.closures.get(name) else { return };
         let at_top_level = std::mem::replace(&mut self.at_top_level, false);
+        let in_hook = std::mem::replace(&mut self.in_hook, false);
         let mark = self.scope.mark();
         for name in &closure.parameters[captured.min(closure.parameters.len())..] {
             self.refuse_host_name(name, position, Named::Variable);
@@ -211,6 +236,7 @@ impl<'a> Walk<'a> {
         self.statements(&closure.body, Value::Used);
         self.leave(mark);
         self.at_top_level = at_top_level;
+        self.in_hook = in_hook;
     }
 
     pub(crate) fn block(&mut self, block: &StmtBlock, value: Value) {
@@ -272,16 +298,25 @@ impl<'a> Walk<'a> {
             Stmt::Switch(parts, _) => self.switch(&parts.0, &parts.1, value),
             Stmt::Var(parts, flags, _) => {
                 let (ident, initial, _) = &**parts;
+                let before = self.findings.len();
                 let kind = self.value(initial);
+                let faulty = self.findings.len() > before;
                 self.refuse_host_name(&ident.name, ident.pos, Named::Variable);
                 let origin = if flags.contains(ASTFlags::CONSTANT) { Origin::Const } else { Origin::Let };
                 let mut variable = Variable::new(&ident.name, kind, origin, ident.pos);
                 variable.exported = flags.contains(ASTFlags::EXPORTED);
+                // One mistake is one finding: what a faulty line sets is not reported as unused besides.
+                variable.read = faulty;
+                if let Expr::Map(entries, _) = initial {
+                    variable.entries =
+                        Some(entries.0.iter().map(|(name, _)| (name.name.to_string(), name.pos)).collect());
+                }
                 self.declare(variable);
             }
             Stmt::Assignment(parts) => self.assignment(&parts.0, &parts.1),
             Stmt::FnCall(call, position) => {
                 self.call(call, *position);
+                self.gave_nothing = None;
             }
             Stmt::Block(block) => self.block(block, value),
             Stmt::TryCatch(flow, _) => {
@@ -295,10 +330,13 @@ impl<'a> Walk<'a> {
                 self.leave(mark);
             }
             Stmt::Expr(expression) => {
-                if value == Value::Unused {
+                let before = self.findings.len();
+                self.gave_nothing = None;
+                self.expression(expression);
+                self.changed_copy();
+                if value == Value::Unused && self.findings.len() == before {
                     self.without_effect(expression);
                 }
-                self.expression(expression);
             }
             Stmt::BreakLoop(Some(expression), _, _) | Stmt::Return(Some(expression), _, _) => {
                 self.expression(expression);
@@ -307,7 +345,8 @@ impl<'a> Walk<'a> {
                 let (path, ident) = &**parts;
                 let file = self.file.import_at(path.position()).map(str::to_owned);
                 if !ident.name.is_empty() {
-                    let alias = Alias { name: ident.name.to_string(), file, position: ident.pos, used: false };
+                    let used = file.is_none();
+                    let alias = Alias { name: ident.name.to_string(), file, position: ident.pos, used };
                     self.scope.aliases.push(alias);
                 }
             }
@@ -373,7 +412,9 @@ impl<'a> Walk<'a> {
     fn hooks(&mut self) {
         let file = self.file;
         for function in &file.functions {
-            if let Err((message, help)) = hook::judge(&function.name, function.parameters.len(), |name| self.is_named(name)) {
+            if let Err((message, help)) =
+                hook::judge(&function.name, function.parameters.len(), |name| self.is_named(name))
+            {
                 let place = function.header.as_ref().map_or(Position::NONE, |header| position_of(header.place));
                 self.error("unknown-hook", place, message, help);
             }
@@ -386,7 +427,7 @@ impl<'a> Walk<'a> {
             let open = self.role.is_open() && !function.private;
             let called = self.used.contains(&(function.name.clone(), function.parameters.len()));
             let mentioned = self.is_named(&function.name) && !self.is_called_otherwise(&function.name);
-            let hook = function.name.starts_with("on_");
+            let hook = hook::is_meant(&function.name);
             if !(open || called || mentioned || hook || function.name.starts_with('_')) {
                 let place = function.header.as_ref().map_or(Position::NONE, |header| position_of(header.place));
                 self.warn("unused", place, format!("nothing calls the function `{}`", function.signature()), None);
@@ -405,7 +446,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The modules that the file imports, directly or not. The standard library's know nothing of their importers.
-    fn modules(&self) -> impl Iterator<Item = &'a Parsed> {
+    pub(crate) fn modules(&self) -> impl Iterator<Item = &'a Parsed> + use<'a> {
         let files = self.files;
         let modules = self.around.modules.iter().filter_map(move |module| files.get(module)?.as_ref().ok());
         modules.filter(|module| module.source.path.is_some())

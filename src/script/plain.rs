@@ -1,0 +1,226 @@
+//! What ends a run, in plain words: Rhai names its own types and registries, a person wants to know what to write.
+//!
+//! Syntax errors are in `syntax`, functions that do not exist in `proposal`.
+
+use rhai::EvalAltResult;
+
+use super::check::Kind;
+use super::proposal::{LIKE_A_MAP, NOTHING_THERE};
+use super::suggest::closest;
+use super::surface::PROPERTIES;
+
+/// The message of an error and how to mend it, where Rhai's own words would not do.
+pub(crate) fn explain(error: &EvalAltResult) -> Option<(String, Option<String>)> {
+    let help = |text: &str| Some(text.to_owned());
+    Some(match error {
+        EvalAltResult::ErrorMismatchDataType(expected, found, _) => mismatch(expected, found),
+        EvalAltResult::ErrorIndexingType(what, _) => no_entries(what),
+        EvalAltResult::ErrorDotExpr(text, _) => property(text)?,
+        EvalAltResult::ErrorPropertyNotFound(name, _) => {
+            (format!("the map has no entry `{name}`"), help("ask first, as in `if \"name\" in map { … }`"))
+        }
+        EvalAltResult::ErrorUnboundThis(_) => (
+            "`this` is nothing here: it is the value that a function is called on as a method".to_owned(),
+            help("a hook gets what happened as its parameter, such as `msg` in `on_message(msg)`"),
+        ),
+        EvalAltResult::ErrorFor(_) => (
+            "for goes through arrays, ranges and texts, and this is none".to_owned(),
+            help("to count, write `for i in 0..10`; go through a map with `map.keys()`"),
+        ),
+        EvalAltResult::ErrorArrayBounds(size, index, _) => (
+            format!("there is no item {index}: the array has {}", items(*size, "item")),
+            help("counting begins at 0; ask `list.len()` first"),
+        ),
+        EvalAltResult::ErrorStringBounds(size, index, _) => (
+            format!("there is no character {index}: the text has {}", items(*size, "character")),
+            help("counting begins at 0; ask `text.len()` first"),
+        ),
+        EvalAltResult::ErrorArithmetic(text, _) if text.starts_with("Error parsing") => {
+            let found = text.split('\'').nth(1).unwrap_or_default();
+            let kind = if text.contains("integer") { "whole number" } else { "number" };
+            (format!("\"{found}\" is no {kind}"), help("ask first, as in text.is_match(`^\\d+$`), or use try"))
+        }
+        EvalAltResult::ErrorAssignmentToConstant(name, _) if matches!(name.as_str(), "state" | "store") => {
+            (format!("`{name}` itself cannot be replaced"), help("set an entry, as in `state.name = …`"))
+        }
+        EvalAltResult::ErrorVariableNotFound(name, _) => {
+            (format!("no variable `{name}`"), super::syntax::foreign_name(name))
+        }
+        _ => return None,
+    })
+}
+
+/// What an operator says to kinds that it does not work with.
+pub(crate) fn operator(name: &str, kinds: &[Kind]) -> String {
+    match kinds {
+        [one] if name == "!" => format!("`!` turns true and false around; found {}", one.noun()),
+        [left, right] => format!("`{name}` does not work with {} and {}", left.noun(), right.noun()),
+        kinds => {
+            let nouns: Vec<_> = kinds.iter().map(|kind| kind.noun()).collect();
+            format!("`{name}` does not work with {}", nouns.join(", "))
+        }
+    }
+}
+
+/// What may mend an operator that stands at a place of a text.
+pub(crate) fn operator_help(name: &str, kinds: &[Kind], text: &str, place: Option<(usize, usize)>) -> Option<String> {
+    let other = |kind: &Kind| *kind != Kind::Unit;
+    match kinds {
+        [_] if name == "!" => Some("compare, as in `text == ()` or `count == 0`".to_owned()),
+        [left, right] if kinds.contains(&Kind::Unit) => {
+            let default = empty(kinds.iter().copied().find(other).unwrap_or(Kind::Int));
+            let line = place.and_then(|(line, _)| text.lines().nth(line.checked_sub(1)?));
+            let assigned = line.zip(place).and_then(|(line, (_, column))| assignment(line, column, name));
+            Some(match assigned {
+                Some((target, value)) if *left == Kind::Unit => {
+                    format!("nothing is stored there yet: `{target} = ({target} ?? {default}) {name} {value}`")
+                }
+                _ if *left == Kind::Unit && *right != Kind::Unit => {
+                    format!("the left side is (): nothing is there; give another value, as in `(value ?? {default})`")
+                }
+                _ => format!("one side is (): nothing is there; give another value, as in `(value ?? {default})`"),
+            })
+        }
+        [left, right] => {
+            let number = |kind: &Kind| matches!(kind, Kind::Int | Kind::Float);
+            let text = |kind: &Kind| matches!(kind, Kind::String | Kind::MaybeString);
+            ((number(left) && text(right)) || (text(left) && number(right)))
+                .then(|| "make both numbers: parse_int(text) or parse_float(text)".to_owned())
+        }
+        _ => None,
+    }
+}
+
+/// What an assignment such as `state.count += 1` changes, and by what; `column` is where its operator stands.
+fn assignment(line: &str, column: usize, operator: &str) -> Option<(String, String)> {
+    let letters: Vec<char> = line.chars().collect();
+    let (before, after) = letters.split_at_checked(column.checked_sub(1)?)?;
+    let after: String = after.iter().collect();
+    let value = after.strip_prefix(operator)?.strip_prefix('=')?.split(';').next()?.trim().to_owned();
+    let before: String = before.iter().collect();
+    let part = |letter: char| letter.is_alphanumeric() || "_.[]\"".contains(letter);
+    let target = before.trim_end().rsplit(|letter| !part(letter)).next()?.to_owned();
+    (!target.is_empty() && !value.is_empty()).then_some((target, value))
+}
+
+/// The empty value of a kind, as it is written.
+fn empty(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Float => "0.0",
+        Kind::String | Kind::MaybeString | Kind::Char => "\"\"",
+        Kind::Array => "[]",
+        Kind::Map => "#{}",
+        _ => "0",
+    }
+}
+
+fn mismatch(expected: &str, found: &str) -> (String, Option<String>) {
+    let (wanted, kind) = (Kind::of_type(expected), Kind::of_type(found));
+    let help = match (wanted, kind) {
+        (Kind::Bool, Kind::Int | Kind::Float) => {
+            Some("only true and false are conditions: compare, as in `count != 0`")
+        }
+        (Kind::Bool, Kind::String) => Some("only true and false are conditions: compare, as in `text != \"\"`"),
+        (Kind::Bool, _) => Some("only true and false are conditions: compare, as in `value != ()`"),
+        (Kind::Function, Kind::String) => Some("a function is called by its name with `Fn(name).call(…)`"),
+        _ => None,
+    };
+    let message = format!("expected {}, found {}", noun(expected), noun(found));
+    (message, help.map(str::to_owned))
+}
+
+/// `what` is Rhai's `of [index]`, or `of [index] = value`.
+fn no_entries(what: &str) -> (String, Option<String>) {
+    let of = what.split(" [").next().unwrap_or(what);
+    let help = match Kind::of_type(of) {
+        Kind::Unit if what.contains("] = ") => {
+            "nothing is there yet: store an array or a map first, as in `state.list = [];`"
+        }
+        Kind::Unit => NOTHING_THERE,
+        Kind::Store => "read with store.get(key), write with store.set(key, value)",
+        _ => "arrays, maps and texts have entries",
+    };
+    (format!("{} has no entries in brackets", noun(of)), Some(help.to_owned()))
+}
+
+/// A property that a value does not have, from Rhai's sentence about it.
+fn property(text: &str) -> Option<(String, Option<String>)> {
+    let mut quoted = text.split('\'');
+    let (start, name) = (quoted.next()?, quoted.next()?);
+    quoted.next()?;
+    let of = quoted.next()?;
+    let (kind, what) = (Kind::of_type(of), noun(of));
+    let own: Vec<&str> = PROPERTIES.iter().filter(|row| Some(row.of) == kind.host_type()).map(|row| row.name).collect();
+    if start.to_lowercase().starts_with("unknown property") {
+        let help = match kind {
+            Kind::Unit => {
+                format!(
+                    "the value is (), so nothing is there: ask first, as in `if value != () {{ … }}`, or write `?.{name}`"
+                )
+            }
+            Kind::Store => format!("read with store.get(\"{name}\"), write with store.set(\"{name}\", value)"),
+            _ => match super::proposal::method_synonym(kind, name).or_else(|| closest(name, own.iter().copied())) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None if own.is_empty() => return Some((format!("{what} has no property `{name}`"), None)),
+                None => format!("it has {}", own.join(", ")),
+            },
+        };
+        return Some((format!("{what} has no property `{name}`"), Some(help)));
+    }
+    if !start.to_lowercase().starts_with("no writable property") {
+        return None;
+    }
+    Some(match kind {
+        Kind::Unit => (
+            format!("`{name}` is set of (), where nothing is"),
+            Some("store a map there first, as in `state.people = #{};`".to_owned()),
+        ),
+        Kind::State => (format!("`{name}` of {what} cannot be changed"), Some(LIKE_A_MAP.to_owned())),
+        Kind::Store => {
+            (format!("`{name}` of {what} cannot be changed"), Some(format!("write with store.set(\"{name}\", value)")))
+        }
+        _ => (
+            format!("`{name}` of {what} cannot be changed"),
+            Some("keep what you need in a variable or in `state`".to_owned()),
+        ),
+    })
+}
+
+/// What a person would call a value of a type.
+pub(crate) fn noun(type_name: &str) -> String {
+    match Kind::of_type(type_name) {
+        Kind::Unknown => format!("a {}", type_name.rsplit("::").next().unwrap_or(type_name).to_lowercase()),
+        kind => kind.noun().to_owned(),
+    }
+}
+
+fn items(count: usize, noun: &str) -> String {
+    match count {
+        0 => format!("no {noun}s"),
+        1 => format!("1 {noun}"),
+        count => format!("{count} {noun}s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sum_with_nothing_is_mended_in_its_own_words() {
+        let help = |line: &str, kinds: &[Kind], operator: &str| {
+            let column = line.find(operator).map(|at| at + 1).expect("the operator");
+            operator_help(operator, kinds, line, Some((1, column)))
+        };
+        let count = help("    state.count += 1;", &[Kind::Unit, Kind::Int], "+");
+        assert_eq!(count.as_deref(), Some("nothing is stored there yet: `state.count = (state.count ?? 0) + 1`"));
+        let text = help("if x { m[\"a\"] += word; }", &[Kind::Unit, Kind::String], "+");
+        assert_eq!(text.as_deref(), Some("nothing is stored there yet: `m[\"a\"] = (m[\"a\"] ?? \"\") + word`"));
+        let sum = help("let y = x + 1;", &[Kind::Unit, Kind::Int], "+");
+        assert_eq!(
+            sum.as_deref(),
+            Some("the left side is (): nothing is there; give another value, as in `(value ?? 0)`")
+        );
+        assert_eq!(help("let y = x + 1;", &[Kind::Map, Kind::Int], "+"), None);
+    }
+}
