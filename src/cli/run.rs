@@ -12,7 +12,7 @@ use super::exit::Exit;
 use super::{account, chat};
 use crate::clock::Clock;
 use crate::host::config::{Config, Session};
-use crate::host::{Host, Options};
+use crate::host::{Host, Options, report};
 use crate::sandbox::{self, Sandbox, StartError};
 use crate::session::{Ended, Login, MediaMode, Pacing, Secret};
 
@@ -144,11 +144,15 @@ fn demo(gateway: &str) -> anyhow::Result<Session> {
 /// Says in a few lines what runs where, and what to type.
 fn announce(host: &Host) {
     for fault in host.faults() {
-        tracing::error!(card = format!("{fault:#}"), "{fault}");
+        tracing::error!(card = format!("{fault:#}"), live = "nothing of it", "{fault}");
     }
     for script in host.scripts().iter().filter(|script| script.live.is_some()) {
-        tracing::info!("{} is live: {}", script.name, script.hook_names());
+        match script.is_called() {
+            true => tracing::info!("{} is live: {}", script.name, script.hook_names()),
+            false => tracing::warn!("{} is live: {}", script.name, script.hook_names()),
+        }
     }
+    report(host.findings());
     if host.scripts().iter().all(|script| script.live.is_none()) {
         tracing::warn!("no script is live; save one as *.rhai and it will be");
     }

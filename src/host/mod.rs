@@ -8,6 +8,6 @@ mod run;
 pub mod scenario;
 
 pub use prompt::{Keeping, PromptHost};
-pub use run::{Host, Options, StartError};
+pub use run::{Host, Options, StartError, report};
 
 pub use crate::script::suggest;

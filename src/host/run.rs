@@ -12,6 +12,8 @@ use super::config::{self, Config, Session};
 use super::reconfigure::{Following, Plan, plan};
 use crate::clock::Clock;
 use crate::host::keeping::{Keeper, Keeping};
+use crate::script::check::Finding;
+use crate::script::diagnostic::{self, Severity};
 use crate::script::{
     Assignment, Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Parting, Script, Shared, Update,
     Updater, WorkerHandle, continue_ids_after, watch,
@@ -80,6 +82,7 @@ pub struct Host {
     ends: BTreeMap<String, Ended>,
     scripts: Vec<Script>,
     faults: Vec<Fault>,
+    findings: Vec<Finding>,
     ended: UnboundedReceiver<(String, Ended)>,
     watching: Watching,
     keeper: Option<Keeper>,
@@ -119,9 +122,13 @@ impl Host {
         }
         continue_ids_after(store.highest_id()?.cast_unsigned());
         let (watching, first) = Watching::start(config.scripts.clone(), config.limits)?;
-        let First { update, scripts, faults } = first.await.map_err(|_| StartError::Panic)??;
-        if strict && !faults.is_empty() {
-            return Err(StartError::Faulty(faults));
+        let First { update, scripts, faults, findings } = first.await.map_err(|_| StartError::Panic)??;
+        if strict {
+            let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
+            let all: Vec<_> = faults.iter().chain(errors.map(|finding| &finding.fault)).cloned().collect();
+            if !all.is_empty() {
+                return Err(StartError::Faulty(all));
+            }
         }
 
         let directory = Directory::default();
@@ -159,6 +166,7 @@ impl Host {
             ends,
             scripts,
             faults,
+            findings,
             ended,
             watching,
             keeper,
@@ -254,6 +262,11 @@ impl Host {
         &self.faults
     }
 
+    /// What the check found in the scripts that were loaded at the start.
+    pub fn findings(&self) -> &[Finding] {
+        &self.findings
+    }
+
     /// Every session by its name.
     pub fn directory(&self) -> &Directory {
         &self.directory
@@ -308,6 +321,7 @@ struct First {
     update: Update,
     scripts: Vec<Script>,
     faults: Vec<Fault>,
+    findings: Vec<Finding>,
 }
 
 /// The thread that owns the library: an engine cannot change threads.
@@ -337,7 +351,8 @@ impl Watching {
             let Changes { update, .. } = library.look(Look::Settled);
             let scripts = library.scripts().cloned().collect();
             let faults = library.faults().cloned().collect();
-            let _ = looked.send(Ok(First { update, scripts, faults }));
+            let findings = check(&library, &update);
+            let _ = looked.send(Ok(First { update, scripts, faults, findings }));
             // Where the system does not start, the other end is dropped.
             let Ok(updaters) = updaters.recv() else { return };
             let apply = |library: &Library, changes, saved| apply(&updaters, library, &changes, saved);
@@ -406,16 +421,38 @@ fn apply(workers: &[Updater], library: &Library, changes: &Changes, saved: Insta
     }
     let took = saved.elapsed();
     for (bundle, generation) in &changes.update.loaded {
-        let hooks =
-            library.scripts().find(|script| script.name == bundle.name).map(Script::hook_names).unwrap_or_default();
-        tracing::info!(
-            generation,
-            "{} is live, {} ms after it was saved: {hooks}",
-            bundle.script.file,
-            took.as_millis()
-        );
+        let Some(script) = library.scripts().find(|script| script.name == bundle.name) else { continue };
+        let (file, took, hooks) = (&bundle.script.file, took.as_millis(), script.hook_names());
+        match script.is_called() {
+            true => tracing::info!(generation, "{file} is live, {took} ms after it was saved: {hooks}"),
+            false => tracing::warn!(generation, "{file} is live, {took} ms after it was saved: {hooks}"),
+        }
     }
     for name in &changes.update.removed {
         tracing::info!("{name} is gone");
+    }
+    // Only now: what is saved is live as soon as it loads.
+    report(&check(library, &changes.update));
+}
+
+/// Checks the scripts of an update. What two of them have in common is found once.
+fn check(library: &Library, update: &Update) -> Vec<Finding> {
+    let mut findings: Vec<Finding> = Vec::new();
+    for finding in update.loaded.iter().flat_map(|(bundle, _)| library.check(bundle)) {
+        if !findings.contains(&finding) {
+            findings.push(finding);
+        }
+    }
+    findings
+}
+
+/// Writes what a check found to the log.
+pub fn report(findings: &[Finding]) {
+    for finding in findings {
+        let card = finding.card(diagnostic::Look::PLAIN);
+        match finding.severity {
+            Severity::Error => tracing::error!(card, check = finding.rule, "{}", finding.line()),
+            Severity::Warning => tracing::warn!(card, check = finding.rule, "{}", finding.line()),
+        }
     }
 }

@@ -12,11 +12,12 @@ use rhai::Engine;
 
 use super::Limits;
 use super::bundle::{Bundle, read_error, read_text, script_name, scripts_in};
+use super::check::{Checker, Finding};
 use super::engine;
 use super::fault::Fault;
 use super::http::Web;
 use super::live::{Directory, Services};
-use super::worker::{Update, try_load};
+use super::worker::Update;
 use crate::clock::Clock;
 use crate::protocol::Hook;
 use crate::store::{Store, StoreError};
@@ -25,8 +26,7 @@ use crate::store::{Store, StoreError};
 pub struct Library {
     roots: Vec<PathBuf>,
     reader: Engine,
-    checker: Rc<Engine>,
-    limits: Rc<Limits>,
+    checker: Checker,
     scripts: BTreeMap<PathBuf, Script>,
     root_faults: BTreeMap<PathBuf, Fault>,
     generations: u64,
@@ -43,6 +43,8 @@ pub struct Script {
     pub generation: u64,
     /// The hooks that the live generation defines.
     pub hooks: Vec<Hook>,
+    /// How many timers its top level declares.
+    pub timers: usize,
     /// What is wrong with the newest version, which is then not the live one.
     pub fault: Option<Fault>,
     /// What was found at the last look and does not count yet.
@@ -50,10 +52,16 @@ pub struct Script {
 }
 
 impl Script {
+    /// Whether the host ever calls the live generation.
+    pub fn is_called(&self) -> bool {
+        !self.hooks.is_empty() || self.timers > 0
+    }
+
     /// The names of the live generation's hooks, for people.
     pub fn hook_names(&self) -> String {
         match self.hooks.as_slice() {
-            [] => "no hooks".to_owned(),
+            [] if self.timers > 0 => "timers".to_owned(),
+            [] => "no hooks, so that nothing ever calls it".to_owned(),
             hooks => hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", "),
         }
     }
@@ -108,8 +116,7 @@ impl Library {
         Ok(Self {
             roots,
             reader: engine::for_reading(),
-            checker: Rc::new(engine::build(&services)),
-            limits,
+            checker: Checker::over(Rc::new(engine::build(&services)), limits),
             scripts: BTreeMap::new(),
             root_faults: BTreeMap::new(),
             generations: 0,
@@ -124,6 +131,15 @@ impl Library {
     /// Everything that is wrong now.
     pub fn faults(&self) -> impl Iterator<Item = &Fault> {
         self.root_faults.values().chain(self.scripts.values().filter_map(|script| script.fault.as_ref()))
+    }
+
+    /// Checks a script as `hotline check` does. Whatever comes of it, the script works as it did.
+    pub fn check(&self, bundle: &Bundle) -> Vec<Finding> {
+        let check = std::panic::AssertUnwindSafe(|| self.checker.check_bundle(bundle));
+        std::panic::catch_unwind(check).unwrap_or_else(|_| {
+            tracing::error!("the check of {} panicked: this is a bug of Hotline", bundle.script.file);
+            Vec::new()
+        })
     }
 
     /// The folders whose changes concern this library.
@@ -216,12 +232,11 @@ impl Library {
         };
         let tried = read.and_then(|bundle| {
             let fresh = script.live.as_ref().is_none_or(|live| live.hash != bundle.hash);
-            let hooks = if fresh {
-                try_load(&self.checker, &self.limits, &bundle).map_err(|fault| fault.with_source(&bundle))?
-            } else {
-                script.hooks.clone()
+            let (hooks, timers) = match fresh {
+                true => self.checker.try_load(&bundle)?,
+                false => (script.hooks.clone(), script.timers),
             };
-            Ok((bundle, fresh, hooks))
+            Ok((bundle, fresh, (hooks, timers)))
         });
         let suspect = match &tried {
             Err(fault) => Some(Suspect::Faulty(Box::new(fault.clone()))),
@@ -236,12 +251,12 @@ impl Library {
         }
         script.suspect = None;
         match tried {
-            Ok((bundle, fresh, hooks)) => {
+            Ok((bundle, fresh, (hooks, timers))) => {
                 script.fault = None;
                 if fresh {
                     self.generations += 1;
                     script.generation = self.generations;
-                    script.hooks = hooks;
+                    (script.hooks, script.timers) = (hooks, timers);
                     script.live = Some(Arc::clone(&bundle));
                     changes.update.loaded.push((bundle, script.generation));
                 }

@@ -659,8 +659,12 @@ async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
     writing.abort();
 }
 
-/// Checks that a bundle loads, on an engine of the caller's own thread.
-pub(crate) fn try_load(engine: &Rc<Engine>, limits: &Rc<Limits>, bundle: &Arc<Bundle>) -> Result<Vec<Hook>, Fault> {
+/// Checks that a bundle loads, on an engine of the caller's own thread; gives its hooks and how many timers it declares.
+pub(crate) fn try_load(
+    engine: &Rc<Engine>,
+    limits: &Rc<Limits>,
+    bundle: &Arc<Bundle>,
+) -> Result<(Vec<Hook>, usize), Fault> {
     let generation = Generation::load(engine, limits, bundle, 0)?;
-    Ok(generation.hooks.iter().copied().collect())
+    Ok((generation.hooks.iter().copied().collect(), generation.declared().len()))
 }

@@ -288,3 +288,14 @@ fn what_a_closure_sets_outside_of_it_is_kept() {
 fn a_byte_order_mark_is_no_part_of_the_script() {
     none("\u{feff}fn on_start() { log_info(\"hi\"); }");
 }
+
+#[test]
+fn a_script_that_nobody_calls_is_named() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.rhai"), "fn helper() { send_text(\"u\", \"x\"); }").expect("a file");
+    let report = check(&[folder.path()]);
+    assert_eq!(report.findings.iter().map(|found| found.rule).collect::<Vec<_>>(), ["never-called"], "{report:?}");
+    // Imported by another one, it is a module.
+    fs::write(folder.path().join("b.rhai"), "import \"a\" as a;\nfn on_start() { a::helper(); }").expect("a file");
+    assert!(check(&[folder.path()]).findings.is_empty());
+}

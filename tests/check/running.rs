@@ -85,7 +85,7 @@ error: no function `send_txt` takes (string, string)
   = generation: 1
   = help: did you mean `send_text(to, content)`?
 ";
-    assert_eq!(running.part("error: ", "content)`?"), expected);
+    assert_eq!(running.part("error: no function `send_txt` takes", "content)`?"), expected);
 }
 
 #[test]
@@ -101,6 +101,35 @@ error: there is no hook `on_mesage`
   = help: did you mean `on_message(msg)`?
 ";
     assert_eq!(running.part("error: ", "(msg)`?"), expected);
+}
+
+#[test]
+fn what_check_finds_in_a_script_that_works_is_said_at_the_start_and_at_a_save() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = "fn on_message(msg) {\n    msg.replly(\"hi\");\n}\n";
+    let running = Running::start(folder.path(), &[("b.rhai", script)], &[]);
+    let expected = "\
+error: a message has no method `replly`
+ --> scripts/b.rhai:2:9
+  |
+2 |     msg.replly(\"hi\");
+  |         ^^^^^^
+  = help: did you mean `reply(text)`?
+";
+    assert_eq!(running.part("error: ", "(text)`?"), expected);
+    fs::write(folder.path().join("scripts/b.rhai"), "fn helper() { send_txt(1, 2); }\n").expect("a script");
+    let live = running.part("2", "nothing ever calls it generation=2");
+    assert!(live.contains("WARN scripts/b.rhai is live"), "{live}");
+    assert!(running.part("error: no function `send_txt`", "content)`?").contains("scripts/b.rhai:1:15"));
+}
+
+#[test]
+fn strict_refuses_a_script_that_check_calls_faulty() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = "fn on_message(msg) {\n    msg.replly(\"hi\");\n}\n";
+    let running = Running::start(folder.path(), &[("b.rhai", script)], &["--strict"]);
+    let refused = running.part("hotline: faulty scripts", "mended");
+    assert!(refused.contains("error: a message has no method `replly`"), "{refused}");
 }
 
 #[test]

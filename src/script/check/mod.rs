@@ -55,6 +55,7 @@ use super::http::Web;
 use super::live::{Directory, Services};
 use super::worker::try_load;
 use crate::clock::Clock;
+use crate::protocol::Hook;
 use crate::store::{Store, StoreError};
 
 /// How often a file is walked at most until nothing new is learnt about what its functions are called with.
@@ -102,8 +103,12 @@ impl Checker {
             dry_run: true,
             resend_in_doubt: false,
         });
-        let engine = Rc::new(engine::build(&services));
-        Ok(Self { reader: engine::for_reading(), known: Known::of(&engine), engine, limits })
+        Ok(Self::over(Rc::new(engine::build(&services)), limits))
+    }
+
+    /// A checker that knows every function of an engine that scripts are loaded with.
+    pub(crate) fn over(engine: Rc<Engine>, limits: Rc<Limits>) -> Self {
+        Self { reader: engine::for_reading(), known: Known::of(&engine), engine, limits }
     }
 
     /// Checks scripts, and the scripts and modules of folders.
@@ -126,16 +131,25 @@ impl Checker {
                 findings.extend(self.try_start(path, root).map(|fault| error("load", fault)));
             }
         }
+        let warning = |fault| Finding { severity: Severity::Warning, rule: "never-called", fault };
+        findings.extend(project.uncalled().into_iter().map(warning));
         findings.extend(project.namesakes().into_iter().map(|fault| error("same-name", fault)));
         findings.sort_by(|a, b| place(a).cmp(&place(b)));
         findings.dedup();
         Report { findings, files: project.files.len() }
     }
 
+    /// Tries to load a script; gives its hooks, and how many timers it declares.
+    pub(crate) fn try_load(&self, bundle: &Arc<Bundle>) -> Result<(Vec<Hook>, usize), Fault> {
+        try_load(&self.engine, &self.limits, bundle).map_err(|fault| fault.with_source(bundle))
+    }
+
     /// Checks a script that has been read, with its modules; nothing is read from the disk.
     pub fn check_bundle(&self, bundle: &Bundle) -> Vec<Finding> {
         let project = Project::of_bundle(&self.reader, bundle);
-        self.walk(&project)
+        let mut findings = self.walk(&project);
+        findings.sort_by(|a, b| place(a).cmp(&place(b)));
+        findings
     }
 
     /// Walks over every file of a project.
@@ -185,8 +199,7 @@ impl Checker {
         };
         // What the script logs meanwhile is no finding.
         let silence = tracing::subscriber::NoSubscriber::default();
-        let loaded = tracing::subscriber::with_default(silence, || try_load(&self.engine, &self.limits, &bundle));
-        loaded.err().map(|fault| fault.with_source(&bundle))
+        tracing::subscriber::with_default(silence, || self.try_load(&bundle)).err()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rhai::Engine;
+use rhai::{Engine, Position};
 
 use super::parsed::{Files, Parsed};
 use super::walk::Role;
@@ -32,6 +32,8 @@ pub(crate) struct Project {
     pub(crate) unreadable: Vec<Fault>,
     /// The scripts that `run` would load, each with the folder that its imports may lead into.
     pub(crate) scripts: Vec<(PathBuf, PathBuf)>,
+    /// The scripts of each folder that was named.
+    folders: Vec<Vec<String>>,
     /// What the files that were named are; others were imported.
     named: BTreeMap<String, Role>,
 }
@@ -53,8 +55,14 @@ impl Project {
             }
             match scripts_in(&folder) {
                 Ok(scripts) => {
-                    let scripts = scripts.iter().filter(|path| !path.to_string_lossy().ends_with(".d.rhai"));
-                    scripts.for_each(|path| self.read(engine, path, root, role));
+                    let scripts: Vec<_> =
+                        scripts.iter().filter(|path| !path.to_string_lossy().ends_with(".d.rhai")).collect();
+                    for path in &scripts {
+                        self.read(engine, path, root, role);
+                    }
+                    if role == Role::Script {
+                        self.folders.push(scripts.iter().map(|path| path.display().to_string()).collect());
+                    }
                 }
                 Err(error) => {
                     self.unreadable.push(Fault::of_file(folder.display().to_string(), read_error(&error)));
@@ -168,6 +176,28 @@ impl Project {
                     first.insert(name, path);
                 }
             }
+        }
+        faults
+    }
+
+    /// Scripts that nobody ever calls.
+    pub(crate) fn uncalled(&self) -> Vec<Fault> {
+        let imported: BTreeSet<&String> = self.files.values().flatten().flat_map(Parsed::targets).collect();
+        let mut faults = Vec::new();
+        for folder in &self.folders {
+            let scripts: Vec<_> = folder.iter().filter_map(|name| self.files.get(name)?.as_ref().ok()).collect();
+            // A folder of nothing but modules is a library for other folders.
+            if scripts.len() > 1 && !scripts.iter().any(|script| script.is_called()) {
+                continue;
+            }
+            let forgotten =
+                scripts.iter().filter(|script| !script.is_called() && !imported.contains(&script.source.file));
+            faults.extend(forgotten.map(|script| {
+                let message =
+                    "nothing of this script is ever called: it has no hook and no timer, and nothing imports it";
+                let help = "a hook is a function such as `fn on_message(msg) { … }`; modules lie in a subfolder";
+                Fault { help: Some(help.to_owned()), ..Fault::in_source(&script.source, Position::new(1, 1), message) }
+            }));
         }
         faults
     }
