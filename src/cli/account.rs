@@ -7,6 +7,7 @@ use url::Url;
 
 use super::exit::Exit;
 use crate::host::config::{Config, Session, parse_gateway};
+use crate::script::Limits;
 use crate::session::{Login, MediaMode, Secret};
 
 /// The configuration that is used where none is named.
@@ -128,6 +129,14 @@ pub(super) fn by_flags(url: &str, login: Login) -> anyhow::Result<Session> {
 pub(super) fn file(named: Option<&Path>) -> Result<Option<Config>, Exit> {
     let flags = Flags { config: named.map(Path::to_owned), ..Flags::default() };
     flags.file(|name| Some(std::env::var(name).unwrap_or_else(|_| format!("the value of {name}"))))
+}
+
+/// The scripts that a command looks at, and the limits that hold for them: those that are named, else those of the
+/// configuration where there is one, else the folder `scripts`.
+pub(super) fn scripts(named: &[PathBuf]) -> Result<(Vec<PathBuf>, Limits), Exit> {
+    let config = file(None)?.unwrap_or_else(|| Config::without_file(Path::new("")));
+    let scripts = if named.is_empty() { config.scripts } else { named.to_vec() };
+    Ok((scripts, config.limits))
 }
 
 /// The one session that a command acts on.

@@ -4,7 +4,10 @@
 
 use std::path::PathBuf;
 
+use std::ffi::OsStr;
+
 use anyhow::anyhow;
+use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use serde_json::{Map, Number, Value};
 
 use super::account;
@@ -21,6 +24,7 @@ use crate::session::{CallError, Handle, Media, MediaError, MediaMode, SessionCon
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The command, such as SendText or send_text
+    #[arg(value_parser = CommandName, hide_possible_values = true)]
     command: String,
 
     /// Its fields; a list is written a,b,c or as JSON
@@ -37,6 +41,28 @@ pub(super) struct Args {
 
     #[command(flatten)]
     account: account::Flags,
+}
+
+/// Takes any name, and tells shells the known ones: what is wrong with another is said in our own words.
+#[derive(Clone, Copy, Debug)]
+struct CommandName;
+
+impl TypedValueParser for CommandName {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        argument: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, argument, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let names = COMMANDS.iter().filter(|row| !row.is_login()).map(|row| PossibleValue::new(row.name));
+        Some(Box::new(names))
+    }
 }
 
 /// What to say where there is neither a configuration nor a gateway.

@@ -1,13 +1,11 @@
 //! `hotline check`: everything that can be known about scripts without running them. What that is, `script::check` knows.
 
-use std::io::IsTerminal;
 use std::path::PathBuf;
 
 use anyhow::anyhow;
 
 use super::exit::Exit;
-use super::output;
-use crate::script::Limits;
+use super::{account, output};
 use crate::script::check::{Checker, Report};
 use crate::script::diagnostic::{COLUMNS, Look, Severity};
 
@@ -17,7 +15,7 @@ const STACK: usize = 64 << 20;
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
-    /// Scripts, and folders of scripts [default: scripts/]
+    /// Scripts, and folders of scripts and tests [default: those of hotline.toml, or scripts/]
     #[arg(value_name = "SCRIPT or FOLDER")]
     scripts: Vec<PathBuf>,
 
@@ -46,14 +44,14 @@ enum Format {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
-        let scripts = if self.scripts.is_empty() { vec![PathBuf::from("scripts")] } else { self.scripts.clone() };
+        let (scripts, limits) = account::scripts(&self.scripts)?;
         if let Some(missing) = scripts.iter().find(|path| !path.exists()) {
             return Err(Exit::usage(anyhow!(
                 "there is no script or folder {}; name others: hotline check SCRIPT or FOLDER",
                 missing.display()
             )));
         }
-        let report = on_large_stack(move || Checker::new(Limits::default()).map(|checker| checker.check(&scripts)))??;
+        let report = on_large_stack(move || Checker::new(limits).map(|checker| checker.check(&scripts)))??;
         output::write(&self.render(&report))?;
         let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
         let summary = summary(errors, warnings, report.files);
@@ -74,8 +72,7 @@ impl Args {
         match self.format {
             Format::Short => findings.map(|finding| finding.line() + "\n").collect(),
             Format::Card => {
-                let colour = std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-                let look = Look { columns: COLUMNS, colour };
+                let look = Look { columns: COLUMNS, colour: output::is_coloured(&std::io::stdout()) };
                 findings.map(|finding| finding.card(look) + "\n").collect()
             }
         }

@@ -29,7 +29,7 @@ static PROMPT: Mutex<Option<Printer>> = Mutex::new(None);
 pub(super) fn start(format: LogFormat) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,hotline=info"));
     let terminal = io::stderr().is_terminal();
-    let colour = terminal && std::env::var_os("NO_COLOR").is_none();
+    let colour = super::output::is_coloured(&io::stderr());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Stderr);
     let log = log.with_target(false).with_ansi(colour);
     // A second start would only be refused; tests of the library set up their own.

@@ -1,6 +1,5 @@
 //! `hotline test`: the scenario tests of scripts. How they run is the host's business.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -9,8 +8,9 @@ use anyhow::{Context, anyhow};
 use notify::{EventKind, RecursiveMode, Watcher};
 
 use super::exit::Exit;
-use super::output;
+use super::{account, output};
 use crate::host::scenario::{self, FindError, Options, Report, RunError, Snapshots, TestResult};
+use crate::script::diagnostic::Look;
 
 /// How long a change is given to be followed by more of the same save.
 const SETTLE: Duration = Duration::from_millis(100);
@@ -19,7 +19,7 @@ const SETTLE: Duration = Duration::from_millis(100);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A file *_test.rhai beside the scripts holds tests: functions test_…() without parameters.")]
 pub(super) struct Args {
-    /// Scenario tests, and folders of them [default: scripts/]
+    /// Scenario tests, and folders of them [default: the folders of hotline.toml, or scripts/]
     #[arg(value_name = "FILE or FOLDER")]
     files: Vec<PathBuf>,
 
@@ -31,7 +31,7 @@ pub(super) struct Args {
     #[arg(long)]
     update: bool,
 
-    /// Run again whenever a script or a test is saved
+    /// Run again whenever a script, a test or a snapshot is saved
     #[arg(long)]
     watch: bool,
 
@@ -46,9 +46,10 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
-        let files = if self.files.is_empty() { vec![PathBuf::from("scripts")] } else { self.files.clone() };
+        let (scripts, limits) = account::scripts(&self.files)?;
+        let files = if self.files.is_empty() { folders(&scripts) } else { scripts };
         let snapshots = if self.update { Snapshots::Write } else { Snapshots::Compare };
-        let options = Options { paths: files, filter: self.filter.clone(), snapshots, ..Options::default() };
+        let options = Options { paths: files, filter: self.filter.clone(), snapshots, limits, ..Options::default() };
         if self.watch { self.watch(&options) } else { self.run_once(&options) }
     }
 
@@ -87,7 +88,8 @@ impl Args {
         }
         for result in &report.results {
             if let Some(failed) = result.failed() {
-                output::write(&format!("\n{}", paint.heading(&failed.card(&result.name))))?;
+                let look = Look { colour: paint.wanted, ..Look::PLAIN };
+                output::write(&format!("\n{}", failed.card(&result.name, look)))?;
             }
         }
         output::line(&format!("\n{}", report.summary()))?;
@@ -97,8 +99,14 @@ impl Args {
     /// Runs the tests again and again; what fails is shown and does not end it.
     fn watch(&self, options: &Options) -> Result<(), Exit> {
         let (sender, changes) = mpsc::channel();
+        let writes_snapshots = self.update;
         let notify = move |event: notify::Result<notify::Event>| {
-            let is_script = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "rhai");
+            let is_script = |path: &PathBuf| {
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                let is_snapshot = name.ends_with(".txt") && name.contains("_test.");
+                // What the tests themselves write is no reason to run them again.
+                name.ends_with(".rhai") || (is_snapshot && !writes_snapshots)
+            };
             if let Ok(event) = event
                 && !matches!(event.kind, EventKind::Access(_))
                 && event.paths.iter().any(is_script)
@@ -160,8 +168,7 @@ struct Paint {
 
 impl Paint {
     fn for_output() -> Self {
-        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        Self { wanted: std::io::stdout().is_terminal() && !refused }
+        Self { wanted: output::is_coloured(&std::io::stdout()) }
     }
 
     fn green(&self, text: &str) -> String {
@@ -170,14 +177,6 @@ impl Paint {
 
     fn red(&self, text: &str) -> String {
         self.with("31", text)
-    }
-
-    /// A card whose first line stands out.
-    fn heading(&self, card: &str) -> String {
-        match card.split_once('\n') {
-            Some((first, rest)) => format!("{}\n{rest}", self.with("1;31", first)),
-            None => card.to_owned(),
-        }
     }
 
     fn with(&self, style: &str, text: &str) -> String {

@@ -7,7 +7,7 @@ use tokio::sync::mpsc;
 use super::config::{Config, Session};
 use super::run::{StartError, prepare};
 use crate::clock::Clock;
-use crate::script::{Assignment, Directory, JournalMode, PromptHandle, Shared, WorkerHandle};
+use crate::script::{Assignment, Directory, JournalMode, PromptHandle, Shared, WebAccess, WorkerHandle};
 use crate::session::{Ended, Handle};
 use crate::store::{Durability, Store};
 
@@ -21,6 +21,8 @@ pub enum Keeping {
     DataFolder,
     /// In memory, unless there is a data folder already.
     Memory,
+    /// In memory.
+    Nothing,
 }
 
 /// A session and the worker that runs it.
@@ -40,6 +42,7 @@ impl PromptHost {
     /// When the data folder or a thread is not to be had.
     pub async fn start(config: &Config, session: &Session, keeping: Keeping) -> Result<Self, StartError> {
         let store = match keeping {
+            Keeping::Nothing => Store::in_memory()?,
             Keeping::Memory if !config.data.is_dir() => Store::in_memory()?,
             _ => Store::open(&config.data, Durability::Relaxed)?,
         };
@@ -51,7 +54,7 @@ impl PromptHost {
             limits: config.limits,
             directory: directory.clone(),
             dry_run: false,
-            http_allow: config.http_allow.clone(),
+            web: WebAccess::Hosts(config.http_allow.clone()),
             // What a person types is not taken up again by the next process.
             journal: JournalMode::Off,
             resend_in_doubt: false,

@@ -16,7 +16,7 @@ use crate::script::check::Finding;
 use crate::script::diagnostic::{self, Severity};
 use crate::script::{
     Assignment, Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Parting, Script, Shared, Update,
-    Updater, WorkerHandle, continue_ids_after, watch,
+    Updater, WebAccess, WorkerHandle, continue_ids_after, watch,
 };
 use crate::session::{self, Ended, Media, MediaError, SessionConfig};
 use crate::store::{Durability, Store, StoreError};
@@ -138,7 +138,7 @@ impl Host {
             store: store.clone(),
             limits: config.limits,
             directory: directory.clone(),
-            http_allow: config.http_allow.clone(),
+            web: WebAccess::Hosts(config.http_allow.clone()),
             dry_run,
             journal,
             resend_in_doubt: config.in_doubt == config::InDoubt::Resend,

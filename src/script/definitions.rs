@@ -7,6 +7,7 @@ use std::fmt::Write;
 use super::bundle::stdlib_sources;
 use super::check::headers;
 use super::engine;
+use super::stage;
 use super::surface::{ERROR_FIELDS, FUNCTIONS, HostFunction, PROPERTIES};
 use crate::protocol::{COMMANDS, Command, EVENTS, FieldKind, HOOKS, Hook, Kind};
 
@@ -38,12 +39,13 @@ pub fn library_functions() -> Vec<LibraryFunction> {
 /// Every definition file: its path inside the folder, and its text.
 pub fn files() -> Vec<(String, String)> {
     let mut files = vec![("hotline.d.rhai".to_owned(), host()), ("hooks.d.rhai".to_owned(), hooks())];
+    files.push(("testing.d.rhai".to_owned(), testing()));
     for (name, text) in engine::language().definitions().include_standard_packages(true).iter_files() {
         let name = match name.as_str() {
             "__static__.d.rhai" => "rhai.d.rhai",
             other => other,
         };
-        files.push((name.to_owned(), text));
+        files.push((name.to_owned(), without_eval(&text)));
     }
     for (module, text) in stdlib_sources() {
         files.push((format!("{module}.d.rhai"), library_module(&module, text)));
@@ -91,6 +93,39 @@ fn host() -> String {
     page
 }
 
+/// A definition file without the functions that are switched off, nor their documentation.
+fn without_eval(text: &str) -> String {
+    let is_off = |piece: &str| piece.lines().any(|line| line.starts_with("fn eval("));
+    let pieces: Vec<_> = text.split("\n\n").filter(|piece| !is_off(piece)).collect();
+    pieces.join("\n\n")
+}
+
+/// What the argument of a hook has, a line each.
+fn fields(page: &mut String, hook: Hook, argument: &str) {
+    let mut seen = Vec::new();
+    for field in EVENTS.iter().filter(|row| row.hook == Some(hook)).flat_map(|row| row.fields) {
+        if !seen.contains(&field.name) {
+            seen.push(field.name);
+            let _ = writeln!(page, "/// - `{argument}.{}`: {}", field.name, field.doc);
+        }
+    }
+}
+
+fn testing() -> String {
+    let mut page = String::from("module static;\n");
+    for (name, of) in stage::GLOBALS {
+        documentation(&mut page, &format!("Of a test: {}.", stage::noun(of)));
+        let _ = writeln!(page, "const {name}: {of};");
+    }
+    for row in stage::FUNCTIONS {
+        function(&mut page, row);
+    }
+    for row in stage::PROPERTIES {
+        getter(&mut page, row.of, row.name, row.kind, row.doc);
+    }
+    page
+}
+
 fn hooks() -> String {
     let mut page = String::from("module static;\n");
     for row in HOOKS {
@@ -99,6 +134,12 @@ fn hooks() -> String {
             for (name, kind, doc) in ERROR_FIELDS {
                 let _ = writeln!(page, "/// - `error.{name}` ({kind}): {doc}");
             }
+        }
+        match (row.hook, row.parameters) {
+            // What a message has is in the definitions of its type.
+            (Hook::Message | Hook::OwnMessage, _) => {}
+            (hook, [argument, ..]) => fields(&mut page, hook, argument),
+            _ => {}
         }
         let parameters: Vec<_> = row
             .parameters

@@ -191,7 +191,7 @@ fn shown(letter: char) -> (String, usize) {
 }
 
 /// How wide a text is on a terminal, in columns.
-fn text_width(text: &str) -> usize {
+pub(crate) fn text_width(text: &str) -> usize {
     text.chars().map(|letter| letter.width().unwrap_or(0)).sum()
 }
 

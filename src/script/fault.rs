@@ -8,7 +8,7 @@ use super::bundle::{Bundle, Source};
 use super::check::{Header, Kind, arguments, headers};
 use super::diagnostic::{Excerpt, Look, Severity, card};
 use super::proposal::{Missing, proposal};
-use super::{plain, syntax};
+use super::{plain, stage, syntax};
 
 /// How many characters of a thrown value are shown.
 const LONGEST: usize = 2_000;
@@ -121,11 +121,27 @@ impl Fault {
 
     /// The fault with the line of source that it lies in, and with a proposal where something was looked for in vain.
     #[must_use]
-    pub(crate) fn with_source(mut self, bundle: &Bundle) -> Self {
+    pub(crate) fn with_source(self, bundle: &Bundle) -> Self {
+        self.with_source_by(bundle, proposal)
+    }
+
+    /// As [`with_source`](Self::with_source), for a scenario test.
+    #[must_use]
+    pub(crate) fn with_test_source(self, bundle: &Bundle) -> Self {
+        self.with_source_by(bundle, |missing, text, place| {
+            stage::proposal(missing).or_else(|| proposal(missing, text, place))
+        })
+    }
+
+    fn with_source_by(
+        mut self,
+        bundle: &Bundle,
+        propose: impl Fn(&Missing, &str, Option<(usize, usize)>) -> Option<String>,
+    ) -> Self {
         let Some(source) = bundle.source(&self.file) else { return self };
         self.point_at_name(&source.text);
         if let (Some(missing), None) = (self.missing.take(), &self.help) {
-            self.help = proposal(&missing, &source.text, self.line.zip(self.column));
+            self.help = propose(&missing, &source.text, self.line.zip(self.column));
         }
         self.with_excerpt(&source.text)
     }
@@ -176,6 +192,10 @@ impl Fault {
         map.insert("line".into(), number(self.line));
         map.insert("column".into(), number(self.column));
         map.insert("message".into(), self.message.as_str().into());
+        let text = |value: Option<&String>| value.map_or(Dynamic::UNIT, |value| value.as_str().into());
+        map.insert("help".into(), text(self.help.as_ref()));
+        map.insert("source".into(), text(self.excerpt.as_ref().map(|excerpt| &excerpt.text)));
+        map.insert("card".into(), card(self, Severity::Error, Look::PLAIN).into());
         map.insert("calls".into(), self.calls.iter().map(|call| call.as_str().into()).collect::<Vec<Dynamic>>().into());
         let thrown = self.thrown.clone().unwrap_or_default();
         let text = |value: Option<String>| value.map_or(Dynamic::UNIT, Dynamic::from);

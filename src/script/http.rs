@@ -18,6 +18,7 @@ use url::{Host, Url};
 use super::Limits;
 use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
 use super::live::Services;
+use super::stub::{Reaction, Seen, Stubs};
 use super::value;
 use crate::clock::Clock;
 use crate::protocol::Safety;
@@ -64,9 +65,19 @@ impl AllowedHost {
     }
 }
 
+/// What of the web scripts may reach.
+#[derive(Clone, Debug)]
+pub enum WebAccess {
+    /// These hosts.
+    Hosts(Vec<AllowedHost>),
+    /// Every url, but what answers are stubs.
+    Scripted(Stubs),
+}
+
 /// The web as one worker's scripts reach it.
 pub(crate) struct Web {
     allowed: Rc<[AllowedHost]>,
+    stubs: Option<Stubs>,
     clock: Clock,
     /// A server has this long to answer in full.
     patience: Duration,
@@ -77,12 +88,22 @@ pub(crate) struct Web {
 }
 
 impl Web {
-    pub(crate) fn new(allowed: &[AllowedHost], limits: &Limits, clock: Clock) -> Self {
-        Self { allowed: allowed.into(), clock, patience: limits.reply, longest: limits.string, client: OnceCell::new() }
+    pub(crate) fn new(access: &WebAccess, limits: &Limits, clock: Clock) -> Self {
+        let (allowed, stubs) = match access {
+            WebAccess::Hosts(allowed) => (allowed.as_slice(), None),
+            WebAccess::Scripted(stubs) => (&[][..], Some(stubs.clone())),
+        };
+        let (patience, longest) = (limits.reply, limits.string);
+        Self { allowed: allowed.into(), stubs, clock, patience, longest, client: OnceCell::new() }
+    }
+
+    /// The web of engines that only know the names of the functions.
+    pub(crate) fn none(limits: &Limits) -> Self {
+        Self::new(&WebAccess::Hosts(Vec::new()), limits, Clock::system())
     }
 
     fn admit(&self, url: &Url) -> Result<(), Refusal> {
-        if self.allowed.iter().any(|allowed| allowed.admits(url)) {
+        if self.stubs.is_some() || self.allowed.iter().any(|allowed| allowed.admits(url)) {
             return Ok(());
         }
         let host = url.host_str().unwrap_or_default();
@@ -118,6 +139,9 @@ impl Web {
     /// Sends a request and reads the whole answer.
     async fn fetch(&self, request: &Request) -> Result<Dynamic, Refusal> {
         let exchange = async {
+            if let Some(stubs) = &self.stubs {
+                return self.ask(stubs, request).await;
+            }
             let response = request.on(self.client().await?).send().await;
             let response = response.map_err(|error| request.broken(&error))?;
             self.read(request, response).await
@@ -131,6 +155,34 @@ impl Web {
         }
     }
 
+    /// Has a stub answer.
+    async fn ask(&self, stubs: &Stubs, request: &Request) -> Result<Dynamic, Refusal> {
+        let (method, url) = (request.method.as_str(), request.url.as_str());
+        let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+        let headers = request.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+        let (method_, url_, body) = (method.to_owned(), url.to_owned(), request.body.clone());
+        let delay = stubs.ask(Seen { method: method_, url: url_, headers, body });
+        if !delay.is_zero() {
+            self.clock.sleep(delay).await;
+        }
+        match stubs.reaction(method, url) {
+            Some(Reaction::Answer { body, .. }) if body.len() > self.longest => Err(self.too_long(request)),
+            Some(Reaction::Answer { status, headers, body }) => Ok(answer(i64::from(status), headers, body)),
+            Some(Reaction::Refuse) => {
+                Err(Refusal::new("HTTP_FAILED", format!("{}: cannot connect: the test refuses it", request.host())))
+            }
+            None => {
+                let message = format!("no answer for {method} {url}; web.answers(url, …) gives one");
+                Err(Refusal::new("HTTP_FAILED", message))
+            }
+        }
+    }
+
+    fn too_long(&self, request: &Request) -> Refusal {
+        let message = format!("the answer of {} is longer than {} bytes", request.host(), self.longest);
+        Refusal::new("TOO_LARGE", message)
+    }
+
     async fn read(&self, request: &Request, mut response: Response) -> Result<Dynamic, Refusal> {
         let mut headers: BTreeMap<String, String> = BTreeMap::new();
         for (name, value) in response.headers() {
@@ -141,10 +193,7 @@ impl Web {
             }
             entry.push_str(&value);
         }
-        let too_long = || {
-            let message = format!("the answer of {} is longer than {} bytes", request.host(), self.longest);
-            Refusal::new("TOO_LARGE", message)
-        };
+        let too_long = || self.too_long(request);
         let mut body = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(|error| request.broken(&error))? {
             if body.len() + chunk.len() > self.longest {
@@ -358,7 +407,7 @@ mod tests {
 
     fn web(allowed: &[&str]) -> Web {
         let allowed: Vec<_> = allowed.iter().map(|host| host.parse().expect("a host")).collect();
-        Web::new(&allowed, &Limits::default(), Clock::manual(0))
+        Web::new(&WebAccess::Hosts(allowed), &Limits::default(), Clock::manual(0))
     }
 
     #[test]

@@ -103,7 +103,7 @@ impl Library {
     pub fn new(roots: Vec<PathBuf>, limits: Limits) -> Result<Self, StoreError> {
         let limits = Rc::new(limits);
         // A script's top level reaches none of these: the engine only has to know the names of the functions.
-        let web = Web::new(&[], &limits, Clock::system());
+        let web = Web::none(&limits);
         let services = Rc::new(Services {
             clock: Clock::system(),
             store: Store::in_memory()?,

@@ -6,6 +6,7 @@
 //! | `run`, `door` | one call of one handler with its limits; the one path from scripts to the world |
 //! | `engine` | the Rhai engine, and what is taken out of the language |
 //! | `command`, `object`, `data`, `time`, `text`, `http` | what scripts can call |
+//! | `stub` | what answers `http` in scenario tests |
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
 //! | `lane`, `dispatch`, `timer`, `live` | order within a chat; from events to runs; timers; what is kept for one session |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
@@ -13,7 +14,7 @@
 //! | `worker` | the thread that owns all of these |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
 //! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
-//! | `surface`, `definitions` | every host function and property, documented; the same as editor definitions |
+//! | `surface`, `stage`, `definitions` | every host function and property, documented; those of scenario tests; the same as editor definitions |
 //! | `check` | what can be known about a script without running it |
 //! | `plain`, `proposal`, `suggest` | what ended a run in plain words; what may have been meant; the known name that is closest to a mistyped one |
 
@@ -44,6 +45,8 @@ mod prompt;
 mod proposal;
 mod record;
 mod run;
+pub mod stage;
+pub mod stub;
 pub mod suggest;
 pub mod surface;
 mod syntax;
@@ -57,7 +60,7 @@ mod worker;
 pub use bundle::{Bundle, Source, script_name, scripts_in, stdlib_modules};
 pub use fault::{Fault, Thrown};
 pub use hook::signature;
-pub use http::{AllowedHost, NoHost};
+pub use http::{AllowedHost, NoHost, WebAccess};
 pub use journal::JournalMode;
 pub use library::{Changes, Library, Look, Script};
 pub use limits::Limits;

@@ -21,7 +21,7 @@ use super::dispatch;
 use super::engine;
 use super::fault::Fault;
 use super::generation::Generation;
-use super::http::{AllowedHost, Web};
+use super::http::{Web, WebAccess};
 use super::journal::{Journal, JournalMode};
 use super::live::{Directory, Live, Services};
 use super::prompt::{self, Prompts};
@@ -52,8 +52,8 @@ pub struct Shared {
     pub limits: Limits,
     /// Every session of the process.
     pub directory: Directory,
-    /// The hosts that scripts may reach over http.
-    pub http_allow: Vec<AllowedHost>,
+    /// What of the web scripts may reach.
+    pub web: WebAccess,
     /// Whether effects are only logged and not sent.
     pub dry_run: bool,
     /// How much is recorded, and how safely.
@@ -604,10 +604,10 @@ fn serve(shared: Shared, orders: mpsc::UnboundedReceiver<Order>) {
 }
 
 async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
-    let Shared { clock, store, limits, directory, http_allow, dry_run, journal, resend_in_doubt, ended } = shared;
+    let Shared { clock, store, limits, directory, web, dry_run, journal, resend_in_doubt, ended } = shared;
     let journal = Journal::new(journal, store.clone());
     let writing = spawn_local(Rc::clone(&journal).write());
-    let web = Web::new(&http_allow, &limits, clock.clone());
+    let web = Web::new(&web, &limits, clock.clone());
     let services =
         Rc::new(Services { clock, store, limits: Rc::new(limits), directory, web, dry_run, resend_in_doubt });
     let worker = Rc::new(Worker {

@@ -125,9 +125,9 @@ fn a_module_in_a_subfolder_is_checked_though_nobody_imports_it() {
     fs::write(folder.path().join("lib/b.rhai"), "fn greet() { send_txt(); }").expect("a file");
     fs::write(folder.path().join("a_test.rhai"), "person(1)").expect("a file");
     let report = check(&[folder.path()]);
-    assert_eq!(report.files, 2);
-    assert_eq!(report.findings.len(), 1, "{report:?}");
-    assert!(report.findings[0].fault.file.ends_with("lib/b.rhai"));
+    assert_eq!(report.files, 3);
+    let files: Vec<_> = report.findings.iter().map(|found| found.fault.file.rsplit('/').next()).collect();
+    assert_eq!(files, [Some("a_test.rhai"), Some("b.rhai")], "{report:?}");
 }
 
 #[test]
@@ -298,4 +298,57 @@ fn a_script_that_nobody_calls_is_named() {
     // Imported by another one, it is a module.
     fs::write(folder.path().join("b.rhai"), "import \"a\" as a;\nfn on_start() { a::helper(); }").expect("a file");
     assert!(check(&[folder.path()]).findings.is_empty());
+}
+
+/// Checks a test beside a script; gives what is found in it.
+fn in_test(text: &str) -> Vec<String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.rhai"), "fn on_start() {}").expect("a file");
+    fs::write(folder.path().join("a_test.rhai"), text).expect("a file");
+    let shown = |finding: &hotline::script::check::Finding| {
+        let fault = &finding.fault;
+        let help = fault.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
+        format!("{}:{} {}{help}", fault.line.unwrap_or(0), fault.column.unwrap_or(0), fault.message)
+    };
+    check(&[folder.path()]).findings.iter().map(shown).collect()
+}
+
+#[test]
+fn a_test_that_is_in_order_is_left_alone() {
+    let none: [&str; 0] = [];
+    for text in [
+        "fn test_it() { let alice = person(\"alice\"); alice.says(\"hi\"); alice.expects(\"Hi\"); greet(alice); }\nfn greet(who) { who.says(\"x\"); who.expects_match(`x (\\d+)`)[1]; }",
+        "let bob = person(\"bob\");\nbob.says(\"x\");\nassert_eq(bob.receives().text, \"y\");\nclock.advance(\"1m\");",
+        "fn test_it() { let g = group(\"g\", [person(\"a\"), bot]); assert(g.has(bot)); g.expects_nothing(); bot.kill(); bot.start(); assert(bot.is_live); }",
+        "fn test_it() { web.answers(\"https://a.test/*\", #{ a: 1 }); let r = web.expects(\"https://a.test/x\"); assert_eq(r.method, \"GET\"); gateway.refuses(\"text\", \"ABUSE_BLOCK\", 2); }",
+        "const WHO = \"alice\";\nfn test_it() { for name in [global::WHO] { person(name).says(\"x\"); } settle(); }",
+    ] {
+        assert_eq!(in_test(text), none, "{text}");
+    }
+}
+
+#[test]
+fn a_test_is_checked_by_what_tests_can_call() {
+    for (text, expected) in [
+        ("fn test_it() { person(\"a\").say(\"x\"); }", "1:28 a person has no method `say`; did you mean `says(text)`?"),
+        ("fn test_it() { person(1); }", "1:16 `person` does not take (an integer); it is `person(name: string)`"),
+        (
+            "fn test_it() { clock.advance(); }",
+            "1:22 `advance` of the clock is called with no arguments; it is `advance(by: string)`",
+        ),
+        ("fn test_it() { clok.advance(\"1m\"); }", "1:16 no variable `clok`; did you mean `clock`?"),
+        (
+            "fn test_it() { send_text(\"a\", \"b\"); }",
+            "1:16 a test has no function `send_text`; that is the bot's: a test acts through people, `bot`, `clock`, `gateway` and `web`",
+        ),
+        (
+            "fn test_it() { assert_equal(1, 1); }",
+            "1:16 no function `assert_equal`; did you mean `assert_eq(found, expected)` or `assert_eq(found, expected, message)`?",
+        ),
+        ("fn test_it() { bot.is_alive; }", "1:20 the bot has no property `is_alive`; did you mean `is_live`?"),
+        ("fn test_it() {}\nfn tset_more() {}", "2:4 nothing calls the function `tset_more()`"),
+        ("fn test_it() { bot.kil(); }", "1:20 the bot has no method `kil`; did you mean `kill()`?"),
+    ] {
+        assert_eq!(in_test(text), [expected], "{text}");
+    }
 }

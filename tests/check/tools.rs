@@ -66,6 +66,7 @@ fn the_problem_matcher_reads_what_check_prints() {
         .expect("a file");
     let tasks = fs::read_to_string(folder.path().join(".vscode/tasks.json")).expect("the tasks");
     let tasks: serde_json::Value = serde_json::from_str(&tasks).expect("JSON");
+    assert!(tasks["tasks"][1]["problemMatcher"]["pattern"].is_array(), "the test task has a matcher too");
     let pattern = tasks["tasks"][0]["problemMatcher"]["pattern"]["regexp"].as_str().expect("a pattern");
     let checked = hotline(folder.path(), &["check", "--format", "short"]);
     assert_eq!(checked.status.code(), Some(1));
@@ -98,6 +99,35 @@ fn check_prints_json_and_has_a_status() {
 }
 
 #[test]
+fn check_and_test_read_what_the_configuration_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("bots")).expect("a folder");
+    fs::write(folder.path().join("bots/a.rhai"), "fn on_message(msg) { msg.replly(\"x\"); }\n").expect("a file");
+    fs::write(folder.path().join("bots/a_test.rhai"), "fn test_it() { assert(true); }\n").expect("a file");
+    let config = "scripts = [\"bots\"]\n\n[[session]]\nname = \"main\"\ngateway = \"ws://127.0.0.1:1\"\nemail = \"a@b\"\npassword = \"${NOT_SET_HERE}\"\n";
+    fs::write(folder.path().join("hotline.toml"), config).expect("a file");
+    let checked = hotline(folder.path(), &["check", "--format", "short"]);
+    assert!(out(&checked).starts_with("bots/a.rhai:1:26: error: "), "{} {}", out(&checked), err(&checked));
+    let tested = hotline(folder.path(), &["test"]);
+    assert!(out(&tested).contains("ok    bots/a_test.rhai::test_it"), "{} {}", out(&tested), err(&tested));
+}
+
+#[test]
+fn a_finding_of_a_whole_file_has_a_place_for_editors() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.rhai"), [0xff, 0xfe]).expect("a file");
+    let checked = hotline(folder.path(), &["check", "a.rhai", "--format", "short"]);
+    assert!(out(&checked).starts_with("a.rhai:1:1: error: "), "{}", out(&checked));
+}
+
+#[test]
+fn shells_complete_the_commands_of_call() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = out(&hotline(folder.path(), &["completions", "bash"]));
+    assert!(script.contains("SendText") && script.contains("GetProfile"), "the commands are not in it");
+}
+
+#[test]
 fn the_editor_definitions_go_where_they_are_wanted() {
     let folder = tempfile::tempdir().expect("a folder");
     let written = hotline(folder.path(), &["definitions", "types"]);
@@ -105,6 +135,10 @@ fn the_editor_definitions_go_where_they_are_wanted() {
     let host = fs::read_to_string(folder.path().join("types/hotline.d.rhai")).expect("the file");
     assert!(host.contains("fn send_text(to: String, content: String) -> ?;"), "{host}");
     assert!(host.contains("fn get text(message: Message) -> ?;"), "{host}");
+    let read = |name: &str| fs::read_to_string(folder.path().join("types").join(name)).expect("the file");
+    assert!(read("testing.d.rhai").contains("fn says(person: Person, text: String) -> String;"));
+    assert!(read("hooks.d.rhai").contains("/// - `event.group_id`: "), "{}", read("hooks.d.rhai"));
+    assert!(!read("__builtin__.d.rhai").contains("fn eval("));
     fs::write(folder.path().join("file"), "").expect("a file");
     let refused = hotline(folder.path(), &["definitions", "file"]);
     assert_eq!(refused.status.code(), Some(1));

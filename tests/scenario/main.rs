@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use hotline::host::scenario::{self, Options, Report};
+use hotline::script::diagnostic::Look;
 use tempfile::TempDir;
 
 /// A folder of scripts and tests.
@@ -55,7 +56,7 @@ impl Folder {
         let report = self.run();
         let failed: Vec<_> = report.results.iter().filter(|result| result.failed().is_some()).collect();
         assert_eq!(failed.len(), 1, "{}", cards_of(&report));
-        let card = failed[0].failed().expect("it failed").card(&failed[0].name);
+        let card = failed[0].failed().expect("it failed").card(&failed[0].name, Look::PLAIN);
         card.replace(&format!("{}/", self.0.path().display()), "")
     }
 }
@@ -65,7 +66,7 @@ fn cards_of(report: &Report) -> String {
         .results
         .iter()
         .map(|result| match result.failed() {
-            Some(failed) => failed.card(&result.name),
+            Some(failed) => failed.card(&result.name, Look::PLAIN),
             None => format!("{} passed\n", result.name),
         })
         .collect()

@@ -264,5 +264,135 @@ fn a_trouble_that_there_is_not_is_named() {
     let card = crate::fails(r#"gateway.refuses("text", "ABUSE_BLOK");"#);
     assert!(card.contains("did you mean \"ABUSE_BLOCK\"?"), "{card}");
     let card = crate::fails(r#"gateway.swallows("everything");"#);
-    assert!(card.contains("expected \"replies\", \"events\" or \"all\""), "{card}");
+    assert!(card.contains("expected \"replies\", \"events\" or"), "{card}");
+}
+
+/// A bot that asks the web for the weather, and gives up after a refusal.
+const WEATHER: &str = r#"
+fn on_message(msg) {
+    try {
+        let answer = http_get("https://weather.test/now?in=" + msg.text, #{ headers: #{ "X-Key": "k" } });
+        msg.reply(`${answer.status} ${parse_json(answer.body).sky}`);
+    } catch (error) {
+        msg.reply(`no weather: ${error.message}`);
+    }
+}
+fn on_join(event) {
+    http_post("https://log.test/joined", #{ group: "x" });
+}
+"#;
+
+#[track_caller]
+fn weather_passes(body: &str) {
+    let test = format!("fn test_it() {{\n{body}\n}}\n");
+    let report = Folder::with(&[("weather.rhai", WEATHER), ("weather_test.rhai", &test)]).run();
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+}
+
+#[test]
+fn the_web_answers_as_the_test_says() {
+    weather_passes(
+        r#"let alice = person("alice");
+           web.answers("https://weather.test/*", #{ sky: "blue" });
+           web.answers("GET https://weather.test/now?in=oslo", #{ status: 203, body: #{ sky: "grey" } }, 1);
+           alice.says("oslo");
+           alice.expects("203 grey");
+           alice.says("oslo");
+           alice.expects("200 blue");
+           let request = web.expects("https://weather.test/now?in=oslo");
+           assert_eq(request.method, "GET");
+           assert_eq(request.headers["x-key"], "k");
+           web.expects("https://weather.test/*");
+           web.expects_nothing();
+           web.refuses("https://weather.test/*", 1);
+           alice.says("rome");
+           alice.expects_match("cannot connect");"#,
+    );
+}
+
+#[test]
+fn a_request_without_an_answer_says_how_to_give_one() {
+    weather_passes(
+        r#"let alice = person("alice");
+           alice.says("oslo");
+           alice.expects_match("no answer for GET https://weather.test/now.in=oslo; web.answers.url, …. gives one");
+"#,
+    );
+}
+
+#[test]
+fn an_answer_that_comes_late_meets_the_clock_and_the_limits() {
+    weather_passes(
+        r#"let alice = person("alice");
+           web.answers("https://weather.test/*", #{ sky: "blue" });
+           web.delays("https://weather.test/now?in=far", "20s");
+           web.delays("https://weather.test/now?in=away", "40s");
+           alice.says("far");
+           alice.expects_nothing();
+           clock.advance("20s");
+           alice.expects("200 blue");
+           alice.says("away");
+           clock.advance("30s");
+           alice.expects_match("no answer within 30s");"#,
+    );
+}
+
+#[test]
+fn the_web_outlives_the_bot_and_a_rebuilt_run_does_not_ask_it_again() {
+    let script = r#"
+        fn on_message(msg) {
+            let answer = http_get("https://a.test/");
+            sleep("1m");
+            msg.reply(answer.body);
+        }"#;
+    let test = r#"
+        fn test_it() {
+            let alice = person("alice");
+            web.answers("https://a.test/", "first", 1);
+            web.answers("https://a.test/never", "x");
+            alice.says("go");
+            bot.kill();
+            bot.start();
+            clock.advance("1m");
+            alice.expects("first");
+            web.expects("https://a.test/");
+            web.expects_nothing();
+        }"#;
+    let report = Folder::with(&[("a.rhai", script), ("a_test.rhai", test)]).run();
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+}
+
+#[test]
+fn a_message_that_is_under_way_reaches_the_bot_before_it_is_killed_or_stopped() {
+    passes(
+        r#"let alice = person("alice");
+           alice.says("ping"); bot.kill(); bot.start();
+           alice.expects("pong");
+           alice.says("ping"); bot.stop(); bot.start();
+           alice.expects("pong");"#,
+    );
+}
+
+#[test]
+fn files_travel_both_ways() {
+    let script = r#"
+        fn on_message(msg) {
+            if msg.content_type == "FILE" {
+                download_file(msg.id, "copy.txt");
+                send_file(msg.chat, "copy.txt");
+            }
+            if msg.text == "report" { send_file(msg.chat, "report.csv"); }
+        }"#;
+    let test = r#"
+        fn test_it() {
+            let alice = person("alice");
+            gateway.holds("report.csv", "a,b");
+            alice.says("report");
+            alice.expects_file("report.csv", "a,b");
+            alice.sends_file("notes.txt", "remember the milk");
+            alice.expects_file("copy.txt", "remember the milk");
+            alice.expects_nothing();
+        }"#;
+    let report = Folder::with(&[("a.rhai", script), ("a_test.rhai", test)]).run();
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
 }

@@ -177,7 +177,8 @@ fn tests(engine: &rhai::Engine, path: &Path) -> Result<Vec<Test>, Box<Failed>> {
     for (name, parameters, position) in named {
         if *parameters > 0 {
             let message = format!("{name} has parameters, but a test is called without any");
-            return Err(Failed::of_load(Fault::at(file, *position, message)).into());
+            let fault = Fault::at(file, *position, message).with_test_source(&suite.bundle);
+            return Err(Failed::of_load(fault).into());
         }
         tests.push(Test { name: name.clone(), function: Some(name.clone()), line: position.line().unwrap_or(1) });
     }

@@ -11,6 +11,7 @@ use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Module, 
 use serde_json::json;
 
 use super::unmet::{self, Thrown};
+use super::web::Web;
 use super::world::{BOT, Group, World, WorldError, describe};
 use crate::protocol::Message;
 use crate::sandbox::{Body, ContentType, Operation};
@@ -18,9 +19,9 @@ use crate::script::duration::parse_duration;
 use crate::script::{Bundle, guest};
 
 /// The names that every function of a test sees.
-pub(super) const GLOBALS: &[&str] = &["bot", "clock", "gateway"];
+pub(super) const GLOBALS: &[&str] = &["bot", "clock", "gateway", "web"];
 
-type Outcome<T = Dynamic> = Result<T, Thrown>;
+pub(super) type Outcome<T = Dynamic> = Result<T, Thrown>;
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
@@ -37,11 +38,11 @@ pub(super) fn world() -> Outcome<Rc<World>> {
 }
 
 /// Waits on the test's fiber.
-fn wait<T>(future: impl Future<Output = Result<T, WorldError>>) -> Outcome<T> {
+pub(super) fn wait<T>(future: impl Future<Output = Result<T, WorldError>>) -> Outcome<T> {
     guest::park(future).ok_or_else(|| error("nothing can wait here"))?.map_err(|reason| error(reason.to_string()))
 }
 
-fn error(message: impl Into<String>) -> Thrown {
+pub(super) fn error(message: impl Into<String>) -> Thrown {
     EvalAltResult::ErrorRuntime(message.into().into(), Position::NONE).into()
 }
 
@@ -71,6 +72,7 @@ pub(super) fn register(engine: &mut Engine) {
     globals.set_var("bot", Dynamic::from(Bot));
     globals.set_var("clock", Dynamic::from(ClockRef));
     globals.set_var("gateway", Dynamic::from(Gateway));
+    globals.set_var("web", Dynamic::from(Web));
     engine.register_global_module(globals.into());
     register_person(engine);
     register_expectations(engine);
@@ -79,6 +81,7 @@ pub(super) fn register(engine: &mut Engine) {
     register_bot(engine);
     register_surroundings(engine);
     super::faults::register(engine);
+    super::web::register(engine);
     register_assertions(engine);
 }
 
@@ -100,6 +103,12 @@ fn register_person(engine: &mut Engine) {
     engine.register_fn("sends_image", |person: &mut Person| say(person, BOT, Body::new(ContentType::Image)));
     engine.register_fn("sends_sticker", |person: &mut Person| say(person, BOT, sticker()));
     engine.register_fn("sends_file", |person: &mut Person, name: &str| say(person, BOT, file(name)));
+    engine.register_fn("sends_file", |person: &mut Person, name: &str, text: &str| {
+        send_file(person, &world()?.mid(BOT), name, text)
+    });
+    engine.register_fn("sends_file_in", |person: &mut Person, group: Group, name: &str, text: &str| {
+        send_file(person, &group.mid, name, text)
+    });
     engine.register_fn("sends_image_in", |person: &mut Person, group: Group| {
         say(person, &group.mid, Body::new(ContentType::Image))
     });
@@ -113,6 +122,15 @@ fn register_person(engine: &mut Engine) {
 fn say(person: &Person, to: &str, body: Body) -> Outcome<String> {
     let sent = world()?.control.post(&person.0, to, body).map_err(refused)?;
     Ok(sent.id)
+}
+
+/// Sends a file that can be fetched, and gives the message's id.
+fn send_file(person: &Person, to: &str, name: &str, text: &str) -> Outcome<String> {
+    let world = world()?;
+    world.hold(name, text).map_err(|reason| error(reason.to_string()))?;
+    let sent = act(&person.0, "SendFile", &json!({"to": to, "path": name}))?;
+    let id = sent.read_lock::<Map>().and_then(|sent| sent.get("id").map(ToString::to_string));
+    Ok(id.unwrap_or_default())
 }
 
 fn sticker() -> Body {
@@ -185,6 +203,31 @@ impl View {
         }
     }
 
+    /// A file of this name, and where it is given of this text.
+    fn expect_file(&self, name: &str, text: Option<&str>) -> Outcome<Map> {
+        let named = |message: &Message| message.content_metadata.get("FILE_NAME").cloned().unwrap_or_default();
+        let came = match self.next()? {
+            Some(message) if message.content_type == "FILE" && named(&message) == name => message,
+            came => {
+                let came = came.as_ref().map(|message| match message.content_type.as_str() {
+                    "FILE" => format!("(FILE) {}", named(message)),
+                    _ => describe(message),
+                });
+                return Err(unmet::message(&self.reader, &format!("(FILE) {name}"), came, &world()?.why_silent()));
+            }
+        };
+        if let Some(text) = text {
+            // What was sent is asked of the gateway, as the person's own client would.
+            let fetched = format!("fetched-{}", came.id);
+            let _ = act(&self.eyes, "DownloadFile", &json!({"msg_id": came.id, "path": fetched}))?;
+            let held = world()?.held(&fetched).map_err(|reason| error(reason.to_string()))?;
+            if held != text {
+                return Err(unmet::text(format!("{name} has another text than expected"), text, held));
+            }
+        }
+        Ok(message_map(&came))
+    }
+
     fn expect_nothing(&self) -> Outcome<()> {
         match self.next()? {
             None => Ok(()),
@@ -218,6 +261,10 @@ fn register_expectations(engine: &mut Engine) {
     engine.register_fn("expects", move |person: &mut Person, text: &str| of(person).expect(text));
     engine.register_fn("expects_match", move |person: &mut Person, pattern: &str| of(person).expect_match(pattern));
     engine.register_fn("expects_kind", move |person: &mut Person, kind: &str| of(person).expect_kind(kind));
+    engine.register_fn("expects_file", move |person: &mut Person, name: &str| of(person).expect_file(name, None));
+    engine.register_fn("expects_file", move |person: &mut Person, name: &str, text: &str| {
+        of(person).expect_file(name, Some(text))
+    });
     engine.register_fn("expects_nothing", move |person: &mut Person| of(person).expect_nothing());
     engine.register_fn("receives", move |person: &mut Person| of(person).receive());
     let of = View::of_person_in;
@@ -234,6 +281,10 @@ fn register_expectations(engine: &mut Engine) {
     engine.register_fn("expects", move |group: &mut Group, text: &str| of(group).expect(text));
     engine.register_fn("expects_match", move |group: &mut Group, pattern: &str| of(group).expect_match(pattern));
     engine.register_fn("expects_kind", move |group: &mut Group, kind: &str| of(group).expect_kind(kind));
+    engine.register_fn("expects_file", move |group: &mut Group, name: &str| of(group).expect_file(name, None));
+    engine.register_fn("expects_file", move |group: &mut Group, name: &str, text: &str| {
+        of(group).expect_file(name, Some(text))
+    });
     engine.register_fn("expects_nothing", move |group: &mut Group| of(group).expect_nothing());
     engine.register_fn("receives", move |group: &mut Group| of(group).receive());
 }
@@ -396,7 +447,11 @@ fn register_bot(engine: &mut Engine) {
             let came = world.log.failures();
             unmet::values(
                 &format!("a run of the bot that fails with \"{text}\""),
-                if came.is_empty() { "no run has failed".to_owned() } else { came.join("\n") },
+                if came.is_empty() {
+                    "no run has failed".to_owned()
+                } else {
+                    came.iter().map(|failure| failure.message.as_str()).collect::<Vec<_>>().join("\n")
+                },
             )
         })
     });
@@ -427,12 +482,18 @@ fn register_surroundings(engine: &mut Engine) {
         world.control.drop_connections(BOT);
         wait(world.settle())
     });
+    engine.register_fn("holds", |_: &mut Gateway, name: &str| hold(name, "a file"));
+    engine.register_fn("holds", |_: &mut Gateway, name: &str, text: &str| hold(name, text));
     engine.register_fn("settle", || -> Outcome<()> { wait(world()?.settle()) });
     engine.register_fn("snapshot", |name: &str| -> Outcome<()> {
         let world = world()?;
         wait(world.settle())?;
         super::snapshot::compare(&world, name)
     });
+}
+
+fn hold(name: &str, text: &str) -> Outcome<()> {
+    world()?.hold(name, text).map_err(|reason| error(reason.to_string()))
 }
 
 fn register_assertions(engine: &mut Engine) {
@@ -457,4 +518,52 @@ fn assert_equal(found: &Dynamic, expected: &Dynamic) -> Outcome<()> {
     }
     let show = |value: &serde_json::Value| serde_json::to_string_pretty(value).unwrap_or_default();
     Err(unmet::values(&show(&expected), show(&found)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::script::{Limits, stage};
+
+    /// What an engine has registered: names and numbers of parameters.
+    fn registered(engine: &Engine) -> BTreeSet<(String, usize)> {
+        let entry =
+            |function: rhai::FuncInfo<'_>| Some((function.metadata.name.to_string(), function.metadata.num_params));
+        engine.collect_fn_metadata(None, entry, false).into_iter().collect()
+    }
+
+    #[test]
+    fn every_function_of_tests_is_in_the_table_and_nothing_else() {
+        let language = guest::language(&Limits::default());
+        let mut engine = guest::language(&Limits::default());
+        register(&mut engine);
+        let known = registered(&language);
+        let found: BTreeSet<_> =
+            registered(&engine).difference(&known).filter(|(name, _)| name != "==").cloned().collect();
+        let rows = stage::FUNCTIONS.iter();
+        let rows = rows.map(|row| (row.name.to_owned(), row.parameters.len() + usize::from(row.of.is_some())));
+        let getters = stage::PROPERTIES.iter().map(|row| (format!("get${}", row.name), 1));
+        let table: BTreeSet<_> = rows.chain(getters).filter(|entry| !known.contains(entry)).collect();
+        let missing: Vec<_> = found.difference(&table).collect();
+        let invented: Vec<_> = table.difference(&found).collect();
+        assert!(
+            missing.is_empty() && invented.is_empty(),
+            "not in the table: {missing:?}\nnot registered: {invented:?}"
+        );
+    }
+
+    #[test]
+    fn the_documentation_of_tests_has_the_table() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/testing.md");
+        let page = std::fs::read_to_string(&path).expect("the page");
+        let (before, rest) = page.split_once("<!-- tables -->\n").expect("its beginning is marked");
+        let (_, after) = rest.split_once("<!-- end -->").expect("its end is marked");
+        let fresh = format!("{before}<!-- tables -->\n{}\n<!-- end -->{after}", stage::tables());
+        if page != fresh {
+            std::fs::write(&path, fresh).expect("the page is writable");
+            panic!("docs/testing.md was stale and has been written anew: run the tests again");
+        }
+    }
 }

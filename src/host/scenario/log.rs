@@ -20,7 +20,16 @@ pub(super) struct Log(Arc<Mutex<Kept>>);
 #[derive(Debug, Default)]
 struct Kept {
     lines: Vec<String>,
-    failures: Vec<String>,
+    failures: Vec<Failure>,
+}
+
+/// A run of the bot that failed.
+#[derive(Clone, Debug)]
+pub(super) struct Failure {
+    /// What was wrong, in one line and the calls below it.
+    pub(super) message: String,
+    /// Its card.
+    pub(super) card: String,
 }
 
 impl Log {
@@ -36,15 +45,15 @@ impl Log {
     }
 
     /// The runs that failed, and that no test has asked for yet.
-    pub(super) fn failures(&self) -> Vec<String> {
+    pub(super) fn failures(&self) -> Vec<Failure> {
         self.kept().failures.clone()
     }
 
     /// Takes the first failed run whose message holds `text`.
     pub(super) fn take_failure(&self, text: &str) -> Option<String> {
         let mut kept = self.kept();
-        let index = kept.failures.iter().position(|failure| failure.contains(text))?;
-        Some(kept.failures.remove(index))
+        let index = kept.failures.iter().position(|failure| failure.message.contains(text))?;
+        Some(kept.failures.remove(index).message)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -73,10 +82,11 @@ impl<S: Subscriber> Layer<S> for Listener {
         }
         let script =
             if is_of_script && !fields.script.is_empty() { format!("{}: ", fields.script) } else { String::new() };
+        // Only a run that failed names its function. It is shown by its card, unless the test expects it.
+        let is_failure = is_of_script && *event.metadata().level() == Level::ERROR && fields.has_function;
         kept.lines.push(format!("{level} {script}{}", fields.message));
-        // Only a run that failed names its function.
-        if is_of_script && *event.metadata().level() == Level::ERROR && fields.has_function {
-            kept.failures.push(fields.message);
+        if is_failure {
+            kept.failures.push(Failure { message: fields.message, card: fields.card });
         }
     }
 }
@@ -85,6 +95,7 @@ impl<S: Subscriber> Layer<S> for Listener {
 struct Fields {
     message: String,
     script: String,
+    card: String,
     has_function: bool,
 }
 
@@ -92,6 +103,7 @@ impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "script" => value.clone_into(&mut self.script),
+            "card" => value.clone_into(&mut self.card),
             name => self.record_debug_of(name, &value),
         }
     }

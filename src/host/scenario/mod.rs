@@ -8,7 +8,7 @@
 //! | `world` | the gateway, the people, the bot and the clock of one test |
 //! | `stillness` | when nothing in a world can go on by itself |
 //! | `functions` | what tests can call |
-//! | `faults` | the troubles among them |
+//! | `faults`, `web` | the troubles among them; the web that answers |
 //! | `unmet`, `snapshot`, `log` | expectations that were not met, kept conversations, what the bot logged |
 //! | `report` | results as text, JSON and JUnit |
 //!
@@ -27,6 +27,7 @@ mod snapshot;
 mod stillness;
 mod suite;
 mod unmet;
+mod web;
 mod world;
 
 use std::path::PathBuf;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::unmet::Difference;
 use crate::script::Fault;
+use crate::script::diagnostic::{Look, Severity, card, paint};
 
 /// How many lines of the conversation and of the log a failure shows.
 const LINES: usize = 12;
@@ -52,8 +53,8 @@ pub struct Failed {
     pub fault: Fault,
     /// What was expected and what came, where the test compared something.
     pub difference: Option<Difference>,
-    /// The line of the test at which it failed.
-    pub source: Option<String>,
+    /// The cards of the bot's runs that failed, and that the test did not expect to.
+    pub runs: Vec<String>,
     /// The conversation until then.
     pub conversation: Vec<String>,
     /// What the bot logged until then.
@@ -92,6 +93,8 @@ impl TestResult {
                 "line": fault.line,
                 "column": fault.column,
                 "message": fault.message,
+                "help": fault.help,
+                "runs": failed.runs,
                 "expected": failed.difference.as_ref().map(|difference| &difference.expected),
                 "came": failed.difference.as_ref().and_then(|difference| difference.came.as_ref()),
                 "conversation": failed.conversation,
@@ -115,32 +118,28 @@ impl Failed {
     }
 
     /// The same failure with what happened before it.
-    pub(super) fn within(self, conversation: Vec<String>, log: Vec<String>) -> Self {
-        Self { conversation, log, ..self }
+    pub(super) fn within(self, runs: Vec<String>, conversation: Vec<String>, log: Vec<String>) -> Self {
+        Self { runs, conversation, log, ..self }
     }
 
-    /// The failure for people: the place, the line with a mark, what was expected, and what happened before.
-    pub fn card(&self, test: &str) -> String {
-        let mut card = String::new();
+    /// The failure for people: the card of what was wrong, what was expected, and what happened before.
+    pub fn card(&self, test: &str, look: Look) -> String {
         let name = if test.is_empty() { String::new() } else { format!("{test}: ") };
-        let place = Fault { message: format!("{name}{}", self.fault.message), calls: Vec::new(), ..self.fault.clone() };
-        let _ = writeln!(card, "{place}");
-        if let (Some(source), Some(line)) = (&self.source, self.fault.line) {
-            let number = line.to_string();
-            let _ = writeln!(card, "  {number} | {}", source.trim_end());
-            if let Some(column) = self.fault.column {
-                // Tabs stay tabs, so that the mark stands under its letter.
-                let before = source.chars().take(column.saturating_sub(1));
-                let indent: String = before.map(|letter| if letter == '\t' { '\t' } else { ' ' }).collect();
-                let _ = writeln!(card, "  {} | {indent}^", " ".repeat(number.len()));
+        let fault = Fault { message: format!("{name}{}", self.fault.message), ..self.fault.clone() };
+        let mut text = card(&fault, Severity::Error, look);
+        for line in self.difference.iter().flat_map(Difference::lines) {
+            let _ = writeln!(text, "{line}");
+        }
+        for run in &self.runs {
+            let _ = writeln!(text, "    the run that failed:");
+            let run = if look.colour { paint(run) } else { run.clone() };
+            for line in run.lines() {
+                let _ = writeln!(text, "{}", format!("      {line}").trim_end());
             }
         }
-        for line in self.difference.iter().flat_map(Difference::lines) {
-            let _ = writeln!(card, "{line}");
-        }
-        section(&mut card, "said until then", &self.conversation);
-        section(&mut card, "logged until then", &self.log);
-        card
+        section(&mut text, "said until then", &self.conversation);
+        section(&mut text, "logged until then", &self.log);
+        text
     }
 }
 
@@ -213,7 +212,7 @@ fn junit_suite(xml: &mut String, results: &[TestResult]) {
         match result.failed() {
             None => xml.push_str("/>\n"),
             Some(failed) => {
-                let (message, card) = (escape(&failed.fault.message), escape(&failed.card(&result.name)));
+                let (message, card) = (escape(&failed.fault.message), escape(&failed.card(&result.name, Look::PLAIN)));
                 let _ = writeln!(xml, ">\n      <failure message=\"{message}\">{card}</failure>\n    </testcase>");
             }
         }

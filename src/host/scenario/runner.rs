@@ -135,7 +135,7 @@ impl Executor {
         let task = {
             let _inside = runtime.enter();
             let (engine, stillness, log) = (Rc::clone(&self.engine), stillness.clone(), log.clone());
-            let line = test.line;
+            let test = test.clone();
             let (setting, path, function) =
                 (Rc::new((*file.setting).clone()), file.path.clone(), test.function.clone());
             local.spawn_local(async move {
@@ -147,11 +147,14 @@ impl Executor {
                 let deadline = Instant::now() + world.setting.patience;
                 let outcome = suite.run(&engine, function, deadline).await;
                 let failed = match outcome {
-                    Err(error) => Some(failure(&suite, &name, line, &error)),
-                    Ok(()) => after(&world, &name, line).await,
+                    Err(error) => Some(failure(&suite, &name, &test, &error)),
+                    Ok(()) => after(&world, &suite, &name, test.line).await,
                 };
                 functions::enter(None);
-                let failed = failed.map(|failed| failed.within(world.conversation(), world.log.lines()));
+                let failed = failed.map(|failed| {
+                    let runs = world.log.failures().into_iter().map(|failure| failure.card).collect();
+                    failed.within(runs, world.conversation(), world.log.lines())
+                });
                 failed.map_or(Ok(()), |failed| Err(Box::new(failed)))
             })
         };
@@ -186,22 +189,53 @@ impl Executor {
 }
 
 /// What is still wrong when a test has reached its end: runs of the bot that failed and that nobody expected to.
-async fn after(world: &World, file: &str, line: usize) -> Option<Failed> {
-    let at_test = |fault: Fault| Some(Failed::of_load(Fault { line: Some(line), ..fault }));
+async fn after(world: &World, suite: &Suite, file: &str, line: usize) -> Option<Failed> {
+    let at_test = |fault: Fault| {
+        let fault = Fault { line: Some(line), ..fault };
+        Some(Failed::of_load(fault.with_test_source(&suite.bundle)))
+    };
     if let Err(error) = world.settle().await {
         return at_test(Fault::of_file(file, error));
     }
-    let failure = world.log.failures().into_iter().next()?;
-    let message = format!("a run of the bot failed: {failure}\nbot.expects_error(\"…\") expects it");
-    at_test(Fault::of_file(file, message))
+    // Its card says what was wrong.
+    let message = match world.log.failures().len() {
+        0 => return None,
+        1 => "a run of the bot failed".to_owned(),
+        count => format!("{count} runs of the bot failed"),
+    };
+    let help = Some("where that is right, bot.expects_error(\"…\") expects it".to_owned());
+    at_test(Fault { help, ..Fault::of_file(file, message) })
 }
 
 /// What was wrong and where: at the test itself where no better place is known.
-fn failure(suite: &Suite, file: &str, line: usize, error: &rhai::EvalAltResult) -> Failed {
-    let fault = Fault::of_run(file, error);
-    let fault = if fault.line.is_none() { Fault { line: Some(line), ..fault } } else { fault };
-    let source = fault.line.and_then(|line| suite.line(&fault.file, line));
-    Failed { difference: Difference::of(error), source, ..Failed::of_load(fault) }
+fn failure(suite: &Suite, file: &str, test: &Test, error: &rhai::EvalAltResult) -> Failed {
+    let mut fault = Fault::of_run(file, error);
+    if fault.line.is_none() {
+        fault.line = Some(test.line);
+    }
+    // Of each function on the way it is said where it called the next one, of the test above all.
+    let places = places(error);
+    let count = fault.calls.len();
+    for (index, call) in fault.calls.iter_mut().enumerate().skip(1) {
+        if let (Some(line), Some(rest)) = (places.get(count - index).copied().flatten(), call.strip_suffix(')')) {
+            *call = format!("{rest}:{line})");
+        }
+    }
+    if let (Some(_), Some(line)) = (fault.calls.first(), places.first().copied().flatten()) {
+        fault.calls.push(format!("{} ({file}:{line})", test.name));
+    }
+    Failed { difference: Difference::of(error), ..Failed::of_load(fault.with_test_source(&suite.bundle)) }
+}
+
+/// The lines from which functions were called, the outermost first.
+fn places(error: &rhai::EvalAltResult) -> Vec<Option<usize>> {
+    match error {
+        rhai::EvalAltResult::ErrorInFunctionCall(_, _, inner, position) => {
+            [vec![position.line()], places(inner)].concat()
+        }
+        rhai::EvalAltResult::ErrorInModule(_, inner, _) => places(inner),
+        _ => Vec::new(),
+    }
 }
 
 impl Default for Options {

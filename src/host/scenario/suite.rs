@@ -27,7 +27,7 @@ thread_local! {
 
 /// A test file with its modules.
 pub(super) struct Suite {
-    bundle: Bundle,
+    pub(super) bundle: Bundle,
     ast: AST,
     module_asts: HashMap<String, AST>,
     modules: RefCell<HashMap<String, Rc<Module>>>,
@@ -78,12 +78,6 @@ impl Suite {
     /// Whether the top level does anything.
     pub(super) fn has_statements(&self) -> bool {
         !self.ast.statements().is_empty()
-    }
-
-    /// The text of a line, counted from 1, of a file of this suite.
-    pub(super) fn line(&self, file: &str, line: usize) -> Option<String> {
-        let source = self.bundle.source(file)?;
-        source.text.lines().nth(line.checked_sub(1)?).map(str::to_owned)
     }
 
     /// Runs the top level, then the function of this name where there is one.

@@ -3,6 +3,8 @@
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 use similar::{ChangeTag, TextDiff};
 
+use crate::script::diagnostic::text_width;
+
 /// An error on its way through a test.
 pub(super) type Thrown = Box<EvalAltResult>;
 
@@ -101,7 +103,8 @@ impl Difference {
 /// Points at the first letter that differs, where the texts have a beginning in common.
 fn marker(expected: &str, came: &str) -> Option<String> {
     let common = expected.chars().zip(came.chars()).take_while(|(one, other)| one == other).count();
-    (common > 0).then(|| format!("              {}^", " ".repeat(common)))
+    let before: String = expected.chars().take(common).collect();
+    (common > 0).then(|| format!("              {}^", " ".repeat(text_width(&before))))
 }
 
 #[cfg(test)]
@@ -118,6 +121,15 @@ mod tests {
             expected  Hello, Alice!
             came      Hello, alice!
                              ^
+        ");
+    }
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        insta::assert_snapshot!(lines("日本語!", Some("日本人!")), @r"
+            expected  日本語!
+            came      日本人!
+                          ^
         ");
     }
 

@@ -19,7 +19,10 @@ use super::stillness::Stillness;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::{self, Failure, Message, Received};
 use crate::sandbox::{self, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, Tap};
-use crate::script::{Assignment, Bundle, Directory, Fault, JournalMode, Limits, Shared, Update, WorkerHandle};
+use crate::script::stub::Stubs;
+use crate::script::{
+    Assignment, Bundle, Directory, Fault, JournalMode, Limits, Shared, Update, WebAccess, WorkerHandle,
+};
 use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig};
 use crate::store::{Store, StoreError};
 
@@ -70,6 +73,9 @@ pub(super) enum WorldError {
     /// Files cannot be carried.
     #[error(transparent)]
     Media(MediaError),
+    /// A file of the gateway's folder cannot be read or written.
+    #[error("the gateway's folder: {0}")]
+    Files(std::io::Error),
     /// A script does not load.
     #[error("{0}")]
     Script(Fault),
@@ -91,6 +97,8 @@ pub(super) struct World {
     pub(super) clock: Clock,
     pub(super) control: Control,
     pub(super) log: Log,
+    /// What answers in the web's place; it outlives the bot.
+    pub(super) web: Stubs,
     pub(super) setting: Rc<Setting>,
     /// The test's file, beside which snapshots lie.
     pub(super) file: PathBuf,
@@ -109,7 +117,7 @@ pub(super) struct World {
     /// Those whom the test named, in that order.
     people: RefCell<Vec<String>>,
     groups: RefCell<Vec<Group>>,
-    _sandbox: Sandbox,
+    sandbox: Sandbox,
 }
 
 /// The bot while it runs.
@@ -153,6 +161,7 @@ impl World {
             url: sandbox.url(),
             clock,
             log,
+            web: Stubs::default(),
             file,
             store: Store::in_memory()?,
             stillness,
@@ -165,7 +174,7 @@ impl World {
             seen: RefCell::default(),
             people: RefCell::default(),
             groups: RefCell::default(),
-            _sandbox: sandbox,
+            sandbox,
         });
         world.start().await?;
         Ok(world)
@@ -184,8 +193,8 @@ impl World {
             store: self.store.clone(),
             limits: self.setting.limits,
             directory: directory.clone(),
-            // A scenario decides everything that its bot meets, and the web is beyond it.
-            http_allow: Vec::new(),
+            // A scenario decides everything that its bot meets, also what the web answers.
+            web: WebAccess::Scripted(self.web.clone()),
             dry_run: false,
             journal: JournalMode::Relaxed,
             resend_in_doubt: false,
@@ -222,7 +231,10 @@ impl World {
     }
 
     /// Ends the bot as a crash of its process would, when what it recorded had reached the disk.
+    ///
+    /// What was on its way to the bot reaches it first: what a crash interrupts is what the bot waits for.
     pub(super) async fn kill(&self) -> Result<(), WorldError> {
+        self.settle().await?;
         if let Some(bot) = self.bot.take() {
             bot.worker.flush().await;
             bot.task.abort();
@@ -232,6 +244,7 @@ impl World {
 
     /// Stops the bot as Ctrl-C would: `on_stop` runs, and what can finish does.
     pub(super) async fn stop(&self) -> Result<(), WorldError> {
+        self.settle().await?;
         let Some(bot) = self.bot.take() else { return Ok(()) };
         bot.worker.stop(GRACE);
         while !bot.done.get() {
@@ -314,6 +327,19 @@ impl World {
                 carried.is_open && carried.sent == status.received && carried.received == status.sent
             }),
         }
+    }
+
+    /// Puts a file into the gateway's folder, where paths of commands begin.
+    pub(super) fn hold(&self, name: &str, text: &str) -> Result<(), WorldError> {
+        let folder = self.sandbox.files().map_err(WorldError::Files)?;
+        std::fs::write(folder.join(name), text).map_err(WorldError::Files)
+    }
+
+    /// The text of a file of the gateway's folder.
+    pub(super) fn held(&self, name: &str) -> Result<String, WorldError> {
+        let folder = self.sandbox.files().map_err(WorldError::Files)?;
+        let bytes = std::fs::read(folder.join(name)).map_err(WorldError::Files)?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     /// Lets time pass, step by step, so that everything happens at its time.

@@ -41,6 +41,9 @@ impl Walk<'_> {
         if Known::is_language(name) {
             return self.language_call(call, position);
         }
+        if self.role.is_test() {
+            return self.stage_call(name, &kinds, &own, position);
+        }
         if let Some(row) = known::command(name) {
             self.refuse_top_level(name, position);
             self.command_call(row, &call.args, &kinds, position);
@@ -145,9 +148,9 @@ impl Walk<'_> {
     }
 
     /// Says what is wrong with a call that nothing takes.
-    fn wrong_call(&mut self, name: &str, count: usize, own: &[&Function], position: Position) {
+    pub(crate) fn wrong_call(&mut self, name: &str, count: usize, own: &[&Function], position: Position) {
         let own: Vec<_> = own.iter().map(|function| function.signature()).collect();
-        let host = surface::signatures(name);
+        let host = if self.role.is_test() { Vec::new() } else { surface::signatures(name) };
         let known = [own, host].concat();
         if !known.is_empty() {
             let message = format!("`{name}` is called with {}", arguments(count));
@@ -185,7 +188,8 @@ impl Walk<'_> {
             return Some(help);
         }
         let own = file.functions.iter().map(|function| function.name.as_str());
-        let all = own.chain(surface::names()).chain(self.known.names());
+        let host = surface::names().filter(|_| !self.role.is_test());
+        let all = own.chain(host).chain(self.known.names());
         let meant = closest(name, all).or_else(|| proposal::synonym(name))?.to_owned();
         let signatures: Vec<_> =
             file.named_so(&meant).map(Function::signature).chain(surface::signatures(&meant)).collect();

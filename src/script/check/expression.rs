@@ -6,6 +6,7 @@ use super::kind::Kind;
 use super::known;
 use super::scope::Origin;
 use super::walk::{GaveNothing, Value, Walk, place_of};
+use crate::script::stage;
 use crate::script::suggest::closest;
 use crate::script::syntax;
 
@@ -263,7 +264,10 @@ impl Walk<'_> {
             variable.read = true;
             return variable.kind;
         }
-        if let "state" | "store" = name {
+        if let (true, Some(of)) = (self.role.is_test(), stage::global(name)) {
+            return Kind::Stage(of);
+        }
+        if let ("state" | "store", false) = (name, self.role.is_test()) {
             if self.at_top_level {
                 let message = format!("`{name}` cannot be used at a script's top level: it belongs to a session");
                 self.error("top-level", position, message, Some("use it in a hook such as on_start()".to_owned()));
@@ -292,8 +296,21 @@ impl Walk<'_> {
         let file = self.file;
         let visible = self.scope.variables.iter().map(|variable| variable.name.as_str());
         let functions = file.functions.iter().map(|function| function.name.as_str());
-        let meant = closest(name, visible.chain(functions).chain(["state", "store"])).map(str::to_owned);
-        let help = match (syntax::foreign_name(name), meant) {
+        let globals: &[&str] = match self.role.is_test() {
+            true => &["bot", "clock", "gateway", "web"],
+            false => &["state", "store"],
+        };
+        let globals = globals.iter().copied();
+        let meant = closest(name, visible.chain(functions).chain(globals)).map(str::to_owned);
+        let foreign = match name {
+            "state" | "store" | "msg" if self.role.is_test() => {
+                Some("that is the bot's: a test sees it as people do, by what the bot says".to_owned())
+            }
+            // Its counterpart is at hand in a test.
+            "bot" | "client" | "session" if self.role.is_test() => None,
+            _ => syntax::foreign_name(name),
+        };
+        let help = match (foreign, meant) {
             (Some(help), _) => Some(help),
             (None, _) if self.known.has(name) || known::command(name).is_some() => {
                 Some(format!("a function as a value is `Fn(\"{name}\")`"))

@@ -26,8 +26,10 @@ impl Finding {
     /// One line for editors: `file:line:column: error: message`.
     pub fn line(&self) -> String {
         let help = self.fault.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
-        let line = format!("{}: {}: {}{help}", self.fault.place(), self.severity.word(), self.fault.message);
-        line.replace('\n', " ")
+        // Editors want a line and a column, also of what concerns a whole file.
+        let (line, column) = (self.fault.line.unwrap_or(1), self.fault.column.unwrap_or(1));
+        let place = format!("{}:{line}:{column}", self.fault.file);
+        format!("{place}: {}: {}{help}", self.severity.word(), self.fault.message).replace('\n', " ")
     }
 }
 

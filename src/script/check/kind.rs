@@ -7,6 +7,7 @@ use rhai::{Array, ImmutableString, Map};
 use crate::protocol::Hook;
 use crate::script::data::{State, Store};
 use crate::script::object::{Event, Invite, Message, Person, SessionRef};
+use crate::script::stage;
 
 /// The kind of a value, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub(crate) enum Kind {
     Store,
     /// What `on_error` gets.
     Failure,
+    /// An object of a scenario test, by its type.
+    Stage(&'static str),
 }
 
 impl Kind {
@@ -74,6 +77,11 @@ impl Kind {
         }
     }
 
+    /// The kind that the table of scenario tests names.
+    pub(crate) fn staged(name: &str) -> Self {
+        stage::object(name).map_or_else(|| Self::named(name), Self::Stage)
+    }
+
     /// The kind behind the name that Rhai gives a type in its errors.
     pub(crate) fn of_type(name: &str) -> Self {
         match name.rsplit("::").next().unwrap_or(name) {
@@ -97,7 +105,7 @@ impl Kind {
     /// The Rust type behind it, where there is exactly one.
     pub(crate) fn type_id(self) -> Option<TypeId> {
         Some(match self {
-            Self::Unknown | Self::MaybeString => return None,
+            Self::Unknown | Self::MaybeString | Self::Stage(_) => return None,
             Self::Function => TypeId::of::<rhai::FnPtr>(),
             Self::Unit => TypeId::of::<()>(),
             Self::Bool => TypeId::of::<bool>(),
@@ -131,6 +139,22 @@ impl Kind {
         })
     }
 
+    /// The kind in one word, as signatures have it and as Rhai names its type.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Unit => "()",
+            Self::Bool => "bool",
+            Self::Int => "i64",
+            Self::Float => "f64",
+            Self::Char => "char",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Map => "map",
+            Self::Function => "Fn",
+            _ => "value",
+        }
+    }
+
     /// What a person would call such a value.
     pub(crate) fn noun(self) -> &'static str {
         match self {
@@ -153,6 +177,7 @@ impl Kind {
             Self::State => "the state",
             Self::Store => "the store",
             Self::Failure => "an error",
+            Self::Stage(of) => stage::noun(of),
         }
     }
 

@@ -142,6 +142,7 @@ impl Native {
                 *wanted == TypeId::of::<Dynamic>()
                     || match kind {
                         Kind::Function => *wanted == function,
+                        Kind::Stage(_) => false,
                         Kind::MaybeString => {
                             *wanted == TypeId::of::<rhai::ImmutableString>() || *wanted == TypeId::of::<()>()
                         }

@@ -7,6 +7,7 @@
 //! | `walk`, `expression`, `object` | the walk over one file: statements, expressions, properties and methods |
 //! | `call`, `command`, `module`, `named`, `operator` | calls: of functions, of the gateway's commands, of modules, by a name, by an operator |
 //! | `trap`, `flow`, `literal`, `scope` | traps of the language; code that is never reached; arguments that are written out; visible names |
+//! | `test` | what scenario tests call |
 //! | `finding` | what is found |
 //!
 //! How findings are shown is the command line's business.
@@ -27,6 +28,7 @@ mod parsed;
 mod project;
 mod scope;
 mod source;
+mod test;
 mod trap;
 mod walk;
 
@@ -67,6 +69,8 @@ pub struct Checker {
     engine: Rc<Engine>,
     limits: Rc<Limits>,
     known: Known,
+    /// What tests know, but for the table of their own surface.
+    of_tests: Known,
 }
 
 /// What a check found.
@@ -93,7 +97,7 @@ impl Checker {
     pub fn new(limits: Limits) -> Result<Self, StoreError> {
         let limits = Rc::new(limits);
         // Nothing is called: the engine only has to know the names of the functions.
-        let web = Web::new(&[], &limits, Clock::system());
+        let web = Web::none(&limits);
         let services = Rc::new(Services {
             clock: Clock::system(),
             store: Store::in_memory()?,
@@ -108,7 +112,8 @@ impl Checker {
 
     /// A checker that knows every function of an engine that scripts are loaded with.
     pub(crate) fn over(engine: Rc<Engine>, limits: Rc<Limits>) -> Self {
-        Self { reader: engine::for_reading(), known: Known::of(&engine), engine, limits }
+        let of_tests = Known::of(&engine::guest(&limits));
+        Self { reader: engine::for_reading(), known: Known::of(&engine), of_tests, engine, limits }
     }
 
     /// Checks scripts, and the scripts and modules of folders.
@@ -170,14 +175,11 @@ impl Checker {
             Some(Err(fault)) => return vec![error("syntax", fault.clone())],
             None => return Vec::new(),
         };
-        // A test's functions are those of `hotline test`, which are not known on this floor.
-        if role == Role::Test {
-            return Vec::new();
-        }
         let mut facts = Facts::default();
         let mut findings = Vec::new();
         for walk in 0..WALKS {
-            let mut round = Walk::new(&self.known, files, file, role, around, &facts);
+            let mut round =
+                Walk::new(if role.is_test() { &self.of_tests } else { &self.known }, files, file, role, around, &facts);
             round.run();
             let mut learnt = std::mem::take(&mut round.facts);
             learnt.mixed.extend(&facts.mixed);

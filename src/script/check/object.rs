@@ -9,6 +9,7 @@ use super::known;
 use super::walk::{GaveNothing, Walk};
 use crate::protocol::{COMMANDS, EVENTS, EventField, FieldKind, Hook};
 use crate::script::proposal::{self, method_synonym, typed};
+use crate::script::stage;
 use crate::script::suggest::closest;
 use crate::script::surface::{self, ERROR_FIELDS, PROPERTIES, ticked};
 
@@ -16,6 +17,7 @@ impl Walk<'_> {
     /// The kind of a property that is read.
     pub(crate) fn property(&mut self, of: Kind, name: &str, position: Position) -> Kind {
         match of {
+            Kind::Stage(of) => self.stage_property(of, name, position),
             Kind::Unknown | Kind::Function | Kind::MaybeString | Kind::Map | Kind::State => Kind::Unknown,
             Kind::Event(hook) => self.event_field(of, hook, name, position),
             Kind::Invite => match name {
@@ -154,6 +156,9 @@ impl Walk<'_> {
         if known::Known::is_language(name) {
             return Kind::Unknown;
         }
+        if let Some(kind) = self.stage_method(of, name, &arguments_, position) {
+            return kind;
+        }
         if !known::admits(of, name, &arguments_) {
             self.unknown_method(of, name, &arguments_, position);
             return Kind::Unknown;
@@ -273,6 +278,9 @@ impl Walk<'_> {
         }
         let commands = COMMANDS.iter().filter(|row| of == Kind::Session && !row.is_login()).map(|row| row.function);
         let names: Vec<&str> = match of {
+            Kind::Unknown if self.role.is_test() => {
+                self.known.names().chain(stage::FUNCTIONS.iter().map(|row| row.name)).collect()
+            }
             Kind::Unknown | Kind::Map | Kind::MaybeString => self.known.names().chain(surface::names()).collect(),
             _ => host.iter().map(|row| row.name).chain(commands).chain(self.known.methods(of)).collect(),
         };

@@ -61,6 +61,9 @@ impl Project {
                         self.read(engine, path, root, role);
                     }
                     if role == Role::Script {
+                        for test in tests_in(&folder) {
+                            self.read(engine, &test, root, Role::Test);
+                        }
                         self.folders.push(scripts.iter().map(|path| path.display().to_string()).collect());
                     }
                 }
@@ -94,6 +97,13 @@ impl Project {
 
     /// What each file is to its check. The standard library's own modules are not checked again.
     pub(crate) fn roles(&self) -> Vec<(String, Role)> {
+        let is_test = |name: &String| self.named.get(name) == Some(&Role::Test);
+        let of = |tests: bool| {
+            let roots = self.named.keys().filter(|name| is_test(name) == tests);
+            let reached: BTreeSet<String> = roots.flat_map(|name| self.reachable(name)).collect();
+            reached
+        };
+        let (of_scripts, of_tests) = (of(false), of(true));
         let imported: BTreeSet<&String> = self.files.values().flatten().flat_map(Parsed::targets).collect();
         let role = |(name, file): (&String, &Result<Parsed, Fault>)| {
             let file = match file {
@@ -103,6 +113,9 @@ impl Project {
             };
             let role = match self.named.get(name) {
                 Some(Role::Test) => Role::Test,
+                None if of_tests.contains(name) && !of_scripts.contains(name) => Role::TestModule,
+                // A module that lies in a subfolder may be meant for tests alone.
+                Some(Role::Module) if of_tests.contains(name) && !self.is_for_scripts(name) => Role::TestModule,
                 // A file without hooks must be meant for others, and one with hooks for the host, wherever they lie.
                 Some(_) if !file.is_called() => Role::Module,
                 Some(Role::Script) if imported.contains(name) => Role::Shared,
@@ -178,6 +191,14 @@ impl Project {
             }
         }
         faults
+    }
+
+    /// Whether another file than tests and what they import imports a module.
+    fn is_for_scripts(&self, module: &String) -> bool {
+        self.files.iter().any(|(name, file)| {
+            let is_test = self.named.get(name) == Some(&Role::Test);
+            !is_test && file.as_ref().is_ok_and(|file| file.targets().any(|target| target == module))
+        })
     }
 
     /// Scripts that nobody ever calls.
@@ -262,6 +283,18 @@ impl Project {
 
 fn parent(path: &Path) -> PathBuf {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
+
+/// The tests of a folder.
+fn tests_in(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let is_test = |path: &PathBuf| {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        name.ends_with("_test.rhai") && !name.starts_with('.') && path.is_file()
+    };
+    let mut found: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_test).collect();
+    found.sort();
+    found
 }
 
 /// The folders inside a folder, but for hidden ones.

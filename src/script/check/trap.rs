@@ -208,6 +208,10 @@ impl Walk<'_> {
 
     /// Refuses a name that would take a host name's place.
     pub(crate) fn refuse_host_name(&mut self, name: &str, position: Position, named: Named) {
+        if self.role.is_test() {
+            self.refuse_stage_name(name, position, named);
+            return;
+        }
         if let "state" | "store" = name {
             let message = format!("`{name}` is the host's own name and would be hidden");
             self.error("shadows-host", position, message, Some("choose another name".to_owned()));

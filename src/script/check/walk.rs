@@ -36,8 +36,10 @@ pub(crate) enum Role {
     Shared,
     /// A module: others call its functions.
     Module,
-    /// A scenario test.
+    /// A scenario test: `hotline test` calls its functions.
     Test,
+    /// A module that only tests import.
+    TestModule,
 }
 
 impl Role {
@@ -48,7 +50,12 @@ impl Role {
 
     /// Whether other files call its functions.
     pub(crate) fn is_open(self) -> bool {
-        matches!(self, Self::Shared | Self::Module)
+        matches!(self, Self::Shared | Self::Module | Self::TestModule)
+    }
+
+    /// Whether it sees what tests see.
+    pub(crate) fn is_test(self) -> bool {
+        matches!(self, Self::Test | Self::TestModule)
     }
 }
 
@@ -427,7 +434,10 @@ impl<'a> Walk<'a> {
             let open = self.role.is_open() && !function.private;
             let called = self.used.contains(&(function.name.clone(), function.parameters.len()));
             let mentioned = self.is_named(&function.name) && !self.is_called_otherwise(&function.name);
-            let hook = hook::is_meant(&function.name);
+            let hook = match self.role {
+                Role::Test => function.name.starts_with("test_") && function.parameters.is_empty(),
+                _ => hook::is_meant(&function.name),
+            };
             if !(open || called || mentioned || hook || function.name.starts_with('_')) {
                 let place = function.header.as_ref().map_or(Position::NONE, |header| position_of(header.place));
                 self.warn("unused", place, format!("nothing calls the function `{}`", function.signature()), None);
