@@ -65,7 +65,7 @@ pub use journal::JournalMode;
 pub use library::{Changes, Library, Look, Script};
 pub use limits::Limits;
 pub use live::{Directory, Member};
-pub use prompt::{Names, PROMPT, PromptHandle};
+pub use prompt::{Name, Names, PROMPT, PromptHandle};
 pub use proposal::Missing;
 pub use run::continue_ids_after;
 pub use watch::{Notice, watch};

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 
 use super::bundle::{Bundle, Source};
+use super::check::{Header, Kind, headers};
 use super::data;
 use super::engine;
 use super::fault::Fault;
@@ -20,7 +21,9 @@ use super::fiber::Fiber;
 use super::generation::Generation;
 use super::lane::Lane;
 use super::live::Live;
+use super::proposal::proposal;
 use super::run::{self, Driven, Run, Start};
+use super::surface::{FUNCTIONS, PROPERTIES};
 use super::worker::{Worker, WorkerHandle};
 use crate::protocol::COMMANDS;
 use crate::session::Signal;
@@ -47,10 +50,27 @@ pub(crate) enum Request {
 /// What can be written at a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Names {
-    /// The functions of the engine's registry, each with its signatures.
-    pub functions: BTreeMap<String, Vec<String>>,
-    /// The variables so far, and the names that every script sees.
-    pub variables: Vec<String>,
+    /// Commands, the host's functions, the language's, and those that were typed.
+    pub functions: Vec<Name>,
+    /// What can stand after a dot: methods and properties.
+    pub methods: Vec<Name>,
+    /// The functions of the imported modules, by the names that they were imported as.
+    pub modules: BTreeMap<String, Vec<Name>>,
+    /// The variables so far and the names that every script sees, each with the type of what it holds.
+    pub variables: Vec<(String, String)>,
+}
+
+/// Something that can be written.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Name {
+    /// Its name.
+    pub name: String,
+    /// How it is called, such as `reply(text)`; a property's is its name.
+    pub signature: String,
+    /// What it does.
+    pub doc: String,
+    /// The type that it belongs to, such as `Message` or `string`; none where it stands by itself.
+    pub of: Option<String>,
 }
 
 /// A prompt's end of a worker, for one session.
@@ -104,6 +124,12 @@ struct Prompt {
     functions: RefCell<AST>,
     /// Import statements, which every line begins with.
     imports: RefCell<String>,
+    /// The functions of what was imported, by the names of the modules.
+    modules: RefCell<BTreeMap<String, Vec<Name>>>,
+    /// The texts so far, each with how many lines of imports stood before it; the first is `prompt:1`.
+    inputs: RefCell<Vec<(String, usize)>>,
+    /// Which of them defines a function.
+    origins: RefCell<HashMap<String, usize>>,
 }
 
 impl Prompts {
@@ -161,12 +187,17 @@ impl Prompt {
     ) -> Result<String, Fault> {
         // The imports stand before the line, since the compiler wants to know every module that is named.
         let before = self.imports.borrow().clone();
-        let added = before.lines().count();
-        let line = self.compile(&worker.engine, &format!("{before}{text}")).map_err(|fault| moved_up(fault, added))?;
+        let number = {
+            let mut inputs = self.inputs.borrow_mut();
+            inputs.push((text.to_owned(), before.lines().count()));
+            inputs.len()
+        };
+        let placed = |fault: Fault| self.placed(fault, number);
+        let line = self.compile(&worker.engine, &format!("{before}{text}")).map_err(placed)?;
         let imports = imports_of(&line);
         let limits = &worker.services.limits;
-        let bundle = Bundle::of_text(&engine::for_reading(), Path::new(PROMPT), folder, &imports)
-            .map_err(|fault| moved_up(fault, added))?;
+        let bundle = Bundle::of_text(&engine::for_reading(), Path::new(PROMPT), folder, &imports).map_err(placed)?;
+        let modules = offered(&line, &bundle);
         let bundle = Bundle { script: Source { text: "".into(), ..bundle.script }, ..bundle };
         let generation = Generation::load(&worker.engine, limits, &Arc::new(bundle), 0)?;
         let code = self.functions.borrow().merge(&line);
@@ -189,13 +220,36 @@ impl Prompt {
         };
         let fiber = Fiber::new(STACK.max(STACK / 64 * limits.call_depth), limits.nesting_reserve(), body);
         let fiber = fiber.map_err(|error| Fault::of_file(PROMPT, error))?;
+        // A line's own functions are known by then, also to what goes wrong in them.
+        for function in line.iter_fn_def() {
+            self.origins.borrow_mut().insert(function.name.to_string(), number);
+        }
         let ended = Driven::new(run, fiber).await;
         let result = ended.map_err(|_| Fault::of_file(PROMPT, "the engine panicked: this is a bug of Hotline"))?;
-        let value = result.map_err(|error| moved_up(Fault::of_run(PROMPT, &error), added))?;
+        let value = result.map_err(|error| placed(Fault::of_run(PROMPT, &error)))?;
         *self.imports.borrow_mut() = imports;
+        *self.modules.borrow_mut() = modules;
         let functions = self.functions.borrow().merge(&line.clone_functions_only());
         *self.functions.borrow_mut() = functions.clone_functions_only();
         Ok(if value.is_unit() { String::new() } else { show(&value) })
+    }
+
+    /// A fault of a line with its place in what was typed: in this line, or in an earlier one whose function failed.
+    fn placed(&self, fault: Fault, number: usize) -> Fault {
+        if fault.file != PROMPT {
+            return fault;
+        }
+        let innermost = fault.calls.first().and_then(|call| call.split(' ').next()).unwrap_or_default();
+        let number = self.origins.borrow().get(innermost).copied().unwrap_or(number);
+        let inputs = self.inputs.borrow();
+        let Some((text, before)) = number.checked_sub(1).and_then(|index| inputs.get(index)) else { return fault };
+        let line = fault.line.map(|line| line.saturating_sub(*before).max(1));
+        let file = format!("{PROMPT}:{number}");
+        let mut fault = Fault { file, line, ..fault };
+        if let (Some(missing), None) = (fault.missing.take(), &fault.help) {
+            fault.help = proposal(&missing, text, fault.line.zip(fault.column));
+        }
+        fault.with_excerpt(text)
     }
 
     fn compile(&self, engine: &Engine, text: &str) -> Result<AST, Fault> {
@@ -214,32 +268,107 @@ impl Prompt {
     }
 
     fn names(&self, engine: &Engine) -> Names {
-        let mut functions: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for signature in engine.gen_fn_signatures(true) {
-            let name = signature.split('(').next().unwrap_or_default();
-            let is_name = name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_');
-            let is_name = is_name && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
-            // The table knows more of the commands than the registry does.
-            if is_name && !COMMANDS.iter().any(|row| row.function == name) {
-                functions.entry(name.to_owned()).or_default().push(signature);
-            }
-        }
-        for row in COMMANDS.iter().filter(|row| !row.is_login()) {
-            let fields: Vec<_> = row.positional().map(|field| field.name).collect();
-            functions.insert(row.function.to_owned(), vec![format!("{}({})", row.function, fields.join(", "))]);
-        }
+        let scope = self.scope.borrow();
+        let kind = |value: &Dynamic| {
+            let name = value.type_name();
+            name.rsplit("::").next().unwrap_or(name).to_owned()
+        };
+        let mut variables: Vec<_> = scope.iter_raw().map(|(name, _, value)| (name.to_owned(), kind(value))).collect();
+        variables.extend(data::GLOBALS.iter().map(|name| {
+            let of = if *name == "store" { "Store" } else { "State" };
+            ((*name).to_owned(), of.to_owned())
+        }));
+        variables.sort();
+        variables.dedup_by(|later, first| later.0 == first.0);
+        let (mut functions, mut methods) = surface_names();
+        language_names(engine, &mut functions, &mut methods);
         for function in self.functions.borrow().iter_fn_def() {
             let parameters: Vec<_> = function.params.iter().map(|name| name.to_string()).collect();
             let signature = format!("{}({})", function.name, parameters.join(", "));
-            functions.entry(function.name.to_string()).or_default().push(signature);
+            functions.push(Name { name: function.name.to_string(), signature, ..Name::default() });
         }
-        let scope = self.scope.borrow();
-        let mut variables: Vec<_> = scope.iter_raw().map(|(name, ..)| name.to_owned()).collect();
-        variables.extend(data::GLOBALS.iter().map(|name| (*name).to_owned()));
-        variables.sort();
-        variables.dedup();
-        Names { functions, variables }
+        functions.sort();
+        functions.dedup();
+        methods.sort();
+        methods.dedup();
+        Names { functions, methods, modules: self.modules.borrow().clone(), variables }
     }
+}
+
+/// The commands, and what the host gives beside them: functions, and what belongs to its objects.
+fn surface_names() -> (Vec<Name>, Vec<Name>) {
+    let (mut functions, mut methods) = (Vec::new(), Vec::new());
+    for row in COMMANDS.iter().filter(|row| !row.is_login()) {
+        let doc = row.doc.trim().to_owned();
+        let name = Name { name: row.function.to_owned(), signature: row.signature(), doc, of: None };
+        methods.push(Name { of: Some("Session".to_owned()), ..name.clone() });
+        functions.push(name);
+    }
+    for row in FUNCTIONS {
+        let (name, of) = (row.name.to_owned(), row.of.map(str::to_owned));
+        let entry = Name { name, signature: row.signature(), doc: row.doc.to_owned(), of };
+        if row.of.is_some() { methods.push(entry) } else { functions.push(entry) }
+    }
+    methods.extend(PROPERTIES.iter().map(|row| Name {
+        name: row.name.to_owned(),
+        signature: row.name.to_owned(),
+        doc: row.doc.to_owned(),
+        of: Some(row.of.to_owned()),
+    }));
+    (functions, methods)
+}
+
+/// The language's own functions: methods of what they take first, and functions where they take nothing.
+fn language_names(engine: &Engine, functions: &mut Vec<Name>, methods: &mut Vec<Name>) {
+    const KINDS: [Kind; 8] =
+        [Kind::String, Kind::Char, Kind::Array, Kind::Map, Kind::Int, Kind::Float, Kind::Bool, Kind::Function];
+    let all = engine.collect_fn_metadata(
+        None,
+        |function| Some((function.metadata.name.to_string(), function.metadata.param_types.to_vec())),
+        true,
+    );
+    for (name, types) in all {
+        let is_name = name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_')
+            && name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+        let documented = |name: &Name, known: &str| name.name == known;
+        if !is_name
+            || functions.iter().chain(methods.iter()).any(|known| {
+                known.of != Some("Session".to_owned()) && !known.doc.is_empty() && documented(known, &name)
+            })
+        {
+            continue;
+        }
+        let kind = |id: &std::any::TypeId| KINDS.into_iter().find(|kind| kind.type_id().as_ref() == Some(id));
+        let noun = |id: &std::any::TypeId| kind(id).map_or("value", Kind::word);
+        match types.split_first() {
+            None => functions.push(Name { signature: format!("{name}()"), name, ..Name::default() }),
+            Some((first, rest)) => {
+                let Some(of) = kind(first) else { continue };
+                let rest = rest.iter().map(noun).collect::<Vec<_>>().join(", ");
+                let signature = format!("{name}({rest})");
+                methods.push(Name { name, signature, of: Some(of.word().to_owned()), ..Name::default() });
+            }
+        }
+    }
+}
+
+/// The functions of the modules that a line imports, by the names that it imports them as.
+fn offered(line: &AST, bundle: &Bundle) -> BTreeMap<String, Vec<Name>> {
+    let paths = bundle.imports.get(&bundle.script.file);
+    let module = |statement: &Stmt| {
+        let Stmt::Import(import, _) = statement else { return None };
+        let Expr::StringConstant(path, _) = &import.0 else { return None };
+        let source = bundle.source(paths?.get(path.as_str())?)?;
+        let visible = headers(&source.text).into_iter().filter(|header| !header.private);
+        let name = |header: Header| Name {
+            signature: header.signature(),
+            doc: header.doc,
+            name: header.name,
+            of: Some(import.1.name.to_string()),
+        };
+        Some((import.1.name.to_string(), visible.map(name).collect()))
+    };
+    line.statements().iter().filter_map(module).collect()
 }
 
 /// The variables while a line uses them. They come back however the line ends.
@@ -258,13 +387,6 @@ impl Drop for Borrowed {
     fn drop(&mut self) {
         self.prompt.scope.replace(std::mem::take(&mut self.scope));
     }
-}
-
-/// A fault of a line that stood below others when it was compiled.
-fn moved_up(fault: Fault, lines: usize) -> Fault {
-    let is_own = fault.file == PROMPT;
-    let line = fault.line.map(|line| if is_own { line.saturating_sub(lines).max(1) } else { line });
-    Fault { line, ..fault }
 }
 
 /// The import statements of a line, as text.

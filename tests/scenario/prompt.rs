@@ -173,10 +173,14 @@ fn open_brackets_go_on_and_tab_completes_from_the_registry() {
 fn a_mistake_is_marked_and_the_prompt_goes_on() {
     let mut terminal = Terminal::open(&[]);
     terminal.expects("> ");
-    terminal.answers("1 + nothing", "\n      ^ ");
-    terminal.answers("send_text(\"nobody\", \"x\")", "INVALID_MID");
-    terminal.answers("throw \"by hand\"", "^ by hand");
-    terminal.answers("loop { }", "processor time (limits.cpu)");
+    terminal.answers("1 + nothing", "1 | 1 + nothing\n  |     ^^^^^^^");
+    terminal.answers("send_text(\"nobody\", \"x\")", "^^^^^^^^^");
+    terminal.answers("throw \"by hand\"", "^^^^^");
+    terminal.answers("loop { }", "1 | loop { }");
+    // A function that was typed before is marked where it stands, and a text that is not closed is no open end.
+    terminal.answers("fn late() { nothing_so() }", "");
+    terminal.answers("late()", "--> prompt:5:1:13\n  |\n1 | fn late() { nothing_so() }");
+    terminal.answers("print(\"half)", "does not end on its line");
     terminal.answers("2 + 2", "\n4");
     terminal.type_keys("\x04");
     assert_eq!(terminal.ends(), 0);
@@ -232,7 +236,10 @@ fn behind_a_pipe_results_alone_are_printed_and_a_failure_gives_status_one() {
     assert_eq!((status, out.as_str(), err.as_str()), (Some(0), "[1, 2]\n\"bot\"\n", ""));
     let (status, out, err) = run("send_txt(1)\n5\n");
     assert_eq!((status, out.as_str()), (Some(1), "5\n"));
-    assert!(err.contains("  send_txt(1)\n  ^ ") && err.matches("send_txt").count() == 2, "{err}");
+    assert!(
+        err.contains("1 | send_txt(1)\n  | ^^^^^^^^\n") && err.contains("did you mean `send_text(to, content)`?"),
+        "{err}"
+    );
 }
 
 #[test]
@@ -244,4 +251,30 @@ fn a_refused_login_ends_the_prompt() {
     let mut terminal = Terminal::open(&["--gateway", &url, "--email", "bot@sandbox.test", "--password", "wrong"]);
     terminal.expects("the login was refused");
     assert_eq!(terminal.ends(), 1);
+}
+
+#[test]
+fn a_configuration_without_an_account_is_tried_out_in_the_sandbox() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("scripts")).expect("a folder");
+    std::fs::write(folder.path().join("hotline.toml"), "scripts = [\"scripts\"]\n").expect("a file");
+    let mut program = Command::new(env!("CARGO_BIN_EXE_hotline"))
+        .arg("repl")
+        .current_dir(folder.path())
+        .env("RUST_LOG", "error")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary starts");
+    let lines = b":functions to_upper\n:functions reply\nget_profile().displayName\n";
+    program.stdin.take().expect("its input").write_all(lines).expect("it reads");
+    let output = program.wait_with_output().expect("it ends");
+    let out = String::from_utf8(output.stdout).expect("text");
+    assert_eq!(
+        out,
+        "to_upper()\nreply(text)  Sends a text to the chat of the message.\n\"bot\"\n",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -18,10 +18,13 @@ use tokio::sync::mpsc;
 
 use super::syntax::{self, Kind, goes_on, paint, pieces};
 use crate::cli::logging::{self, AbovePrompt};
-use crate::script::Names;
+use crate::script::{Name, Names};
 
 /// The prompt.
 const PROMPT: &str = "> ";
+
+/// How many characters of a possibility are shown.
+const SHOWN: usize = 76;
 
 /// How many lines the history keeps.
 const HISTORY: usize = 1_000;
@@ -163,8 +166,7 @@ fn complete(known: &Names, before: &str) -> (usize, Vec<Pair>) {
         let commands = super::COMMANDS.iter().map(|(name, _)| *name).filter(|name| name.starts_with(before));
         return (0, commands.map(|name| pair(name, name)).collect());
     }
-    let pieces = pieces(before);
-    let (start, word) = match pieces.last() {
+    let (start, word) = match pieces(before).last() {
         Some(piece) if matches!(piece.kind, Kind::Word | Kind::Keyword) => {
             (piece.range.start, &before[piece.range.clone()])
         }
@@ -172,21 +174,43 @@ fn complete(known: &Names, before: &str) -> (usize, Vec<Pair>) {
         Some(piece) if matches!(piece.kind, Kind::Text | Kind::Comment) => return (before.len(), Vec::new()),
         _ => (before.len(), ""),
     };
-    let is_method = before[..start].trim_end().ends_with('.');
-    if word.is_empty() && !is_method {
+    let rest = before[..start].trim_end();
+    if let Some(owner) = rest.strip_suffix("::") {
+        let module = pieces(owner).last().map(|piece| owner[piece.range.clone()].to_owned()).unwrap_or_default();
+        let functions = known.modules.get(&module).map(Vec::as_slice).unwrap_or_default();
+        return (start, functions.iter().filter(|name| name.name.starts_with(word)).map(entry).collect());
+    }
+    if let Some(owner) = rest.strip_suffix('.') {
+        // A number's point is no dot before a method.
+        let owner = pieces(owner).last().map(|piece| owner[piece.range.clone()].to_owned()).unwrap_or_default();
+        let of = known.variables.iter().find(|(name, _)| *name == owner).map(|(_, of)| of.as_str());
+        let fits = |name: &&Name| of.is_none() || name.of.as_deref() == of;
+        let methods = known.methods.iter().filter(|name| name.name.starts_with(word)).filter(fits);
+        let mut pairs: Vec<_> = methods.map(entry).collect();
+        pairs.dedup_by(|later, first| later.replacement == first.replacement);
+        return (start, pairs);
+    }
+    if word.is_empty() {
         return (start, Vec::new());
     }
-    let mut pairs: Vec<_> = known
-        .functions
-        .iter()
-        .filter(|(name, _)| name.starts_with(word))
-        .map(|(name, signatures)| pair(&format!("{name}("), signatures.first().unwrap_or(name)))
-        .collect();
-    if !is_method {
-        let variables = known.variables.iter().map(String::as_str).chain(syntax::KEYWORDS.iter().copied());
-        pairs.extend(variables.filter(|name| name.starts_with(word)).map(|name| pair(name, name)));
-    }
+    let mut pairs: Vec<_> = known.functions.iter().filter(|name| name.name.starts_with(word)).map(entry).collect();
+    pairs.dedup_by(|later, first| later.replacement == first.replacement);
+    let variables = known.variables.iter().map(|(name, _)| name.as_str());
+    let modules = known.modules.keys().map(String::as_str);
+    let others = variables.chain(modules).chain(syntax::KEYWORDS.iter().copied());
+    pairs.extend(others.filter(|name| name.starts_with(word)).map(|name| pair(name, name)));
     (start, pairs)
+}
+
+/// A function, method or property: what is written, and what is shown of it.
+fn entry(name: &Name) -> Pair {
+    let is_property = name.signature == name.name;
+    let replacement = if is_property { name.name.clone() } else { format!("{}(", name.name) };
+    let sentence = name.doc.split_inclusive(". ").next().unwrap_or_default().trim();
+    let display = if sentence.is_empty() { name.signature.clone() } else { format!("{}  {sentence}", name.signature) };
+    // A list that does not fit the screen is no help.
+    let display = display.chars().take(SHOWN).collect::<String>();
+    pair(&replacement, display.trim_end())
 }
 
 fn pair(replacement: &str, display: &str) -> Pair {
@@ -198,9 +222,22 @@ mod tests {
     use super::*;
 
     fn completed(before: &str) -> Vec<String> {
-        let functions = ["send_text", "send_image", "to_upper"];
-        let functions = functions.iter().map(|name| ((*name).to_owned(), vec![format!("{name}(…)")])).collect();
-        let known = Names { functions, variables: vec!["sender".to_owned(), "state".to_owned()] };
+        let name = |name: &str, of: Option<&str>, signature: &str| Name {
+            name: name.to_owned(),
+            signature: signature.to_owned(),
+            doc: "Does it.".to_owned(),
+            of: of.map(str::to_owned),
+        };
+        let known = Names {
+            functions: vec![name("send_image", None, "send_image(…)"), name("send_text", None, "send_text(…)")],
+            methods: vec![
+                name("to_upper", Some("string"), "to_upper()"),
+                name("text", Some("Message"), "text"),
+                name("keys", Some("State"), "keys()"),
+            ],
+            modules: [("words".to_owned(), vec![name("is_yes", Some("words"), "is_yes(text)")])].into(),
+            variables: vec![("sender".to_owned(), "string".to_owned()), ("state".to_owned(), "State".to_owned())],
+        };
         let (start, pairs) = complete(&known, before);
         pairs.into_iter().map(|pair| format!("{}{}", &before[..start], pair.replacement)).collect()
     }
@@ -209,6 +246,12 @@ mod tests {
     fn functions_variables_and_commands_are_completed() {
         assert_eq!(completed("let x = send"), ["let x = send_image(", "let x = send_text(", "let x = sender"]);
         assert_eq!(completed("text.to_u"), ["text.to_upper("]);
+        // What is known of a variable is all that is offered after it.
+        assert_eq!(completed("sender."), ["sender.to_upper("]);
+        assert_eq!(completed("state.k"), ["state.keys("]);
+        assert_eq!(completed("f(msg.te"), ["f(msg.text"]);
+        assert_eq!(completed("words::"), ["words::is_yes("]);
+        assert_eq!(completed("wor"), ["words"]);
         assert_eq!(completed(":q"), [":quit"]);
         assert!(completed("\"send").is_empty());
         assert!(completed("f(").is_empty());

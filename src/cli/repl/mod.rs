@@ -15,10 +15,11 @@ use self::editor::Prompt;
 use super::exit::Exit;
 use super::{account, output};
 use crate::clock::Clock;
-use crate::host::config::Config;
+use crate::host::config::{Config, Session};
 use crate::host::{Keeping, PromptHost};
 use crate::sandbox::{self, Sandbox};
-use crate::script::{Fault, PROMPT};
+use crate::script::diagnostic::{COLUMNS, Look, Severity, card};
+use crate::script::{Fault, Name, PROMPT};
 use crate::session::{Ended, Phase, Signal};
 use crate::session::{Login, Pacing, Secret};
 
@@ -60,13 +61,19 @@ impl Args {
     }
 
     async fn serve(self, given: Option<Config>) -> Result<(), Exit> {
-        let keeping =
-            if given.is_some() && self.account.gateway.is_none() { Keeping::DataFolder } else { Keeping::Memory };
-        let sandbox = if given.is_none() { Some(start_sandbox().await?) } else { None };
-        let config = match (given, &sandbox) {
-            (Some(config), _) => config,
-            (None, sandbox) => demo(&sandbox.as_ref().map(Sandbox::url).unwrap_or_default())?,
+        let mut config = given.clone().unwrap_or_else(|| Config::without_file(std::path::Path::new("")));
+        // A configuration that names no account yet is tried out like none at all, by its own scripts and limits.
+        let sandbox = if config.sessions.is_empty() { Some(start_sandbox().await?) } else { None };
+        let keeping = match (&given, &sandbox) {
+            (Some(_), None) if self.account.gateway.is_none() => Keeping::DataFolder,
+            // What the sandbox forgets is not kept, and the data folder belongs to the bot that runs.
+            (_, Some(_)) => Keeping::Nothing,
+            _ => Keeping::Memory,
         };
+        if let Some(sandbox) = &sandbox {
+            config.sessions.push(demo(&sandbox.url())?);
+            config.pacing = Pacing::Off;
+        }
         let session = account::choose(&config, self.session.as_deref())?;
         let host = PromptHost::start(&config, session, keeping).await?;
         let (heard, signals) = mpsc::channel(SIGNALS);
@@ -89,12 +96,11 @@ async fn start_sandbox() -> anyhow::Result<Sandbox> {
     Ok(Sandbox::start(sandbox::Config { listen, clock: Clock::system(), ..sandbox::Config::default() }).await?)
 }
 
-/// The configuration of the sandbox's demo bot.
-fn demo(gateway: &str) -> anyhow::Result<Config> {
+/// The session of the sandbox's demo bot.
+fn demo(gateway: &str) -> anyhow::Result<Session> {
     let login =
         Login::Email { email: format!("bot@{}", sandbox::DEMO_DOMAIN), password: Secret::new(sandbox::DEMO_PASSWORD) };
-    let session = account::by_flags(gateway, login)?;
-    Ok(Config { sessions: vec![session], pacing: Pacing::Off, ..Config::without_file(std::path::Path::new("")) })
+    account::by_flags(gateway, login)
 }
 
 /// The conversation between a person and a session.
@@ -115,8 +121,7 @@ enum Turn {
 impl Repl {
     async fn talk(&mut self, sandbox: Option<&Sandbox>) -> Result<(), Exit> {
         if io::stdin().is_terminal() && io::stdout().is_terminal() {
-            let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-            let is_coloured = !refused && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb");
+            let is_coloured = output::is_coloured(&io::stdout());
             let prompt = Prompt::open(is_coloured).map_err(|error| anyhow!("the terminal has no prompt: {error}"))?;
             self.at_terminal(prompt, sandbox, is_coloured).await
         } else {
@@ -135,7 +140,6 @@ impl Repl {
             output::line(&format!("write to the bot from another terminal: hotline chat --gateway {}", sandbox.url()))?;
         }
         let paint = |text: &str| if is_coloured { syntax::paint(text) } else { text.to_owned() };
-        let red = |text: &str| if is_coloured { format!("\x1b[31m{text}\x1b[0m") } else { text.to_owned() };
         prompt.know(self.host.prompt().names().await);
         prompt.ask();
         loop {
@@ -151,8 +155,10 @@ impl Repl {
                     match self.work(line.trim(), |text| prompt.print(text)).await {
                         Ok((Turn::End, _)) => return Ok(()),
                         Ok((Turn::Next, text)) if text.is_empty() => {}
+                        // What a command tells is no code.
+                        Ok((Turn::Next, text)) if line.trim_start().starts_with(':') => output::line(&text)?,
                         Ok((Turn::Next, text)) => output::line(&paint(&text))?,
-                        Err(fault) => output::line(&red(&card(&fault, &line)))?,
+                        Err(fault) => output::write(&drawn(&fault, is_coloured))?,
                     }
                     // What failed at a terminal was seen there.
                     self.has_failed = false;
@@ -201,7 +207,7 @@ impl Repl {
                 Ok(turn)
             }
             Err(fault) => {
-                eprintln!("{}", card(&fault, line));
+                eprint!("{}", drawn(&fault, output::is_coloured(&io::stderr())));
                 Ok(Turn::Next)
             }
         }
@@ -248,7 +254,10 @@ impl Repl {
             ("quit" | "q" | "exit", _) => return (Turn::End, String::new()),
             ("help" | "h" | "?", _) => help(),
             ("sessions", _) => self.sessions(),
-            ("variables" | "vars", _) => self.host.prompt().names().await.variables.join("\n"),
+            ("variables" | "vars", _) => {
+                let names = self.host.prompt().names().await;
+                names.variables.into_iter().map(|(name, _)| name).collect::<Vec<_>>().join("\n")
+            }
             ("functions", text) => self.functions(text).await,
             ("events", "on") => {
                 self.shows_events = true;
@@ -290,10 +299,20 @@ impl Repl {
 
     async fn functions(&self, text: &str) -> String {
         let names = self.host.prompt().names().await;
-        let matching = names.functions.into_iter().filter(|(name, _)| name.contains(text));
-        let mut lines: Vec<_> = matching.flat_map(|(_, signatures)| signatures).collect();
+        let all = names.functions.iter().chain(&names.methods).chain(names.modules.values().flatten());
+        let mut lines: Vec<_> = all.filter(|name| name.name.contains(text)).map(described).collect();
         lines.dedup();
         if lines.is_empty() { format!("no function is named like \"{text}\"") } else { lines.join("\n") }
+    }
+}
+
+/// A function in a line or two: how it is called, and what it does.
+fn described(name: &Name) -> String {
+    let sentence = name.doc.lines().next().unwrap_or_default();
+    match name.signature.chars().count() + 2 + sentence.chars().count() {
+        _ if sentence.is_empty() => name.signature.clone(),
+        width if width <= COLUMNS => format!("{}  {sentence}", name.signature),
+        _ => format!("{}\n    {sentence}", name.signature),
     }
 }
 
@@ -311,22 +330,19 @@ fn describe(signal: &Signal, shows_events: bool) -> Option<String> {
 
 fn help() -> String {
     let mut lines = vec![
-        "A line is a piece of script: 1 + 2, get_profile(), let to = get_all_contact_ids()[0]".to_owned(),
-        "Commands act on this session. Variables, functions and imports stay. Open brackets go on over lines."
-            .to_owned(),
+        "A line is a piece of script, such as 1 + 2, or let ids = get_all_contact_ids()".to_owned(),
+        "Commands act on this session. Variables, functions and imports stay.".to_owned(),
+        "Open brackets and backticks go on over lines.".to_owned(),
     ];
     lines.extend(COMMANDS.iter().map(|(name, what)| format!("{name:<12} {what}")));
     lines.join("\n")
 }
 
-/// A fault of a line, with the place marked where the line is a single one.
-fn card(fault: &Fault, line: &str) -> String {
-    match (fault.line, fault.column) {
-        (Some(1), Some(column)) if fault.file == PROMPT && !line.contains('\n') => {
-            format!("  {line}\n  {}^ {}", " ".repeat(column.saturating_sub(1)), fault.message)
-        }
-        (None, _) if fault.file == PROMPT => fault.message.clone(),
-        _ => fault.to_string(),
+/// A fault of a line as its card; where no place is known, in one line.
+fn drawn(fault: &Fault, colour: bool) -> String {
+    match fault.line {
+        None if fault.file.starts_with(PROMPT) => format!("error: {}\n", fault.message),
+        _ => card(fault, Severity::Error, Look { colour, ..Look::PLAIN }),
     }
 }
 

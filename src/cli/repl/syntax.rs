@@ -64,7 +64,8 @@ pub(super) fn goes_on(text: &str) -> bool {
             Kind::Open => depth += 1,
             // One bracket too many is for the compiler to complain about.
             Kind::Close => depth = depth.saturating_sub(1),
-            _ if !piece.is_closed => return true,
+            // A text in double quotes ends on its line: what is missing there is for the compiler to say.
+            _ if !piece.is_closed => return !text[piece.range].starts_with('"'),
             _ => {}
         }
     }
@@ -151,10 +152,12 @@ mod tests {
 
     #[test]
     fn open_brackets_strings_and_comments_go_on() {
-        for text in ["fn f() {", "send_text(", "[1,", "\"half", "`half\n", "/* half", "f(\"}\"", "{ ')' "] {
+        for text in ["fn f() {", "send_text(", "[1,", "`half\n", "/* half", "f(\"}\"", "{ ')' "] {
             assert!(goes_on(text), "{text}");
         }
-        for text in ["", "1 + 2", "f(\"{\")", "`}`", "// {", "x }", "'{'", "\"a\\\"{\"", "#{a: [1]}"] {
+        for text in
+            ["", "\"half", "print(\"half)", "1 + 2", "f(\"{\")", "`}`", "// {", "x }", "'{'", "\"a\\\"{\"", "#{a: [1]}"]
+        {
             assert!(!goes_on(text), "{text}");
         }
     }
