@@ -381,7 +381,7 @@ impl Worker {
     fn attach(self: &Rc<Self>, assignment: Assignment) {
         let Assignment { config, inbox, handle, media, scripts, seed } = assignment;
         let live = Live::new(handle, media, scripts, &self.services, &self.journal);
-        self.restore(&live, config.gateway.as_str(), config.login.account());
+        self.restore(&live, config.residence(), config.login.account());
         let now = self.services.clock.now();
         let loaded: BTreeSet<_> = self.scripts_of(&live).map(|generation| generation.name().to_owned()).collect();
         for gone in live.schedule.scripts() {

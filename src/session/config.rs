@@ -239,6 +239,12 @@ impl fmt::Debug for SessionConfig {
 }
 
 impl SessionConfig {
+    /// Where its account lives, to be compared with where it lived before: the gateway's url, and one name for all gateways
+    /// of this machine, since the embedded one may listen on another port at each start.
+    pub fn residence(&self) -> &str {
+        if super::dial::is_here(self) { "this machine" } else { &self.gateway }
+    }
+
     /// A session with the default limits, gentle pacing, no proxy and no certificate.
     pub fn new(name: impl Into<String>, gateway: impl Into<String>, login: Login) -> Self {
         Self {
