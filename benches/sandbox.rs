@@ -1,8 +1,8 @@
 //! A thousand connected accounts chatting on one core, against a plain echo server over the same library.
 //!
 //! Each server is a process of its own with one thread, so that its memory and its processor time are its own. The load
-//! comes from here: every account writes to the next one, a few messages at a time, and counts what arrives. A message
-//! that is lost, doubled or out of order ends the run.
+//! comes from here: every account writes to the next one, a few messages at a time, then to a group, and counts what arrives. A
+//! message that is lost, doubled or out of order ends the run, and a file that comes back as another one.
 //!
 //! `cargo bench --bench sandbox [-- ACCOUNTS MESSAGES]`
 
@@ -11,13 +11,15 @@
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
 use hotline::sandbox::{Config, NewAccount, Sandbox};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
 use tokio_tungstenite::tungstenite::Message;
@@ -28,6 +30,9 @@ const ROLE: &str = "HOTLINE_BENCH_SERVER";
 
 /// How many messages an account has under way at a time.
 const WINDOW: usize = 4;
+
+/// How many accounts are in a group.
+const GROUP: usize = 10;
 
 /// The ticks of processor time per second, as Linux counts them for programs.
 const TICKS: f64 = 100.0;
@@ -50,6 +55,8 @@ async fn compare(accounts: usize, messages: usize) -> Result<()> {
     echo.print("echo server");
     let sandbox = measure(Server::start("sandbox", accounts)?, accounts, messages).await?;
     sandbox.print("sandbox");
+    let events = measure_groups(Server::start("sandbox", accounts)?, accounts, messages.div_ceil(GROUP)).await?;
+    println!("in groups of {GROUP}: {events:>9.0} messages received per second, beside the answers");
     transfer(Server::start("sandbox", 2)?).await?;
     println!(
         "sandbox / echo: {:.2} of the messages per second, {:.2} per second of processor time, {:.2} of the memory per account",
@@ -101,6 +108,25 @@ async fn measure(server: Server, accounts: usize, messages: usize) -> Result<Fig
     Ok(Figures { per_second: total / took.as_secs_f64(), per_cpu_second: total / cpu.as_secs_f64(), memory_each })
 }
 
+/// Chats in groups of [`GROUP`], and gives the events per second.
+#[expect(clippy::cast_precision_loss, reason = "the figures are for people")]
+async fn measure_groups(server: Server, accounts: usize, messages: usize) -> Result<f64> {
+    // Those who would be in a smaller group stay away.
+    let accounts = accounts / GROUP * GROUP;
+    let mut clients = Vec::with_capacity(accounts);
+    for index in 0..accounts {
+        clients.push(Account::connect(&server, index).await?);
+    }
+    let began = Instant::now();
+    let chat =
+        |(index, client): (usize, Account)| tokio::task::spawn_local(client.chat_in_group(index, messages, GROUP - 1));
+    let tasks: Vec<_> = clients.into_iter().enumerate().map(chat).collect();
+    for task in tasks {
+        task.await??;
+    }
+    Ok((accounts * messages * (GROUP - 1)) as f64 / began.elapsed().as_secs_f64())
+}
+
 /// Sends a file of a gibibyte through the sandbox and back, and tells what that costs in memory.
 #[expect(clippy::cast_precision_loss, reason = "the figures are for people")]
 async fn transfer(server: Server) -> Result<()> {
@@ -110,7 +136,13 @@ async fn transfer(server: Server) -> Result<()> {
     let (before, began) = (server.memory()?, Instant::now());
     let ask = json!({"command": "GetSendFileParam", "task_id": 1, "to": to.mid, "path": "large.bin", "msg_id": "1"});
     let param = from.ask(&ask).await?;
-    let pieces = futures_util::stream::iter((0..PIECES).map(|_| Ok::<_, std::io::Error>(vec![7_u8; PIECE])));
+    let sent = Arc::new(Mutex::new(Sha256::new()));
+    let hash = Arc::clone(&sent);
+    let pieces = futures_util::stream::iter((0..PIECES).map(move |number| {
+        let piece: Vec<_> = number.to_le_bytes().repeat(PIECE / size_of::<usize>());
+        hash.lock().map_err(|_| std::io::Error::other("a thread has failed"))?.update(&piece);
+        Ok::<_, std::io::Error>(piece)
+    }));
     let file = Part::stream(reqwest::Body::wrap_stream(pieces)).file_name("large.bin");
     let params = param["params"].as_str().context("no params")?.to_owned();
     let answer = post(&param)?.multipart(Form::new().text("params", params).part("files", file)).send().await?;
@@ -120,11 +152,14 @@ async fn transfer(server: Server) -> Result<()> {
     let ask = json!({"command": "GetDownloadFileParam", "task_id": 1, "msg_id": message["id"], "path": "x"});
     let param = to.ask(&ask).await?;
     let mut answer = post(&param)?.send().await?;
-    let mut size = 0;
+    let (mut size, mut received) = (0, Sha256::new());
     while let Some(piece) = answer.chunk().await? {
         size += piece.len();
+        received.update(&piece);
     }
     ensure!(size == PIECE * PIECES, "{size} bytes came back");
+    let sent = sent.lock().map_err(|_| anyhow!("a thread has failed"))?.clone().finalize();
+    ensure!(sent == received.finalize(), "other bytes came back than were sent");
     let (took, peak) = (began.elapsed().as_secs_f64(), server.peak_memory()?);
     println!(
         "a file of 1 GiB, up and down: {:.0} MiB/s, and {:.1} MiB more in memory at the most",
@@ -203,6 +238,50 @@ impl Account {
                 heard += usize::from(self.echoes);
             }
         }
+        if self.echoes { Ok(()) } else { self.expect_silence(messages).await }
+    }
+
+    /// Writes messages to the group that it is in with `others`, and checks that as many come from each of them, once and in
+    /// order.
+    async fn chat_in_group(mut self, index: usize, messages: usize, others: usize) -> Result<()> {
+        let groups = self.ask(&json!({"command": "GetJoinedGroupIds", "task_id": messages + 1})).await?;
+        let group = groups[0].as_str().context("no group")?.to_owned();
+        let (mut sent, mut answered, mut left) = (0, 0, others * messages);
+        let mut heard = vec![0; others + 1];
+        while answered < messages || left > 0 {
+            while sent < messages && sent - answered < WINDOW {
+                let content = format!("from {} message {sent}.", index % (others + 1));
+                let text = format!(r#"{{"command":"SendText","task_id":{sent},"to":"{group}","content":"{content}"}}"#);
+                self.socket.send(Message::text(text)).await?;
+                sent += 1;
+            }
+            let frame = next(&mut self.socket).await?;
+            if !frame.contains("OnNotify") {
+                ensure!(
+                    frame.contains(&format!(r#""task_id":{answered}"#)) && frame.contains(r#""code":0"#),
+                    "expected answer {answered}, came {frame}"
+                );
+                answered += 1;
+                continue;
+            }
+            let (_, text) = frame.split_once("from ").with_context(|| format!("no text in {frame}"))?;
+            let (sender, _) = text.split_once(' ').context("no sender")?;
+            let count = heard.get_mut(sender.parse::<usize>()?).context("no such sender")?;
+            ensure!(text.contains(&format!("message {count}.")), "expected message {count} of {sender}, came {frame}");
+            *count += 1;
+            left -= 1;
+        }
+        self.expect_silence(messages).await
+    }
+
+    /// Checks that nothing comes but the answer to one more command.
+    async fn expect_silence(&mut self, task_id: usize) -> Result<()> {
+        self.socket.send(Message::text(json!({"command": "GetSettings", "task_id": task_id}).to_string())).await?;
+        let frame = next(&mut self.socket).await?;
+        ensure!(
+            frame.contains("GetSettings") && frame.contains(&format!(r#""task_id":{task_id}"#)),
+            "one frame too many: {frame}"
+        );
         Ok(())
     }
 }
@@ -275,6 +354,11 @@ async fn serve_sandbox(accounts: usize) -> Result<()> {
     let sandbox = Sandbox::start(config).await?;
     for index in 0..accounts {
         sandbox.control().create_account(NewAccount::named(format!("p{index}")))?;
+    }
+    let names: Vec<_> = (0..accounts).map(|index| format!("p{index}")).collect();
+    for members in names.chunks_exact(GROUP) {
+        let members: Vec<_> = members.iter().map(String::as_str).collect();
+        sandbox.control().create_group("group", &members)?;
     }
     println!("{}", sandbox.url());
     std::future::pending().await

@@ -37,7 +37,7 @@ pub enum Traffic {
 /// What becomes of a frame.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Trouble {
-    /// The connection ends in its place, without a word.
+    /// The connection ends in its place, without a word, after what was sent before. An event comes at the next login.
     Drop,
     /// It comes later, by a time drawn from this range; frames drawn to the same moment keep their order.
     Delay(RangeInclusive<Duration>),

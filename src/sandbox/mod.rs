@@ -5,6 +5,7 @@
 //! | `world` | the world itself, pure: what every command does, and what others are told |
 //! | `hub` | the world, its connections and its data file under one lock |
 //! | `server` | the WebSocket listener |
+//! | `pace`, `tally` | how many frames a connection may send, and how many it has carried |
 //! | `http` | the HTTP listener for uploads, downloads and pictures |
 //! | `disk` | the folder that paths name, and the store of files |
 //! | `persist` | the data file |
@@ -18,8 +19,10 @@ mod disk;
 mod faults;
 mod http;
 mod hub;
+mod pace;
 mod persist;
 mod server;
+mod tally;
 mod world;
 
 use std::future::Future;
@@ -43,7 +46,7 @@ use crate::protocol::{Failure, Request};
 pub use self::control::{Control, Person, Sent, Watcher};
 pub use self::faults::{Fault, FaultId, Refusal, Traffic, Trouble, When};
 pub use self::hub::{Counts, PinEntry};
-pub use self::server::Carried;
+pub use self::tally::Carried;
 pub use self::world::{Body, ContentType, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, Operation, Proxy};
 
 /// Where the sandbox listens unless it is told otherwise.
@@ -244,7 +247,7 @@ impl Sandbox {
             runtime: Handle::current(),
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
-            carried: server::Tallies::default(),
+            carried: tally::Tallies::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(server::listen(Arc::clone(&shared), listener));
@@ -308,7 +311,7 @@ struct Shared {
     stopping: watch::Sender<bool>,
     /// What was begun on the side, such as a PIN that is to be typed; it ends with the sandbox.
     tasks: Mutex<JoinSet<()>>,
-    carried: server::Tallies,
+    carried: tally::Tallies,
 }
 
 impl Shared {

@@ -3,8 +3,8 @@
 //! What a frame does is the hub's and the world's affair. Pongs are not waited for, and heartbeats are not answered.
 
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
@@ -20,6 +20,8 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use super::hub::{ConnectionId, End, Entrance, Outgoing, PinEntry, stopped};
+use super::pace::{Allowance, Pace};
+use super::tally::Tally;
 use super::world::FileNeed;
 use super::{Shared, Way};
 use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Received, Request, receive};
@@ -287,49 +289,6 @@ async fn read(shared: &Arc<Shared>, id: ConnectionId, carried: &Tally, stream: &
     Ended::ByPeer
 }
 
-/// Whether a frame keeps to the limit of frames per second.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Pace {
-    Within,
-    TooFast,
-}
-
-/// What a connection has sent of late, in slots: at most the limit in any second.
-struct Allowance {
-    spent: [u32; SLOTS as usize],
-    /// The number of the latest slot.
-    latest: u64,
-}
-
-/// One slot more than a second has, since the oldest one is only partly within it.
-const SLOTS: u64 = 11;
-
-/// The length of a slot, in milliseconds.
-const SLOT: u128 = 100;
-
-impl Allowance {
-    const fn new() -> Self {
-        Self { spent: [0; SLOTS as usize], latest: 0 }
-    }
-
-    fn spend(&mut self, now: Duration, limit: u32) -> Pace {
-        let slot = u64::try_from(now.as_millis() / SLOT).unwrap_or(u64::MAX);
-        for passed in (self.latest + 1..=slot).take(SLOTS as usize) {
-            self.spent[place(passed)] = 0;
-        }
-        self.latest = self.latest.max(slot);
-        if self.spent.iter().sum::<u32>() >= limit {
-            return Pace::TooFast;
-        }
-        self.spent[place(self.latest)] += 1;
-        Pace::Within
-    }
-}
-
-fn place(slot: u64) -> usize {
-    usize::try_from(slot % SLOTS).unwrap_or_default()
-}
-
 /// Carries out one frame.
 async fn take(shared: &Arc<Shared>, id: ConnectionId, text: &str, pace: Pace) {
     match receive(text) {
@@ -385,67 +344,6 @@ fn log_in(shared: &Arc<Shared>, id: ConnectionId, request: &Request) {
             }
         }
     });
-}
-
-/// What a connection has carried, so that somebody who drives both of its ends can tell when nothing is under way.
-///
-/// Frames are counted where the socket takes and gives them; what waits in an outbox is not among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Carried {
-    /// Whether it is still open.
-    pub is_open: bool,
-    /// Frames that were given to its socket.
-    pub sent: u64,
-    /// Frames that were taken from its socket and carried out.
-    pub received: u64,
-}
-
-/// The counters of one connection; clones share them.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Tally(Arc<Counters>);
-
-#[derive(Debug, Default)]
-struct Counters {
-    has_ended: AtomicBool,
-    sent: AtomicU64,
-    received: AtomicU64,
-}
-
-impl Tally {
-    pub(super) fn count_sent(&self) {
-        self.0.sent.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn count_received(&self) {
-        self.0.received.fetch_add(1, Ordering::Relaxed);
-    }
-
-    pub(super) fn end(&self) {
-        self.0.has_ended.store(true, Ordering::Relaxed);
-    }
-}
-
-/// The counters of the newest connection.
-#[derive(Debug, Default)]
-pub(super) struct Tallies(Mutex<Option<Tally>>);
-
-impl Tallies {
-    /// Begins to count for a connection, which is the newest from now on.
-    pub(super) fn begin(&self) -> Tally {
-        let tally = Tally::default();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(tally.clone());
-        tally
-    }
-
-    pub(super) fn newest(&self) -> Option<Carried> {
-        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counters = &newest.as_ref()?.0;
-        Some(Carried {
-            is_open: !counters.has_ended.load(Ordering::Relaxed),
-            sent: counters.sent.load(Ordering::Relaxed),
-            received: counters.received.load(Ordering::Relaxed),
-        })
-    }
 }
 
 /// Opens the listener.

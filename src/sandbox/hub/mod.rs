@@ -31,7 +31,7 @@ pub(super) type ConnectionId = u64;
 pub(super) enum End {
     /// It did not read what it was sent.
     Overflow,
-    /// A fault was asked for: it ends without a word.
+    /// A fault was asked for: it ends without a word, after what was sent before.
     Dropped,
     /// The sandbox stops.
     Stopping,
