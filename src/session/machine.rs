@@ -6,6 +6,7 @@
 mod login;
 #[cfg(test)]
 mod scenes;
+mod sending;
 #[cfg(test)]
 mod tests;
 
@@ -17,7 +18,7 @@ use rand::{RngExt, SeedableRng};
 
 use login::own_request;
 
-use super::calls::{Calls, Completion, Fate, Order, Pending, Step};
+use super::calls::{Calls, Completion, Fate};
 use super::config::SessionConfig;
 use super::handle::{CallError, Phase, Restraint, Status};
 use super::mask::Secrets;
@@ -178,11 +179,6 @@ impl<T: Completion> Machine<T> {
         [state, self.calls.next_deadline(), self.gates.next_wake()].into_iter().flatten().min()
     }
 
-    /// How many calls wait for their turn, and how many for the connection.
-    pub(super) fn waiting(&self) -> (usize, usize) {
-        (self.gates.waiting(), self.calls.queued())
-    }
-
     /// Whether commands go out.
     pub(super) fn is_live(&self) -> bool {
         matches!(self.state, State::Live { .. })
@@ -331,40 +327,6 @@ impl<T: Completion> Machine<T> {
         self.send_waiting();
     }
 
-    /// A caller wants a command sent.
-    pub(super) fn call(&mut self, order: Order<T>, now: Duration) {
-        match &self.state {
-            State::Refused(failure) => {
-                let error = CallError::LoginRefused(failure.clone());
-                self.complete(order.reply, Err(error));
-            }
-            State::Unusable(reason) => {
-                let error = CallError::Unusable(reason.clone());
-                self.complete(order.reply, Err(error));
-            }
-            State::Stopped => self.complete(order.reply, Err(CallError::Stopped)),
-            _ if order.step == Step::Granted => self.send_granted(order, now),
-            _ => match self.gates.enter(order, now) {
-                Ok(Some(order)) => self.admit(order, now),
-                Ok(None) => {}
-                Err((reply, error)) => self.complete(reply, Err(error)),
-            },
-        }
-    }
-
-    /// So many callers have their turn and have not sent yet.
-    pub(super) fn turns_given(&mut self, turns: usize) {
-        if self.calls.set_turns(turns) {
-            self.send_waiting();
-        }
-    }
-
-    /// How many calls may be sent without asking for their turn first.
-    pub(super) fn room(&self) -> usize {
-        let is_open = matches!(self.state, State::Live { .. }) && self.gates.are_none() && self.calls.queued() == 0;
-        if is_open { self.calls.room() } else { 0 }
-    }
-
     /// Time has passed.
     pub(super) fn tick(&mut self, now: Duration) {
         while let Some((reply, error)) = self.calls.expired(now) {
@@ -422,38 +384,6 @@ impl<T: Completion> Machine<T> {
         }
     }
 
-    /// A call has passed its gate: from now on its time runs.
-    fn admit(&mut self, order: Order<T>, now: Duration) {
-        match self.calls.push(order, now, self.config.reply) {
-            Ok(()) => self.send_waiting(),
-            Err((reply, error)) => self.complete(reply, Err(error)),
-        }
-    }
-
-    /// Sends a call whose turn came before. Where the connection was lost since, it waits for the next one.
-    fn send_granted(&mut self, order: Order<T>, now: Duration) {
-        self.calls.used_turn();
-        if matches!(self.state, State::Live { .. }) {
-            let call = self.calls.begin(order, now, self.config.reply);
-            return self.send_call(call);
-        }
-        self.admit(order, now);
-    }
-
-    fn answer(&mut self, order: Order<T>, outcome: Result<Content, Failure>, now: Duration) {
-        if let Err(failure) = &outcome {
-            self.hear(failure, now);
-        }
-        self.complete(order.reply, outcome.map_err(CallError::Refused));
-    }
-
-    /// Hears a refusal that may be a complaint.
-    fn hear(&mut self, failure: &Failure, now: Duration) {
-        if let Some(pause) = self.gates.complained(failure, now) {
-            self.signal(Signal::Slowed { failure: failure.clone(), pause });
-        }
-    }
-
     fn restraint(&self) -> Restraint {
         let retry = match &self.state {
             State::Lost { retry } => *retry,
@@ -461,12 +391,6 @@ impl<T: Completion> Machine<T> {
         };
         // How well it is now is known only later; until then its failures count.
         self.gates.restraint(Restraint { attempts: self.attempts, retry, ..Restraint::default() })
-    }
-
-    fn take_all(&mut self) -> Vec<T> {
-        let mut replies = self.calls.take_all();
-        replies.extend(self.gates.take_all());
-        replies
     }
 
     fn phase(&self) -> Phase {
@@ -556,30 +480,6 @@ impl<T: Completion> Machine<T> {
             while self.beat <= now {
                 self.beat += BEAT;
             }
-        }
-    }
-
-    fn send_waiting(&mut self) {
-        if !matches!(self.state, State::Live { .. }) {
-            return;
-        }
-        while let Some(call) = self.calls.next_to_send() {
-            if call.order.step == Step::Turn {
-                self.calls.gave_turn();
-                self.outputs.push_back(Output::Grant(call.order.reply));
-            } else {
-                self.send_call(call);
-            }
-        }
-    }
-
-    fn send_call(&mut self, call: Pending<T>) {
-        match encode_fields(&call.order.command, Some(call.task_id), &call.order.fields) {
-            Ok(frame) => {
-                self.send(frame);
-                self.calls.sent(call);
-            }
-            Err(error) => self.complete(call.order.reply, Err(CallError::Encode(error))),
         }
     }
 

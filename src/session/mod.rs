@@ -15,6 +15,7 @@
 //! | `dial` | how a connection comes about |
 //! | `mask` | what must not be shown |
 //! | `media` | files over HTTP: what goes up and down, and from which folders |
+//! | `transfer` | one transfer, ready to begin, and how it goes |
 //! | `folders` | the folders whose files may be opened |
 //! | `tls` | whom a session trusts |
 //!
@@ -34,14 +35,16 @@ mod seen;
 mod signal;
 mod socket;
 mod tls;
+mod transfer;
 mod turn;
 
 pub use config::{ConnectVia, Login, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
 pub use folders::FolderError;
 pub use handle::{CallError, Handle, Holdup, Inbox, Phase, Restraint, Status, Turn, channel};
 pub use mask::without_credentials;
-pub use media::{Media, MediaError, MediaMode, Ready};
+pub use media::{Media, MediaError, MediaMode};
 pub use pacing::{Pacing, Rate, RateError};
 pub use signal::{Ended, Flow, Signal};
 pub use socket::run;
 pub use tls::{TlsError, media_config};
+pub use transfer::Ready;

@@ -67,7 +67,7 @@ fn nothing_is_lost_or_doubled_and_no_login_comes_too_early() {
     // Those that are always the same, and one that nobody has seen yet.
     let fresh = u64::from(rand::random::<u32>());
     let seeds = chosen.map_or_else(|| (0..12).chain([fresh]).collect(), |seed| vec![seed]);
-    println!("seeds: {seeds:?}");
+    eprintln!("seeds: {seeds:?}");
     std::thread::scope(|scope| {
         for seed in seeds {
             scope.spawn(move || {
@@ -84,7 +84,7 @@ fn nothing_is_lost_or_doubled_and_no_login_comes_too_early() {
 async fn run_with(seed: u64) {
     let mut rng = StdRng::seed_from_u64(seed);
     let setup = Setup::of(seed, &mut rng);
-    println!("seed {seed}: {setup:?}");
+    eprintln!("seed {seed}: {setup:?}");
     let gateway = Gateway::listen().await;
     let clock = Clock::manual(1_700_000_000_000);
     let record = Record::new(setup, clock.clone());

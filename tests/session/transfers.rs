@@ -105,6 +105,8 @@ fn two_hundred_mebibytes_go_up_and_down_in_flat_memory() {
             file.write_all(&chunk).expect("it is written");
         }
         let hash = hash.finalize().to_vec();
+        // The peak so far, of whichever test, must not hide this one's.
+        let _ = std::fs::write("/proc/self/clear_refs", "5");
         let before = peak_memory();
 
         let server = FileServer::start(Answer::Status("200 OK")).await;

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::protocol::{Command, Family, Safety, find_text};
+use crate::session::calls::{Order, Step};
 use crate::session::{Login, Pacing, Secret};
 
 const COMMANDS: [&str; 4] = ["GetProfile", "BlockContact", "SendText", "SomethingNew"];

@@ -86,6 +86,13 @@ impl Record {
         })
     }
 
+    /// Notes that these items have gone before a reply; gives its number.
+    fn prove(&self, items: &[u32]) -> usize {
+        let mut proofs = self.proofs.borrow_mut();
+        proofs.push(items.to_vec());
+        proofs.len() - 1
+    }
+
     fn next_item(&self) -> u32 {
         u32::try_from(self.made.borrow().len()).expect("few")
     }
@@ -249,10 +256,7 @@ impl<'a> Connection<'a> {
         if is_faulty && self.record.setup.is_paced && command != "GetProfile" && self.rng.random_ratio(1, 20) {
             return self.send(reply(4, "EXCESSIVE_ACCESS: slow down".to_owned())).await;
         }
-        let mut proofs = self.record.proofs.borrow_mut();
-        let proof = proofs.len();
-        proofs.push(self.sent.clone());
-        drop(proofs);
+        let proof = self.record.prove(&self.sent);
         let content = match command {
             "SendText" => {
                 let text = frame["content"].as_str()?.to_owned();

@@ -1,0 +1,166 @@
+//! A transfer that is ready to begin, and how it goes. What is transferred, by which parameters, is decided in `media`.
+
+use std::error::Error as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use reqwest::multipart::{Form, Part};
+use reqwest::{Body, RequestBuilder, Response};
+use serde_json::json;
+use tokio_util::io::ReaderStream;
+
+use super::folders::{Source, Target};
+use super::handle::{Handle, Turn};
+use super::media::{MediaError, SILENCE};
+use crate::clock::Clock;
+use crate::protocol::Content;
+
+/// So many bytes of a file are in memory at a time.
+const CHUNK: usize = 64 * 1024;
+/// As long as this after the last byte of an upload was handed on: the system still sends what it holds back, and tells
+/// nobody how far it is.
+const LAST_SILENCE: Duration = Duration::from_secs(300);
+
+/// A command that can be sent now.
+#[derive(Debug)]
+pub struct Ready(Step);
+
+#[derive(Debug)]
+enum Step {
+    /// The gateway is asked, for whom a path is a text like any other.
+    Call(Turn, String),
+    Upload {
+        request: RequestBuilder,
+        flow: Flow,
+        content: Content,
+    },
+    Download {
+        request: RequestBuilder,
+        target: Target,
+    },
+}
+
+impl Ready {
+    /// A command that names no file of this machine.
+    pub(crate) fn call(turn: Turn, fields: String) -> Self {
+        Self(Step::Call(turn, fields))
+    }
+
+    /// An upload whose body goes as `flow` says; `content` is what comes of it.
+    pub(super) fn upload(request: RequestBuilder, flow: Flow, content: Content) -> Self {
+        Self(Step::Upload { request, flow, content })
+    }
+
+    /// A download into a file.
+    pub(super) fn download(request: RequestBuilder, target: Target) -> Self {
+        Self(Step::Download { request, target })
+    }
+
+    /// Sends it, and waits for its result.
+    ///
+    /// # Errors
+    /// See [`MediaError`].
+    pub async fn send(self, handle: &Handle) -> Result<Content, MediaError> {
+        match self.0 {
+            Step::Call(turn, fields) => Ok(handle.send(turn, fields).await?),
+            Step::Upload { request, flow, content } => {
+                let response = tokio::select! {
+                    // A server that was reached may have taken the file, whatever happened to its answer.
+                    response = request.send() => {
+                        response.map_err(|error| broken(&error, !error.is_connect() && !error.is_builder()))?
+                    }
+                    () = flow.dries_up() => {
+                        return Err(MediaError::Transfer { reason: "the server is silent".to_owned(), sent: true });
+                    }
+                };
+                check(&response)?;
+                Ok(content)
+            }
+            Step::Download { request, mut target } => {
+                let response = request.send().await.map_err(|error| broken(&error, false))?;
+                check(&response)?;
+                let mut body = response.bytes_stream();
+                while let Some(chunk) = body.next().await {
+                    target.write(&chunk.map_err(|error| broken(&error, false))?).await?;
+                }
+                let path = target.finish().await?;
+                Ok(Content::new(json!({"path": path.to_string_lossy()}).to_string()))
+            }
+        }
+    }
+}
+
+/// How the body of an upload goes: a server that takes bytes is alive, however long the whole takes.
+#[derive(Clone, Debug)]
+pub(super) struct Flow {
+    clock: Clock,
+    /// Until when, in the clock's elapsed milliseconds, the silence is no silence yet.
+    until: Arc<AtomicU64>,
+}
+
+impl Flow {
+    pub(super) fn new(clock: Clock) -> Self {
+        let flow = Self { clock, until: Arc::default() };
+        flow.moved(SILENCE);
+        flow
+    }
+
+    /// Notes that something was taken, after which so long a silence is allowed.
+    fn moved(&self, silence: Duration) {
+        let until = self.clock.elapsed().saturating_add(silence).as_millis();
+        self.until.store(u64::try_from(until).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Waits until nothing has been taken for too long.
+    async fn dries_up(&self) {
+        loop {
+            let until = Duration::from_millis(self.until.load(Ordering::Relaxed));
+            if until <= self.clock.elapsed() {
+                return;
+            }
+            self.clock.sleep_until(until).await;
+        }
+    }
+}
+
+/// The form of an upload.
+pub(super) fn form(source: Source, params: String, flow: Flow) -> Form {
+    let taken = flow.clone();
+    let chunks = ReaderStream::with_capacity(source.file, CHUNK).inspect(move |_| taken.moved(SILENCE));
+    // A stream is asked for more only when what it gave before is on its way.
+    let end = stream::poll_fn(move |_| {
+        flow.moved(LAST_SILENCE);
+        Poll::Ready(None)
+    });
+    let stream = chunks.chain(end);
+    let file = Part::stream_with_length(Body::wrap_stream(stream), source.size).file_name(source.name);
+    let form = if params.is_empty() { Form::new() } else { Form::new().text("params", params) };
+    form.part("files", file)
+}
+
+fn check(response: &Response) -> Result<(), MediaError> {
+    if response.status().is_success() { Ok(()) } else { Err(MediaError::Status(response.status().as_u16())) }
+}
+
+fn broken(error: &reqwest::Error, sent: bool) -> MediaError {
+    MediaError::Transfer { reason: in_full(error), sent }
+}
+
+/// An error with its causes, without the url: its query may hold a secret.
+pub(super) fn in_full(error: &reqwest::Error) -> String {
+    let mut text = match error {
+        error if error.is_connect() => "cannot connect".to_owned(),
+        error if error.is_timeout() => "the server is silent".to_owned(),
+        _ => "the connection failed".to_owned(),
+    };
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
