@@ -7,7 +7,7 @@
 //! | `engine` | the Rhai engine, and what is taken out of the language |
 //! | `command`, `object`, `data`, `time`, `text`, `http` | what scripts can call |
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
-//! | `lane`, `dispatch`, `timer`, `live` | order within a chat; from events to runs; timers; what is kept for one session |
+//! | `lane`, `dispatch`, `timer`, `cron`, `live` | order within a chat; from events to runs; timers and their patterns; what is kept for one session |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `prompt` | lines that a person types, evaluated on a worker |
 //! | `worker` | the thread that owns all of these |
@@ -21,6 +21,7 @@ mod body;
 mod bundle;
 pub mod check;
 mod command;
+mod cron;
 mod data;
 pub mod definitions;
 pub mod diagnostic;
