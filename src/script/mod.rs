@@ -7,7 +7,7 @@
 //! | `engine` | the Rhai engine, and what is taken out of the language |
 //! | `command`, `object`, `data`, `time`, `text`, `http` | what scripts can call |
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
-//! | `lane`, `dispatch`, `timer`, `cron`, `live` | order within a chat; from events to runs; timers and their patterns; what is kept for one session |
+//! | `lane`, `dispatch`, `own`, `timer`, `cron`, `live` | order within a chat; from events to runs; events that are our own; timers and their patterns; what is kept for one session |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `prompt` | lines that a person types, evaluated on a worker |
 //! | `worker` | the thread that owns all of these |
@@ -40,6 +40,7 @@ mod library;
 pub mod limits;
 mod live;
 mod object;
+mod own;
 mod prompt;
 mod record;
 mod run;
