@@ -22,9 +22,10 @@ use super::lane::{Entry, Lane};
 use super::leaving::Parting;
 use super::live::{LaneKey, Live, Reply};
 use super::object::{self, Message};
+use super::own::{Own, OwnKind, hook_event, outlives_its_process};
 use super::record::{End, FORMAT, Record};
 use super::run::{self, Run, Stage, Start};
-use super::timer::{DUE, Scheduled, Spec, Timer};
+use super::timer::{Scheduled, Spec};
 use super::value;
 use super::worker::Worker;
 use crate::protocol::{Content, Event, EventSpec, Hook};
@@ -271,63 +272,6 @@ async fn offer(
         (Outcome::PassedOn, Some(hook)) => invoke(worker, call, generation, hook, || arguments(hook)).await,
         (Outcome::PassedOn, None) => Outcome::PassedOn,
     }
-}
-
-/// What happens that is no event of the gateway: a timer is due, a hook is to be called.
-struct Own {
-    script: String,
-    what: OwnKind,
-}
-
-enum OwnKind {
-    Timer(Timer),
-    Hook(Hook, Vec<Dynamic>),
-}
-
-impl Own {
-    /// Reads what [`hook_event`] or a timer made.
-    fn of_event(event: &Event) -> Option<Self> {
-        if event.subcommand == DUE {
-            let (script, timer) = Scheduled::of_event(event)?;
-            return Some(Self { script, what: OwnKind::Timer(timer) });
-        }
-        let hook = Hook::named(&format!("on_{}", event.subcommand.strip_prefix('@')?))?;
-        let content = event.content.value();
-        let script = content.get("script")?.as_str()?.to_owned();
-        let arguments = content.get("arguments").and_then(|arguments| arguments.as_array().cloned());
-        let convert = |value: &serde_json::Value| value::from_content(&value.to_string());
-        let arguments = arguments.unwrap_or_default().iter().map(convert).collect();
-        Some(Self { script, what: OwnKind::Hook(hook, arguments) })
-    }
-
-    fn arguments(&self) -> Vec<Dynamic> {
-        match &self.what {
-            OwnKind::Timer(timer) => timer.values(),
-            OwnKind::Hook(_, arguments) => arguments.clone(),
-        }
-    }
-}
-
-/// The name under which the journal keeps a call of a hook that belongs to no event of the gateway.
-fn own_subcommand(hook: &str) -> String {
-    format!("@{}", hook.trim_start_matches("on_"))
-}
-
-/// The event that a call of a hook is where the gateway sent none.
-fn hook_event(script: &str, hook: Hook, arguments: &[Dynamic]) -> Event {
-    let plain = |value: &Dynamic| value::to_value(value).unwrap_or_default();
-    let content = match hook {
-        // Whoever reads the journal later is not to see the PIN of a login.
-        Hook::Pin => serde_json::json!({"script": script}),
-        _ => serde_json::json!({"script": script, "arguments": arguments.iter().map(plain).collect::<Vec<_>>()}),
-    };
-    Event { subcommand: own_subcommand(hook.name()), content: Content::new(content.to_string()) }
-}
-
-/// Whether a call of a hook that belongs to no event of the gateway goes on in the next process: the others are made anew by
-/// it, or mean nothing to it.
-const fn outlives_its_process(hook: Hook) -> bool {
-    matches!(hook, Hook::Error | Hook::Reload)
 }
 
 /// Calls a hook that belongs to no event of the gateway, in the script's own lane. It is taken down before this returns.

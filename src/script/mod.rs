@@ -8,7 +8,8 @@
 //! | `command`, `object`, `data`, `time`, `text`, `http` | what scripts can call |
 //! | `stub` | what answers `http` in scenario tests |
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
-//! | `lane`, `dispatch`, `timer`, `live`, `leaving` | order within a chat; from events to runs; timers; what is kept for one session; how one is left |
+//! | `lane`, `dispatch`, `own`, `live`, `leaving` | order within a chat; from events to runs; events that are our own; what is kept for one session; how one is left |
+//! | `timer`, `cron` | timers and their patterns |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `prompt` | lines that a person types, evaluated on a worker |
 //! | `worker` | the thread that owns all of these |
@@ -22,6 +23,7 @@ mod body;
 mod bundle;
 pub mod check;
 mod command;
+mod cron;
 mod data;
 pub mod definitions;
 pub mod diagnostic;
@@ -41,6 +43,7 @@ mod library;
 pub mod limits;
 mod live;
 mod object;
+mod own;
 mod plain;
 mod prompt;
 mod proposal;

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::time::Duration;
 
-use chrono::{Local, TimeZone};
 use croner::Cron;
 use rhai::{Dynamic, Position};
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use super::check::{Header, arguments as counted, headers};
+use super::cron;
 use super::fault::Fault;
 use super::generation::Generation;
 use super::run;
@@ -67,11 +67,7 @@ impl Spec {
         match self {
             Self::After(delay) => Some(later(delay)),
             Self::Every(period) => Some(later(period)),
-            Self::Cron(pattern) => {
-                let time = Local.timestamp_millis_opt(now).single()?;
-                let next = Cron::from_str(pattern).ok()?.find_next_occurrence(&time, false).ok()?;
-                Some(next.timestamp_millis())
-            }
+            Self::Cron(pattern) => cron::next(pattern, now),
         }
     }
 

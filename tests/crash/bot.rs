@@ -116,6 +116,12 @@ impl Process {
         assert_eq!(self.0.wait().expect("it ends").code(), Some(0));
     }
 
+    /// Asks it to end, at whatever moment; gives its status where it was far enough to end by itself.
+    pub(crate) fn terminate(mut self) -> Option<i32> {
+        self.is_asked_to_end();
+        self.0.wait().expect("it ends").code()
+    }
+
     /// Asks it to end, and waits for that.
     pub(crate) fn end(self) {
         self.is_asked_to_end();

@@ -1,7 +1,8 @@
 //! Many kills at random moments, under traffic: people hold conversations of several turns, and every one is held to its
-//! end, as if nothing had happened.
+//! end. In a strict journal it is as if nothing had happened; in a relaxed one the last moment can be lost or repeated.
 //!
-//! `HOTLINE_KILLS` says how often, `HOTLINE_SEED` when; both are printed.
+//! Some processes are asked to end instead, and the scripts are edited meanwhile: conversations go on with the sources that
+//! they began with. `HOTLINE_KILLS` says how often a process ends, `HOTLINE_SEED` when; both are printed.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,6 +26,10 @@ const KILLS: u64 = 50;
 const LIFE: Duration = Duration::from_millis(1_200);
 /// How many processes are left alone until they have logged in, so that a slow machine has traffic too.
 const LOGGED_IN: f64 = 0.7;
+/// How many processes of a relaxed campaign are asked to end, by SIGTERM.
+const ASKED: f64 = 0.2;
+/// How often the scripts are edited while a process runs; every third version does not compile.
+const EDITED: f64 = 0.4;
 /// How many people talk to each bot.
 const PEOPLE: usize = 4;
 /// The bots, each a session on a worker of its own.
@@ -59,7 +64,9 @@ const MODULE: &str = r#"
 fn hold(msg, key) {
     let tokens = [];
     for turn in 0..4 {
-        let token = random(0, 1000000000);
+        state.letter = 'x';
+        state.number = random(0, 1000) / 8.0;
+        let token = `${random(0, 1000000000)}-${state.letter}-${type_of(state.letter)}-${state.number}`;
         let asked_at = now();
         try { leave_group("c0123456789abcdef0123456789abcdef"); } catch (error) { note(error); }
         let attempt = 0;
@@ -109,11 +116,38 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 
+/// How safely the bot records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Promise {
+    Strict,
+    Relaxed,
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn conversations_reach_their_end_however_often_the_process_is_killed() {
-    let kills = setting("HOTLINE_KILLS", KILLS);
+    hold_campaign(Promise::Strict, setting("HOTLINE_KILLS", KILLS)).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn conversations_reach_their_end_in_a_relaxed_journal_too() {
+    hold_campaign(Promise::Relaxed, setting("HOTLINE_KILLS", KILLS) / 2).await;
+}
+
+/// Saves another version of the scripts; a broken one says nothing of what went before.
+fn edit(folder: &Folder, version: u64, promise: Promise, is_running: bool) {
+    let remark = format!("// version {version}\n\n");
+    folder.save("lib/talk.rhai", &format!("{remark}{MODULE}"));
+    // What does not compile at the start serves no new conversation, which a strict campaign counts on.
+    if version.is_multiple_of(3) && (is_running || promise == Promise::Relaxed) {
+        folder.save("talk.rhai", &format!("{remark}{SCRIPT}fn broken("));
+    } else {
+        folder.save("talk.rhai", &format!("{remark}{SCRIPT}"));
+    }
+}
+
+async fn hold_campaign(promise: Promise, kills: u64) {
     let seed = setting("HOTLINE_SEED", rand::random::<u32>().into());
-    eprintln!("{kills} kills, seed {seed} (HOTLINE_KILLS, HOTLINE_SEED)");
+    eprintln!("{promise:?}: {kills} kills, seed {seed} (HOTLINE_KILLS, HOTLINE_SEED)");
     let mut rng = StdRng::seed_from_u64(seed);
 
     let sandbox = sandbox().await;
@@ -122,7 +156,7 @@ async fn conversations_reach_their_end_however_often_the_process_is_killed() {
     let when = When::Chance { probability: 0.1, seed };
     let repeating = Fault { account: None, on: Traffic::Events, trouble: Trouble::Repeat, when };
     control.inject(repeating).expect("a fault");
-    let folder = Folder::new(&configuration(&sandbox.url()));
+    let folder = Folder::new(&configuration(promise, &sandbox.url()));
     folder.save("talk.rhai", SCRIPT);
     folder.save("lib/talk.rhai", MODULE);
 
@@ -133,7 +167,7 @@ async fn conversations_reach_their_end_however_often_the_process_is_killed() {
             let name = format!("p{number}");
             control.create_account(NewAccount::named(&name)).expect("a new name");
             let person = Person::new(&control, &name, BOTS[number % BOTS.len()]);
-            tokio::spawn(talk(person, Arc::clone(&closing), Arc::clone(&held)))
+            tokio::spawn(talk(person, promise, Arc::clone(&closing), Arc::clone(&held)))
         })
         .collect();
 
@@ -145,8 +179,20 @@ async fn conversations_reach_their_end_however_often_the_process_is_killed() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         }
-        tokio::time::sleep(LIFE.mul_f64(rng.random())).await;
-        process.kill();
+        tokio::time::sleep(LIFE.mul_f64(0.7 * rng.random::<f64>())).await;
+        if rng.random_bool(EDITED) {
+            edit(&folder, 2 * kill, promise, true);
+        }
+        tokio::time::sleep(LIFE.mul_f64(0.3 * rng.random::<f64>())).await;
+        if promise == Promise::Relaxed && rng.random_bool(ASKED) {
+            tokio::task::block_in_place(|| process.terminate());
+        } else {
+            process.kill();
+        }
+        // What did not compile while the process ran would not compile at the next start.
+        if kill % 2 == 0 || promise == Promise::Strict {
+            edit(&folder, 2 * kill + 1, promise, false);
+        }
         folder.check();
         let events = folder.journal().events(u32::MAX).expect("the journal can be read");
         for before in &taken {
@@ -156,10 +202,15 @@ async fn conversations_reach_their_end_however_often_the_process_is_killed() {
         assert!(talks.iter().all(|talk| !talk.is_finished()), "somebody gave up after kill {kill}:\n{}", folder.log());
     }
     closing.store(true, Ordering::Relaxed);
+    edit(&folder, 1, promise, false);
     let process = folder.start();
     for talk in talks {
         let outcome = tokio::time::timeout(PATIENCE, talk).await;
-        outcome.expect("every conversation comes to its end").expect("nobody hears what they should not");
+        let stuck = |_| {
+            let runs = folder.journal().open_runs().expect("the journal can be read");
+            panic!("not every conversation comes to its end: {runs:#?}\n{}", folder.log())
+        };
+        outcome.unwrap_or_else(stuck).expect("nobody hears what they should not");
     }
     process.end();
     folder.check();
@@ -168,72 +219,98 @@ async fn conversations_reach_their_end_however_often_the_process_is_killed() {
     let events = journal.events(u32::MAX).expect("the journal can be read");
     let there: BTreeSet<_> = events.iter().map(|handling| handling.event.id).collect();
     assert!(taken.is_subset(&there), "an event is gone");
-    assert!(journal.open_runs().expect("the journal can be read").is_empty(), "a run still waits");
-    every_event_was_handled_once(&events);
-    let in_doubt = every_effect_was_sent_once(&control, &events);
+    every_event_was_handled_once(promise, &events);
+    let (twice, in_doubt) = every_effect_was_sent_once(&control, &events);
     let conversations = held.load(Ordering::Relaxed);
-    everything_was_counted_once(&folder, conversations);
     eprintln!(
-        "{kills} kills, seed {seed}: {conversations} conversations, {} events, {in_doubt} effects in doubt",
-        events.len()
+        "{promise:?}: {kills} kills, seed {seed}: {conversations} conversations, {} events, {in_doubt} effects in doubt, {} twice",
+        events.len(),
+        twice.len()
     );
+    match promise {
+        Promise::Strict => {
+            assert!(journal.open_runs().expect("the journal can be read").is_empty(), "a run still waits");
+            assert!(twice.is_empty(), "these were sent twice: {twice:?}");
+            everything_was_counted_once(&folder, conversations);
+        }
+        // Each kill can repeat what each conversation did in the last moment, which is one text.
+        Promise::Relaxed => {
+            let most = usize::try_from(kills).expect("a small number") * BOTS.len() * PEOPLE;
+            assert!(twice.values().sum::<usize>() <= most, "these were sent twice: {twice:?}");
+        }
+    }
     assert!(conversations >= BOTS.len() * PEOPLE, "everybody held a conversation");
     sandbox.stop().await;
 }
 
-fn configuration(url: &str) -> String {
+fn configuration(promise: Promise, url: &str) -> String {
     let sessions = BOTS.map(|bot| {
         format!(
             "[[session]]\nname = \"{bot}\"\ngateway = \"{url}\"\nemail = \"{bot}@sandbox.test\"\npassword = \"sandbox\"\n"
         )
     });
-    format!("journal = \"strict\"\npacing = \"off\"\nworkers = {}\n{}", BOTS.len(), sessions.concat())
+    let journal = format!("{promise:?}").to_lowercase();
+    format!("journal = \"{journal}\"\npacing = \"off\"\nworkers = {}\n{}", BOTS.len(), sessions.concat())
 }
 
 /// Holds one conversation after the other until it is time to close.
-async fn talk(mut person: Person, closing: Arc<AtomicBool>, held: Arc<AtomicUsize>) {
+async fn talk(mut person: Person, promise: Promise, closing: Arc<AtomicBool>, held: Arc<AtomicUsize>) {
     let mut number = 0;
     while !closing.load(Ordering::Relaxed) {
-        converse(&mut person, number).await;
+        converse(&mut person, promise, number).await;
         held.fetch_add(1, Ordering::Relaxed);
         number += 1;
     }
 }
 
 /// Holds a conversation to its end, saying again what nobody seems to have heard.
-async fn converse(person: &mut Person, number: usize) {
-    let key = format!("{}.{number}", person.name);
+async fn converse(person: &mut Person, promise: Promise, number: usize) {
+    let is_strict = promise == Promise::Strict;
+    let mut key = format!("{}.{number}", person.name);
     let mut tokens: [Option<String>; TURNS] = Default::default();
     let mut words = format!("begin {key}");
     let mut said = 0;
+    let mut unheard = 0;
     let mut is_to_be_said = true;
     let mut has_ended = false;
     loop {
-        if is_to_be_said && !has_ended {
+        // A relaxed journal can have counted a beginning whose conversation it lost.
+        if !is_strict && unheard > 2 {
+            key = format!("{}.{number}.{said}", person.name);
+            words = format!("begin {key}");
+            (unheard, has_ended) = (0, false);
+        }
+        if is_to_be_said && !(has_ended && is_strict) {
             said += 1;
             person.says(&format!("{words} {said}")).await;
         }
         let Some(text) = person.hears_within(LOST).await else {
             is_to_be_said = true;
+            unheard += 1;
             continue;
         };
-        is_to_be_said = false;
+        (is_to_be_said, unheard) = (false, 0);
         let heard: Vec<_> = text.split(' ').collect();
         match heard.as_slice() {
+            // What was over can be asked again where the last moment was lost.
+            [of, turn, _, _] if *of != key && !is_strict && turn.parse::<usize>().is_ok() => {
+                person.says(&format!("{of} {turn} again")).await;
+            }
             [of, ..] if *of != key => {}
             [_, "end", kept, tokens_kept @ .., _] => {
-                let expected: Vec<_> = tokens.iter().flatten().map(String::as_str).collect();
+                let expected: Vec<_> = tokens.iter().flatten().map(|token| format!("{token:?}")).collect();
                 let found = tokens_kept.join(" ");
-                assert_eq!((*kept, found.as_str()), ("4", format!("[{}]", expected.join(", ")).as_str()), "{text}");
+                assert_eq!(*kept, "4", "{text}");
+                assert!(!is_strict || found == format!("[{}]", expected.join(", ")), "{text}");
                 has_ended = true;
             }
-            [_, "ps", _] if has_ended => return,
+            [_, "ps", _] if has_ended || !is_strict => return,
             [_, turn, _, token] => {
                 let turn: usize = turn.parse().expect("a turn");
                 let known = tokens[turn].get_or_insert_with(|| (*token).to_owned());
-                assert_eq!(known, token, "{key}: what was drawn for turn {turn} is drawn once");
+                assert!(!is_strict || known == token, "{key}: what was drawn for turn {turn} is drawn once");
                 let next = format!("{key} {turn}");
-                is_to_be_said = next != words;
+                is_to_be_said = next != words || !is_strict;
                 words = next;
             }
             _ => panic!("{key}: {text} is not to be heard here"),
@@ -242,7 +319,7 @@ async fn converse(person: &mut Person, number: usize) {
 }
 
 /// Every message that the journal took was handled by one run, or taken as an answer by one.
-fn every_event_was_handled_once(events: &[Handling]) {
+fn every_event_was_handled_once(promise: Promise, events: &[Handling]) {
     let mut answers: BTreeMap<String, usize> = BTreeMap::new();
     for run in events.iter().flat_map(|handling| &handling.runs) {
         assert!(run.standing.fault.is_none(), "{}: {:?}", run.run.function, run.standing.fault);
@@ -258,15 +335,18 @@ fn every_event_was_handled_once(events: &[Handling]) {
         if event.subcommand == "RECEIVE_MESSAGE" {
             let message = Message::read(&event.content).expect("a message");
             let answered = answers.get(&message.id).copied().unwrap_or_default();
-            assert_eq!(runs.len() + answered, 1, "{} was handled so often: {}", event.id, event.content);
+            // While no script loads, what is no answer is handled by none.
+            let least = usize::from(promise == Promise::Strict);
+            let often = runs.len() + answered;
+            assert!((least..=1).contains(&often), "{} was handled {often} times: {runs:?} {event:?}", event.id);
             assert_eq!(event.answered.is_some(), answered == 1, "{}", event.content);
             assert!(ids.insert((event.session.clone(), message.id)), "{} was taken twice", event.content);
         }
     }
 }
 
-/// Every text reached the world once where it is known to be sent, and at most once where it is in doubt.
-fn every_effect_was_sent_once(control: &Control, events: &[Handling]) -> usize {
+/// Every text that is known to be sent reached the world; gives those that did more than once, and how many are in doubt.
+fn every_effect_was_sent_once(control: &Control, events: &[Handling]) -> (BTreeMap<String, usize>, usize) {
     let mut arrived: BTreeMap<String, usize> = BTreeMap::new();
     for person in control.people() {
         for bot in BOTS {
@@ -276,8 +356,8 @@ fn every_effect_was_sent_once(control: &Control, events: &[Handling]) -> usize {
             }
         }
     }
-    let twice: Vec<_> = arrived.iter().filter(|(_, count)| **count > 1).collect();
-    assert!(twice.is_empty(), "these were sent twice: {twice:?}");
+    let twice =
+        arrived.iter().filter(|(_, count)| **count > 1).map(|(text, count)| (text.clone(), count - 1)).collect();
     let mut in_doubt = 0;
     for run in events.iter().flat_map(|handling| &handling.runs) {
         for entry in &run.entries {
@@ -286,11 +366,11 @@ fn every_effect_was_sent_once(control: &Control, events: &[Handling]) -> usize {
             if entry.name == "SendText" && !was_in_doubt {
                 let fields: serde_json::Value = serde_json::from_str(&entry.detail).expect("fields");
                 let text = fields["content"].as_str().expect("a text");
-                assert_eq!(arrived.remove(text), Some(1), "\"{text}\" is recorded as sent");
+                assert!(arrived.remove(text).is_some(), "\"{text}\" is recorded as sent");
             }
         }
     }
-    in_doubt
+    (twice, in_doubt)
 }
 
 /// The script's own counts, which change together with its record, or not at all.
