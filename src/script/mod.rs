@@ -10,7 +10,7 @@
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
 //! | `lane`, `dispatch`, `timer`, `live` | order within a chat; from events to runs; timers; what is kept for one session |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
-//! | `prompt` | lines that a person types, evaluated on a worker |
+//! | `prompt`, `names` | lines that a person types, evaluated on a worker; what can be written there |
 //! | `worker` | the thread that owns all of these |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
 //! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
@@ -39,6 +39,7 @@ mod lane;
 mod library;
 pub mod limits;
 mod live;
+mod names;
 mod object;
 mod plain;
 mod prompt;
@@ -65,7 +66,8 @@ pub use journal::JournalMode;
 pub use library::{Changes, Library, Look, Script};
 pub use limits::Limits;
 pub use live::{Directory, Member};
-pub use prompt::{Name, Names, PROMPT, PromptHandle};
+pub use names::{Name, Names};
+pub use prompt::{PROMPT, PromptHandle};
 pub use proposal::Missing;
 pub use run::continue_ids_after;
 pub use watch::{Notice, watch};

@@ -353,3 +353,21 @@ fn a_test_is_checked_by_what_tests_can_call() {
         assert_eq!(in_test(text), [expected], "{text}");
     }
 }
+
+#[test]
+fn what_another_script_uses_of_one_is_not_called_unused_when_it_is_loaded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.rhai"), "fn on_start() {}\nfn greet() { log_info(\"hi\"); }").expect("a file");
+    fs::write(folder.path().join("b.rhai"), "import \"a\" as a;\nfn on_start() { a::greet(); }").expect("a file");
+    let root = folder.path().to_owned();
+    let loading = move || {
+        let mut library =
+            hotline::script::Library::new(vec![root], hotline::script::Limits::default()).expect("a library");
+        library.look(hotline::script::Look::Settled);
+        let live: Vec<_> = library.scripts().filter_map(|script| script.live.clone()).collect();
+        live.iter().map(|bundle| (bundle.name.clone(), library.check(bundle).len())).collect::<Vec<_>>()
+    };
+    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(loading).expect("a thread");
+    let found = thread.join().expect("it does not panic");
+    assert_eq!(found, [("a".to_owned(), 0), ("b".to_owned(), 0)]);
+}
