@@ -17,7 +17,8 @@ fn check(criterion: &mut Criterion) {
     let examples: Vec<PathBuf> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts"))
         .expect("the examples")
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.is_file() && !path.to_string_lossy().ends_with("_test.rhai"))
+        // Tests and their snapshots lie beside the scripts.
+        .filter(|path| path.to_string_lossy().ends_with(".rhai") && !path.to_string_lossy().ends_with("_test.rhai"))
         .collect();
     for (number, example) in examples.iter().cycle().take(SCRIPTS).enumerate() {
         fs::copy(example, folder.path().join(format!("script_{number}.rhai"))).expect("the folder is writable");

@@ -136,10 +136,17 @@ impl Library {
     /// Checks a script as `hotline check` does. Whatever comes of it, the script works as it did.
     pub fn check(&self, bundle: &Bundle) -> Vec<Finding> {
         let check = std::panic::AssertUnwindSafe(|| self.checker.check_bundle(bundle));
-        std::panic::catch_unwind(check).unwrap_or_else(|_| {
+        let mut findings = std::panic::catch_unwind(check).unwrap_or_else(|_| {
             tracing::error!("the check of {} panicked: this is a bug of Hotline", bundle.script.file);
             Vec::new()
-        })
+        });
+        // What this script does not use of its own, another one that imports it may.
+        let file = &bundle.script.file;
+        let mut others = self.scripts.values().filter_map(|script| script.live.as_ref());
+        if others.any(|other| other.modules.contains_key(file)) {
+            findings.retain(|finding| finding.rule != "unused" || finding.fault.file != *file);
+        }
+        findings
     }
 
     /// The folders whose changes concern this library.

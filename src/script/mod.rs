@@ -11,7 +11,7 @@
 //! | `lane`, `dispatch`, `own`, `live`, `leaving` | order within a chat; from events to runs; events that are our own; what is kept for one session; how one is left |
 //! | `timer`, `cron` | timers and their patterns |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
-//! | `prompt` | lines that a person types, evaluated on a worker |
+//! | `prompt`, `names` | lines that a person types, evaluated on a worker; what can be written there |
 //! | `worker` | the thread that owns all of these |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
 //! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
@@ -42,6 +42,7 @@ mod leaving;
 mod library;
 pub mod limits;
 mod live;
+mod names;
 mod object;
 mod own;
 mod plain;
@@ -70,7 +71,8 @@ pub use leaving::Parting;
 pub use library::{Changes, Library, Look, Script};
 pub use limits::Limits;
 pub use live::{Directory, Member};
-pub use prompt::{Name, Names, PROMPT, PromptHandle};
+pub use names::{Name, Names};
+pub use prompt::{PROMPT, PromptHandle};
 pub use proposal::Missing;
 pub use run::continue_ids_after;
 pub use watch::{Notice, watch};

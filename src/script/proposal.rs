@@ -81,6 +81,7 @@ fn of_object(of: Kind, name: &str) -> Option<String> {
         (Kind::State, "get" | "set") => return Some(LIKE_A_MAP.to_owned()),
         (Kind::Session, "reply" | "send") => return Some(SESSION_SENDS.to_owned()),
         (Kind::Event(_) | Kind::Invite, "reply") => return Some(EVENT_SENDS.to_owned()),
+        (Kind::Person, "reply" | "send" | "says") => return Some(PERSON_GETS.to_owned()),
         _ => {}
     }
     of.host_type()?;
@@ -97,6 +98,9 @@ pub(crate) const LIKE_A_MAP: &str = "read and write it like a map: state.name, s
 
 /// How a session sends.
 pub(crate) const SESSION_SENDS: &str = "a session has the commands as methods, such as `send_text(to, content)`";
+
+/// How a person is written to.
+pub(crate) const PERSON_GETS: &str = "write to a person with `send_text(person.mid, …)`";
 
 /// How a group is written to.
 pub(crate) const EVENT_SENDS: &str = "an event is no message: write to its group with `send_text(event.group_id, …)`";
@@ -164,8 +168,8 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("len", &["length", "count", "size"]),
     ("is_match", &["matches", "match_regex", "test"]),
     ("replace_all", &["sub", "gsub", "regex_replace", "replaceAll"]),
-    ("to_upper", &["toUpperCase", "upper", "to_uppercase", "upcase"]),
-    ("to_lower", &["toLowerCase", "lower", "to_lowercase", "downcase"]),
+    ("to_upper", &["toUpperCase", "upper", "to_uppercase", "uppercase", "upcase"]),
+    ("to_lower", &["toLowerCase", "lower", "to_lowercase", "lowercase", "downcase"]),
     ("trim", &["strip"]),
     ("contains", &["includes", "has"]),
     ("starts_with", &["startsWith", "begins_with", "startswith"]),
@@ -195,7 +199,7 @@ pub(crate) fn foreign(name: &str) -> Option<String> {
 pub(crate) fn method_synonym(of: Kind, name: &str) -> Option<&'static str> {
     Some(match (of, name) {
         (Kind::Message, "content" | "body" | "message" | "msg") => "text",
-        (Kind::Message, "author" | "from" | "user" | "person") => "sender",
+        (Kind::Message, "author" | "from" | "user" | "person" | "mid") => "sender",
         (Kind::Message, "group" | "group_id" | "room" | "channel") => "chat",
         (Kind::Message, "time" | "date" | "created_time") => "timestamp",
         (Kind::Message, "type" | "kind") => "content_type",
@@ -204,6 +208,8 @@ pub(crate) fn method_synonym(of: Kind, name: &str) -> Option<&'static str> {
         (Kind::Event(_) | Kind::Invite, "chat" | "group" | "room") => "group_id",
         (Kind::Event(_), "sender" | "user" | "who") => "person",
         (Kind::Invite, "sender" | "user" | "who" | "from") => "inviter",
+        (Kind::Invite, "join" | "approve" | "yes") => "accept",
+        (Kind::Invite, "decline" | "refuse" | "ignore" | "no") => "reject",
         (Kind::Person, "id") => "mid",
         (Kind::Person, "display_name" | "nickname") => "name",
         (Kind::Array, "append" | "add") => "push",

@@ -182,6 +182,11 @@ fn unclosed(fault: &mut Fault, error: &ParseErrorType, lines: &[&str], (line, co
         fault.help = Some(format!("this line opens {} and closes {}", count(here, "("), count(here, ")")));
         return true;
     }
+    if missing(",") && count(here, "[") > count(here, "]") && (after.is_empty() || after.starts_with([';', '}', ')'])) {
+        fault.message = "a `]` is missing".to_owned();
+        fault.help = Some(format!("this line opens {} and closes {}", count(here, "["), count(here, "]")));
+        return true;
+    }
     if let ParseErrorType::BadInput(LexError::UnterminatedString) = error
         && !after.starts_with('"')
         && let Some(tick) = before.rfind('`')
@@ -225,6 +230,12 @@ fn foreign(line: &str, column: usize) -> Option<&'static str> {
         (_, "default") | ("default", _) => Some("what is left over is the last case: `_ => …`"),
         _ if before.trim_end().ends_with('(') && words.last() == Some(&"for") => {
             Some("a loop over numbers is `for i in 0..10 { … }`, without parentheses")
+        }
+        (_, "finally") => Some("there is no finally: what stands after try and catch runs either way"),
+        (_, "of") if words.first() == Some(&"for") => Some("a loop is written `for item in list { … }`"),
+        _ if words.first() == Some(&"foreach") => Some("a loop is written `for item in list { … }`"),
+        _ if ["let", "const"].contains(&last) && after.starts_with(['{', '[']) => {
+            Some("take the parts out one by one: let name = value.name;")
         }
         ("export", "fn") => Some("a module's functions can be imported without export"),
         _ if words.iter().any(|word| ["function", "def", "func"].contains(word)) => {

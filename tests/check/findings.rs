@@ -72,6 +72,7 @@ fn the_language_itself_is_left_alone() {
         "let f = Fn(\"twice\"); print(f.call(2)); print(call(f, 3)); print(f.name);\nfn twice(x) { x * 2 }",
         "let f = |a, b| a + b; let g = f.curry(1); print(g.call(2));",
         "try { throw #{ code: 1 }; } catch (e) { print(e.code); }",
+        "let t = \"abc\" - \"b\"; t -= 'a'; print(t + ('x' + 'y') + 1); let list = []; list += 1; list += [2]; print(list);",
         "let x = 0x1f & 0b11 | 1 << 3; print(x ** 2); print(-x); print(!true);",
         "let b = blob(4, 1); b[0] = 255; print(b.len());",
         "let a = [1, [2, 3]]; print(a[1][0]); a[1][0] += 1; print(a[1]);",
@@ -164,7 +165,7 @@ fn whatever_a_file_holds_the_check_has_an_answer() {
     let mut number = 0;
     for text in &texts {
         let letters: Vec<char> = text.chars().collect();
-        for cut in (0..letters.len()).step_by(13) {
+        for cut in (0..letters.len()).step_by(29) {
             // As it is while somebody types: the end missing, a letter missing, lines of another system.
             let end: String = letters[..cut].iter().collect();
             let hole: String = letters[..cut].iter().chain(&letters[(cut + 1).min(letters.len())..]).collect();
@@ -351,4 +352,22 @@ fn a_test_is_checked_by_what_tests_can_call() {
     ] {
         assert_eq!(in_test(text), [expected], "{text}");
     }
+}
+
+#[test]
+fn what_another_script_uses_of_one_is_not_called_unused_when_it_is_loaded() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("a.rhai"), "fn on_start() {}\nfn greet() { log_info(\"hi\"); }").expect("a file");
+    fs::write(folder.path().join("b.rhai"), "import \"a\" as a;\nfn on_start() { a::greet(); }").expect("a file");
+    let root = folder.path().to_owned();
+    let loading = move || {
+        let mut library =
+            hotline::script::Library::new(vec![root], hotline::script::Limits::default()).expect("a library");
+        library.look(hotline::script::Look::Settled);
+        let live: Vec<_> = library.scripts().filter_map(|script| script.live.clone()).collect();
+        live.iter().map(|bundle| (bundle.name.clone(), library.check(bundle).len())).collect::<Vec<_>>()
+    };
+    let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(loading).expect("a thread");
+    let found = thread.join().expect("it does not panic");
+    assert_eq!(found, [("a".to_owned(), 0), ("b".to_owned(), 0)]);
 }

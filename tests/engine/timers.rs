@@ -180,7 +180,7 @@ async fn a_timer_that_cannot_work_is_refused() {
         "after needs a function's name, such as \"remind\": a timer outlives this run and its code, so it cannot hold a closure",
         "after needs a function's name, such as \"remind\"",
         "after: a timer names the function \"nothing\", which this script does not define",
-        "after: a timer calls f with 0 arguments, but it takes [1]",
+        "after: a timer calls `f` with no arguments, but it is `f(a)`",
         "after: \"soon\" is no duration",
         "every needs a period above zero",
         "cron: \"every monday\" is no cron pattern",

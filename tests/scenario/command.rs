@@ -136,6 +136,8 @@ fn watching_runs_the_tests_again_after_a_save() {
     assert!(until("waiting for a change").contains("1 passed, 1 failed"));
     folder.write("echo_test.rhai", &TEST.replace("<pang>", "pong"));
     assert!(until("waiting for a change").contains("2 passed, 0 failed"));
+    folder.write("echo_test.talk.txt", "alice: ping\n");
+    assert!(until("waiting for a change").contains("2 passed, 0 failed"));
     watching.kill().expect("it ends");
     watching.wait().expect("it ended");
 }

@@ -427,3 +427,26 @@ fn files_travel_both_ways() {
     let report = Folder::with(&[("a.rhai", script), ("a_test.rhai", test)]).run();
     assert_eq!(report.failed(), 0, "{}", cards_of(&report));
 }
+
+#[test]
+fn on_error_gets_the_card_the_help_and_the_line() {
+    let script = r#"
+        fn on_message(msg) {
+            msg.replly("hi");
+        }
+        fn on_error(error) {
+            log_warn(error.help);
+            log_warn(error.source);
+            log_warn(error.card);
+        }"#;
+    let test = r#"
+        fn test_it() {
+            person("alice").says("go");
+            bot.expects_error("replly");
+            assert(bot.logged("warn a: did you mean `reply(text)`?"));
+            assert(bot.logged("warn a:             msg.replly(\"hi\");"));
+            assert(bot.logged("\n  = help: did you mean `reply(text)`?"));
+        }"#;
+    let report = Folder::with(&[("a.rhai", script), ("a_test.rhai", test)]).run();
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+}

@@ -7,7 +7,7 @@
 //! | `suite` | a test file, compiled on one thread |
 //! | `world` | the gateway, the people, the bot and the clock of one test |
 //! | `stillness` | when nothing in a world can go on by itself |
-//! | `functions` | what tests can call |
+//! | `functions`, `expectations` | what tests can call; what they can expect |
 //! | `faults`, `web` | the troubles among them; the web that answers |
 //! | `unmet`, `snapshot`, `log` | expectations that were not met, kept conversations, what the bot logged |
 //! | `report` | results as text, JSON and JUnit |
@@ -17,6 +17,7 @@
 //! folder, and a clock that stands still until the test advances it. How results reach a person is the command line's
 //! business.
 
+mod expectations;
 mod faults;
 mod find;
 mod functions;

@@ -49,8 +49,8 @@ impl Walk<'_> {
             self.command_call(row, &call.args, &kinds, position);
             return Kind::Unknown;
         }
-        if let ("command", [Expr::StringConstant(wire, place), Expr::Map(..)]) = (name, call.args.as_slice()) {
-            self.command_by_name(wire, *place, &call.args[1], position);
+        if let ("command", [Expr::StringConstant(wire, place), fields @ ..]) = (name, call.args.as_slice()) {
+            self.command_by_name(wire, *place, fields.first(), position);
         }
         let natives = self.known.taking(name, count);
         if natives.is_empty() {
@@ -150,6 +150,13 @@ impl Walk<'_> {
     /// Says what is wrong with a call that nothing takes.
     pub(crate) fn wrong_call(&mut self, name: &str, count: usize, own: &[&Function], position: Position) {
         let own: Vec<_> = own.iter().map(|function| function.signature()).collect();
+        let method = surface::FUNCTIONS.iter().find(|row| row.name == name).filter(|_| own.is_empty());
+        if let (Some(of), true) = (method.and_then(|row| row.of), self.known.taking(name, count).is_empty()) {
+            let message = format!("no function `{name}`");
+            let help = format!("it is a method of {}: `….{name}(…)`", Kind::named(of).noun());
+            self.error("unknown-function", position, message, Some(help));
+            return;
+        }
         let host = if self.role.is_test() { Vec::new() } else { surface::signatures(name) };
         let known = [own, host].concat();
         if !known.is_empty() {

@@ -56,10 +56,10 @@ impl Walk<'_> {
     }
 
     /// Checks a command that is named as on the wire.
-    pub(crate) fn command_by_name(&mut self, wire: &str, place: Position, fields: &Expr, position: Position) {
-        let Expr::Map(entries, _) = fields else { return };
+    pub(crate) fn command_by_name(&mut self, wire: &str, place: Position, fields: Option<&Expr>, position: Position) {
         match COMMANDS.iter().find(|row| row.name == wire) {
             Some(row) => {
+                let Some(Expr::Map(entries, _)) = fields else { return };
                 let entries: Vec<_> =
                     entries.0.iter().map(|(name, value)| (name.name.as_str(), name.pos, Some(value))).collect();
                 self.command_map(row, &entries, position);

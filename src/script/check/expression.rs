@@ -6,6 +6,7 @@ use super::kind::Kind;
 use super::known;
 use super::scope::Origin;
 use super::walk::{GaveNothing, Value, Walk, place_of};
+use crate::protocol::COMMANDS;
 use crate::script::stage;
 use crate::script::suggest::closest;
 use crate::script::syntax;
@@ -312,6 +313,9 @@ impl Walk<'_> {
         };
         let help = match (foreign, meant) {
             (Some(help), _) => Some(help),
+            (None, _) if COMMANDS.iter().any(|row| row.name == name) => {
+                Some(format!("a command's name is a text: \"{name}\""))
+            }
             (None, _) if self.known.has(name) || known::command(name).is_some() => {
                 Some(format!("a function as a value is `Fn(\"{name}\")`"))
             }

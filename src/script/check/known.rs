@@ -101,7 +101,9 @@ impl Known {
         open(left)
             || open(right)
             || (number(left) && number(right))
-            || (operator == "+" && (text(left) || text(right)))
+            || (operator == "+" && (left == Kind::String || right == Kind::String))
+            // The language itself does these: the one joins two texts, the other takes one out of another.
+            || (matches!(operator, "+" | "-") && text(left) && text(right))
             || self.taking(operator, 2).iter().any(|native| native.takes(&[left, right]))
     }
 

@@ -6,7 +6,8 @@
 //! | `known`, `kind` | what the engine's registry has; what is known of a value |
 //! | `walk`, `expression`, `object` | the walk over one file: statements, expressions, properties and methods |
 //! | `call`, `command`, `module`, `named`, `operator` | calls: of functions, of the gateway's commands, of modules, by a name, by an operator |
-//! | `trap`, `flow`, `literal`, `scope` | traps of the language; code that is never reached; arguments that are written out; visible names |
+//! | `trap`, `flow`, `unused` | traps of the language; code that is never reached; what nobody uses |
+//! | `literal`, `scope` | arguments that are written out; visible names |
 //! | `test` | what scenario tests call |
 //! | `finding` | what is found |
 //!
@@ -30,6 +31,7 @@ mod scope;
 mod source;
 mod test;
 mod trap;
+mod unused;
 mod walk;
 
 use std::collections::BTreeSet;

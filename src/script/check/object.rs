@@ -163,10 +163,10 @@ impl Walk<'_> {
             self.unknown_method(of, name, &arguments_, position);
             return Kind::Unknown;
         }
-        if let (Kind::Session, "command", [Expr::StringConstant(wire, place), Expr::Map(..)]) =
+        if let (Kind::Session, "command", [Expr::StringConstant(wire, place), fields @ ..]) =
             (of, name, call.args.as_slice())
         {
-            self.command_by_name(wire, *place, &call.args[1], position);
+            self.command_by_name(wire, *place, fields.first(), position);
         }
         if of == Kind::Session
             && let Some(row) = known::command(name)
@@ -271,6 +271,7 @@ impl Walk<'_> {
             (Kind::State, "get" | "set") => return Some(proposal::LIKE_A_MAP.to_owned()),
             (Kind::Session, "reply" | "send") => return Some(proposal::SESSION_SENDS.to_owned()),
             (Kind::Event(_) | Kind::Invite, "reply") => return Some(proposal::EVENT_SENDS.to_owned()),
+            (Kind::Person, "reply" | "send" | "says") => return Some(proposal::PERSON_GETS.to_owned()),
             _ => {}
         }
         if let Some(help) = proposal::foreign(name) {

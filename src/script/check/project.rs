@@ -217,7 +217,9 @@ impl Project {
                 let message =
                     "nothing of this script is ever called: it has no hook and no timer, and nothing imports it";
                 let help = "a hook is a function such as `fn on_message(msg) { … }`; modules lie in a subfolder";
-                Fault { help: Some(help.to_owned()), ..Fault::in_source(&script.source, Position::new(1, 1), message) }
+                // An empty file has no line to show.
+                let first = if script.source.text.is_empty() { Position::NONE } else { Position::new(1, 1) };
+                Fault { help: Some(help.to_owned()), ..Fault::in_source(&script.source, first, message) }
             }));
         }
         faults

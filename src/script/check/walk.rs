@@ -404,18 +404,6 @@ impl<'a> Walk<'a> {
         self.report_unused(variables, aliases);
     }
 
-    fn report_unused(&mut self, variables: Vec<Variable>, aliases: Vec<Alias>) {
-        for variable in variables.into_iter().filter(Variable::is_forgotten) {
-            let what = if variable.origin == Origin::Const { "constant" } else { "variable" };
-            let help = format!("remove it, or call it `_{}`", variable.name);
-            self.warn("unused", variable.position, format!("the {what} `{}` is never used", variable.name), Some(help));
-        }
-        for alias in aliases.into_iter().filter(|alias| !alias.used) {
-            let message = format!("the module `{}` is imported and never used", alias.name);
-            self.warn("unused", alias.position, message, Some("remove the import".to_owned()));
-        }
-    }
-
     fn hooks(&mut self) {
         let file = self.file;
         for function in &file.functions {
@@ -428,25 +416,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn unused_functions(&mut self) {
-        let file = self.file;
-        for function in &file.functions {
-            let open = self.role.is_open() && !function.private;
-            let called = self.used.contains(&(function.name.clone(), function.parameters.len()));
-            let mentioned = self.is_named(&function.name) && !self.is_called_otherwise(&function.name);
-            let hook = match self.role {
-                Role::Test => function.name.starts_with("test_") && function.parameters.is_empty(),
-                _ => hook::is_meant(&function.name),
-            };
-            if !(open || called || mentioned || hook || function.name.starts_with('_')) {
-                let place = function.header.as_ref().map_or(Position::NONE, |header| position_of(header.place));
-                self.warn("unused", place, format!("nothing calls the function `{}`", function.signature()), None);
-            }
-        }
-    }
-
     /// Whether the file, or a module that it imports, calls or mentions a name.
-    fn is_named(&self, name: &str) -> bool {
+    pub(crate) fn is_named(&self, name: &str) -> bool {
         self.file.named.contains(name) || self.modules().any(|module| module.strings.contains(name))
     }
 
@@ -460,11 +431,6 @@ impl<'a> Walk<'a> {
         let files = self.files;
         let modules = self.around.modules.iter().filter_map(move |module| files.get(module)?.as_ref().ok());
         modules.filter(|module| module.source.path.is_some())
-    }
-
-    /// Whether functions of this name with other numbers of parameters account for its being named.
-    fn is_called_otherwise(&self, name: &str) -> bool {
-        self.used.iter().any(|(used, _)| used == name)
     }
 }
 
