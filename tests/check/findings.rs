@@ -369,5 +369,5 @@ fn what_another_script_uses_of_one_is_not_called_unused_when_it_is_loaded() {
     };
     let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(loading).expect("a thread");
     let found = thread.join().expect("it does not panic");
-    assert_eq!(found, [("a".to_owned(), 0), ("b".to_owned(), 0)]);
+    assert_eq!(found, [("a".into(), 0), ("b".into(), 0)]);
 }

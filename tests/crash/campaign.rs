@@ -184,7 +184,7 @@ async fn hold_campaign(promise: Promise, kills: u64) {
             edit(&folder, 2 * kill, promise, true);
         }
         tokio::time::sleep(LIFE.mul_f64(0.3 * rng.random::<f64>())).await;
-        if promise == Promise::Relaxed && rng.random_bool(ASKED) {
+        if rng.random_bool(ASKED) {
             tokio::task::block_in_place(|| process.terminate());
         } else {
             process.kill();
