@@ -1,9 +1,7 @@
 //! From events to runs: which hooks of which scripts are called, in which lane, and what their outcome means.
 //!
-//! What an earlier process left behind goes the same way: its events are dispatched again, and their runs go on where
-//! their records end.
+//! What an earlier process left behind goes the same way, by `rebuild`.
 
-use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
@@ -21,19 +19,19 @@ use super::journal::Arrival;
 use super::lane::{Entry, Lane};
 use super::leaving::Parting;
 use super::live::{LaneKey, Live, Reply};
-use super::object::{self, Message};
 use super::own::{Own, OwnKind, hook_event, outlives_its_process};
-use super::record::{End, FORMAT, Record};
+use super::rebuild::{Past, give_up, rebuilt, take_up_unloaded};
+use super::record::End;
 use super::run::{self, Run, Stage, Start};
+use super::subject::Subject;
 use super::timer::{Scheduled, Spec};
-use super::value;
 use super::worker::Worker;
-use crate::protocol::{Content, Event, EventSpec, Hook};
-use crate::store::{Handling, Recovered, RunRecord, RunRow};
+use crate::protocol::{Event, Hook};
+use crate::store::RunRecord;
 
 /// What came of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     /// It returned `true`, or asked somebody something: no further script gets the event.
     Handled,
     /// It returned something else, failed, or sleeps.
@@ -42,93 +40,16 @@ enum Outcome {
     Left,
 }
 
-/// An event, read for the account that it arrived at.
-struct Subject {
-    event: Event,
-    /// The hook that it reaches besides `on_notify`.
-    hook: Option<Hook>,
-    message: Option<Message>,
-    object: Option<object::Event>,
-    /// The chat that it belongs to.
-    chat: Option<String>,
-}
-
-impl Subject {
-    fn read(event: Event, me: &str) -> Self {
-        let spec = EventSpec::named(&event.subcommand);
-        let hook = spec.and_then(|spec| spec.hook);
-        if matches!(hook, Some(Hook::Message | Hook::OwnMessage)) {
-            let message = Message::read(event.content.clone(), me);
-            let chat = message.as_ref().map(|message| message.chat().to_owned());
-            let own =
-                event.subcommand == "SEND_MESSAGE" || message.as_ref().is_some_and(|message| message.sender() == me);
-            // A message that is no object has no sender and no chat: it reaches on_notify only.
-            let hook = message.as_ref().map(|_| if own { Hook::OwnMessage } else { Hook::Message });
-            return Self { event, hook, message, object: None, chat };
-        }
-        let object = spec.map(|spec| object::Event::new(spec, &event.content, me));
-        let chat = spec.and_then(|spec| spec.chat).zip(object.as_ref()).and_then(|(field, object)| object.text(field));
-        Self { event, hook, message: None, object, chat }
-    }
-
-    /// What a function of this name is called with; `None` where it is no hook for this event.
-    fn arguments(&self, function: &str) -> Option<Vec<Dynamic>> {
-        if function == Hook::Notify.name() {
-            return Some(vec![self.event.subcommand.as_str().into(), value::from_content(self.event.content.as_str())]);
-        }
-        let hook = self.hook.filter(|hook| hook.name() == function)?;
-        Some(vec![match (&self.message, &self.object) {
-            (Some(message), _) => Dynamic::from(message.clone()),
-            (None, Some(object)) if hook == Hook::Invite => Dynamic::from(object.clone().into_invite()),
-            (None, Some(object)) => Dynamic::from(object.clone()),
-            (None, None) => return None,
-        }])
-    }
-}
-
-/// The runs that an event had in an earlier process.
-#[derive(Default)]
-struct Past(RefCell<Vec<RunRecord>>);
-
-impl Past {
-    fn take(&self, script: &str, function: &str) -> Option<RunRecord> {
-        let found = self.0.borrow().iter().position(|run| is_of(run, script, function))?;
-        Some(self.0.borrow_mut().swap_remove(found))
-    }
-
-    /// A run of a script that goes on.
-    fn open_of(&self, script: &str) -> Option<RunRow> {
-        let runs = self.0.borrow();
-        let open = runs.iter().find(|run| run.standing.ended.is_none() && &*run.run.script == script);
-        open.map(|run| run.run.clone())
-    }
-
-    /// A script that has a run which goes on, and that does not load at present.
-    fn unloaded(&self, worker: &Worker, live: &Live) -> Option<Arc<str>> {
-        let runs = self.0.borrow();
-        let open = runs.iter().filter(|run| run.standing.ended.is_none());
-        open.map(|run| &run.run.script).find(|script| worker.is_unloaded(live, script)).cloned()
-    }
-
-    fn has(&self, script: &str, function: &str) -> bool {
-        self.0.borrow().iter().any(|run| is_of(run, script, function))
-    }
-}
-
-fn is_of(RunRecord { run, .. }: &RunRecord, script: &str, function: &str) -> bool {
-    (&*run.script, &*run.function) == (script, function)
-}
-
 /// What all calls for one event share.
-struct Call<'a> {
-    live: &'a Rc<Live>,
-    lane: &'a Lane,
-    event: u64,
+pub(super) struct Call<'a> {
+    pub(super) live: &'a Rc<Live>,
+    pub(super) lane: &'a Lane,
+    pub(super) event: u64,
     /// What the call is about, for messages: the event's subcommand, or what takes its place.
-    about: Rc<str>,
+    pub(super) about: Rc<str>,
     /// Whether a run of it is rebuilt when its process ends before it does.
-    rebuild: bool,
-    past: &'a Past,
+    pub(super) rebuild: bool,
+    pub(super) past: &'a Past,
 }
 
 /// Takes an event of a session: queues it in its lane at once, so that the order of arrival counts.
@@ -171,7 +92,7 @@ fn is_past_message(live: &Live, event: &Event) -> bool {
     crate::protocol::Message::read(event.content.as_str()).is_some_and(|message| past.contains(&message.id))
 }
 
-fn dispatch(worker: &Rc<Worker>, live: &Rc<Live>, event: Event, arrival: Arrival, past: Past) {
+pub(super) fn dispatch(worker: &Rc<Worker>, live: &Rc<Live>, event: Event, arrival: Arrival, past: Past) {
     let subject = Subject::read(event, &live.me.borrow());
     if subject.hook == Some(Hook::ProfileUpdate)
         && let Some(mid) = subject.object.as_ref().and_then(|object| object.text("mid"))
@@ -311,7 +232,7 @@ pub(crate) fn timer_due(worker: &Rc<Worker>, live: &Rc<Live>, due: &Scheduled) {
 }
 
 /// Calls the function of a timer, or a hook that an earlier process did not come to, on the script's newest generation.
-async fn call_own(worker: Rc<Worker>, live: Rc<Live>, own: Own, arrival: Arrival, past: Past) {
+pub(super) async fn call_own(worker: Rc<Worker>, live: Rc<Live>, own: Own, arrival: Arrival, past: Past) {
     live.journal.sync().await;
     let lane = live.lane(LaneKey::Script(own.script.clone()));
     let _guard = lane.enter_tail().await;
@@ -323,7 +244,7 @@ async fn call_own(worker: Rc<Worker>, live: Rc<Live>, own: Own, arrival: Arrival
     let generation = worker.scripts_of(&live).find(|generation| generation.name() == own.script);
     let outcome = match (&own.what, generation) {
         (OwnKind::Timer(timer), Some(generation)) => {
-            let fault = timer.check(&generation).err().filter(|_| past.0.borrow().is_empty());
+            let fault = timer.check(&generation).err().filter(|_| past.is_empty());
             let function: Arc<str> = timer.function.as_str().into();
             match fault {
                 Some(fault) => {
@@ -338,7 +259,7 @@ async fn call_own(worker: Rc<Worker>, live: Rc<Live>, own: Own, arrival: Arrival
         (OwnKind::Hook(hook, arguments), Some(generation)) if outlives_its_process(*hook) => {
             invoke(&worker, &call, &generation, *hook, || arguments.clone()).await
         }
-        (OwnKind::Timer(timer), None) if worker.is_unloaded(&live, &own.script) && past.0.borrow().is_empty() => {
+        (OwnKind::Timer(timer), None) if worker.is_unloaded(&live, &own.script) && past.is_empty() => {
             if matches!(timer.spec, Spec::After(_)) {
                 live.schedule.put_back(&own.script, timer.clone(), live.clock.now());
             }
@@ -370,7 +291,7 @@ async fn invoke(
 }
 
 /// Runs a function until it ends, or until it waits for something long and goes on by itself.
-async fn start(
+pub(super) async fn start(
     worker: &Rc<Worker>,
     call: &Call<'_>,
     generation: &Rc<Generation>,
@@ -460,7 +381,7 @@ fn new_run(worker: &Worker, call: &Call<'_>, generation: &Rc<Generation>, functi
 }
 
 /// Lets a run go on by itself.
-fn go_on(worker: &Rc<Worker>, driven: run::Driven, about: &Rc<str>) {
+pub(super) fn go_on(worker: &Rc<Worker>, driven: run::Driven, about: &Rc<str>) {
     let run = Rc::clone(driven.run());
     let (owner, about) = (Rc::clone(worker), Rc::clone(about));
     Rc::clone(worker).keep(&run, async move {
@@ -511,7 +432,7 @@ pub(crate) fn end(run: &Rc<Run>, outcome: &'static str, fault: Option<String>) {
 }
 
 /// Ends a run that failed: tells whoever runs the bot, and the script's `on_error`.
-fn fail(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, fault: Fault) {
+pub(super) fn fail(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, fault: Fault) {
     end(run, "failed", Some(fault.to_string()));
     let Some(live) = run.live.clone() else { return };
     report(worker, &live, Rc::clone(&run.generation), &run.function, about, fault);
@@ -541,151 +462,4 @@ fn report(
     error.insert("event".into(), about.as_ref().into());
     error.insert("generation".into(), i64::try_from(generation.number).unwrap_or(i64::MAX).into());
     spawn_local(call_hook(worker, live, &generation, Hook::Error, vec![error.into()]));
-}
-
-/// Takes up what an earlier process left behind: events that not every script has had, and runs that wait.
-pub(crate) fn recover(worker: &Rc<Worker>, live: &Rc<Live>, recovered: Recovered) {
-    let Recovered { events, waiting, .. } = recovered;
-    let event_of =
-        |row: crate::store::EventRow| Event { subcommand: row.subcommand, content: Content::new(row.content) };
-    for Handling { event, runs } in waiting {
-        let event = event_of(event);
-        for run in runs.into_iter().filter(|run| run.standing.ended.is_none()) {
-            wake(worker, live, &event, run);
-        }
-    }
-    for Handling { event, runs } in events {
-        let (arrival, past) = (live.journal.arrived_before(event.id), Past(RefCell::new(runs)));
-        let event = event_of(event);
-        match Own::of_event(&event) {
-            Some(own) => drop(spawn_local(call_own(Rc::clone(worker), Rc::clone(live), own, arrival, past))),
-            None => dispatch(worker, live, event, arrival, past),
-        }
-    }
-}
-
-/// Rebuilds a run that waits, whose event has been handled.
-fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, past: RunRecord) {
-    let (key, arguments) = match Own::of_event(event) {
-        Some(own) => (LaneKey::Script(own.script.clone()), Some(own.arguments())),
-        None => {
-            let subject = Subject::read(event.clone(), &live.me.borrow());
-            let key = subject.chat.clone().map_or_else(|| LaneKey::Script(past.run.script.to_string()), LaneKey::Chat);
-            (key, subject.arguments(&past.run.function))
-        }
-    };
-    let about: Rc<str> = event.subcommand.as_str().into();
-    let lane = live.lane(key);
-    let entry = lane.enter_tail();
-    let (worker, live) = (Rc::clone(worker), Rc::clone(live));
-    spawn_local(async move {
-        let guard = entry.await;
-        let Some(run) = rebuilt(&worker, &live, &lane, past) else { return };
-        run.guard.replace(Some(guard));
-        run.enter();
-        run.note();
-        match run.generation.start(Rc::clone(&run), arguments.unwrap_or_default()) {
-            Ok(driven) => go_on(&worker, driven, &about),
-            Err(error) => {
-                let fault = Fault::of_file(&run.generation.bundle.script.file, error);
-                fail(&worker, &run, &about, fault);
-            }
-        }
-    });
-}
-
-/// A run as its record leaves it, on the sources that it began with; `None` when it cannot or must not go on.
-fn rebuilt(worker: &Rc<Worker>, live: &Rc<Live>, lane: &Lane, past: RunRecord) -> Option<Rc<Run>> {
-    let RunRecord { run: row, standing, entries } = past;
-    let current = worker.scripts_of(live).find(|generation| generation.name() == &*row.script);
-    let is_there = current.is_some() || worker.is_unloaded(live, &row.script);
-    let is_killed = worker.is_killed(row.id);
-    let pinned = match &current {
-        _ if is_killed || !is_there => Err(None),
-        _ if row.format != FORMAT => Err(Some(Fault::of_file(
-            current.as_ref().map_or(&*row.script, |current| &current.bundle.script.file),
-            format!(
-                "a run of {} that waited cannot go on: its record has format {}, this version of hotline reads {FORMAT}",
-                row.function, row.format
-            ),
-        ))),
-        // The script as it is now need not even load.
-        _ => worker.pinned(&row.script, row.bundle, row.generation.cast_unsigned()).map_err(Some),
-    };
-    let start = |generation: Rc<Generation>, record: Record| {
-        Run::new(Start {
-            event: row.event.cast_unsigned(),
-            function: Arc::clone(&row.function),
-            generation,
-            live: Some(Rc::clone(live)),
-            lane: lane.clone(),
-            limits: Rc::clone(&worker.services.limits),
-            started: row.started,
-            rebuild: true,
-            past: Some((row.id.cast_unsigned(), record)),
-        })
-    };
-    match (pinned, current) {
-        (Ok(generation), _) => Some(start(generation, Record::replaying(entries, standing.waiting))),
-        (Err(fault), Some(current)) => {
-            let run = start(Rc::clone(&current), Record::replaying(Vec::new(), None));
-            match fault {
-                Some(fault) => fail(worker, &run, &(&*row.function).into(), fault),
-                None => end(&run, "killed", None),
-            }
-            None
-        }
-        // Without any version of its script there is nothing that the run could be shown with; its row is closed all the same.
-        (Err(fault), None) => {
-            if let Some(fault) = &fault {
-                let (session, script) = (&*live.name, &*row.script);
-                tracing::error!(target: "hotline::script", session, script, "{fault}");
-            }
-            let outcome = match &fault {
-                Some(_) => "failed",
-                None if is_killed => "killed",
-                None => GONE,
-            };
-            live.journal.close(&row, worker.services.clock.now(), outcome, fault.map(|fault| fault.to_string()));
-            None
-        }
-    }
-}
-
-/// How a run is recorded to end whose script is not there any more.
-const GONE: &str = "its script is gone";
-
-/// Goes on with the runs of an event that one script began and that does not load at present, on the sources that they began
-/// with.
-async fn take_up_unloaded(
-    worker: &Rc<Worker>,
-    call: &Call<'_>,
-    script: &str,
-    arguments: impl Fn(&str) -> Option<Vec<Dynamic>>,
-) -> Outcome {
-    while let Some(RunRow { function, bundle, generation, .. }) = call.past.open_of(script) {
-        match worker.pinned(script, bundle, generation.cast_unsigned()) {
-            Ok(pinned) => {
-                let arguments = arguments(&function).unwrap_or_default();
-                if start(worker, call, &pinned, function, arguments).await == Outcome::Left {
-                    return Outcome::Left;
-                }
-            }
-            Err(_) => {
-                // What is wrong with it is found again, and is told with the end of the run.
-                let past = call.past.take(script, &function);
-                past.map(|past| rebuilt(worker, call.live, call.lane, past));
-            }
-        }
-    }
-    Outcome::PassedOn
-}
-
-/// Ends the runs of an event that no script takes up any more.
-fn give_up(worker: &Rc<Worker>, live: &Rc<Live>, past: Past) {
-    for RunRecord { run, standing, .. } in past.0.take() {
-        if standing.ended.is_none() {
-            live.journal.close(&run, worker.services.clock.now(), GONE, None);
-        }
-    }
 }

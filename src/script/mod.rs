@@ -8,11 +8,12 @@
 //! | `command`, `object`, `data`, `time`, `text`, `http` | what scripts can call |
 //! | `stub` | what answers `http` in scenario tests |
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
-//! | `lane`, `dispatch`, `own`, `live`, `leaving` | order within a chat; from events to runs; events that are our own; what is kept for one session; how one is left |
+//! | `lane`, `dispatch`, `subject`, `own` | order within a chat; from events to runs; what an event is about; events that are our own |
+//! | `rebuild`, `live`, `leaving` | what an earlier process left behind; what is kept for one session; how one is left |
 //! | `timer`, `cron` | timers and their patterns |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `prompt`, `names` | lines that a person types, evaluated on a worker; what can be written there |
-//! | `worker` | the thread that owns all of these |
+//! | `worker`, `handle` | the thread that owns all of these, and its owner's end |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
 //! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
 //! | `surface`, `stage`, `definitions` | every host function and property, documented; those of scenario tests; the same as editor definitions |
@@ -34,6 +35,7 @@ mod engine;
 mod fault;
 mod fiber;
 mod generation;
+mod handle;
 mod hook;
 mod http;
 mod journal;
@@ -48,10 +50,12 @@ mod own;
 mod plain;
 mod prompt;
 mod proposal;
+mod rebuild;
 mod record;
 mod run;
 pub mod stage;
 pub mod stub;
+mod subject;
 pub mod suggest;
 pub mod surface;
 mod syntax;
@@ -64,6 +68,7 @@ mod worker;
 
 pub use bundle::{Bundle, Source, script_name, scripts_in, stdlib_modules};
 pub use fault::{Fault, Thrown};
+pub use handle::{Assignment, Shared, Update, Updater, WorkerHandle};
 pub use hook::signature;
 pub use http::{AllowedHost, NoHost, WebAccess};
 pub use journal::JournalMode;
@@ -76,7 +81,6 @@ pub use prompt::{PROMPT, PromptHandle};
 pub use proposal::Missing;
 pub use run::continue_ids_after;
 pub use watch::{Notice, watch};
-pub use worker::{Assignment, Shared, Update, Updater, WorkerHandle};
 
 /// What the host needs to run Rhai code that belongs to no bot, such as a scenario test.
 pub(crate) mod guest {

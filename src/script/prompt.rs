@@ -18,12 +18,13 @@ use super::engine;
 use super::fault::Fault;
 use super::fiber::Fiber;
 use super::generation::Generation;
+use super::handle::WorkerHandle;
 use super::lane::Lane;
 use super::live::Live;
 use super::names::{Name, Names, language_names, offered, surface_names};
 use super::proposal::proposal;
 use super::run::{self, Driven, Run, Start};
-use super::worker::{Worker, WorkerHandle};
+use super::worker::Worker;
 use crate::session::Signal;
 
 /// How a line is named in messages.

@@ -1,0 +1,52 @@
+//! What an event is about: the hook that it reaches, the chat that it belongs to, what the hook is called with.
+
+use rhai::Dynamic;
+
+use super::object::{self, Message};
+use super::value;
+use crate::protocol::{Event, EventSpec, Hook};
+
+/// An event, read for the account that it arrived at.
+pub(super) struct Subject {
+    pub(super) event: Event,
+    /// The hook that it reaches besides `on_notify`.
+    pub(super) hook: Option<Hook>,
+    pub(super) message: Option<Message>,
+    pub(super) object: Option<object::Event>,
+    /// The chat that it belongs to.
+    pub(super) chat: Option<String>,
+}
+
+impl Subject {
+    /// Reads an event for the account `me`.
+    pub(super) fn read(event: Event, me: &str) -> Self {
+        let spec = EventSpec::named(&event.subcommand);
+        let hook = spec.and_then(|spec| spec.hook);
+        if matches!(hook, Some(Hook::Message | Hook::OwnMessage)) {
+            let message = Message::read(event.content.clone(), me);
+            let chat = message.as_ref().map(|message| message.chat().to_owned());
+            let own =
+                event.subcommand == "SEND_MESSAGE" || message.as_ref().is_some_and(|message| message.sender() == me);
+            // A message that is no object has no sender and no chat: it reaches on_notify only.
+            let hook = message.as_ref().map(|_| if own { Hook::OwnMessage } else { Hook::Message });
+            return Self { event, hook, message, object: None, chat };
+        }
+        let object = spec.map(|spec| object::Event::new(spec, &event.content, me));
+        let chat = spec.and_then(|spec| spec.chat).zip(object.as_ref()).and_then(|(field, object)| object.text(field));
+        Self { event, hook, message: None, object, chat }
+    }
+
+    /// What a function of this name is called with; `None` where it is no hook for this event.
+    pub(super) fn arguments(&self, function: &str) -> Option<Vec<Dynamic>> {
+        if function == Hook::Notify.name() {
+            return Some(vec![self.event.subcommand.as_str().into(), value::from_content(self.event.content.as_str())]);
+        }
+        let hook = self.hook.filter(|hook| hook.name() == function)?;
+        Some(vec![match (&self.message, &self.object) {
+            (Some(message), _) => Dynamic::from(message.clone()),
+            (None, Some(object)) if hook == Hook::Invite => Dynamic::from(object.clone().into_invite()),
+            (None, Some(object)) => Dynamic::from(object.clone()),
+            (None, None) => return None,
+        }])
+    }
+}
