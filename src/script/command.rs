@@ -124,7 +124,11 @@ fn send(
             Ok(ready) => ready,
             Err(fields) => {
                 wait(member.handle.holdup().map(Holdup::words));
-                door::wait(command, member.ready(command, fields, run.now()))?.map_err(thrown)?
+                let ready = member.ready(command, fields, run.now());
+                // What is recorded can wait for its turn in the next process too.
+                let ready =
+                    if run.is_recorded() { door::wait(command, run.aside(ready)) } else { door::wait(command, ready) };
+                ready?.map_err(thrown)?
             }
         };
         Ok(Some((member, ready)))

@@ -339,16 +339,7 @@ pub(crate) fn detach<T>(
 ) -> Result<T, Thrown> {
     run.stage.set(stage);
     run.guard.take();
-    run.active.take();
-    let (result, guard) = door::wait(name, async {
-        let woken = future.await;
-        // A run that wakes up while its session is left stays as its record has it: waiting.
-        if run.live.as_ref().is_some_and(|live| live.leaving.parting().is_some()) {
-            std::future::pending::<()>().await;
-        }
-        woken
-    })?;
-    run.enter();
+    let (result, guard) = door::wait(name, run.aside(future))?;
     run.guard.replace(Some(guard));
     Ok(result)
 }

@@ -15,7 +15,7 @@ use rhai::Dynamic;
 use tokio::sync::Notify;
 
 use crate::clock::Timestamp;
-use crate::protocol::Safety;
+use crate::protocol::{Hook, Safety};
 
 use super::Limits;
 use super::door::{Kind, ScriptResult};
@@ -175,9 +175,27 @@ impl Run {
         self.live.as_ref().is_some_and(|live| live.journal.is_on())
     }
 
+    /// Whether it is the last that a script does for a session, which comes when everything else was cut off.
+    pub(crate) fn is_last(&self) -> bool {
+        *self.function == *Hook::Stop.name()
+    }
+
     /// Counts as being in the middle of something.
     pub(crate) fn enter(&self) {
         self.active.replace(self.live.as_ref().map(|live| live.leaving.enter()));
+    }
+
+    /// Waits for something that may last, during which the run is not in the middle of anything.
+    ///
+    /// A run that wakes up while its session is left stays as its record has it: waiting.
+    pub(crate) async fn aside<T>(&self, future: impl Future<Output = T>) -> T {
+        self.active.take();
+        let woken = future.await;
+        if self.live.as_ref().is_some_and(|live| live.leaving.parting().is_some()) && !self.is_last() {
+            std::future::pending::<()>().await;
+        }
+        self.enter();
+        woken
     }
 
     /// Says that the answers that it got are taken down: they count as handled in the same cut.

@@ -159,3 +159,22 @@ async fn a_session_that_is_configured_anew_loses_nothing() {
     assert_eq!(hears_all(&mut scene).await, ["done one", "done two"]);
     scene.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_waits_for_its_turn_does_not_hold_a_bot_up_and_is_made_by_the_next_one() {
+    let script = r#"fn on_message(msg) { msg.reply("one"); msg.reply("two"); } fn on_stop() { log_info("goodbye"); }"#;
+    let mut scene = Scene::new("pacing = { text = \"1/h\" }", script).await;
+    scene.start();
+    scene.alice.says("go").await;
+    assert_eq!(scene.hears().await, "one");
+    scene.is_in("SendText: paced").await;
+    scene.process.as_ref().expect("it runs").is_asked_to_end();
+    has_ended(&mut scene).await;
+    let log = scene.folder.log();
+    assert!(!log.contains("did not finish"), "{log}");
+    scene.start();
+    assert_eq!(scene.hears().await, "two");
+    scene.is_over().await;
+    assert_eq!(scene.run_of("on_message").standing.fault, None);
+    scene.end().await;
+}
