@@ -27,6 +27,8 @@ const SETTLE: Timestamp = 1_000;
 const FORMAT: i64 = 2;
 /// The formats that are read: the second only knows more outcomes of calls.
 const READ: std::ops::RangeInclusive<i64> = 1..=FORMAT;
+/// So many cuts earlier may an event be that comes later by its id.
+const OVERLAP: i32 = 64;
 /// How many message ids of a session are remembered over a restart, and of all sessions together.
 const REMEMBERED: usize = 50_000;
 const REMEMBERED_IN_ALL: usize = 200_000;
@@ -372,8 +374,10 @@ pub(super) fn latest(connection: &Connection, most: u32) -> Result<Vec<Handling>
     {
         let mut statement = connection.prepare_cached("SELECT id, events FROM cut ORDER BY id DESC")?;
         let mut cuts = statement.query([])?;
-        let mut found = 0_u32;
-        while let Some(cut) = cuts.next()?.filter(|_| found < most) {
+        let (mut found, mut further) = (0_u32, 0);
+        // Cuts of several workers overlap, so that somewhat earlier ones may have later events.
+        while let Some(cut) = cuts.next()?.filter(|_| found < most || further < OVERLAP) {
+            further += i32::from(found >= most);
             from = cut.get(0)?;
             found = found.saturating_add(cut.get(1)?);
         }
