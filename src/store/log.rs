@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::mem::take;
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
@@ -263,6 +263,12 @@ fn unpack(cut: i64, body: &[u8]) -> Result<Body, StoreError> {
     postcard::from_bytes(body).map_err(|error| StoreError::Unreadable(format!("cut {cut} of the journal: {error}")))
 }
 
+/// What a cut of the past says, of its `format` and `body`; nothing where it cannot be understood.
+fn past(cut: &Row<'_>) -> rusqlite::Result<Body> {
+    let body = cut.get_ref(1)?.as_blob()?;
+    Ok(READ.contains(&cut.get(0)?).then(|| postcard::from_bytes(body).ok()).flatten().unwrap_or_default())
+}
+
 /// Events and their runs as cuts tell of them.
 #[derive(Debug, Default)]
 struct Recent {
@@ -431,9 +437,7 @@ pub(super) fn messages(connection: &Connection) -> Result<BTreeMap<String, HashS
     let mut cuts = connection.prepare_cached("SELECT format, body FROM cut ORDER BY id DESC")?;
     let mut cuts = cuts.query([])?;
     while let Some(cut) = cuts.next()?.filter(|_| !messages.is_full()) {
-        let body = cut.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        let body = READ.contains(&cut.get(0)?).then(|| postcard::from_bytes::<Body>(body).ok()).flatten();
-        for event in body.unwrap_or_default().events.iter().rev() {
+        for event in past(cut)?.events.iter().rev() {
             if since.get(&*event.session).is_none_or(|since| event.id > *since) {
                 messages.add(&event.session, &event.subcommand, &event.content);
             }
@@ -500,9 +504,7 @@ pub(super) fn prune(transaction: &Transaction<'_>, before: Timestamp) -> Result<
             let mut cuts = transaction.prepare(&format!("SELECT format, body FROM cut {old} ORDER BY id"))?;
             let mut cuts = cuts.query(params![before, horizon])?;
             while let Some(cut) = cuts.next()? {
-                let body = cut.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-                let body = READ.contains(&cut.get(0)?).then(|| postcard::from_bytes::<Body>(body).ok()).flatten();
-                for event in body.unwrap_or_default().events {
+                for event in past(cut)?.events {
                     keep_message(transaction, &event.session, &event.subcommand, &event.content, event.at)?;
                 }
             }
