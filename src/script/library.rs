@@ -5,7 +5,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 
 use rhai::Engine;
@@ -16,11 +15,8 @@ use super::check::{Checker, Finding};
 use super::engine;
 use super::fault::Fault;
 use super::handle::Update;
-use super::http::Web;
-use super::live::{Directory, Services};
-use crate::clock::Clock;
 use crate::protocol::Hook;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
 /// Scripts and the folders that they come from.
 pub struct Library {
@@ -101,22 +97,10 @@ impl Library {
     /// # Errors
     /// When the store that scripts are tried against cannot be made.
     pub fn new(roots: Vec<PathBuf>, limits: Limits) -> Result<Self, StoreError> {
-        let limits = Rc::new(limits);
-        // A script's top level reaches none of these: the engine only has to know the names of the functions.
-        let web = Web::none(&limits);
-        let services = Rc::new(Services {
-            clock: Clock::system(),
-            store: Store::in_memory()?,
-            limits: Rc::clone(&limits),
-            directory: Directory::default(),
-            web,
-            dry_run: true,
-            resend_in_doubt: false,
-        });
         Ok(Self {
             roots,
             reader: engine::for_reading(),
-            checker: Checker::over(Rc::new(engine::build(&services)), limits),
+            checker: Checker::new(limits)?,
             scripts: BTreeMap::new(),
             root_faults: BTreeMap::new(),
             generations: 0,

@@ -98,7 +98,7 @@ impl Checker {
     /// When the store that the engine is built with cannot be made.
     pub fn new(limits: Limits) -> Result<Self, StoreError> {
         let limits = Rc::new(limits);
-        // Nothing is called: the engine only has to know the names of the functions.
+        // A script's top level reaches none of these: the engine only has to know the names of the functions.
         let web = Web::none(&limits);
         let services = Rc::new(Services {
             clock: Clock::system(),
@@ -109,13 +109,9 @@ impl Checker {
             dry_run: true,
             resend_in_doubt: false,
         });
-        Ok(Self::over(Rc::new(engine::build(&services)), limits))
-    }
-
-    /// A checker that knows every function of an engine that scripts are loaded with.
-    pub(crate) fn over(engine: Rc<Engine>, limits: Rc<Limits>) -> Self {
+        let engine = Rc::new(engine::build(&services));
         let of_tests = Known::of(&engine::guest(&limits));
-        Self { reader: engine::for_reading(), known: Known::of(&engine), of_tests, engine, limits }
+        Ok(Self { reader: engine::for_reading(), known: Known::of(&engine), of_tests, engine, limits })
     }
 
     /// Checks scripts, and the scripts and modules of folders.
