@@ -301,8 +301,7 @@ pub(super) async fn start(
     // Events wait their turn as events, which are small, and not as started runs.
     let _turn = worker.turns.acquire().await;
     let leaving = &call.live.leaving;
-    // The last words of a session come after everything else was cut off.
-    let is_last = *function == *Hook::Stop.name();
+    let is_last = run::is_last_word(&function);
     if leaving.parting().is_some() && !is_last {
         return Outcome::Left;
     }

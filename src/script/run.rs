@@ -62,6 +62,11 @@ pub fn continue_ids_after(id: u64) {
     NEXT_ID.fetch_max(id.saturating_add(1), Ordering::Relaxed);
 }
 
+/// Whether this function is the last that a script does for a session, which comes when everything else was cut off.
+pub(crate) fn is_last_word(function: &str) -> bool {
+    function == Hook::Stop.name()
+}
+
 /// Where a run stands, as those see it who wait for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Stage {
@@ -175,11 +180,6 @@ impl Run {
         self.live.as_ref().is_some_and(|live| live.journal.is_on())
     }
 
-    /// Whether it is the last that a script does for a session, which comes when everything else was cut off.
-    pub(crate) fn is_last(&self) -> bool {
-        *self.function == *Hook::Stop.name()
-    }
-
     /// Counts as being in the middle of something.
     pub(crate) fn enter(&self) {
         self.active.replace(self.live.as_ref().map(|live| live.leaving.enter()));
@@ -191,7 +191,7 @@ impl Run {
     pub(crate) async fn aside<T>(&self, future: impl Future<Output = T>) -> T {
         self.active.take();
         let woken = future.await;
-        if self.live.as_ref().is_some_and(|live| live.leaving.parting().is_some()) && !self.is_last() {
+        if self.live.as_ref().is_some_and(|live| live.leaving.parting().is_some()) && !is_last_word(&self.function) {
             std::future::pending::<()>().await;
         }
         self.enter();

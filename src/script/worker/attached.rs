@@ -1,0 +1,284 @@
+//! The sessions of a worker: how one comes, what its signals cause, and how it is left.
+//!
+//! How its events become runs is in `dispatch`; how what an earlier process left behind goes on is in `rebuild`.
+
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use rhai::{Dynamic, Map};
+use tokio::sync::oneshot;
+use tokio::task::{AbortHandle, spawn_local};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::Worker;
+use crate::protocol::Hook;
+use crate::script::dispatch;
+use crate::script::handle::Assignment;
+use crate::script::leaving::Parting;
+use crate::script::live::Live;
+use crate::script::rebuild;
+use crate::script::run::Run;
+use crate::script::value;
+use crate::session::{self, Flow, Login, Signal};
+use crate::store::{Tenant, TimerRow};
+
+/// How long an `on_stop` may take when the grace is over already, and a gateway to close.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How often a timer is looked at while it is not due yet: the time of day can be set anew meanwhile.
+const TIMER_CHECK: Duration = Duration::from_secs(30);
+
+/// A session with the tasks that it goes on in.
+
+pub(super) struct Attached {
+    pub(super) live: Rc<Live>,
+    tasks: Vec<AbortHandle>,
+    ended: Option<oneshot::Receiver<()>>,
+}
+
+impl Worker {
+    pub(super) fn attach(self: &Rc<Self>, assignment: Assignment) {
+        let Assignment { config, inbox, handle, media, scripts, seed } = assignment;
+        let live = Live::new(handle, media, scripts, &self.services, &self.journal);
+        self.restore(&live, config.residence(), config.login.account());
+        let now = self.services.clock.now();
+        let loaded: BTreeSet<_> = self.scripts_of(&live).map(|generation| generation.name().to_owned()).collect();
+        for gone in live.schedule.scripts() {
+            if !loaded.contains(&gone) && !self.is_unloaded(&live, &gone) {
+                tracing::info!(session = &*live.name, script = gone, "its script is gone, and so are its timers");
+                live.schedule.forget(&gone);
+            }
+        }
+        for generation in self.scripts_of(&live) {
+            live.schedule.declare(generation.name(), generation.declared(), now);
+        }
+        self.journal.note_data();
+        let account = match &config.login {
+            Login::Email { email, .. } => email.clone(),
+            Login::Token { phone, .. } => phone.clone(),
+        };
+        let gateway = config.gateway.clone();
+        let sink = {
+            let (worker, live) = (Rc::clone(self), Rc::clone(&live));
+            move |signal| worker.signal(&live, signal, &gateway, &account)
+        };
+        let session = session::run(config, self.services.clock.clone(), seed, inbox, sink);
+        let (ending, ended) = oneshot::channel();
+        let name = live.name.to_string();
+        let (told, told_name) = (self.ended.clone(), name.clone());
+        let task = spawn_local(async move {
+            let _ = told.send((told_name, session.await));
+            let _ = ending.send(());
+        });
+        let timers = spawn_local(keep_time(Rc::clone(self), Rc::clone(&live)));
+        let tasks = vec![task.abort_handle(), timers.abort_handle()];
+        self.sessions.borrow_mut().insert(name, Attached { live, tasks, ended: Some(ended) });
+    }
+
+    /// Takes up the state and the timers that an earlier process left behind; its events and runs wait for the login.
+    fn restore(&self, live: &Rc<Live>, gateway: &str, account: &str) {
+        if !self.journal.is_on() {
+            return;
+        }
+        self.journal.follow(live);
+        let tenant = Tenant {
+            gateway: gateway.to_owned(),
+            account: account.to_owned(),
+            scripts: live.scripts.borrow().clone(),
+            now: self.services.clock.now(),
+        };
+        let mut recovered = match self.services.store.recover(&live.name, tenant) {
+            Ok(recovered) => recovered,
+            Err(error) => {
+                tracing::error!(session = &*live.name, "what was left behind cannot be read: {error}");
+                return;
+            }
+        };
+        if recovered.has_moved {
+            tracing::warn!(
+                session = &*live.name,
+                account,
+                gateway,
+                "it was another account's, whose conversations and timers have ended"
+            );
+        }
+        for unread in live.schedule.restore(std::mem::take(&mut recovered.timers)) {
+            let TimerRow { id, script, timer, .. } = unread;
+            tracing::warn!(session = &*live.name, script, id, "a timer cannot be read, so it is not called: {timer}");
+        }
+        for (script, state) in recovered.states.drain() {
+            if let Some(map) = value::from_content(&state).try_cast::<Map>() {
+                *live.state(&script).borrow_mut() = map;
+            }
+        }
+        live.past_messages.replace(std::mem::take(&mut recovered.messages));
+        let handlings = recovered.events.iter().chain(&recovered.waiting);
+        let runs = handlings.flat_map(|handling| &handling.runs).filter(|run| run.standing.ended.is_none()).count();
+        let events = recovered.events.len();
+        if events + runs > 0 {
+            tracing::info!(session = &*live.name, events, runs, "taking up what was left behind");
+        }
+        *live.recovered.borrow_mut() = Some(recovered);
+    }
+
+    /// Takes a session's signal.
+    fn signal(self: &Rc<Self>, live: &Rc<Live>, signal: Signal, gateway: &str, account: &str) -> Flow {
+        let session = &*live.name;
+        self.prompts.tell(session, &signal);
+        match signal {
+            Signal::Event(event) => {
+                dispatch::accept(self, live, event);
+                return if live.pending.get() >= super::EVENTS { Flow::Pause } else { Flow::Continue };
+            }
+            Signal::LoggedIn { mid, display_name } => {
+                tracing::info!(session, mid, name = display_name.as_deref().unwrap_or_default(), "logged in");
+                *live.me.borrow_mut() = mid.into();
+                spawn_local(Rc::clone(self).logged_in(Rc::clone(live)));
+            }
+            Signal::Certificate(certificate) => {
+                if let Err(error) = self.services.store.save_certificate(gateway, account, &certificate) {
+                    tracing::warn!(
+                        session,
+                        "the certificate could not be kept, so the next login needs a PIN again: {error}"
+                    );
+                }
+            }
+            Signal::Pin(pin) => {
+                tracing::warn!(session, pin, "type this PIN on the phone of {account}");
+                self.hook_everywhere(live, Hook::Pin, vec![pin.into()]);
+            }
+            Signal::LoginNotice(frame) => tracing::info!(session, "the gateway says while logging in: {frame}"),
+            Signal::Disconnected { reason, was_live, retry } => {
+                let seconds = retry.as_secs_f64();
+                tracing::warn!(session, "{reason}; trying again in {seconds:.1} s");
+                if was_live {
+                    self.hook_everywhere(live, Hook::Disconnect, vec![reason.into()]);
+                }
+            }
+            Signal::Slowed { failure, pause } if pause.is_zero() => {
+                tracing::warn!(
+                    session,
+                    "the gateway complains: {}; pacing is off, so nothing is held back",
+                    failure.content
+                );
+            }
+            Signal::Slowed { failure, pause } => {
+                tracing::warn!(session, "the gateway complains: {}; nothing is sent for {pause:?}", failure.content);
+            }
+            Signal::Unusable(reason) => tracing::error!(session, "{reason}; it is not tried again"),
+            Signal::Refused(failure) => {
+                tracing::error!(
+                    session,
+                    code = failure.code,
+                    "the login was refused, it is not tried again: {}",
+                    failure.content
+                );
+            }
+        }
+        Flow::Continue
+    }
+
+    fn hook_everywhere(self: &Rc<Self>, live: &Rc<Live>, hook: Hook, arguments: Vec<Dynamic>) {
+        for generation in self.scripts_of(live) {
+            self.hook_later(live, &generation, hook, arguments.clone());
+        }
+    }
+
+    /// Runs what belongs to a login; at the first one, events wait until every script has started.
+    async fn logged_in(self: Rc<Self>, live: Rc<Live>) {
+        if live.leaving.parting().is_some() {
+            return;
+        }
+        let first = !live.started.replace(true);
+        live.schedule.wake();
+        if let Some(recovered) = live.recovered.take() {
+            rebuild::recover(&self, &live, recovered);
+        }
+        for generation in self.scripts_of(&live) {
+            if first {
+                dispatch::call_hook(&self, &live, &generation, Hook::Start, Vec::new()).await;
+            }
+            dispatch::call_hook(&self, &live, &generation, Hook::Login, Vec::new()).await;
+        }
+        let kept = live.kept.take();
+        for (event, arrival) in kept.into_iter().flatten() {
+            dispatch::dispatch_kept(&self, &live, event, arrival);
+        }
+    }
+
+    /// Leaves sessions: runs may finish or park, then each script's `on_stop` runs, then the connections close.
+    pub(super) async fn leave(self: Rc<Self>, names: &[String], parting: Parting, grace: Duration) {
+        let attached = names.iter().filter_map(|name| self.sessions.borrow_mut().remove(name)).collect::<Vec<_>>();
+        let lives: Vec<_> = attached.iter().map(|attached| &attached.live).collect();
+        for live in &lives {
+            live.leaving.begin(parting);
+        }
+        // The grace is wall time of the process, not of its scripts.
+        let until = Instant::now() + grace;
+        let settled = join_all(lives.iter().map(|live| live.leaving.settled()));
+        if timeout_at(until, settled).await.is_err() {
+            tracing::warn!("some runs did not finish within {grace:?} and are cut off; what is recorded goes on later");
+        }
+        lives.iter().for_each(|live| live.leaving.cut_off());
+        let of_these = |run: &Run| run.live.as_ref().is_some_and(|of| lives.iter().any(|live| Rc::ptr_eq(of, live)));
+        self.end_parked(of_these, (parting == Parting::End).then_some(dispatch::ENDED_WITH_SESSION));
+        let stopping = join_all(lives.iter().map(|live| self.stop_scripts(live)));
+        if timeout_at(until.max(Instant::now() + LAST_WORDS), stopping).await.is_err() {
+            tracing::warn!("an on_stop did not finish in time and is cut off");
+        }
+        for live in &lives {
+            self.services.directory.remove(&live.handle);
+            live.handle.stop();
+        }
+        let closing = join_all(attached.into_iter().map(|Attached { tasks, ended, .. }| async {
+            if let Some(ended) = ended {
+                let _ = ended.await;
+            }
+            tasks.into_iter().for_each(|task| task.abort());
+        }));
+        // Each session gives its gateway a second to say goodbye, all at the same time.
+        let _ = timeout(LAST_WORDS * 2, closing).await;
+    }
+
+    async fn stop_scripts(self: &Rc<Self>, live: &Rc<Live>) {
+        if live.started.get() {
+            for generation in self.scripts_of(live) {
+                dispatch::call_hook(self, live, &generation, Hook::Stop, Vec::new()).await;
+            }
+        }
+    }
+}
+
+/// Calls the timers of a session when they are due.
+async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
+    let clock = worker.services.clock.clone();
+    loop {
+        // What comes due from here on is the next process's business.
+        if live.leaving.parting().is_some() {
+            return;
+        }
+        let now = clock.now();
+        let is_held = |script: &str| worker.is_unloaded(&live, script);
+        if live.started.get() {
+            for script in live.schedule.begin_to_hold(now, is_held) {
+                let session = &*live.name;
+                tracing::warn!(session, script, "a timer is due and waits until the script loads");
+            }
+            while let Some(due) = live.schedule.take_due(now, is_held) {
+                dispatch::timer_due(&worker, &live, &due);
+            }
+        }
+        let wait = match live.schedule.next_due(is_held) {
+            Some(due) if live.started.get() => {
+                Duration::from_millis(u64::try_from(due - now).unwrap_or(0)).min(TIMER_CHECK)
+            }
+            _ => TIMER_CHECK,
+        };
+        tokio::select! {
+            () = clock.sleep(wait) => {}
+            () = live.schedule.changed() => {}
+        }
+    }
+}

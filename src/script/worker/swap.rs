@@ -1,0 +1,113 @@
+//! Other scripts for sessions that stay live: generations are swapped, and a session gets and loses scripts.
+//!
+//! What is compiled and when is decided by the host.
+
+use std::collections::HashSet;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::{Dynamic, Map};
+use tokio::task::spawn_local;
+
+use super::Worker;
+use crate::protocol::Hook;
+use crate::script::bundle::Bundle;
+use crate::script::dispatch;
+use crate::script::fault::Fault;
+use crate::script::generation::Generation;
+use crate::script::handle::Update;
+use crate::script::live::Live;
+use crate::script::run::Run;
+use crate::session::Media;
+
+impl Worker {
+    pub(super) fn update(self: &Rc<Self>, update: Update) -> Result<(), Fault> {
+        let load = |(bundle, number): &(Arc<Bundle>, u64)| {
+            Generation::load(&self.engine, &self.services.limits, bundle, *number)
+        };
+        let loaded = update.loaded.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+        // From here on nothing fails, and nothing else runs on this thread until every script is swapped.
+        let lives: Vec<_> = self.sessions.borrow().values().map(|attached| Rc::clone(&attached.live)).collect();
+        for name in &update.removed {
+            self.unloaded.borrow_mut().remove(name);
+            for live in lives.iter().filter(|live| live.runs(name)) {
+                live.schedule.forget(name);
+            }
+            let key =
+                self.scripts.borrow().iter().find(|(_, script)| script.name() == name).map(|(key, _)| key.clone());
+            let Some(gone) = key.and_then(|key| self.scripts.borrow_mut().remove(&key)) else { continue };
+            for live in lives.iter().filter(|live| live.runs(name)) {
+                self.hook_later(live, &gone, Hook::Stop, Vec::new());
+            }
+            self.end_parked(|run| run.generation.name() == name, Some("ended with its script"));
+        }
+        for generation in loaded {
+            self.unloaded.borrow_mut().remove(generation.name());
+            self.journal.pin(&generation);
+            let key = generation.bundle.script.file.clone();
+            let previous = self.scripts.borrow_mut().insert(key, Rc::clone(&generation));
+            for live in lives.iter().filter(|live| live.runs(generation.name())) {
+                live.schedule.declare(generation.name(), generation.declared(), self.services.clock.now());
+                match &previous {
+                    Some(previous) => self.hook_later(live, &generation, Hook::Reload, vec![describe(previous)]),
+                    None if live.started.get() => self.hook_later(live, &generation, Hook::Start, Vec::new()),
+                    None => {}
+                }
+                // A timer may have waited for this.
+                live.schedule.wake();
+            }
+        }
+        self.journal.note_data();
+        Ok(())
+    }
+
+    /// Gives a session other scripts, and its files another way.
+    pub(super) fn alter(self: &Rc<Self>, name: &str, media: Arc<Media>, scripts: Option<Vec<String>>) {
+        let Some(live) = self.live(name) else { return };
+        self.services.directory.insert(live.handle.clone(), Arc::clone(&media));
+        *live.media.borrow_mut() = media;
+        let before: HashSet<_> = self.scripts_of(&live).map(|script| script.name().to_owned()).collect();
+        live.scripts.replace(scripts);
+        let all: Vec<_> = self.scripts.borrow().values().cloned().collect();
+        for generation in all {
+            let script = generation.name();
+            let hook = match (before.contains(script), live.runs(script)) {
+                (true, false) => {
+                    live.schedule.forget(script);
+                    let is_its = |run: &Run| run.live.as_ref().is_some_and(|of| Rc::ptr_eq(of, &live));
+                    self.end_parked(
+                        |run| run.generation.name() == script && is_its(run),
+                        Some("ended with its script"),
+                    );
+                    Hook::Stop
+                }
+                (false, true) => {
+                    live.schedule.declare(script, generation.declared(), self.services.clock.now());
+                    Hook::Start
+                }
+                _ => continue,
+            };
+            // Before the first login nothing has started, and whatever runs then starts with it.
+            if live.started.get() {
+                self.hook_later(&live, &generation, hook, Vec::new());
+            }
+        }
+    }
+
+    pub(super) fn hook_later(
+        self: &Rc<Self>,
+        live: &Rc<Live>,
+        generation: &Rc<Generation>,
+        hook: Hook,
+        arguments: Vec<Dynamic>,
+    ) {
+        spawn_local(dispatch::call_hook(self, live, generation, hook, arguments));
+    }
+}
+
+fn describe(generation: &Generation) -> Dynamic {
+    let mut map = Map::new();
+    map.insert("generation".into(), i64::try_from(generation.number).unwrap_or(i64::MAX).into());
+    map.insert("script".into(), generation.name().into());
+    map.into()
+}
