@@ -156,16 +156,20 @@ fn draw(excerpt: &Excerpt, column: Option<usize>, room: usize) -> (String, Optio
     let width = |letters: &[(String, usize)]| letters.iter().map(|(_, width)| width).sum::<usize>();
     let mut first = 0;
     if width(&letters) > room {
-        while width(&letters[first..start]) > LEAD.min(room / 2) {
+        let mut lead = width(&letters[..start]);
+        while lead > LEAD.min(room / 2) {
+            lead -= letters[first].1;
             first += 1;
         }
     }
     let cut_before = first > 0;
     let mut last = letters.len();
     let budget = room.saturating_sub(usize::from(cut_before));
-    if width(&letters[first..]) > budget {
-        while last > first && width(&letters[first..last]) > budget.saturating_sub(1) {
+    let mut all = width(&letters[first..]);
+    if all > budget {
+        while last > first && all > budget.saturating_sub(1) {
             last -= 1;
+            all -= letters[last].1;
         }
     }
     let mut text: String = if cut_before { "…".to_owned() } else { String::new() };

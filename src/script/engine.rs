@@ -52,7 +52,7 @@ pub(crate) fn guest(limits: &Limits) -> Engine {
     // Code made at run time would escape every check that is made when a script is loaded.
     engine.disable_symbol("eval");
     engine.set_module_resolver(DummyModuleResolver::new());
-    text::register(&mut engine);
+    text::register(&mut engine, limits);
     engine
 }
 

@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use regex::{Regex, RegexBuilder};
-use rhai::{Array, Dynamic, Engine, EvalAltResult, Position};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
 
-use super::door::{self, ScriptResult};
+use super::Limits;
+use super::door::{self, ScriptResult, Thrown};
 use super::run;
 use super::value;
 
@@ -19,7 +20,7 @@ const PATTERNS: usize = 256;
 const PATTERN_SIZE: usize = 1 << 20;
 
 /// Registers the functions.
-pub(crate) fn register(engine: &mut Engine) {
+pub(crate) fn register(engine: &mut Engine, limits: &Limits) {
     engine.on_print(|text| log(tracing::Level::INFO, text));
     engine.on_debug(|text, source, position| log(tracing::Level::DEBUG, &place(text, source, position)));
     engine.register_fn("log_debug", |value: Dynamic| log(tracing::Level::DEBUG, &value.to_string()));
@@ -34,27 +35,110 @@ pub(crate) fn register(engine: &mut Engine) {
         value::to_json(&value).map_err(|error| door::error(format!("to_json: {error}")))
     });
 
-    engine.register_fn("is_match", |text: &str, pattern: &str| {
-        with_pattern(pattern, |regex| regex.is_match(text).into())
+    engine.register_fn("is_match", |text: &str, pattern: &str| -> ScriptResult {
+        Ok(compiled(pattern)?.is_match(text).into())
     });
-    engine.register_fn("captures", |text: &str, pattern: &str| {
-        with_pattern(pattern, |regex| match regex.captures(text) {
-            Some(captures) => captures
-                .iter()
-                .map(|group| group.map_or(Dynamic::UNIT, |group| group.as_str().into()))
-                .collect::<Array>()
-                .into(),
-            None => Dynamic::UNIT,
-        })
+    engine.register_fn("captures", |text: &str, pattern: &str| -> ScriptResult {
+        let Some(captures) = compiled(pattern)?.captures(text) else { return Ok(Dynamic::UNIT) };
+        let group = |group: Option<regex::Match<'_>>| group.map_or(Dynamic::UNIT, |group| group.as_str().into());
+        Ok(captures.iter().map(group).collect::<Array>().into())
     });
-    engine.register_fn("find_all", |text: &str, pattern: &str| {
-        with_pattern(pattern, |regex| {
-            regex.find_iter(text).map(|found| found.as_str().into()).collect::<Array>().into()
-        })
+    engine.register_fn("find_all", |text: &str, pattern: &str| -> ScriptResult {
+        let mut all = Array::new();
+        for found in compiled(pattern)?.find_iter(text) {
+            take_turn()?;
+            all.push(found.as_str().into());
+        }
+        Ok(all.into())
     });
-    engine.register_fn("replace_all", |text: &str, pattern: &str, with: &str| {
-        with_pattern(pattern, |regex| regex.replace_all(text, with).into_owned().into())
+    let longest = limits.string;
+    engine.register_fn("replace_all", move |text: &str, pattern: &str, with: &str| -> ScriptResult {
+        let (mut output, mut copied) = (Output::new(longest), 0);
+        for captures in compiled(pattern)?.captures_iter(text) {
+            take_turn()?;
+            let found = captures.get_match();
+            output.push(&text[copied..found.start()])?;
+            for part in parts(with) {
+                captures.expand(part, &mut output.text);
+                output.check()?;
+            }
+            copied = found.end();
+        }
+        output.push(&text[copied..])?;
+        Ok(output.text.into())
     });
+    // Rhai's own ones would look at the size of what they made only when they have made it.
+    engine.register_fn("replace", move |text: &mut ImmutableString, find: &str, with: &str| {
+        replace(text, find, with, longest)
+    });
+    engine.register_fn("replace", move |text: &mut ImmutableString, find: &str, with: char| {
+        replace(text, find, with.encode_utf8(&mut [0; 4]), longest)
+    });
+    engine.register_fn("replace", move |text: &mut ImmutableString, find: char, with: &str| {
+        replace(text, find.encode_utf8(&mut [0; 4]), with, longest)
+    });
+}
+
+/// A text that is being put together, which may not become longer than a script's texts may be.
+struct Output {
+    text: String,
+    longest: usize,
+}
+
+impl Output {
+    fn new(longest: usize) -> Self {
+        Self { text: String::new(), longest }
+    }
+
+    fn push(&mut self, text: &str) -> Result<(), Thrown> {
+        self.text.push_str(text);
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), Thrown> {
+        if self.text.len() <= self.longest {
+            return Ok(());
+        }
+        Err(EvalAltResult::ErrorDataTooLarge("Length of string".to_owned(), Position::NONE).into())
+    }
+}
+
+/// Counts one step of a function that takes many: other runs get their turn, and a run past its limits ends.
+fn take_turn() -> Result<(), Thrown> {
+    match run::on_progress() {
+        Some(reason) => Err(EvalAltResult::ErrorTerminated(reason, Position::NONE).into()),
+        None => Ok(()),
+    }
+}
+
+fn replace(text: &mut ImmutableString, find: &str, with: &str, longest: usize) -> Result<(), Thrown> {
+    let (mut output, mut copied) = (Output::new(longest), 0);
+    for (at, found) in text.match_indices(find) {
+        take_turn()?;
+        output.push(&text[copied..at])?;
+        output.push(with)?;
+        copied = at + found.len();
+    }
+    output.push(&text[copied..])?;
+    *text = output.text.into();
+    Ok(())
+}
+
+/// What stands for a match, cut so that each part names a group once at most.
+fn parts(mut with: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let start = match with.as_bytes() {
+            [] => return None,
+            // Two of them stand for one, which names nothing.
+            [b'$', b'$', ..] => 2,
+            [b'$', ..] => 1,
+            _ => 0,
+        };
+        let end = with[start..].find('$').map_or(with.len(), |at| start + at);
+        let (part, rest) = with.split_at(end);
+        with = rest;
+        Some(part)
+    })
 }
 
 fn place(text: &str, source: Option<&str>, position: Position) -> String {
@@ -74,7 +158,7 @@ fn log(level: tracing::Level, text: &str) {
             return;
         }
         // What a rebuilt run logged the first time has been read.
-        if run.record.is_replaying() {
+        if run.record.is_catching_up() {
             return;
         }
     }
@@ -88,13 +172,13 @@ fn log(level: tracing::Level, text: &str) {
     }
 }
 
-fn with_pattern(pattern: &str, use_it: impl FnOnce(&Regex) -> Dynamic) -> ScriptResult {
+/// The compiled form of a pattern.
+fn compiled(pattern: &str) -> Result<Rc<Regex>, Thrown> {
     thread_local! {
         static COMPILED: RefCell<HashMap<String, Rc<Regex>>> = RefCell::default();
     }
-    let known = COMPILED.with_borrow(|compiled| compiled.get(pattern).cloned());
-    if let Some(regex) = known {
-        return Ok(use_it(&regex));
+    if let Some(regex) = COMPILED.with_borrow(|compiled| compiled.get(pattern).cloned()) {
+        return Ok(regex);
     }
     let regex = RegexBuilder::new(pattern)
         .size_limit(PATTERN_SIZE)
@@ -107,5 +191,18 @@ fn with_pattern(pattern: &str, use_it: impl FnOnce(&Regex) -> Dynamic) -> Script
         }
         compiled.insert(pattern.to_owned(), Rc::clone(&regex));
     });
-    Ok(use_it(&regex))
+    Ok(regex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_stands_for_a_match_is_cut_before_each_group() {
+        let cut = |with| parts(with).collect::<Vec<_>>();
+        assert_eq!(cut("é$1 and ${name}!"), ["é", "$1 and ", "${name}!"]);
+        assert_eq!(cut("$$1$2$"), ["$$1", "$2", "$"]);
+        assert!(cut("").is_empty());
+    }
 }

@@ -197,6 +197,9 @@ async fn one_native_call_cannot_take_more_than_its_limits() {
         ("let s = \"x\";\ns.pad(1000000000, \"yy\");", "4: length of string"),
         ("let a = [];\na.pad(1000000000, 1);", "4: size of array"),
         ("let a = [];\nlet b = blob(1000000000);", "4: size of array"),
+        ("let s = \"a\";\ns.pad(500000, 'a');\ns.replace(\"a\", s);", "5: length of string"),
+        ("let s = \"a\";\ns.pad(500000, 'a');\ns.replace_all(\"a\", s);", "5: length of string"),
+        ("let s = \"$0\";\ns.pad(500000, \"$0\");\ns.replace_all(\".+\", s);", "5: length of string"),
     ] {
         let bot = Bot::start(script(body)).await;
         bot.says("u1", "go");
@@ -204,6 +207,17 @@ async fn one_native_call_cannot_take_more_than_its_limits() {
         assert!(error.starts_with(expected), "{body}: {error}");
         bot.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_pattern_that_is_looked_for_again_and_again_is_work_of_the_run() {
+    let body = "let s = \"A\";\ns.pad(1000000, 'A');\ns.find_all(\".*[^A-Z]|[A-Z]\");";
+    let bot = Setup::new().limits(|limits| limits.cpu = Duration::from_millis(100)).script("bot", script(body));
+    let bot = bot.start().await;
+    bot.says("u1", "go");
+    let error = bot.text_to("errors").await;
+    assert!(error.contains("of processor time (limits.cpu)"), "{error}");
+    bot.stop().await;
 }
 
 #[tokio::test]

@@ -195,13 +195,31 @@ async fn text_json_and_regular_expressions() {
             let results = [
                 parse_json("{\"a\": [1, 2.5, null]}"), to_json(#{b: 1, a: ()}),
                 "a1b22".find_all(`\d+`), "a1".captures(`(\w)(\d)(x)?`), "x".captures(`y`), "a1".is_match(`^\w\d$`),
-                "a1b2".replace_all(`\d`, "#"),
+                "a1b2".replace_all(`\d`, "#"), "ab".replace_all(`(a)(b)|x*`, "$2$$1é${1}"),
             ];
+            for word in ["the hat", ""] {
+                word.replace("t", "T"); word.replace("h", '4'); word.replace(' ', "  "); word.replace('e', 'E');
+                results.push(word);
+            }
             for bad in [|| parse_json("{"), || "x".is_match("("), || to_json(|x| x)] {
                 try { bad.call(); } catch (e) { results.push(e.sub_string(0, 20)); }
             }
             msg.reply(to_json(results));
         }"##;
-    let expected = r##"[{"a":[1,2.5,null]},"{\"a\":null,\"b\":1}",["1","22"],["a1","a","1",null],null,true,"a#b#","parse_json: the text","the regular expressi","to_json: a function "]"##;
+    let expected = r##"[{"a":[1,2.5,null]},"{\"a\":null,\"b\":1}",["1","22"],["a1","a","1",null],null,true,"a#b#","b$1éa","T4E  4aT","","parse_json: the text","the regular expressi","to_json: a function "]"##;
     assert_eq!(answer(&[("bot", script)]).await, expected);
+}
+
+#[tokio::test]
+async fn an_import_in_a_function_works_however_often_it_is_called() {
+    let bot = Setup::new()
+        .script("lib/word", "fn word() { \"hello\" }")
+        .script("bot", "fn on_message(msg) { import \"lib/word\" as word; msg.reply(word::word()); }")
+        .start()
+        .await;
+    for _ in 0..600 {
+        bot.says("u1", "hi");
+        assert_eq!(bot.text_to("u1").await, "hello");
+    }
+    bot.stop().await;
 }

@@ -194,8 +194,8 @@ fn is_word(name: &str) -> bool {
 
 /// The kind behind the name of a Rust type, as far as that is certain.
 fn kind_of(type_name: &str) -> Kind {
-    let result = type_name.strip_prefix("Result<").or_else(|| type_name.strip_prefix("RhaiResultOf<"));
-    let plain = result.and_then(|rest| rest.split([',', '>']).next()).unwrap_or(type_name);
+    let result = type_name.split_once("Result<").or_else(|| type_name.split_once("RhaiResultOf<"));
+    let plain = result.and_then(|(_, rest)| rest.split([',', '>']).next()).unwrap_or(type_name);
     match plain.trim() {
         "()" => Kind::Unit,
         "bool" => Kind::Bool,
