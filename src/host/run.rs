@@ -271,7 +271,7 @@ impl Watching {
                     return;
                 }
             };
-            let Changes { update, .. } = library.look(Look::Settled);
+            let Changes { update, .. } = library.look(Look::Start);
             names.set(library.scripts());
             let scripts = library.scripts().cloned().collect();
             let faults = library.faults().cloned().collect();
@@ -341,7 +341,9 @@ fn take_over(workers: &[WorkerHandle], update: &Update) {
 /// Hands a change on to every worker, and says what came of it.
 fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Instant) {
     for fault in &changes.faults {
-        tracing::error!(card = format!("{fault:#}"), live = "the version before it", "{fault}");
+        let is_its = |script: &Script| script.fault.as_ref() == Some(fault) && script.live.is_some();
+        let live = if library.scripts().any(is_its) { "the version before it" } else { "nothing of it" };
+        tracing::error!(card = format!("{fault:#}"), live, "{fault}");
     }
     if changes.update.loaded.is_empty() && changes.update.removed.is_empty() {
         return;

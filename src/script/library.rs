@@ -67,7 +67,8 @@ impl Script {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Suspect {
     Faulty(Box<Fault>),
-    Empty([u8; 32]),
+    /// The script or a module of it has lost its text; the hash is that of all sources.
+    Emptied([u8; 32]),
     Gone,
 }
 
@@ -85,10 +86,28 @@ pub struct Changes {
 /// Whether what looks like half of a save counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Look {
+    /// The look at the start: whatever is there is meant.
+    Start,
     /// The first look after a change: such a version may be followed by the rest.
     First,
-    /// The look after the grace: what still stands is meant.
+    /// The look after the grace: what still stands as it stood then is meant.
     Settled,
+}
+
+impl Script {
+    /// Whether a suspect version counts; one that does not is remembered.
+    fn counts(&mut self, suspect: Suspect, look: Look, changes: &mut Changes) -> bool {
+        let is_meant = match look {
+            Look::Start => true,
+            Look::First => false,
+            Look::Settled => self.suspect.as_ref() == Some(&suspect),
+        };
+        if !is_meant {
+            changes.unsettled |= self.suspect.as_ref() != Some(&suspect);
+            self.suspect = Some(suspect);
+        }
+        is_meant
+    }
 }
 
 impl Library {
@@ -141,7 +160,7 @@ impl Library {
                 .map_or_else(|| PathBuf::from("."), Path::to_owned)
         };
         let mut folders: Vec<_> =
-            self.roots.iter().map(|root| if root.is_dir() { root.clone() } else { parent(root) }).collect();
+            self.roots.iter().map(|root| if is_script(root) { parent(root) } else { root.clone() }).collect();
         // A symbolic link is changed where it leads to.
         let real = |path: &Path| fs::canonicalize(path).ok().map(|path| parent(&path));
         let bundles = self.scripts.values().filter_map(|script| script.live.as_ref());
@@ -155,21 +174,25 @@ impl Library {
     pub fn look(&mut self, look: Look) -> Changes {
         let mut changes = Changes::default();
         let found = self.find(&mut changes);
-        for (path, root) in &found {
-            self.look_at(path, root, look, &mut changes);
-        }
         let gone: Vec<_> = self.scripts.keys().filter(|path| !found.contains_key(*path)).cloned().collect();
+        let mut are_missing = false;
         for path in gone {
             let script = self.scripts.get_mut(&path).expect("its key was just read");
             // Some editors delete a file before they write it anew.
-            if look == Look::First && script.live.is_some() {
-                script.suspect = Some(Suspect::Gone);
-                changes.unsettled = true;
+            if script.live.is_some() && !script.counts(Suspect::Gone, look, &mut changes) {
+                are_missing = true;
                 continue;
             }
             let script = self.scripts.remove(&path).expect("its key was just read");
             // Also where no version of it has loaded: something may wait for one.
             changes.update.removed.push(script.name);
+        }
+        for (path, root) in &found {
+            // It may be a missing one under another name: then one goes when the other comes.
+            if are_missing && !self.scripts.contains_key(path) {
+                continue;
+            }
+            self.look_at(path, root, look, &mut changes);
         }
         changes
     }
@@ -178,7 +201,7 @@ impl Library {
         let mut found = BTreeMap::new();
         let mut faults = BTreeMap::new();
         for root in &self.roots {
-            if root.is_dir() {
+            if !is_script(root) {
                 match scripts_in(root) {
                     Ok(scripts) => found.extend(scripts.into_iter().map(|script| (script, root.clone()))),
                     Err(error) => {
@@ -229,21 +252,24 @@ impl Library {
             Ok((bundle, fresh, (hooks, timers)))
         });
         let suspect = match &tried {
+            // It has been said, and the running version stays as it is.
+            Err(fault) if script.fault.as_ref() == Some(fault) => None,
             Err(fault) => Some(Suspect::Faulty(Box::new(fault.clone()))),
-            Ok((bundle, true, _)) if bundle.script.text.trim().is_empty() => Some(Suspect::Empty(bundle.hash)),
+            Ok((bundle, true, _)) if has_lost_text(script.live.as_deref(), bundle) => {
+                Some(Suspect::Emptied(bundle.hash))
+            }
             Ok(_) => None,
         };
-        // What has never run cannot be torn by a save: at the start every fault counts at once.
-        if look == Look::First && script.live.is_some() && suspect.is_some() {
-            script.suspect = suspect;
-            changes.unsettled = true;
+        if suspect.is_some_and(|suspect| !script.counts(suspect, look, changes)) {
             return;
         }
         script.suspect = None;
         match tried {
             Ok((bundle, fresh, (hooks, timers))) => {
                 script.fault = None;
-                if fresh {
+                // An editor has made the file, and its text is to come: that is what starts then.
+                let has_begun = script.live.is_some() || !bundle.script.text.trim().is_empty();
+                if fresh && has_begun {
                     self.generations += 1;
                     script.generation = self.generations;
                     (script.hooks, script.timers) = (hooks, timers);
@@ -259,6 +285,21 @@ impl Library {
             }
         }
     }
+}
+
+/// Whether a root is a script of its own, and no folder of scripts; it need not be there at present.
+fn is_script(root: &Path) -> bool {
+    !root.is_dir() && (root.is_file() || root.extension().is_some_and(|extension| extension == "rhai"))
+}
+
+/// Whether a new version lacks all text of a file that had some, or that is new.
+fn has_lost_text(live: Option<&Bundle>, bundle: &Bundle) -> bool {
+    let had_none = |file: &str| {
+        let sources = live.into_iter().flat_map(|live| std::iter::once(&live.script).chain(live.modules.values()));
+        sources.filter(|source| source.file == file).any(|source| source.text.trim().is_empty())
+    };
+    let mut sources = std::iter::once(&bundle.script).chain(bundle.modules.values());
+    sources.any(|source| source.text.trim().is_empty() && !had_none(&source.file))
 }
 
 /// Whether every file of a bundle still has the text that was read.

@@ -1,12 +1,14 @@
 //! Watching the scripts' folders: when to look again, and for how long to let a save settle.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::library::{Changes, Library, Look};
+use crate::store::is_data_file;
 
 /// How long it must be quiet after a change before it is looked at.
 const SETTLE: Duration = Duration::from_millis(40);
@@ -38,10 +40,15 @@ pub fn watch(
     receiver: &mpsc::Receiver<Notice>,
     mut apply: impl FnMut(&Library, Changes, Instant),
 ) {
-    let mut watched: Vec<PathBuf> = Vec::new();
+    let mut watched = Watched::new();
     let notify = move |event: notify::Result<notify::Event>| {
-        // Looking at a file is an event too.
-        if event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_))) {
+        // Looking at a file is an event too, and the journal may lie beside the scripts.
+        let concerns = |event: notify::Event| {
+            let is_data = |path: &PathBuf| path.file_name().is_some_and(|name| is_data_file(&name.to_string_lossy()));
+            let is_of_data = !event.paths.is_empty() && event.paths.iter().all(is_data);
+            !matches!(event.kind, EventKind::Access(_)) && !is_of_data
+        };
+        if event.is_ok_and(concerns) {
             // The receiver is gone only when the watch has ended.
             let _ = sender.send(Notice::Changed(Instant::now()));
         }
@@ -51,13 +58,16 @@ pub fn watch(
             tracing::warn!("changes of scripts cannot be watched ({error}); they are looked for every {POLL:?}")
         })
         .ok();
-    let mut look_again: Option<Instant> = None;
+    // When to look again at what did not count at first, and when that was saved.
+    let mut look_again: Option<(Instant, Instant)> = None;
     // What was saved between the first reading and the watching is seen by the first look.
     let mut saved = Some(Instant::now());
     loop {
-        follow(&mut watcher, &mut watched, library);
+        if follow(&mut watcher, &mut watched, library) {
+            saved.get_or_insert_with(Instant::now);
+        }
         if saved.is_none() {
-            let wait = look_again.map_or(POLL, |at| at.saturating_duration_since(Instant::now()).min(POLL));
+            let wait = look_again.map_or(POLL, |(at, _)| at.saturating_duration_since(Instant::now()).min(POLL));
             match receiver.recv_timeout(wait) {
                 Ok(Notice::Changed(at)) => saved = Some(at),
                 Err(RecvTimeoutError::Timeout) if watcher.is_none() => saved = Some(Instant::now()),
@@ -75,29 +85,60 @@ pub fn watch(
             }
             let changes = library.look(Look::First);
             if changes.unsettled {
-                look_again.get_or_insert(Instant::now() + HOLD);
+                look_again = Some((Instant::now() + HOLD, at));
             }
             apply(library, changes, at);
         }
-        if look_again.is_some_and(|at| at <= Instant::now()) {
-            look_again = None;
+        if let Some((_, at)) = look_again.filter(|(at, _)| *at <= Instant::now()) {
             let changes = library.look(Look::Settled);
-            apply(library, changes, Instant::now());
+            look_again = changes.unsettled.then(|| (Instant::now() + HOLD, at));
+            apply(library, changes, at);
         }
     }
 }
 
-/// Watches the folders that the library's scripts come from now.
-fn follow(watcher: &mut Option<RecommendedWatcher>, watched: &mut Vec<PathBuf>, library: &Library) {
-    let Some(watcher) = watcher else { return };
+/// Watches the folders that the library's scripts come from now; true means that one has taken the place of another, so that
+/// what is in it has not been seen.
+fn follow(watcher: &mut Option<RecommendedWatcher>, watched: &mut Watched, library: &Library) -> bool {
+    let Some(watcher) = watcher else { return false };
+    let mut has_replaced = false;
     for folder in library.folders() {
-        if watched.contains(&folder) {
+        let identity = Identity::of(&folder);
+        let before = watched.insert(folder.clone(), identity);
+        if before == Some(identity) {
             continue;
         }
-        match watcher.watch(&folder, RecursiveMode::Recursive) {
-            Ok(()) => {}
-            Err(error) => tracing::warn!("changes in {} are not seen: {error}", folder.display()),
+        if before.is_some() {
+            has_replaced = true;
+            // The system has forgotten the folder that was watched, or watches it where it is now.
+            let _ = watcher.unwatch(&folder);
         }
-        watched.push(folder);
+        if identity.is_some()
+            && let Err(error) = watcher.watch(&folder, RecursiveMode::Recursive)
+        {
+            tracing::warn!("changes in {} are not seen: {error}", folder.display());
+        }
+    }
+    has_replaced
+}
+
+/// The folders that are watched; those that are not there have no identity.
+type Watched = BTreeMap<PathBuf, Option<Identity>>;
+
+/// What tells a folder apart from another one of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64, u64);
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(folder: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        folder.metadata().ok().map(|folder| Self(folder.dev(), folder.ino()))
+    }
+
+    /// A folder cannot be replaced unseen while a program watches it.
+    #[cfg(not(unix))]
+    fn of(folder: &Path) -> Option<Self> {
+        folder.is_dir().then_some(Self(0, 0))
     }
 }

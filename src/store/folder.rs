@@ -54,6 +54,11 @@ impl Folder {
     }
 }
 
+/// Whether a file of this name is one of a data folder's.
+pub fn is_data_file(name: &str) -> bool {
+    name == LOCK || name.starts_with(DATABASE)
+}
+
 /// Where the database of a data folder is.
 pub(super) fn database_file(folder: &Path) -> PathBuf {
     folder.join(DATABASE)

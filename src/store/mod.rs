@@ -36,6 +36,7 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 pub use error::StoreError;
 use folder::Folder;
+pub use folder::is_data_file;
 use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
 pub use reader::JournalReader;

@@ -363,7 +363,7 @@ fn what_another_script_uses_of_one_is_not_called_unused_when_it_is_loaded() {
     let loading = move || {
         let mut library =
             hotline::script::Library::new(vec![root], hotline::script::Limits::default()).expect("a library");
-        library.look(hotline::script::Look::Settled);
+        library.look(hotline::script::Look::Start);
         let live: Vec<_> = library.scripts().filter_map(|script| script.live.clone()).collect();
         live.iter().map(|bundle| (bundle.name.clone(), library.check(bundle).len())).collect::<Vec<_>>()
     };

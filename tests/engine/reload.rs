@@ -314,7 +314,7 @@ async fn a_file_that_is_no_script_changes_nothing() {
     for name in ["notes.txt", ".hidden.rhai", "bot.rhai~", "bot_test.rhai"] {
         std::fs::write(bot.scripts().join(name), says("no")).expect("the folder is ours");
     }
-    bot.save("marker", "");
+    bot.save("marker", "// Says nothing.");
     bot.logged(&["marker.rhai is live"]).await;
     bot.says("u1", "hi");
     assert_eq!(bot.text_to("u1").await, "bot");
@@ -338,6 +338,76 @@ async fn a_reload_while_every_handler_waits_keeps_them_all() {
         let person = format!("u{n}");
         bot.count("both texts", 2, |frame| is_text_to(frame, &person)).await;
         assert_eq!(bot.texts_to(&person), [format!("{n} begins 1"), format!("{n} ends 1")]);
+    }
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_script_that_is_renamed_is_two_scripts_at_no_time() {
+    let script = |name: &str| format!("fn on_message(msg) {{ msg.reply(\"{name}\"); }}");
+    let bot = Setup::new().script("first", script("answer")).start().await;
+    let done = Cell::new(false);
+    let renaming = async {
+        std::fs::rename(bot.file("first"), bot.file("second")).expect("the folder is ours");
+        bot.logged(&["second.rhai is live"]).await;
+        done.set(true);
+    };
+    let (written, ()) = tokio::join!(chatter(&bot, &done), renaming);
+    let frames = bot.stop_and_see().await;
+    let texts = frames.iter().filter(|frame| frame["content"] == "answer").count();
+    assert!(texts <= written, "{texts} answers to {written} messages");
+}
+
+#[tokio::test]
+async fn a_module_that_has_lost_its_text_is_half_a_save() {
+    let bot = Setup::new()
+        .script("lib/word", "fn word() { \"old\" }")
+        .script("bot", "import \"lib/word\" as word;\nfn on_message(msg) { msg.reply(word::word()); }")
+        .start()
+        .await;
+    bot.save("lib/word", "");
+    // Until the settled look, which comes 250 ms after the first, the version before it is live.
+    bot.says("u1", "hi");
+    assert_eq!(bot.text_to("u1").await, "old");
+    bot.save("lib/word", "fn word() { \"new\" }");
+    bot.logged(&["bot.rhai is live"]).await;
+    bot.says("u1", "hi");
+    assert_eq!(bot.text_to("u1").await, "new");
+    assert_eq!(bot.log().iter().filter(|line| line.contains("is live")).count(), 1);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_file_that_is_made_first_and_filled_later_starts_then() {
+    let bot = Bot::start("fn on_message(msg) { msg.reply(\"here\"); }").await;
+    bot.save("new", "");
+    bot.says("u1", "hi");
+    assert_eq!(bot.text_to("u1").await, "here");
+    bot.save("new", "fn on_start() { send_text(\"life\", \"start\"); }\nfn on_reload(previous) { throw 1; }");
+    assert_eq!(bot.text_to("life").await, "start");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_folder_that_is_replaced_by_another_is_watched_on() {
+    let bot = Bot::start("fn on_message(msg) { msg.reply(\"old\"); }").await;
+    let scripts = bot.scripts();
+    let beside = scripts.with_file_name("other");
+    std::fs::create_dir(&beside).expect("the folder is ours");
+    std::fs::write(beside.join("bot.rhai"), "fn on_message(msg) { msg.reply(\"second\"); }")
+        .expect("the folder is ours");
+    std::fs::rename(&scripts, scripts.with_file_name("old")).expect("the folder is ours");
+    std::fs::rename(&beside, &scripts).expect("the folder is ours");
+    for version in ["second", "third"] {
+        if version == "third" {
+            bot.save("bot", "fn on_message(msg) { msg.reply(\"third\"); }");
+        }
+        loop {
+            bot.says("u1", "hi");
+            if bot.text_to("u1").await == version {
+                break;
+            }
+        }
     }
     bot.stop().await;
 }

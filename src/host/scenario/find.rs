@@ -150,7 +150,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
 fn setting(folder: PathBuf, options: &Options) -> (Arc<Setting>, Option<Fault>) {
     let (scripts, fault) = match Library::new(vec![folder.clone()], options.limits) {
         Ok(mut library) => {
-            library.look(Look::Settled);
+            library.look(Look::Start);
             let fault = library.faults().next().cloned();
             (library.scripts().filter_map(|script| script.live.clone()).collect(), fault)
         }
