@@ -16,15 +16,15 @@ use super::fault::Fault;
 use super::fiber::Panic;
 use super::generation::Generation;
 use super::journal::Arrival;
-use super::lane::{Entry, Lane};
+use super::lane::{Entry, Lane, LaneKey};
 use super::leaving::Parting;
-use super::live::{LaneKey, Live, Reply};
+use super::live::{Live, Reply};
 use super::own::{Own, OwnKind, hook_event, outlives_its_process};
 use super::rebuild::{Past, give_up, rebuilt, take_up_unloaded};
 use super::record::End;
 use super::run::{self, Run, Stage, Start};
 use super::subject::Subject;
-use super::timer::{Scheduled, Spec};
+use super::timer::{Beat, Scheduled, Spec};
 use super::worker::Worker;
 use crate::protocol::{Event, Hook};
 use crate::store::RunRecord;
@@ -67,14 +67,19 @@ pub(crate) fn accept(worker: &Rc<Worker>, live: &Rc<Live>, event: Event) {
     }
     if let Some(kept) = &mut *live.kept.borrow_mut() {
         kept.push_back((event, arrival));
+        live.pending.set(live.pending.get() + 1);
         return;
     }
     dispatch(worker, live, event, arrival, Past::default());
 }
 
-/// Dispatches an event that has been taken before.
-pub(crate) fn dispatch_kept(worker: &Rc<Worker>, live: &Rc<Live>, event: Event, arrival: Arrival) {
-    dispatch(worker, live, event, arrival, Past::default());
+/// Dispatches the events that arrived before the session was ready.
+pub(crate) fn release_kept(worker: &Rc<Worker>, live: &Rc<Live>) {
+    let kept = live.kept.take();
+    for (event, arrival) in kept.into_iter().flatten() {
+        live.pending.set(live.pending.get() - 1);
+        dispatch(worker, live, event, arrival, Past::default());
+    }
 }
 
 /// Leaves an event to the next process, unless there is none to come.
@@ -125,7 +130,7 @@ async fn in_chat(
     }
     // Decided now that the lane takes the message, not on its arrival.
     let ask = match (&subject.message, subject.hook) {
-        (Some(message), Some(Hook::Message)) => live.claim(message.chat(), message.sender()),
+        (Some(message), Some(_)) => live.claim(message.chat(), message.sender()),
         _ => None,
     };
     let about = subject.event.subcommand.as_str().into();
@@ -228,14 +233,23 @@ pub(crate) fn timer_due(worker: &Rc<Worker>, live: &Rc<Live>, due: &Scheduled) {
     let event = due.event();
     let arrival = live.journal.arrived(&live.name, &event, live.clock.now());
     let own = Own { script: due.script.clone(), what: OwnKind::Timer(due.timer.clone()) };
-    spawn_local(call_own(Rc::clone(worker), Rc::clone(live), own, arrival, Past::default()));
+    let beat = live.schedule.beat(due);
+    spawn_local(call_own(Rc::clone(worker), Rc::clone(live), own, arrival, Past::default(), Some(beat)));
 }
 
 /// Calls the function of a timer, or a hook that an earlier process did not come to, on the script's newest generation.
-pub(super) async fn call_own(worker: Rc<Worker>, live: Rc<Live>, own: Own, arrival: Arrival, past: Past) {
+pub(super) async fn call_own(
+    worker: Rc<Worker>,
+    live: Rc<Live>,
+    own: Own,
+    arrival: Arrival,
+    past: Past,
+    beat: Option<Beat>,
+) {
     live.journal.sync().await;
     let lane = live.lane(LaneKey::Script(own.script.clone()));
     let _guard = lane.enter_tail().await;
+    drop(beat);
     let about = match &own.what {
         OwnKind::Timer(_) => "a timer".into(),
         OwnKind::Hook(hook, _) => hook.name().into(),
@@ -305,6 +319,10 @@ pub(super) async fn start(
     if leaving.parting().is_some() && !is_last {
         return Outcome::Left;
     }
+    // It may have gone while the event waited.
+    if !is_last && !worker.is_there(call.live, generation.name()) {
+        return Outcome::PassedOn;
+    }
     let run = match call.past.take(generation.name(), &function) {
         Some(RunRecord { standing, .. }) if standing.ended.is_some() => {
             return if standing.outcome == HANDLED { Outcome::Handled } else { Outcome::PassedOn };
@@ -331,7 +349,7 @@ pub(super) async fn start(
         let driven = driven.as_mut().expect("it is taken out only when this future is done");
         match Pin::new(driven).poll(context) {
             Poll::Ready(result) => Poll::Ready(Came::Back(result)),
-            Poll::Pending if run.stage.get() != Stage::Attached => Poll::Ready(Came::Away),
+            Poll::Pending if run.has_let_go.get() => Poll::Ready(Came::Away),
             Poll::Pending if is_last => Poll::Pending,
             Poll::Pending => cut_off.as_mut().poll(context).map(|()| Came::Off),
         }
@@ -394,6 +412,8 @@ pub(super) fn go_on(worker: &Rc<Worker>, driven: run::Driven, about: &Rc<str>) {
 const HANDLED: &str = "handled";
 /// How a run is recorded whose session is not there any more.
 pub(crate) const ENDED_WITH_SESSION: &str = "ended with its session";
+/// How a run is recorded that the next process makes anew, or has no use for.
+pub(crate) const ENDED_WITH_PROCESS: &str = "ended with its process";
 
 fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, result: Result<ScriptResult, Panic>) -> Outcome {
     run.guard.take();

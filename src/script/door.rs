@@ -30,6 +30,8 @@ pub(crate) type ScriptResult = Result<Dynamic, Thrown>;
 pub(crate) enum Kind {
     /// It only looks at something: the time, chance, what is stored.
     Pure,
+    /// It declares something at a script's top level, which the host reads when that is done.
+    Declare,
     /// It changes what Hotline itself keeps, which is recorded together with the call: the store, timers.
     Keep,
     /// It waits for something: a person, a delay, an answer that changes nothing.
@@ -42,7 +44,7 @@ impl Kind {
     /// How it is recorded.
     const fn recorded(self) -> CallKind {
         match self {
-            Self::Pure => CallKind::Pure,
+            Self::Pure | Self::Declare => CallKind::Pure,
             Self::Keep => CallKind::Keep,
             Self::Wait => CallKind::Wait,
             Self::Effect(_) => CallKind::Effect,
@@ -168,7 +170,7 @@ pub(crate) fn pass_in_turn<T>(
     act: impl FnOnce(&Rc<Run>, T) -> Result<Answer, Thrown>,
 ) -> ScriptResult {
     let run = run::current().ok_or_else(|| error(format!("{} only works inside a running script", call.name)))?;
-    if run.is_top_level() && call.kind != Kind::Pure {
+    if run.is_top_level() && !matches!(call.kind, Kind::Pure | Kind::Declare) {
         return Err(error(format!(
             "{} cannot be used at a script's top level: it runs once when the script is loaded; call it in a hook such as on_start()",
             call.name
@@ -176,6 +178,9 @@ pub(crate) fn pass_in_turn<T>(
     }
     run.count_call();
     check(&run)?;
+    if run.is_top_level() && call.kind == Kind::Pure {
+        return at_top_level(&run, &call, |run| turn(run, &|_| {}).and_then(|turn| act(run, turn)));
+    }
     if !run.is_recorded() {
         let outcome = turn(&run, &|_| {}).and_then(|turn| check(&run).and_then(|()| act(&run, turn)));
         tracing::trace!(
@@ -192,6 +197,26 @@ pub(crate) fn pass_in_turn<T>(
     recorded(&run, &call, turn, act)
 }
 
+/// Looks at something for a script's top level. Its constants are the same for a run that goes on in another process, so what
+/// they came from belongs to the generation.
+fn at_top_level(run: &Rc<Run>, call: &Call<'_>, act: impl FnOnce(&Rc<Run>) -> Result<Answer, Thrown>) -> ScriptResult {
+    if let Recorded::Done(entry) = run.record.look_up(CallKind::Pure, &call.name, &call.detail, None).map_err(error)? {
+        return replay(run, entry);
+    }
+    let outcome = act(run);
+    let (name, detail, place) = (call.name.clone(), call.detail.clone().into_owned(), call.place.describe(run));
+    let came = came_of(&outcome);
+    run.record.add(Entry { kind: CallKind::Pure, name, detail, place, at: 0, took: 0, outcome: came }, None);
+    outcome.map(Answer::into_value)
+}
+
+fn came_of(outcome: &Result<Answer, Thrown>) -> Outcome {
+    match outcome {
+        Ok(answer) => answer.outcome(),
+        Err(thrown) => thrown_outcome(thrown),
+    }
+}
+
 /// Makes a call that the record already has, or that it is to have.
 fn recorded<T>(
     run: &Rc<Run>,
@@ -202,15 +227,12 @@ fn recorded<T>(
     let value = call.value.as_deref();
     let look_up = run.record.look_up(call.kind.recorded(), &call.name, &call.detail, value);
     let known = match look_up {
-        Ok(Recorded::Done(entry)) if entry.outcome == Outcome::Withheld => {
-            if !run.record.is_replaying() {
-                run.went_live();
-            }
-            return turn(run, &|_| {}).and_then(|turn| act(run, turn)).map(Answer::into_value);
-        }
         Ok(Recorded::Done(entry)) => {
             if !run.record.is_replaying() {
                 run.went_live();
+            }
+            if entry.outcome == Outcome::Withheld {
+                return turn(run, &|_| {}).and_then(|turn| act(run, turn)).map(Answer::into_value);
             }
             return replay(run, entry);
         }
@@ -238,20 +260,19 @@ fn recorded<T>(
         let call = why.map_or_else(|| call.name.clone(), |why| format!("{}: {why}", call.name).into());
         run.record.set_waiting(Some(Waiting { call, place: Arc::clone(&place), since: at, deadline: None }));
     };
-    match known {
-        Some(number) if !run.may_send_again(call.kind) => {
-            tracing::warn!(
-                run = run.id,
-                command = &*call.name,
-                "it is in doubt whether this was done before the process ended"
-            );
-            let message = "it was sent before the process ended, and nothing is known of what came of it";
-            let thrown = failure(-1, "IN_DOUBT", message, &call.name);
-            run.record.complete(number, thrown_outcome(&thrown), 0, entry);
-            run.note();
-            return Err(thrown);
-        }
-        _ => {}
+    if let Some(number) = known
+        && !run.may_send_again(call.kind)
+    {
+        tracing::warn!(
+            run = run.id,
+            command = &*call.name,
+            "it is in doubt whether this was done before the process ended"
+        );
+        let message = "it was sent before the process ended, and nothing is known of what came of it";
+        let thrown = failure(-1, "IN_DOUBT", message, &call.name);
+        run.record.complete(number, thrown_outcome(&thrown), 0, entry);
+        run.note();
+        return Err(thrown);
     }
     let started = Instant::now();
     let turn = turn(run, &|why| {
@@ -279,8 +300,7 @@ fn recorded<T>(
         let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         let came = match &outcome {
             Ok(_) if is_secret(&call.name) => Outcome::Withheld,
-            Ok(answer) => answer.outcome(),
-            Err(thrown) => thrown_outcome(thrown),
+            outcome => came_of(outcome),
         };
         match number {
             Some(number) => run.record.complete(number, came, took, entry),

@@ -11,6 +11,8 @@ use rhai::{
     AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState, Module, Position,
     Scope, StmtBlock,
 };
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use super::Limits;
 use super::body::Body;
@@ -21,15 +23,26 @@ use super::fault::Fault;
 use super::fiber::{Fiber, OutOfStacks};
 use super::hook;
 use super::lane::Lane;
+use super::record::Record;
 use super::run::{self, Driven, Run, Start};
 use super::timer::Timer;
 use crate::protocol::Hook;
+use crate::store::{BundleHash, Entry};
 
 /// The address space of a fiber's stack, in bytes, for 64 call levels. Only what is touched costs memory.
 const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };
 
 /// How many environments are kept for further runs.
 const SPARE: usize = 64;
+
+/// A generation as it is kept for the runs that go on in another process.
+#[derive(Serialize, Deserialize)]
+struct Pinned {
+    #[serde(flatten)]
+    bundle: Arc<Bundle>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    observed: Vec<Entry>,
+}
 
 /// A compiled script.
 pub(crate) struct Generation {
@@ -46,6 +59,9 @@ pub(crate) struct Generation {
     module_asts: HashMap<String, AST>,
     modules: RefCell<HashMap<String, Rc<Module>>>,
     environment: OnceCell<GlobalRuntimeState>,
+    /// What the top level observed: the time, chance, which sessions there are.
+    observed: OnceCell<Vec<Entry>>,
+    pin: OnceCell<BundleHash>,
     declared: OnceCell<Vec<Timer>>,
     /// The places of the script's own file that have been named, by their lines.
     places: RefCell<HashMap<usize, Arc<str>>>,
@@ -63,6 +79,31 @@ impl Generation {
         limits: &Rc<Limits>,
         bundle: &Arc<Bundle>,
         number: u64,
+    ) -> Result<Rc<Self>, Fault> {
+        Self::load_as_observed(engine, limits, bundle, number, Vec::new())
+    }
+
+    /// Compiles what [`pinned`](Self::pinned) gave. Its constants have the values that they had.
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and when the text cannot be read.
+    pub(crate) fn load_pinned(
+        engine: &Rc<Engine>,
+        limits: &Rc<Limits>,
+        pinned: &str,
+        number: u64,
+    ) -> Result<Rc<Self>, Fault> {
+        let unreadable = |error| Fault { message: format!("they cannot be read: {error}"), ..Fault::default() };
+        let Pinned { bundle, observed } = serde_json::from_str(pinned).map_err(unreadable)?;
+        Self::load_as_observed(engine, limits, &bundle, number, observed)
+    }
+
+    fn load_as_observed(
+        engine: &Rc<Engine>,
+        limits: &Rc<Limits>,
+        bundle: &Arc<Bundle>,
+        number: u64,
+        observed: Vec<Entry>,
     ) -> Result<Rc<Self>, Fault> {
         let ast = engine::compile(engine, &bundle.script)?;
         let hooks = hook::find(bundle, &ast)?;
@@ -82,12 +123,32 @@ impl Generation {
             module_asts,
             modules: RefCell::default(),
             environment: OnceCell::new(),
+            observed: OnceCell::new(),
+            pin: OnceCell::new(),
             declared: OnceCell::new(),
             places: RefCell::default(),
             spare: RefCell::default(),
         });
-        generation.run_top_level()?;
+        generation.run_top_level(observed)?;
         Ok(generation)
+    }
+
+    /// What tells it apart from every generation that has other sources or other constants.
+    pub(crate) fn pin(&self) -> BundleHash {
+        *self.pin.get_or_init(|| match self.observed() {
+            [] => BundleHash(self.bundle.hash),
+            _ => BundleHash(Sha256::digest(self.pinned()).into()),
+        })
+    }
+
+    /// All that makes it, as a text.
+    pub(crate) fn pinned(&self) -> String {
+        let pinned = Pinned { bundle: Arc::clone(&self.bundle), observed: self.observed().to_vec() };
+        serde_json::to_string(&pinned).expect("a bundle holds only texts")
+    }
+
+    fn observed(&self) -> &[Entry] {
+        self.observed.get().map_or(&[], Vec::as_slice)
     }
 
     /// The script's name.
@@ -164,12 +225,14 @@ impl Generation {
         // An error can leave the environment in any state.
         if result.is_ok() && self.spare.borrow().len() < SPARE {
             global.num_operations = 0;
+            // Rhai counts the imports that functions make, and never takes one back.
+            global.num_modules_loaded = self.environment.get().map_or(0, |environment| environment.num_modules_loaded);
             self.spare.borrow_mut().push((global, caches));
         }
         result
     }
 
-    fn run_top_level(self: &Rc<Self>) -> Result<(), Fault> {
+    fn run_top_level(self: &Rc<Self>, mut observed: Vec<Entry>) -> Result<(), Fault> {
         let file = &self.bundle.script.file;
         let run = Run::new(Start {
             event: run::next_id(),
@@ -180,7 +243,7 @@ impl Generation {
             limits: Rc::clone(&self.limits),
             started: 0,
             rebuild: false,
-            past: None,
+            past: Some((run::next_id(), Record::replaying(observed.clone(), None))),
         });
         let generation = Rc::clone(self);
         let body = move || generation.evaluate_top_level();
@@ -189,6 +252,9 @@ impl Generation {
         let finished = Driven::new(Rc::clone(&run), fiber).finish();
         let result = finished.map_err(|_| Fault::of_file(file, "the engine panicked while it ran the top level"))?;
         let _ = result.map_err(|error| Fault::of_run(file, &error))?;
+        observed.extend(run.record.take_fresh().into_iter().map(|(_, entry)| entry));
+        let fresh = self.observed.set(observed).is_ok();
+        debug_assert!(fresh, "the top level runs once");
         let declared = run.declared.take();
         for timer in &declared {
             timer.check(self)?;

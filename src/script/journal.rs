@@ -1,7 +1,8 @@
 //! One worker's side of the journal: gathers what has to be recorded and hands it to the store in cuts.
 //!
 //! Invariant: a cut is taken between two steps of the worker's runs, or right after a call of one was taken down, so it holds
-//! everything that they had observed and caused by then, and the states and timers as they were. What the rows look like is the store's business.
+//! everything that they had observed and caused by then, and the states and timers as they were. What the rows look like is
+//! the store's business.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashSet};
@@ -23,6 +24,9 @@ use crate::store::{BundleHash, BundleRow, Cut, EventRow, Handled, RunChange, Run
 /// How long a relaxed journal gathers before it writes.
 const GATHER: Duration = Duration::from_millis(10);
 
+/// How many events may wait to be written before sessions are read no further, as long as the disk takes no writes.
+const BEHIND: usize = 50_000;
+
 /// How much is recorded, and how safely.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum JournalMode {
@@ -42,7 +46,7 @@ pub(crate) struct Journal {
     clock: Clock,
     pending: RefCell<Pending>,
     lives: RefCell<Vec<Weak<Live>>>,
-    pinned: RefCell<HashSet<[u8; 32]>>,
+    pinned: RefCell<HashSet<BundleHash>>,
     /// Those who wait until what is pending is on disk.
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
     changed: Notify,
@@ -117,10 +121,10 @@ impl Journal {
     }
 
     /// Ends a run of an earlier process that nobody takes up any more.
-    pub(crate) fn close(&self, row: &RunRow, at: Timestamp, outcome: &str, fault: Option<String>) {
+    pub(crate) fn close(&self, run: &RunRow, standing: Standing, at: Timestamp, outcome: &str, fault: Option<String>) {
         if self.is_on() {
-            let standing = Standing { ended: Some(at), outcome: outcome.to_owned(), fault, ..Standing::default() };
-            let closed = RunChange { id: row.id, event: row.event, begun: None, standing, entries: Vec::new() };
+            let standing = Standing { ended: Some(at), outcome: outcome.to_owned(), fault, ..standing };
+            let closed = RunChange { id: run.id, event: run.event, begun: None, standing, entries: Vec::new() };
             self.pending.borrow_mut().closed.push(closed);
             self.changed.notify_one();
         }
@@ -135,10 +139,9 @@ impl Journal {
 
     /// Keeps a generation's sources, for the runs that are pinned to it.
     pub(crate) fn pin(&self, generation: &Generation) {
-        let bundle = &generation.bundle;
-        if self.is_on() && self.pinned.borrow_mut().insert(bundle.hash) {
-            let sources = serde_json::to_string(&**bundle).expect("a bundle holds only texts");
-            let row = BundleRow { hash: BundleHash(bundle.hash), script: bundle.name.to_string(), sources };
+        if self.is_on() && self.pinned.borrow_mut().insert(generation.pin()) {
+            let (hash, script) = (generation.pin(), generation.name().to_owned());
+            let row = BundleRow { hash, script, sources: generation.pinned() };
             self.pending.borrow_mut().bundles.push(row);
             self.changed.notify_one();
         }
@@ -197,6 +200,7 @@ impl Journal {
                 tokio::task::yield_now().await;
             }
             let waiting = self.waiting.take();
+            let was_behind = self.is_behind();
             let cut = self.take();
             let (done, written) = oneshot::channel();
             self.store.record(cut, Some(done));
@@ -207,6 +211,9 @@ impl Journal {
             }
             for waiter in waiting {
                 let _ = waiter.send(());
+            }
+            if was_behind {
+                self.followed().iter().for_each(|live| live.handle.resume_reading());
             }
         }
     }
@@ -223,8 +230,7 @@ impl Journal {
             ..Cut::default()
         };
         cut.runs.extend(closed);
-        let lives: Vec<_> = self.lives.borrow().iter().filter_map(Weak::upgrade).collect();
-        for live in lives {
+        for live in self.followed() {
             live.schedule.take_changes(&live.name, &mut cut);
             for script in live.take_changed_states() {
                 let state = value::map_to_json(&live.state(&script).borrow());
@@ -232,6 +238,15 @@ impl Journal {
             }
         }
         cut
+    }
+
+    /// Whether so much waits to be written that nothing further is to come.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.pending.borrow().events.len() >= BEHIND
+    }
+
+    fn followed(&self) -> Vec<Rc<Live>> {
+        self.lives.borrow().iter().filter_map(Weak::upgrade).collect()
     }
 
     /// Invariant: what is taken is dropped outside of every borrow, since the last clone of a run may be the last of its
@@ -256,7 +271,7 @@ fn change_of(run: &Run) -> RunChange {
         script: Arc::clone(&run.generation.bundle.name),
         function: Arc::clone(&run.function),
         generation: run.generation.number.cast_signed(),
-        bundle: BundleHash(run.generation.bundle.hash),
+        bundle: run.generation.pin(),
         started: run.started,
         rebuild: run.rebuild,
         format: FORMAT,

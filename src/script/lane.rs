@@ -4,11 +4,52 @@
 //! long wait enters at the head, before any event that came later than its answer. What runs in a lane is not its business.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
+
+/// How many lanes a session keeps before it looks for idle ones.
+const LANES: usize = 1024;
+
+/// Which lane something happens in.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum LaneKey {
+    /// The events of one chat.
+    Chat(String),
+    /// One script's timers, and its share of the events that have no chat.
+    Script(String),
+}
+
+/// The lanes of one session.
+#[derive(Debug)]
+pub(crate) struct Lanes {
+    by_key: HashMap<LaneKey, Lane>,
+    sweep_at: usize,
+}
+
+impl Default for Lanes {
+    fn default() -> Self {
+        Self { by_key: HashMap::new(), sweep_at: LANES }
+    }
+}
+
+impl Lanes {
+    /// The lane of a key.
+    ///
+    /// Invariant: a lane stays as long as anybody has it: a run that is parked comes back to the one that it left.
+    pub(crate) fn get(&mut self, key: LaneKey) -> Lane {
+        if let Some(lane) = self.by_key.get(&key) {
+            return lane.clone();
+        }
+        if self.by_key.len() >= self.sweep_at {
+            self.by_key.retain(|_, lane| Rc::strong_count(&lane.0) > 1);
+            self.sweep_at = LANES.max(self.by_key.len() * 2);
+        }
+        self.by_key.entry(key).or_default().clone()
+    }
+}
 
 /// One lane; clones are the same lane.
 #[derive(Clone, Debug, Default)]
@@ -35,12 +76,6 @@ impl Lane {
     /// Queues before everything that waits.
     pub(crate) fn enter_head(&self) -> Entry {
         self.enter(VecDeque::push_front)
-    }
-
-    /// Whether nobody holds this lane or waits for it.
-    pub(crate) fn is_idle(&self) -> bool {
-        let queue = self.0.borrow();
-        !queue.held && queue.waiting.is_empty()
     }
 
     fn enter(&self, queue_up: impl FnOnce(&mut VecDeque<Rc<RefCell<Place>>>, Rc<RefCell<Place>>)) -> Entry {
@@ -137,7 +172,19 @@ mod tests {
         drop(granted(&mut waking).expect("the head is next"));
         drop(second);
         drop(granted(&mut third).expect("who gave up is passed over"));
-        assert!(lane.is_idle());
+        assert!(granted(&mut lane.enter_tail()).is_some(), "nobody is left");
+    }
+
+    #[test]
+    fn a_lane_that_somebody_has_is_found_again_however_many_there_are() {
+        let mut lanes = Lanes::default();
+        let mut get = |number: usize| lanes.get(LaneKey::Chat(number.to_string()));
+        let parked = get(0);
+        for number in 1..3 * LANES {
+            get(number);
+        }
+        assert!(Rc::ptr_eq(&get(0).0, &parked.0));
+        assert!(lanes.by_key.len() <= LANES, "the others have been swept");
     }
 
     #[test]

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 use super::Limits;
 use super::http::Web;
 use super::journal::{Arrival, Journal};
-use super::lane::{Entry, Lane};
-use super::leaving::Leaving;
+use super::lane::{Entry, Lane, LaneKey, Lanes};
+use super::leaving::{Leaving, Parting};
 use super::object::Message;
 use super::timer::Schedule;
 use crate::clock::{Clock, Timestamp};
@@ -22,8 +22,8 @@ use crate::protocol::Event;
 use crate::session::{Handle, Media, MediaError, Ready};
 use crate::store::{Recovered, Store};
 
-/// How many lanes a session keeps before it looks for idle ones.
-const LANES: usize = 1024;
+/// How many display names a session remembers.
+const NAMES: usize = 20_000;
 
 /// What the host functions of one worker stand on.
 pub(crate) struct Services {
@@ -102,15 +102,6 @@ impl Member {
     }
 }
 
-/// Which lane something happens in.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum LaneKey {
-    /// The events of one chat.
-    Chat(String),
-    /// One script's timers, and its share of the events that have no chat.
-    Script(String),
-}
-
 /// Who is asked: by chat and person, the latest ask last.
 type Asks = HashMap<(String, String), Vec<Rc<Ask>>>;
 
@@ -125,8 +116,10 @@ pub(crate) struct Live {
     pub(crate) scripts: RefCell<Option<Vec<String>>>,
     /// Events that arrived before the session was ready, while it is not.
     pub(crate) kept: RefCell<Option<VecDeque<(Event, Arrival)>>>,
-    /// Whether its scripts' `on_start` has run.
+    /// Whether it has logged in once.
     pub(crate) started: Cell<bool>,
+    /// The scripts whose `on_start` has been called, and whose `on_stop` is still to come.
+    pub(crate) begun: RefCell<BTreeSet<String>>,
     /// What its runs are recorded in.
     pub(crate) journal: Rc<Journal>,
     /// The one clock.
@@ -143,8 +136,7 @@ pub(crate) struct Live {
     pub(crate) leaving: Rc<Leaving>,
     /// How many events wait or are being handled.
     pub(crate) pending: Cell<usize>,
-    lanes: RefCell<HashMap<LaneKey, Lane>>,
-    sweep_at: Cell<usize>,
+    lanes: RefCell<Lanes>,
     asks: RefCell<Asks>,
     states: RefCell<HashMap<String, Rc<RefCell<Map>>>>,
     changed_states: RefCell<BTreeSet<String>>,
@@ -172,11 +164,11 @@ impl Live {
             scripts: RefCell::new(scripts),
             kept: RefCell::new(Some(VecDeque::new())),
             started: Cell::new(false),
+            begun: RefCell::default(),
             schedule: Schedule::default(),
             leaving: Rc::default(),
             pending: Cell::new(0),
             lanes: RefCell::default(),
-            sweep_at: Cell::new(LANES),
             asks: RefCell::default(),
             states: RefCell::default(),
             changed_states: RefCell::default(),
@@ -191,15 +183,7 @@ impl Live {
 
     /// The lane of a key.
     pub(crate) fn lane(&self, key: LaneKey) -> Lane {
-        let mut lanes = self.lanes.borrow_mut();
-        if let Some(lane) = lanes.get(&key) {
-            return lane.clone();
-        }
-        if lanes.len() >= self.sweep_at.get() {
-            lanes.retain(|_, lane| !lane.is_idle());
-            self.sweep_at.set(LANES.max(lanes.len() * 2));
-        }
-        lanes.entry(key).or_default().clone()
+        self.lanes.borrow_mut().get(key)
     }
 
     /// A script's map for this session.
@@ -230,7 +214,11 @@ impl Live {
 
     /// Remembers a person's display name.
     pub(crate) fn remember_name(&self, mid: &str, name: ImmutableString) {
-        self.names.borrow_mut().insert(mid.to_owned(), name);
+        let mut names = self.names.borrow_mut();
+        if names.len() >= NAMES {
+            names.clear();
+        }
+        names.insert(mid.to_owned(), name);
     }
 
     /// Forgets a person's display name, which has changed.
@@ -313,6 +301,11 @@ impl Asking {
 
 impl Drop for Asking {
     fn drop(&mut self) {
+        if let Ok(Reply { arrival, .. }) = self.answer.try_recv()
+            && self.live.leaving.parting() != Some(Parting::Keep)
+        {
+            arrival.finish();
+        }
         let mut asks = self.live.asks.borrow_mut();
         if let Some(waiting) = asks.get_mut(&self.key) {
             waiting.retain(|ask| !Rc::ptr_eq(ask, &self.ask));

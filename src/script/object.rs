@@ -303,18 +303,15 @@ fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, pl
         let mut asking = live.ask(&msg.0.chat, msg.sender());
         let answer = detach(run, Stage::Asked, "ask", async {
             match asking.wait(services.clock.sleep(remaining)).await {
-                Some(Reply { message, entry, arrival }) => (Some((message, arrival)), entry.await),
+                Some(Reply { message, entry, arrival }) => {
+                    // The answer counts as handled when the record that this run has it is in the same cut.
+                    run.answers.borrow_mut().push(arrival);
+                    (Some(message), entry.await)
+                }
                 None => (None, run.lane.enter_head().await),
             }
         })?;
-        Ok(match answer {
-            Some((message, arrival)) => {
-                // The answer counts as handled when the record that this run has it is in the same cut.
-                run.answers.borrow_mut().push(arrival);
-                Answer::Message(message)
-            }
-            None => Answer::Value(Dynamic::UNIT),
-        })
+        Ok(answer.map_or(Answer::Value(Dynamic::UNIT), Answer::Message))
     })
 }
 
@@ -338,6 +335,7 @@ pub(crate) fn detach<T>(
     future: impl Future<Output = (T, super::lane::Guard)>,
 ) -> Result<T, Thrown> {
     run.stage.set(stage);
+    run.has_let_go.set(true);
     run.guard.take();
     let (result, guard) = door::wait(name, run.aside(future))?;
     run.guard.replace(Some(guard));

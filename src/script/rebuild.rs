@@ -7,11 +7,12 @@ use std::sync::Arc;
 use rhai::Dynamic;
 use tokio::task::spawn_local;
 
-use super::dispatch::{Call, Outcome, call_own, dispatch, end, fail, go_on, start};
+use super::dispatch::{Call, ENDED_WITH_SESSION, Outcome, call_own, dispatch, end, fail, go_on, start};
 use super::fault::Fault;
 use super::generation::Generation;
-use super::lane::Lane;
-use super::live::{LaneKey, Live};
+use super::lane::{Lane, LaneKey};
+use super::leaving::Parting;
+use super::live::Live;
 use super::own::Own;
 use super::record::{FORMAT, Record};
 use super::run::{Run, Start};
@@ -64,17 +65,24 @@ pub(crate) fn recover(worker: &Rc<Worker>, live: &Rc<Live>, recovered: Recovered
     let Recovered { events, waiting, .. } = recovered;
     let event_of =
         |row: crate::store::EventRow| Event { subcommand: row.subcommand, content: Content::new(row.content) };
-    for Handling { event, runs } in waiting {
-        let event = event_of(event);
-        for run in runs.into_iter().filter(|run| run.standing.ended.is_none()) {
-            wake(worker, live, &event, run);
-        }
+    let mut parked: Vec<_> = waiting
+        .into_iter()
+        .flat_map(|Handling { event, runs }| {
+            let event = event_of(event);
+            let open = runs.into_iter().filter(|run| run.standing.ended.is_none());
+            open.map(move |run| (event.clone(), run)).collect::<Vec<_>>()
+        })
+        .collect();
+    // Of several who ask the same person, the one that asked last is to be the latest again.
+    parked.sort_by_key(|(_, run)| run.standing.waiting.as_ref().map_or(run.run.started, |waiting| waiting.since));
+    for (event, run) in parked {
+        wake(worker, live, &event, run);
     }
     for Handling { event, runs } in events {
         let (arrival, past) = (live.journal.arrived_before(event.id), Past(RefCell::new(runs)));
         let event = event_of(event);
         match Own::of_event(&event) {
-            Some(own) => drop(spawn_local(call_own(Rc::clone(worker), Rc::clone(live), own, arrival, past))),
+            Some(own) => drop(spawn_local(call_own(Rc::clone(worker), Rc::clone(live), own, arrival, past, None))),
             None => dispatch(worker, live, event, arrival, past),
         }
     }
@@ -96,6 +104,14 @@ fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, past: RunRecord) {
     let (worker, live) = (Rc::clone(worker), Rc::clone(live));
     spawn_local(async move {
         let guard = entry.await;
+        match live.leaving.parting() {
+            Some(Parting::Keep) => return,
+            Some(Parting::End) => {
+                let now = worker.services.clock.now();
+                return live.journal.close(&past.run, past.standing, now, ENDED_WITH_SESSION, None);
+            }
+            None => {}
+        }
         let Some(run) = rebuilt(&worker, &live, &lane, past) else { return };
         run.guard.replace(Some(guard));
         run.enter();
@@ -147,22 +163,27 @@ pub(super) fn rebuilt(worker: &Rc<Worker>, live: &Rc<Live>, lane: &Lane, past: R
             let run = start(Rc::clone(&current), Record::replaying(Vec::new(), None));
             match fault {
                 Some(fault) => fail(worker, &run, &(&*row.function).into(), fault),
-                None => end(&run, "killed", None),
+                None => {
+                    tracing::info!(run = row.id, "killed");
+                    end(&run, "killed", None);
+                }
             }
             None
         }
         // Without any version of its script there is nothing that the run could be shown with; its row is closed all the same.
         (Err(fault), None) => {
-            if let Some(fault) = &fault {
-                let (session, script) = (&*live.name, &*row.script);
-                tracing::error!(target: "hotline::script", session, script, "{fault}");
-            }
+            let (session, script) = (&*live.name, &*row.script);
             let outcome = match &fault {
                 Some(_) => "failed",
                 None if is_killed => "killed",
                 None => GONE,
             };
-            live.journal.close(&row, worker.services.clock.now(), outcome, fault.map(|fault| fault.to_string()));
+            match &fault {
+                Some(fault) => tracing::error!(target: "hotline::script", session, script, "{fault}"),
+                None => tracing::warn!(session, script, run = row.id, "a run that waited has ended: {outcome}"),
+            }
+            let (now, fault) = (worker.services.clock.now(), fault.map(|fault| fault.to_string()));
+            live.journal.close(&row, standing, now, outcome, fault);
             None
         }
     }
@@ -201,7 +222,7 @@ pub(super) async fn take_up_unloaded(
 pub(super) fn give_up(worker: &Rc<Worker>, live: &Rc<Live>, past: Past) {
     for RunRecord { run, standing, .. } in past.0.take() {
         if standing.ended.is_none() {
-            live.journal.close(&run, worker.services.clock.now(), GONE, None);
+            live.journal.close(&run, standing, worker.services.clock.now(), GONE, None);
         }
     }
 }

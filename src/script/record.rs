@@ -89,6 +89,11 @@ impl Record {
         !self.replay.borrow().is_empty()
     }
 
+    /// Whether the run has not come back yet to where its process ended: there is more to feed, or it waited for something.
+    pub(crate) fn is_catching_up(&self) -> bool {
+        self.is_replaying() || self.interrupted.borrow().is_some()
+    }
+
     /// What a run that ends now left over of its record, described in words.
     pub(crate) fn left_over(&self) -> Option<String> {
         let replay = self.replay.borrow();
@@ -226,9 +231,8 @@ impl Record {
         self.waiting.borrow().clone().or_else(|| self.interrupted.borrow().clone())
     }
 
-    /// Says that the run is over. Only the first end counts.
+    /// Says that the run is over. Only the first end counts; what it waited for then tells where it ended.
     pub(crate) fn set_end(&self, end: End) {
-        self.set_waiting(None);
         self.end.borrow_mut().get_or_insert(end);
     }
 

@@ -95,6 +95,8 @@ pub(crate) struct Run {
     pub(crate) lane: Lane,
     /// Where it stands.
     pub(crate) stage: Cell<Stage>,
+    /// Whether it has let go of its lane and of its event, and goes on by itself.
+    pub(crate) has_let_go: Cell<bool>,
     /// The lane's guard, once the run has been on its own.
     pub(crate) guard: RefCell<Option<Guard>>,
     /// That it is in the middle of something, while it is.
@@ -149,6 +151,7 @@ impl Run {
             live,
             lane,
             stage: Cell::default(),
+            has_let_go: Cell::default(),
             guard: RefCell::default(),
             active: RefCell::default(),
             answers: RefCell::default(),
@@ -189,9 +192,13 @@ impl Run {
     ///
     /// A run that wakes up while its session is left stays as its record has it: waiting.
     pub(crate) async fn aside<T>(&self, future: impl Future<Output = T>) -> T {
+        // Nobody takes up the last words later.
+        if is_last_word(&self.function) {
+            return future.await;
+        }
         self.active.take();
         let woken = future.await;
-        if self.live.as_ref().is_some_and(|live| live.leaving.parting().is_some()) && !is_last_word(&self.function) {
+        if self.live.as_ref().is_some_and(|live| live.leaving.parting().is_some()) {
             std::future::pending::<()>().await;
         }
         self.enter();

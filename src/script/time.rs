@@ -11,7 +11,7 @@ use super::duration::parse_duration;
 use super::live::Services;
 use super::object::{detach, until};
 use super::run::Stage;
-use super::timer::{Spec, Timer};
+use super::timer::{Spec, TIMERS, Timer};
 use super::value;
 
 /// Registers the functions.
@@ -121,7 +121,7 @@ fn add(
         ));
     }
     // A declaration causes nothing by itself, so the door lets it through at the top level.
-    let kind = if declares { Kind::Pure } else { Kind::Keep };
+    let kind = if declares { Kind::Declare } else { Kind::Keep };
     let detail = timer.to_json();
     door::pass(Call::new(kind, name).with(detail).at(place), |run| {
         let Some(live) = &run.live else {
@@ -129,6 +129,9 @@ fn add(
             return Ok(Answer::Value(Dynamic::UNIT));
         };
         timer.check(&run.generation).map_err(|fault| door::error(format!("{name}: {}", fault.message)))?;
+        if live.schedule.is_full() {
+            return Err(door::error(format!("{name}: this session has {TIMERS} timers already, which is the limit")));
+        }
         let id = live.schedule.add(run.generation.name(), timer, services.clock.now(), false);
         live.journal.note_data();
         Ok(Answer::Value(id.and_then(|id| i64::try_from(id).ok()).map_or(Dynamic::UNIT, Dynamic::from_int)))

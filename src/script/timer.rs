@@ -1,7 +1,8 @@
 //! Timers: data that names a function of a script and when to call it. What a call does is up to the script.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -20,6 +21,9 @@ use super::surface::ticked;
 use crate::clock::Timestamp;
 use crate::protocol::{Content, Event};
 use crate::store::{Cut, TimerRow};
+
+/// How many timers a session holds: a function that sets two of itself would set ever more.
+pub(crate) const TIMERS: usize = 100_000;
 
 /// When a timer is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +147,18 @@ fn place_of(text: &str, words: &[String]) -> Option<Position> {
 /// The subcommand under which the journal keeps a timer that was due.
 pub(crate) const DUE: &str = "@timer";
 
+/// A call of a repeating timer that has not begun, until this is dropped.
+pub(crate) struct Beat {
+    unbegun: Rc<RefCell<HashSet<u64>>>,
+    id: u64,
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        self.unbegun.borrow_mut().remove(&self.id);
+    }
+}
+
 impl Scheduled {
     /// Whether it stays when it is due, since its script is held.
     fn waits(&self, is_held: impl Fn(&str) -> bool) -> bool {
@@ -184,11 +200,41 @@ pub(crate) struct Schedule {
     changed: Notify,
     /// Timers that are new, changed or gone since the journal asked last.
     unrecorded: RefCell<BTreeSet<u64>>,
+    /// Repeating timers that were due and whose function waits for its lane.
+    unbegun: Rc<RefCell<HashSet<u64>>>,
     /// Scripts of which it has been said that a timer waits for them.
     holding: RefCell<BTreeSet<String>>,
 }
 
 impl Schedule {
+    /// Whether it takes no more timers.
+    pub(crate) fn is_full(&self) -> bool {
+        self.entries.borrow().len() >= TIMERS
+    }
+
+    /// Notes that a timer's function is about to be called.
+    pub(crate) fn beat(&self, due: &Scheduled) -> Beat {
+        self.unbegun.borrow_mut().insert(due.id);
+        Beat { unbegun: Rc::clone(&self.unbegun), id: due.id }
+    }
+
+    /// Brings the due times in line with a clock that was set back by `step` milliseconds: a delay is as long as it was, and a
+    /// pattern means the new time.
+    pub(crate) fn set_back(&self, step: Timestamp, now: Timestamp) {
+        let entries = self.entries.take();
+        let moved = entries.into_values().filter_map(|entry| {
+            self.unrecorded.borrow_mut().insert(entry.id);
+            let due = match &entry.timer.spec {
+                Spec::After(_) | Spec::Every(_) => entry.due.saturating_sub(step),
+                Spec::Cron(_) => entry.timer.spec.next(now)?,
+            };
+            Some(((due, entry.id), Scheduled { due, ..entry }))
+        });
+        let moved = moved.collect();
+        *self.entries.borrow_mut() = moved;
+        self.changed.notify_one();
+    }
+
     /// Adds a timer; `None` when it would never be due.
     pub(crate) fn add(&self, script: &str, timer: Timer, now: Timestamp, declared: bool) -> Option<u64> {
         let due = timer.spec.next(now)?;
@@ -205,8 +251,12 @@ impl Schedule {
         let mut entries = self.entries.borrow_mut();
         let before = entries.len();
         entries.retain(|_, entry| entry.id != id || entry.script != script);
-        self.unrecorded.borrow_mut().insert(id);
-        entries.len() < before
+        let was_there = entries.len() < before;
+        // The id of another session's timer would take that one off the disk.
+        if was_there {
+            self.unrecorded.borrow_mut().insert(id);
+        }
+        was_there
     }
 
     /// Brings a script's declared timers in line with its newest generation: the same ones keep their due time, new ones
@@ -253,14 +303,19 @@ impl Schedule {
     }
 
     /// Takes timers up again that an earlier process left behind; gives those that cannot be read.
-    pub(crate) fn restore(&self, rows: Vec<TimerRow>) -> Vec<TimerRow> {
+    ///
+    /// A repeating one that is due later than it can be was left behind by a clock that has been set back since.
+    pub(crate) fn restore(&self, rows: Vec<TimerRow>, now: Timestamp) -> Vec<TimerRow> {
         let mut unread = Vec::new();
         for row in rows {
-            let Ok(timer) = serde_json::from_str(&row.timer) else {
+            let Ok(timer) = serde_json::from_str::<Timer>(&row.timer) else {
                 unread.push(row);
                 continue;
             };
-            let TimerRow { id, script, due, declared, .. } = row;
+            let TimerRow { id, script, mut due, declared, .. } = row;
+            if !matches!(timer.spec, Spec::After(_)) {
+                due = due.min(timer.spec.next(now).unwrap_or(due));
+            }
             let id = id.cast_unsigned();
             self.entries.borrow_mut().insert((due, id), Scheduled { id, script, timer, due, declared });
         }
@@ -298,7 +353,8 @@ impl Schedule {
 
     /// Takes the next timer that is due. A repeating one keeps its beat, and what it missed is not made up for.
     ///
-    /// Where its script is held, one that is due once stays until it is not, and the others miss a beat.
+    /// Where its script is held, one that is due once stays until it is not, and the others miss a beat; so they do while an
+    /// earlier beat has not come to its function.
     pub(crate) fn take_due(&self, now: Timestamp, is_held: impl Fn(&str) -> bool) -> Option<Scheduled> {
         let mut entries = self.entries.borrow_mut();
         loop {
@@ -309,7 +365,7 @@ impl Schedule {
             if let Some(due) = scheduled.next(now) {
                 entries.insert((due, scheduled.id), Scheduled { due, ..scheduled.clone() });
             }
-            if !is_held(&scheduled.script) {
+            if !is_held(&scheduled.script) && !self.unbegun.borrow().contains(&scheduled.id) {
                 return Some(scheduled);
             }
         }
@@ -393,8 +449,46 @@ mod tests {
             declared: false,
         };
         let good = timer("once", Spec::After(Duration::from_millis(5))).to_json();
-        assert_eq!(schedule.restore(vec![row(1, &good), row(2, "{")]), [row(2, "{")]);
+        assert_eq!(schedule.restore(vec![row(1, &good), row(2, "{")], 0), [row(2, "{")]);
         assert_eq!(take_due(&schedule, 5).as_deref(), Some("once"));
+    }
+
+    #[test]
+    fn what_was_not_there_to_be_cancelled_is_not_recorded_as_gone() {
+        let schedule = Schedule::default();
+        let id = schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, false).expect("it is due");
+        schedule.take_changes("main", &mut Cut::default());
+        let gone = || {
+            let mut cut = Cut::default();
+            schedule.take_changes("main", &mut cut);
+            cut.gone_timers
+        };
+        assert!(!schedule.cancel("b", id) && !schedule.cancel("a", 99));
+        assert!(gone().is_empty());
+        assert!(schedule.cancel("a", id));
+        assert_eq!(gone(), [id.cast_signed()]);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_holds_no_timer_up() {
+        let schedule = Schedule::default();
+        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 1_000, false);
+        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 1_000, false);
+        schedule.set_back(900, 100);
+        assert_eq!(take_due(&schedule, 105).as_deref(), Some("once"));
+        assert_eq!(take_due(&schedule, 110).as_deref(), Some("tick"));
+
+        let row = TimerRow {
+            id: 1,
+            session: "main".to_owned(),
+            script: "a".to_owned(),
+            timer: timer("tick", Spec::Every(Duration::from_millis(10))).to_json(),
+            due: 5_000,
+            declared: false,
+        };
+        let schedule = Schedule::default();
+        assert!(schedule.restore(vec![row], 100).is_empty());
+        assert_eq!(schedule.next_due(|_| false), Some(110), "nor does one that was set back between two processes");
     }
 
     #[test]

@@ -31,7 +31,8 @@ use super::journal::Journal;
 use super::leaving::Parting;
 use super::live::{Live, Services};
 use super::prompt::{self, Prompts};
-use super::run::Run;
+use super::run::{Run, is_last_word};
+use crate::clock::Timestamp;
 use crate::protocol::{HOOKS, Hook};
 use crate::session::Ended;
 use crate::store::BundleHash;
@@ -44,6 +45,15 @@ const EVENTS: usize = 200_000;
 
 /// How long runs may take to finish or park when their session is taken away.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether the time of day has been set anew.
+const CLOCK_CHECK: Duration = Duration::from_secs(1);
+
+/// By how much it must have moved to count as set.
+const CLOCK_STEP: Timestamp = 500;
+
+/// How a run is recorded whose script has been taken away.
+const ENDED_WITH_SCRIPT: &str = "ended with its script";
 
 /// A worker, on its own thread.
 pub(crate) struct Worker {
@@ -123,12 +133,23 @@ impl Worker {
             dispatch::end(run, "killed", None);
             return;
         }
+        let is_gone = run.live.as_ref().is_some_and(|live| !self.is_there(live, run.generation.name()));
+        if is_gone && !is_last_word(&run.function) {
+            dispatch::end(run, ENDED_WITH_SCRIPT, None);
+            return;
+        }
         let worker = Rc::clone(&self);
         let task = spawn_local(async move {
             rest.await;
             worker.parked.borrow_mut().remove(&id);
         });
         self.parked.borrow_mut().insert(id, (Rc::clone(run), task.abort_handle()));
+    }
+
+    /// Whether a session runs a script that is there, in whatever state it is.
+    pub(crate) fn is_there(&self, live: &Live, script: &str) -> bool {
+        let is_loaded = || self.scripts.borrow().values().any(|generation| generation.name() == script);
+        live.runs(script) && (is_loaded() || self.unloaded.borrow().contains(script))
     }
 
     /// Whether a script is there that a session runs, and has no version that loads.
@@ -142,7 +163,7 @@ impl Worker {
     /// When its sources are not kept any more, or do not load with this version of the program.
     pub(crate) fn pinned(&self, script: &str, hash: BundleHash, number: u64) -> Result<Rc<Generation>, Fault> {
         let current = self.scripts.borrow().values().find(|generation| generation.name() == script).cloned();
-        if let Some(current) = current.as_ref().filter(|current| current.bundle.hash == hash.0) {
+        if let Some(current) = current.as_ref().filter(|current| current.pin() == hash) {
             return Ok(Rc::clone(current));
         }
         if let Some(generation) = self.pinned.borrow().get(&hash).and_then(Weak::upgrade) {
@@ -153,9 +174,7 @@ impl Worker {
         let sources = self.services.store.bundle(&hash).map_err(|error| cannot(error.to_string()))?;
         let sources =
             sources.ok_or_else(|| cannot("the sources that it began with are not kept any more".to_owned()))?;
-        let bundle: Bundle = serde_json::from_str(&sources)
-            .map_err(|error| cannot(format!("the sources that it began with cannot be read: {error}")))?;
-        let generation = Generation::load(&self.engine, &self.services.limits, &Arc::new(bundle), number)
+        let generation = Generation::load_pinned(&self.engine, &self.services.limits, &sources, number)
             .map_err(|fault| cannot(format!("the sources that it began with do not load any more: {fault}")))?;
         self.pinned.borrow_mut().insert(hash, Rc::downgrade(&generation));
         Ok(generation)
@@ -239,6 +258,7 @@ pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Ord
         killed: RefCell::default(),
         ended,
     });
+    let clock_watch = spawn_local(watch_clock(Rc::clone(&worker)));
     loop {
         let order = tokio::select! {
             order = orders.recv() => order,
@@ -284,6 +304,31 @@ pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Ord
         }
     }
     writing.abort();
+    clock_watch.abort();
+}
+
+/// Looks after the timers when the time of day jumps: when it is set, or when the machine has slept.
+async fn watch_clock(worker: Rc<Worker>) {
+    let clock = &worker.services.clock;
+    let since_start = || Timestamp::try_from(clock.elapsed().as_millis()).unwrap_or(Timestamp::MAX);
+    let mut began = clock.now() - since_start();
+    loop {
+        // The machine's time jumps, not that of tests.
+        tokio::time::sleep(CLOCK_CHECK).await;
+        let begins = clock.now() - since_start();
+        let step = begins - std::mem::replace(&mut began, begins);
+        if step.abs() < CLOCK_STEP {
+            continue;
+        }
+        tracing::info!("the time of day has moved by {step} ms; timers go by the new one");
+        for Attached { live, .. } in worker.sessions.borrow().values() {
+            if step < 0 {
+                live.schedule.set_back(-step, clock.now());
+                live.journal.note_data();
+            }
+            live.schedule.wake();
+        }
+    }
 }
 
 /// Checks that a bundle loads, on an engine of the caller's own thread; gives its hooks and how many timers it declares.

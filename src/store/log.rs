@@ -12,7 +12,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::mem::take;
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
@@ -244,7 +244,8 @@ pub(super) fn write(transaction: &Transaction<'_>, sorted: &Sorted) -> rusqlite:
 
 /// Moves what is open in the cuts up to `last`, or in all of them, into the tables, with everything that is known of it.
 fn settle(connection: &mut Connection, last: Option<i64>) -> Result<(), StoreError> {
-    let transaction = connection.transaction()?;
+    // What is read first could not be written any more if somebody else wrote meanwhile.
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let Some((newest, horizon)) = last_cut(&transaction)? else { return Ok(()) };
     let mut recent = Recent::default();
     recent.replay(&transaction, horizon, None)?;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::error::StoreError;
 use super::log;
@@ -302,14 +302,15 @@ pub(super) fn highest_id(connection: &Connection) -> Result<i64, StoreError> {
 pub(super) fn claim(connection: &Connection, session: &str, tenant: &Tenant) -> Result<bool, StoreError> {
     let Tenant { gateway, account, scripts, now } = tenant;
     let scripts = serde_json::json!(scripts).to_string();
-    let transaction = connection.unchecked_transaction()?;
+    // What is read first could not be written any more if somebody else wrote meanwhile.
+    let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     let of_session = "SELECT gateway, account FROM session WHERE name = ?1";
     let before: Option<(String, String)> =
         transaction.query_row(of_session, [session], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
     let has_moved = before.is_some_and(|(old_gateway, old_account)| (&old_gateway, &old_account) != (gateway, account));
     if has_moved {
         transaction.execute(
-            "UPDATE run SET waiting = NULL, ended = ?2, outcome = 'ended with its session' WHERE session = ?1 AND ended IS NULL",
+            "UPDATE run SET ended = ?2, outcome = 'ended with its session' WHERE session = ?1 AND ended IS NULL",
             params![session, now],
         )?;
         transaction.execute("UPDATE event SET done = 1 WHERE session = ?1 AND done = 0", [session])?;
@@ -417,7 +418,7 @@ pub(super) fn kills(connection: &Connection) -> Result<Vec<RunRow>, StoreError> 
 
 /// Ends a run of the tables as killed.
 pub(super) fn end_run(connection: &Connection, run: i64, at: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE run SET waiting = NULL, ended = ?2, outcome = 'killed' WHERE id = ?1 AND ended IS NULL";
+    let sql = "UPDATE run SET ended = ?2, outcome = 'killed' WHERE id = ?1 AND ended IS NULL";
     connection.execute(sql, params![run, at])?;
     Ok(())
 }
@@ -431,7 +432,7 @@ pub(super) fn abandon(
 ) -> Result<(), StoreError> {
     let sessions = serde_json::json!(sessions).to_string();
     connection.execute(
-        "UPDATE run SET waiting = NULL, ended = ?3, outcome = 'its session is gone'
+        "UPDATE run SET ended = ?3, outcome = 'its session is gone'
          WHERE ended IS NULL AND started < ?2 AND session NOT IN (SELECT value FROM json_each(?1))",
         params![sessions, before, now],
     )?;

@@ -178,3 +178,21 @@ async fn a_call_that_waits_for_its_turn_does_not_hold_a_bot_up_and_is_made_by_th
     assert_eq!(scene.run_of("on_message").standing.fault, None);
     scene.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_words_of_a_bot_may_take_a_moment() {
+    let script = r#"
+fn on_start() { sleep("1h"); }
+fn on_message(msg) { msg.reply(`done ${msg.text}`); }
+fn on_stop() { sleep("200ms"); log_info("goodbye"); }
+"#;
+    let mut scene = Scene::new("", script).await;
+    scene.start();
+    scene.alice.is_heard().await;
+    scene.is_in("sleep").await;
+    scene.process.as_ref().expect("it runs").is_asked_to_end();
+    has_ended(&mut scene).await;
+    scene.is_over().await;
+    assert_eq!(scene.run_of("on_start").standing.outcome, "ended with its process");
+    scene.end().await;
+}

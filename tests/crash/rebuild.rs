@@ -608,3 +608,88 @@ async fn a_dry_run_leaves_everything_as_it_was() {
     assert_eq!(scene.hears().await, "order 1: 2 × coffee");
     scene.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_who_ask_the_same_person_the_one_that_asked_last_is_answered_after_a_restart_too() {
+    let script = r#"
+fn on_message(msg) {
+    if msg.text == "early" { sleep("1s"); let answer = msg.ask("early asks"); msg.reply(`early got ${answer.text}`); }
+    if msg.text == "late" { let answer = msg.ask("late asks"); msg.reply(`late got ${answer.text}`); }
+}
+"#;
+    let mut scene = Scene::new("", script).await;
+    scene.start();
+    scene.alice.says("early").await;
+    scene.is_in("sleep").await;
+    scene.alice.says("late").await;
+    assert_eq!(scene.hears().await, "late asks");
+    assert_eq!(scene.hears().await, "early asks");
+    scene
+        .has_run(|run| run.entries.len() > 1 && run.standing.waiting.as_ref().is_some_and(|on| on.call == "ask"))
+        .await;
+    scene.kill().await;
+    scene.start();
+    for (said, heard) in [("one", "early got one"), ("two", "late got two")] {
+        scene.alice.says(said).await;
+        assert_eq!(scene.hears().await, heard);
+    }
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rebuilt_run_has_the_constants_that_its_top_level_drew() {
+    let script = r#"
+import "lib/drawn" as drawn;
+const CODE = random(1, 1000000000);
+fn on_message(msg) {
+    if msg.text != "draw" { return answer(msg); }
+    let early = global::CODE;
+    msg.ask(`${global::CODE} ${drawn::CODE}`);
+    msg.reply(`${early} ${drawn::CODE} ${global::CODE}`);
+}
+"#;
+    let mut scene = Scene::new("", &with_rest(script)).await;
+    scene.folder.save("lib/drawn.rhai", "export const CODE = `${now()} ${random(1, 1000000000)}`;");
+    scene.start();
+    scene.alice.says("draw").await;
+    let first = scene.hears().await;
+    for _ in 0..2 {
+        scene.kill_in("ask").await;
+        scene.start();
+        scene.alice.is_heard().await;
+    }
+    scene.alice.says("go on").await;
+    let code = first.split(' ').next().expect("a number");
+    assert_eq!(scene.hears().await, format!("{first} {code}"));
+    scene.alice.says("draw").await;
+    assert_ne!(scene.hears().await, first, "the next one has those of its own process");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_logged_before_its_process_ended_is_not_logged_again() {
+    let script = r#"
+fn on_message(msg) {
+    if msg.text != "order" { return answer(msg); }
+    log_info("before any call");
+    msg.reply("wait");
+    log_info("before the wait");
+    msg.ask("What?");
+    log_info("after the wait");
+}
+"#;
+    let mut scene = Scene::new("", &with_rest(script)).await;
+    scene.start();
+    scene.alice.says("order").await;
+    scene.hears().await;
+    scene.kill_in("ask").await;
+    scene.start();
+    scene.alice.is_heard().await;
+    scene.alice.says("tea").await;
+    scene.folder.logs("after the wait").await;
+    let log = scene.folder.log();
+    for line in ["before any call", "before the wait", "after the wait"] {
+        assert_eq!(log.matches(line).count(), 1, "{line}:\n{log}");
+    }
+    scene.end().await;
+}

@@ -76,6 +76,22 @@ async fn a_conversation_can_be_followed_and_ended_from_outside() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_asked_is_known_to_have_handled_its_event_also_when_it_was_killed() {
+    let mut scene = Scene::new("", SCRIPT).await;
+    scene.folder.save("later.rhai", "fn on_message(msg) { if msg.text == \"ping\" { msg.reply(\"pong\"); } }");
+    scene.start();
+    scene.alice.says("order").await;
+    assert_eq!(scene.hears().await, "What would you like?");
+    scene.is_in("ask").await;
+    let run = json(&scene, &["runs"])[0].clone();
+    listed(&scene, &["runs", "kill", &run["id"].to_string()]);
+    scene.is_over().await;
+    let trace = listed(&scene, &["trace", &run["event"].to_string()]);
+    assert!(trace.contains("it comes after bot, which handled it") && trace.contains("killed"), "{trace}");
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_waits_is_killed_beside_the_running_bot() {
     let mut scene = Scene::new("", SCRIPT).await;
     scene.start();

@@ -379,3 +379,25 @@ async fn a_command_without_a_reply_fails_after_its_time() {
     assert_eq!(bot.text_to("u1").await, "TIMEOUT: LeaveGroup had no reply within 30 s");
     bot.stop().await;
 }
+
+#[tokio::test]
+async fn this_account_can_be_asked_where_it_writes_from_another_device() {
+    let bot = Bot::start(
+        r#"fn on_own_message(msg) {
+            if msg.text == "own" { let answer = msg.ask("own?"); send_text("u9", `${answer.text} to ${msg.chat}`); }
+            else { send_text("u9", `not asked: ${msg.text}`); }
+        }"#,
+    )
+    .await;
+    let writes = |text: &str| {
+        let content = json!({"id": text, "from": "ume", "to": "u1", "text": text, "contentType": "NONE"});
+        bot.push("SEND_MESSAGE", &content);
+    };
+    writes("own");
+    assert_eq!(bot.text_to("u1").await, "own?");
+    writes("mine");
+    assert_eq!(bot.text_to("u9").await, "mine to u1");
+    writes("more");
+    assert_eq!(bot.text_to("u9").await, "not asked: more");
+    bot.stop().await;
+}

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::support::{Answer, Bot, Setup};
+use super::support::{Answer, Bot, Setup, logged};
 
 const LIFE: &str = r#"
 fn on_start() { send_text("life", "start"); }
@@ -202,4 +202,33 @@ async fn a_stop_lets_the_runs_in_flight_finish() {
     let texts: Vec<_> =
         frames.iter().filter(|frame| frame["command"] == "SendText").map(|frame| &frame["content"]).collect();
     assert_eq!(texts, ["finished", "stopped"]);
+}
+
+#[tokio::test]
+async fn what_is_saved_before_the_first_login_starts_with_it_and_nothing_else_is_called() {
+    let life = |version: &str| {
+        format!(
+            "fn on_start() {{ send_text(\"life\", \"start {version}\"); }}\n\
+             fn on_reload(previous) {{ send_text(\"life\", \"reload {version}\"); }}\n\
+             fn on_stop() {{ send_text(\"life\", \"stop {version}\"); }}"
+        )
+    };
+    let bot = Setup::new()
+        .script("a", "fn on_start() { get_settings(); }")
+        .script("b", life("old"))
+        .script("leaves_early", life("leaves"))
+        .answers(|request| if request["command"] == "GetSettings" { Answer::Hold } else { Answer::Content(json!({})) })
+        .start()
+        .await;
+    // While the first one starts, the second is saved anew and the third goes.
+    bot.holds(1).await;
+    bot.save("b", life("new"));
+    bot.logged(&["b.rhai is live"]).await;
+    std::fs::remove_file(bot.file("leaves_early")).expect("the folder is ours");
+    logged(&["leaves_early is gone"]).await;
+    bot.release();
+    assert_eq!(bot.text_to("life").await, "start new");
+    let frames = bot.stop_and_see().await;
+    let life: Vec<_> = frames.iter().filter(|frame| frame["to"] == "life").map(|frame| &frame["content"]).collect();
+    assert_eq!(life, ["start new", "stop new"]);
 }

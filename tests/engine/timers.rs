@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use hotline::clock::Clock;
+use serde_json::json;
 
-use super::support::{Bot, Setup};
+use super::support::{Answer, Bot, Setup};
 
 /// Half past midnight, UTC, on the first of January 2024, a Monday.
 const START: i64 = 1_704_069_000_000;
@@ -245,5 +246,34 @@ async fn a_timer_that_is_due_when_the_bot_is_back_is_called_at_once() {
     let bot = bot.restart_after(|_| clock.advance(20 * SECOND)).await;
     // The clock stands still, so nothing but the login itself can have it called.
     assert_eq!(bot.text_to("due").await, "due");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn beats_that_come_while_an_earlier_one_waits_for_its_lane_are_left_out() {
+    let clock = Clock::manual(START);
+    let bot = start(
+        &clock,
+        r#"every("10s", "tick");
+        fn handle(msg) { if msg.text == "look" { msg.reply("seen"); } }
+        fn tick() { send_text("tick", "begins"); get_settings(); send_text("tick", "ends"); }"#,
+    )
+    .await;
+    settled(&bot).await;
+    bot.answers(|request| if request["command"] == "GetSettings" { Answer::Hold } else { Answer::Content(json!({})) });
+    clock.advance(10 * SECOND);
+    assert_eq!(bot.text_to("tick").await, "begins");
+    bot.holds(1).await;
+    for _ in 0..2 {
+        clock.advance(10 * SECOND);
+        // What is due has been looked at when a message that came after it is answered.
+        bot.says("u1", "look");
+        assert_eq!(bot.text_to("u1").await, "seen");
+    }
+    bot.answers(|_| Answer::Content(json!({})));
+    bot.release();
+    assert_eq!(bot.text_to("tick").await, "ends");
+    settled(&bot).await;
+    assert_eq!(bot.texts_to("tick"), ["begins", "ends", "begins", "ends"]);
     bot.stop().await;
 }

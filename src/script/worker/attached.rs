@@ -19,10 +19,10 @@ use crate::script::handle::Assignment;
 use crate::script::leaving::Parting;
 use crate::script::live::Live;
 use crate::script::rebuild;
-use crate::script::run::Run;
+use crate::script::run::{Run, is_last_word};
 use crate::script::value;
-use crate::session::{self, Flow, Login, Signal};
-use crate::store::{Tenant, TimerRow};
+use crate::session::{self, Ended, Flow, Login, Signal};
+use crate::store::{StoreError, Tenant, TimerRow};
 
 /// How long an `on_stop` may take when the grace is over already, and a gateway to close.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -31,7 +31,6 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 const TIMER_CHECK: Duration = Duration::from_secs(30);
 
 /// A session with the tasks that it goes on in.
-
 pub(super) struct Attached {
     pub(super) live: Rc<Live>,
     tasks: Vec<AbortHandle>,
@@ -42,7 +41,12 @@ impl Worker {
     pub(super) fn attach(self: &Rc<Self>, assignment: Assignment) {
         let Assignment { config, inbox, handle, media, scripts, seed } = assignment;
         let live = Live::new(handle, media, scripts, &self.services, &self.journal);
-        self.restore(&live, config.residence(), config.login.account());
+        if let Err(error) = self.restore(&live, config.residence(), config.login.account()) {
+            // On an empty state it would write over the one that is there.
+            let reason = format!("what it left behind cannot be read: {error}");
+            let _ = self.ended.send((live.name.to_string(), Ended::Unusable(reason)));
+            return;
+        }
         let now = self.services.clock.now();
         let loaded: BTreeSet<_> = self.scripts_of(&live).map(|generation| generation.name().to_owned()).collect();
         for gone in live.schedule.scripts() {
@@ -78,24 +82,21 @@ impl Worker {
     }
 
     /// Takes up the state and the timers that an earlier process left behind; its events and runs wait for the login.
-    fn restore(&self, live: &Rc<Live>, gateway: &str, account: &str) {
+    ///
+    /// # Errors
+    /// When the store cannot give them.
+    fn restore(&self, live: &Rc<Live>, gateway: &str, account: &str) -> Result<(), StoreError> {
         if !self.journal.is_on() {
-            return;
+            return Ok(());
         }
-        self.journal.follow(live);
         let tenant = Tenant {
             gateway: gateway.to_owned(),
             account: account.to_owned(),
             scripts: live.scripts.borrow().clone(),
             now: self.services.clock.now(),
         };
-        let mut recovered = match self.services.store.recover(&live.name, tenant) {
-            Ok(recovered) => recovered,
-            Err(error) => {
-                tracing::error!(session = &*live.name, "what was left behind cannot be read: {error}");
-                return;
-            }
-        };
+        let mut recovered = self.services.store.recover(&live.name, tenant)?;
+        self.journal.follow(live);
         if recovered.has_moved {
             tracing::warn!(
                 session = &*live.name,
@@ -104,7 +105,7 @@ impl Worker {
                 "it was another account's, whose conversations and timers have ended"
             );
         }
-        for unread in live.schedule.restore(std::mem::take(&mut recovered.timers)) {
+        for unread in live.schedule.restore(std::mem::take(&mut recovered.timers), self.services.clock.now()) {
             let TimerRow { id, script, timer, .. } = unread;
             tracing::warn!(session = &*live.name, script, id, "a timer cannot be read, so it is not called: {timer}");
         }
@@ -121,6 +122,7 @@ impl Worker {
             tracing::info!(session = &*live.name, events, runs, "taking up what was left behind");
         }
         *live.recovered.borrow_mut() = Some(recovered);
+        Ok(())
     }
 
     /// Takes a session's signal.
@@ -130,7 +132,8 @@ impl Worker {
         match signal {
             Signal::Event(event) => {
                 dispatch::accept(self, live, event);
-                return if live.pending.get() >= super::EVENTS { Flow::Pause } else { Flow::Continue };
+                let is_full = live.pending.get() >= super::EVENTS || self.journal.is_behind();
+                return if is_full { Flow::Pause } else { Flow::Continue };
             }
             Signal::LoggedIn { mid, display_name } => {
                 tracing::info!(session, mid, name = display_name.as_deref().unwrap_or_default(), "logged in");
@@ -196,22 +199,28 @@ impl Worker {
         if let Some(recovered) = live.recovered.take() {
             rebuild::recover(&self, &live, recovered);
         }
-        for generation in self.scripts_of(&live) {
-            if first {
+        let scripts: Vec<_> = self.scripts_of(&live).map(|script| script.name().to_owned()).collect();
+        for script in scripts {
+            // While one script starts, the next one may be saved anew, or go.
+            let newest = || self.scripts_of(&live).find(|generation| generation.name() == script);
+            if let Some(generation) = newest()
+                && live.begun.borrow_mut().insert(script.clone())
+            {
                 dispatch::call_hook(&self, &live, &generation, Hook::Start, Vec::new()).await;
             }
-            dispatch::call_hook(&self, &live, &generation, Hook::Login, Vec::new()).await;
+            if let Some(generation) = newest() {
+                dispatch::call_hook(&self, &live, &generation, Hook::Login, Vec::new()).await;
+            }
         }
-        let kept = live.kept.take();
-        for (event, arrival) in kept.into_iter().flatten() {
-            dispatch::dispatch_kept(&self, &live, event, arrival);
+        if first {
+            dispatch::release_kept(&self, &live);
         }
     }
 
     /// Leaves sessions: runs may finish or park, then each script's `on_stop` runs, then the connections close.
     pub(super) async fn leave(self: Rc<Self>, names: &[String], parting: Parting, grace: Duration) {
-        let attached = names.iter().filter_map(|name| self.sessions.borrow_mut().remove(name)).collect::<Vec<_>>();
-        let lives: Vec<_> = attached.iter().map(|attached| &attached.live).collect();
+        let mut attached = names.iter().filter_map(|name| self.sessions.borrow_mut().remove(name)).collect::<Vec<_>>();
+        let lives: Vec<_> = attached.iter().map(|attached| Rc::clone(&attached.live)).collect();
         for live in &lives {
             live.leaving.begin(parting);
         }
@@ -223,31 +232,36 @@ impl Worker {
         }
         lives.iter().for_each(|live| live.leaving.cut_off());
         let of_these = |run: &Run| run.live.as_ref().is_some_and(|of| lives.iter().any(|live| Rc::ptr_eq(of, live)));
-        self.end_parked(of_these, (parting == Parting::End).then_some(dispatch::ENDED_WITH_SESSION));
+        match parting {
+            Parting::End => self.end_parked(of_these, Some(dispatch::ENDED_WITH_SESSION)),
+            Parting::Keep => {
+                self.end_parked(|run| of_these(run) && !run.rebuild, Some(dispatch::ENDED_WITH_PROCESS));
+                self.end_parked(of_these, None);
+            }
+        }
         let stopping = join_all(lives.iter().map(|live| self.stop_scripts(live)));
         if timeout_at(until.max(Instant::now() + LAST_WORDS), stopping).await.is_err() {
             tracing::warn!("an on_stop did not finish in time and is cut off");
         }
+        self.end_parked(|run| of_these(run) && is_last_word(&run.function), Some(dispatch::ENDED_WITH_SESSION));
         for live in &lives {
             self.services.directory.remove(&live.handle);
             live.handle.stop();
         }
-        let closing = join_all(attached.into_iter().map(|Attached { tasks, ended, .. }| async {
-            if let Some(ended) = ended {
-                let _ = ended.await;
-            }
-            tasks.into_iter().for_each(|task| task.abort());
-        }));
+        let closing = join_all(attached.iter_mut().filter_map(|attached| attached.ended.take()));
         // Each session gives its gateway a second to say goodbye, all at the same time.
         let _ = timeout(LAST_WORDS * 2, closing).await;
+        attached.iter().flat_map(|attached| &attached.tasks).for_each(AbortHandle::abort);
     }
 
     async fn stop_scripts(self: &Rc<Self>, live: &Rc<Live>) {
-        if live.started.get() {
-            for generation in self.scripts_of(live) {
+        for generation in self.scripts_of(live) {
+            if live.begun.borrow_mut().remove(generation.name()) {
                 dispatch::call_hook(self, live, &generation, Hook::Stop, Vec::new()).await;
             }
         }
+        // Some may be in the middle of a wait.
+        live.leaving.settled().await;
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, Map};
 use tokio::task::spawn_local;
 
-use super::Worker;
+use super::{ENDED_WITH_SCRIPT, Worker};
 use crate::protocol::Hook;
 use crate::script::bundle::Bundle;
 use crate::script::dispatch;
@@ -36,10 +36,10 @@ impl Worker {
             let key =
                 self.scripts.borrow().iter().find(|(_, script)| script.name() == name).map(|(key, _)| key.clone());
             let Some(gone) = key.and_then(|key| self.scripts.borrow_mut().remove(&key)) else { continue };
-            for live in lives.iter().filter(|live| live.runs(name)) {
+            for live in lives.iter().filter(|live| live.begun.borrow_mut().remove(name)) {
                 self.hook_later(live, &gone, Hook::Stop, Vec::new());
             }
-            self.end_parked(|run| run.generation.name() == name, Some("ended with its script"));
+            self.end_parked(|run| run.generation.name() == name, Some(ENDED_WITH_SCRIPT));
         }
         for generation in loaded {
             self.unloaded.borrow_mut().remove(generation.name());
@@ -49,9 +49,12 @@ impl Worker {
             for live in lives.iter().filter(|live| live.runs(generation.name())) {
                 live.schedule.declare(generation.name(), generation.declared(), self.services.clock.now());
                 match &previous {
-                    Some(previous) => self.hook_later(live, &generation, Hook::Reload, vec![describe(previous)]),
-                    None if live.started.get() => self.hook_later(live, &generation, Hook::Start, Vec::new()),
-                    None => {}
+                    Some(previous) if live.begun.borrow().contains(generation.name()) => {
+                        self.hook_later(live, &generation, Hook::Reload, vec![describe(previous)]);
+                    }
+                    // The login that it waits for starts it.
+                    Some(_) => {}
+                    None => self.begin(live, &generation),
                 }
                 // A timer may have waited for this.
                 live.schedule.wake();
@@ -71,26 +74,30 @@ impl Worker {
         let all: Vec<_> = self.scripts.borrow().values().cloned().collect();
         for generation in all {
             let script = generation.name();
-            let hook = match (before.contains(script), live.runs(script)) {
+            match (before.contains(script), live.runs(script)) {
                 (true, false) => {
                     live.schedule.forget(script);
                     let is_its = |run: &Run| run.live.as_ref().is_some_and(|of| Rc::ptr_eq(of, &live));
-                    self.end_parked(
-                        |run| run.generation.name() == script && is_its(run),
-                        Some("ended with its script"),
-                    );
-                    Hook::Stop
+                    self.end_parked(|run| run.generation.name() == script && is_its(run), Some(ENDED_WITH_SCRIPT));
+                    if live.begun.borrow_mut().remove(script) {
+                        self.hook_later(&live, &generation, Hook::Stop, Vec::new());
+                    }
                 }
                 (false, true) => {
                     live.schedule.declare(script, generation.declared(), self.services.clock.now());
-                    Hook::Start
+                    self.begin(&live, &generation);
                 }
-                _ => continue,
-            };
-            // Before the first login nothing has started, and whatever runs then starts with it.
-            if live.started.get() {
-                self.hook_later(&live, &generation, hook, Vec::new());
+                _ => {}
             }
+        }
+        self.journal.note_data();
+    }
+
+    /// Starts a script that has come to a session. Before the first login nothing has started, and whatever runs then starts
+    /// with it.
+    fn begin(self: &Rc<Self>, live: &Rc<Live>, generation: &Rc<Generation>) {
+        if live.started.get() && live.begun.borrow_mut().insert(generation.name().to_owned()) {
+            self.hook_later(live, generation, Hook::Start, Vec::new());
         }
     }
 

@@ -15,8 +15,7 @@ use hotline::session::{Login, MediaMode, Pacing, Secret};
 use tempfile::TempDir;
 
 pub(crate) use gateway::{Answer, Gateway, is_text_to};
-use log::logged;
-pub(crate) use log::logged_lines;
+pub(crate) use log::{logged, logged_lines};
 
 /// Real time that no test comes near unless something hangs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
