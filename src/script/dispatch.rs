@@ -3,7 +3,7 @@
 //! What an earlier process left behind goes the same way, by `rebuild`.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
@@ -20,7 +20,7 @@ use super::lane::{Entry, Lane, LaneKey};
 use super::leaving::Parting;
 use super::live::{Live, Reply};
 use super::own::{Own, OwnKind, hook_event, outlives_its_process};
-use super::rebuild::{Past, give_up, rebuilt, take_up_unloaded};
+use super::rebuild::{Past, give_up, rebuilt, take_up_all_unloaded, take_up_unloaded};
 use super::record::End;
 use super::run::{self, Run, Stage, Start};
 use super::subject::Subject;
@@ -143,12 +143,13 @@ async fn in_chat(
             Outcome::Left => return leave(&live, arrival),
         }
     }
-    while let Some(script) = past.unloaded(&worker, &live) {
-        if take_up_unloaded(&worker, &call, &script, |function| subject.arguments(function)).await == Outcome::Left {
+    if !past.is_empty() {
+        // Boxed: few events have a past, and each that comes has room for this.
+        if Box::pin(take_up_all_unloaded(&worker, &call, &subject)).await == Outcome::Left {
             return leave(&live, arrival);
         }
+        give_up(&worker, &live, past);
     }
-    give_up(&worker, &live, past);
     match (ask, subject.message) {
         (Some(ask), Some(message)) => ask.answer(Reply { message, entry: lane.enter_head(), arrival }),
         _ => arrival.finish(),
@@ -344,14 +345,13 @@ pub(super) async fn start(
             return Outcome::PassedOn;
         }
     };
-    let mut cut_off = pin!(leaving.until_cut_off());
     let ended = poll_fn(|context| {
         let driven = driven.as_mut().expect("it is taken out only when this future is done");
         match Pin::new(driven).poll(context) {
             Poll::Ready(result) => Poll::Ready(Came::Back(result)),
             Poll::Pending if run.has_let_go.get() => Poll::Ready(Came::Away),
-            Poll::Pending if is_last => Poll::Pending,
-            Poll::Pending => cut_off.as_mut().poll(context).map(|()| Came::Off),
+            Poll::Pending if leaving.is_cut_off() && !is_last => Poll::Ready(Came::Off),
+            Poll::Pending => Poll::Pending,
         }
     })
     .await;

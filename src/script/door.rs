@@ -4,9 +4,11 @@
 //! a call *does* is the business of whoever brings it to the door.
 
 use std::borrow::Cow;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
@@ -218,6 +220,7 @@ fn came_of(outcome: &Result<Answer, Thrown>) -> Outcome {
 }
 
 /// Makes a call that the record already has, or that it is to have.
+#[inline(never)]
 fn recorded<T>(
     run: &Rc<Run>,
     call: &Call<'_>,
@@ -377,13 +380,11 @@ fn sync(run: &Rc<Run>) -> Result<(), Thrown> {
 pub(crate) fn wait<F: Future>(name: &str, future: F) -> Result<F::Output, Thrown> {
     let cannot = || error(format!("{name} cannot wait here"));
     let run = run::current().ok_or_else(cannot)?;
-    let outcome = fiber::park(async {
-        tokio::select! {
-            biased;
-            outcome = future => Some(outcome),
-            () = run.interrupted() => None,
-        }
-    });
+    let mut future = pin!(future);
+    let outcome = fiber::park(poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Pending if run.is_condemned() => Poll::Ready(None),
+        polled => polled.map(Some),
+    }));
     match outcome.ok_or_else(cannot)? {
         Some(outcome) => Ok(outcome),
         None => Err(check(&run).err().unwrap_or_else(|| error(format!("{name} was interrupted")))),

@@ -24,7 +24,6 @@ pub(crate) struct Leaving {
     is_cut_off: Cell<bool>,
     active: Cell<usize>,
     idle: Notify,
-    cut: Notify,
 }
 
 impl Leaving {
@@ -51,17 +50,14 @@ impl Leaving {
         }
     }
 
-    /// Cuts off what is still in the middle of something.
+    /// Cuts off what is still in the middle of something, as soon as it is looked at again.
     pub(crate) fn cut_off(&self) {
         self.is_cut_off.set(true);
-        self.cut.notify_waiters();
     }
 
-    /// Waits until what is in the middle of something is cut off.
-    pub(crate) async fn until_cut_off(&self) {
-        while !self.is_cut_off.get() {
-            self.cut.notified().await;
-        }
+    /// Whether what is in the middle of something is to end where it waits.
+    pub(crate) fn is_cut_off(&self) -> bool {
+        self.is_cut_off.get()
     }
 }
 

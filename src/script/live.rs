@@ -98,7 +98,8 @@ impl Member {
     /// # Errors
     /// As [`Handle::turn`] and [`Media::ready`].
     pub(crate) async fn ready(&self, command: &str, fields: String, now: Timestamp) -> Result<Ready, MediaError> {
-        self.media.ready(&self.handle, command, fields, now).await
+        // Boxed, since what an upload needs is large, and would lie on the stack of everybody who sends.
+        Box::pin(self.media.ready(&self.handle, command, fields, now)).await
     }
 }
 

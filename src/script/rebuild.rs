@@ -218,6 +218,16 @@ pub(super) async fn take_up_unloaded(
     Outcome::PassedOn
 }
 
+/// As [`take_up_unloaded`], for every such script, in the lane of the event itself.
+pub(super) async fn take_up_all_unloaded(worker: &Rc<Worker>, call: &Call<'_>, subject: &Subject) -> Outcome {
+    while let Some(script) = call.past.unloaded(worker, call.live) {
+        if take_up_unloaded(worker, call, &script, |function| subject.arguments(function)).await == Outcome::Left {
+            return Outcome::Left;
+        }
+    }
+    Outcome::PassedOn
+}
+
 /// Ends the runs of an event that no script takes up any more.
 pub(super) fn give_up(worker: &Rc<Worker>, live: &Rc<Live>, past: Past) {
     for RunRecord { run, standing, .. } in past.0.take() {

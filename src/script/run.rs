@@ -8,11 +8,10 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use rhai::Dynamic;
-use tokio::sync::Notify;
 
 use crate::clock::Timestamp;
 use crate::protocol::{Hook, Safety};
@@ -117,7 +116,8 @@ pub(crate) struct Run {
     calls: Cell<u64>,
     is_rebuilding: Cell<bool>,
     condemned: RefCell<Option<String>>,
-    interrupted: Notify,
+    /// Whoever drives it, as of its last wait.
+    driver: RefCell<Option<Waker>>,
     used: Cell<Duration>,
     resumed: Cell<Instant>,
     memory: Cell<isize>,
@@ -165,7 +165,7 @@ impl Run {
             calls: Cell::new(0),
             is_rebuilding: Cell::new(is_rebuilding),
             condemned: RefCell::default(),
-            interrupted: Notify::new(),
+            driver: RefCell::default(),
             used: Cell::new(Duration::ZERO),
             resumed: Cell::new(Instant::now()),
             memory: Cell::new(0),
@@ -252,12 +252,19 @@ impl Run {
     /// Condemns the run, and ends what it waits for.
     pub(crate) fn interrupt(&self, reason: &str) {
         self.condemn(reason);
-        self.interrupted.notify_one();
+        self.rouse();
     }
 
-    /// Waits until the run is interrupted.
-    pub(crate) async fn interrupted(&self) {
-        self.interrupted.notified().await;
+    /// Has whoever drives the run look at it again.
+    pub(crate) fn rouse(&self) {
+        if let Some(driver) = self.driver.take() {
+            driver.wake();
+        }
+    }
+
+    /// Whether the run is to end.
+    pub(crate) fn is_condemned(&self) -> bool {
+        self.condemned.borrow().is_some()
     }
 
     /// Why the run is to end, if it is.
@@ -365,7 +372,7 @@ impl Driven {
 
     /// Runs to the end on this thread, for code that has no reason to wait.
     pub(crate) fn finish(mut self) -> Result<ScriptResult, Panic> {
-        let mut context = Context::from_waker(std::task::Waker::noop());
+        let mut context = Context::from_waker(Waker::noop());
         loop {
             if let Poll::Ready(result) = Pin::new(&mut self).poll(&mut context) {
                 return result;
@@ -384,6 +391,10 @@ impl Future for Driven {
         let polled = Pin::new(&mut this.fiber).poll(context);
         this.run.suspend();
         CURRENT.set(outer);
+        let mut driver = this.run.driver.borrow_mut();
+        if !driver.as_ref().is_some_and(|driver| driver.will_wake(context.waker())) {
+            *driver = Some(context.waker().clone());
+        }
         polled
     }
 }

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::Engine;
+use slab::Slab;
 use tokio::runtime;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, LocalSet, spawn_local};
@@ -69,8 +70,8 @@ pub(crate) struct Worker {
     sessions: RefCell<BTreeMap<String, Attached>>,
     /// Runs that go on by themselves, by their ids.
     parked: RefCell<HashMap<u64, (Rc<Run>, AbortHandle)>>,
-    /// Runs that hold their lane, by their ids.
-    listed: RefCell<HashMap<u64, Rc<Run>>>,
+    /// Runs that hold their lane.
+    listed: RefCell<Slab<Rc<Run>>>,
     hook_names: Vec<Arc<str>>,
     journal: Rc<Journal>,
     /// Generations of earlier processes that runs are pinned to, by their hashes.
@@ -83,12 +84,12 @@ pub(crate) struct Worker {
 /// A run that can be found by its id.
 pub(crate) struct Listed {
     worker: Rc<Worker>,
-    run: u64,
+    key: usize,
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        let run = self.worker.listed.borrow_mut().remove(&self.run);
+        let run = self.worker.listed.borrow_mut().remove(self.key);
         // The last clone of a run may be the last of much else.
         drop(run);
     }
@@ -187,8 +188,8 @@ impl Worker {
 
     /// Has a run found that waits for something short, until what this gives is dropped.
     pub(crate) fn list(self: &Rc<Self>, run: &Rc<Run>) -> Listed {
-        self.listed.borrow_mut().insert(run.id, Rc::clone(run));
-        Listed { worker: Rc::clone(self), run: run.id }
+        let key = self.listed.borrow_mut().insert(Rc::clone(run));
+        Listed { worker: Rc::clone(self), key }
     }
 
     fn kill(&self, id: i64) {
@@ -199,9 +200,13 @@ impl Worker {
         if self.parked.borrow().contains_key(&id.cast_unsigned()) {
             tracing::info!(run = id, "killed");
             self.end_parked(|run| run.id == id.cast_unsigned(), Some("killed"));
-        } else if let Some(run) = self.listed.borrow().get(&id.cast_unsigned()) {
+            return;
+        }
+        let found =
+            self.listed.borrow().iter().find(|(_, run)| run.id == id.cast_unsigned()).map(|(_, run)| Rc::clone(run));
+        if let Some(run) = found {
             tracing::info!(run = id, "killed");
-            dispatch::end(run, "killed", None);
+            dispatch::end(&run, "killed", None);
             run.interrupt("killed");
         }
     }

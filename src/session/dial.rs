@@ -20,6 +20,9 @@ use crate::protocol::MAX_FRAME;
 /// A connection to a gateway, ready for frames.
 pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
+/// So much is read from the connection at a time.
+const READ_BUFFER: usize = 16 * 1024;
+
 /// The longest answer of an http proxy.
 const PROXY_ANSWER: usize = 16 * 1024;
 
@@ -143,7 +146,11 @@ pub(super) async fn dial(config: &SessionConfig) -> Result<Socket, DialError> {
         None => connect(&place).await?,
         Some(via) => connect_via(via, &place).await?,
     };
-    let limits = WebSocketConfig::default().max_message_size(Some(MAX_FRAME)).max_frame_size(Some(MAX_FRAME));
+    let limits = WebSocketConfig::default()
+        // The buffer is cleared before each read, and every session has one.
+        .read_buffer_size(READ_BUFFER)
+        .max_message_size(Some(MAX_FRAME))
+        .max_frame_size(Some(MAX_FRAME));
     let socket = client_async_tls_with_config(url.as_str(), stream, Some(limits), Some(connector)).await;
     socket.map(|(socket, _)| socket).map_err(|error| DialError::of_handshake(&place, error))
 }

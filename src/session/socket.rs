@@ -196,20 +196,24 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
 
     /// Takes the calls that wait in the channel; true means that there may be more.
     fn poll_orders(&mut self, context: &mut Context<'_>, now: Duration) -> bool {
-        match self.inbox.orders.poll_recv_many(context, &mut self.orders, BATCH) {
-            Poll::Ready(0) => self.machine.stop(),
-            Poll::Ready(_) => {
-                for Request { order, turn } in self.orders.drain(..) {
-                    if let Some(turn) = turn {
-                        turn.spend();
-                    }
-                    self.machine.call(order, now);
+        let mut taken = 0;
+        while taken < BATCH {
+            match self.inbox.orders.poll_recv_many(context, &mut self.orders, BATCH) {
+                Poll::Ready(0) => {
+                    self.machine.stop();
+                    return false;
                 }
-                return true;
+                Poll::Ready(count) => taken += count,
+                Poll::Pending => return false,
             }
-            Poll::Pending => {}
+            for Request { order, turn } in self.orders.drain(..) {
+                if let Some(turn) = turn {
+                    turn.spend();
+                }
+                self.machine.call(order, now);
+            }
         }
-        false
+        true
     }
 
     /// Reads the frames that have arrived; true means that there may be more.

@@ -66,7 +66,18 @@ impl Ready {
     pub async fn send(self, handle: &Handle) -> Result<Content, MediaError> {
         match self.0 {
             Step::Call(turn, fields) => Ok(handle.send(turn, fields).await?),
-            Step::Upload { request, flow, content } => {
+            // Boxed: it is large, and those who wait for an answer have room for it too.
+            transfer => Box::pin(transfer.carry()).await,
+        }
+    }
+}
+
+impl Step {
+    /// Transfers a file over HTTP.
+    async fn carry(self) -> Result<Content, MediaError> {
+        match self {
+            Self::Call(..) => unreachable!("the gateway is asked, and no server"),
+            Self::Upload { request, flow, content } => {
                 let response = tokio::select! {
                     // A server that was reached may have taken the file, whatever happened to its answer.
                     response = request.send() => {
@@ -79,7 +90,7 @@ impl Ready {
                 check(&response)?;
                 Ok(content)
             }
-            Step::Download { request, mut target } => {
+            Self::Download { request, mut target } => {
                 let response = request.send().await.map_err(|error| broken(&error, false))?;
                 check(&response)?;
                 let mut body = response.bytes_stream();

@@ -230,8 +230,9 @@ impl Worker {
         if timeout_at(until, settled).await.is_err() {
             tracing::warn!("some runs did not finish within {grace:?} and are cut off; what is recorded goes on later");
         }
-        lives.iter().for_each(|live| live.leaving.cut_off());
         let of_these = |run: &Run| run.live.as_ref().is_some_and(|of| lives.iter().any(|live| Rc::ptr_eq(of, live)));
+        lives.iter().for_each(|live| live.leaving.cut_off());
+        self.listed.borrow().iter().filter(|(_, run)| of_these(run)).for_each(|(_, run)| run.rouse());
         match parting {
             Parting::End => self.end_parked(of_these, Some(dispatch::ENDED_WITH_SESSION)),
             Parting::Keep => {
