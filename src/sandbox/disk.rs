@@ -92,8 +92,7 @@ impl Disk {
     pub(super) async fn save(self: std::sync::Arc<Self>, file: StoredFile, path: String) -> Result<(), Failure> {
         blocking(move || {
             let target = self.writable(&path)?;
-            let unwritten =
-                |error: io::Error| refused(FailureCode::NotFound, &path, &format!("cannot be written: {error}"));
+            let unwritten = |error: io::Error| unwritable(&path, &error);
             // By way of a file beside it, so that a link at the target is replaced and never followed.
             let (part, _) = self.arrival().map_err(unwritten)?;
             fs::copy(self.stored(&file.key).map_err(unwritten)?, &part.path).map_err(unwritten)?;
@@ -101,6 +100,16 @@ impl Disk {
             Ok(())
         })
         .await
+    }
+
+    /// Puts a file at a path of a command.
+    pub(super) fn place(&self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let target = self.writable(path)?;
+        let placed = self.arrival().and_then(|(part, mut file)| {
+            file.write_all(bytes)?;
+            fs::rename(&part.path, &target)
+        });
+        placed.map_err(|error| unwritable(path, &error))
     }
 
     /// Begins to store a file that arrives bit by bit.
@@ -181,15 +190,14 @@ impl Disk {
             return Err(outside());
         }
         let name = relative.file_name().ok_or_else(|| refused(FailureCode::NotFound, path, "names no file"))?;
-        let unwritable =
-            |error: io::Error| refused(FailureCode::NotFound, path, &format!("cannot be written: {error}"));
+        let unwritten = |error: io::Error| unwritable(path, &error);
         let mut folder = root.to_path_buf();
         for part in relative.parent().into_iter().flat_map(Path::components) {
             let next = folder.join(part);
             if fs::symlink_metadata(&next).is_err() {
-                fs::create_dir(&next).map_err(unwritable)?;
+                fs::create_dir(&next).map_err(unwritten)?;
             }
-            folder = next.canonicalize().map_err(unwritable)?;
+            folder = next.canonicalize().map_err(unwritten)?;
             confine(root, &folder, path)?;
         }
         let target = folder.join(name);
@@ -290,6 +298,10 @@ fn refused(code: FailureCode, path: &str, what: &str) -> Failure {
 
 fn unreadable(path: &str, error: &io::Error) -> Failure {
     refused(FailureCode::NotFound, path, &format!("cannot be read: {error}"))
+}
+
+fn unwritable(path: &str, error: &io::Error) -> Failure {
+    refused(FailureCode::NotFound, path, &format!("cannot be written: {error}"))
 }
 
 fn broken(error: &io::Error) -> Failure {

@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 
 use super::Shared;
 use super::hub::stopped;
+use super::server::LINGER;
 use super::world::{Deed, Errand, StoredFile, TICKET_HEADER, Ticket};
 use crate::protocol::{Failure, FailureCode};
 
@@ -44,8 +45,17 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
         .with_state(Arc::clone(&shared));
     let mut stopping = shared.stopping.subscribe();
     let served = axum::serve(listener, routes).with_graceful_shutdown(async move { stopped(&mut stopping).await });
-    if let Err(error) = served.await {
-        tracing::warn!(%error, "the sandbox's HTTP listener ended");
+    let mut stopping = shared.stopping.subscribe();
+    let time_is_up = async {
+        stopped(&mut stopping).await;
+        tokio::time::sleep(LINGER).await;
+    };
+    tokio::select! {
+        served = served.into_future() => if let Err(error) = served {
+            tracing::warn!(%error, "the sandbox's HTTP listener ended");
+        },
+        // One who sends half a request, or takes no more of a file, is not waited for long.
+        () = time_is_up => {}
     }
 }
 

@@ -273,6 +273,14 @@ impl Sandbox {
         self.shared.disk.root().map(std::path::Path::to_path_buf)
     }
 
+    /// Puts a file where the `path` of commands finds it.
+    ///
+    /// # Errors
+    /// As a command whose `path` lies outside the folder, or cannot be written.
+    pub fn place(&self, path: &str, bytes: &[u8]) -> Result<(), Failure> {
+        self.shared.disk.place(path, bytes)
+    }
+
     /// The handle that looks into the world and changes it.
     pub fn control(&self) -> Control {
         Control::new(Arc::clone(&self.shared))

@@ -32,8 +32,9 @@ const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long a login waits for its PIN to be typed.
 const PIN_LIFE: Duration = Duration::from_secs(180);
 
-/// How long a connection that is being refused is still read, so that it gets to see why.
-const LINGER: Duration = Duration::from_secs(2);
+/// How long a connection that is being refused is still read, so that it gets to see why, and one that does not end is
+/// waited for when the sandbox stops.
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// How much of a connection that is being refused is still read, in bytes.
 const LINGER_BYTES: usize = 64 * 1024 * 1024;

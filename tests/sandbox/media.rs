@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use hotline::sandbox::Sandbox;
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
+use tokio::io::AsyncWriteExt;
 
 use crate::client::{Client, sandbox, sandbox_with};
 
@@ -170,6 +171,21 @@ async fn a_temporary_folder_goes_with_its_sandbox() {
     assert!(root.is_dir());
     sandbox.stop().await;
     assert!(!root.exists());
+}
+
+#[tokio::test]
+async fn a_request_that_does_not_end_does_not_hold_up_the_end() {
+    let sandbox = sandbox().await;
+    let mut alice = Client::login(&sandbox, "alice").await;
+    let profile = alice.ok("GetProfile", json!({})).await;
+    let picture = text(&profile, "picturePath");
+    let place = reqwest::Url::parse(&picture).expect("a url").socket_addrs(|| None).expect("an address")[0];
+    let mut half = tokio::net::TcpStream::connect(place).await.expect("it listens");
+    half.write_all(b"POST /upload/x HTTP/1.1\r\nHo").await.expect("it takes some");
+    // Connections are taken in their order: this one's answer shows that the other one is taken.
+    fetch(&picture).await;
+    let patience = std::time::Duration::from_secs(20);
+    tokio::time::timeout(patience, sandbox.stop()).await.expect("it ends");
 }
 
 #[tokio::test]

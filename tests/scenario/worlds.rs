@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{ECHO, Folder, cards_of, passes};
+use crate::{ECHO, Folder, cards_of, fails, passes};
 
 #[test]
 fn people_talk_to_the_bot_and_get_its_answers_in_order() {
@@ -426,6 +426,21 @@ fn files_travel_both_ways() {
         }"#;
     let report = Folder::with(&[("a.rhai", script), ("a_test.rhai", test)]).run();
     assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+}
+
+#[test]
+fn a_test_writes_into_the_gateways_folder_alone() {
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let outside = elsewhere.path().join("kept.txt");
+    std::fs::write(&outside, "kept").expect("the folder is writable");
+    for path in [outside.to_str().expect("text"), "../new.txt", ".sandbox/new"] {
+        for deed in ["gateway.holds(PATH, \"x\")", "person(\"alice\").sends_file(PATH, \"x\")"] {
+            let card = fails(&format!("{};", deed.replace("PATH", &format!("{path:?}"))));
+            assert!(card.contains("outside the sandbox's folder"), "{card}");
+        }
+    }
+    assert_eq!(std::fs::read_to_string(&outside).expect("still there"), "kept");
+    passes(r#"gateway.holds("deep/down.txt", "x");"#);
 }
 
 #[test]

@@ -73,7 +73,7 @@ pub(super) enum WorldError {
     /// Files cannot be carried.
     #[error(transparent)]
     Media(MediaError),
-    /// A file of the gateway's folder cannot be read or written.
+    /// A file of the gateway's folder cannot be read.
     #[error("the gateway's folder: {0}")]
     Files(std::io::Error),
     /// A script does not load.
@@ -332,8 +332,7 @@ impl World {
 
     /// Puts a file into the gateway's folder, where paths of commands begin.
     pub(super) fn hold(&self, name: &str, text: &str) -> Result<(), WorldError> {
-        let folder = self.sandbox.files().map_err(WorldError::Files)?;
-        std::fs::write(folder.join(name), text).map_err(WorldError::Files)
+        self.sandbox.place(name, text.as_bytes()).map_err(WorldError::Refused)
     }
 
     /// The text of a file of the gateway's folder.
