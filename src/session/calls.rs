@@ -61,14 +61,6 @@ pub(super) struct Pending<T> {
     sent: bool,
 }
 
-/// What the loss of a connection means to a call.
-pub(super) enum Fate<T> {
-    /// It waits to be sent again.
-    Again,
-    /// It fails: whether it happened is not known.
-    InDoubt(T),
-}
-
 /// Every call that has not had its result.
 ///
 /// Invariant: a call is in exactly one of `waiting` and `sent`, and leaves them only by being returned to the caller.
@@ -175,24 +167,20 @@ impl<T: Completion> Calls<T> {
         Some(call.order)
     }
 
-    /// The connection is gone: decides over every call that was sent, in the order of sending.
-    pub(super) fn connection_lost(&mut self) -> Vec<Fate<T>> {
-        let mut calls: Vec<_> = self.sent.drain().map(|(_, call)| call).collect();
-        calls.sort_by_key(|call| Reverse(call.task_id));
-        let mut fates: Vec<_> = calls.into_iter().map(|call| self.decide(call)).collect();
-        fates.reverse();
-        fates
-    }
-
-    fn decide(&mut self, mut call: Pending<T>) -> Fate<T> {
-        if call.order.safety() == Safety::Effect {
-            return Fate::InDoubt(call.order.reply);
+    /// The connection is gone: what can be repeated waits to be sent again. Gives the rest in the order of sending: whether
+    /// that happened is not known.
+    pub(super) fn connection_lost(&mut self) -> Vec<T> {
+        let (mut in_doubt, mut again): (Vec<_>, Vec<_>) =
+            self.sent.drain().map(|(_, call)| call).partition(|call| call.order.safety() == Safety::Effect);
+        in_doubt.sort_by_key(|call| call.task_id);
+        again.sort_by_key(|call| Reverse(call.task_id));
+        for mut call in again {
+            // A new number: an answer to the old one could only be a late one.
+            call.task_id = self.take_task_id();
+            self.due.push(Reverse((call.deadline, call.task_id)));
+            self.waiting.push_front(call);
         }
-        // A new number: an answer to the old one could only be a late one.
-        call.task_id = self.take_task_id();
-        self.due.push(Reverse((call.deadline, call.task_id)));
-        self.waiting.push_front(call);
-        Fate::Again
+        in_doubt.into_iter().map(|call| call.order.reply).collect()
     }
 
     /// Takes a call whose time has run out.

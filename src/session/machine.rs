@@ -18,7 +18,7 @@ use rand::{RngExt, SeedableRng};
 
 use login::own_request;
 
-use super::calls::{Calls, Completion, Fate};
+use super::calls::{Calls, Completion};
 use super::config::SessionConfig;
 use super::handle::{CallError, Phase, Restraint, Status};
 use super::mask::Secrets;
@@ -45,8 +45,9 @@ pub(super) const BACKOFF_MIN: Duration = Duration::from_secs(1);
 pub(super) const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// A session that was live this long is well: its next attempts begin at the shortest delay again.
 pub(super) const HEALTHY: Duration = Duration::from_secs(60);
-/// So many events are kept between login and readiness; a gateway that sends more costs the connection.
+/// So many events, of so many bytes together, are kept between login and readiness.
 const KEPT: usize = 50_000;
+const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
 /// The number of a connection; each attempt has a new one.
 pub(super) type Connection = u64;
@@ -125,6 +126,10 @@ pub(super) struct Machine<T> {
     calls: Calls<T>,
     seen: Seen,
     kept: VecDeque<Event>,
+    kept_bytes: usize,
+    /// When calls that have passed their gates go on that a pause holds back.
+    resume_at: Option<Duration>,
+    is_overfull: bool,
     rng: StdRng,
     outputs: VecDeque<Output<T>>,
     counts: Status,
@@ -148,6 +153,9 @@ impl<T: Completion> Machine<T> {
             beat: now,
             seen: Seen::new(),
             kept: VecDeque::new(),
+            kept_bytes: 0,
+            resume_at: None,
+            is_overfull: false,
             rng: StdRng::seed_from_u64(seed),
             outputs: VecDeque::new(),
             counts: Status::default(),
@@ -176,7 +184,7 @@ impl<T: Completion> Machine<T> {
             State::Lost { retry } => Some(*retry),
             State::Refused(_) | State::Unusable(_) | State::Stopped => None,
         };
-        [state, self.calls.next_deadline(), self.gates.next_wake()].into_iter().flatten().min()
+        [state, self.calls.next_deadline(), self.gates.next_wake(), self.resume_at].into_iter().flatten().min()
     }
 
     /// Whether commands go out.
@@ -324,7 +332,7 @@ impl<T: Completion> Machine<T> {
             Ok(Incoming::HeartBeat) => {}
             Ok(Incoming::Login(_) | Incoming::Other { .. }) | Err(_) => self.counts.ignored += 1,
         }
-        self.send_waiting();
+        self.send_waiting(now);
     }
 
     /// Time has passed.
@@ -362,7 +370,7 @@ impl<T: Completion> Machine<T> {
             _ => {}
         }
         self.beat(now);
-        self.send_waiting();
+        self.send_waiting(now);
     }
 
     /// The session shall end.
@@ -418,20 +426,23 @@ impl<T: Completion> Machine<T> {
     }
 
     fn lose(&mut self, reason: &str, now: Duration) {
-        let was_live = matches!(self.state, State::Live { .. });
+        self.lose_until(reason, now, now);
+    }
+
+    /// Gives the connection up; the next attempt does not begin before `earliest`.
+    fn lose_until(&mut self, reason: &str, now: Duration, earliest: Duration) {
+        let was_live = self.is_live();
         if let State::Live { since, .. } = self.state
             && now >= since + HEALTHY
         {
             self.attempts = 0;
         }
         self.attempts += 1;
-        let retry = self.delay();
+        let retry = self.delay().max(earliest.saturating_sub(now));
         self.state = State::Lost { retry: now + retry };
         self.outputs.push_back(Output::Close);
-        for fate in self.calls.connection_lost() {
-            if let Fate::InDoubt(reply) = fate {
-                self.complete(reply, Err(CallError::Disconnected { sent: true }));
-            }
+        for reply in self.calls.connection_lost() {
+            self.complete(reply, Err(CallError::Disconnected { sent: true }));
         }
         self.signal(Signal::Disconnected { reason: reason.to_owned(), was_live, retry });
     }
@@ -447,24 +458,37 @@ impl<T: Completion> Machine<T> {
         self.counts.mid = Some(mid.clone());
         self.counts.display_name.clone_from(&display_name);
         self.signal(Signal::LoggedIn { mid, display_name });
+        (self.kept_bytes, self.is_overfull) = (0, false);
         for event in std::mem::take(&mut self.kept) {
             self.hand_on(event);
         }
-        self.send_waiting();
+        self.send_waiting(now);
     }
 
     fn event(&mut self, event: Event, now: Duration) {
         if self.seen.is_repeated(&event, now) {
             self.counts.repeated += 1;
             tracing::info!(subcommand = event.subcommand, "the gateway repeated an event; it is not handled twice");
-        } else if matches!(self.state, State::Live { .. }) {
+        } else if self.is_live() {
             self.hand_on(event);
         } else {
-            self.kept.push_back(event);
-            if self.kept.len() >= KEPT {
-                self.lose("the gateway sends events and does not finish the login", now);
-            }
+            self.keep(event);
         }
+    }
+
+    /// Keeps an event that comes before the session is ready. A connection that is given up for it would bring more of them.
+    fn keep(&mut self, event: Event) {
+        let size = event.content.as_str().len();
+        if self.kept.len() >= KEPT || self.kept_bytes + size > KEPT_BYTES {
+            if !std::mem::replace(&mut self.is_overfull, true) {
+                tracing::warn!(
+                    "the gateway sends more events before the login is done than can be kept: the further ones are lost"
+                );
+            }
+            return;
+        }
+        self.kept_bytes += size;
+        self.kept.push_back(event);
     }
 
     fn hand_on(&mut self, event: Event) {

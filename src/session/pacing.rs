@@ -233,6 +233,17 @@ impl<T: Completion> Gates<T> {
         queues.map(|order| order.reply).collect()
     }
 
+    /// Hears why a login is refused; gives how long to wait with the next one when it was a complaint of haste. Logins wait
+    /// under every pacing.
+    pub(super) fn login_pause(&mut self, failure: &Failure, now: Duration) -> Option<Duration> {
+        matches!(FailureCode::of(failure.code), Some(FailureCode::ExcessiveAccess | FailureCode::AbuseBlock)).then(
+            || {
+                self.complained(failure, now);
+                self.pause_until.saturating_sub(now)
+            },
+        )
+    }
+
     /// Hears a refusal: when the gateway complains of haste, everything pauses, longer each time.
     ///
     /// Gives the length of a pause that begins now. Complaints during a pause are about what was sent before it.

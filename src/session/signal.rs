@@ -12,7 +12,8 @@ pub enum Signal {
     Pin(String),
     /// A frame of the login phase that means nothing to Hotline, for the user to see.
     LoginNotice(String),
-    /// The certificate of this login, to be kept for the next one. It is a secret.
+    /// The certificate of this login, to be kept for the next one. It is a secret. An empty one takes the place of one that the
+    /// gateway does not recognize any more.
     Certificate(String),
     /// The session is live.
     LoggedIn {

@@ -151,7 +151,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
 
     /// Does what the handles ask for beside calls.
     fn obey(&mut self, now: Duration) {
-        self.machine.turns_given(self.inbox.shared.turns.given());
+        self.machine.turns_given(self.inbox.shared.turns.given(), now);
         if self.inbox.shared.is_stopped() {
             self.machine.stop();
         }
@@ -160,10 +160,8 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             while !self.is_paused
                 && let Some(signal) = self.held.pop_front()
             {
+                self.held_bytes -= size_of(&signal);
                 self.is_paused = (self.sink)(signal) == Flow::Pause;
-            }
-            if self.held.is_empty() {
-                self.held_bytes = 0;
             }
             if !self.is_reading && !self.is_paused {
                 self.is_reading = true;
@@ -220,7 +218,8 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
     fn poll_frames(&mut self, context: &mut Context<'_>, now: Duration) -> bool {
         let Wire::Open(connection, socket) = &mut self.wire else { return false };
         let connection = *connection;
-        if !self.is_reading {
+        // A login is answered whoever is behind with its events.
+        if !self.is_reading && self.machine.is_live() {
             return false;
         }
         for _ in 0..BATCH {
@@ -289,9 +288,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             self.is_paused = (self.sink)(signal) == Flow::Pause;
             return;
         }
-        if let Signal::Event(event) = &signal {
-            self.held_bytes += event.content.as_str().len();
-        }
+        self.held_bytes += size_of(&signal);
         self.held.push_back(signal);
         if self.is_reading && (self.held.len() >= HELD || self.held_bytes >= HELD_BYTES) {
             self.is_reading = false;
@@ -365,6 +362,14 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             }
         }
         end
+    }
+}
+
+/// How much memory a signal takes, as far as that varies.
+fn size_of(signal: &Signal) -> usize {
+    match signal {
+        Signal::Event(event) => event.content.as_str().len(),
+        _ => 0,
     }
 }
 

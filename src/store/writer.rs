@@ -405,7 +405,9 @@ impl Writer {
 /// The certificate of an account at a gateway.
 pub(super) fn certificate(connection: &Connection, gateway: &str, account: &str) -> Result<Option<String>, StoreError> {
     let sql = "SELECT certificate FROM certificate WHERE gateway = ?1 AND account = ?2";
-    Ok(connection.query_row(sql, [gateway, account], |row| row.get(0)).optional()?)
+    let kept: Option<String> = connection.query_row(sql, [gateway, account], |row| row.get(0)).optional()?;
+    // An empty one says that the one before it counts no more.
+    Ok(kept.filter(|certificate| !certificate.is_empty()))
 }
 
 fn write_records(connection: &mut Connection, records: &[Record]) -> rusqlite::Result<()> {

@@ -488,6 +488,43 @@ fn a_pause_holds_signals_back_while_replies_still_come() {
 }
 
 #[test]
+fn a_login_is_answered_also_while_so_much_is_held_back_that_nothing_is_read() {
+    on_a_worker(async {
+        let gateway = Gateway::listen().await;
+        let mut session = Session::start(config(&gateway.url()));
+        let mut client = gateway.accept_login("u9").await;
+        session.logged_in().await;
+        session.is_pausing.set(true);
+        let large = "x".repeat(8 * 1024 * 1024);
+        for id in ["m1", "m2", "m3", "m4", "m5"] {
+            client.message(id, &large).await;
+        }
+        // With the fifth, 32 MiB are held.
+        let read = async {
+            while session.handle.status().received < 6 {
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("five messages", read).await;
+        client.cut();
+        let lost = async {
+            while !matches!(session.handle.status().phase, Phase::Lost { .. }) {
+                session.clock.advance(Duration::from_secs(60));
+                tokio::task::yield_now().await;
+            }
+        };
+        soon("the loss", lost).await;
+        session.wait_out_the_backoff();
+        let mut client = gateway.accept_login("u9").await;
+        let _call = spawn_local({
+            let handle = session.handle.clone();
+            async move { handle.call("GetProfile", "{}".into()).await }
+        });
+        assert_eq!(client.receive().await["command"], "GetProfile");
+    });
+}
+
+#[test]
 fn a_login_by_a_script_is_refused() {
     on_a_worker(async {
         let gateway = Gateway::listen().await;

@@ -141,6 +141,9 @@ impl Worker {
                 spawn_local(Rc::clone(self).logged_in(Rc::clone(live)));
             }
             Signal::Certificate(certificate) => {
+                if certificate.is_empty() {
+                    tracing::warn!(session, "its certificate does not count any more: the next start asks for a PIN");
+                }
                 if let Err(error) = self.services.store.save_certificate(gateway, account, &certificate) {
                     tracing::warn!(
                         session,

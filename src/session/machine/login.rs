@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::{Completion, LOGIN, Machine, Output, PIN, State};
-use crate::protocol::{Call, Content, Failure, Incoming, commands::GetProfile, decode, encode_fields, find_text};
+use crate::protocol::{
+    Call, Content, Failure, FailureCode, Incoming, commands::GetProfile, decode, encode_fields, find_text,
+};
 use crate::session::config::Login;
 use crate::session::handle::CallError;
 use crate::session::signal::Signal;
@@ -26,6 +28,21 @@ impl<T: Completion> Machine<T> {
         if needs_pin { PIN } else { LOGIN }
     }
 
+    /// The gateway does not take the login. One who complains of haste is asked again when its pause is over; whatever else it
+    /// says is about the account, and asking again could cost it.
+    fn login_failed(&mut self, failure: Failure, now: Duration) {
+        if let Some(pause) = self.gates.login_pause(&failure, now) {
+            let told = self.secrets.hidden(&failure.to_string());
+            return self.lose_until(&format!("the login is put off: {told}"), now, now + pause);
+        }
+        // What this account had is no paper any more, and would be refused at every start.
+        if FailureCode::of(failure.code) == Some(FailureCode::NotAuthorizedDevice) && self.certificate.take().is_some()
+        {
+            self.signal(Signal::Certificate(String::new()));
+        }
+        self.refuse(failure);
+    }
+
     pub(super) fn refuse(&mut self, failure: Failure) {
         let failure = Failure { content: self.secrets.hidden(&failure.content), ..failure };
         self.give_up(State::Refused(failure.clone()), &CallError::LoginRefused(failure.clone()));
@@ -44,7 +61,7 @@ impl<T: Completion> Machine<T> {
         let certificate = find(&["cert", "certificate"]);
         let mid = find(&["mid"]);
         match incoming {
-            Ok(Incoming::Login(Err(failure))) => return self.refuse(failure),
+            Ok(Incoming::Login(Err(failure))) => return self.login_failed(failure, now),
             Ok(Incoming::Login(Ok(_))) => {
                 let found_pin = find(&["pin", "pinCode", "pin_code"]);
                 if found_pin.is_none() || mid.is_some() || certificate.is_some() {

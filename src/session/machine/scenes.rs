@@ -225,3 +225,69 @@ fn a_session_that_takes_the_place_of_another_goes_on_with_its_pauses() {
     let told = signals(&mut next);
     assert!(matches!(&told[..], [Signal::Slowed { pause, .. }] if pause.as_secs() == 600), "{told:?}");
 }
+
+#[test]
+fn a_login_that_meets_a_complaint_of_haste_is_put_off_and_one_that_is_refused_ends() {
+    let mut machine = Machine::<u32>::new(config(), 1, Duration::ZERO);
+    machine.connected(1, Duration::ZERO);
+    machine.frame(1, r#"{"command":"OnLogin","code":35,"content":"ABUSE_BLOCK: enough"}"#, Duration::ZERO);
+    let told = signals(&mut machine);
+    assert!(matches!(&told[..], [Signal::Disconnected { retry, .. }] if retry.as_secs() == 300), "{told:?}");
+    machine.tick(Duration::from_secs(299));
+    assert!(machine.output().is_none());
+    machine.tick(Duration::from_secs(300));
+    assert!(matches!(machine.output(), Some(Output::Connect(2))));
+    machine.connected(2, Duration::from_secs(300));
+    machine.frame(2, r#"{"command":"OnLogin","code":17,"content":"NOT_AUTHENTICATED"}"#, Duration::from_secs(300));
+    assert!(matches!(machine.end(), Ended::Refused(failure) if failure.code == 17));
+}
+
+#[test]
+fn a_certificate_that_the_gateway_does_not_know_any_more_is_given_up() {
+    for certificate in [Some("paper".to_owned()), None] {
+        let has_one = certificate.is_some();
+        let mut machine = Machine::<u32>::new(SessionConfig { certificate, ..config() }, 1, Duration::ZERO);
+        machine.connected(1, Duration::ZERO);
+        machine.frame(1, r#"{"command":"OnLogin","code":8,"content":"NOT_AUTHORIZED_DEVICE"}"#, Duration::ZERO);
+        let told = signals(&mut machine);
+        assert_eq!(
+            told.iter().filter(|signal| **signal == Signal::Certificate(String::new())).count(),
+            usize::from(has_one)
+        );
+        assert!(matches!(told.last(), Some(Signal::Refused(_))));
+    }
+}
+
+#[test]
+fn what_an_outage_leaves_to_be_sent_again_waits_while_the_gateway_complains() {
+    let mut machine = Machine::<u32>::new(SessionConfig { pacing: Pacing::Gentle, ..config() }, 1, Duration::ZERO);
+    log_in(&mut machine, Duration::ZERO);
+    let row = crate::protocol::Command::named("GetProfile");
+    let order = Order { step: Step::Whole, command: "GetProfile".into(), row, fields: "{}".into(), reply: 1 };
+    machine.call(order, Duration::ZERO);
+    assert!(question(&mut machine).is_some());
+    let haste = Failure { code: 4, content: "EXCESSIVE_ACCESS: slow down".into() };
+    machine.hear(&haste, Duration::from_secs(1));
+    machine.disconnected(machine.connection, "it broke", Duration::from_secs(1));
+    machine.tick(Duration::from_secs(6));
+    log_in(&mut machine, Duration::from_secs(6));
+    assert_eq!(question(&mut machine), None);
+    assert_eq!(machine.next_wake(), Some(Duration::from_secs(11)));
+    machine.tick(Duration::from_secs(11));
+    assert!(question(&mut machine).is_some());
+}
+
+#[test]
+fn events_that_come_before_the_login_are_kept_within_reason_and_cost_no_connection() {
+    let mut machine = Machine::<u32>::new(config(), 1, Duration::ZERO);
+    machine.connected(1, Duration::ZERO);
+    let large = "x".repeat(KEPT_BYTES / 4);
+    for number in 0..6 {
+        let event =
+            serde_json::json!({"command": "OnNotify", "subcommand": "NEW", "content": format!("{number}{large}")});
+        machine.frame(1, &event.to_string(), Duration::ZERO);
+    }
+    machine.frame(1, r#"{"command":"OnLogin","code":0,"content":"{\"mid\":\"u9\"}"}"#, Duration::ZERO);
+    let events = signals(&mut machine).into_iter().filter(|signal| matches!(signal, Signal::Event(_))).count();
+    assert_eq!((events, machine.phase()), (3, Phase::Live));
+}

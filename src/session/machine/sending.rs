@@ -32,15 +32,15 @@ impl<T: Completion> Machine<T> {
     }
 
     /// So many callers have their turn and have not sent yet.
-    pub(in crate::session) fn turns_given(&mut self, turns: usize) {
+    pub(in crate::session) fn turns_given(&mut self, turns: usize, now: Duration) {
         if self.calls.set_turns(turns) {
-            self.send_waiting();
+            self.send_waiting(now);
         }
     }
 
     /// How many calls may be sent without asking for their turn first.
     pub(in crate::session) fn room(&self) -> usize {
-        let is_open = matches!(self.state, State::Live { .. }) && self.gates.are_none() && self.calls.queued() == 0;
+        let is_open = self.is_live() && self.gates.are_none() && self.calls.queued() == 0;
         if is_open { self.calls.room() } else { 0 }
     }
 
@@ -52,7 +52,7 @@ impl<T: Completion> Machine<T> {
     /// A call has passed its gate: from now on its time runs.
     pub(super) fn admit(&mut self, order: Order<T>, now: Duration) {
         match self.calls.push(order, now, self.config.reply) {
-            Ok(()) => self.send_waiting(),
+            Ok(()) => self.send_waiting(now),
             Err((reply, error)) => self.complete(reply, Err(error)),
         }
     }
@@ -60,7 +60,7 @@ impl<T: Completion> Machine<T> {
     /// Sends a call whose turn came before. Where the connection was lost since, it waits for the next one.
     fn send_granted(&mut self, order: Order<T>, now: Duration) {
         self.calls.used_turn();
-        if matches!(self.state, State::Live { .. }) {
+        if self.is_live() {
             let call = self.calls.begin(order, now, self.config.reply);
             return self.send_call(call);
         }
@@ -87,8 +87,15 @@ impl<T: Completion> Machine<T> {
         replies
     }
 
-    pub(super) fn send_waiting(&mut self) {
-        if !matches!(self.state, State::Live { .. }) {
+    /// Sends what waits for the connection. What an earlier connection left to be sent again may meet a pause.
+    pub(super) fn send_waiting(&mut self, now: Duration) {
+        self.resume_at = None;
+        if !self.is_live() {
+            return;
+        }
+        let pause_until = self.gates.pause_until();
+        if now < pause_until {
+            self.resume_at = (self.calls.queued() > 0).then_some(pause_until);
             return;
         }
         while let Some(call) = self.calls.next_to_send() {

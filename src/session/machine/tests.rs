@@ -167,7 +167,7 @@ impl World {
             }
             Action::DropTurn => {
                 self.done.extend(self.granted.pop());
-                self.machine.turns_given(self.granted.len());
+                self.machine.turns_given(self.granted.len(), self.now);
             }
             Action::Reading(true) if !self.is_reading => {
                 self.is_reading = true;
