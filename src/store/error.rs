@@ -57,9 +57,12 @@ pub enum StoreError {
     },
     /// The database was made by a newer version of the program.
     #[error(
-        "the database has schema version {found}, at most {known} is known: it was made by a newer version of hotline"
+        "the database {} has schema version {found}, at most {known} is known: it was made by a newer version of hotline",
+        .file.display()
     )]
     Newer {
+        /// The file.
+        file: PathBuf,
         /// The version in the file.
         found: i64,
         /// The latest version that this program knows.
@@ -106,9 +109,32 @@ pub enum StoreError {
     /// The writer thread cannot be started.
     #[error("cannot start the store's thread: {0}")]
     Thread(std::io::Error),
+    /// The database cannot be read or written at present.
+    #[error("the database {} refuses: {reason}", .file.display())]
+    Refused {
+        /// The file.
+        file: PathBuf,
+        /// What SQLite says.
+        reason: String,
+    },
     /// SQLite refuses.
-    #[error("the database refuses: {0}")]
-    Sqlite(#[from] rusqlite::Error),
+    #[error("the database refuses: {}", words(.0))]
+    Sqlite(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for StoreError {
+    /// What SQLite says is said once: the error has no source of its own.
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+/// What SQLite says, without its numbers.
+fn words(error: &rusqlite::Error) -> String {
+    match error {
+        rusqlite::Error::SqliteFailure(_, Some(message)) => message.clone(),
+        other => other.to_string(),
+    }
 }
 
 impl StoreError {
@@ -116,12 +142,29 @@ impl StoreError {
     pub(super) fn in_file(self, file: &Path) -> Self {
         let reason = match &self {
             Self::Sqlite(error) | Self::NoDatabase { reason: error, .. } => match error.sqlite_error_code() {
-                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => error.to_string(),
+                Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => words(error),
+                _ if matches!(self, Self::Sqlite(_)) => {
+                    return Self::Refused { file: file.to_owned(), reason: words(error) };
+                }
                 _ => return self,
             },
             Self::Unreadable(reason) => reason.clone(),
             _ => return self,
         };
         Self::Damaged { file: file.to_owned(), reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_sqlite_says_is_said_once_and_with_the_file() {
+        let full = rusqlite::ffi::Error { code: ErrorCode::DiskFull, extended_code: 13 };
+        let error = rusqlite::Error::SqliteFailure(full, Some("database or disk is full".to_owned()));
+        let error = StoreError::from(error).in_file(Path::new("data/hotline.db"));
+        assert_eq!(error.to_string(), "the database data/hotline.db refuses: database or disk is full");
+        assert!(std::error::Error::source(&error).is_none());
     }
 }

@@ -2,6 +2,7 @@
 //! here.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
@@ -35,6 +36,10 @@ impl Folder {
     /// Opens the database file, which only its owner can read.
     pub(super) fn database(&self) -> Result<Connection, StoreError> {
         let file = self.path.join(DATABASE);
+        if file.is_dir() {
+            let reason = Error::new(ErrorKind::IsADirectory, format!("{DATABASE} in it is a folder, and no database"));
+            return Err(StoreError::Folder { folder: self.path.clone(), reason });
+        }
         private()
             .create(true)
             .truncate(false)
@@ -77,7 +82,7 @@ pub(super) enum Access {
 pub(super) fn existing_database(folder: &Path, access: Access) -> Result<Connection, StoreError> {
     let file = database_file(folder);
     if !file.exists() {
-        let reason = std::io::Error::new(std::io::ErrorKind::NotFound, format!("there is no {DATABASE} in it"));
+        let reason = Error::new(ErrorKind::NotFound, format!("there is no {DATABASE} in it"));
         return Err(StoreError::Folder { folder: folder.to_owned(), reason });
     }
     let opened = match access {
@@ -126,6 +131,9 @@ fn create(path: &Path) -> std::io::Result<()> {
     if path.is_dir() {
         return Ok(());
     }
+    if path.exists() {
+        return Err(Error::new(ErrorKind::NotADirectory, "it is a file, and no folder"));
+    }
     if let Some(parent) = path.parent() {
         fs::create_dir_all(parent)?;
     }
@@ -158,5 +166,17 @@ mod tests {
         let connection = open_unchanging(&file).expect("it opens");
         assert!(connection.prepare("SELECT x FROM t").is_ok());
         assert!(connection.execute("INSERT INTO t VALUES (1)", []).is_err());
+    }
+
+    #[test]
+    fn a_place_that_is_no_data_folder_says_what_it_is() {
+        let place = tempfile::tempdir().expect("a folder");
+        let data = place.path().join("data");
+        fs::write(&data, "").expect("a file");
+        let refused = Folder::take(&data).expect_err("it is a file").to_string();
+        assert!(refused.ends_with("data: it is a file, and no folder"), "{refused}");
+        fs::create_dir(place.path().join(DATABASE)).expect("a folder");
+        let refused = Folder::take(place.path()).and_then(|folder| folder.database()).expect_err("it is a folder");
+        assert!(refused.to_string().ends_with("hotline.db in it is a folder, and no database"), "{refused}");
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), StoreErr
     match found.cmp(&known) {
         Ordering::Less => Err(StoreError::Older { file: file.to_owned(), found, known }),
         Ordering::Equal => Ok(()),
-        Ordering::Greater => Err(StoreError::Newer { found, known }),
+        Ordering::Greater => Err(StoreError::Newer { file: file.to_owned(), found, known }),
     }
 }
 
@@ -51,7 +51,8 @@ fn migrate_by(connection: &mut Connection, steps: &[&str]) -> Result<(), StoreEr
     let found: i64 = connection.pragma_query_value(None, "user_version", |row| row.get(0))?;
     let known = i64::try_from(steps.len()).unwrap_or(i64::MAX);
     if found > known {
-        return Err(StoreError::Newer { found, known });
+        let file = connection.path().map(Into::into).unwrap_or_default();
+        return Err(StoreError::Newer { file, found, known });
     }
     for (version, step) in (1_i64..).zip(steps).skip(usize::try_from(found).unwrap_or(0)) {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
