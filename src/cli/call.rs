@@ -122,7 +122,7 @@ async fn carry(
     match outcome.as_ref().err().and_then(|error| error.downcast_ref::<Refused>()) {
         // Refused, it was not sent, so that this is the only time.
         Some(refused) if refused.is_missing_file() && uploading.is_some() && Path::new(&path).is_file() => {
-            eprintln!("hotline: the gateway has no file at {path}, so it is uploaded from here");
+            output::note(format_args!("the gateway has no file at {path}, so it is uploaded from here"));
             send(handle, uploading, command, fields).await
         }
         _ => outcome,

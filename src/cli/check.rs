@@ -59,7 +59,7 @@ impl Args {
             return Err(Exit::Failed(anyhow!(summary)));
         }
         if !self.json {
-            eprintln!("hotline: {summary}");
+            output::note(format_args!("{summary}"));
         }
         Ok(())
     }

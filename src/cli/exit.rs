@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use super::output;
+
 /// The status for wrong usage.
 pub(super) const USAGE: u8 = 2;
 
@@ -33,6 +35,6 @@ pub(super) fn status(outcome: Result<(), Exit>) -> ExitCode {
         Err(Exit::Failed(error)) => (error, 1),
         Err(Exit::Usage(error)) => (error, USAGE),
     };
-    eprintln!("hotline: {error:#}");
+    output::note(format_args!("{error:#}"));
     ExitCode::from(status)
 }

@@ -28,7 +28,7 @@ impl Args {
             return Ok(());
         }
         if events.is_empty() {
-            eprintln!("hotline: no event is recorded");
+            output::note("no event is recorded");
             return Ok(());
         }
         let rows: Vec<_> = events.iter().map(row).collect();

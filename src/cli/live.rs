@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::output;
 use crate::clock::Clock;
 use crate::session::{self, Ended, Flow, Handle, SessionConfig, Signal, without_credentials};
 use crate::store::{Durability, JournalReader, Store, StoreError};
@@ -83,8 +84,10 @@ impl Live {
         loop {
             match self.next().await {
                 Some(Signal::LoggedIn { mid, display_name }) => return Ok(Me { mid, name: display_name }),
-                Some(Signal::Pin(pin)) => eprintln!("hotline: type this PIN on the phone of {}: {pin}", self.account),
-                Some(Signal::LoginNotice(frame)) => eprintln!("hotline: the gateway says: {frame}"),
+                Some(Signal::Pin(pin)) => {
+                    output::note(format_args!("type this PIN on the phone of {}: {pin}", self.account));
+                }
+                Some(Signal::LoginNotice(frame)) => output::note(format_args!("the gateway says: {frame}")),
                 Some(Signal::Refused(failure)) => {
                     let Self { shown, account, .. } = self;
                     let refused = format!("the gateway at {shown} refuses {account}: {}", failure.content);

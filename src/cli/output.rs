@@ -1,5 +1,7 @@
-//! Standard output, for results alone. A reader that went away (`hotline docs | head`) is no failure.
+//! Standard output, for results alone, and what is said beside them on standard error; the log is not here. A reader of
+//! either that went away (`hotline docs | head`) is no failure.
 
+use std::fmt::Display;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 /// Whether what goes there is coloured: a terminal that can, unless `NO_COLOR` holds something.
@@ -21,4 +23,15 @@ pub(super) fn write(text: &str) -> io::Result<()> {
 /// Writes one line.
 pub(super) fn line(text: &str) -> io::Result<()> {
     write(&format!("{text}\n"))
+}
+
+/// Says something on standard error, in a text that brings its own line ends.
+pub(super) fn remark(text: &str) {
+    // Nobody could be told that standard error is closed.
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+/// Says one line on standard error in the program's own name.
+pub(super) fn note(text: impl Display) {
+    remark(&format!("hotline: {text}\n"));
 }

@@ -45,7 +45,7 @@ fn list(flags: &record::Flags) -> Result<(), Exit> {
         return Ok(());
     }
     if runs.is_empty() {
-        eprintln!("hotline: no run goes on");
+        output::note("no run goes on");
         return Ok(());
     }
     let rows: Vec<_> = runs.iter().map(row).collect();
@@ -79,7 +79,7 @@ fn kill(id: i64, flags: &record::Flags) -> Result<(), Exit> {
     if flags.json {
         output::line(&format!("{:#}", serde_json::json!(run)))?;
     } else {
-        eprintln!("hotline: run {id} ends within a second, or is not taken up where no bot runs");
+        output::note(format_args!("run {id} ends within a second, or is not taken up where no bot runs"));
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{hotline, hotline_anywhere};
+use crate::{command, hotline, hotline_anywhere};
 
 /// A folder with a configuration of this text.
 fn with_configuration(text: &str) -> tempfile::TempDir {
@@ -87,5 +87,24 @@ fn completions_are_printed_for_every_shell() {
         let outcome = hotline_anywhere(&["completions", shell]);
         assert_eq!(outcome.status, 0, "{}", outcome.err);
         assert!(outcome.out.contains("definitions") && outcome.out.contains("log-format"), "{shell}");
+    }
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_changes_no_exit_status() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("fine.rhai"), "fn on_start() {}").expect("the folder is writable");
+    fs::write(folder.path().join("wrong.rhai"), "fn on_strt() {}").expect("the folder is writable");
+    for (arguments, expected) in [
+        (&["check", "fine.rhai"][..], 0),
+        (&["check", "wrong.rhai"], 1),
+        (&["run", "--config", "missing.toml"], 2),
+        (&["call", "SendTxt"], 2),
+        (&["--nonsense"], 2),
+    ] {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let status = command(folder.path(), arguments).stderr(writer).status().expect("the binary starts");
+        assert_eq!(status.code(), Some(expected), "{arguments:?}");
     }
 }

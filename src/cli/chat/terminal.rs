@@ -1,6 +1,6 @@
 //! Where lines come from and where they go: a prompt on a terminal, or plain pipes. What they mean is not here.
 
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, BufRead, IsTerminal};
 use std::thread;
 
 use rustyline::error::ReadlineError;
@@ -102,7 +102,10 @@ impl Terminal {
     pub(super) fn notice(&mut self, text: &str) -> io::Result<()> {
         match &mut self.out {
             Out::Prompt { printer, .. } => printer.print(format!("{text}\n")).map_err(io::Error::other),
-            Out::Pipe => writeln!(io::stderr(), "{text}"),
+            Out::Pipe => {
+                output::remark(&format!("{text}\n"));
+                Ok(())
+            }
         }
     }
 }

@@ -208,7 +208,7 @@ impl Repl {
                 Ok(turn)
             }
             Err(fault) => {
-                eprint!("{}", drawn(&fault, output::is_coloured(&io::stderr())));
+                output::remark(&drawn(&fault, output::is_coloured(&io::stderr())));
                 Ok(Turn::Next)
             }
         }
