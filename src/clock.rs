@@ -80,6 +80,14 @@ impl Clock {
         self.sleep_until(self.elapsed().saturating_add(duration)).await;
     }
 
+    /// How long somebody who waits for a time of day may sleep before they look again: the machine's can be set anew.
+    pub fn trust(&self) -> Duration {
+        match &self.0 {
+            Source::System { .. } => Duration::from_secs(30),
+            Source::Manual(_) => Duration::MAX,
+        }
+    }
+
     /// Moves a manual clock forward and wakes whom that concerns, the earliest first.
     ///
     /// The machine's own time cannot be moved; such a call does nothing.

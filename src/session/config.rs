@@ -8,6 +8,7 @@ use std::time::Duration;
 use url::Url;
 
 use super::handle::Restraint;
+use super::machine::{BEAT, SILENCE};
 use super::pacing::Pacing;
 use crate::protocol::{Call, commands, fields_of};
 
@@ -219,6 +220,10 @@ pub struct SessionConfig {
     pub certificate: Option<String>,
     /// How long a command waits for its reply.
     pub reply: Duration,
+    /// Heartbeats go out this often, from the handshake on.
+    pub beat: Duration,
+    /// After this long without a frame the gateway is asked for a sign of life. A gateway that answers heartbeats never is.
+    pub silence: Duration,
     /// How many commands may be unanswered at a time; as many again may wait to be sent.
     pub max_outstanding: usize,
     /// How fast commands go out.
@@ -255,6 +260,8 @@ impl SessionConfig {
             connect_via: None,
             certificate: None,
             reply: Duration::from_secs(30),
+            beat: BEAT,
+            silence: SILENCE,
             max_outstanding: 1_000,
             pacing: Pacing::default(),
             root: None,

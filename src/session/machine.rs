@@ -33,9 +33,9 @@ pub(super) const CONNECT: Duration = Duration::from_secs(30);
 pub(super) const LOGIN: Duration = Duration::from_secs(120);
 /// A person has this long to type the PIN.
 pub(super) const PIN: Duration = Duration::from_secs(600);
-/// Heartbeats go out this often, from the handshake on.
+/// How often heartbeats go out.
 pub(super) const BEAT: Duration = Duration::from_secs(60);
-/// After this long without a frame the gateway is asked for a sign of life. A gateway that answers heartbeats never is.
+/// How long a gateway may be silent before it is asked for a sign of life.
 pub(super) const SILENCE: Duration = Duration::from_secs(75);
 /// That sign of life comes within this, else the connection is dead.
 pub(super) const PROBE: Duration = Duration::from_secs(20);
@@ -180,7 +180,7 @@ impl<T: Completion> Machine<T> {
             State::Identifying { due, .. } => Some(*due.min(&self.beat)),
             State::Live { probe: Some(probe), .. } => Some(probe.deadline.min(self.beat)),
             State::Live { .. } if !self.is_reading => Some(self.beat),
-            State::Live { probe: None, .. } => Some((self.heard + SILENCE).min(self.beat)),
+            State::Live { probe: None, .. } => Some(self.silent().min(self.beat)),
             State::Lost { retry } => Some(*retry),
             State::Refused(_) | State::Unusable(_) | State::Stopped => None,
         };
@@ -237,7 +237,7 @@ impl<T: Completion> Machine<T> {
             return;
         }
         self.heard = now;
-        self.beat = now + BEAT;
+        self.beat = now.saturating_add(self.config.beat);
         self.seen.reconnected(now);
         (self.counts.sent, self.counts.received) = (0, 0);
         let (command, fields) = self.config.login.request(self.certificate.as_deref(), self.config.proxy.as_ref());
@@ -343,6 +343,7 @@ impl<T: Completion> Machine<T> {
         while let Some(order) = self.gates.next_ready(now) {
             self.admit(order, now);
         }
+        let silent = self.silent();
         match &mut self.state {
             State::Connecting { deadline } if now >= *deadline => {
                 self.lose(&format!("no connection within {} s", CONNECT.as_secs()), now);
@@ -361,7 +362,7 @@ impl<T: Completion> Machine<T> {
             State::Live { probe: Some(probe), .. } if now >= probe.deadline => {
                 self.lose("the gateway gave no sign of life", now);
             }
-            State::Live { probe: probe @ None, .. } if self.is_reading && now >= self.heard + SILENCE => {
+            State::Live { probe: probe @ None, .. } if self.is_reading && now >= silent => {
                 let task_id = self.calls.take_task_id();
                 *probe = Some(Probe { task_id, deadline: now + PROBE });
                 self.send(own_request(task_id));
@@ -412,6 +413,11 @@ impl<T: Completion> Machine<T> {
             State::Unusable(reason) => Phase::Unusable(reason.clone()),
             State::Stopped => Phase::Stopped,
         }
+    }
+
+    /// When the gateway will have been silent for too long.
+    fn silent(&self) -> Duration {
+        self.heard.saturating_add(self.config.silence)
     }
 
     fn has_connection(&self) -> bool {
@@ -502,7 +508,7 @@ impl<T: Completion> Machine<T> {
         if is_connected && now >= self.beat {
             self.send(HEARTBEAT.to_owned());
             while self.beat <= now {
-                self.beat += BEAT;
+                self.beat += self.config.beat;
             }
         }
     }

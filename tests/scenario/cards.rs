@@ -101,3 +101,14 @@ fn a_bot_that_never_rests_is_given_up() {
     let card = report.results[0].failed().expect("it fails").card("test_it", hotline::script::diagnostic::Look::PLAIN);
     assert!(card.contains("busy_test.rhai:3:21") && card.contains("still busy"), "{card}");
 }
+
+#[test]
+fn a_clock_may_be_advanced_for_longer_than_a_test_may_be_busy() {
+    let script = "every(\"1m\", \"tick\");\nfn tick() { store.incr(\"ticks\"); }\nfn on_message(msg) { msg.reply(`${store.get(\"ticks\")}`); }";
+    let test = "fn test_it() {\n    clock.advance(\"5d\");\n    for round in 0..20_000 { }\n    let alice = person(\"alice\");\n    alice.says(\"how often?\");\n    alice.expects(\"7200\");\n}\n";
+    let folder = Folder::with(&[("a.rhai", script), ("a_test.rhai", test)]);
+    let mut options = folder.options();
+    options.patience = std::time::Duration::from_millis(500);
+    let (_, report) = hotline::host::scenario::run(&options, |_| ()).expect("it runs");
+    assert_eq!(report.failed(), 0, "{}", crate::cards_of(&report));
+}

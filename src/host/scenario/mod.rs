@@ -42,7 +42,7 @@ pub use unmet::Difference;
 use crate::sandbox::Tap;
 use crate::script::Limits;
 
-/// How long a test may take in real time.
+/// How long a test may go on without coming to rest, and how long by itself, in real time.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What becomes of snapshots.
@@ -68,7 +68,7 @@ pub struct Options {
     pub snapshots: Snapshots,
     /// The bounds of scripts.
     pub limits: Limits,
-    /// How long a test may take in real time.
+    /// How long a test may go on without coming to rest, and how long by itself, in real time.
     pub patience: Duration,
     /// Who hears every frame between the bots and their gateways.
     pub tap: Option<Tap>,

@@ -27,9 +27,6 @@ use crate::store::{StoreError, Tenant, TimerRow};
 /// How long an `on_stop` may take when the grace is over already, and a gateway to close.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// How often a timer is looked at while it is not due yet: the time of day can be set anew meanwhile.
-const TIMER_CHECK: Duration = Duration::from_secs(30);
-
 /// A session with the tasks that it goes on in.
 pub(super) struct Attached {
     pub(super) live: Rc<Live>,
@@ -289,13 +286,11 @@ async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
             }
         }
         let wait = match live.schedule.next_due(is_held) {
-            Some(due) if live.started.get() => {
-                Duration::from_millis(u64::try_from(due - now).unwrap_or(0)).min(TIMER_CHECK)
-            }
-            _ => TIMER_CHECK,
+            Some(due) if live.started.get() => Duration::from_millis(u64::try_from(due - now).unwrap_or(0)),
+            _ => Duration::MAX,
         };
         tokio::select! {
-            () = clock.sleep(wait) => {}
+            () = clock.sleep(wait.min(clock.trust())) => {}
             () = live.schedule.changed() => {}
         }
     }
