@@ -267,6 +267,22 @@ async fn a_chat_finds_the_bot_by_its_configuration_and_needs_none_of_its_secrets
     let outcome = tokio::task::spawn_blocking(chat.clone()).await.expect("it ends");
     assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
 
+    // The account of the bot is the one that is written to, whoever else is a contact.
+    for bot in ["bot", "carol"] {
+        std::fs::write(&file, configuration(&format!("{bot}@sandbox.test"))).expect("the folder is writable");
+        let mut alice = Person::chats_in(folder.path(), &[]);
+        alice.types(&format!("hello {bot}"));
+        assert_eq!(alice.leaves(), (0, String::new()));
+        assert_eq!(texts(&sandbox.control(), bot, "alice"), [format!("hello {bot}")]);
+    }
+
+    std::fs::write(&file, configuration("nobody@sandbox.test")).expect("the folder is writable");
+    let mut alice = Person::chats_in(folder.path(), &[]);
+    alice.types("hello?");
+    let (status, error) = alice.leaves();
+    assert_eq!(status, 1);
+    assert!(error.contains("nobody was found to write to, so nothing is sent: /to NAME"), "{error}");
+
     std::fs::write(&file, configuration("bot@example.com")).expect("the folder is writable");
     let outcome = tokio::task::spawn_blocking(chat).await.expect("it ends");
     assert_eq!(outcome.status, 2);

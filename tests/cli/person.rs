@@ -1,6 +1,7 @@
 //! Someone who chats through two pipes.
 
 use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc;
 
@@ -15,8 +16,12 @@ pub(crate) struct Person {
 
 impl Person {
     pub(crate) fn chats(url: &str, arguments: &[&str]) -> Self {
-        let folder = std::env::temp_dir();
-        let mut chat = command(&folder, &["chat", "--gateway", url, "--wait", "500ms"]);
+        Self::chats_in(&std::env::temp_dir(), &[&["--gateway", url], arguments].concat())
+    }
+
+    /// Chats with the bot of the configuration that lies in a folder.
+    pub(crate) fn chats_in(folder: &Path, arguments: &[&str]) -> Self {
+        let mut chat = command(folder, &["chat", "--wait", "500ms"]);
         chat.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = chat.spawn().expect("the binary starts");
         let (sender, lines) = mpsc::channel();

@@ -36,8 +36,13 @@ impl Conversation {
         Ok(mids)
     }
 
-    /// Whom to talk to where nobody is known: the demo bot, or for the bot itself the first of the demo people.
-    pub(super) async fn find_default(&mut self) -> Option<Target> {
+    /// Whom to talk to where no bot is named: the contact of that name, the first one, or somebody of the demo's, its bot
+    /// above all.
+    pub(super) async fn find_default(&mut self, contacts: &[String]) -> Option<Target> {
+        let named = contacts.iter().find(|mid| self.book.name(mid) == "bot");
+        if let Some(mid) = named.or(contacts.first()) {
+            return Some(self.book.target(mid));
+        }
         for (name, _) in DEMO_ACCOUNTS {
             if !self.is_demo {
                 return None;

@@ -56,6 +56,8 @@ pub(super) struct Options {
     pub(super) gateway: String,
     /// The account.
     pub(super) login: Login,
+    /// What the bot is to be found by, where its account is known.
+    pub(super) bot: Option<String>,
     /// How long the silence after the end of piped input has to be.
     pub(super) wait: Duration,
 }
@@ -65,13 +67,14 @@ impl Options {
     pub(super) fn demo(gateway: String, name: &str) -> Self {
         let email = if name.contains('@') { name.to_owned() } else { format!("{name}@{DEMO_DOMAIN}") };
         let login = Login::Email { email, password: Secret::new(DEMO_PASSWORD) };
-        Self { gateway, login, wait: Duration::from_secs(2) }
+        Self { gateway, login, bot: None, wait: Duration::from_secs(2) }
     }
 }
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
         let login = self.account.login();
+        let mut partner = None;
         let gateway = match &self.account.gateway {
             Some(gateway) => account::gateway(gateway).map_err(Exit::Usage)?.to_string(),
             // The bot's configuration says where it is to be found; who talks to it is another account.
@@ -80,19 +83,29 @@ impl Args {
                 Some(bot) if login.is_none() && !is_demo(bot.login.account()) => {
                     return Err(Exit::usage(no_demo(&bot)));
                 }
-                Some(bot) => bot.gateway.to_string(),
+                Some(bot) => {
+                    partner = Some(name_of(bot.login.account()).to_owned());
+                    bot.gateway.to_string()
+                }
                 None => format!("ws://{DEFAULT_LISTEN}"),
             },
         };
         let demo = Options::demo(gateway, &self.name);
-        let options = Options { wait: self.wait, login: login.unwrap_or(demo.login), gateway: demo.gateway };
+        let login = login.unwrap_or(demo.login);
+        let options = Options { wait: self.wait, login, bot: partner, ..demo };
         let (_never, stop) = watch::channel(false);
         run(options, stop)
     }
 }
 
 fn is_demo(account: &str) -> bool {
-    account.ends_with(&format!("@{DEMO_DOMAIN}"))
+    name_of(account) != account
+}
+
+/// What an account is found by: its name where it is one of a sandbox's, else itself, such as a phone number.
+fn name_of(account: &str) -> &str {
+    let name = account.strip_suffix(DEMO_DOMAIN).and_then(|account| account.strip_suffix('@'));
+    name.unwrap_or(account)
 }
 
 fn no_demo(bot: &Session) -> anyhow::Error {
@@ -116,7 +129,7 @@ pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(
         };
         let mut live = Live::start(settings, Keeper::Nowhere)?;
         let outcome = tokio::select! {
-            outcome = talk(&mut live, options.login.account(), options.wait) => outcome,
+            outcome = talk(&mut live, &options) => outcome,
             _ = stop.wait_for(|stop| *stop) => Ok(()),
             () = asked.wait() => Ok(()),
         };
@@ -126,7 +139,8 @@ pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(
     outcome.map_err(Exit::Failed)
 }
 
-async fn talk(live: &mut Live, account: &str, wait: Duration) -> anyhow::Result<()> {
+async fn talk(live: &mut Live, options: &Options) -> anyhow::Result<()> {
+    let (account, wait) = (options.login.account(), options.wait);
     let me = live.logged_in().await.map_err(|error| advised(error, account))?;
     let (notes, mut failures) = mpsc::channel(64);
     let mut chat = Conversation {
@@ -139,8 +153,9 @@ async fn talk(live: &mut Live, account: &str, wait: Duration) -> anyhow::Result<
         notes,
         sending: Rc::new(()),
     };
-    chat.get_acquainted(me.name).await?;
-    chat.greet()?;
+    let partner = options.bot.as_deref().filter(|bot| *bot != name_of(account));
+    chat.get_acquainted(me.name, partner).await?;
+    chat.greet(partner)?;
     chat.terminal.ask(&chat.prompt());
     let mut ending: Option<Instant> = None;
     loop {
@@ -227,8 +242,8 @@ impl Conversation {
         }
     }
 
-    /// Learns who one is, whom one knows, and who of them is the bot.
-    async fn get_acquainted(&mut self, my_name: Option<String>) -> anyhow::Result<()> {
+    /// Learns who one is, whom one knows, and who of them is the bot: whoever `partner` names, else the likeliest.
+    async fn get_acquainted(&mut self, my_name: Option<String>, partner: Option<&str>) -> anyhow::Result<()> {
         let me = self.book.me.clone();
         if let Some(name) = my_name {
             self.book.people.insert(me.clone(), name);
@@ -239,23 +254,24 @@ impl Conversation {
         self.learn(contacts.clone()).await;
         let groups: Vec<String> = serde_json::from_value(self.request(&GetJoinedGroupIds {}).await?)?;
         self.learn(groups).await;
-        let named = contacts.iter().find(|mid| self.book.name(mid) == "bot");
-        self.bot = named.or(contacts.first()).map(|mid| self.book.target(mid));
-        if self.bot.is_none() {
-            self.bot = self.find_default().await;
-        }
+        self.bot = match partner {
+            // Where it is not found, nobody else is written to in its place.
+            Some(partner) => self.find(partner).await.ok(),
+            None => self.find_default(&contacts).await,
+        };
         self.current.clone_from(&self.bot);
         Ok(())
     }
 
-    fn greet(&mut self) -> anyhow::Result<()> {
+    fn greet(&mut self, partner: Option<&str>) -> anyhow::Result<()> {
         if !self.terminal.is_prompt() {
             return Ok(());
         }
         let me = self.book.name(&self.book.me).to_owned();
-        let greeting = match &self.bot {
-            Some(bot) => format!("You are {me}, and this is your chat with {}.", bot.name),
-            None => format!("You are {me}, who knows nobody yet."),
+        let greeting = match (&self.bot, partner) {
+            (Some(bot), _) => format!("You are {me}, and this is your chat with {}.", bot.name),
+            (None, Some(partner)) => format!("You are {me}, and the bot, {partner}, is not to be found: /to NAME."),
+            (None, None) => format!("You are {me}, who knows nobody yet."),
         };
         self.terminal.notice(&format!("{greeting} Type a message, /help for more, Ctrl-D to leave."))?;
         Ok(())
