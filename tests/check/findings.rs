@@ -371,3 +371,22 @@ fn what_another_script_uses_of_one_is_not_called_unused_when_it_is_loaded() {
     let found = thread.join().expect("it does not panic");
     assert_eq!(found, [("a".into(), 0), ("b".into(), 0)]);
 }
+
+#[test]
+fn a_text_that_may_be_missing_has_the_properties_of_a_text() {
+    let wrong = "error unknown-property: a string has no property";
+    one("fn on_message(msg) { log_info(msg.text.length); }", &format!("1:40 {wrong} `length`"));
+    one("fn on_message(msg) { let t = msg.text; log_info(t.foo); }", &format!("1:51 {wrong} `foo`"));
+    none("fn on_message(msg) { log_info(msg.text.len); let t = msg.text; t = #{ foo: 1 }; log_info(t.foo); }");
+}
+
+#[test]
+fn the_options_of_a_request_are_known() {
+    let wrong = "error wrong-arguments: http_get has no option `hedaers`";
+    one("fn on_start() { http_get(\"https://a.test\", #{ hedaers: #{} }); }", &format!("1:47 {wrong}"));
+    one(
+        "fn on_start() { http_post(\"https://a.test\", #{ any: 1 }, #{ header: #{} }); }",
+        "1:61 error wrong-arguments: http_post has no option `header`",
+    );
+    none("fn on_start() { http_get(\"https://a.test\", #{ headers: #{ Accept: \"x\" } }); }");
+}

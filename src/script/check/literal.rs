@@ -36,8 +36,11 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
         ) => {
             wrong.extend(pattern(first));
         }
-        (Some(Kind::Message), "ask", [_, options]) => wrong.extend(option("ask", "timeout", options)),
-        (Some(Kind::Store), "set", [_, _, options]) => wrong.extend(option("store.set", "ttl", options)),
+        (Some(Kind::Message), "ask", [_, options]) => wrong.extend(option("ask", "timeout", options, lasting)),
+        (Some(Kind::Store), "set", [_, _, options]) => wrong.extend(option("store.set", "ttl", options, lasting)),
+        (None, "http_get", [_, options]) | (None, "http_post", [_, _, options]) => {
+            wrong.extend(option(name, "headers", options, |_, _, _| None));
+        }
         _ => {}
     }
     wrong
@@ -76,20 +79,15 @@ fn pattern(argument: &Expr) -> Option<Wrong> {
     })
 }
 
-fn option(of: &str, known: &'static str, options: &Expr) -> Vec<Wrong> {
+/// Whether the value of an option, of a function, is in order.
+type Value = fn(&str, &str, &Expr) -> Option<Wrong>;
+
+fn option(of: &str, known: &'static str, options: &Expr, value_of: Value) -> Vec<Wrong> {
     let Expr::Map(entries, _) = options else { return Vec::new() };
     let mut wrong = Vec::new();
     for (name, value) in &entries.0 {
         if name.name == known {
-            wrong.extend(duration(&format!("{of}: {known}"), value));
-            if let Expr::IntegerConstant(_, position) | Expr::FloatConstant(_, position) = value {
-                wrong.push(Wrong {
-                    rule: "wrong-type",
-                    position: *position,
-                    message: format!("{of} needs {known}, a duration such as \"10m\"; found a number"),
-                    help: None,
-                });
-            }
+            wrong.extend(value_of(of, known, value));
         } else {
             let help = match closest(&name.name, [known]) {
                 Some(known) => format!("did you mean `{known}`?"),
@@ -104,4 +102,13 @@ fn option(of: &str, known: &'static str, options: &Expr) -> Vec<Wrong> {
         }
     }
     wrong
+}
+
+/// An option that is a duration.
+fn lasting(of: &str, name: &str, value: &Expr) -> Option<Wrong> {
+    let (Expr::IntegerConstant(_, position) | Expr::FloatConstant(_, position)) = value else {
+        return duration(&format!("{of}: {name}"), value);
+    };
+    let message = format!("{of} needs {name}, a duration such as \"10m\"; found a number");
+    Some(Wrong { rule: "wrong-type", position: *position, message, help: None })
 }

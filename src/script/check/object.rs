@@ -18,7 +18,9 @@ impl Walk<'_> {
     pub(crate) fn property(&mut self, of: Kind, name: &str, position: Position) -> Kind {
         match of {
             Kind::Stage(of) => self.stage_property(of, name, position),
-            Kind::Unknown | Kind::Function | Kind::MaybeString | Kind::Map | Kind::State => Kind::Unknown,
+            Kind::Unknown | Kind::Function | Kind::Map | Kind::State => Kind::Unknown,
+            // Nobody is blamed for not asking whether there is one, and () has no property at all.
+            Kind::MaybeString => self.property(Kind::String, name, position),
             Kind::Event(hook) => self.event_field(of, hook, name, position),
             Kind::Invite => match name {
                 "inviter" => Kind::Person,
@@ -44,7 +46,8 @@ impl Walk<'_> {
     /// The kind of a property that is assigned to.
     pub(crate) fn set_property(&mut self, of: Kind, name: &str, position: Position) -> Kind {
         match of {
-            Kind::Unknown | Kind::MaybeString | Kind::Map | Kind::State | Kind::Failure => Kind::Unknown,
+            Kind::Unknown | Kind::Map | Kind::State | Kind::Failure => Kind::Unknown,
+            Kind::MaybeString => self.set_property(Kind::String, name, position),
             Kind::Store => self.property(of, name, position),
             of if self.known.has_setter(of, name) => Kind::Unknown,
             of => {
