@@ -435,7 +435,7 @@ commands! {
         required str url "url" "the url that `GetGroupQrcode` gave";
     }
     /// Gives what is known of one group (`id`), or of several (`mids`, newer gateways).
-    SearchGroupById search_group_by_id Read Read Documented => "Chat for `id`, [Chat] for `mids`" {
+    SearchGroupById search_group_by_id Read Read Documented => "Chat for id, [Chat] for mids" {
         either str id "id" "the group's mid";
         either list mids "mids" "the groups' mids";
     }
@@ -584,6 +584,7 @@ mod tests {
         assert_eq!((names.len(), functions.len()), (COMMANDS.len(), COMMANDS.len()));
         for command in COMMANDS {
             assert!(!command.doc.is_empty() && command.fields.iter().all(|field| !field.doc.is_empty()));
+            assert!(!command.result.contains('`'), "{} is shown as code as a whole", command.result);
         }
     }
 
