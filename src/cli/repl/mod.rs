@@ -6,6 +6,7 @@
 mod editor;
 mod syntax;
 
+use std::collections::HashSet;
 use std::io::{self, IsTerminal};
 
 use anyhow::anyhow;
@@ -302,7 +303,9 @@ impl Repl {
         let names = self.host.prompt().names().await;
         let all = names.functions.iter().chain(&names.methods).chain(names.modules.values().flatten());
         let mut lines: Vec<_> = all.filter(|name| name.name.contains(text)).map(described).collect();
-        lines.dedup();
+        // Every session has the commands as methods too.
+        let mut seen = HashSet::new();
+        lines.retain(|line| seen.insert(line.clone()));
         if lines.is_empty() { format!("no function is named like \"{text}\"") } else { lines.join("\n") }
     }
 }
