@@ -3,9 +3,14 @@
 //! One table for `check`, the editor definitions, the documentation of tests and the proposals in their cards. What the
 //! functions *do* is the business of whoever runs tests; a test there compares both.
 
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use super::Limits;
+use super::engine;
 use super::proposal::{Missing, typed};
 use super::suggest::closest;
-use super::surface::{HostFunction, HostProperty, ticked};
+use super::surface::{HostFunction, HostProperty, names, ticked};
 
 /// The names that every test sees, with their types.
 pub static GLOBALS: &[(&str, &str)] = &[("bot", "Bot"), ("clock", "Clock"), ("gateway", "Gateway"), ("web", "Web")];
@@ -404,8 +409,25 @@ pub(crate) fn proposal(missing: &Missing) -> Option<String> {
     let of = first.and_then(|name| object(name.strip_suffix("Ref").unwrap_or(name)));
     match of {
         Some(of) => meant(Some(of), &missing.name),
-        None => meant(None, &missing.name),
+        None => meant(None, &missing.name).or_else(|| instead(&missing.name).map(str::to_owned)),
     }
+}
+
+/// How time passes in a test.
+pub(crate) const NO_SLEEP: &str = "time stands still in a test: `clock.advance(\"5s\")` lets it pass";
+
+/// What a test does instead of calling a function that scripts alone have.
+pub(crate) fn instead(name: &str) -> Option<&'static str> {
+    static LANGUAGE: OnceLock<BTreeSet<String>> = OnceLock::new();
+    if name == "sleep" {
+        return Some(NO_SLEEP);
+    }
+    let language = LANGUAGE.get_or_init(|| {
+        let named = |function: rhai::FuncInfo<'_>| Some(function.metadata.name.to_string());
+        engine::guest(&Limits::default()).collect_fn_metadata(None, named, true).into_iter().collect()
+    });
+    let is_of_scripts = names().any(|known| known == name) && !language.contains(name);
+    is_of_scripts.then_some("that is the bot's: a test acts through people, `bot`, `clock`, `gateway` and `web`")
 }
 
 /// What tests of other tools call it.

@@ -343,6 +343,14 @@ fn a_test_is_checked_by_what_tests_can_call() {
             "1:16 a test has no function `send_text`; that is the bot's: a test acts through people, `bot`, `clock`, `gateway` and `web`",
         ),
         (
+            "fn test_it() { sleep(5); }",
+            "1:16 a test has no function `sleep`; time stands still in a test: `clock.advance(\"5s\")` lets it pass",
+        ),
+        (
+            "fn test_it() { sleep(\"5s\"); }",
+            "1:16 a test has no function `sleep`; time stands still in a test: `clock.advance(\"5s\")` lets it pass",
+        ),
+        (
             "fn test_it() { assert_equal(1, 1); }",
             "1:16 no function `assert_equal`; did you mean `assert_eq(found, expected)` or `assert_eq(found, expected, message)`?",
         ),

@@ -39,6 +39,19 @@ fn a_mistake_in_a_test_names_its_place() {
 }
 
 #[test]
+fn a_function_that_scripts_alone_have_is_not_proposed_to_a_test() {
+    for (line, message, help) in [
+        ("send_text(\"u\", \"x\");", "no function `send_text` takes (string, string)", "that is the bot's: "),
+        ("sleep(\"5s\");", "no function `sleep` takes (string)", "time stands still in a test: "),
+        ("sleep(5);", "time stands still in a test: ", "`clock.advance("),
+        ("is_match(1, \"x\");", "no function `is_match` takes (integer, string)", "it is `is_match("),
+    ] {
+        let card = fails(line);
+        assert!(card.contains(message) && card.contains(help), "{card}");
+    }
+}
+
+#[test]
 fn a_failure_in_a_function_that_the_test_calls_names_the_innermost_place() {
     let test = "fn test_it() { greet(person(\"alice\")); }\nfn greet(whom) {\n    whom.expects(\"x\");\n}\n";
     assert_snapshot!(Folder::with(&[("echo.rhai", ECHO), ("echo_test.rhai", test)]).card());

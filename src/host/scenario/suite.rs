@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope};
 
-use super::functions;
+use super::functions::{self, Outcome};
 use crate::script::guest::{self, Fiber, StackBounds};
+use crate::script::stage::NO_SLEEP;
 use crate::script::{Bundle, Fault, Limits, Source};
 
 /// The address space of a test's stack, in bytes. Only what is touched costs memory.
@@ -37,6 +38,9 @@ pub(super) struct Suite {
 pub(super) fn engine(limits: &Limits) -> Engine {
     let mut engine = guest::language(limits);
     functions::register(&mut engine);
+    // Rhai's own would keep the thread waiting, and no bot would go on meanwhile.
+    engine.register_fn("sleep", |_: i64| -> Outcome<()> { Err(functions::error(NO_SLEEP)) });
+    engine.register_fn("sleep", |_: f64| -> Outcome<()> { Err(functions::error(NO_SLEEP)) });
     engine.set_module_resolver(Resolver);
     engine.on_progress(|operations| {
         let (bounds, deadline) = ALLOWED.get()?;

@@ -22,6 +22,11 @@ impl Walk<'_> {
             self.wrong_stage_call(&format!("`{name}`"), &rows, kinds, position);
             return Kind::staged(rows[0].result);
         }
+        if let (Some(help), true) = (stage::instead(name), own.is_empty()) {
+            let message = format!("a test has no function `{name}`");
+            self.error("unknown-function", position, message, Some(help.to_owned()));
+            return Kind::Unknown;
+        }
         let natives: Vec<_> = self.known.taking(name, kinds.len());
         if let Some(first) = natives.iter().find(|native| native.takes(kinds)) {
             return first.result;
@@ -29,11 +34,6 @@ impl Walk<'_> {
         match (stage::meant(None, name), own.is_empty() && !self.known.has(name)) {
             (Some(help), true) => {
                 self.error("unknown-function", position, format!("no function `{name}`"), Some(help));
-            }
-            (_, true) if crate::script::surface::names().any(|known| known == name) => {
-                let help =
-                    "that is the bot's: a test acts through people, `bot`, `clock`, `gateway` and `web`".to_owned();
-                self.error("unknown-function", position, format!("a test has no function `{name}`"), Some(help));
             }
             _ if natives.is_empty() => self.wrong_call(name, kinds.len(), own, position),
             _ => self.wrong_types(name, kinds, position),
