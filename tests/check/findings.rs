@@ -398,3 +398,9 @@ fn the_options_of_a_request_are_known() {
     );
     none("fn on_start() { http_get(\"https://a.test\", #{ headers: #{ Accept: \"x\" } }); }");
 }
+
+#[test]
+fn a_timer_that_the_top_level_cannot_have_is_one_finding() {
+    let message = "`after` cannot be used at a script's top level, which runs when the script is loaded";
+    one("after(\"2s\", \"tick\");\nfn tick() {}", &format!("1:1 error top-level: {message}"));
+}

@@ -98,7 +98,8 @@ impl Walk<'_> {
                 let help = format!("define `{}` in {} and let it call this one", own.signature(), script.source.file);
                 self.error("unknown-function", position, message, Some(help));
             }
-            (None, Some(own)) if around.scripts.is_empty() => {
+            // A timer at the top level is refused where it makes no script of the file: one mistake is one finding.
+            (None, Some(own)) if around.scripts.is_empty() && !self.at_top_level => {
                 let message = "a timer calls a function of the script, not of this module";
                 let help =
                     format!("define `{}` in the script that imports it and let it call this one", own.signature());
