@@ -231,6 +231,7 @@ fn foreign(line: &str, column: usize) -> Option<&'static str> {
         _ if before.trim_end().ends_with('(') && words.last() == Some(&"for") => {
             Some("a loop over numbers is `for i in 0..10 { … }`, without parentheses")
         }
+        ("catch", error) if !error.is_empty() => Some("the error stands in parentheses: `catch (error) { … }`"),
         (_, "finally") => Some("there is no finally: what stands after try and catch runs either way"),
         (_, "of") if words.first() == Some(&"for") => Some("a loop is written `for item in list { … }`"),
         _ if words.first() == Some(&"foreach") => Some("a loop is written `for item in list { … }`"),
