@@ -404,3 +404,15 @@ fn a_timer_that_the_top_level_cannot_have_is_one_finding() {
     let message = "`after` cannot be used at a script's top level, which runs when the script is loaded";
     one("after(\"2s\", \"tick\");\nfn tick() {}", &format!("1:1 error top-level: {message}"));
 }
+
+#[test]
+fn a_line_break_of_quotes_is_found_in_backticks() {
+    let message = r"warning no-line-break: in backticks `\n` stands for itself and breaks no line";
+    one(r"fn on_message(msg) { msg.reply(`a\nb`); }", &format!("1:32 {message}"));
+    one(r"fn on_message(msg) { msg.ask(`${msg.id}\n?`); }", &format!("1:30 {message}"));
+    one(r"fn on_message(msg) { send_text(msg.chat, `${msg.id}\n`); }", &format!("1:42 {message}"));
+    none(
+        r#"fn on_message(msg) { msg.reply("a\nb"); if msg.text.is_match(`a\nb`) { msg.reply(`a
+b`); } }"#,
+    );
+}

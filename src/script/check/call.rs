@@ -238,6 +238,13 @@ impl Walk<'_> {
         if of.is_none() && matches!(call.name.as_str(), "after" | "every" | "cron") {
             self.timer(call, kinds);
         }
+        let sends = matches!(
+            (of, call.name.as_str()),
+            (Some(Kind::Message), "reply" | "ask") | (None | Some(Kind::Session), "send_text")
+        );
+        if sends {
+            call.args.iter().for_each(|text| self.unbroken(text));
+        }
         for fault in literal::check(of, &call.name, &call.args) {
             self.error(fault.rule, fault.position, fault.message, fault.help);
         }

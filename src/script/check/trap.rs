@@ -144,6 +144,20 @@ impl Walk<'_> {
     }
 
     /// Whether the text of the file has this letter at a place.
+    /// Warns of `\n` in a text in backticks that is sent, where it breaks no line.
+    pub(crate) fn unbroken(&mut self, text: &Expr) {
+        let holds = |part: &Expr| matches!(part, Expr::StringConstant(text, _) if text.contains("\\n"));
+        let position = text.start_position();
+        let is_unbroken = match text {
+            Expr::InterpolatedString(parts, _) => parts.iter().any(holds),
+            text => holds(text) && self.begins_with(position, '`'),
+        };
+        if is_unbroken {
+            let help = "break the line itself, or write the text between double quotes".to_owned();
+            self.warn("no-line-break", position, "in backticks `\\n` stands for itself and breaks no line", Some(help));
+        }
+    }
+
     fn begins_with(&self, position: Position, letter: char) -> bool {
         let (Some(line), Some(column)) = (position.line(), position.position()) else { return false };
         let line = self.file.source.text.lines().nth(line - 1).unwrap_or_default();
