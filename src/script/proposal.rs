@@ -49,6 +49,9 @@ pub(crate) fn proposal(missing: &Missing, text: &str, place: Option<(usize, usiz
     if let Some(owner) = FUNCTIONS.iter().find(|row| row.name == name).and_then(|row| row.of) {
         return Some(format!("`{name}` belongs to {}; this is {}", Kind::named(owner).noun(), of.noun()));
     }
+    if let (Kind::String, Some(meant)) = (of, method_synonym(of, name)) {
+        return Some(format!("did you mean `{meant}`?"));
+    }
     if !owners.is_empty() {
         let same = owners.contains(&of);
         let owners: Vec<_> = owners.iter().map(|kind| kind.noun()).collect();
@@ -163,8 +166,8 @@ const SYNONYMS: &[(&str, &[&str])] = &[
     ("to_json", &["json", "stringify", "encode_json"]),
     ("http_get", &["fetch", "get_url", "http"]),
     ("to_string", &["str", "string", "toString"]),
-    ("parse_int", &["int", "parseInt", "to_number"]),
-    ("parse_float", &["float", "parseFloat"]),
+    ("parse_int", &["int", "parseInt", "to_number", "to_int"]),
+    ("parse_float", &["float", "parseFloat", "to_float"]),
     ("len", &["length", "count", "size"]),
     ("is_match", &["matches", "match_regex", "test"]),
     ("replace_all", &["sub", "gsub", "regex_replace", "replaceAll"]),
@@ -268,6 +271,7 @@ mod tests {
             ("get", &["Store", "i64"], Some("it is `get(key: string)`")),
             ("reply", &["Session", "string"], Some(SESSION_SENDS)),
             ("reply", &["i64", "string"], Some("`reply` belongs to a message; this is an integer")),
+            ("to_int", &["string"], Some("did you mean `parse_int`?")),
             ("upper", &["string"], Some("did you mean `to_upper`?")),
             ("forEach", &["array", "Fn"], Some("write a loop: `for item in list { … }`")),
             ("greet", &["i64", "i64"], Some("this file defines `greet(a)`")),

@@ -416,3 +416,12 @@ fn a_line_break_of_quotes_is_found_in_backticks() {
 b`); } }"#,
     );
 }
+
+#[test]
+fn a_text_is_read_as_a_number_by_another_name() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = folder.path().join("a.rhai");
+    fs::write(&script, "fn on_message(msg) { let n = msg.text.to_int(); log_info(n); }").expect("a file");
+    let line = check(&[&script]).findings[0].line();
+    assert!(line.ends_with("1:39: error: a string has no method `to_int`; did you mean `parse_int`?"), "{line}");
+}

@@ -197,7 +197,8 @@ impl Walk<'_> {
     }
 
     fn unknown_method(&mut self, of: Kind, name: &str, kinds: &[Kind], position: Position) {
-        let loose = matches!(of, Kind::Unknown | Kind::Map | Kind::MaybeString | Kind::Failure);
+        let of = if of == Kind::MaybeString { Kind::String } else { of };
+        let loose = matches!(of, Kind::Unknown | Kind::Map | Kind::Failure);
         // A map's entry can be a function, and so can the entry of a map that another file made.
         if loose && self.files.values().flatten().any(|file| file.entries.contains(name)) {
             return;
@@ -207,7 +208,6 @@ impl Walk<'_> {
             return;
         }
         let noun = match of {
-            Kind::MaybeString => Kind::String.noun(),
             _ if loose => "a value",
             of => of.noun(),
         };
@@ -285,10 +285,10 @@ impl Walk<'_> {
             Kind::Unknown if self.role.is_test() => {
                 self.known.names().chain(stage::FUNCTIONS.iter().map(|row| row.name)).collect()
             }
-            Kind::Unknown | Kind::Map | Kind::MaybeString => self.known.names().chain(surface::names()).collect(),
+            Kind::Unknown | Kind::Map => self.known.names().chain(surface::names()).collect(),
             _ => host.iter().map(|row| row.name).chain(commands).chain(self.known.methods(of)).collect(),
         };
-        let loose = matches!(of, Kind::Unknown | Kind::Map | Kind::MaybeString);
+        let loose = matches!(of, Kind::Unknown | Kind::Map);
         let meant = method_synonym(of, name)
             .or_else(|| closest(name, names.iter().copied()))
             .or_else(|| proposal::synonym(name).filter(|_| loose));
