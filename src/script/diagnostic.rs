@@ -72,7 +72,7 @@ pub fn card(fault: &Fault, severity: Severity, look: Look) -> String {
     let word = severity.word();
     let message = wrap(&fault.message, look.columns.saturating_sub(word.len() + 2), word.len() + 2);
     let number = fault.line.map(|line| line.to_string()).unwrap_or_default();
-    let gutter = " ".repeat(number.len());
+    let gutter = " ".repeat(number.len().max(1));
     let mut card = format!("{word}: {message}\n{gutter}--> {}\n", fault.place());
     if let Some(excerpt) = &fault.excerpt {
         let (text, mark) = draw(excerpt, fault.column, look.columns.saturating_sub(number.len() + 3));
