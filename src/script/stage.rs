@@ -95,7 +95,13 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "string",
         "Writes in a group; gives the message's id.",
     ),
-    row(Some("Person"), "sends_image", &[], "string", "Sends the bot a picture; gives the message's id."),
+    row(
+        Some("Person"),
+        "sends_image",
+        &[],
+        "string",
+        "Sends the bot a message about a picture that cannot be fetched; gives its id.",
+    ),
     row(Some("Person"), "sends_sticker", &[], "string", "Sends the bot a sticker; gives the message's id."),
     row(
         Some("Person"),
