@@ -191,6 +191,7 @@ pub(crate) fn foreign(name: &str) -> Option<String> {
     Some(match name {
         // `for_each` exists, and gives its closure the item as `this`: whoever comes from elsewhere wants a loop.
         "forEach" | "foreach" | "each" => "write a loop: `for item in list { … }`".to_owned(),
+        "join" | "implode" => "`import \"std/words\" as words;` has it: words::join(list, \", \")".to_owned(),
         "format" | "sprintf" => "write texts in backticks: `Hello ${name}`".to_owned(),
         "exit" | "quit" => "leave a function with return".to_owned(),
         "require" | "include" => "import a module at the top of the file: import \"lib/name\" as name;".to_owned(),
@@ -273,6 +274,7 @@ mod tests {
             ("reply", &["i64", "string"], Some("`reply` belongs to a message; this is an integer")),
             ("to_int", &["string"], Some("did you mean `parse_int`?")),
             ("upper", &["string"], Some("did you mean `to_upper`?")),
+            ("join", &["array", "string"], foreign("join").as_deref()),
             ("forEach", &["array", "Fn"], Some("write a loop: `for item in list { … }`")),
             ("greet", &["i64", "i64"], Some("this file defines `greet(a)`")),
             ("send_txt", &["string", "string"], Some("did you mean `send_text(to, content)`?")),

@@ -91,7 +91,7 @@ fn the_language_itself_is_left_alone() {
         "print(parse_json(\"{}\")); print(to_json([1, ()])); print(\"a1\".captures(`\\d`)[0]);",
         "let list = [1, 2, 3]; print(list.extract(0..2)); print(list.index_of(2)); print(list.contains(3)); print(list.all(|x| x > 0));",
         "let out = []; for x in 1..3 { out.push(x); } print(out.is_empty()); print(out.find(|x| x == 2)); out.insert(0, 9); out.truncate(1);",
-        "import \"std/words\" as words; print(words::number(\"3 of them\"));",
+        "import \"std/words\" as words; print(words::number(\"3 of them\")); print(words::join([1, \"a\"], \", \"));",
         "let timestamp = 1; let x = timestamp.max(2).min(5).abs().to_string(); print(x.pad_text());\nfn pad_text() { this + \"!\" }",
     ];
     let faulty: Vec<_> = lines
@@ -418,10 +418,18 @@ b`); } }"#,
 }
 
 #[test]
-fn a_text_is_read_as_a_number_by_another_name() {
+fn what_a_value_has_by_another_name_is_proposed() {
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("a.rhai");
-    fs::write(&script, "fn on_message(msg) { let n = msg.text.to_int(); log_info(n); }").expect("a file");
-    let line = check(&[&script]).findings[0].line();
-    assert!(line.ends_with("1:39: error: a string has no method `to_int`; did you mean `parse_int`?"), "{line}");
+    for (call, expected) in [
+        ("msg.text.to_int()", "a string has no method `to_int`; did you mean `parse_int`?"),
+        (
+            "[1].join(\", \")",
+            "an array has no method `join`; `import \"std/words\" as words;` has it: words::join(list, \", \")",
+        ),
+    ] {
+        fs::write(&script, format!("fn on_message(msg) {{ let n = {call}; log_info(n); }}")).expect("a file");
+        let line = check(&[&script]).findings[0].line();
+        assert!(line.ends_with(expected), "{line}");
+    }
 }

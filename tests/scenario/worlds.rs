@@ -173,6 +173,8 @@ fn constants_and_imports_of_the_top_level_reach_the_test_functions() {
         const WORD = "ping";
         fn test_it() {
             assert(words::is_yes("yes"));
+            assert_eq(words::join(["tea", 2, "milk"], ", "), "tea, 2, milk");
+            assert_eq(words::join([], ", "), "");
             person("alice").says(global::WORD);
             person("alice").expects("pong");
         }

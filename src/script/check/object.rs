@@ -277,7 +277,8 @@ impl Walk<'_> {
             (Kind::Person, "reply" | "send" | "says") => return Some(proposal::PERSON_GETS.to_owned()),
             _ => {}
         }
-        if let Some(help) = proposal::foreign(name) {
+        // To join, for one, is something else of an invitation than of an array.
+        if let (None, Some(help)) = (method_synonym(of, name), proposal::foreign(name)) {
             return Some(help);
         }
         let commands = COMMANDS.iter().filter(|row| of == Kind::Session && !row.is_login()).map(|row| row.function);
