@@ -80,11 +80,16 @@ impl Spec {
     /// # Errors
     /// With what is wrong about it.
     pub(crate) fn cron(pattern: &str) -> Result<Self, String> {
-        Cron::from_str(pattern).map_err(|error| {
-            format!(
-                "\"{pattern}\" is no cron pattern such as \"0 9 * * 1-5\" (minute, hour, day, month, weekday): {error}"
-            )
-        })?;
+        let wrong = |reason: String| {
+            let example = "such as \"0 9 * * 1-5\" (minute, hour, day, month, weekday)";
+            format!("\"{pattern}\" is no cron pattern {example}: {reason}")
+        };
+        let fields = pattern.split_whitespace().count();
+        // More fields would be seconds and years, and mean something else than they seem to.
+        if fields > 5 {
+            return Err(wrong(format!("it has {fields} fields, expected 5")));
+        }
+        Cron::from_str(pattern).map_err(|error| wrong(error.to_string()))?;
         Ok(Self::Cron(pattern.to_owned()))
     }
 }
@@ -522,5 +527,7 @@ mod tests {
         let spec = Spec::cron("*/5 * * * *").expect("a pattern");
         assert_eq!(spec.next(1_700_000_000_000), Some(1_700_000_100_000));
         assert!(Spec::cron("every monday").is_err());
+        let error = Spec::cron("0 0 9 * * *").expect_err("six fields");
+        assert!(error.ends_with("it has 6 fields, expected 5"), "{error}");
     }
 }

@@ -433,3 +433,10 @@ fn what_a_value_has_by_another_name_is_proposed() {
         assert!(line.ends_with(expected), "{line}");
     }
 }
+
+#[test]
+fn a_date_that_never_comes_is_found() {
+    let cron = |pattern: &str| format!("cron(\"{pattern}\", \"tick\");\nfn tick() {{}}");
+    one(&cron("0 9 31 2 *"), "1:6 warning never-due: \"0 9 31 2 *\" is never due: there is no such date");
+    none(&cron("0 9 29 2 *"));
+}

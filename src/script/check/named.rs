@@ -9,6 +9,7 @@ use super::parsed::{Function, Parsed};
 use super::walk::Walk;
 use crate::script::suggest::closest;
 use crate::script::surface::ticked;
+use crate::script::timer::Spec;
 
 /// How a timer passes arguments on.
 const TIMER_ARGUMENTS: &str = "a timer's arguments are its third argument: an array of them, or a single one";
@@ -46,6 +47,13 @@ impl Walk<'_> {
     /// Checks what a timer calls, and with what.
     pub(crate) fn timer(&mut self, call: &FnCallExpr, kinds: &[Kind]) {
         let Some(function) = call.args.get(1) else { return };
+        if let ("cron", Some(Expr::StringConstant(pattern, position))) = (call.name.as_str(), call.args.first())
+            // Leap days come again from any time on.
+            && Spec::cron(pattern).is_ok_and(|spec| spec.next(0).is_none())
+        {
+            let message = format!("\"{pattern}\" is never due: there is no such date");
+            self.warn("never-due", *position, message, None);
+        }
         match call.args.get(2) {
             Some(Expr::Array(items, _)) => {
                 for item in items {
