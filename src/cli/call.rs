@@ -75,8 +75,9 @@ impl Args {
         let fields = read_fields(command, self.fields.as_deref(), &self.assignments).map_err(Exit::Usage)?;
         let config = self.account.configuration()?.ok_or_else(|| Exit::usage(anyhow!(NO_SESSION)))?;
         let session = account::choose(&config, self.session.as_deref())?;
-        let keeper =
-            if self.account.gateway.is_some() { Keeper::Nowhere } else { Keeper::folder(config.data.clone())? };
+        // By flags there is a data folder where a bot has run by flags.
+        let has_folder = self.account.gateway.is_none() || config.data.is_dir();
+        let keeper = if has_folder { Keeper::folder(config.data.clone())? } else { Keeper::Nowhere };
         let settings = session.settings(&config.limits, &config.pacing, None);
         let mode = session.media;
         let content = blocking::run(async {

@@ -10,6 +10,7 @@ use tracing_subscriber::field::RecordFields;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FormatFields, MakeWriter};
 
+use super::output::plain;
 use crate::script::diagnostic::paint;
 
 /// How the log looks: lines for people, or JSON objects for tools.
@@ -71,15 +72,16 @@ struct Fields {
 impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
-            "card" => self.card = Some(value.to_owned()),
+            "card" => self.card = Some(plain(value)),
             _ => self.record_debug(field, &value),
         }
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         match field.name() {
-            "message" => self.message = format!("{value:?}"),
-            name => self.rest.push(format!("{name}={value:?}")),
+            // A line that goes on is no line of its own.
+            "message" => self.message = plain(&format!("{value:?}")).replace('\n', "\n    "),
+            name => self.rest.push(plain(&format!("{name}={value:?}"))),
         }
     }
 }

@@ -11,6 +11,12 @@ pub(super) fn is_coloured(stream: &impl IsTerminal) -> bool {
     stream.is_terminal() && !refused && !is_dumb
 }
 
+/// A text without what would steer the terminal: other people may have written it.
+pub(super) fn plain(text: &str) -> String {
+    let is_harmless = |letter: char| !letter.is_control() || matches!(letter, '\n' | '\t');
+    text.chars().map(|letter| if is_harmless(letter) { letter } else { '\u{fffd}' }).collect()
+}
+
 /// Writes a text, which brings its own line ends.
 pub(super) fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();

@@ -8,6 +8,7 @@ use unicode_width::UnicodeWidthStr;
 
 use super::account::DEFAULT_CONFIG;
 use super::exit::Exit;
+use super::output::plain;
 use crate::clock::Timestamp;
 use crate::host::config::Config;
 use crate::store::{JournalReader, Standing};
@@ -73,7 +74,7 @@ pub(super) fn time(at: Timestamp) -> String {
 pub(super) fn standing(standing: &Standing) -> String {
     match (&standing.waiting, standing.ended) {
         (_, Some(_)) => match &standing.fault {
-            Some(fault) => format!("{}: {}", standing.outcome, fault.lines().next().unwrap_or_default()),
+            Some(fault) => format!("{}: {}", standing.outcome, plain(fault.lines().next().unwrap_or_default())),
             None => standing.outcome.clone(),
         },
         (Some(waiting), None) => {
@@ -124,5 +125,12 @@ mod tests {
     fn a_long_text_is_cut_and_stays_on_its_line() {
         assert_eq!(short("one\ntwo", 20), "one two");
         assert_eq!(short("größer", 3), "grö…");
+    }
+
+    #[test]
+    fn what_a_script_threw_does_not_steer_the_terminal() {
+        let fault = Some("bot.rhai:1: \u{1b}[31mred\u{7}\nmore".to_owned());
+        let failed = Standing { ended: Some(0), outcome: "failed".to_owned(), fault, ..Standing::default() };
+        assert_eq!(standing(&failed), "failed: bot.rhai:1: \u{fffd}[31mred\u{fffd}");
     }
 }

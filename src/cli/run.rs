@@ -13,7 +13,7 @@ use super::exit::Exit;
 use super::{account, chat, frames};
 use crate::clock::Clock;
 use crate::host::config::{Config, Session};
-use crate::host::{Host, Options, report};
+use crate::host::{self, Host, Options, report};
 use crate::sandbox::{self, Sandbox, StartError};
 use crate::session::{Ended, Login, MediaMode, Pacing, Secret};
 
@@ -92,7 +92,10 @@ impl Args {
             tracing::warn!("--console has no effect yet");
         }
         let options = Options { config, strict: self.strict, dry_run: self.dry_run, clock };
-        let mut host = Host::start(options).await?;
+        let mut host = Host::start(options).await.map_err(|error| match error {
+            host::StartError::Missing(_) => Exit::usage(error),
+            other => other.into(),
+        })?;
         announce(&host);
         if let Some(config) = followed {
             host.follow(config)?;

@@ -142,8 +142,10 @@ impl Host {
             resend_in_doubt: config.in_doubt == config::InDoubt::Resend,
             ended: ending,
         };
-        let count = config.workers.or_else(|| thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
-        let workers = (0..count.clamp(1, config.sessions.len().max(1)))
+        // More sessions may come while it runs: a number of one's own counts whatever there is at the start.
+        let cores = || thread::available_parallelism().map_or(1, usize::from);
+        let count = config.workers.unwrap_or_else(|| cores().min(config.sessions.len())).max(1);
+        let workers = (0..count)
             .map(|number| WorkerHandle::spawn(format!("worker-{number}"), shared.clone()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(StartError::Thread)?;
@@ -185,11 +187,13 @@ impl Host {
             has_changed: false,
             names,
         };
+        // All of them first: no session is to log in beside another one that stops the start.
+        let mut prepared = Vec::new();
         for session in &sessions {
-            let prepared = prepare(session, &host.config, &host.store).await?;
+            prepared.push(prepare(session, &host.config, &host.store).await?);
             host.names.check(session);
-            host.attach(prepared);
         }
+        prepared.into_iter().for_each(|prepared| host.attach(prepared));
         host.watching.begin(Followers { workers: updaters, lining: recording });
         Ok(host)
     }

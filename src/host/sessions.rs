@@ -52,7 +52,7 @@ impl Host {
     async fn take_up(&mut self, new: &Config) {
         let Some((old, _)) = &mut self.following else { return };
         let Plan { removed, added, changed, altered, fixed } = plan(old, new);
-        old.clone_from(new);
+        let before = std::mem::replace(old, new.clone());
         self.has_changed |= !(removed.is_empty() && added.is_empty() && changed.is_empty());
         for key in fixed {
             tracing::warn!("the configuration: \"{key}\" has changed, which counts from the next start on");
@@ -62,7 +62,7 @@ impl Host {
             self.detach(&name, Parting::End).await;
         }
         for session in altered {
-            let Some(prepared) = self.prepared(&session).await else { continue };
+            let Some(prepared) = self.prepared(&session, &before).await else { continue };
             tracing::info!(
                 session = session.name,
                 "its scripts, or the way of its files, have changed and count from now on"
@@ -72,7 +72,7 @@ impl Host {
             }
         }
         for (session, parting) in changed {
-            let Some(mut prepared) = self.prepared(&session).await else { continue };
+            let Some(mut prepared) = self.prepared(&session, &before).await else { continue };
             tracing::info!(session = session.name, "its configuration has changed: it connects anew");
             let before = self.directory.get(&session.name).map(|member| member.handle);
             self.detach(&session.name, parting).await;
@@ -84,21 +84,25 @@ impl Host {
             self.attach(prepared);
         }
         for session in added {
-            let Some(prepared) = self.prepared(&session).await else { continue };
+            let Some(prepared) = self.prepared(&session, &before).await else { continue };
             tracing::info!(session = session.name, "it is new in the configuration");
             self.attach(prepared);
         }
     }
 
-    /// A session of a new version; what cannot run takes the place of nothing that does.
-    async fn prepared(&self, session: &Session) -> Option<Prepared> {
+    /// A session of a new version; what cannot run takes the place of nothing that does, and is tried again with the next one.
+    async fn prepared(&mut self, session: &Session, before: &Config) -> Option<Prepared> {
         match prepare(session, &self.config, &self.store).await {
             Ok(prepared) => {
                 self.names.check(session);
                 Some(prepared)
             }
             Err(error) => {
-                tracing::error!("{error}; it is left as it was");
+                tracing::error!("{error}; it is left as it was until the configuration is saved with another change");
+                if let Some((taken_up, _)) = &mut self.following {
+                    taken_up.sessions.retain(|other| other.name != session.name);
+                    taken_up.sessions.extend(before.sessions.iter().find(|old| old.name == session.name).cloned());
+                }
                 None
             }
         }

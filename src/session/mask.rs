@@ -87,8 +87,15 @@ impl Secrets {
     }
 }
 
-/// A url as it may be shown: without the name and the password that stand before its host.
+/// A url as it may be shown: without the name and the password that stand before its host, and without its query, which may
+/// hold a token.
 pub fn without_credentials(url: &str) -> String {
+    let (url, query) = url.split_once('?').map_or((url, false), |(url, _)| (url, true));
+    let shown = without_user(url);
+    if query { format!("{shown}?{MASK}") } else { shown }
+}
+
+fn without_user(url: &str) -> String {
     let shown = match Url::parse(url) {
         Ok(parsed) if parsed.username().is_empty() && parsed.password().is_none() => return url.to_owned(),
         _ => url,
@@ -137,13 +144,15 @@ mod tests {
     }
 
     #[test]
-    fn a_url_is_shown_without_name_and_password() {
+    fn a_url_is_shown_without_name_password_and_query() {
         for (url, expected) in [
             ("ws://host:1/x", "ws://host:1/x"),
             ("wss://me:p@ss@host:1/x@y", "wss://***@host:1/x@y"),
             ("ws://me@[::1]", "ws://***@[::1]"),
             ("http//me:secret@host", "http//***@host"),
             ("no url", "no url"),
+            ("wss://host/ws?key=secret", "wss://host/ws?***"),
+            ("wss://me:p@host/?key=s@x", "wss://***@host/?***"),
         ] {
             assert_eq!(without_credentials(url), expected);
         }

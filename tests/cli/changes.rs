@@ -221,6 +221,10 @@ async fn a_session_whose_files_cannot_be_carried_does_not_replace_the_one_that_r
             bot.logs("hello from main");
             configuration.save("", &[("main", "bot", "media = \"upload\"\nroot = \"missing.pem\"")]);
             bot.logs("missing.pem");
+            // The next version that asks for it is another attempt.
+            fs::write(folder.join("missing.pem"), "").expect("the folder is writable");
+            configuration.save("# again", &[("main", "bot", "media = \"upload\"\nroot = \"missing.pem\"")]);
+            bot.logs("found no certificate");
             let mut alice = Person::chats(&configuration.gateway, &[]);
             alice.types("sessions");
             alice.sees(r#"bot: ["main"]"#);

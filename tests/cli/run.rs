@@ -161,7 +161,7 @@ fn what_cannot_be_run_is_one_clear_message() {
         (&["run", "missing.rhai"], "hotline: there is no script or folder missing.rhai; create it"),
     ] {
         let outcome = hotline(empty.path(), arguments);
-        assert_eq!((outcome.status, outcome.out.as_str()), (1, ""));
+        assert_eq!((outcome.status, outcome.out.as_str()), (2, ""));
         assert!(outcome.err.lines().any(|line| line.starts_with(expected)), "{}", outcome.err);
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use crate::cli::output::plain;
 use crate::protocol::{Chat, Contact, Event, Message, MidKind};
 
 /// Someone or something that can be written to.
@@ -230,11 +231,6 @@ fn new_name(content: &Value) -> Option<String> {
 /// Whether a mid is that of a group or room.
 pub(super) fn is_group(mid: &str) -> bool {
     matches!(crate::protocol::mid_kind(mid), Some(MidKind::Group | MidKind::Room))
-}
-
-/// A text without what would steer the terminal.
-fn plain(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() && letter != '\n' { '\u{fffd}' } else { letter }).collect()
 }
 
 #[cfg(test)]

@@ -329,7 +329,7 @@ fn describe(signal: &Signal, shows_events: bool) -> Option<String> {
     let content = event.content.as_str();
     let shown: String = content.chars().take(EVENT_LETTERS).collect();
     let rest = if shown.len() < content.len() { "…" } else { "" };
-    Some(format!("← {} {shown}{rest}", event.subcommand))
+    Some(output::plain(&format!("← {} {shown}{rest}", event.subcommand)))
 }
 
 fn help() -> String {
@@ -345,7 +345,7 @@ fn help() -> String {
 /// A fault of a line as its card; where no place is known, in one line.
 fn drawn(fault: &Fault, colour: bool) -> String {
     match fault.line {
-        None if fault.file.starts_with(PROMPT) => format!("error: {}\n", fault.message),
+        None if fault.file.starts_with(PROMPT) => output::plain(&format!("error: {}\n", fault.message)),
         _ => card(fault, Severity::Error, Look { colour, ..Look::PLAIN }),
     }
 }
@@ -353,6 +353,7 @@ fn drawn(fault: &Fault, colour: bool) -> String {
 fn over(ended: Option<Ended>) -> Exit {
     Exit::Failed(match ended {
         Some(Ended::Refused(failure)) => anyhow!("the login was refused: {failure}"),
+        Some(Ended::Unusable(reason)) => anyhow!("{reason}"),
         _ => anyhow!("the session has ended"),
     })
 }

@@ -98,7 +98,7 @@ impl Worker {
             tracing::warn!(
                 session = &*live.name,
                 account,
-                gateway,
+                gateway = session::without_credentials(gateway),
                 "it was another account's, whose conversations and timers have ended"
             );
         }
