@@ -21,7 +21,7 @@ use crate::script::live::Live;
 use crate::script::rebuild;
 use crate::script::run::{Run, is_last_word};
 use crate::script::value;
-use crate::session::{self, Ended, Flow, Login, Signal};
+use crate::session::{self, Ended, Flow, Signal};
 use crate::store::{StoreError, Tenant, TimerRow};
 
 /// How long an `on_stop` may take when the grace is over already, and a gateway to close.
@@ -40,6 +40,7 @@ impl Worker {
         let live = Live::new(handle, media, scripts, &self.services, &self.journal);
         if let Err(error) = self.restore(&live, config.residence(), config.login.account()) {
             // On an empty state it would write over the one that is there.
+            self.services.directory.remove(&live.handle);
             let reason = format!("what it left behind cannot be read: {error}");
             let _ = self.ended.send((live.name.to_string(), Ended::Unusable(reason)));
             return;
@@ -56,11 +57,7 @@ impl Worker {
             live.schedule.declare(generation.name(), generation.declared(), now);
         }
         self.journal.note_data();
-        let account = match &config.login {
-            Login::Email { email, .. } => email.clone(),
-            Login::Token { phone, .. } => phone.clone(),
-        };
-        let gateway = config.gateway.clone();
+        let (gateway, account) = (config.gateway.clone(), config.login.account().to_owned());
         let sink = {
             let (worker, live) = (Rc::clone(self), Rc::clone(&live));
             move |signal| worker.signal(&live, signal, &gateway, &account)
