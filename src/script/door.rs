@@ -220,6 +220,8 @@ fn came_of(outcome: &Result<Answer, Thrown>) -> Outcome {
 }
 
 /// Makes a call that the record already has, or that it is to have.
+///
+/// Out of line, since its frame would lie on the stack of every parked run that is not recorded.
 #[inline(never)]
 fn recorded<T>(
     run: &Rc<Run>,
