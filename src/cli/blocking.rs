@@ -10,7 +10,7 @@ pub(super) fn run<T>(work: impl Future<Output = T>) -> io::Result<T> {
     Ok(local.block_on(&runtime, work))
 }
 
-/// Hears when the process is asked to end, by Ctrl-C or SIGTERM.
+/// Hears when the process is asked to end: by Ctrl-C, by SIGTERM, and by SIGHUP, which comes when its terminal closes.
 ///
 /// It listens from its making on: what is asked while nobody waits is heard by the next who does.
 pub(super) struct Asked {
@@ -18,6 +18,9 @@ pub(super) struct Asked {
     interrupt: tokio::signal::unix::Signal,
     #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
+    /// None where whoever started the process wants it to outlive its terminal, as `nohup` does.
+    #[cfg(unix)]
+    hangup: Option<tokio::signal::unix::Signal>,
     #[cfg(windows)]
     interrupt: tokio::signal::windows::CtrlC,
 }
@@ -26,7 +29,12 @@ impl Asked {
     #[cfg(unix)]
     pub(super) fn listen() -> io::Result<Self> {
         use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+        let hangup = SignalKind::hangup();
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hangup: if is_ignored(hangup) { None } else { Some(signal(hangup)?) },
+        })
     }
 
     #[cfg(windows)]
@@ -34,8 +42,24 @@ impl Asked {
         Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
     }
 
-    /// Waits until it is asked once more.
+    /// Waits until it is asked.
     pub(super) async fn wait(&mut self) {
+        #[cfg(unix)]
+        if let Some(hangup) = &mut self.hangup {
+            tokio::select! {
+                _ = hangup.recv() => {}
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+            return;
+        }
+        self.again().await;
+    }
+
+    /// Waits until somebody asks who has asked before and does not want to wait.
+    ///
+    /// A terminal that closes is nobody who asks again: shells and service managers send SIGHUP beside another signal.
+    pub(super) async fn again(&mut self) {
         #[cfg(unix)]
         tokio::select! {
             _ = self.interrupt.recv() => {}
@@ -44,4 +68,13 @@ impl Asked {
         #[cfg(windows)]
         let _ = self.interrupt.recv().await;
     }
+}
+
+/// Whether the process was started with a signal ignored, as far as the system tells.
+#[cfg(unix)]
+fn is_ignored(signal: tokio::signal::unix::SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    mask & (1 << (signal.as_raw_value() - 1)) != 0
 }

@@ -122,7 +122,7 @@ impl Args {
                 stopped.context("what happened last is not recorded")?;
                 tracing::info!("stopped");
             }
-            () = asked.wait() => return Err(Exit::Failed(anyhow::anyhow!("ended at once, as asked: runs were cut off"))),
+            () = asked.again() => return Err(Exit::Failed(anyhow::anyhow!("ended at once, as asked: runs were cut off"))),
         }
         outcome
     }

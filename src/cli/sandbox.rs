@@ -29,8 +29,10 @@ impl Args {
             let sandbox = Sandbox::start(config).await?;
             output::write(&self.greeting(&sandbox.url(), &sandbox.files()?))?;
             asked.wait().await;
-            sandbox.stop().await;
-            Ok(())
+            tokio::select! {
+                () = sandbox.stop() => Ok(()),
+                () = asked.again() => Err(Exit::Failed(anyhow::anyhow!("ended at once, as asked"))),
+            }
         })?
     }
 

@@ -43,7 +43,7 @@ const KEYS: &[&str] = &[
     "console",
     "session",
 ];
-const LIMITS: &[&str] = &["cpu", "reply", "ask", "call_depth", "string", "array", "memory", "calls"];
+const LIMITS: &[&str] = &["cpu", "reply", "ask", "call_depth", "string", "array", "memory", "calls", "grace"];
 
 /// What a configuration file says, its paths resolved.
 #[derive(Clone, Debug)]
@@ -215,6 +215,7 @@ fn read_limits(table: &Table<'_>) -> Result<Limits, ConfigError> {
         array: table.read("array", count)?.unwrap_or(default.array),
         memory: table.read("memory", Item::size)?.unwrap_or(default.memory),
         calls: table.read("calls", Item::count)?.unwrap_or(default.calls),
+        grace: table.read("grace", Item::duration)?.unwrap_or(default.grace),
     })
 }
 

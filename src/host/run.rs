@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::mpsc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::config::{self, Config};
 use super::reconfigure::Following;
@@ -23,9 +23,6 @@ use crate::session::{Ended, MediaError};
 use crate::store::{Durability, LinedUp, Lineup, Store, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-
-/// How long runs may take to finish or park when the system stops.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// Why a system does not start.
 #[derive(Debug, thiserror::Error)]
@@ -224,7 +221,7 @@ impl Host {
     /// When what happened last could not be written to the disk.
     pub async fn stop(self) -> Result<(), StoreError> {
         for worker in &self.workers {
-            worker.stop(GRACE);
+            worker.stop(self.config.limits.grace);
         }
         let Self { workers, store, watching, keeper, following, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::time::timeout;
 
@@ -14,10 +13,6 @@ use crate::host::suggest::did_you_mean;
 use crate::script::{Assignment, Directory, Parting, Script};
 use crate::session::{self, Ended, Media, Restraint, SessionConfig};
 use crate::store::Store;
-
-/// How long a session may take to go before its connection is closed, and after that once more. Wall time, as the processes of
-/// people have it.
-const LEAVE: Duration = Duration::from_secs(5);
 
 /// A session with everything that can be wrong with it behind it.
 pub(super) struct Prepared {
@@ -114,12 +109,13 @@ impl Host {
         let handle = self.directory.get(name).map(|member| member.handle);
         // A worker that is gone has no sessions either.
         let mut gone = self.workers[worker].detach(name.to_owned(), parting);
-        if timeout(LEAVE, &mut gone).await.is_err() {
-            tracing::warn!(session = name, "its scripts have not stopped within {LEAVE:?}: its connection closes now");
+        let grace = self.config.limits.grace;
+        if timeout(grace, &mut gone).await.is_err() {
+            tracing::warn!(session = name, "its scripts have not stopped within {grace:?}: its connection closes now");
             if let Some(handle) = handle {
                 handle.stop();
             }
-            if timeout(LEAVE, gone).await.is_err() {
+            if timeout(grace, gone).await.is_err() {
                 tracing::error!(session = name, "its scripts still have not stopped, and are no longer waited for");
             }
         }

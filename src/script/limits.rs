@@ -24,6 +24,8 @@ pub struct Limits {
     pub memory: usize,
     /// The host calls of one run.
     pub calls: u64,
+    /// How long runs may take to finish or park when the system stops, or their session is taken away.
+    pub grace: Duration,
 }
 
 impl Limits {
@@ -53,6 +55,7 @@ impl Default for Limits {
             array: 100_000,
             memory: 64 << 20,
             calls: 10_000,
+            grace: Duration::from_secs(5),
         }
     }
 }

@@ -44,9 +44,6 @@ const RUNS: usize = 8_192;
 /// How many events of a session may wait before its socket is no longer read.
 const EVENTS: usize = 200_000;
 
-/// How long runs may take to finish or park when their session is taken away.
-const GRACE: Duration = Duration::from_secs(5);
-
 /// How often it is looked whether the time of day has been set anew.
 const CLOCK_CHECK: Duration = Duration::from_secs(1);
 
@@ -279,7 +276,7 @@ pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Ord
             Order::Detach(name, parting, done) => {
                 let worker = Rc::clone(&worker);
                 spawn_local(async move {
-                    Rc::clone(&worker).leave(&[name], parting, GRACE).await;
+                    Rc::clone(&worker).leave(&[name], parting, worker.services.limits.grace).await;
                     worker.journal.flush().await;
                     let _ = done.send(());
                 });

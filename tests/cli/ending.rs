@@ -1,9 +1,10 @@
 //! How `run` ends: asked to, or because it cannot do what it was asked.
 
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use hotline::sandbox::{DEFAULT_LISTEN, Fault, Sandbox, Traffic, Trouble, When};
@@ -12,7 +13,7 @@ use crate::live::until;
 use crate::person::Person;
 use crate::run::{Bot, answering, folder};
 use crate::sandbox::sandbox;
-use crate::{PATIENCE, hotline};
+use crate::{PATIENCE, command, hotline, within};
 
 const ACCOUNT: &[&str] = &["--email", "bot@sandbox.test", "--password", "sandbox"];
 
@@ -65,7 +66,7 @@ fn on_stop() { log_info(\"goodbye\"); }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn asked_to_end_it_finishes_its_runs_says_goodbye_and_has_status_0() {
-    for signal in ["-TERM", "-INT"] {
+    for signal in ["-TERM", "-INT", "-HUP"] {
         let (sandbox, folder) = (sandbox().await, folder(&[("looks.rhai", LOOKS)]));
         let bot = bot(folder.path(), &sandbox).await;
         let bot = busy(&sandbox, bot, Duration::from_millis(700)).await;
@@ -95,6 +96,74 @@ async fn asked_twice_it_ends_at_once() {
         bot.ended()
     };
     assert_eq!(tokio::task::spawn_blocking(ends).await.expect("it ends"), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_terminal_that_closes_is_nobody_who_asks_again() {
+    let (sandbox, folder) = (sandbox().await, folder(&[("looks.rhai", LOOKS)]));
+    let bot = bot(folder.path(), &sandbox).await;
+    let bot = busy(&sandbox, bot, Duration::from_millis(700)).await;
+    let ends = move || {
+        bot.is_asked("-TERM");
+        bot.logs("stopping");
+        bot.is_asked("-HUP");
+        bot.logs("found bot");
+        bot.logs("stopped");
+        bot.ended()
+    };
+    assert_eq!(tokio::task::spawn_blocking(ends).await.expect("it ends"), Some(0));
+}
+
+#[test]
+fn a_bot_that_is_to_outlive_its_terminal_does() {
+    let folder = folder(&[("auto_reply.rhai", &answering("pong"))]);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", "trap '' HUP; exec \"$0\" run", env!("CARGO_BIN_EXE_hotline")]);
+    let bot = Bot::of(within(shell, folder.path()));
+    let mut alice = Person::chats(&bot.url(), &[]);
+    bot.is_asked("-HUP");
+    alice.types("ping");
+    alice.sees("bot: pong");
+    alice.leaves();
+    bot.has_not_logged("stopping");
+    assert_eq!(bot.ends(), Some(0));
+}
+
+#[test]
+fn a_sandbox_whose_terminal_closes_ends_in_order() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut sandbox = command(folder.path(), &["sandbox", "--listen", "0", "--data", "world"]);
+    let mut child = sandbox.stdout(Stdio::piped()).spawn().expect("the binary starts");
+    let mut greeting = BufReader::new(child.stdout.take().expect("a pipe"));
+    greeting.read_line(&mut String::new()).expect("it greets");
+    let asked = Command::new("kill").args(["-HUP", &child.id().to_string()]).status();
+    assert!(asked.expect("there is kill").success());
+    assert_eq!(child.wait().expect("it ends").code(), Some(0));
+    assert!(folder.path().join("world").exists());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_configuration_says_how_long_a_stop_lets_runs_finish() {
+    let (sandbox, folder) = (sandbox().await, folder(&[("looks.rhai", LOOKS)]));
+    let configuration = format!(
+        "limits.grace = \"120ms\"\n[[session]]\ngateway = \"{}\"\nemail = \"bot@sandbox.test\"\npassword = \"sandbox\"\n",
+        sandbox.url()
+    );
+    fs::write(folder.path().join("hotline.toml"), configuration).expect("the folder is writable");
+    let path = folder.path().to_owned();
+    let start = move || {
+        let bot = Bot::start(&path, &["run"]);
+        bot.logs("logged in");
+        bot
+    };
+    let bot = tokio::task::spawn_blocking(start).await.expect("it logs in");
+    let bot = busy(&sandbox, bot, PATIENCE).await;
+    let ends = move || {
+        bot.is_asked("-HUP");
+        bot.logs("did not finish within 120ms");
+        bot.ended()
+    };
+    assert_eq!(tokio::task::spawn_blocking(ends).await.expect("it ends"), Some(0));
 }
 
 #[test]

@@ -40,7 +40,13 @@ impl From<Output> for Outcome {
 /// The binary, in a folder, without the log settings of whoever runs the tests.
 fn command(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
-    command.args(arguments).current_dir(folder).env_remove("RUST_LOG").stdin(Stdio::null());
+    command.args(arguments);
+    within(command, folder)
+}
+
+/// A command that runs the binary in a folder.
+fn within(mut command: Command, folder: &Path) -> Command {
+    command.current_dir(folder).env_remove("RUST_LOG").stdin(Stdio::null());
     wire::written_by(&mut command);
     command
 }

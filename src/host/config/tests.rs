@@ -59,6 +59,7 @@ string = "1 MiB"
 array = 100_000
 memory = "64 MiB"
 calls = 10_000
+grace = "5s"
 
 [http]
 allow = ["api.example.com"]
@@ -111,12 +112,13 @@ fn an_empty_file_gives_the_defaults() {
 fn limits_pacing_and_off_take_other_values() {
     let config = good(
         "journal = 'off'\npacing = { text = '30/min', group = '5/h' }\ndata = '/var/bots'\n\
-         [limits]\ncpu = '250ms'\nask = '1h30m'\nmemory = 1000\ncalls = 5\n[console]\nlisten = 'off'",
+         [limits]\ncpu = '250ms'\nask = '1h30m'\nmemory = 1000\ncalls = 5\ngrace = '1m'\n[console]\nlisten = 'off'",
     );
     assert_eq!(config.data, PathBuf::from("/var/bots"));
     assert_eq!((config.journal, config.console), (JournalMode::Off, None));
     assert_eq!((config.limits.cpu, config.limits.ask), (Duration::from_millis(250), Duration::from_secs(90 * 60)));
     assert_eq!((config.limits.memory, config.limits.calls, config.limits.array), (1000, 5, 100_000));
+    assert_eq!(config.limits.grace, Duration::from_secs(60));
     let Pacing::Custom(rates) = config.pacing else { panic!("a table") };
     assert_eq!(rates[&Family::Text], Rate { count: THIRTY, per: Duration::from_secs(60) });
     assert_eq!(rates[&Family::Group], Rate { count: FIVE, per: Duration::from_secs(60 * 60) });
