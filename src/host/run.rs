@@ -97,7 +97,7 @@ impl Host {
     /// When the data folder, a named script or a thread is not to be had, or a script is faulty and that is not allowed.
     pub async fn start(options: Options) -> Result<Self, StartError> {
         let Options { config, strict, dry_run, clock } = options;
-        if let Some(missing) = config.scripts.iter().find(|path| !path.exists()) {
+        if let Some(missing) = config.scripts.iter().find(|path| matches!(path.try_exists(), Ok(false))) {
             return Err(StartError::Missing(missing.clone()));
         }
         let durability = match config.journal {
@@ -342,9 +342,11 @@ fn take_over(workers: &[WorkerHandle], update: &Update) {
 /// Hands a change on to every worker, and says what came of it.
 fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Instant) {
     for fault in &changes.faults {
-        let is_its = |script: &Script| script.fault.as_ref() == Some(fault) && script.live.is_some();
-        let live = if library.scripts().any(is_its) { "the version before it" } else { "nothing of it" };
+        let live = if library.is_survived(fault) { "the version before it" } else { "nothing of it" };
         tracing::error!(card = format!("{fault:#}"), live, "{fault}");
+    }
+    for file in &changes.mended {
+        tracing::info!("{file} is in order again");
     }
     if changes.update.loaded.is_empty() && changes.update.removed.is_empty() {
         return;

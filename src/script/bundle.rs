@@ -4,7 +4,6 @@
 //! script may import is decided here: modules inside its own folder, and the standard library.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,6 +12,7 @@ use rhai::{ASTNode, Engine, Expr, Position, Stmt};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
+use super::disk::{Disk, Sight};
 use super::engine;
 use super::fault::Fault;
 
@@ -53,17 +53,16 @@ impl Bundle {
     ///
     /// # Errors
     /// For the first file that cannot be read, does not compile, or imports what it may not.
-    pub(crate) fn read(engine: &Engine, script: &Path, root: &Path) -> Result<Self, Fault> {
-        let text =
-            read_text(script).map_err(|error| Fault::of_file(script.display().to_string(), read_error(&error)))?;
-        Self::of_text(engine, script, root, &text)
+    pub(crate) fn read(engine: &Engine, disk: &Disk, script: &Path, root: &Path) -> Result<Self, Fault> {
+        let text = disk.text(script).read().map_err(|reason| Fault::of_file(script.display().to_string(), reason))?;
+        Self::of_text(engine, disk, script, root, &text)
     }
 
     /// As [`read`](Self::read), with another text than stands in the script's file.
     ///
     /// # Errors
     /// As `read`.
-    pub(crate) fn of_text(engine: &Engine, script: &Path, root: &Path, text: &str) -> Result<Self, Fault> {
+    pub(crate) fn of_text(engine: &Engine, disk: &Disk, script: &Path, root: &Path, text: &str) -> Result<Self, Fault> {
         let file = script.display().to_string();
         let source = Source { file: file.clone(), path: Some(script.to_owned()), text: text.into() };
         let mut bundle = Self {
@@ -73,7 +72,7 @@ impl Bundle {
             imports: BTreeMap::new(),
             hash: [0; 32],
         };
-        bundle.follow(engine, &source, root, &mut vec![file])?;
+        bundle.follow(engine, disk, &source, root, &mut vec![file])?;
         bundle.hash = bundle.digest();
         Ok(bundle)
     }
@@ -88,9 +87,17 @@ impl Bundle {
         if self.script.file == file { Some(&self.script) } else { self.modules.get(file) }
     }
 
-    fn follow(&mut self, engine: &Engine, source: &Source, root: &Path, chain: &mut Vec<String>) -> Result<(), Fault> {
+    fn follow(
+        &mut self,
+        engine: &Engine,
+        disk: &Disk,
+        source: &Source,
+        root: &Path,
+        chain: &mut Vec<String>,
+    ) -> Result<(), Fault> {
         for (path, position) in imports_of(engine, source)? {
-            let module = find(source, &path, root).map_err(|reason| Fault::in_source(source, position, reason))?;
+            let module =
+                find(disk, source, &path, root).map_err(|reason| Fault::in_source(source, position, reason))?;
             if let Some(start) = chain.iter().position(|file| *file == module.file) {
                 let cycle = [&chain[start..], std::slice::from_ref(&module.file)].concat().join(" → ");
                 let fault = Fault::in_source(source, position, format!("these files import each other: {cycle}"));
@@ -99,7 +106,7 @@ impl Bundle {
             self.imports.entry(source.file.clone()).or_default().insert(path, module.file.clone());
             if !self.modules.contains_key(&module.file) {
                 chain.push(module.file.clone());
-                self.follow(engine, &module, root, chain)?;
+                self.follow(engine, disk, &module, root, chain)?;
                 chain.pop();
                 self.modules.insert(module.file.clone(), module);
             }
@@ -124,48 +131,6 @@ pub fn script_name(path: &Path) -> String {
     path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-/// The scripts of a folder: its own `*.rhai` files but for tests, in the order of their paths.
-///
-/// # Errors
-/// When the folder cannot be read.
-pub fn scripts_in(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut scripts = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        // Editors leave hidden and backup files beside the real ones; `.rhai` must be all there is at the end.
-        let is_script = name.ends_with(".rhai") && !name.ends_with("_test.rhai") && !name.starts_with('.');
-        if is_script && path.is_file() {
-            scripts.push(path);
-        }
-    }
-    scripts.sort();
-    Ok(scripts)
-}
-
-/// The text of a file.
-///
-/// # Errors
-/// When it cannot be read, or is no text.
-pub(crate) fn read_text(path: &Path) -> std::io::Result<String> {
-    let mut text = fs::read_to_string(path)?;
-    // Some editors begin a file with a byte order mark, which is no part of the script.
-    if text.starts_with('\u{feff}') {
-        text.drain(..'\u{feff}'.len_utf8());
-    }
-    Ok(text)
-}
-
-/// Why a file could not be read, in a few words.
-pub(crate) fn read_error(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::NotFound => "there is no such file".to_owned(),
-        std::io::ErrorKind::PermissionDenied => "it cannot be read: permission denied".to_owned(),
-        std::io::ErrorKind::InvalidData => "it is no text in UTF-8".to_owned(),
-        _ => format!("it cannot be read: {error}"),
-    }
-}
-
 /// The import paths of a file, with their places.
 fn imports_of(engine: &Engine, source: &Source) -> Result<Vec<(String, Position)>, Fault> {
     let ast = engine::compile(engine, source)?;
@@ -188,7 +153,9 @@ fn imports_of(engine: &Engine, source: &Source) -> Result<Vec<(String, Position)
 }
 
 /// Finds the module that `path` means when `importer` writes it.
-pub(crate) fn find(importer: &Source, path: &str, root: &Path) -> Result<Source, String> {
+///
+/// A path of names alone cannot climb out of `root`; where a link in there leads is the business of whoever made the link.
+pub(crate) fn find(disk: &Disk, importer: &Source, path: &str, root: &Path) -> Result<Source, String> {
     let relative = Path::new(path.strip_suffix(".rhai").unwrap_or(path));
     let inside = relative.components().all(|part| matches!(part, Component::Normal(_) | Component::CurDir));
     if path.is_empty() || !inside {
@@ -206,12 +173,12 @@ pub(crate) fn find(importer: &Source, path: &str, root: &Path) -> Result<Source,
         if tried.contains(&candidate) {
             continue;
         }
-        match read_confined(&candidate, root) {
-            Ok(Some(text)) => {
+        match disk.text(&candidate) {
+            Sight::Present(text) => {
                 return Ok(Source { file: candidate.display().to_string(), path: Some(candidate), text: text.into() });
             }
-            Ok(None) => tried.push(candidate),
-            Err(reason) => return Err(format!("\"{path}\" ({}): {reason}", candidate.display())),
+            Sight::Missing => tried.push(candidate),
+            Sight::Unreadable(reason) => return Err(format!("\"{path}\" ({}): {reason}", candidate.display())),
         }
     }
     if let Ok(module) = relative.strip_prefix("std") {
@@ -245,21 +212,4 @@ pub(crate) fn stdlib_sources() -> Vec<(String, &'static str)> {
     let mut sources: Vec<_> = STDLIB.files().filter_map(text).collect();
     sources.sort();
     sources
-}
-
-/// Reads a file that must lie inside `root`, also when symbolic links are followed.
-fn read_confined(path: &Path, root: &Path) -> Result<Option<String>, String> {
-    let real = match fs::canonicalize(path) {
-        Ok(real) => real,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(read_error(&error)),
-    };
-    let root = fs::canonicalize(root).map_err(|error| read_error(&error))?;
-    let linked_root = path.parent().and_then(|folder| fs::canonicalize(folder).ok());
-    // A symbolic link to a file elsewhere is followed where the link itself lies inside the folder: that is how people
-    // share modules. What an import must not do is to climb out of it by its path.
-    if !real.starts_with(&root) && !linked_root.is_some_and(|folder| folder.starts_with(&root)) {
-        return Err("it lies outside the script's folder".to_owned());
-    }
-    read_text(path).map(Some).map_err(|error| read_error(&error))
 }

@@ -10,8 +10,9 @@ use std::sync::Arc;
 use rhai::Engine;
 
 use super::Limits;
-use super::bundle::{Bundle, read_error, read_text, script_name, scripts_in};
+use super::bundle::{Bundle, script_name};
 use super::check::{Checker, Finding};
+use super::disk::{Disk, Seen, Sight, Stamp, read_text};
 use super::engine;
 use super::fault::Fault;
 use super::handle::Update;
@@ -20,12 +21,58 @@ use crate::store::StoreError;
 
 /// Scripts and the folders that they come from.
 pub struct Library {
-    roots: Vec<PathBuf>,
+    roots: Vec<Root>,
     reader: Engine,
     checker: Checker,
     scripts: BTreeMap<PathBuf, Script>,
     root_faults: BTreeMap<PathBuf, Fault>,
     generations: u64,
+    /// How the folders were at the last look, and what else was looked for there.
+    seen: Seen,
+}
+
+/// A script or a folder of scripts, as it was named.
+struct Root {
+    path: PathBuf,
+    /// What it was when it could be seen; it stays that.
+    kind: Option<Kind>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Script,
+    Folder,
+}
+
+impl Root {
+    /// What it is, or by its name should be while nobody can tell.
+    fn kind(&self) -> Kind {
+        let named = || if self.path.extension().is_some_and(|is| is == "rhai") { Kind::Script } else { Kind::Folder };
+        self.kind.unwrap_or_else(named)
+    }
+
+    fn recognize(&mut self) {
+        let kind = |found: fs::Metadata| if found.is_dir() { Kind::Folder } else { Kind::Script };
+        self.kind = self.kind.or_else(|| fs::metadata(&self.path).ok().map(kind));
+    }
+
+    /// The folder that imports may lead into.
+    fn folder(&self) -> &Path {
+        match self.kind() {
+            Kind::Folder => &self.path,
+            Kind::Script => parent(&self.path),
+        }
+    }
+}
+
+/// What a look saw of the scripts.
+#[derive(Default)]
+struct Found {
+    /// Those that are there, whether they can be read or not, each with the folder that its imports may lead into.
+    scripts: BTreeMap<PathBuf, PathBuf>,
+    /// Those that were there, and in whose place nothing is. Of one in a folder that cannot be read nobody knows, so that it
+    /// is none of these.
+    missing: Vec<PathBuf>,
 }
 
 /// What is known of one script.
@@ -43,8 +90,12 @@ pub struct Script {
     pub timers: usize,
     /// What is wrong with the newest version, which is then not the live one.
     pub fault: Option<Fault>,
+    /// The folder that its imports may lead into.
+    root: PathBuf,
     /// What was found at the last look and does not count yet.
     suspect: Option<Suspect>,
+    /// How all that it was read from was then, and what its imports looked for in vain.
+    seen: Seen,
 }
 
 impl Script {
@@ -79,6 +130,8 @@ pub struct Changes {
     pub update: Update,
     /// Faults that are new.
     pub faults: Vec<Fault>,
+    /// Files and folders with which nothing is wrong any more, and of which what was live goes on.
+    pub mended: Vec<String>,
     /// Whether something looks like a save in progress, so that another look is needed soon.
     pub unsettled: bool,
 }
@@ -108,6 +161,20 @@ impl Script {
         }
         is_meant
     }
+
+    /// Whether what is live is what another look at the disk would read.
+    fn is_current(&mut self) -> bool {
+        let Some(live) = self.live.as_deref().filter(|_| self.fault.is_none() && self.suspect.is_none()) else {
+            return false;
+        };
+        let now: Seen = self.seen.keys().map(|path| (path.clone(), Stamp::of(path))).collect();
+        let has_come = |(path, stamp): (&PathBuf, &Stamp)| *stamp == Stamp::Missing && now[path] != Stamp::Missing;
+        if self.seen.iter().any(has_come) || !is_unchanged(live) {
+            return false;
+        }
+        self.seen = now;
+        true
+    }
 }
 
 impl Library {
@@ -117,18 +184,34 @@ impl Library {
     /// When the store that scripts are tried against cannot be made.
     pub fn new(roots: Vec<PathBuf>, limits: Limits) -> Result<Self, StoreError> {
         Ok(Self {
-            roots,
+            roots: roots.into_iter().map(|path| Root { path, kind: None }).collect(),
             reader: engine::for_reading(),
             checker: Checker::new(limits)?,
             scripts: BTreeMap::new(),
             root_faults: BTreeMap::new(),
             generations: 0,
+            seen: Seen::new(),
         })
     }
 
     /// The scripts in the order of their paths.
     pub fn scripts(&self) -> impl Iterator<Item = &Script> {
         self.scripts.values()
+    }
+
+    /// Whether something could not be read at the last look, or has moved since.
+    pub(crate) fn has_moved(&self) -> bool {
+        let seen = self.scripts.values().map(|script| &script.seen).chain([&self.seen]);
+        seen.flatten().any(|(path, stamp)| stamp.has_moved(path))
+    }
+
+    /// Whether a version goes on that was live before this fault.
+    pub fn is_survived(&self, fault: &Fault) -> bool {
+        let is_its = |(path, script): (&PathBuf, &Script)| {
+            let of_folder = self.root_faults.get(parent(path));
+            script.live.is_some() && (script.fault.as_ref() == Some(fault) || of_folder == Some(fault))
+        };
+        self.scripts.iter().any(is_its)
     }
 
     /// Everything that is wrong now.
@@ -154,15 +237,9 @@ impl Library {
 
     /// The folders whose changes concern this library.
     pub fn folders(&self) -> Vec<PathBuf> {
-        let parent = |path: &Path| {
-            path.parent()
-                .filter(|parent| !parent.as_os_str().is_empty())
-                .map_or_else(|| PathBuf::from("."), Path::to_owned)
-        };
-        let mut folders: Vec<_> =
-            self.roots.iter().map(|root| if is_script(root) { parent(root) } else { root.clone() }).collect();
+        let mut folders: Vec<_> = self.roots.iter().map(|root| root.folder().to_owned()).collect();
         // A symbolic link is changed where it leads to.
-        let real = |path: &Path| fs::canonicalize(path).ok().map(|path| parent(&path));
+        let real = |path: &Path| fs::canonicalize(path).ok().map(|path| parent(&path).to_owned());
         let bundles = self.scripts.values().filter_map(|script| script.live.as_ref());
         folders.extend(bundles.flat_map(|bundle| bundle.paths().filter_map(real)));
         folders.sort();
@@ -174,9 +251,8 @@ impl Library {
     pub fn look(&mut self, look: Look) -> Changes {
         let mut changes = Changes::default();
         let found = self.find(&mut changes);
-        let gone: Vec<_> = self.scripts.keys().filter(|path| !found.contains_key(*path)).cloned().collect();
         let mut are_missing = false;
-        for path in gone {
+        for path in found.missing {
             let script = self.scripts.get_mut(&path).expect("its key was just read");
             // Some editors delete a file before they write it anew.
             if script.live.is_some() && !script.counts(Suspect::Gone, look, &mut changes) {
@@ -187,7 +263,7 @@ impl Library {
             // Also where no version of it has loaded: something may wait for one.
             changes.update.removed.push(script.name);
         }
-        for (path, root) in &found {
+        for (path, root) in &found.scripts {
             // It may be a missing one under another name: then one goes when the other comes.
             if are_missing && !self.scripts.contains_key(path) {
                 continue;
@@ -197,28 +273,41 @@ impl Library {
         changes
     }
 
-    fn find(&mut self, changes: &mut Changes) -> BTreeMap<PathBuf, PathBuf> {
-        let mut found = BTreeMap::new();
+    fn find(&mut self, changes: &mut Changes) -> Found {
+        let mut found = Found::default();
         let mut faults = BTreeMap::new();
-        for root in &self.roots {
-            if !is_script(root) {
-                match scripts_in(root) {
-                    Ok(scripts) => found.extend(scripts.into_iter().map(|script| (script, root.clone()))),
-                    Err(error) => {
-                        faults.insert(root.clone(), Fault::of_file(root.display().to_string(), read_error(&error)));
-                    }
+        let disk = Disk::default();
+        for root in &mut self.roots {
+            root.recognize();
+            let path = &root.path;
+            let sight = match root.kind() {
+                Kind::Folder => disk.scripts_in(path),
+                Kind::Script if disk.is_missing(path) => Sight::Missing,
+                Kind::Script => Sight::Present(vec![path.clone()]),
+            };
+            match sight.read() {
+                Ok(scripts) => {
+                    found.scripts.extend(scripts.into_iter().map(|script| (script, root.folder().to_owned())));
                 }
-            } else {
-                let folder = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-                found.insert(root.clone(), folder.to_owned());
+                Err(reason) => {
+                    faults.insert(path.clone(), Fault::of_file(path.display().to_string(), reason));
+                }
             }
         }
-        changes.faults.extend(
-            faults
-                .iter()
-                .filter(|(root, fault)| self.root_faults.get(*root) != Some(fault))
-                .map(|(_, fault)| fault.clone()),
-        );
+        let unlisted: Vec<_> = self.scripts.iter().filter(|(path, _)| !found.scripts.contains_key(*path)).collect();
+        for (path, script) in unlisted {
+            if disk.is_missing(path) {
+                found.missing.push(path.clone());
+            } else if !faults.contains_key(&script.root) {
+                // Another thing has taken its place.
+                found.scripts.insert(path.clone(), script.root.clone());
+            }
+        }
+        self.seen = disk.seen();
+        let is_new = |(root, fault): &(&PathBuf, &Fault)| self.root_faults.get(*root) != Some(*fault);
+        changes.faults.extend(faults.iter().filter(is_new).map(|(_, fault)| fault.clone()));
+        let mended = self.root_faults.keys().filter(|root| !faults.contains_key(*root));
+        changes.mended.extend(mended.map(|root| root.display().to_string()));
         self.root_faults = faults;
         found
     }
@@ -232,17 +321,20 @@ impl Library {
             .map(|(at, _)| at.clone());
         let script = self.scripts.entry(path.to_owned()).or_default();
         script.name.clone_from(&name);
-        if script.fault.is_none() && script.suspect.is_none() && script.live.as_deref().is_some_and(unchanged) {
+        root.clone_into(&mut script.root);
+        if script.is_current() {
             return;
         }
+        let disk = Disk::default();
         let read = match other {
             Some(other) => {
                 let message =
                     format!("{} is called {name} as well; their states would mix: rename one", other.display());
                 Err(Fault::of_file(path.display().to_string(), message))
             }
-            None => Bundle::read(&self.reader, path, root).map(Arc::new),
+            None => Bundle::read(&self.reader, &disk, path, root).map(Arc::new),
         };
+        script.seen = disk.seen();
         let tried = read.and_then(|bundle| {
             let fresh = script.live.as_ref().is_none_or(|live| live.hash != bundle.hash);
             let (hooks, timers) = match fresh {
@@ -266,7 +358,7 @@ impl Library {
         script.suspect = None;
         match tried {
             Ok((bundle, fresh, (hooks, timers))) => {
-                script.fault = None;
+                let was_faulty = script.fault.take().is_some();
                 // An editor has made the file, and its text is to come: that is what starts then.
                 let has_begun = script.live.is_some() || !bundle.script.text.trim().is_empty();
                 if fresh && has_begun {
@@ -275,6 +367,8 @@ impl Library {
                     (script.hooks, script.timers) = (hooks, timers);
                     script.live = Some(Arc::clone(&bundle));
                     changes.update.loaded.push((bundle, script.generation));
+                } else if was_faulty {
+                    changes.mended.push(bundle.script.file.clone());
                 }
             }
             Err(fault) => {
@@ -287,9 +381,9 @@ impl Library {
     }
 }
 
-/// Whether a root is a script of its own, and no folder of scripts; it need not be there at present.
-fn is_script(root: &Path) -> bool {
-    !root.is_dir() && (root.is_file() || root.extension().is_some_and(|extension| extension == "rhai"))
+/// The folder that a path lies in.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Whether a new version lacks all text of a file that had some, or that is new.
@@ -303,9 +397,7 @@ fn has_lost_text(live: Option<&Bundle>, bundle: &Bundle) -> bool {
 }
 
 /// Whether every file of a bundle still has the text that was read.
-///
-/// A file that appears and would now be found first is seen when the script itself is read again.
-fn unchanged(bundle: &Bundle) -> bool {
+fn is_unchanged(bundle: &Bundle) -> bool {
     let sources = std::iter::once(&bundle.script).chain(bundle.modules.values());
     sources
         .filter_map(|source| Some((source.path.as_ref()?, &source.text)))

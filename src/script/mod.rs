@@ -14,7 +14,7 @@
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `prompt`, `names` | lines that a person types, evaluated on a worker; what can be written there |
 //! | `worker`, `handle` | the thread that owns all of these, and its owner's end |
-//! | `library`, `watch` | the scripts on disk, and when they are looked at again |
+//! | `disk`, `library`, `watch` | what is there, unreadable or missing; the scripts on disk; when they are looked at again |
 //! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
 //! | `surface`, `stage`, `definitions` | every host function and property, documented; those of scenario tests; the same as editor definitions |
 //! | `check` | what can be known about a script without running it |
@@ -28,6 +28,7 @@ mod cron;
 mod data;
 pub mod definitions;
 pub mod diagnostic;
+mod disk;
 mod dispatch;
 mod door;
 pub mod duration;
@@ -66,7 +67,7 @@ mod value;
 mod watch;
 mod worker;
 
-pub use bundle::{Bundle, Source, script_name, scripts_in, stdlib_modules};
+pub use bundle::{Bundle, Source, script_name, stdlib_modules};
 pub use fault::{Fault, Thrown};
 pub use handle::{Assignment, Shared, Update, Updater, WorkerHandle};
 pub use hook::signature;
@@ -84,7 +85,7 @@ pub use watch::{Notice, watch};
 
 /// What the host needs to run Rhai code that belongs to no bot, such as a scenario test.
 pub(crate) mod guest {
-    pub(crate) use super::bundle::read_error;
+    pub(crate) use super::disk::{Disk, read_error};
     pub(crate) use super::engine::{for_reading, guest as language};
     pub(crate) use super::fiber::{Fiber, StackBounds, park};
     pub(crate) use super::value::{from_json, noun, to_value};

@@ -14,6 +14,7 @@ use tokio::task::spawn_local;
 
 use super::bundle::{Bundle, Source};
 use super::data;
+use super::disk::Disk;
 use super::engine;
 use super::fault::Fault;
 use super::fiber::Fiber;
@@ -169,7 +170,8 @@ impl Prompt {
         let line = self.compile(&worker.engine, &format!("{before}{text}")).map_err(placed)?;
         let imports = imports_of(&line);
         let limits = &worker.services.limits;
-        let bundle = Bundle::of_text(&engine::for_reading(), Path::new(PROMPT), folder, &imports).map_err(placed)?;
+        let bundle = Bundle::of_text(&engine::for_reading(), &Disk::default(), Path::new(PROMPT), folder, &imports);
+        let bundle = bundle.map_err(placed)?;
         let modules = offered(&line, &bundle);
         let bundle = Bundle { script: Source { text: "".into(), ..bundle.script }, ..bundle };
         let generation = Generation::load(&worker.engine, limits, &Arc::new(bundle), 0)?;

@@ -70,7 +70,7 @@ pub fn watch(
             let wait = look_again.map_or(POLL, |(at, _)| at.saturating_duration_since(Instant::now()).min(POLL));
             match receiver.recv_timeout(wait) {
                 Ok(Notice::Changed(at)) => saved = Some(at),
-                Err(RecvTimeoutError::Timeout) if watcher.is_none() => saved = Some(Instant::now()),
+                Err(RecvTimeoutError::Timeout) if library.has_moved() => saved = Some(Instant::now()),
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(Notice::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             }

@@ -12,5 +12,7 @@ mod reload;
 mod start;
 mod support;
 mod timers;
+#[cfg(unix)]
+mod unreadable;
 #[path = "../support/wire.rs"]
 mod wire;

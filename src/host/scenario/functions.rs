@@ -320,7 +320,7 @@ fn register_bot(engine: &mut Engine) {
 /// A script of the test's folder, with another text.
 fn bundle(folder: &Path, name: &str, text: &str) -> Outcome<Arc<Bundle>> {
     let path = folder.join(format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name)));
-    let bundle = Bundle::of_text(&guest::for_reading(), &path, folder, text);
+    let bundle = Bundle::of_text(&guest::for_reading(), &guest::Disk::default(), &path, folder, text);
     bundle.map(Arc::new).map_err(|fault| error(fault.to_string()))
 }
 

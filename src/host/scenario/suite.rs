@@ -65,7 +65,7 @@ impl Suite {
     /// For the first file that cannot be read or does not compile.
     pub(super) fn load(engine: &Engine, file: &Path) -> Result<Rc<Self>, Fault> {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let bundle = Bundle::read(&guest::for_reading(), file, folder)?;
+        let bundle = Bundle::read(&guest::for_reading(), &guest::Disk::default(), file, folder)?;
         let ast = compile(engine, &bundle.script)?;
         let modules = bundle.modules.values();
         let module_asts =

@@ -53,6 +53,7 @@ use self::walk::{Facts, Role, Walk};
 use super::Limits;
 use super::bundle::Bundle;
 use super::diagnostic::Severity;
+use super::disk::Disk;
 use super::engine;
 use super::fault::Fault;
 use super::http::Web;
@@ -193,7 +194,7 @@ impl Checker {
 
     /// Loads a script as `run` would: what is left to find is a top level that fails.
     fn try_start(&self, path: &Path, root: &Path) -> Option<Fault> {
-        let bundle = match Bundle::read(&self.reader, path, root) {
+        let bundle = match Bundle::read(&self.reader, &Disk::default(), path, root) {
             Ok(bundle) => Arc::new(bundle),
             Err(fault) => return Some(fault),
         };

@@ -8,7 +8,8 @@ use rhai::{Engine, Position};
 
 use super::parsed::{Files, Parsed};
 use super::walk::Role;
-use crate::script::bundle::{APART, Bundle, Source, find, read_error, read_text, script_name, scripts_in};
+use crate::script::bundle::{APART, Bundle, Source, find, script_name};
+use crate::script::disk::Disk;
 use crate::script::fault::Fault;
 
 /// How deep imports may lead.
@@ -26,6 +27,7 @@ pub(crate) struct Around {
 /// The files of a check.
 #[derive(Default)]
 pub(crate) struct Project {
+    disk: Disk,
     /// Every file that was read.
     pub(crate) files: Files,
     /// What could not be read.
@@ -53,7 +55,7 @@ impl Project {
             if fs::canonicalize(&folder).is_ok_and(|real| !seen.insert(real)) {
                 continue;
             }
-            match scripts_in(&folder) {
+            match self.disk.scripts_in(&folder).read() {
                 Ok(scripts) => {
                     let scripts: Vec<_> =
                         scripts.iter().filter(|path| !path.to_string_lossy().ends_with(".d.rhai")).collect();
@@ -67,9 +69,7 @@ impl Project {
                         self.folders.push(scripts.iter().map(|path| path.display().to_string()).collect());
                     }
                 }
-                Err(error) => {
-                    self.unreadable.push(Fault::of_file(folder.display().to_string(), read_error(&error)));
-                }
+                Err(reason) => self.unreadable.push(Fault::of_file(folder.display().to_string(), reason)),
             }
             folders.extend(subfolders(&folder).into_iter().map(|folder| (folder, Role::Module)));
         }
@@ -227,7 +227,7 @@ impl Project {
 
     fn read(&mut self, engine: &Engine, path: &Path, root: &Path, role: Role) {
         let file = path.display().to_string();
-        match read_text(path) {
+        match self.disk.text(path).read() {
             Ok(text) => {
                 let source = Source { file: file.clone(), path: Some(path.to_owned()), text: text.into() };
                 self.load(engine, source, root, 0);
@@ -236,7 +236,7 @@ impl Project {
                     self.scripts.push((path.to_owned(), root.to_owned()));
                 }
             }
-            Err(error) => self.unreadable.push(Fault::of_file(file, read_error(&error))),
+            Err(reason) => self.unreadable.push(Fault::of_file(file, reason)),
         }
     }
 
@@ -248,7 +248,7 @@ impl Project {
         let importer = source.clone();
         let mut parsed = Parsed::of(engine, source);
         let modules = match &mut parsed {
-            Ok(parsed) => parsed.resolve(|path| find(&importer, path, root)),
+            Ok(parsed) => parsed.resolve(|path| find(&self.disk, &importer, path, root)),
             Err(_) => Vec::new(),
         };
         self.files.insert(importer.file, parsed);
