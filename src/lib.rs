@@ -5,6 +5,7 @@
 //! | floor | module | what lives there |
 //! |---|---|---|
 //! | 0 | [`protocol`] | the wire, pure: the tables of commands and events, frames, failures, mids |
+//! | 0 | [`access`] | who may connect, by what a browser says of the page that asks |
 //! | 0 | [`clock`] | the one source of time |
 //! | 1 | [`session`] | one live session: a state machine without I/O, its socket task, the cloneable handle |
 //! | 1 | [`sandbox`] | the embedded gateway: a world of accounts, chats and messages behind the same wire |
@@ -13,6 +14,7 @@
 //! | 3 | [`host`] | configuration and supervision: wires the lower floors into a running system |
 //! | 5 | [`cli`] | one file per subcommand |
 
+pub mod access;
 pub mod cli;
 pub mod clock;
 pub mod host;

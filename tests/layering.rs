@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 const FLOORS: &[(&str, u8)] = &[
     ("protocol", 0),
+    ("access", 0),
     ("clock", 0),
     ("session", 1),
     ("sandbox", 1),

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use super::blocking::Asked;
 use super::exit::Exit;
 use super::{account, chat, frames};
+use crate::access::Access;
 use crate::clock::Clock;
 use crate::host::config::{Config, Session};
 use crate::host::{self, Host, Options, report};
@@ -76,7 +77,8 @@ impl Args {
         let clock = Clock::system();
         let mut config = given.unwrap_or_else(|| Config::without_file(Path::new("")));
         // A configuration that names no account yet is tried out like none at all, by its own scripts and limits.
-        let sandbox = if config.sessions.is_empty() { Some(start_sandbox(&clock).await?) } else { None };
+        let sandbox =
+            if config.sessions.is_empty() { Some(start_sandbox(&clock, &config.access).await?) } else { None };
         let followed = Some(config.clone()).filter(|config| config.file.is_some() && sandbox.is_none());
         if let Some(sandbox) = &sandbox {
             config.sessions.push(demo(&sandbox.url())?);
@@ -129,8 +131,9 @@ impl Args {
 }
 
 /// Starts the embedded sandbox where it is expected, or on a free port where that one is taken.
-async fn start_sandbox(clock: &Clock) -> Result<Sandbox, StartError> {
-    let config = sandbox::Config { clock: clock.clone(), tap: frames::tap(), ..sandbox::Config::default() };
+async fn start_sandbox(clock: &Clock, access: &Access) -> Result<Sandbox, StartError> {
+    let (clock, access) = (clock.clone(), access.clone());
+    let config = sandbox::Config { clock, access, tap: frames::tap(), ..sandbox::Config::default() };
     match Sandbox::start(config.clone()).await {
         Err(StartError::Listen { address, cause }) if cause.kind() == io::ErrorKind::AddrInUse => {
             let listen = SocketAddr::new(address.ip(), 0);

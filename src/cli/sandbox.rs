@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::{blocking, frames, output};
+use crate::access::{Access, HostName, Origin};
 use crate::sandbox::{Config, DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD, Sandbox};
 
 /// The arguments of `sandbox`.
@@ -17,6 +18,14 @@ pub(super) struct Args {
     /// The file that keeps its world; without one it is gone at the end
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+
+    /// Other names by which programs reach its HTTP routes, besides localhost and its address
+    #[arg(long, alias = "allow-host", value_name = "HOST,…", value_delimiter = ',')]
+    allow_hosts: Vec<HostName>,
+
+    /// The origins of the web pages that may connect, such as http://localhost:5173; no other page may
+    #[arg(long, alias = "allow-origin", value_name = "ORIGIN,…", value_delimiter = ',')]
+    allow_origins: Vec<Origin>,
 }
 
 impl Args {
@@ -24,8 +33,9 @@ impl Args {
         blocking::run(async {
             // Before anything is promised: whoever reads the first line may already send the signal.
             let mut asked = blocking::Asked::listen()?;
-            let config =
-                Config { listen: self.listen, data: self.data.clone(), tap: frames::tap(), ..Config::default() };
+            let access = Access { hosts: self.allow_hosts.clone(), origins: self.allow_origins.clone() };
+            let data = self.data.clone();
+            let config = Config { listen: self.listen, access, data, tap: frames::tap(), ..Config::default() };
             let sandbox = Sandbox::start(config).await?;
             output::write(&self.greeting(&sandbox.url(), &sandbox.files()?))?;
             asked.wait().await;

@@ -9,10 +9,13 @@ mod session;
 mod tests;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
+use crate::access::Access;
 use crate::protocol::Family;
 use crate::script::{AllowedHost, JournalMode, Limits};
 use crate::session::{Pacing, Rate};
@@ -41,6 +44,8 @@ const KEYS: &[&str] = &[
     "limits",
     "http",
     "console",
+    "allow_hosts",
+    "allow_origins",
     "session",
 ];
 const LIMITS: &[&str] = &["cpu", "reply", "ask", "call_depth", "string", "array", "memory", "calls", "grace"];
@@ -74,6 +79,8 @@ pub struct Config {
     pub http_allow: Vec<AllowedHost>,
     /// Where the console listens; `None` is nowhere.
     pub console: Option<SocketAddr>,
+    /// Who may connect to what listens in this process.
+    pub access: Access,
     /// The sessions.
     pub sessions: Vec<Session>,
     /// The keys of the file that have no effect yet, each to be named in a warning.
@@ -115,6 +122,7 @@ impl Config {
             limits: Limits::default(),
             http_allow: Vec::new(),
             console: Some(DEFAULT_CONSOLE),
+            access: Access::default(),
             sessions: Vec::new(),
             without_effect: Vec::new(),
         }
@@ -177,6 +185,13 @@ impl Config {
         }
         if let Some(retention) = table.read("retention", Item::duration)? {
             self.retention = retention;
+        }
+        if let Some(hosts) = table.get("allow_hosts") {
+            self.access.hosts = hosts.list("an array of hosts such as [\"bot.example.com\"]", read_parsed)?;
+        }
+        if let Some(origins) = table.get("allow_origins") {
+            self.access.origins =
+                origins.list("an array of origins such as [\"http://localhost:5173\"]", read_parsed)?;
         }
         if let Some(pacing) = table.get("pacing") {
             self.pacing = read_pacing(&pacing)?;
@@ -253,6 +268,11 @@ const HOSTS: &str = "an array of host names such as [\"api.example.com\"]";
 fn read_host(item: &Item<'_>) -> Result<AllowedHost, ConfigError> {
     let wrong = |_| item.wrong("a host name alone, such as \"api.example.com\" or \"api.example.com:8443\"");
     item.name(HOSTS)?.parse().map_err(wrong)
+}
+
+/// A text of which its own type knows what it has to be.
+fn read_parsed<T: FromStr<Err: Display>>(item: &Item<'_>) -> Result<T, ConfigError> {
+    item.text("a string")?.parse().map_err(|expected: T::Err| item.wrong(&expected.to_string()))
 }
 
 fn read_listen(item: &Item<'_>) -> Result<Option<SocketAddr>, ConfigError> {

@@ -8,16 +8,21 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Multipart, Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use hyper::body::Incoming;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_io_timeout::TimeoutStream;
+use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-use super::Shared;
 use super::hub::stopped;
-use super::server::LINGER;
 use super::world::{Deed, Errand, StoredFile, TICKET_HEADER, Ticket};
+use super::{Shared, reception};
 use crate::protocol::{Failure, FailureCode};
 
 /// How long a transfer may stand still.
@@ -36,27 +41,49 @@ const DEFAULT_PICTURE: &[u8] = &[
 
 /// Serves until the sandbox stops.
 pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
+    let listed = Arc::clone(&shared);
+    // A page that is let in has to be told that it may read the answers.
+    let pages = CorsLayer::new()
+        .allow_origin(AllowOrigin::predicate(move |_, head| listed.access.check_origin(&head.headers).is_ok()))
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(Any)
+        .allow_private_network(true);
     let routes = Router::new()
         .route("/upload/{token}", post(upload))
         .route("/download/{token}", post(download))
         .route("/pictures/{key}", get(picture))
         // The sandbox's own limit counts while the file streams.
         .layer(DefaultBodyLimit::disable())
+        .layer(pages)
         .with_state(Arc::clone(&shared));
+    let connections =
+        reception::accept(&shared, listener, |shared, stream| serve(shared, stream, routes.clone())).await;
+    reception::last_words(connections).await;
+}
+
+async fn serve(shared: Arc<Shared>, stream: TcpStream, routes: Router) {
+    let here = stream.local_addr().ok().map(|address| address.ip());
     let mut stopping = shared.stopping.subscribe();
-    let served = axum::serve(listener, routes).with_graceful_shutdown(async move { stopped(&mut stopping).await });
-    let mut stopping = shared.stopping.subscribe();
-    let time_is_up = async {
-        stopped(&mut stopping).await;
-        tokio::time::sleep(LINGER).await;
+    let routes = TowerToHyperService::new(routes);
+    let answer = |request: Request<Incoming>| {
+        let answered = reception::check(&shared, here, &request).map(|()| routes.call(request));
+        async {
+            match answered {
+                Ok(answer) => answer.await,
+                Err(stranger) => Ok(stranger.into_response()),
+            }
+        }
     };
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(IDLE));
+    let stream = TokioIo::new(Box::pin(stream));
+    let mut connection = std::pin::pin!(reception::requests(&shared).serve_connection(stream, service_fn(answer)));
     tokio::select! {
-        served = served.into_future() => if let Err(error) = served {
-            tracing::warn!(%error, "the sandbox's HTTP listener ended");
-        },
-        // One who sends half a request, or takes no more of a file, is not waited for long.
-        () = time_is_up => {}
+        // How a client ends a connection is its own affair.
+        _ = connection.as_mut() => return,
+        () = stopped(&mut stopping) => connection.as_mut().graceful_shutdown(),
     }
+    let _ = connection.await;
 }
 
 async fn upload(

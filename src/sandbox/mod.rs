@@ -4,7 +4,8 @@
 //! |---|---|
 //! | `world` | the world itself, pure: what every command does, and what others are told |
 //! | `hub` | the world, its connections and its data file under one lock |
-//! | `server` | the WebSocket listener |
+//! | `reception` | what both listeners do at their doors |
+//! | `handshake`, `server` | the WebSocket listener |
 //! | `pace`, `tally` | how many frames a connection may send, and how many it has carried |
 //! | `http` | the HTTP listener for uploads, downloads and pictures |
 //! | `disk` | the folder that paths name, and the store of files |
@@ -17,10 +18,12 @@
 mod control;
 mod disk;
 mod faults;
+mod handshake;
 mod http;
 mod hub;
 mod pace;
 mod persist;
+mod reception;
 mod server;
 mod tally;
 mod world;
@@ -40,6 +43,7 @@ use self::disk::Disk;
 use self::hub::{Hub, OutboxLimits};
 use self::persist::{DataFile, beside};
 use self::world::{FileNeed, Mid, StoredFile, World};
+use crate::access::Access;
 use crate::clock::Clock;
 use crate::protocol::{Failure, Request};
 
@@ -60,6 +64,8 @@ static SANDBOXES: AtomicU64 = AtomicU64::new(0);
 pub struct Config {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Who may connect besides programs of this machine.
+    pub access: Access,
     /// The file that keeps the world; `None` keeps it in memory.
     pub data: Option<PathBuf>,
     /// The folder for files; `None` takes one beside the data file, or a temporary one.
@@ -80,6 +86,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             listen: DEFAULT_LISTEN,
+            access: Access::default(),
             data: None,
             files: None,
             seed: 1,
@@ -237,8 +244,9 @@ impl Sandbox {
         let shared = Arc::new(Shared {
             hub: Mutex::new(Hub::new(world, data, config.clock.clone(), media, outbox)),
             disk: Arc::new(disk),
+            access: config.access,
+            listen: address.ip(),
             media_port,
-            listens_everywhere: address.ip().is_unspecified(),
             clock: config.clock,
             limits: config.limits,
             number: SANDBOXES.fetch_add(1, Ordering::Relaxed),
@@ -307,8 +315,9 @@ impl Drop for Sandbox {
 struct Shared {
     hub: Mutex<Hub>,
     disk: Arc<Disk>,
+    access: Access,
+    listen: IpAddr,
     media_port: u16,
-    listens_everywhere: bool,
     clock: Clock,
     limits: Limits,
     /// Its number within this process, for the tap.
@@ -372,7 +381,7 @@ impl Shared {
 
     /// The base of the urls for a client that reaches the sandbox at `host`, where that is another than usual.
     fn media_at(&self, host: IpAddr) -> Option<Arc<str>> {
-        self.listens_everywhere.then(|| media_url(host, self.media_port).into())
+        self.listen.is_unspecified().then(|| media_url(host, self.media_port).into())
     }
 }
 

@@ -9,118 +9,37 @@ use std::time::Duration;
 
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::hub::{ConnectionId, End, Entrance, Outgoing, PinEntry, stopped};
+use super::handshake::{self, Socket};
+use super::hub::{ConnectionId, End, Entrance, Outgoing, PinEntry};
 use super::pace::{Allowance, Pace};
+use super::reception::{self, LINGER, linger};
 use super::tally::Tally;
 use super::world::FileNeed;
 use super::{Shared, Way};
 use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Received, Request, receive};
 
-/// How long a connection may take to become a WebSocket.
-const HANDSHAKE: Duration = Duration::from_secs(10);
-
 /// How long a login waits for its PIN to be typed.
 const PIN_LIFE: Duration = Duration::from_secs(180);
 
-/// How long a connection that is being refused is still read, so that it gets to see why, and one that does not end is
-/// waited for when the sandbox stops.
-pub(super) const LINGER: Duration = Duration::from_secs(2);
-
-/// How much of a connection that is being refused is still read, in bytes.
-const LINGER_BYTES: usize = 64 * 1024 * 1024;
-
-type Socket = WebSocketStream<TcpStream>;
-
 /// Accepts connections until the sandbox stops; its connections end with it.
 pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
-    let mut connections = JoinSet::new();
-    let mut stopping = shared.stopping.subscribe();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) if connections.len() >= shared.limits.connections => {
-                    connections.spawn(refuse(Arc::clone(&shared), stream));
-                }
-                Ok((stream, _)) => {
-                    connections.spawn(serve(Arc::clone(&shared), stream));
-                }
-                Err(error) => {
-                    // Out of file descriptors, most likely: the next one may find some again.
-                    tracing::warn!(%error, "the sandbox could not accept a connection");
-                    shared.clock.sleep(Duration::from_millis(50)).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-            () = stopped(&mut stopping) => break,
-        }
-    }
-    drop(listener);
+    let connections = reception::accept(&shared, listener, serve).await;
     shared.with(|hub| hub.end_all(None, End::Stopping));
-    let last_words = async { while connections.join_next().await.is_some() {} };
-    // A peer that does not answer the close is not waited for long.
-    let _ = tokio::time::timeout(LINGER, last_words).await;
-}
-
-/// Answers a connection that there is no room for.
-async fn refuse(shared: Arc<Shared>, stream: TcpStream) {
-    let body = format!("the sandbox has {} connections, which is its limit", shared.limits.connections);
-    decline(&shared, stream, "503 Service Unavailable", &body).await;
-}
-
-/// Answers a connection that does not become a WebSocket.
-async fn decline(shared: &Shared, mut stream: TcpStream, status: &str, body: &str) {
-    let kind = "Content-Type: text/plain; charset=utf-8";
-    let head = format!("HTTP/1.1 {status}\r\n{kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-    if stream.write_all(format!("{head}{body}").as_bytes()).await.is_ok() {
-        linger(shared, &mut stream).await;
-    }
-}
-
-/// Whether a connection begins with an HTTP request that asks for no WebSocket.
-///
-/// It is only looked at; one whose head arrives in pieces is left to the handshake.
-async fn is_plain_http(stream: &TcpStream) -> bool {
-    let mut start = [0; 4 * 1024];
-    let Ok(length) = stream.peek(&mut start).await else { return false };
-    let head = String::from_utf8_lossy(&start[..length]).to_ascii_lowercase();
-    let asks = |line: &str| line.strip_prefix("upgrade:").is_some_and(|value| value.trim() == "websocket");
-    head.contains("\r\n\r\n") && head.contains(" http/1.") && !head.lines().any(asks)
+    reception::last_words(connections).await;
 }
 
 async fn serve(shared: Arc<Shared>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
-    let is_plain = tokio::select! {
-        is_plain = is_plain_http(&stream) => is_plain,
-        () = shared.clock.sleep(HANDSHAKE) => return,
-    };
-    if is_plain {
-        let body = "this is a gateway that speaks WebSocket: connect with ws:// instead of http://\n";
-        return decline(&shared, stream, "426 Upgrade Required\r\nUpgrade: websocket", body).await;
-    }
-    let config = WebSocketConfig::default()
-        .read_buffer_size(8 * 1024)
-        .write_buffer_size(32 * 1024)
-        .max_message_size(Some(MAX_FRAME))
-        .max_frame_size(Some(MAX_FRAME));
-    let media = stream.local_addr().ok().and_then(|address| shared.media_at(address.ip()));
-    let socket = tokio::select! {
-        accepted = tokio_tungstenite::accept_async_with_config(stream, Some(config)) => match accepted {
-            Ok(socket) => socket,
-            Err(error) => return tracing::debug!(%error, "a connection to the sandbox was no WebSocket"),
-        },
-        () = shared.clock.sleep(HANDSHAKE) => return,
-    };
-    let mut entrance = shared.with(|hub| hub.enter(media));
+    let here = stream.local_addr().ok().map(|address| address.ip());
+    let Some(socket) = handshake::socket(&shared, stream).await else { return };
+    let mut entrance = shared.with(|hub| hub.enter(here.and_then(|here| shared.media_at(here))));
     let id = entrance.id;
     let (mut sink, mut stream) = socket.split();
     let carried = shared.carried.begin();
@@ -204,25 +123,6 @@ async fn close(shared: &Shared, mut socket: Socket, ended: Ended) {
 /// The start of a text, as much as a closing frame has room for.
 fn short(text: &str) -> String {
     text.chars().take(100).collect()
-}
-
-/// Reads what still comes, since closing with unread bytes would take the last words back.
-async fn linger(shared: &Shared, stream: &mut TcpStream) {
-    let discard = async {
-        let mut buffer = vec![0; 64 * 1024];
-        let mut left = LINGER_BYTES;
-        let _ = stream.shutdown().await;
-        while let Ok(read @ 1..) = stream.read(&mut buffer).await {
-            left = left.saturating_sub(read);
-            if left == 0 {
-                break;
-            }
-        }
-    };
-    tokio::select! {
-        () = discard => {}
-        () = shared.clock.sleep(LINGER) => {}
-    }
 }
 
 async fn write(

@@ -9,6 +9,7 @@ mod media;
 mod messages;
 mod persistence;
 mod rules;
+mod strangers;
 mod table;
 #[path = "../support/wire.rs"]
 mod wire;

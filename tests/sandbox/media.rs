@@ -26,6 +26,17 @@ pub(crate) async fn fetch(url: &str) -> Vec<u8> {
     answer.bytes().await.expect("a body").to_vec()
 }
 
+/// The url of alice's picture.
+pub(crate) async fn picture(sandbox: &Sandbox) -> String {
+    let profile = Client::login(sandbox, "alice").await.ok("GetProfile", json!({})).await;
+    text(&profile, "picturePath")
+}
+
+/// Where a url leads.
+pub(crate) fn address(url: &str) -> std::net::SocketAddr {
+    reqwest::Url::parse(url).expect("a url").socket_addrs(|| None).expect("an address")[0]
+}
+
 /// Uploads as the protocol says and gives the status and the text of the answer.
 pub(crate) async fn upload(param: &Value, bytes: &[u8]) -> (u16, String) {
     let file = Part::bytes(bytes.to_vec()).file_name("whatever.bin");
@@ -176,11 +187,8 @@ async fn a_temporary_folder_goes_with_its_sandbox() {
 #[tokio::test]
 async fn a_request_that_does_not_end_does_not_hold_up_the_end() {
     let sandbox = sandbox().await;
-    let mut alice = Client::login(&sandbox, "alice").await;
-    let profile = alice.ok("GetProfile", json!({})).await;
-    let picture = text(&profile, "picturePath");
-    let place = reqwest::Url::parse(&picture).expect("a url").socket_addrs(|| None).expect("an address")[0];
-    let mut half = tokio::net::TcpStream::connect(place).await.expect("it listens");
+    let picture = picture(&sandbox).await;
+    let mut half = tokio::net::TcpStream::connect(address(&picture)).await.expect("it listens");
     half.write_all(b"POST /upload/x HTTP/1.1\r\nHo").await.expect("it takes some");
     // Connections are taken in their order: this one's answer shows that the other one is taken.
     fetch(&picture).await;
@@ -191,7 +199,5 @@ async fn a_request_that_does_not_end_does_not_hold_up_the_end() {
 #[tokio::test]
 async fn everyone_has_a_picture() {
     let sandbox = sandbox().await;
-    let mut alice = Client::login(&sandbox, "alice").await;
-    let profile = alice.ok("GetProfile", json!({})).await;
-    assert!(fetch(&text(&profile, "picturePath")).await.starts_with(b"\x89PNG"));
+    assert!(fetch(&picture(&sandbox).await).await.starts_with(b"\x89PNG"));
 }

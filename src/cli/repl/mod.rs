@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use self::editor::Prompt;
 use super::exit::Exit;
 use super::{account, frames, output};
+use crate::access::Access;
 use crate::clock::Clock;
 use crate::host::config::{Config, Session};
 use crate::host::{Keeping, PromptHost};
@@ -64,7 +65,7 @@ impl Args {
     async fn serve(self, given: Option<Config>) -> Result<(), Exit> {
         let mut config = given.clone().unwrap_or_else(|| Config::without_file(std::path::Path::new("")));
         // A configuration that names no account yet is tried out like none at all, by its own scripts and limits.
-        let sandbox = if config.sessions.is_empty() { Some(start_sandbox().await?) } else { None };
+        let sandbox = if config.sessions.is_empty() { Some(start_sandbox(config.access.clone()).await?) } else { None };
         let keeping = match (&given, &sandbox) {
             (Some(_), None) if self.account.gateway.is_none() => Keeping::DataFolder,
             // What the sandbox forgets is not kept, and the data folder belongs to the bot that runs.
@@ -92,10 +93,10 @@ impl Args {
 }
 
 /// Starts a sandbox of the prompt's own, on a free port.
-async fn start_sandbox() -> anyhow::Result<Sandbox> {
+async fn start_sandbox(access: Access) -> anyhow::Result<Sandbox> {
     let listen = std::net::SocketAddr::new(sandbox::DEFAULT_LISTEN.ip(), 0);
-    let tap = frames::tap();
-    Ok(Sandbox::start(sandbox::Config { listen, clock: Clock::system(), tap, ..sandbox::Config::default() }).await?)
+    let (clock, tap) = (Clock::system(), frames::tap());
+    Ok(Sandbox::start(sandbox::Config { listen, access, clock, tap, ..sandbox::Config::default() }).await?)
 }
 
 /// The session of the sandbox's demo bot.

@@ -171,6 +171,9 @@ fn a_wrong_value_says_what_was_found_what_was_expected_and_where() {
         ("[limits]\nstring = '1 mile'", "\"string\" is \"1 mile\", expected a size above zero such as"),
         ("[limits]\narray = 1.5", "\"array\" is the number 1.5, expected a whole number above zero"),
         ("[http]\nallow = ['https://a.b/']", "expected a host name alone"),
+        ("allow_hosts = 'a'", "expected an array of hosts"),
+        ("allow_hosts = ['a:80']", "\"allow_hosts\" is \"a:80\", expected the name or address of a machine"),
+        ("allow_origins = ['localhost']", "expected the origin of a web page, such as http"),
         (
             "[console]\nlisten = 'here'",
             "\"listen\" is \"here\", expected an address such as \"127.0.0.1:8765\", or \"off\"",
