@@ -263,9 +263,8 @@ pub(super) async fn call_own(
             let function: Arc<str> = timer.function.as_str().into();
             match fault {
                 Some(fault) => {
-                    tracing::error!(target: "hotline::script", session = &*live.name, script = own.script, "{fault}");
                     let run = new_run(&worker, &call, &generation, function);
-                    end(&run, "failed", Some(fault.to_string()));
+                    fail(&worker, &run, &call.about, fault);
                     Outcome::PassedOn
                 }
                 None => start(&worker, &call, &generation, function, timer.values()).await,
@@ -276,7 +275,7 @@ pub(super) async fn call_own(
         }
         (OwnKind::Timer(timer), None) if worker.is_unloaded(&live, &own.script) && past.is_empty() => {
             if matches!(timer.spec, Spec::After(_)) {
-                live.schedule.put_back(&own.script, timer.clone(), live.clock.now());
+                live.schedule.put_back(&own.script, timer.clone(), live.schedule.now(&live.clock));
             }
             Outcome::PassedOn
         }

@@ -11,6 +11,7 @@ use rhai::{ImmutableString, Map};
 use tokio::sync::oneshot;
 
 use super::Limits;
+use super::generation::Generation;
 use super::http::Web;
 use super::journal::{Arrival, Journal};
 use super::lane::{Entry, Lane, LaneKey, Lanes};
@@ -129,6 +130,8 @@ pub(crate) struct Live {
     pub(crate) resend_in_doubt: bool,
     /// What an earlier process left behind, until the session is ready.
     pub(crate) recovered: RefCell<Option<Recovered>>,
+    /// The latest time that is known of the process before.
+    pub(crate) last: Cell<Option<Timestamp>>,
     /// The ids of the messages that earlier processes took.
     pub(crate) past_messages: RefCell<HashSet<String>>,
     /// The timers of its scripts.
@@ -157,6 +160,7 @@ impl Live {
             clock: services.clock.clone(),
             resend_in_doubt: services.resend_in_doubt,
             recovered: RefCell::default(),
+            last: Cell::default(),
             past_messages: RefCell::default(),
             name: handle.name().into(),
             handle,
@@ -180,6 +184,18 @@ impl Live {
     /// Whether a script runs for this session.
     pub(crate) fn runs(&self, script: &str) -> bool {
         self.scripts.borrow().as_ref().is_none_or(|scripts| scripts.iter().any(|name| name == script))
+    }
+
+    /// Brings a script's timers in line with its newest generation, and says which of them call what it does not have.
+    pub(crate) fn declare_timers(&self, generation: &Generation) {
+        let (session, script) = (&*self.name, generation.name());
+        self.schedule.declare(script, generation.declared(), self.schedule.now(&self.clock));
+        for (fault, timers) in self.schedule.astray(generation) {
+            tracing::warn!(
+                target: "hotline::script",
+                session, script, timers, "{fault}; what calls it is kept, and fails when it is due"
+            );
+        }
     }
 
     /// The lane of a key.

@@ -10,7 +10,7 @@
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
 //! | `lane`, `dispatch`, `subject`, `own` | order within a chat; from events to runs; what an event is about; events that are our own |
 //! | `rebuild`, `live`, `leaving` | what an earlier process left behind; what is kept for one session; how one is left |
-//! | `timer`, `cron` | timers and their patterns |
+//! | `timer`, `cron`, `hours` | timers; their patterns; the time of day as they see it |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `prompt`, `names` | lines that a person types, evaluated on a worker; what can be written there |
 //! | `worker`, `handle` | the thread that owns all of these, and its owner's end |
@@ -38,6 +38,7 @@ mod fiber;
 mod generation;
 mod handle;
 mod hook;
+mod hours;
 mod http;
 mod journal;
 mod lane;

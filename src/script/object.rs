@@ -8,6 +8,7 @@ use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 use super::command;
 use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
 use super::duration::parse_duration;
+use super::hours;
 use super::live::{Member, Reply, Services};
 use super::run::{Run, Stage};
 use super::value;
@@ -319,12 +320,13 @@ fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, pl
 pub(crate) fn until(services: &Services, run: &Run, call: &str, duration: Duration) -> Duration {
     let now = services.clock.now();
     let length = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
-    let deadline = run.record.interrupted_deadline(call).unwrap_or_else(|| now.saturating_add(length));
-    run.record.set_deadline(deadline);
-    if deadline == now.saturating_add(length) {
+    let Some(deadline) = run.record.interrupted_deadline(call) else {
+        run.record.set_deadline(now.saturating_add(length));
         return duration;
-    }
-    Duration::from_millis(u64::try_from(deadline.saturating_sub(now)).unwrap_or(0))
+    };
+    let left = hours::left(deadline, length, now, run.live.as_ref().and_then(|live| live.last.get()));
+    run.record.set_deadline(now.saturating_add(left));
+    Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }
 
 /// Lets go of the run's lane, waits for something long, and keeps the lane that it comes back with.

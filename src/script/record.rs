@@ -225,6 +225,13 @@ impl Record {
         }
     }
 
+    /// Moves the end of the present wait by as many milliseconds as the time of day was set: it lasts as long as it was to.
+    pub(crate) fn move_deadline(&self, step: Timestamp) {
+        if let Some(deadline) = self.waiting.borrow_mut().as_mut().and_then(|waiting| waiting.deadline.as_mut()) {
+            *deadline = deadline.saturating_add(step);
+        }
+    }
+
     /// What the run waits for. One that is being rebuilt still waits for what it did: were the process to end again before it
     /// is there, its deadline must not be lost.
     pub(crate) fn waiting(&self) -> Option<Waiting> {

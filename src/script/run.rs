@@ -56,6 +56,11 @@ pub(crate) fn next_id() -> u64 {
     NEXT_ID.fetch_add(1, Ordering::Relaxed)
 }
 
+/// The newest of these ids.
+pub(crate) fn newest_id() -> u64 {
+    NEXT_ID.load(Ordering::Relaxed) - 1
+}
+
 /// Has every further id come after this one.
 pub fn continue_ids_after(id: u64) {
     NEXT_ID.fetch_max(id.saturating_add(1), Ordering::Relaxed);

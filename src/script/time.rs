@@ -13,6 +13,7 @@ use super::object::{detach, until};
 use super::run::Stage;
 use super::timer::{Spec, TIMERS, Timer};
 use super::value;
+use crate::store::Origin;
 
 /// Registers the functions.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
@@ -129,10 +130,11 @@ fn add(
             return Ok(Answer::Value(Dynamic::UNIT));
         };
         timer.check(&run.generation).map_err(|fault| door::error(format!("{name}: {}", fault.message)))?;
-        if live.schedule.is_full() {
+        let now = live.schedule.now(&services.clock);
+        if live.schedule.is_full() && live.schedule.find(run.generation.name(), &timer).is_none() {
             return Err(door::error(format!("{name}: this session has {TIMERS} timers already, which is the limit")));
         }
-        let id = live.schedule.add(run.generation.name(), timer, services.clock.now(), false);
+        let id = live.schedule.add(run.generation.name(), timer, now, Origin::Made);
         live.journal.note_data();
         Ok(Answer::Value(id.and_then(|id| i64::try_from(id).ok()).map_or(Dynamic::UNIT, Dynamic::from_int)))
     })

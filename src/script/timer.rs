@@ -1,7 +1,7 @@
 //! Timers: data that names a function of a script and when to call it. What a call does is up to the script.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
@@ -16,11 +16,12 @@ use super::check::{Header, arguments as counted, headers};
 use super::cron;
 use super::fault::Fault;
 use super::generation::Generation;
+use super::hours::{self, Hours};
 use super::run;
 use super::surface::ticked;
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::protocol::{Content, Event};
-use crate::store::{Cut, TimerRow};
+use crate::store::{Cut, Origin, TimerRow};
 
 /// How many timers a session holds: a function that sets two of itself would set ever more.
 pub(crate) const TIMERS: usize = 100_000;
@@ -59,19 +60,24 @@ pub(crate) struct Scheduled {
     pub(crate) timer: Timer,
     /// When it is due next.
     pub(crate) due: Timestamp,
-    /// Whether the script's top level declares it, so that it goes when the declaration goes.
-    pub(crate) declared: bool,
+    /// Who asked for it.
+    pub(crate) origin: Origin,
 }
 
 impl Spec {
     /// The next time after `now`; `None` when there is none any more.
     pub(crate) fn next(&self, now: Timestamp) -> Option<Timestamp> {
-        let later =
-            |delay: &Duration| now.saturating_add(Timestamp::try_from(delay.as_millis()).unwrap_or(Timestamp::MAX));
         match self {
-            Self::After(delay) => Some(later(delay)),
-            Self::Every(period) => Some(later(period)),
             Self::Cron(pattern) => cron::next(pattern, now),
+            delay => Some(now.saturating_add(delay.length()?)),
+        }
+    }
+
+    /// The whole length of its delay, in milliseconds; `None` where it follows the time of day.
+    fn length(&self) -> Option<Timestamp> {
+        match self {
+            Self::After(delay) | Self::Every(delay) => Some(delay.as_millis().try_into().unwrap_or(Timestamp::MAX)),
+            Self::Cron(_) => None,
         }
     }
 
@@ -100,14 +106,34 @@ impl Timer {
         serde_json::to_string(self).expect("a timer holds only plain data")
     }
 
+    /// Whether it is the same timer as another.
+    fn is_same(&self, other: &Self) -> bool {
+        self.call_of("").is_some_and(|call| Some(call) == other.call_of(""))
+    }
+
+    /// What tells a timer that calls again and again from every other one of a session: script, function, arguments and spec. Of
+    /// a period the length counts, so that "60s" and "1m" are the same, and of a pattern the text.
+    fn call_of(&self, script: &str) -> Option<String> {
+        let spec = match &self.spec {
+            Spec::After(_) => return None,
+            Spec::Every(period) => format!("{period:?}"),
+            Spec::Cron(pattern) => pattern.split_whitespace().collect::<Vec<_>>().join(" "),
+        };
+        Some(serde_json::json!([script, self.function, spec, self.list()]).to_string())
+    }
+
+    /// The arguments one by one: a single one need not stand in an array.
+    fn list(&self) -> &[Value] {
+        match &self.arguments {
+            Value::Null => &[],
+            Value::Array(items) => items,
+            other => std::slice::from_ref(other),
+        }
+    }
+
     /// The arguments as a script's values: the items of an array, or the one value.
     pub(crate) fn values(&self) -> Vec<Dynamic> {
-        let convert = |value: &Value| super::value::from_content(&value.to_string());
-        match &self.arguments {
-            Value::Null => Vec::new(),
-            Value::Array(items) => items.iter().map(convert).collect(),
-            other => vec![convert(other)],
-        }
+        self.list().iter().map(|value| super::value::from_content(&value.to_string())).collect()
     }
 
     /// Checks that the script has the function that the timer names.
@@ -171,7 +197,7 @@ impl Scheduled {
     }
 
     /// When it is due again after `now`.
-    fn next(&self, now: Timestamp) -> Option<Timestamp> {
+    fn next(&self, now: Timestamp, hours: &Hours) -> Option<Timestamp> {
         match &self.timer.spec {
             Spec::After(_) => None,
             Spec::Every(period) => {
@@ -179,7 +205,7 @@ impl Scheduled {
                 let beats = now.saturating_sub(self.due) / period + 1;
                 Some(self.due.saturating_add(period.saturating_mul(beats)))
             }
-            Spec::Cron(_) => self.timer.spec.next(now),
+            Spec::Cron(pattern) => hours.next(pattern, self.id, now),
         }
     }
 
@@ -199,10 +225,16 @@ impl Scheduled {
 }
 
 /// The timers of one session, in the order in which they are due.
+///
+/// Every time is a time of day. Invariant: whoever gives one has asked [`now`](Self::now) for it, which brings the due times in
+/// line with a time of day that was set, so that delays take as long as they are.
 #[derive(Default)]
 pub(crate) struct Schedule {
+    hours: RefCell<Hours>,
     entries: RefCell<BTreeMap<(Timestamp, u64), Scheduled>>,
     changed: Notify,
+    /// The ids of timers that are not to be there twice, by what they call; some may be gone.
+    known: RefCell<HashMap<String, u64>>,
     /// Timers that are new, changed or gone since the journal asked last.
     unrecorded: RefCell<BTreeSet<u64>>,
     /// Repeating timers that were due and whose function waits for its lane.
@@ -223,15 +255,26 @@ impl Schedule {
         Beat { unbegun: Rc::clone(&self.unbegun), id: due.id }
     }
 
-    /// Brings the due times in line with a clock that was set back by `step` milliseconds: a delay is as long as it was, and a
-    /// pattern means the new time.
-    pub(crate) fn set_back(&self, step: Timestamp, now: Timestamp) {
+    /// The time of day, with the due times in line with it.
+    pub(crate) fn now(&self, clock: &Clock) -> Timestamp {
+        let now = clock.now();
+        let step = self.hours.borrow_mut().follow(clock.began(), now, run::newest_id());
+        if let Some(step) = step {
+            self.shift(step, now);
+        }
+        now
+    }
+
+    /// Moves the due times by as much as the time of day was set: a delay is as long as it was. A pattern means the new time,
+    /// once for each time that the clock shows; what was skipped is due once, unless the clock had not been set before.
+    fn shift(&self, step: Timestamp, now: Timestamp) {
         let entries = self.entries.take();
         let moved = entries.into_values().filter_map(|entry| {
             self.unrecorded.borrow_mut().insert(entry.id);
             let due = match &entry.timer.spec {
-                Spec::After(_) | Spec::Every(_) => entry.due.saturating_sub(step),
-                Spec::Cron(_) => entry.timer.spec.next(now)?,
+                Spec::Cron(_) if step > 0 && !hours::is_unset(entry.due) => entry.due,
+                Spec::Cron(pattern) => self.hours.borrow().next(pattern, entry.id, now)?,
+                _ => entry.due.saturating_add(step),
             };
             Some(((due, entry.id), Scheduled { due, ..entry }))
         });
@@ -240,15 +283,44 @@ impl Schedule {
         self.changed.notify_one();
     }
 
-    /// Adds a timer; `None` when it would never be due.
-    pub(crate) fn add(&self, script: &str, timer: Timer, now: Timestamp, declared: bool) -> Option<u64> {
-        let due = timer.spec.next(now)?;
-        let id = run::next_id();
-        let scheduled = Scheduled { id, script: script.to_owned(), timer, due, declared };
-        self.entries.borrow_mut().insert((due, id), scheduled);
-        self.unrecorded.borrow_mut().insert(id);
-        self.changed.notify_one();
+    /// Adds a timer, or finds the same one, which keeps its due time; `None` when it would never be due.
+    pub(crate) fn add(&self, script: &str, timer: Timer, now: Timestamp, origin: Origin) -> Option<u64> {
+        if let Some(key) = self.find(script, &timer) {
+            if let Some(same) = self.entries.borrow_mut().get_mut(&key) {
+                same.origin = same.origin.and(origin);
+            }
+            self.unrecorded.borrow_mut().insert(key.1);
+            return Some(key.1);
+        }
+        let (id, due) = (run::next_id(), timer.spec.next(now)?);
+        self.know(script, &timer, id);
+        self.insert(Scheduled { id, script: script.to_owned(), timer, due, origin });
         Some(id)
+    }
+
+    fn insert(&self, scheduled: Scheduled) {
+        self.unrecorded.borrow_mut().insert(scheduled.id);
+        self.entries.borrow_mut().insert((scheduled.due, scheduled.id), scheduled);
+        self.changed.notify_one();
+    }
+
+    /// Where the same timer of a script stands.
+    pub(crate) fn find(&self, script: &str, timer: &Timer) -> Option<(Timestamp, u64)> {
+        let id = *self.known.borrow().get(&timer.call_of(script)?)?;
+        let entries = self.entries.borrow();
+        entries.keys().find(|(_, other)| *other == id).copied()
+    }
+
+    /// Notes that this is the timer of a script that is meant when the same one is asked for.
+    fn know(&self, script: &str, timer: &Timer, id: u64) {
+        let Some(call) = timer.call_of(script) else { return };
+        let mut known = self.known.borrow_mut();
+        // Those that are gone are left behind, and swept out when they are the most.
+        if known.len() >= 64 + 2 * self.entries.borrow().len() {
+            let there: HashSet<_> = self.entries.borrow().keys().map(|(_, id)| *id).collect();
+            known.retain(|_, id| there.contains(id));
+        }
+        known.insert(call, id);
     }
 
     /// Takes a script's timer out; whether it was there.
@@ -265,19 +337,18 @@ impl Schedule {
     }
 
     /// Brings a script's declared timers in line with its newest generation: the same ones keep their due time, new ones
-    /// are added, and those that are no longer declared go.
+    /// are added, and those that are no longer declared go, unless a handler asked for them too.
     pub(crate) fn declare(&self, script: &str, declared: &[Timer], now: Timestamp) {
-        let mut missing = declared.to_vec();
         self.entries.borrow_mut().retain(|_, entry| {
-            if entry.script != script || !entry.declared {
+            let is_its = entry.script == script && entry.origin.is_declared();
+            if !is_its || declared.iter().any(|timer| timer.is_same(&entry.timer)) {
                 return true;
             }
-            let kept = missing.iter().position(|timer| *timer == entry.timer);
             self.unrecorded.borrow_mut().insert(entry.id);
-            kept.map(|index| missing.swap_remove(index)).is_some()
+            std::mem::replace(&mut entry.origin, Origin::Made) == Origin::Both
         });
-        for timer in missing {
-            self.add(script, timer, now, true);
+        for timer in declared {
+            self.add(script, timer.clone(), now, Origin::Declared);
         }
     }
 
@@ -293,6 +364,17 @@ impl Schedule {
         });
     }
 
+    /// What is wrong with a script's timers that its generation has no function for, each with how many there are.
+    pub(crate) fn astray(&self, generation: &Generation) -> Vec<(Fault, usize)> {
+        let mut astray: BTreeMap<_, (Fault, usize)> = BTreeMap::new();
+        for Scheduled { timer, .. } in self.entries.borrow().values().filter(|entry| entry.script == generation.name())
+        {
+            let Err(fault) = timer.check(generation) else { continue };
+            astray.entry((timer.function.clone(), timer.list().len())).or_insert((fault, 0)).1 += 1;
+        }
+        astray.into_values().collect()
+    }
+
     /// The scripts that have timers.
     pub(crate) fn scripts(&self) -> BTreeSet<String> {
         self.entries.borrow().values().map(|entry| entry.script.clone()).collect()
@@ -300,32 +382,48 @@ impl Schedule {
 
     /// Puts a timer back that was due and could not be called: it is due at once.
     pub(crate) fn put_back(&self, script: &str, timer: Timer, now: Timestamp) {
-        let id = run::next_id();
-        let scheduled = Scheduled { id, script: script.to_owned(), timer, due: now, declared: false };
-        self.entries.borrow_mut().insert((now, id), scheduled);
-        self.unrecorded.borrow_mut().insert(id);
-        self.changed.notify_one();
+        let (id, script) = (run::next_id(), script.to_owned());
+        self.insert(Scheduled { id, script, timer, due: now, origin: Origin::Made });
     }
 
-    /// Takes timers up again that an earlier process left behind; gives those that cannot be read.
+    /// Takes timers up again that an earlier process left behind, which was last seen at `last`; gives those that cannot be read.
     ///
-    /// A repeating one that is due later than it can be was left behind by a clock that has been set back since.
-    pub(crate) fn restore(&self, rows: Vec<TimerRow>, now: Timestamp) -> Vec<TimerRow> {
+    /// Several that are the same become the latest of them, which a script is most likely to remember, due as early as the first.
+    pub(crate) fn restore(&self, rows: Vec<TimerRow>, now: Timestamp, last: Option<Timestamp>) -> Vec<TimerRow> {
+        if let Some(last) = last.filter(|last| *last > now) {
+            self.hours.borrow_mut().take_up(last, run::newest_id());
+        }
         let mut unread = Vec::new();
         for row in rows {
             let Ok(timer) = serde_json::from_str::<Timer>(&row.timer) else {
                 unread.push(row);
                 continue;
             };
-            let TimerRow { id, script, mut due, declared, .. } = row;
-            if !matches!(timer.spec, Spec::After(_)) {
-                due = due.min(timer.spec.next(now).unwrap_or(due));
-            }
+            let TimerRow { id, script, due, mut origin, .. } = row;
             let id = id.cast_unsigned();
-            self.entries.borrow_mut().insert((due, id), Scheduled { id, script, timer, due, declared });
+            let mut due = self.due_again(id, &timer.spec, due, now, last);
+            if let Some(same) = self.find(&script, &timer).and_then(|key| self.entries.borrow_mut().remove(&key)) {
+                self.unrecorded.borrow_mut().extend([same.id, id]);
+                (due, origin) = (due.min(same.due), origin.and(same.origin));
+            }
+            self.know(&script, &timer, id);
+            self.entries.borrow_mut().insert((due, id), Scheduled { id, script, timer, due, origin });
         }
         self.changed.notify_one();
         unread
+    }
+
+    /// When a timer is due that an earlier process left behind to be due at `due`.
+    fn due_again(&self, id: u64, spec: &Spec, due: Timestamp, now: Timestamp, last: Option<Timestamp>) -> Timestamp {
+        match spec {
+            // Soon the clock shows what it showed then.
+            Spec::Cron(_) if hours::is_unset(now) && !hours::is_unset(due) => due,
+            Spec::Cron(pattern) => due.min(self.hours.borrow().next(pattern, id, now).unwrap_or(due)),
+            delay => match delay.length() {
+                Some(length) if due > now => now.saturating_add(hours::left(due, length, now, last)),
+                _ => due,
+            },
+        }
     }
 
     /// Moves what has changed since the last time into a cut.
@@ -344,7 +442,7 @@ impl Schedule {
                 script: entry.script.clone(),
                 timer: entry.timer.to_json(),
                 due: entry.due,
-                declared: entry.declared,
+                origin: entry.origin,
             });
         }
         cut.gone_timers.extend(gone.into_iter().map(u64::cast_signed));
@@ -367,7 +465,7 @@ impl Schedule {
             let key = due.map(|(key, _)| *key)?;
             let scheduled = entries.remove(&key).expect("its key was just read");
             self.unrecorded.borrow_mut().insert(scheduled.id);
-            if let Some(due) = scheduled.next(now) {
+            if let Some(due) = scheduled.next(now, &self.hours.borrow()) {
                 entries.insert((due, scheduled.id), Scheduled { due, ..scheduled.clone() });
             }
             if !is_held(&scheduled.script) && !self.unbegun.borrow().contains(&scheduled.id) {
@@ -415,8 +513,8 @@ mod tests {
     #[test]
     fn a_repeating_timer_is_due_again_and_a_single_one_is_not() {
         let schedule = Schedule::default();
-        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, false);
-        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 0, false);
+        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
+        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 0, Origin::Made);
         assert_eq!(take_due(&schedule, 4), None);
         assert_eq!(take_due(&schedule, 12).as_deref(), Some("once"));
         assert_eq!(take_due(&schedule, 12).as_deref(), Some("tick"));
@@ -430,9 +528,9 @@ mod tests {
     #[test]
     fn a_timer_that_is_due_once_waits_while_its_script_is_held() {
         let schedule = Schedule::default();
-        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, false);
-        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 0, false);
-        schedule.add("b", timer("other", Spec::After(Duration::from_millis(7))), 0, false);
+        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
+        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 0, Origin::Made);
+        schedule.add("b", timer("other", Spec::After(Duration::from_millis(7))), 0, Origin::Made);
         let is_held = |script: &str| script == "a";
         assert_eq!(schedule.begin_to_hold(12, is_held), ["a"]);
         assert!(schedule.begin_to_hold(12, is_held).is_empty(), "it is said once");
@@ -451,17 +549,19 @@ mod tests {
             script: "a".to_owned(),
             timer: timer.to_owned(),
             due: 5,
-            declared: false,
+            origin: Origin::Made,
         };
         let good = timer("once", Spec::After(Duration::from_millis(5))).to_json();
-        assert_eq!(schedule.restore(vec![row(1, &good), row(2, "{")], 0), [row(2, "{")]);
+        assert_eq!(schedule.restore(vec![row(1, &good), row(2, "{")], 0, None), [row(2, "{")]);
         assert_eq!(take_due(&schedule, 5).as_deref(), Some("once"));
     }
 
     #[test]
     fn what_was_not_there_to_be_cancelled_is_not_recorded_as_gone() {
         let schedule = Schedule::default();
-        let id = schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, false).expect("it is due");
+        let id = schedule
+            .add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made)
+            .expect("it is due");
         schedule.take_changes("main", &mut Cut::default());
         let gone = || {
             let mut cut = Cut::default();
@@ -475,32 +575,101 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_is_set_back_holds_no_timer_up() {
-        let schedule = Schedule::default();
-        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 1_000, false);
-        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 1_000, false);
-        schedule.set_back(900, 100);
-        assert_eq!(take_due(&schedule, 105).as_deref(), Some("once"));
-        assert_eq!(take_due(&schedule, 110).as_deref(), Some("tick"));
+    fn a_clock_that_is_set_changes_no_delay() {
+        for set in [-900, 1_000_000] {
+            let (schedule, clock) = (Schedule::default(), Clock::manual(1_000));
+            let now = schedule.now(&clock);
+            schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), now, Origin::Made);
+            schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), now, Origin::Made);
+            clock.set(1_000 + set);
+            let now = schedule.now(&clock);
+            assert_eq!(take_due(&schedule, now + 4), None);
+            assert_eq!(take_due(&schedule, now + 5).as_deref(), Some("once"));
+            assert_eq!(take_due(&schedule, now + 10).as_deref(), Some("tick"));
+        }
+    }
 
-        let row = TimerRow {
-            id: 1,
-            session: "main".to_owned(),
-            script: "a".to_owned(),
-            timer: timer("tick", Spec::Every(Duration::from_millis(10))).to_json(),
-            due: 5_000,
-            declared: false,
-        };
+    /// A timer as an earlier process left it.
+    fn row(id: i64, timer: &Timer, due: Timestamp) -> TimerRow {
+        let (session, script) = ("main".to_owned(), "a".to_owned());
+        TimerRow { id, session, script, timer: timer.to_json(), due, origin: Origin::Made }
+    }
+
+    #[test]
+    fn a_clock_that_has_not_been_set_yet_fires_no_pattern_twice_and_none_that_it_never_came_to() {
+        let (schedule, clock) = (Schedule::default(), Clock::manual(20_000));
+        let spec = || Spec::cron("0 9 * * *").expect("a pattern");
+        let due = 1_704_099_600_000;
+        schedule.restore(vec![row(1, &timer("kept", spec()), due)], schedule.now(&clock), Some(due - 5));
+        schedule.add("a", timer("new", spec()), schedule.now(&clock), Origin::Made);
+        clock.set(due - 60_000);
+        assert_eq!(take_due(&schedule, schedule.now(&clock)), None);
+        assert_eq!(schedule.next_due(|_| false), Some(due));
+    }
+
+    #[test]
+    fn timers_that_multiplied_are_one_again() {
         let schedule = Schedule::default();
-        assert!(schedule.restore(vec![row], 100).is_empty());
-        assert_eq!(schedule.next_due(|_| false), Some(110), "nor does one that was set back between two processes");
+        let tick = |seconds| timer("tick", Spec::Every(Duration::from_secs(seconds)));
+        let rows = vec![row(1, &tick(60), 900), row(2, &tick(60), 700), row(3, &tick(60), 800), row(4, &tick(61), 750)];
+        assert!(schedule.restore(rows, 0, None).is_empty());
+        let mut cut = Cut::default();
+        schedule.take_changes("main", &mut cut);
+        assert_eq!(cut.gone_timers, [1, 2]);
+        assert_eq!(cut.timers.iter().map(|row| (row.id, row.due)).collect::<Vec<_>>(), [(3, 700)]);
+        assert_eq!(schedule.add("a", tick(60), 500, Origin::Made), Some(3));
+        assert_eq!(schedule.next_due(|_| false), Some(700));
+    }
+
+    #[test]
+    fn the_same_timer_is_there_once_however_it_is_written() {
+        let schedule = Schedule::default();
+        let with = |arguments: Value, pattern: &str| {
+            let spec = Spec::cron(pattern).expect("a pattern");
+            schedule.add("a", Timer { arguments, ..timer("tick", spec) }, 0, Origin::Made)
+        };
+        let first = with(Value::Null, "0 9 * * *");
+        assert_eq!(with(Value::Array(Vec::new()), "0  9 * * * "), first);
+        assert_ne!(with(Value::Null, "0 9 * * 1"), first);
+        let other = with("x".into(), "0 9 * * *");
+        assert_ne!(other, first);
+        assert_eq!(with(vec!["x"].into(), "0 9 * * *"), other);
+        let after = || schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
+        assert_ne!(after(), after());
+    }
+
+    #[test]
+    fn what_is_gone_is_not_the_same_as_what_comes() {
+        let schedule = Schedule::default();
+        let tick = |number: u64| timer("tick", Spec::Every(Duration::from_secs(number)));
+        let add = |number| schedule.add("a", tick(number), 0, Origin::Made).expect("it is due");
+        for number in 1..1_000 {
+            let id = add(number);
+            assert!(schedule.cancel("a", id));
+            assert_ne!(add(number), id);
+            assert!(schedule.cancel("a", add(number)));
+        }
+        assert!(schedule.known.borrow().len() < 100, "they are swept out");
+    }
+
+    #[test]
+    fn what_a_handler_made_stays_when_its_declaration_goes() {
+        let schedule = Schedule::default();
+        let tick = timer("tick", Spec::Every(Duration::from_secs(1)));
+        schedule.declare("a", std::slice::from_ref(&tick), 0);
+        let made = schedule.add("a", tick.clone(), 400, Origin::Made);
+        schedule.declare("a", &[], 500);
+        assert_eq!(schedule.next_due(|_| false), Some(1_000));
+        schedule.declare("a", std::slice::from_ref(&tick), 600);
+        schedule.declare("a", &[], 700);
+        assert_eq!(schedule.add("a", tick, 800, Origin::Made), made);
     }
 
     #[test]
     fn a_script_that_is_gone_takes_its_timers_along() {
         let schedule = Schedule::default();
-        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, false);
-        let kept = schedule.add("b", timer("once", Spec::After(Duration::from_millis(5))), 0, false);
+        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
+        let kept = schedule.add("b", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
         schedule.take_changes("main", &mut Cut::default());
         schedule.forget("a");
         let mut cut = Cut::default();

@@ -10,7 +10,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::time::Duration;
 
 use rhai::Engine;
 use slab::Slab;
@@ -27,13 +26,13 @@ use super::engine;
 use super::fault::Fault;
 use super::generation::Generation;
 use super::handle::{Order, Shared};
+use super::hours::Hours;
 use super::http::Web;
 use super::journal::Journal;
 use super::leaving::Parting;
 use super::live::{Live, Services};
 use super::prompt::{self, Prompts};
 use super::run::{Run, is_last_word};
-use crate::clock::Timestamp;
 use crate::protocol::{HOOKS, Hook};
 use crate::session::Ended;
 use crate::store::BundleHash;
@@ -43,12 +42,6 @@ const RUNS: usize = 8_192;
 
 /// How many events of a session may wait before its socket is no longer read.
 const EVENTS: usize = 200_000;
-
-/// How often it is looked whether the time of day has been set anew.
-const CLOCK_CHECK: Duration = Duration::from_secs(1);
-
-/// By how much it must have moved to count as set.
-const CLOCK_STEP: Timestamp = 500;
 
 /// How a run is recorded whose script has been taken away.
 const ENDED_WITH_SCRIPT: &str = "ended with its script";
@@ -309,27 +302,25 @@ pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Ord
     clock_watch.abort();
 }
 
-/// Looks after the timers when the time of day jumps: when it is set, or when the machine has slept.
+/// Looks after what waits when the time of day is set: on the disk, a delay ends at a time of day.
 async fn watch_clock(worker: Rc<Worker>) {
     let clock = &worker.services.clock;
-    let since_start = || Timestamp::try_from(clock.elapsed().as_millis()).unwrap_or(Timestamp::MAX);
-    let mut began = clock.now() - since_start();
+    let (mut looks, mut hours) = (clock.looks(), Hours::default());
     loop {
-        // The machine's time jumps, not that of tests.
-        tokio::time::sleep(CLOCK_CHECK).await;
-        let begins = clock.now() - since_start();
-        let step = begins - std::mem::replace(&mut began, begins);
-        if step.abs() < CLOCK_STEP {
-            continue;
-        }
-        tracing::info!("the time of day has moved by {step} ms; timers go by the new one");
-        for Attached { live, .. } in worker.sessions.borrow().values() {
-            if step < 0 {
-                live.schedule.set_back(-step, clock.now());
-                live.journal.note_data();
+        let step = hours.follow(clock.began(), clock.now(), 0);
+        if let Some(step) = step {
+            tracing::info!("the time of day was set by {step} ms; delays stay as long as they are, patterns follow it");
+            for (run, _) in worker.parked.borrow().values() {
+                run.record.move_deadline(step);
+                run.note();
             }
+        }
+        for Attached { live, .. } in worker.sessions.borrow().values().filter(|_| step.is_some()) {
+            live.schedule.now(clock);
+            live.journal.note_data();
             live.schedule.wake();
         }
+        looks.next().await;
     }
 }
 

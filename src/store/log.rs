@@ -365,6 +365,12 @@ fn last_cut(connection: &Connection) -> Result<Option<(i64, i64)>, StoreError> {
     Ok(connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
+/// The latest time that a late cut was taken at: the clock may have been set since.
+pub(super) fn last_time(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
+    let sql = "SELECT max(at) FROM (SELECT at FROM cut ORDER BY id DESC LIMIT 64)";
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
 /// What the log has that is not over and has not settled.
 pub(super) fn open(connection: &Connection) -> Result<Vec<Handling>, StoreError> {
     let mut recent = Recent::default();

@@ -41,8 +41,8 @@ use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
 pub use reader::JournalReader;
 pub use record::{
-    BundleHash, BundleRow, CallKind, Cut, Entry, EventRow, Handled, Handling, LinedUp, Lineup, Outcome, Recovered,
-    RunChange, RunRecord, RunRow, Standing, Tenant, TimerRow, Waiting,
+    BundleHash, BundleRow, CallKind, Cut, Entry, EventRow, Handled, Handling, LinedUp, Lineup, Origin, Outcome,
+    Recovered, RunChange, RunRecord, RunRow, Standing, Tenant, TimerRow, Waiting,
 };
 use writer::{Job, Shared, Writer};
 

@@ -228,8 +228,31 @@ pub struct TimerRow {
     pub timer: String,
     /// When it is due next.
     pub due: Timestamp,
-    /// Whether the script's top level declares it.
-    pub declared: bool,
+    /// Who asked for it.
+    pub origin: Origin,
+}
+
+/// Who asked for a timer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A handler.
+    Made,
+    /// The script's top level, so that it goes when the declaration goes.
+    Declared,
+    /// Both: a handler's call stays when the declaration goes.
+    Both,
+}
+
+impl Origin {
+    /// Who asked for it when somebody else asks too.
+    pub fn and(self, other: Self) -> Self {
+        if self == other { self } else { Self::Both }
+    }
+
+    /// Whether the script's top level asks for it.
+    pub fn is_declared(self) -> bool {
+        self != Self::Made
+    }
 }
 
 /// A script's sources, pinned.
@@ -308,6 +331,8 @@ pub struct Recovered {
     pub states: HashMap<String, String>,
     /// The ids of the latest messages, which are not handled again.
     pub messages: HashSet<String>,
+    /// The latest time that the record knows of.
+    pub last: Option<Timestamp>,
     /// Whether the session was another account's until now, so that what it left behind has ended.
     pub has_moved: bool,
 }

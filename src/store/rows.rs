@@ -9,8 +9,8 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 use super::error::StoreError;
 use super::log;
 use super::record::{
-    BundleHash, CallKind, Cut, Entry, EventRow, Handling, Lineup, Outcome, Recovered, RunChange, RunRecord, RunRow,
-    Standing, Tenant, TimerRow,
+    BundleHash, CallKind, Cut, Entry, EventRow, Handling, Lineup, Origin, Outcome, Recovered, RunChange, RunRecord,
+    RunRow, Standing, Tenant, TimerRow,
 };
 use crate::clock::Timestamp;
 
@@ -121,6 +121,27 @@ impl FromSql for BundleHash {
     }
 }
 
+impl ToSql for Origin {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        let number: i64 = match self {
+            Self::Made => 0,
+            Self::Declared => 1,
+            Self::Both => 2,
+        };
+        Ok(number.into())
+    }
+}
+
+impl FromSql for Origin {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        Ok(match i64::column_result(value)? {
+            0 => Self::Made,
+            1 => Self::Declared,
+            _ => Self::Both,
+        })
+    }
+}
+
 /// Writes what belongs into the tables, within a transaction.
 pub(super) fn write(transaction: &Transaction<'_>, cut: &Cut) -> rusqlite::Result<()> {
     for event in &cut.events {
@@ -139,7 +160,7 @@ pub(super) fn write(transaction: &Transaction<'_>, cut: &Cut) -> rusqlite::Resul
     for timer in &cut.timers {
         transaction
             .prepare_cached("INSERT OR REPLACE INTO timer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
-            .execute(params![timer.id, timer.session, timer.script, timer.timer, timer.due, timer.declared])?;
+            .execute(params![timer.id, timer.session, timer.script, timer.timer, timer.due, timer.origin])?;
     }
     for id in &cut.gone_timers {
         transaction.prepare_cached("DELETE FROM timer WHERE id = ?1")?.execute([id])?;
@@ -378,7 +399,7 @@ pub(super) fn recover(connection: &Connection, session: &str) -> Result<Recovere
             script: row.get(2)?,
             timer: row.get(3)?,
             due: row.get(4)?,
-            declared: row.get(5)?,
+            origin: row.get(5)?,
         })
     };
     let timers = connection.prepare_cached(sql)?.query_map([session], timer_of)?.collect::<Result<_, _>>()?;
@@ -387,7 +408,7 @@ pub(super) fn recover(connection: &Connection, session: &str) -> Result<Recovere
         .prepare_cached(sql)?
         .query_map([session], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    Ok(Recovered { events, waiting, timers, states, ..Recovered::default() })
+    Ok(Recovered { events, waiting, timers, states, last: log::last_time(connection)?, ..Recovered::default() })
 }
 
 /// Pinned sources, as JSON text.

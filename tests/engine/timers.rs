@@ -277,3 +277,169 @@ async fn beats_that_come_while_an_earlier_one_waits_for_its_lane_are_left_out() 
     assert_eq!(bot.texts_to("tick"), ["begins", "ends", "begins", "ends"]);
     bot.stop().await;
 }
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// Sets the time of day, then waits until the bot has answered a message that came after.
+async fn set(bot: &Bot, clock: &Clock, by: i64) {
+    clock.set(clock.now() + by);
+    settled(bot).await;
+}
+
+const DELAYS: &str = r#"
+    fn handle(msg) {
+        if msg.text == "after" { after("10m", "due"); every("10m", "due"); msg.reply("made"); }
+        if msg.text == "sleep" { msg.reply("sleeps"); sleep("10m"); msg.reply("slept"); }
+        if msg.text == "ask" { let answer = msg.ask("well?", #{ timeout: "10m" }); msg.reply(`got ${answer}`); }
+    }
+    fn due() { send_text("due", "due"); }
+"#;
+
+/// Has something begin that lasts ten minutes, in every way in which a script can.
+async fn begin(bot: &Bot) {
+    for (person, text, answer) in [("u1", "after", "made"), ("u2", "sleep", "sleeps"), ("u3", "ask", "well?")] {
+        bot.says(person, text);
+        assert_eq!(bot.text_to(person).await, answer);
+    }
+    // The gateway's replies have come then.
+    settled(bot).await;
+}
+
+/// Checks that everything that was begun is over after this time, and not before.
+async fn is_over_after(bot: &Bot, clock: &Clock, left: Duration) {
+    advance(bot, clock, left - SECOND).await;
+    let texts = |to: &str| bot.texts_to(to).len();
+    assert_eq!((texts("due"), texts("u2"), texts("u3")), (0, 1, 1));
+    clock.advance(SECOND);
+    assert_eq!((bot.text_to("due").await, bot.text_to("due").await), ("due".to_owned(), "due".to_owned()));
+    assert_eq!(bot.text_to("u2").await, "slept");
+    assert_eq!(bot.text_to("u3").await, "got ");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_changes_no_delay() {
+    for by in [5, -5] {
+        let clock = Clock::manual(START);
+        let bot = start(&clock, DELAYS).await;
+        begin(&bot).await;
+        advance(&bot, &clock, MINUTE).await;
+        set(&bot, &clock, by * 3_600_000).await;
+        is_over_after(&bot, &clock, 9 * MINUTE).await;
+        bot.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_delay_goes_on_over_a_restart_after_the_clock_was_set() {
+    for by in [5, -5] {
+        let clock = Clock::manual(START);
+        let bot = start(&clock, DELAYS).await;
+        begin(&bot).await;
+        set(&bot, &clock, by * 3_600_000).await;
+        let bot = bot.restart_after(|_| clock.advance(4 * MINUTE)).await;
+        settled(&bot).await;
+        is_over_after(&bot, &clock, 6 * MINUTE).await;
+        bot.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_not_set_yet_at_the_start_ends_no_delay_and_holds_none_up() {
+    let clock = Clock::manual(START);
+    let bot = start(&clock, DELAYS).await;
+    begin(&bot).await;
+    advance(&bot, &clock, 4 * MINUTE).await;
+    let bot = bot.restart_after(|_| clock.set(20_000)).await;
+    settled(&bot).await;
+    advance(&bot, &clock, MINUTE).await;
+    set(&bot, &clock, START).await;
+    is_over_after(&bot, &clock, 5 * MINUTE).await;
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_pattern_follows_the_time_of_day_and_no_minute_counts_twice() {
+    let clock = Clock::manual(START);
+    let script = "cron(\"*/15 * * * *\", \"quarter\");\nfn handle(msg) {}\nfn quarter() { send_text(\"cron\", `${now() / 60000 % 60}`); }";
+    let bot = start(&clock, script).await;
+    settled(&bot).await;
+    advance(&bot, &clock, 15 * MINUTE).await;
+    assert_eq!(bot.text_to("cron").await, "45");
+    set(&bot, &clock, -10 * 60_000).await;
+    advance(&bot, &clock, 20 * MINUTE).await;
+    assert_eq!(bot.texts_to("cron"), ["45"], "it is five to one again, and has not been one yet");
+    advance(&bot, &clock, 5 * MINUTE).await;
+    assert_eq!(bot.text_to("cron").await, "0");
+    // What is skipped is called once, however often it would have been due.
+    set(&bot, &clock, 40 * 60_000).await;
+    assert_eq!(bot.text_to("cron").await, "40");
+    advance(&bot, &clock, 4 * MINUTE).await;
+    assert_eq!(bot.texts_to("cron").len(), 3);
+    advance(&bot, &clock, MINUTE).await;
+    assert_eq!(bot.text_to("cron").await, "45");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn the_same_timer_is_there_once_wherever_and_however_often_it_is_made() {
+    let clock = Clock::manual(START);
+    let bot = start(
+        &clock,
+        r#"
+        every("60s", "tick");
+        fn on_start() { state.ids = [every("1m", "tick"), every("1m", "tick", "x"), cron("0 9 * * *", "tick")]; }
+        fn handle(msg) {
+            if msg.text == "same" {
+                msg.reply(`${state.ids == [every("60s", "tick"), every("1m", "tick", ["x"]), cron("0 9 * * *", "tick")]}`);
+            }
+            if msg.text == "stop" { msg.reply(`${state.ids.map(|id| cancel(id))}`); }
+        }
+        fn tick() { send_text("tick", "tick"); }
+        fn tick(what) { send_text("tick", what); }
+        "#,
+    )
+    .await;
+    settled(&bot).await;
+    advance(&bot, &clock, 30 * SECOND).await;
+    let bot = bot.restart().await.restart().await;
+    bot.says("u1", "same");
+    assert_eq!(bot.text_to("u1").await, "true");
+    advance(&bot, &clock, 29 * SECOND).await;
+    assert!(bot.texts_to("tick").is_empty());
+    advance(&bot, &clock, SECOND).await;
+    let mut ticks = bot.texts_to("tick");
+    ticks.sort();
+    assert_eq!(ticks, ["tick", "x"]);
+    bot.says("u1", "stop");
+    assert_eq!(bot.text_to("u1").await, "[true, true, true]");
+    advance(&bot, &clock, HOUR).await;
+    assert_eq!(bot.texts_to("tick").len(), 2);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_timer_whose_function_a_save_takes_away_is_kept_and_its_failure_is_told() {
+    let clock = Clock::manual(START);
+    let script = |rest: &str| {
+        format!(
+            "fn on_start() {{ every(\"20s\", \"tick\"); send_text(\"up\", \"up\"); }}\nfn on_error(error) {{ send_text(\"error\", `${{error.hook}}: ${{error.message}}`); }}\n{rest}"
+        )
+    };
+    let bot =
+        Setup::new().clock(&clock).script("bot", script("fn tick() { send_text(\"tick\", \"1\"); }")).start().await;
+    bot.text_to("up").await;
+    clock.advance(20 * SECOND);
+    assert_eq!(bot.text_to("tick").await, "1");
+    bot.save("bot", script("fn tock() {}"));
+    let said = bot.logged(&["WARN", "names the function \"tick\", which this script does not define"]).await;
+    assert!(said.contains("kept, and fails when it is due"), "{said}");
+    clock.advance(20 * SECOND);
+    let error = bot.text_to("error").await;
+    assert!(error.starts_with("tick: ") && error.contains("does not define"), "{error}");
+    bot.save("bot", script("fn tick() { send_text(\"tick\", \"3\"); }"));
+    bot.logged(&["bot.rhai is live", "generation=3"]).await;
+    clock.advance(20 * SECOND);
+    assert_eq!(bot.text_to("tick").await, "3");
+    assert_eq!(bot.texts_to("error").len(), 1);
+    bot.stop().await;
+}

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use hotline::store::{
-    BundleHash, Cut, Durability, EventRow, JournalReader, LinedUp, Lineup, Recovered, RunChange, RunRow, Standing,
-    Store, StoreError, Tenant, TimerRow, Waiting,
+    BundleHash, Cut, Durability, EventRow, JournalReader, LinedUp, Lineup, Origin, Recovered, RunChange, RunRow,
+    Standing, Store, StoreError, Tenant, TimerRow, Waiting,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -57,7 +57,7 @@ fn run(id: i64, event: i64, ended: Option<i64>) -> RunChange {
 
 fn timer(id: i64) -> TimerRow {
     let (session, script) = ("main".to_owned(), "bot".to_owned());
-    TimerRow { id, session, script, timer: "{}".to_owned(), due: NOW + DAY, declared: false }
+    TimerRow { id, session, script, timer: "{}".to_owned(), due: NOW + DAY, origin: Origin::Made }
 }
 
 fn record(store: &Store, cut: Cut) {

@@ -45,7 +45,6 @@ impl Worker {
             let _ = self.ended.send((live.name.to_string(), Ended::Unusable(reason)));
             return;
         }
-        let now = self.services.clock.now();
         let loaded: BTreeSet<_> = self.scripts_of(&live).map(|generation| generation.name().to_owned()).collect();
         for gone in live.schedule.scripts() {
             if !loaded.contains(&gone) && !self.is_unloaded(&live, &gone) {
@@ -54,7 +53,7 @@ impl Worker {
             }
         }
         for generation in self.scripts_of(&live) {
-            live.schedule.declare(generation.name(), generation.declared(), now);
+            live.declare_timers(&generation);
         }
         self.journal.note_data();
         let (gateway, account) = (config.gateway.clone(), config.login.account().to_owned());
@@ -99,7 +98,9 @@ impl Worker {
                 "it was another account's, whose conversations and timers have ended"
             );
         }
-        for unread in live.schedule.restore(std::mem::take(&mut recovered.timers), self.services.clock.now()) {
+        live.last.set(recovered.last);
+        let now = live.schedule.now(&self.services.clock);
+        for unread in live.schedule.restore(std::mem::take(&mut recovered.timers), now, recovered.last) {
             let TimerRow { id, script, timer, .. } = unread;
             tracing::warn!(session = &*live.name, script, id, "a timer cannot be read, so it is not called: {timer}");
         }
@@ -271,7 +272,7 @@ async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
         if live.leaving.parting().is_some() {
             return;
         }
-        let now = clock.now();
+        let now = live.schedule.now(&clock);
         let is_held = |script: &str| worker.is_unloaded(&live, script);
         if live.started.get() {
             for script in live.schedule.begin_to_hold(now, is_held) {
@@ -287,7 +288,7 @@ async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
             _ => Duration::MAX,
         };
         tokio::select! {
-            () = clock.sleep(wait.min(clock.trust())) => {}
+            () = clock.sleep(wait) => {}
             () = live.schedule.changed() => {}
         }
     }

@@ -47,7 +47,7 @@ impl Worker {
             let key = generation.bundle.script.file.clone();
             let previous = self.scripts.borrow_mut().insert(key, Rc::clone(&generation));
             for live in lives.iter().filter(|live| live.runs(generation.name())) {
-                live.schedule.declare(generation.name(), generation.declared(), self.services.clock.now());
+                live.declare_timers(&generation);
                 match &previous {
                     Some(previous) if live.begun.borrow().contains(generation.name()) => {
                         self.hook_later(live, &generation, Hook::Reload, vec![describe(previous)]);
@@ -84,7 +84,7 @@ impl Worker {
                     }
                 }
                 (false, true) => {
-                    live.schedule.declare(script, generation.declared(), self.services.clock.now());
+                    live.declare_timers(&generation);
                     self.begin(&live, &generation);
                 }
                 _ => {}
