@@ -1,4 +1,5 @@
-//! How long `hotline check` takes over 200 scripts: the examples that come with Hotline, again and again.
+//! How long `hotline check` takes over 200 scripts, the examples that come with Hotline again and again, and over long ones,
+//! where ten times the functions should take ten times as long.
 //!
 //! `cargo bench --bench check`. Starting the process is not measured here.
 
@@ -11,6 +12,23 @@ use hotline::script::check::Checker;
 
 /// How many scripts are checked.
 const SCRIPTS: usize = 200;
+
+/// How many functions the long scripts have.
+const FUNCTIONS: [usize; 2] = [500, 5_000];
+
+fn long(criterion: &mut Criterion) {
+    let checker = Checker::new(Limits::default()).expect("a checker");
+    for count in FUNCTIONS {
+        let folder = tempfile::tempdir().expect("a folder");
+        let functions = (1..=count).map(|n| format!("fn f{}(a) {{\n    f{n}(a + 1)\n}}\n", n - 1)).collect::<String>();
+        let text = format!("fn on_message(msg) {{ f0(1); }}\n{functions}fn f{count}(a) {{ a }}\n");
+        fs::write(folder.path().join("long.rhai"), text).expect("the folder is writable");
+        let roots = [folder.path().to_owned()];
+        let report = checker.check(&roots);
+        assert!(report.findings.is_empty(), "{report:?}");
+        criterion.bench_function(&format!("check {count} functions"), |bencher| bencher.iter(|| checker.check(&roots)));
+    }
+}
 
 fn check(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
@@ -36,6 +54,6 @@ fn check(criterion: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().sample_size(20);
-    targets = check
+    targets = check, long
 }
 criterion_main!(benches);

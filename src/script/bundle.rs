@@ -19,6 +19,9 @@ use super::fault::Fault;
 /// The standard library, embedded in the binary.
 static STDLIB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
 
+/// How deep imports may lead: each file is read in the middle of the one that imports it.
+pub(crate) const IMPORTS: usize = 100;
+
 /// How to mend imports that lead back.
 pub(crate) const APART: &str = "move what both need into a third module";
 
@@ -98,6 +101,10 @@ impl Bundle {
         for (path, position) in imports_of(engine, source)? {
             let module =
                 find(disk, source, &path, root).map_err(|reason| Fault::in_source(source, position, reason))?;
+            if chain.len() > IMPORTS {
+                let message = format!("the imports lead more than {IMPORTS} files deep");
+                return Err(Fault::in_source(source, position, message));
+            }
             if let Some(start) = chain.iter().position(|file| *file == module.file) {
                 let cycle = [&chain[start..], std::slice::from_ref(&module.file)].concat().join(" → ");
                 let fault = Fault::in_source(source, position, format!("these files import each other: {cycle}"));

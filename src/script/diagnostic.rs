@@ -2,6 +2,8 @@
 //!
 //! What is wrong, and where, is in `fault`; where a card is shown is up to whoever has it.
 
+use std::sync::Arc;
+
 use unicode_width::UnicodeWidthChar;
 
 use super::fault::Fault;
@@ -61,9 +63,37 @@ pub struct Excerpt {
 impl Excerpt {
     /// The line of `source` that a place lies in; lines and columns count from 1.
     pub fn of(source: &str, line: usize, column: Option<usize>) -> Option<Self> {
-        let text = source.lines().nth(line.checked_sub(1)?)?.to_owned();
-        let length = column.map_or(0, |column| word_length(&text, column));
-        Some(Self { text, length: length.max(1) })
+        Some(Self::of_line(source.lines().nth(line.checked_sub(1)?)?, column))
+    }
+
+    /// The excerpt for a place in a line.
+    pub(crate) fn of_line(line: &str, column: Option<usize>) -> Self {
+        let length = column.map_or(0, |column| word_length(line, column));
+        Self { text: line.to_owned(), length: length.max(1) }
+    }
+}
+
+/// A text of which any line is at hand, for those who look at many.
+#[derive(Debug)]
+pub(crate) struct Lines {
+    text: Arc<str>,
+    ends: Vec<usize>,
+}
+
+impl Lines {
+    pub(crate) fn of(text: Arc<str>) -> Self {
+        let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at);
+        let ends = ends.chain([text.len()]).collect();
+        Self { text, ends }
+    }
+
+    /// A line, counted from 1, without its end.
+    pub(crate) fn get(&self, line: usize) -> Option<&str> {
+        let index = line.checked_sub(1)?;
+        let end = *self.ends.get(index)?;
+        let start = index.checked_sub(1).map_or(0, |before| self.ends[before] + 1);
+        let line = &self.text[start..end];
+        Some(line.strip_suffix('\r').unwrap_or(line))
     }
 }
 
@@ -277,6 +307,16 @@ mod tests {
         let card = card(&fault(&long, 72), Severity::Warning, Look::PLAIN);
         assert!(card.lines().all(|line| text_width(line) <= COLUMNS), "{card}");
         assert!(card.contains("…") && card.contains("send_txt"), "{card}");
+    }
+
+    #[test]
+    fn any_line_of_a_text_is_at_hand() {
+        for text in ["", "a", "a\n", "a\r\n\nü\n", "\n\nb"] {
+            let lines = Lines::of(text.into());
+            let found: Vec<_> = (1..).map_while(|line| lines.get(line)).collect();
+            let known: Vec<_> = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line)).collect();
+            assert_eq!(found, known, "{text:?}");
+        }
     }
 
     #[test]

@@ -9,7 +9,10 @@ use rhai::packages::{
     BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicMathPackage, BitFieldPackage, CorePackage, LogicPackage,
     MoreStringPackage, Package,
 };
-use rhai::{AST, Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, Position, Scope};
+use rhai::{
+    AST, ASTNode, Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, Position, Scope, ScriptFuncDef,
+    Stmt,
+};
 
 use super::Limits;
 use super::bundle::Source;
@@ -93,6 +96,20 @@ pub(crate) fn compile(engine: &Engine, source: &Source) -> Result<AST, Fault> {
     let mut ast = engine.compile_with_scope(&scope, &source.text).map_err(|error| Fault::of_parse(source, &error))?;
     ast.set_source(source.file.as_str());
     Ok(ast)
+}
+
+/// The statements of a function. Rhai gives no other way to them than a walk over a program that has no other.
+pub(crate) fn statements_of(function: &Rc<ScriptFuncDef>) -> Vec<Stmt> {
+    let mut only = Module::new();
+    only.set_script_fn(Rc::clone(function));
+    let mut statements = Vec::new();
+    AST::new([], only).walk(&mut |nodes: &[ASTNode<'_>]| {
+        if let [ASTNode::Stmt(statement)] = nodes {
+            statements.push((*statement).clone());
+        }
+        true
+    });
+    statements
 }
 
 /// Resolves imports to the modules that the running generation pinned.

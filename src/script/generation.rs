@@ -55,7 +55,7 @@ pub(crate) struct Generation {
     engine: Rc<Engine>,
     limits: Rc<Limits>,
     ast: AST,
-    bodies: Vec<Body>,
+    bodies: HashMap<String, Vec<Body>>,
     module_asts: HashMap<String, AST>,
     modules: RefCell<HashMap<String, Rc<Module>>>,
     environment: OnceCell<GlobalRuntimeState>,
@@ -118,7 +118,7 @@ impl Generation {
             hooks,
             engine: Rc::clone(engine),
             limits: Rc::clone(limits),
-            bodies: Body::all(engine, &ast, &bundle.script.text),
+            bodies: Body::all(&ast),
             ast,
             module_asts,
             modules: RefCell::default(),
@@ -163,7 +163,11 @@ impl Generation {
 
     /// Whether the script defines a function with this many parameters.
     pub(crate) fn has_function(&self, name: &str, parameters: usize) -> bool {
-        self.ast.iter_functions().any(|function| function.name == name && function.params.len() == parameters)
+        self.body(name, parameters).is_some()
+    }
+
+    fn body(&self, name: &str, arguments: usize) -> Option<&Body> {
+        self.bodies.get(name)?.iter().find(|body| body.takes(arguments))
     }
 
     /// A line of a file as people write it, `file:line`; without a file it is one of the script's own.
@@ -217,7 +221,7 @@ impl Generation {
         };
         let mut scope = Scope::new();
         let mut context = EvalContext::new(&self.engine, &mut global, &mut caches, &mut scope, None);
-        let body = self.bodies.iter().find(|body| body.is(function, arguments.len()));
+        let body = self.body(function, arguments.len());
         let result = match body {
             Some(body) => body.run(&mut context, arguments),
             None => context.call_fn::<Dynamic>(function, arguments),
@@ -268,7 +272,6 @@ impl Generation {
         let mut global = self.engine.new_global_runtime_state();
         global.source = self.ast.source().map(Into::into);
         global.lib.push(self.ast.shared_lib().clone());
-        global.lib.extend(self.bodies.iter().map(|body| Rc::clone(&body.closures)).filter(|lib| !lib.is_empty()));
         let mut caches = Caches::new();
         let mut scope = Scope::new();
         let statements = self.ast.statements().iter().cloned();

@@ -440,3 +440,13 @@ fn a_date_that_never_comes_is_found() {
     one(&cron("0 9 31 2 *"), "1:6 warning never-due: \"0 9 31 2 *\" is never due: there is no such date");
     none(&cron("0 9 29 2 *"));
 }
+
+#[test]
+fn a_long_file_is_checked_as_a_short_one() {
+    let calls: String = (0..3_000).map(|n| format!("fn f{n}(a) {{ let b = a; f{}(b) }}\n", n + 1)).collect();
+    none(&format!("fn on_message(msg) {{ f0(msg.text); }}\n{calls}fn f3000(a) {{ a }}"));
+    let timers: String = (0..3_000).map(|n| format!("every(\"1h\", \"f{n}\");\nfn f{n}() {{}}\n")).collect();
+    none(&timers);
+    let unknown: String = (0..3_000).map(|n| format!("unknown_{n}();\n")).collect();
+    assert_eq!(findings(&format!("fn on_message(msg) {{\n{unknown}}}")).len(), 3_000);
+}

@@ -106,6 +106,12 @@ async fn imports_that_are_missing_computed_or_in_a_circle_are_refused_with_their
         circle.starts_with("lib/b.rhai:2:8: these files import each other: lib/a.rhai → lib/b.rhai → lib/a.rhai"),
         "{circle}"
     );
+    let names: Vec<_> = (0..120).map(|n| format!("lib/m{n}")).collect();
+    let texts: Vec<_> = (1..=120).map(|n| format!("import \"m{}\" as m;", n % 120)).collect();
+    let mut files = vec![("bot", "import \"lib/m0\" as m;")];
+    files.extend(names.iter().zip(&texts).map(|(name, text)| (name.as_str(), text.as_str())));
+    let deep = fault(&files).await;
+    assert!(deep.starts_with("lib/m99.rhai:1:8: the imports lead more than 100 files deep"), "{deep}");
 }
 
 #[tokio::test]

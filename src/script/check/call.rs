@@ -7,6 +7,7 @@ use super::known::{self, Known};
 use super::literal;
 use super::object::shown;
 use super::parsed::Function;
+use super::scope::Alias;
 use super::walk::{GaveNothing, Walk};
 use crate::protocol::COMMANDS;
 use crate::script::proposal;
@@ -183,13 +184,18 @@ impl Walk<'_> {
 
     /// What somebody may have meant by the name of an unknown function.
     fn meant(&mut self, name: &str, count: usize) -> Option<String> {
+        if !self.may_propose() {
+            return None;
+        }
         let (file, files) = (self.file, self.files);
-        for alias in &mut self.scope.aliases {
-            let module = alias.file.as_ref().and_then(|file| files.get(file)?.as_ref().ok());
-            if module.is_some_and(|module| module.function(name, count).is_some()) {
+        let module = |alias: &Alias| files.get(alias.file.as_ref()?)?.as_ref().ok();
+        let has_it = |alias: &&Alias| module(alias).is_some_and(|module| module.function(name, count).is_some());
+        let owner = self.scope.aliases.iter().find(has_it).map(|alias| alias.name.clone());
+        if let Some(owner) = owner {
+            if let Some(alias) = self.scope.alias(&owner) {
                 alias.used = true;
-                return Some(format!("the module `{0}` has one: {0}::{name}(…)", alias.name));
             }
+            return Some(format!("the module `{owner}` has one: {owner}::{name}(…)"));
         }
         if let Some(help) = proposal::foreign(name) {
             return Some(help);

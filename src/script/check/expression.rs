@@ -288,12 +288,13 @@ impl Walk<'_> {
     }
 
     pub(crate) fn unknown_variable(&mut self, name: &str, position: Position) {
-        if let Some(variable) = self.outside.iter_mut().find(|variable| variable.name == name) {
+        if let Some(variable) = self.outside.get(name) {
             variable.read = true;
             let (message, help) = syntax::outer_variable(name, variable.origin == Origin::Const);
             self.error("outer-variable", position, message, Some(help));
             return;
         }
+        let may_propose = self.may_propose();
         let file = self.file;
         let visible = self.scope.variables.iter().map(|variable| variable.name.as_str());
         let functions = file.functions.iter().map(|function| function.name.as_str());
@@ -302,7 +303,8 @@ impl Walk<'_> {
             false => &["state", "store"],
         };
         let globals = globals.iter().copied();
-        let meant = closest(name, visible.chain(functions).chain(globals)).map(str::to_owned);
+        let all = visible.chain(functions).chain(globals);
+        let meant = if may_propose { closest(name, all).map(str::to_owned) } else { None };
         let foreign = match name {
             "state" | "store" | "msg" if self.role.is_test() => {
                 Some("that is the bot's: a test sees it as people do, by what the bot says".to_owned())
@@ -334,13 +336,11 @@ impl Walk<'_> {
     fn qualified_variable(&mut self, namespace: &rhai::Namespace, name: &str, position: Position) -> Kind {
         if namespace.root() == "global" {
             let own = if self.at_top_level { &mut self.scope.variables } else { &mut self.outside };
-            if let Some(variable) =
-                own.iter_mut().find(|variable| variable.name == name && variable.origin == Origin::Const)
-            {
+            if let Some(variable) = own.find(name, |variable| variable.origin == Origin::Const) {
                 variable.read = true;
                 return variable.kind;
             }
-            let is_variable = own.iter().any(|variable| variable.name == name);
+            let is_variable = own.get(name).is_some();
             let constants = own.iter().filter(|variable| variable.origin == Origin::Const);
             let help = match closest(name, constants.map(|variable| variable.name.as_str())) {
                 _ if is_variable => Some(format!("declare it with const: const {name} = …;")),

@@ -34,7 +34,7 @@ mod trap;
 mod unused;
 mod walk;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -130,8 +130,7 @@ impl Checker {
             .map(|found| found.fault.file.clone())
             .collect();
         for (path, root) in &project.scripts {
-            let reached = project.reachable(&path.display().to_string());
-            if !reached.iter().any(|file| faulty.contains(file)) {
+            if !project.reachable([&*path.display().to_string()]).iter().any(|file| faulty.contains(*file)) {
                 findings.extend(self.try_start(path, root).map(|fault| error("load", fault)));
             }
         }
@@ -160,15 +159,23 @@ impl Checker {
     fn walk(&self, project: &Project) -> Vec<Finding> {
         let roles = project.roles();
         let mut surroundings = project.surroundings(&roles);
+        let entries = project.entries();
         let mut findings = Vec::new();
-        for (name, role) in roles {
-            let around = surroundings.remove(&name).unwrap_or_default();
-            findings.extend(self.findings_of(&name, role, &project.files, &around));
+        for (name, role) in &roles {
+            let around = surroundings.remove(&**name).unwrap_or_default();
+            findings.extend(self.findings_of(name, *role, &project.files, &around, &entries));
         }
         findings
     }
 
-    fn findings_of(&self, name: &str, role: Role, files: &Files, around: &Around) -> Vec<Finding> {
+    fn findings_of(
+        &self,
+        name: &str,
+        role: Role,
+        files: &Files,
+        around: &Around<'_>,
+        entries: &HashSet<&str>,
+    ) -> Vec<Finding> {
         let file = match files.get(name) {
             Some(Ok(file)) => file,
             Some(Err(fault)) => return vec![error("syntax", fault.clone())],
@@ -176,9 +183,9 @@ impl Checker {
         };
         let mut facts = Facts::default();
         let mut findings = Vec::new();
+        let known = if role.is_test() { &self.of_tests } else { &self.known };
         for walk in 0..WALKS {
-            let mut round =
-                Walk::new(if role.is_test() { &self.of_tests } else { &self.known }, files, file, role, around, &facts);
+            let mut round = Walk::new(known, files, file, role, around, entries, &facts);
             round.run();
             let mut learnt = std::mem::take(&mut round.facts);
             learnt.mixed.extend(&facts.mixed);

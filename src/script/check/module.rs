@@ -54,10 +54,12 @@ impl Walk<'_> {
             // A module inside a module is that module's own business.
             return if namespace.path.len() == 1 { alias.file.clone() } else { None };
         }
-        let aliases: Vec<_> = self.scope.aliases.iter().map(|alias| alias.name.clone()).collect();
-        let help = match closest(name, aliases.iter().map(String::as_str)) {
+        let may_propose = self.may_propose();
+        let aliases = self.scope.aliases.iter().map(|alias| alias.name.as_str());
+        let meant = if may_propose { closest(name, aliases).map(str::to_owned) } else { None };
+        let help = match meant {
             Some(meant) => {
-                if let Some(alias) = self.scope.alias(meant) {
+                if let Some(alias) = self.scope.alias(&meant) {
                     alias.used = true;
                 }
                 format!("did you mean `{meant}`?")

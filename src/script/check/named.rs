@@ -97,7 +97,7 @@ impl Walk<'_> {
         for function in file.named_so(name) {
             self.hand_out(&function.name, function.parameters.len());
         }
-        let script = |name: &String| files.get(name).and_then(|script| script.as_ref().ok());
+        let script = |name: &&str| files.get(*name).and_then(|script| script.as_ref().ok());
         let lacking = around.scripts.iter().filter_map(script).find(|script| script.named_so(name).next().is_none());
         let own = file.named_so(name).next();
         match (lacking, own) {

@@ -200,7 +200,7 @@ impl Walk<'_> {
         let of = if of == Kind::MaybeString { Kind::String } else { of };
         let loose = matches!(of, Kind::Unknown | Kind::Map | Kind::Failure);
         // A map's entry can be a function, and so can the entry of a map that another file made.
-        if loose && self.files.values().flatten().any(|file| file.entries.contains(name)) {
+        if loose && self.entries.contains(name) {
             return;
         }
         if loose && self.known.has(name) && !self.known.taking(name, kinds.len() + 1).is_empty() && of == Kind::Unknown

@@ -1,12 +1,14 @@
 //! A file as it is checked: its functions, closures and top level, and the modules that it imports.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::Arc;
 
 use rhai::{AST, ASTNode, Engine, Expr, FnAccess, Position, Stmt};
 
 use super::expression::{Step, steps_of};
 use super::source::{self, Header};
 use crate::script::bundle::Source;
+use crate::script::diagnostic::Lines;
 use crate::script::fault::Fault;
 use crate::script::{engine, hook};
 
@@ -45,14 +47,18 @@ pub(crate) struct Import {
 pub(crate) struct Parsed {
     /// Its text.
     pub(crate) source: Source,
+    /// The lines of its text.
+    pub(crate) lines: Lines,
     /// Its functions in the order of the text.
     pub(crate) functions: Vec<Function>,
+    by_name: HashMap<String, Vec<usize>>,
     /// Its closures by Rhai's names for them.
     pub(crate) closures: HashMap<String, Function>,
     /// The statements of its top level.
     pub(crate) top: Vec<Stmt>,
     /// Its imports.
     pub(crate) imports: Vec<Import>,
+    import_places: HashMap<Position, usize>,
     /// The names that it calls or mentions.
     pub(crate) named: BTreeSet<String>,
     /// The texts that are written out in it.
@@ -72,16 +78,15 @@ impl Parsed {
     /// With the syntax error.
     pub(crate) fn of(engine: &Engine, source: Source) -> Result<Self, Fault> {
         let ast = engine::compile(engine, &source)?;
-        let mut headers = source::headers(&source.text);
+        let mut headers = Headers::of(&source.text);
         let (mut functions, mut closures) = (Vec::new(), HashMap::new());
         for definition in ast.iter_fn_def() {
             let name = definition.name.to_string();
             let count = definition.params.len();
-            let header = headers.iter().position(|header| header.name == name && header.parameters.len() == count);
             let function = Function {
                 parameters: definition.params.iter().map(ToString::to_string).collect(),
-                body: body(&ast, &name, count),
-                header: header.map(|index| headers.swap_remove(index)),
+                body: engine::statements_of(definition),
+                header: headers.take(&name, count),
                 private: definition.access == FnAccess::Private,
                 name,
             };
@@ -92,11 +97,18 @@ impl Parsed {
             }
         }
         functions.sort_by_key(|function| function.header.as_ref().map(|header| header.place));
+        let mut by_name: HashMap<String, Vec<usize>> = HashMap::new();
+        for (index, function) in functions.iter().enumerate() {
+            by_name.entry(function.name.clone()).or_default().push(index);
+        }
         let mut parsed = Self {
+            lines: Lines::of(Arc::clone(&source.text)),
             functions,
+            by_name,
             closures,
             top: ast.statements().to_vec(),
             imports: Vec::new(),
+            import_places: HashMap::new(),
             named: hook::names_used(&ast),
             strings: BTreeSet::new(),
             entries: BTreeSet::new(),
@@ -138,6 +150,9 @@ impl Parsed {
                 true
             });
         }
+        for (index, import) in imports.iter().enumerate() {
+            self.import_places.entry(import.position).or_insert(index);
+        }
         self.imports = imports;
         found
     }
@@ -155,18 +170,18 @@ impl Parsed {
 
     /// The file that an import at this place means.
     pub(crate) fn import_at(&self, position: Position) -> Option<&str> {
-        let import = self.imports.iter().find(|import| import.position == position)?;
+        let import = self.imports.get(*self.import_places.get(&position)?)?;
         import.target.as_ref().ok().map(String::as_str)
     }
 
     /// The function that a call means.
     pub(crate) fn function(&self, name: &str, count: usize) -> Option<&Function> {
-        self.functions.iter().find(|function| function.name == name && function.parameters.len() == count)
+        self.named_so(name).find(|function| function.parameters.len() == count)
     }
 
     /// Every function of a name.
     pub(crate) fn named_so(&self, name: &str) -> impl Iterator<Item = &Function> {
-        self.functions.iter().filter(move |function| function.name == name)
+        self.by_name.get(name).into_iter().flatten().filter_map(|index| self.functions.get(*index))
     }
 
     fn note_entries(&mut self, ast: &AST) {
@@ -223,20 +238,22 @@ fn is_state(expression: &Expr) -> bool {
     matches!(expression, Expr::Variable(variable, ..) if variable.2.is_empty() && variable.1 == "state")
 }
 
+/// The heads of a file's functions that no function has been given yet.
+struct Headers(HashMap<(String, usize), VecDeque<Header>>);
+
+impl Headers {
+    fn of(text: &str) -> Self {
+        let mut headers = HashMap::<_, VecDeque<_>>::new();
+        for header in source::headers(text) {
+            headers.entry((header.name.clone(), header.parameters.len())).or_default().push_back(header);
+        }
+        Self(headers)
+    }
+
+    fn take(&mut self, name: &str, count: usize) -> Option<Header> {
+        self.0.get_mut(&(name.to_owned(), count))?.pop_front()
+    }
+}
+
 /// The files of one check, by their names; a file that does not compile has its fault.
 pub(crate) type Files = BTreeMap<String, Result<Parsed, Fault>>;
-
-/// The statements of a function. Rhai gives no other way to them than a walk.
-fn body(ast: &AST, name: &str, count: usize) -> Vec<Stmt> {
-    let mut only = ast.clone();
-    only.clear_statements();
-    only.retain_functions(|_, _, found, parameters| found == name && parameters == count);
-    let mut statements = Vec::new();
-    only.walk(&mut |nodes: &[ASTNode<'_>]| {
-        if let [ASTNode::Stmt(statement)] = nodes {
-            statements.push((*statement).clone());
-        }
-        true
-    });
-    statements
-}

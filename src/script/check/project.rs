@@ -1,6 +1,6 @@
 //! All files of one check: the scripts and modules that were named, and what they import.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -8,20 +8,17 @@ use rhai::{Engine, Position};
 
 use super::parsed::{Files, Parsed};
 use super::walk::Role;
-use crate::script::bundle::{APART, Bundle, Source, find, script_name};
+use crate::script::bundle::{APART, Bundle, IMPORTS, Source, find, script_name};
 use crate::script::disk::Disk;
 use crate::script::fault::Fault;
 
-/// How deep imports may lead.
-const IMPORTS: usize = 100;
-
 /// The files that a file has to do with.
 #[derive(Debug, Default)]
-pub(crate) struct Around {
+pub(crate) struct Around<'a> {
     /// The scripts that run its code: those that import it, directly or not, and itself if it is one.
-    pub(crate) scripts: Vec<String>,
+    pub(crate) scripts: Vec<&'a str>,
     /// The modules that it imports, directly or not.
-    pub(crate) modules: Vec<String>,
+    pub(crate) modules: Vec<&'a str>,
 }
 
 /// The files of a check.
@@ -100,8 +97,7 @@ impl Project {
         let is_test = |name: &String| self.named.get(name) == Some(&Role::Test);
         let of = |tests: bool| {
             let roots = self.named.keys().filter(|name| is_test(name) == tests);
-            let reached: BTreeSet<String> = roots.flat_map(|name| self.reachable(name)).collect();
-            reached
+            self.reachable(roots.map(String::as_str)).into_iter().collect::<BTreeSet<_>>()
         };
         let (of_scripts, of_tests) = (of(false), of(true));
         let imported: BTreeSet<&String> = self.files.values().flatten().flat_map(Parsed::targets).collect();
@@ -113,9 +109,9 @@ impl Project {
             };
             let role = match self.named.get(name) {
                 Some(Role::Test) => Role::Test,
-                None if of_tests.contains(name) && !of_scripts.contains(name) => Role::TestModule,
+                None if of_tests.contains(&**name) && !of_scripts.contains(&**name) => Role::TestModule,
                 // A module that lies in a subfolder may be meant for tests alone.
-                Some(Role::Module) if of_tests.contains(name) && !self.is_for_scripts(name) => Role::TestModule,
+                Some(Role::Module) if of_tests.contains(&**name) && !self.is_for_scripts(name) => Role::TestModule,
                 // A file without hooks must be meant for others, and one with hooks for the host, wherever they lie.
                 Some(_) if !file.is_called() => Role::Module,
                 Some(Role::Script) if imported.contains(name) => Role::Shared,
@@ -128,37 +124,40 @@ impl Project {
         self.files.iter().filter_map(role).collect()
     }
 
-    /// A file and everything that it imports, directly or not.
-    pub(crate) fn reachable(&self, file: &str) -> Vec<String> {
-        let mut found = vec![file.to_owned()];
-        let mut next = 0;
-        while let Some(name) = found.get(next).cloned() {
-            next += 1;
-            let Some(Ok(parsed)) = self.files.get(&name) else { continue };
-            for target in parsed.targets() {
-                if !found.contains(target) {
-                    found.push(target.clone());
-                }
+    /// Files and everything that they import, directly or not, as deep as imports may lead.
+    pub(crate) fn reachable<'a>(&'a self, files: impl IntoIterator<Item = &'a str>) -> Vec<&'a str> {
+        let mut found: Vec<_> = files.into_iter().collect();
+        let mut seen: HashSet<_> = found.iter().copied().collect();
+        let mut looked_at = 0;
+        for _ in 0..=IMPORTS {
+            let level = looked_at..found.len();
+            looked_at = level.end;
+            for index in level {
+                let Some(Ok(parsed)) = self.files.get(found[index]) else { continue };
+                found.extend(parsed.targets().map(String::as_str).filter(|target| seen.insert(target)));
             }
         }
         found
     }
 
     /// Which scripts and modules each file has to do with.
-    pub(crate) fn surroundings(&self, roles: &[(String, Role)]) -> BTreeMap<String, Around> {
-        let mut around: BTreeMap<String, Around> = BTreeMap::new();
+    pub(crate) fn surroundings<'a>(&'a self, roles: &'a [(String, Role)]) -> BTreeMap<&'a str, Around<'a>> {
+        let mut around: BTreeMap<&str, Around<'_>> = BTreeMap::new();
         for (name, role) in roles {
-            let mut modules = self.reachable(name);
-            modules.retain(|module| module != name);
+            let reached = self.reachable([&**name]);
             if role.has_hooks() {
-                for module in &modules {
-                    around.entry(module.clone()).or_default().scripts.push(name.clone());
+                for file in &reached {
+                    around.entry(file).or_default().scripts.push(name);
                 }
-                around.entry(name.clone()).or_default().scripts.push(name.clone());
             }
-            around.entry(name.clone()).or_default().modules = modules;
+            around.entry(name).or_default().modules = reached[1..].to_vec();
         }
         around
+    }
+
+    /// The names of map entries that any file makes.
+    pub(crate) fn entries(&self) -> HashSet<&str> {
+        self.files.values().flatten().flat_map(|file| &file.entries).map(String::as_str).collect()
     }
 
     /// The imports that lead back to a file that is being imported.
@@ -166,11 +165,45 @@ impl Project {
         let mut faults = BTreeMap::new();
         let mut done = BTreeSet::new();
         for name in self.files.keys() {
-            if !done.contains(name) {
-                self.follow(&mut vec![name.clone()], &mut done, &mut faults);
-            }
+            self.follow(name, &mut done, &mut faults);
         }
         faults.into_values().collect()
+    }
+
+    /// Follows the imports of a file to the end, and notes those that lead back.
+    fn follow<'a>(
+        &'a self,
+        name: &'a str,
+        done: &mut BTreeSet<&'a str>,
+        faults: &mut BTreeMap<(&'a str, &'a str), Fault>,
+    ) {
+        // How imports lead from file to file is a list, not a stack of calls: they may lead as deep as they like.
+        let mut chain: Vec<(&str, usize)> = vec![(name, 0)];
+        let mut places = HashMap::from([(name, 0)]);
+        while let Some((name, next)) = chain.last_mut() {
+            let parsed = self.files.get(*name).and_then(|file| file.as_ref().ok()).filter(|_| !done.contains(name));
+            let Some((parsed, import)) = parsed.and_then(|parsed| Some((parsed, parsed.imports.get(*next)?))) else {
+                done.insert(name);
+                places.remove(name);
+                chain.pop();
+                continue;
+            };
+            *next += 1;
+            let (name, Ok(target)) = (*name, &import.target) else { continue };
+            match places.get(target.as_str()) {
+                Some(start) => {
+                    let files: Vec<_> = chain[*start..].iter().map(|(name, _)| *name).chain([&**target]).collect();
+                    let message = format!("these files import each other: {}", files.join(" → "));
+                    let help = Some(APART.to_owned());
+                    let fault = Fault { help, ..Fault::in_source(&parsed.source, import.position, message) };
+                    faults.insert((name, target), fault);
+                }
+                None => {
+                    places.insert(target, chain.len());
+                    chain.push((target, 0));
+                }
+            }
+        }
     }
 
     /// Scripts of one name: their states would mix.
@@ -242,6 +275,7 @@ impl Project {
 
     /// Reads a file and all that it imports.
     fn load(&mut self, engine: &Engine, source: Source, root: &Path, depth: usize) {
+        // Deeper ones are refused where the script is loaded.
         if depth > IMPORTS || self.files.contains_key(&source.file) {
             return;
         }
@@ -255,31 +289,6 @@ impl Project {
         for module in modules {
             self.load(engine, module, root, depth + 1);
         }
-    }
-
-    fn follow(
-        &self,
-        chain: &mut Vec<String>,
-        done: &mut BTreeSet<String>,
-        faults: &mut BTreeMap<(String, String), Fault>,
-    ) {
-        let Some(name) = chain.last().cloned() else { return };
-        let Some(Ok(parsed)) = self.files.get(&name) else { return };
-        for import in &parsed.imports {
-            let Ok(target) = &import.target else { continue };
-            if let Some(start) = chain.iter().position(|link| link == target) {
-                let cycle = [&chain[start..], std::slice::from_ref(target)].concat().join(" → ");
-                let message = format!("these files import each other: {cycle}");
-                let help = Some(APART.to_owned());
-                let fault = Fault { help, ..Fault::in_source(&parsed.source, import.position, message) };
-                faults.insert((name.clone(), target.clone()), fault);
-            } else if !done.contains(target) {
-                chain.push(target.clone());
-                self.follow(chain, done, faults);
-                chain.pop();
-            }
-        }
-        done.insert(name);
     }
 }
 

@@ -1,5 +1,7 @@
 //! The names that a place in a script sees: variables, imported modules, and whether anybody uses them.
 
+use std::collections::HashMap;
+
 use rhai::Position;
 
 use super::kind::Kind;
@@ -51,17 +53,86 @@ pub(crate) struct Alias {
     pub(crate) used: bool,
 }
 
+/// Something that has a name.
+pub(crate) trait Named {
+    fn name(&self) -> &str;
+}
+
+impl Named for Variable {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Named for Alias {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+/// What is visible of one sort, the innermost last, and found by its name however much there is.
+#[derive(Clone, Debug)]
+pub(crate) struct Visible<T> {
+    items: Vec<T>,
+    by_name: HashMap<String, Vec<usize>>,
+}
+
+impl<T> Default for Visible<T> {
+    fn default() -> Self {
+        Self { items: Vec::new(), by_name: HashMap::new() }
+    }
+}
+
+impl<T: Named> Visible<T> {
+    pub(crate) fn add(&mut self, item: T) {
+        match self.by_name.get_mut(item.name()) {
+            Some(places) => places.push(self.items.len()),
+            None => drop(self.by_name.insert(item.name().to_owned(), vec![self.items.len()])),
+        }
+        self.items.push(item);
+    }
+
+    /// The innermost one of a name.
+    pub(crate) fn get(&mut self, name: &str) -> Option<&mut T> {
+        let place = *self.by_name.get(name)?.last()?;
+        self.items.get_mut(place)
+    }
+
+    /// The outermost one of a name that is such a one.
+    pub(crate) fn find(&mut self, name: &str, is_such: impl Fn(&T) -> bool) -> Option<&mut T> {
+        let place = self.by_name.get(name)?.iter().copied().find(|place| is_such(&self.items[*place]))?;
+        self.items.get_mut(place)
+    }
+
+    pub(crate) fn iter(&self) -> std::slice::Iter<'_, T> {
+        self.items.iter()
+    }
+
+    /// Takes what was added since there were so many out.
+    fn split_off(&mut self, count: usize) -> Vec<T> {
+        let gone = self.items.split_off(count);
+        for item in &gone {
+            self.by_name.get_mut(item.name()).map(Vec::pop);
+        }
+        gone
+    }
+
+    pub(crate) fn into_items(self) -> Vec<T> {
+        self.items
+    }
+}
+
 /// The names that are visible, the innermost last.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Scope {
-    pub(crate) variables: Vec<Variable>,
-    pub(crate) aliases: Vec<Alias>,
+    pub(crate) variables: Visible<Variable>,
+    pub(crate) aliases: Visible<Alias>,
 }
 
 impl Scope {
     /// How much is visible now, to go back to with [`leave`](Self::leave).
     pub(crate) fn mark(&self) -> (usize, usize) {
-        (self.variables.len(), self.aliases.len())
+        (self.variables.items.len(), self.aliases.items.len())
     }
 
     /// Takes what was added since a mark out.
@@ -71,11 +142,11 @@ impl Scope {
 
     /// The innermost variable of a name.
     pub(crate) fn variable(&mut self, name: &str) -> Option<&mut Variable> {
-        self.variables.iter_mut().rev().find(|variable| variable.name == name)
+        self.variables.get(name)
     }
 
     /// The innermost module of a name.
     pub(crate) fn alias(&mut self, name: &str) -> Option<&mut Alias> {
-        self.aliases.iter_mut().rev().find(|alias| alias.name == name)
+        self.aliases.get(name)
     }
 }

@@ -7,7 +7,6 @@ use rhai::{ASTNode, Expr, FnCallExpr, Position, Token};
 use super::expression::{Step, closure_of, steps_of};
 use super::kind::Kind;
 use super::known;
-use super::parsed::Parsed;
 use super::scope::Origin;
 use super::walk::{GaveNothing, Named, Walk};
 use crate::script::surface::FUNCTIONS;
@@ -93,10 +92,10 @@ impl Walk<'_> {
             },
             _ => return,
         };
-        let sets = |file: &Parsed| file.keeps_more || file.kept.contains(&name);
+        let (own, said) = (self.file, self.said());
+        let is_set = own.keeps_more || own.kept.contains(&name) || said.keeps_more || said.kept.contains(&*name);
         // A module may be used by scripts that set it.
-        if self.scope.variable("state").is_some() || self.role.is_open() || sets(self.file) || self.modules().any(sets)
-        {
+        if is_set || self.role.is_open() || self.scope.variable("state").is_some() {
             return;
         }
         let empty = match value {
@@ -160,7 +159,7 @@ impl Walk<'_> {
 
     fn begins_with(&self, position: Position, letter: char) -> bool {
         let (Some(line), Some(column)) = (position.line(), position.position()) else { return false };
-        let line = self.file.source.text.lines().nth(line - 1).unwrap_or_default();
+        let line = self.file.lines.get(line).unwrap_or_default();
         line.chars().nth(column - 1) == Some(letter)
     }
 

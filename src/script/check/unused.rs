@@ -40,6 +40,6 @@ impl Walk<'_> {
 
     /// Whether functions of this name with other numbers of parameters account for its being named.
     fn is_called_otherwise(&self, name: &str) -> bool {
-        self.used.iter().any(|(used, _)| used == name)
+        self.used.range((name.to_owned(), 0)..).next().is_some_and(|(used, _)| used == name)
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! Expressions are in `expression`, calls in `call`; what the walk knows beforehand is in `Facts`.
 
+use std::cell::OnceCell;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rhai::{ASTFlags, Expr, Position, Stmt, StmtBlock};
@@ -12,11 +13,15 @@ use super::kind::Kind;
 use super::known::Known;
 use super::parsed::{Files, Function, Parsed};
 use super::project::Around;
-use super::scope::{Alias, Origin, Scope, Variable};
+use super::scope::{Alias, Origin, Scope, Variable, Visible};
 use crate::protocol::Hook;
-use crate::script::diagnostic::Severity;
+use crate::script::diagnostic::{Excerpt, Severity};
 use crate::script::fault::Fault;
 use crate::script::hook;
+
+/// For how many unknown names of a file it is looked for what was meant: nobody reads so many cards, and each is compared
+/// with all that is there.
+const PROPOSALS: usize = 500;
 
 /// What one walk finds out about a file for the next one: each starts from what the one before was sure of.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,13 +70,19 @@ pub(crate) struct Walk<'a> {
     pub(crate) files: &'a Files,
     pub(crate) file: &'a Parsed,
     pub(crate) role: Role,
-    pub(crate) around: &'a Around,
+    pub(crate) around: &'a Around<'a>,
+    /// The names of map entries that any file of the check makes.
+    pub(crate) entries: &'a HashSet<&'a str>,
     pub(crate) before: &'a Facts,
     pub(crate) facts: Facts,
     pub(crate) findings: Vec<Finding>,
+    /// The rules, places and messages of the findings.
+    reported: HashSet<(&'static str, Option<usize>, Option<usize>, String)>,
+    /// How many proposals were asked for.
+    proposed: usize,
     pub(crate) scope: Scope,
     /// The variables of the top level, while a function is walked.
-    pub(crate) outside: Vec<Variable>,
+    pub(crate) outside: Visible<Variable>,
     /// Whether the code at hand runs when the script is loaded.
     pub(crate) at_top_level: bool,
     /// The functions of the file that something calls or mentions.
@@ -80,6 +91,17 @@ pub(crate) struct Walk<'a> {
     pub(crate) gave_nothing: Option<GaveNothing>,
     /// Whether the host calls the code at hand, so that it is called on nothing.
     pub(crate) in_hook: bool,
+    said: OnceCell<Said<'a>>,
+}
+
+/// What all modules together say that a file imports.
+#[derive(Debug, Default)]
+pub(crate) struct Said<'a> {
+    strings: HashSet<&'a str>,
+    /// The entries of `state` that they set outright.
+    pub(crate) kept: HashSet<&'a str>,
+    /// Whether entries of `state` may be set in ways that are not followed.
+    pub(crate) keeps_more: bool,
 }
 
 /// A call that gave nothing.
@@ -103,7 +125,8 @@ impl<'a> Walk<'a> {
         files: &'a Files,
         file: &'a Parsed,
         role: Role,
-        around: &'a Around,
+        around: &'a Around<'a>,
+        entries: &'a HashSet<&'a str>,
         before: &'a Facts,
     ) -> Self {
         Self {
@@ -112,11 +135,15 @@ impl<'a> Walk<'a> {
             file,
             role,
             around,
+            entries,
             before,
             facts: Facts::default(),
             findings: Vec::new(),
             scope: Scope::default(),
-            outside: Vec::new(),
+            outside: Visible::default(),
+            proposed: 0,
+            reported: HashSet::new(),
+            said: OnceCell::new(),
             at_top_level: true,
             used: BTreeSet::new(),
             gave_nothing: None,
@@ -136,7 +163,7 @@ impl<'a> Walk<'a> {
         }
         let outside = std::mem::take(&mut self.outside);
         let aliases = std::mem::take(&mut self.scope.aliases);
-        self.report_unused(outside, aliases);
+        self.report_unused(outside.into_items(), aliases.into_items());
         if self.role.has_hooks() {
             self.hooks();
         }
@@ -151,13 +178,20 @@ impl<'a> Walk<'a> {
         message: impl std::fmt::Display,
         help: Option<String>,
     ) {
-        let source = &self.file.source;
-        let fault = Fault { help, ..Fault::in_source(source, position, message) };
-        let finding = Finding { severity, rule, fault };
+        let fault = Fault::at(&self.file.source.file, position, message);
         // Equal closures share one definition, which is then walked more than once.
-        if !self.findings.contains(&finding) {
-            self.findings.push(finding);
+        if !self.reported.insert((rule, fault.line, fault.column, fault.message.clone())) {
+            return;
         }
+        let line = fault.line.and_then(|line| self.file.lines.get(line));
+        let excerpt = line.map(|line| Excerpt::of_line(line, fault.column));
+        self.findings.push(Finding { severity, rule, fault: Fault { help, excerpt, ..fault } });
+    }
+
+    /// Whether what was meant by an unknown name is looked for once more.
+    pub(crate) fn may_propose(&mut self) -> bool {
+        self.proposed += 1;
+        self.proposed <= PROPOSALS
     }
 
     pub(crate) fn error(
@@ -354,7 +388,7 @@ impl<'a> Walk<'a> {
                 if !ident.name.is_empty() {
                     let used = file.is_none();
                     let alias = Alias { name: ident.name.to_string(), file, position: ident.pos, used };
-                    self.scope.aliases.push(alias);
+                    self.scope.aliases.add(alias);
                 }
             }
             Stmt::Export(parts, _) => {
@@ -396,7 +430,7 @@ impl<'a> Walk<'a> {
         if place_of(variable.position).is_some_and(|place| self.before.mixed.contains(&place)) {
             variable.kind = Kind::Unknown;
         }
-        self.scope.variables.push(variable);
+        self.scope.variables.add(variable);
     }
 
     pub(crate) fn leave(&mut self, mark: (usize, usize)) {
@@ -418,18 +452,31 @@ impl<'a> Walk<'a> {
 
     /// Whether the file, or a module that it imports, calls or mentions a name.
     pub(crate) fn is_named(&self, name: &str) -> bool {
-        self.file.named.contains(name) || self.modules().any(|module| module.strings.contains(name))
+        self.file.named.contains(name) || self.said().strings.contains(name)
     }
 
     /// Whether the file, or a module that it imports, has a name as a text.
     fn is_written(&self, name: &str) -> bool {
-        self.file.strings.contains(name) || self.modules().any(|module| module.strings.contains(name))
+        self.file.strings.contains(name) || self.said().strings.contains(name)
+    }
+
+    /// What the modules say that the file imports.
+    pub(crate) fn said(&self) -> &Said<'a> {
+        self.said.get_or_init(|| {
+            let mut said = Said::default();
+            for module in self.modules() {
+                said.strings.extend(module.strings.iter().map(String::as_str));
+                said.kept.extend(module.kept.iter().map(String::as_str));
+                said.keeps_more |= module.keeps_more;
+            }
+            said
+        })
     }
 
     /// The modules that the file imports, directly or not. The standard library's know nothing of their importers.
-    pub(crate) fn modules(&self) -> impl Iterator<Item = &'a Parsed> + use<'a> {
+    fn modules(&self) -> impl Iterator<Item = &'a Parsed> + use<'a> {
         let files = self.files;
-        let modules = self.around.modules.iter().filter_map(move |module| files.get(module)?.as_ref().ok());
+        let modules = self.around.modules.iter().filter_map(move |module| files.get(*module)?.as_ref().ok());
         modules.filter(|module| module.source.path.is_some())
     }
 }
