@@ -26,9 +26,13 @@ type Printer = Box<dyn FnMut(String) -> bool + Send>;
 
 static PROMPT: Mutex<Option<Printer>> = Mutex::new(None);
 
-/// Starts logging: our own lines from `info` on and warnings of everyone else, unless `RUST_LOG` says otherwise.
+/// What is logged: our own lines from `info` on and warnings of everyone else. What the watcher of files warns of is a folder
+/// that went, which is no trouble.
+const FILTER: &str = "warn,hotline=info,notify=error";
+
+/// Starts logging, as much as [`FILTER`] says unless `RUST_LOG` says otherwise.
 pub(super) fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn,hotline=info"));
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(FILTER));
     let terminal = io::stderr().is_terminal();
     let colour = super::output::is_coloured(&io::stderr());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(Stderr);

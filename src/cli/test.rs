@@ -1,19 +1,15 @@
 //! `hotline test`: the scenario tests of scripts. How they run is the host's business.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use notify::{EventKind, RecursiveMode, Watcher};
 
 use super::exit::Exit;
 use super::{account, frames, output};
 use crate::host::scenario::{self, FindError, Options, Report, RunError, Snapshots, TestResult};
 use crate::script::diagnostic::Look;
-
-/// How long a change is given to be followed by more of the same save.
-const SETTLE: Duration = Duration::from_millis(100);
+use crate::script::guest::{Seen, Stamp};
+use crate::script::outlook::{Outlook, Wake};
 
 /// The arguments of `test`.
 #[derive(Debug, clap::Args)]
@@ -51,12 +47,14 @@ impl Args {
         let snapshots = if self.update { Snapshots::Write } else { Snapshots::Compare };
         let filter = self.filter.clone();
         let options = Options { paths: files, filter, snapshots, limits, tap: frames::tap(), ..Options::default() };
-        if self.watch { self.watch(&options) } else { self.run_once(&options) }
+        if self.watch { self.watch(&options) } else { self.run_once(&options, &mut Seen::new()) }
     }
 
-    fn run_once(&self, options: &Options) -> Result<(), Exit> {
+    /// Runs the tests once; `seen` is then what they were read from.
+    fn run_once(&self, options: &Options, seen: &mut Seen) -> Result<(), Exit> {
         let paint = Paint::for_output();
         let (plan, report) = scenario::run(options, |result| self.show(result, &paint)).map_err(exit)?;
+        seen.extend(plan.seen().clone());
         if plan.is_empty() {
             return Err(Exit::Failed(no_tests(options)));
         }
@@ -99,38 +97,25 @@ impl Args {
 
     /// Runs the tests again and again; what fails is shown and does not end it.
     fn watch(&self, options: &Options) -> Result<(), Exit> {
-        let (sender, changes) = mpsc::channel();
-        let writes_snapshots = self.update;
-        let notify = move |event: notify::Result<notify::Event>| {
-            let is_script = |path: &PathBuf| {
-                let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-                let is_snapshot = name.ends_with(".txt") && name.contains("_test.");
-                // What the tests themselves write is no reason to run them again.
-                name.ends_with(".rhai") || (is_snapshot && !writes_snapshots)
-            };
-            if let Ok(event) = event
-                && !matches!(event.kind, EventKind::Access(_))
-                && event.paths.iter().any(is_script)
-            {
-                // Nobody listens any more when the program ends.
-                let _ = sender.send(());
-            }
-        };
-        let mut watcher = notify::recommended_watcher(notify).context("changes cannot be watched")?;
-        for folder in folders(&options.paths) {
-            watcher
-                .watch(&folder, RecursiveMode::Recursive)
-                .with_context(|| format!("{} cannot be watched", folder.display()))?;
-        }
+        // What the tests themselves write is no reason to run them again.
+        let is_news = if self.update { |name: &str| name.ends_with(".rhai") } else { scenario::is_of_tests };
+        // Ctrl-C ends it.
+        let (mut outlook, _never) = Outlook::new(is_news);
         loop {
-            match self.run_once(options) {
+            // Where the tests cannot be found, what was named is waited for.
+            let mut seen = Seen::from_iter(options.paths.iter().map(|path| (path.clone(), Stamp::of(path))));
+            match self.run_once(options, &mut seen) {
                 Err(Exit::Usage(error)) => return Err(Exit::Usage(error)),
                 Err(Exit::Failed(error)) => output::line(&format!("{error:#}"))?,
                 Ok(()) => {}
             }
+            if self.update {
+                seen.retain(|path, _| path.extension().is_none_or(|extension| extension != "txt"));
+            }
+            outlook.follow(seen);
             output::line("waiting for a change; Ctrl-C ends")?;
-            changes.recv().context("changes are not watched any more")?;
-            while changes.recv_timeout(SETTLE).is_ok() {}
+            // What may have changed and shows in nothing but its text is found by the next change.
+            while outlook.wait(None) == Wake::Doubtful {}
         }
     }
 }

@@ -2,29 +2,17 @@
 //!
 //! How sessions come and go is the business of `sessions`.
 
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, mpsc};
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::watch;
 
 use super::config::{Config, Session};
-use crate::script::{Notice, Parting};
-
-/// How long it must be quiet after a change before the file is read.
-const SETTLE: Duration = Duration::from_millis(40);
-
-/// How long changes that go on and on can put that off.
-const SETTLE_AT_MOST: Duration = Duration::from_millis(400);
-
-/// How much longer a version is held that cannot be used: it may be half of a save.
-const HOLD: Duration = Duration::from_millis(250);
-
-/// How often the file is read where its folder cannot be watched.
-const POLL: Duration = Duration::from_secs(1);
+use crate::script::Parting;
+use crate::script::guest::Disk;
+use crate::script::outlook::{End, HOLD, Outlook, Wake};
 
 /// What a new version of the configuration asks for.
 #[derive(Debug, Default, PartialEq)]
@@ -89,7 +77,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
 
 /// The thread that follows the configuration file.
 pub(super) struct Following {
-    notices: mpsc::Sender<Notice>,
+    end: End,
     thread: thread::JoinHandle<()>,
     versions: watch::Receiver<Option<Arc<Config>>>,
 }
@@ -100,14 +88,12 @@ impl Following {
     /// # Errors
     /// When the system gives no thread.
     pub(super) fn start(file: PathBuf) -> std::io::Result<Self> {
-        // Unbounded, since notices come as fast as files are saved, and are taken in one go.
-        let (notices, receiver) = mpsc::channel();
+        let (outlook, end) = Outlook::new(|_| false);
         let (sender, versions) = watch::channel(None);
-        let changes = notices.clone();
         let follower = Follower { file, last: None, fault: None, sender };
-        let body = move || follower.run(changes, &receiver);
+        let body = move || follower.run(outlook);
         let thread = thread::Builder::new().name("configuration".to_owned()).spawn(body)?;
-        Ok(Self { notices, thread, versions })
+        Ok(Self { end, thread, versions })
     }
 
     /// Waits for the next version; of several that came meanwhile, the newest counts.
@@ -124,7 +110,7 @@ impl Following {
     }
 
     pub(super) fn stop(self) {
-        let _ = self.notices.send(Notice::Stop);
+        self.end.now();
         if self.thread.join().is_err() {
             tracing::error!("the thread that follows the configuration panicked");
         }
@@ -140,70 +126,29 @@ struct Follower {
     sender: watch::Sender<Option<Arc<Config>>>,
 }
 
-/// Whether a follower goes on.
-#[derive(PartialEq, Eq)]
-enum Quiet {
-    Now,
-    Over,
-}
-
 impl Follower {
-    fn run(mut self, sender: mpsc::Sender<Notice>, receiver: &mpsc::Receiver<Notice>) {
-        let watcher = self.watcher(sender);
-        // What was saved since the start is seen by the first look.
-        let mut is_due = true;
+    fn run(mut self, mut outlook: Outlook) {
+        // What was saved since the start is seen by the first look. A version that cannot be used may be half of a save.
+        let mut held = Some(Instant::now());
         loop {
-            if !is_due {
-                match receiver.recv_timeout(POLL) {
-                    Ok(Notice::Changed(_)) => is_due = true,
-                    Err(mpsc::RecvTimeoutError::Timeout) => is_due = watcher.is_none(),
-                    Ok(Notice::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return,
-                }
-                continue;
+            let disk = Disk::default();
+            let looked = self.look(&disk);
+            outlook.follow(disk.seen());
+            let is_meant = held.take().is_some_and(|until| until <= Instant::now());
+            match looked {
+                Err(fault) if is_meant => self.complain(fault),
+                Err(_) => held = Some(Instant::now() + HOLD),
+                Ok(()) => {}
             }
-            is_due = false;
-            if settle(receiver, SETTLE, SETTLE_AT_MOST) == Quiet::Over {
+            if outlook.wait(held) == Wake::Over {
                 return;
-            }
-            if self.look().is_err() {
-                if settle(receiver, HOLD, HOLD) == Quiet::Over {
-                    return;
-                }
-                if let Err(fault) = self.look() {
-                    self.complain(fault);
-                }
             }
         }
     }
 
-    /// Watches the folder of the file and, where that is a symbolic link, the one that it leads to.
-    fn watcher(&self, sender: mpsc::Sender<Notice>) -> Option<RecommendedWatcher> {
-        let notify = move |event: notify::Result<notify::Event>| {
-            // Looking at a file is an event too.
-            if event.is_ok_and(|event| !matches!(event.kind, EventKind::Access(_))) {
-                // The receiver is gone only when the follower has ended.
-                let _ = sender.send(Notice::Changed(Instant::now()));
-            }
-        };
-        let folder = |file: &Path| match file.parent() {
-            Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
-            _ => PathBuf::from("."),
-        };
-        let mut folders = vec![folder(&self.file)];
-        folders.extend(fs::canonicalize(&self.file).ok().map(|file| folder(&file)));
-        let watched = notify::recommended_watcher(notify).and_then(|mut watcher| {
-            folders.iter().try_for_each(|folder| watcher.watch(folder, RecursiveMode::NonRecursive))?;
-            Ok(watcher)
-        });
-        let file = self.file.display();
-        watched
-            .inspect_err(|error| tracing::warn!("{file} cannot be watched ({error}); it is read every {POLL:?}"))
-            .ok()
-    }
-
     /// Reads the file, and hands a version on that is new and can be used.
-    fn look(&mut self) -> Result<(), String> {
-        let text = fs::read_to_string(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?;
+    fn look(&mut self, disk: &Disk) -> Result<(), String> {
+        let text = disk.text(&self.file).read().map_err(|reason| format!("{}: {reason}", self.file.display()))?;
         if self.last.as_ref() == Some(&text) {
             self.is_in_order();
             return Ok(());
@@ -233,21 +178,10 @@ impl Follower {
     }
 }
 
-/// Waits until it has been quiet for a while, but not for ever.
-fn settle(receiver: &mpsc::Receiver<Notice>, quiet: Duration, at_most: Duration) -> Quiet {
-    let began = Instant::now();
-    while began.elapsed() < at_most {
-        match receiver.recv_timeout(quiet) {
-            Ok(Notice::Changed(_)) => {}
-            Ok(Notice::Stop) | Err(mpsc::RecvTimeoutError::Disconnected) => return Quiet::Over,
-            Err(mpsc::RecvTimeoutError::Timeout) => break,
-        }
-    }
-    Quiet::Now
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn config(top: &str, sessions: &[(&str, &str)]) -> Config {

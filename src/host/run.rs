@@ -15,9 +15,12 @@ use crate::clock::Clock;
 use crate::host::keeping::{Keeper, Keeping};
 use crate::script::check::Finding;
 use crate::script::diagnostic::{self, Severity};
+use crate::script::guest::is_script_name;
+use crate::script::outlook::{End, Outlook};
+use crate::script::watch::watch;
 use crate::script::{
-    Changes, Directory, Fault, JournalMode, Library, Limits, Look, Notice, Script, Shared, Update, Updater, WebAccess,
-    WorkerHandle, continue_ids_after, watch,
+    Changes, Directory, Fault, JournalMode, Library, Limits, Look, Script, Shared, Update, Updater, WebAccess,
+    WorkerHandle, continue_ids_after,
 };
 use crate::session::{Ended, MediaError};
 use crate::store::{Durability, LinedUp, Lineup, Store, StoreError};
@@ -249,7 +252,7 @@ struct First {
 
 /// The thread that owns the library: an engine cannot change threads.
 struct Watching {
-    notices: mpsc::Sender<Notice>,
+    end: End,
     begin: mpsc::Sender<Followers>,
     thread: thread::JoinHandle<()>,
 }
@@ -260,10 +263,9 @@ impl Watching {
         limits: Limits,
         names: ScriptNames,
     ) -> Result<(Self, oneshot::Receiver<Result<First, StoreError>>), StartError> {
-        let (notices, receiver) = mpsc::channel();
+        let (outlook, end) = Outlook::new(is_script_name);
         let (begin, updaters) = mpsc::channel::<Followers>();
         let (looked, first) = oneshot::channel();
-        let sender = notices.clone();
         let body = move || {
             let mut library = match Library::new(roots, limits) {
                 Ok(library) => library,
@@ -284,10 +286,10 @@ impl Watching {
                 names.set(library.scripts());
                 apply(&followers, library, &changes, saved);
             };
-            watch(&mut library, sender, &receiver, apply);
+            watch(&mut library, outlook, apply);
         };
         let thread = thread::Builder::new().name("watch".to_owned()).stack_size(limits.thread_stack()).spawn(body);
-        Ok((Self { notices, begin, thread: thread.map_err(StartError::Thread)? }, first))
+        Ok((Self { end, begin, thread: thread.map_err(StartError::Thread)? }, first))
     }
 
     /// Hands every further change on to these.
@@ -296,8 +298,8 @@ impl Watching {
     }
 
     fn stop(self) {
-        let Self { notices, begin, thread } = self;
-        let _ = notices.send(Notice::Stop);
+        let Self { end, begin, thread } = self;
+        end.now();
         drop(begin);
         if thread.join().is_err() {
             tracing::error!("the thread that watches the scripts panicked");

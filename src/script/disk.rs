@@ -80,7 +80,23 @@ impl Disk {
     pub(crate) fn is_missing(&self, path: &Path) -> bool {
         let stamp = Stamp::of(path);
         self.seen.borrow_mut().insert(path.to_owned(), stamp);
-        stamp == Stamp::Missing
+        stamp.is_missing()
+    }
+
+    /// Remembers how a folder is, and what in it has such a name.
+    pub(crate) fn note(&self, folder: &Path, has_name: impl Fn(&str) -> bool) {
+        self.is_missing(folder);
+        // Where it cannot be read, somebody else says so.
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            if has_name(&entry.file_name().to_string_lossy()) {
+                self.is_missing(&entry.path());
+            }
+        }
+    }
+
+    /// Remembers what somebody else looked at.
+    pub(crate) fn add(&self, seen: Seen) {
+        self.seen.borrow_mut().extend(seen);
     }
 
     /// All that was looked at.
@@ -92,10 +108,7 @@ impl Disk {
         let mut scripts = Vec::new();
         for entry in fs::read_dir(folder)? {
             let path = entry?.path();
-            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            // Editors leave hidden and backup files beside the real ones; `.rhai` must be all there is at the end.
-            let is_script = name.ends_with(".rhai") && !name.ends_with("_test.rhai") && !name.starts_with('.');
-            if is_script && !self.is_missing(&path) && !path.is_dir() {
+            if is_script_name(&name_of(&path)) && !self.is_missing(&path) && !path.is_dir() {
                 scripts.push(path);
             }
         }
@@ -104,56 +117,82 @@ impl Disk {
     }
 
     fn remember<T>(&self, path: &Path, stamp: Stamp, sight: &Sight<T>) {
-        let stamp = if matches!(sight, Sight::Unreadable(_)) { Stamp::Unread } else { stamp };
+        let is_doubtful = stamp.is_doubtful || matches!(sight, Sight::Unreadable(_));
+        let stamp = Stamp { is_doubtful, ..stamp };
         self.seen.borrow_mut().insert(path.to_owned(), stamp);
     }
 }
 
-/// What tells a version of a file or folder from another one, links followed, without reading it.
+/// How a path was at a time, links followed, as far as that shows without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Stamp {
-    /// It is there.
+pub(crate) struct Stamp {
+    found: Version,
+    /// Whether a change may not show: a further one may have the same times, or only reading tells whether it can be read.
+    pub(crate) is_doubtful: bool,
+}
+
+/// What tells a version of a file or folder from another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Version {
     There {
-        /// Device and number of the file.
+        /// Device and number.
         identity: (u64, u64),
-        /// Its length in bytes.
+        is_folder: bool,
+        /// In bytes.
         length: u64,
         /// When its content and its description changed last, in nanoseconds since 1970.
         changed: (i128, i128),
-        /// Whether that was so shortly before that a further change may have the same times.
-        is_fresh: bool,
     },
-    /// Nothing is there.
     Missing,
-    /// It could not be read: nobody knows how it is, and whether it can be read now shows only by reading.
-    Unread,
+    Unreadable,
 }
 
 impl Stamp {
     /// How a path is now.
     pub(crate) fn of(path: &Path) -> Self {
         match fs::metadata(path) {
-            Ok(found) => Self::of_metadata(&found),
-            Err(error) if error.kind() == ErrorKind::NotFound => Self::Missing,
-            Err(_) => Self::Unread,
+            Ok(found) => {
+                let (identity, changed) = identity(&found);
+                let version = Version::There { identity, is_folder: found.is_dir(), length: found.len(), changed };
+                Self { found: version, is_doubtful: is_recent(changed.0.max(changed.1)) }
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Self { found: Version::Missing, is_doubtful: false },
+            Err(_) => Self { found: Version::Unreadable, is_doubtful: true },
         }
     }
 
-    /// Whether a path may be another one by now, or have another content.
+    /// Whether a path is another one by now, or shows another content.
     pub(crate) fn has_moved(self, path: &Path) -> bool {
-        match self {
-            Self::Unread | Self::There { is_fresh: true, .. } => true,
-            Self::There { .. } | Self::Missing => Self::of(path) != self,
-        }
+        Self::of(path).found != self.found
     }
 
-    fn of_metadata(found: &Metadata) -> Self {
-        let (identity, changed) = identity(found);
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let age = i128::try_from(now).unwrap_or(i128::MAX).saturating_sub(changed.0.max(changed.1));
-        let is_fresh = u128::try_from(age).is_ok_and(|age| age < COARSE.as_nanos());
-        Self::There { identity, length: found.len(), changed, is_fresh }
+    /// The stamp of a path that somebody else saw differently.
+    pub(crate) fn or(self, other: Self) -> Self {
+        let is_doubtful = self.is_doubtful || other.is_doubtful || self.found != other.found;
+        Self { is_doubtful, ..self }
     }
+
+    /// Whether nothing is there.
+    pub(crate) fn is_missing(self) -> bool {
+        self.found == Version::Missing
+    }
+
+    /// Whether a folder is there.
+    pub(crate) fn is_folder(self) -> bool {
+        matches!(self.found, Version::There { is_folder: true, .. })
+    }
+
+    /// What tells what is there from another file or folder of its name.
+    pub(crate) fn identity(self) -> Option<(u64, u64)> {
+        if let Version::There { identity, .. } = self.found { Some(identity) } else { None }
+    }
+}
+
+/// Whether a time, in nanoseconds since 1970, is so short ago that a file system may give it again.
+fn is_recent(time: i128) -> bool {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_nanos();
+    let age = i128::try_from(now).unwrap_or(i128::MAX).saturating_sub(time);
+    u128::try_from(age).is_ok_and(|age| age < COARSE.as_nanos())
 }
 
 #[cfg(unix)]
@@ -170,6 +209,22 @@ fn identity(found: &Metadata) -> ((u64, u64), (i128, i128)) {
     let since = |time: SystemTime| time.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_nanos().try_into().ok();
     let changed = found.modified().ok().and_then(since).unwrap_or_default();
     ((0, 0), (changed, changed))
+}
+
+/// Whether a file of this name is a script.
+pub(crate) fn is_script_name(name: &str) -> bool {
+    // Editors leave hidden and backup files beside the real ones; `.rhai` must be all there is at the end.
+    name.ends_with(".rhai") && !name.ends_with("_test.rhai") && !name.starts_with('.')
+}
+
+/// The last part of a path, for people.
+pub(crate) fn name_of(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The folder that a path lies in.
+pub(crate) fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// The text of a file.

@@ -12,7 +12,7 @@ use rhai::Engine;
 use super::Limits;
 use super::bundle::{Bundle, script_name};
 use super::check::{Checker, Finding};
-use super::disk::{Disk, Seen, Sight, Stamp, read_text};
+use super::disk::{Disk, Seen, Sight, Stamp, parent, read_text};
 use super::engine;
 use super::fault::Fault;
 use super::handle::Update;
@@ -168,7 +168,7 @@ impl Script {
             return false;
         };
         let now: Seen = self.seen.keys().map(|path| (path.clone(), Stamp::of(path))).collect();
-        let has_come = |(path, stamp): (&PathBuf, &Stamp)| *stamp == Stamp::Missing && now[path] != Stamp::Missing;
+        let has_come = |(path, stamp): (&PathBuf, &Stamp)| stamp.is_missing() && !now[path].is_missing();
         if self.seen.iter().any(has_come) || !is_unchanged(live) {
             return false;
         }
@@ -199,10 +199,13 @@ impl Library {
         self.scripts.values()
     }
 
-    /// Whether something could not be read at the last look, or has moved since.
-    pub(crate) fn has_moved(&self) -> bool {
-        let seen = self.scripts.values().map(|script| &script.seen).chain([&self.seen]);
-        seen.flatten().any(|(path, stamp)| stamp.has_moved(path))
+    /// All that was looked at, and how it was then. What two scripts saw differently is to be looked at again.
+    pub(crate) fn seen(&self) -> Seen {
+        let mut all = self.seen.clone();
+        for (path, stamp) in self.scripts.values().flat_map(|script| &script.seen) {
+            all.entry(path.clone()).and_modify(|known| *known = known.or(*stamp)).or_insert(*stamp);
+        }
+        all
     }
 
     /// Whether a version goes on that was live before this fault.
@@ -233,18 +236,6 @@ impl Library {
             findings.retain(|finding| finding.rule != "unused" || finding.fault.file != *file);
         }
         findings
-    }
-
-    /// The folders whose changes concern this library.
-    pub fn folders(&self) -> Vec<PathBuf> {
-        let mut folders: Vec<_> = self.roots.iter().map(|root| root.folder().to_owned()).collect();
-        // A symbolic link is changed where it leads to.
-        let real = |path: &Path| fs::canonicalize(path).ok().map(|path| parent(&path).to_owned());
-        let bundles = self.scripts.values().filter_map(|script| script.live.as_ref());
-        folders.extend(bundles.flat_map(|bundle| bundle.paths().filter_map(real)));
-        folders.sort();
-        folders.dedup();
-        folders
     }
 
     /// Looks at the disk: reads and tries what has changed since the last look.
@@ -379,11 +370,6 @@ impl Library {
             }
         }
     }
-}
-
-/// The folder that a path lies in.
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 /// Whether a new version lacks all text of a file that had some, or that is new.

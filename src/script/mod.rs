@@ -14,7 +14,8 @@
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `prompt`, `names` | lines that a person types, evaluated on a worker; what can be written there |
 //! | `worker`, `handle` | the thread that owns all of these, and its owner's end |
-//! | `disk`, `library`, `watch` | what is there, unreadable or missing; the scripts on disk; when they are looked at again |
+//! | `disk`, `outlook` | what is there, unreadable or missing; noticing that it may have changed |
+//! | `library`, `watch` | the scripts on disk, and when they are looked at again |
 //! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
 //! | `surface`, `stage`, `definitions` | every host function and property, documented; those of scenario tests; the same as editor definitions |
 //! | `check` | what can be known about a script without running it |
@@ -48,6 +49,7 @@ pub mod limits;
 mod live;
 mod names;
 mod object;
+pub(crate) mod outlook;
 mod own;
 mod plain;
 mod prompt;
@@ -65,7 +67,7 @@ mod text;
 mod time;
 mod timer;
 mod value;
-mod watch;
+pub(crate) mod watch;
 mod worker;
 
 pub use bundle::{Bundle, Source, script_name, stdlib_modules};
@@ -82,11 +84,10 @@ pub use names::{Name, Names};
 pub use prompt::{PROMPT, PromptHandle};
 pub use proposal::Missing;
 pub use run::continue_ids_after;
-pub use watch::{Notice, watch};
 
 /// What the host needs to run Rhai code that belongs to no bot, such as a scenario test.
 pub(crate) mod guest {
-    pub(crate) use super::disk::{Disk, read_error};
+    pub(crate) use super::disk::{Disk, Seen, Stamp, is_script_name, read_error};
     pub(crate) use super::engine::{for_reading, guest as language};
     pub(crate) use super::fiber::{Fiber, StackBounds, park};
     pub(crate) use super::value::{from_json, noun, to_value};

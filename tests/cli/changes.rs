@@ -47,6 +47,7 @@ impl Stage {
     }
 }
 
+#[derive(Clone)]
 struct Writer {
     file: PathBuf,
     gateway: String,
@@ -265,4 +266,48 @@ fn the_files_that_a_configuration_allows_reach_the_embedded_sandbox_and_no_other
     ));
     assert_eq!(alice.leaves().0, 0);
     assert_eq!(bot.ends(), Some(0));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_behind_a_chain_of_links_is_followed_when_one_in_the_middle_flips() {
+    use std::os::unix::fs::symlink;
+
+    let stage = Stage::set().await;
+    stage
+        .play(|folder, configuration| {
+            for release in ["1", "2"] {
+                let file = folder.join("releases").join(release).join("hotline.toml");
+                fs::create_dir_all(file.parent().expect("its folder")).expect("the folder is ours");
+                Writer { file, ..configuration.clone() }.save(&format!("workers = {release}"), &[("main", "bot", "")]);
+            }
+            symlink("releases/1", folder.join("current")).expect("a link");
+            symlink("current/hotline.toml", folder.join("hotline.toml")).expect("a link");
+            let bot = Bot::start(folder, &["run"]);
+            bot.logs("hello from main");
+            symlink("releases/2", folder.join("next")).expect("a link");
+            fs::rename(folder.join("next"), folder.join("current")).expect("the folder is ours");
+            bot.logs("\"workers\" has changed, which counts from the next start on");
+            assert_eq!(bot.ends(), Some(0));
+        })
+        .await;
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn a_configuration_that_cannot_be_read_leaves_the_one_before() {
+    let stage = Stage::set().await;
+    stage
+        .play(|folder, configuration| {
+            configuration.save("", &[("main", "bot", "")]);
+            let bot = Bot::start(folder, &["run"]);
+            bot.logs("hello from main");
+            fs::rename(&configuration.file, folder.join("kept")).expect("the folder is ours");
+            std::os::unix::fs::symlink("hotline.toml", &configuration.file).expect("a link");
+            bot.logs("it cannot be read: ");
+            fs::rename(folder.join("kept"), &configuration.file).expect("the folder is ours");
+            bot.logs("hotline.toml is in order again");
+            assert_eq!(bot.ends(), Some(0));
+        })
+        .await;
 }

@@ -14,5 +14,7 @@ mod support;
 mod timers;
 #[cfg(unix)]
 mod unreadable;
+#[cfg(unix)]
+mod watching;
 #[path = "../support/wire.rs"]
 mod wire;

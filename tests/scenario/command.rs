@@ -1,7 +1,7 @@
 //! `hotline test` as a person calls it.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{ChildStdout, Command, Stdio};
 
 use crate::{ECHO, Folder, wire};
 
@@ -117,27 +117,64 @@ fn what_is_no_test_is_wrong_usage() {
     assert_eq!((outcome.status, outcome.err.as_str()), (1, "hotline: there is no *_test.rhai in .\n"));
 }
 
+/// `hotline test . --watch`, and the lines that it prints.
+struct Watching {
+    child: std::process::Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Watching {
+    fn start(folder: &Folder) -> Self {
+        let mut child = command(folder, &[".", "--watch"]).stdout(Stdio::piped()).spawn().expect("it starts");
+        let lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        Self { child, lines }
+    }
+
+    /// What it prints until it waits for the next change.
+    fn run(&mut self) -> String {
+        let mut seen = String::new();
+        while !seen.contains("waiting for a change") {
+            seen += &self.lines.next().expect("it goes on").expect("text");
+        }
+        seen
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        self.child.kill().expect("it ends");
+        self.child.wait().expect("it ended");
+    }
+}
+
 #[test]
 fn watching_runs_the_tests_again_after_a_save() {
     let folder = folder();
-    let mut watching = command(&folder, &[".", "--watch"]).stdout(Stdio::piped()).spawn().expect("it starts");
-    let mut lines = BufReader::new(watching.stdout.take().expect("its output")).lines();
-    let mut until = |end: &str| {
-        let mut seen = Vec::new();
-        loop {
-            let line = lines.next().expect("it goes on").expect("text");
-            let is_end = line.contains(end);
-            seen.push(line);
-            if is_end {
-                return seen.join("\n");
-            }
-        }
-    };
-    assert!(until("waiting for a change").contains("1 passed, 1 failed"));
+    let mut watching = Watching::start(&folder);
+    assert!(watching.run().contains("1 passed, 1 failed"));
     folder.write("echo_test.rhai", &TEST.replace("<pang>", "pong"));
-    assert!(until("waiting for a change").contains("2 passed, 0 failed"));
+    assert!(watching.run().contains("2 passed, 0 failed"));
     folder.write("echo_test.talk.txt", "alice: ping\n");
-    assert!(until("waiting for a change").contains("2 passed, 0 failed"));
-    watching.kill().expect("it ends");
-    watching.wait().expect("it ended");
+    assert!(watching.run().contains("2 passed, 0 failed"));
+}
+
+#[cfg(unix)]
+#[test]
+fn watching_runs_the_tests_again_when_a_link_in_the_middle_of_a_chain_flips() {
+    use std::os::unix::fs::symlink;
+
+    let folder = Folder::with(&[("echo_test.rhai", TEST)]);
+    for (release, answer) in [("1", "pong"), ("2", "<pang>")] {
+        let folder = folder.0.path().join("releases").join(release);
+        std::fs::create_dir_all(&folder).expect("the folder is ours");
+        std::fs::write(folder.join("echo.rhai"), ECHO.replace("pong", answer)).expect("the folder is ours");
+    }
+    let at = |path: &str| folder.0.path().join(path);
+    symlink("releases/1", at("current")).expect("a link");
+    symlink("current/echo.rhai", at("echo.rhai")).expect("a link");
+    let mut watching = Watching::start(&folder);
+    assert!(watching.run().contains("ok    ./echo_test.rhai::test_ping"));
+    symlink("releases/2", at("next")).expect("a link");
+    std::fs::rename(at("next"), at("current")).expect("the folder is ours");
+    assert!(watching.run().contains("FAIL  ./echo_test.rhai::test_ping"));
 }

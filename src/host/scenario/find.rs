@@ -9,6 +9,7 @@ use super::Options;
 use super::report::Failed;
 use super::suite::{self, Suite};
 use super::world::Setting;
+use crate::script::guest::{Disk, Seen};
 use crate::script::{Fault, Library, Look, guest};
 
 /// How the name of a test file ends.
@@ -40,6 +41,7 @@ pub enum FindError {
 #[derive(Clone, Debug, Default)]
 pub struct Plan {
     pub(super) files: Vec<TestFile>,
+    seen: Seen,
 }
 
 /// A test file.
@@ -71,12 +73,9 @@ impl Plan {
         self.len() == 0
     }
 
-    /// The folders whose changes concern these tests.
-    pub fn folders(&self) -> Vec<PathBuf> {
-        let mut folders: Vec<_> = self.files.iter().map(|file| file.setting.folder.clone()).collect();
-        folders.sort();
-        folders.dedup();
-        folders
+    /// All that these tests were found in and read from, and how it was then.
+    pub(crate) fn seen(&self) -> &Seen {
+        &self.seen
     }
 
     /// Finds the tests.
@@ -86,12 +85,13 @@ impl Plan {
         let mut settings: BTreeMap<PathBuf, (Arc<Setting>, Option<Fault>)> = BTreeMap::new();
         let engine = suite::engine(&options.limits);
         let mut plan = Self::default();
-        for path in files(&options.paths)? {
+        let disk = Disk::default();
+        for path in files(&disk, &options.paths)? {
             let folder = folder_of(&path);
-            let (setting, fault) = settings.entry(folder.clone()).or_insert_with(|| setting(folder, options));
+            let (setting, fault) = settings.entry(folder.clone()).or_insert_with(|| setting(&disk, folder, options));
             let tests = match fault {
                 Some(fault) => Err(Failed::of_script(fault.clone()).into()),
-                None => tests(&engine, &path),
+                None => tests(&engine, &disk, &path),
             };
             let matches = |name: &str| {
                 let full = format!("{}::{name}", path.display());
@@ -102,8 +102,15 @@ impl Plan {
                 plan.files.push(TestFile { path, tests, setting: Arc::clone(setting) });
             }
         }
+        plan.seen = disk.seen();
         Ok(plan)
     }
+}
+
+/// Whether a file of this name, beside tests, has to do with them: a script, a test, a snapshot.
+pub(crate) fn is_of_tests(name: &str) -> bool {
+    let is_snapshot = name.ends_with(".txt") && name.contains("_test.");
+    !name.starts_with('.') && (name.ends_with(".rhai") || is_snapshot)
 }
 
 fn folder_of(file: &Path) -> PathBuf {
@@ -111,7 +118,7 @@ fn folder_of(file: &Path) -> PathBuf {
 }
 
 /// The test files at these paths, each once.
-fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
+fn files(disk: &Disk, paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
     let mut found = Vec::new();
     for path in paths {
         let is_test = |path: &Path| {
@@ -122,6 +129,7 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
             let failed =
                 |error: &std::io::Error| FindError::Unreadable { path: path.clone(), reason: guest::read_error(error) };
             let mut inside = Vec::new();
+            disk.note(path, is_of_tests);
             for entry in fs::read_dir(path).map_err(|error| failed(&error))? {
                 inside.push(entry.map_err(|error| failed(&error))?.path());
             }
@@ -147,10 +155,12 @@ fn files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
 }
 
 /// Loads the scripts of a folder.
-fn setting(folder: PathBuf, options: &Options) -> (Arc<Setting>, Option<Fault>) {
+fn setting(disk: &Disk, folder: PathBuf, options: &Options) -> (Arc<Setting>, Option<Fault>) {
     let (scripts, fault) = match Library::new(vec![folder.clone()], options.limits) {
         Ok(mut library) => {
             library.look(Look::Start);
+            disk.add(library.seen());
+            disk.note(&folder, is_of_tests);
             let fault = library.faults().next().cloned();
             (library.scripts().filter_map(|script| script.live.clone()).collect(), fault)
         }
@@ -168,9 +178,9 @@ fn setting(folder: PathBuf, options: &Options) -> (Arc<Setting>, Option<Fault>) 
 }
 
 /// The tests of a file.
-fn tests(engine: &rhai::Engine, path: &Path) -> Result<Vec<Test>, Box<Failed>> {
+fn tests(engine: &rhai::Engine, disk: &Disk, path: &Path) -> Result<Vec<Test>, Box<Failed>> {
     let file = path.display().to_string();
-    let suite = Suite::load(engine, path).map_err(Failed::of_load)?;
+    let suite = Suite::load(engine, disk, path).map_err(Failed::of_load)?;
     let functions = suite.functions();
     let named = functions.iter().filter(|(name, ..)| name.starts_with(BEGINNING));
     let mut tests = Vec::new();

@@ -34,6 +34,7 @@ mod world;
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use find::is_of_tests;
 pub use find::{FindError, Plan};
 pub use report::{Failed, Report, TestResult, Verdict};
 pub use runner::{RunError, run};

@@ -63,9 +63,9 @@ impl Suite {
     ///
     /// # Errors
     /// For the first file that cannot be read or does not compile.
-    pub(super) fn load(engine: &Engine, file: &Path) -> Result<Rc<Self>, Fault> {
+    pub(super) fn load(engine: &Engine, disk: &guest::Disk, file: &Path) -> Result<Rc<Self>, Fault> {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let bundle = Bundle::read(&guest::for_reading(), &guest::Disk::default(), file, folder)?;
+        let bundle = Bundle::read(&guest::for_reading(), disk, file, folder)?;
         let ast = compile(engine, &bundle.script)?;
         let modules = bundle.modules.values();
         let module_asts =

@@ -1,0 +1,344 @@
+//! Noticing that files may have changed, by whatever road: the system's events, and a look at each of them every second.
+//!
+//! What has changed, and what that means, is for whoever reads them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+
+use super::disk::{Seen, Stamp, name_of, parent};
+
+/// How long it must be quiet after a change before it is looked at.
+const SETTLE: Duration = Duration::from_millis(40);
+
+/// How long changes that go on and on can put off the look.
+const SETTLE_AT_MOST: Duration = Duration::from_millis(400);
+
+/// How much longer a version is held that may be half of a save: it is empty, or faulty, or gone.
+pub(crate) const HOLD: Duration = Duration::from_millis(250);
+
+/// How often every file is looked at, since there are changes that the system does not report: a link in the middle of a
+/// chain, a file on a mount, and every one where its watches are used up.
+const POLL: Duration = Duration::from_secs(1);
+
+/// What an outlook listens to.
+enum Notice {
+    /// Something happened to these paths; without any, to whatever is watched.
+    Changed(Vec<PathBuf>),
+    Stop,
+}
+
+/// What a wait ended with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wake {
+    /// Something may have changed, at this time, and it has been quiet since.
+    Changed(Instant),
+    /// It does not show whether something has changed: only reading tells.
+    Doubtful,
+    /// The time that was waited for has come.
+    Due,
+    /// The outlook has been ended.
+    Over,
+}
+
+/// Ends an outlook.
+#[derive(Clone)]
+pub(crate) struct End(mpsc::Sender<Notice>);
+
+impl End {
+    /// Has the next wait be over.
+    pub(crate) fn now(&self) {
+        // An outlook that is gone needs no end.
+        let _ = self.0.send(Notice::Stop);
+    }
+}
+
+/// Folders without links in their paths, and what tells each from another one of its name.
+type Folders = BTreeMap<PathBuf, (u64, u64)>;
+
+/// Watches files and folders, wherever links lead, whether they are there or not.
+pub(crate) struct Outlook {
+    /// Whether a file of this name that comes into a folder that is followed is a change.
+    is_news: fn(&str) -> bool,
+    receiver: mpsc::Receiver<Notice>,
+    watcher: Option<RecommendedWatcher>,
+    /// The folders that are watched.
+    folders: Folders,
+    /// How the system names what is followed, and the folders among it.
+    names: BTreeSet<PathBuf>,
+    listings: BTreeSet<PathBuf>,
+    /// What is followed, and how it was when it was read.
+    seen: Seen,
+    /// Whether a watched folder has been moved or replaced, so that the system may have ceased to watch it.
+    is_stale: bool,
+    /// Whether it was said that something cannot be watched.
+    is_warned: bool,
+    changed: Option<Instant>,
+    next_poll: Instant,
+}
+
+impl Outlook {
+    /// An outlook on nothing yet, and what ends it. A folder that is followed has changed when a file comes whose name is news.
+    pub(crate) fn new(is_news: fn(&str) -> bool) -> (Self, End) {
+        // Unbounded, since notices come as fast as files are saved, and are taken in one go.
+        let (sender, receiver) = mpsc::channel();
+        let end = End(sender.clone());
+        let notify = move |event: notify::Result<notify::Event>| {
+            // Looking at a file is an event too.
+            if let Ok(event) = event
+                && !matches!(event.kind, EventKind::Access(_))
+            {
+                // The receiver is gone only when the outlook has ended.
+                let _ = sender.send(Notice::Changed(event.paths));
+            }
+        };
+        let watcher = notify::recommended_watcher(notify);
+        let watcher = watcher.map_err(|error| warn("changes of files", error)).ok();
+        let outlook = Self {
+            is_news,
+            receiver,
+            watcher,
+            folders: Folders::new(),
+            names: BTreeSet::new(),
+            listings: BTreeSet::new(),
+            seen: Seen::new(),
+            is_stale: false,
+            is_warned: false,
+            changed: None,
+            next_poll: Instant::now() + POLL,
+        };
+        (outlook, end)
+    }
+
+    /// Follows these from now on, and nothing else.
+    pub(crate) fn follow(&mut self, seen: Seen) {
+        if seen == self.seen && !self.is_stale {
+            return;
+        }
+        let mut folders = BTreeSet::new();
+        self.names.clear();
+        self.listings.clear();
+        for (path, stamp) in &seen {
+            let real = fs::canonicalize(path).ok();
+            if let (true, Some(real)) = (stamp.is_folder(), &real) {
+                folders.insert(real.clone());
+                self.listings.insert(real.clone());
+            }
+            for name in reported(path).into_iter().chain(real) {
+                folders.extend(watchable(&name).map(Path::to_owned));
+                self.names.insert(name);
+            }
+        }
+        self.seen = seen;
+        let identified = |folder: PathBuf| Some((Stamp::of(&folder).identity()?, folder));
+        let folders = folders.into_iter().filter_map(identified).map(|(identity, folder)| (folder, identity));
+        if self.watch(folders.collect()) && self.has_moved() {
+            // It happened between the reading and the watching.
+            self.changed.get_or_insert_with(Instant::now);
+        }
+    }
+
+    /// Waits until something may have changed, or `until` has come.
+    pub(crate) fn wait(&mut self, until: Option<Instant>) -> Wake {
+        loop {
+            let now = Instant::now();
+            if until.is_some_and(|until| until <= now) {
+                return Wake::Due;
+            }
+            if let Some(at) = self.changed.take() {
+                return self.settle(at);
+            }
+            if self.next_poll <= now {
+                self.next_poll = now + POLL;
+                self.changed = self.has_moved().then_some(now);
+                if self.changed.is_none() && self.seen.values().any(|stamp| stamp.is_doubtful) {
+                    return Wake::Doubtful;
+                }
+                continue;
+            }
+            let next = until.map_or(self.next_poll, |until| until.min(self.next_poll));
+            match self.receiver.recv_timeout(next - now) {
+                Ok(Notice::Changed(paths)) => self.changed = self.concern(&paths).then(Instant::now),
+                Err(RecvTimeoutError::Timeout) => {}
+                Ok(Notice::Stop) | Err(RecvTimeoutError::Disconnected) => return Wake::Over,
+            }
+        }
+    }
+
+    /// Waits until it is quiet, but not for ever.
+    fn settle(&mut self, changed: Instant) -> Wake {
+        let at_most = changed + SETTLE_AT_MOST;
+        let mut quiet = Instant::now() + SETTLE;
+        loop {
+            match self.receiver.recv_timeout(quiet.min(at_most).saturating_duration_since(Instant::now())) {
+                Ok(Notice::Changed(paths)) if self.concern(&paths) => quiet = Instant::now() + SETTLE,
+                Ok(Notice::Changed(_)) => {}
+                Err(RecvTimeoutError::Timeout) => return Wake::Changed(changed),
+                Ok(Notice::Stop) | Err(RecvTimeoutError::Disconnected) => return Wake::Over,
+            }
+        }
+    }
+
+    /// Whether what happened to these paths may have changed what is followed.
+    fn concern(&mut self, paths: &[PathBuf]) -> bool {
+        for path in paths {
+            if self.folders.contains_key(path) {
+                self.folders.retain(|folder, _| !folder.starts_with(path));
+                self.is_stale = true;
+            }
+        }
+        let is_followed = |path: &PathBuf| {
+            // What happens to a folder happens to all that is in it.
+            let mut inside = self.names.range::<PathBuf, _>(path..);
+            inside.next().is_some_and(|name| name.starts_with(path)) || self.is_listed(path)
+        };
+        paths.is_empty() || paths.iter().any(is_followed)
+    }
+
+    fn is_listed(&self, path: &Path) -> bool {
+        self.listings.contains(parent(path)) && (self.is_news)(&name_of(path))
+    }
+
+    fn has_moved(&mut self) -> bool {
+        let (moved, other): (Vec<_>, Vec<_>) =
+            self.seen.iter().filter(|(path, stamp)| stamp.has_moved(path)).partition(|(path, stamp)| {
+                let is_same = stamp.is_folder() && Stamp::of(path).identity() == stamp.identity();
+                !is_same || self.has_news(path)
+            });
+        if !moved.is_empty() {
+            return true;
+        }
+        // What came into these folders, or went, concerns nobody.
+        let other: Vec<_> = other.into_iter().map(|(path, _)| (path.clone(), Stamp::of(path))).collect();
+        self.seen.extend(other);
+        false
+    }
+
+    /// Whether a file has come into a folder whose name is news. One that went is missed by itself.
+    fn has_news(&self, folder: &Path) -> bool {
+        let is_new = |entry: fs::DirEntry| {
+            (self.is_news)(&entry.file_name().to_string_lossy()) && !self.seen.contains_key(&entry.path())
+        };
+        fs::read_dir(folder).map_or(true, |mut entries| entries.any(|entry| entry.is_ok_and(is_new)))
+    }
+
+    /// Watches these folders and no others; true means that one is watched that was not before.
+    fn watch(&mut self, folders: Folders) -> bool {
+        self.is_stale = false;
+        let Some(watcher) = &mut self.watcher else { return false };
+        self.folders.retain(|folder, identity| {
+            let keep = folders.get(folder) == Some(identity);
+            if !keep {
+                // The system has forgotten it, or watches it where it is now.
+                let _ = watcher.unwatch(folder);
+            }
+            keep
+        });
+        let mut is_new = false;
+        for (folder, identity) in folders {
+            if self.folders.contains_key(&folder) {
+                continue;
+            }
+            // Where it was moved and came back, the watch of before may be left.
+            let _ = watcher.unwatch(&folder);
+            match watcher.watch(&folder, RecursiveMode::NonRecursive) {
+                Ok(()) => {
+                    self.folders.insert(folder, identity);
+                    is_new = true;
+                }
+                // Nobody can read what is in it, and that is said by whoever tries.
+                Err(error) if is_of_permission(&error) => {}
+                Err(error) if !self.is_warned => {
+                    warn(&format!("changes in {}", folder.display()), error);
+                    self.is_warned = true;
+                }
+                Err(_) => {}
+            }
+        }
+        is_new
+    }
+}
+
+/// How the system names a path in what it reports: with the folder that links lead to, as far as that is there.
+fn reported(path: &Path) -> Option<PathBuf> {
+    let mut rest = PathBuf::from(path.file_name()?);
+    let mut folder = parent(path);
+    loop {
+        match (fs::canonicalize(folder), folder.file_name()) {
+            (Ok(real), _) => return Some(real.join(rest)),
+            (Err(_), Some(name)) => rest = Path::new(name).join(rest),
+            (Err(_), None) => return None,
+        }
+        folder = parent(folder);
+    }
+}
+
+/// The folder whose events tell of a path: its own, or the one around it that is there.
+fn watchable(name: &Path) -> Option<&Path> {
+    name.ancestors().skip(1).find(|folder| folder.is_dir())
+}
+
+fn is_of_permission(error: &notify::Error) -> bool {
+    matches!(&error.kind, notify::ErrorKind::Io(error) if error.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
+fn warn(what: &str, mut error: notify::Error) {
+    // It has been named.
+    error.paths.clear();
+    tracing::warn!("{what} are not reported by the system ({error}); they are looked for every {POLL:?}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamps(paths: &[&Path]) -> Seen {
+        paths.iter().map(|path| (path.to_path_buf(), Stamp::of(path))).collect()
+    }
+
+    fn is_rhai(name: &str) -> bool {
+        name.ends_with(".rhai")
+    }
+
+    /// What comes next that is no doubt.
+    fn next(outlook: &mut Outlook, until: Option<Instant>) -> Wake {
+        std::iter::repeat_with(|| outlook.wait(until)).find(|wake| *wake != Wake::Doubtful).expect("it waits for ever")
+    }
+
+    #[test]
+    fn what_the_system_does_not_report_is_seen_all_the_same() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (file, none) = (folder.path().join("a.rhai"), folder.path().join("none.rhai"));
+        fs::write(&file, "1").expect("the folder is ours");
+        let (mut outlook, _end) = Outlook::new(is_rhai);
+        outlook.watcher = None;
+        let changes: [&dyn Fn() -> std::io::Result<()>; 4] =
+            [&|| fs::write(&file, "one"), &|| fs::write(&none, ""), &|| fs::remove_file(&none), &|| {
+                fs::write(folder.path().join("new.rhai"), "")
+            }];
+        for change in changes {
+            outlook.follow(stamps(&[folder.path(), &file, &none]));
+            change().expect("the folder is ours");
+            assert!(matches!(next(&mut outlook, None), Wake::Changed(_)));
+        }
+    }
+
+    #[test]
+    fn what_happens_beside_it_is_no_change() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("a.rhai");
+        fs::write(&file, "1").expect("the folder is ours");
+        let (mut outlook, end) = Outlook::new(is_rhai);
+        outlook.follow(stamps(&[folder.path(), &file]));
+        fs::write(folder.path().join("a.log"), "much").expect("the folder is ours");
+        fs::remove_file(folder.path().join("a.log")).expect("the folder is ours");
+        let until = Instant::now() + POLL + SETTLE;
+        assert_eq!(next(&mut outlook, Some(until)), Wake::Due);
+        end.now();
+        assert_eq!(next(&mut outlook, None), Wake::Over);
+    }
+}
