@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use reqwest::{Client, Method, RequestBuilder, Response, redirect};
 use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 use serde_json::json;
@@ -268,7 +268,12 @@ struct Request {
 impl Request {
     fn on(&self, client: &Client) -> RequestBuilder {
         let request = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
-        if self.method == Method::POST { request.body(self.body.clone()) } else { request }
+        match self.method {
+            // Written out: there are servers that insist on it.
+            Method::POST if self.body.is_empty() => request.header(CONTENT_LENGTH, 0),
+            Method::POST => request.body(self.body.clone()),
+            _ => request,
+        }
     }
 
     fn host(&self) -> &str {

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, redirect};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -282,7 +282,8 @@ impl Media {
         let target = self.folders.create(&ask.path).await?;
         let parameters = parameters::<commands::GetDownloadFileParam>(&handle.request(&ask).await?)?;
         let headers = headers::<commands::GetDownloadFileParam>(&parameters)?;
-        let request = carrier.down.post(&parameters.url).headers(headers);
+        // Written out: there are servers that insist on it.
+        let request = carrier.down.post(&parameters.url).headers(headers).header(CONTENT_LENGTH, 0);
         Ok(Ready::download(request, target))
     }
 }
@@ -316,10 +317,23 @@ fn parameters<C: Call>(content: &Content) -> Result<Parameters, MediaError> {
     {
         *params = if params.is_null() { Value::from("") } else { Value::from(params.to_string()) };
     }
+    if let Some(heads) = value.get_mut("heads") {
+        *heads = texts(heads);
+    }
     serde_json::from_value(value).map_err(|error| wrong(error.to_string()))
 }
 
-/// The headers that go with the transfer: all but the content type, which the form itself has.
+/// The headers whose values can be texts: one of another type costs itself.
+fn texts(heads: &Value) -> Value {
+    let text = |(name, value): (&String, &Value)| match value {
+        Value::String(_) => Some((name.clone(), value.clone())),
+        Value::Number(_) | Value::Bool(_) => Some((name.clone(), value.to_string().into())),
+        _ => None,
+    };
+    heads.as_object().into_iter().flatten().filter_map(text).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// The headers that go with the transfer: all but those that tell of the body, which has its own.
 fn headers<C: Call>(parameters: &Parameters) -> Result<HeaderMap, MediaError> {
     let mut headers = HeaderMap::new();
     for (name, value) in &parameters.heads {
@@ -329,7 +343,7 @@ fn headers<C: Call>(parameters: &Parameters) -> Result<HeaderMap, MediaError> {
             reason: format!("the header \"{name}\" cannot be sent"),
         };
         let header = HeaderName::from_str(name).map_err(|_| wrong())?;
-        if header != CONTENT_TYPE {
+        if header != CONTENT_TYPE && header != CONTENT_LENGTH {
             headers.append(header, HeaderValue::from_str(value).map_err(|_| wrong())?);
         }
     }

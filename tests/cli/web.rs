@@ -61,6 +61,10 @@ fn serve(stream: &TcpStream, port: u16, told: &Mutex<Vec<String>>) -> std::io::R
             let _ = write!(request, " {name}={value}");
         }
     }
+    // There are servers that insist on it.
+    if first.starts_with("POST") && header("content-length").is_none() {
+        request.push_str(" without a length");
+    }
     told.lock().unwrap_or_else(PoisonError::into_inner).push(request);
     let (head, body) = match path {
         "/here" => ("302 Found\r\nLocation: /hello".to_owned(), String::new()),
@@ -124,6 +128,7 @@ fn on_message(msg) {{
     if "set-cookie" in found.headers {{ throw "a cookie"; }}
     http_get(site + "/query?key=" + key);
     http_post(site + "/body", key);
+    http_post(site + "/nothing", "");
     http_post(site + "/csv", "a,b", #{{headers: #{{"Content-Type": "text/csv"}}}});
     msg.reply("done");
 }}
@@ -153,6 +158,7 @@ fn on_message(msg) {{
             r#"/json {"a":[1,"two"]} content-type=application/json x-key=s3cret-value"#,
             "/query?key=s3cret-value ",
             "/body s3cret-value content-type=text/plain; charset=utf-8",
+            "/nothing  content-type=text/plain; charset=utf-8",
             "/csv a,b content-type=text/csv",
         ]
     );
