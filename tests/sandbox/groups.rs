@@ -58,9 +58,9 @@ async fn leaving_tells_the_others_and_the_last_one_takes_the_group_along() {
     bob.ok("AcceptGroupInvitation", id.clone()).await;
     alice.event("NOTIFIED_ACCEPT_CHAT_INVITATION").await;
     bob.ok("LeaveGroup", id.clone()).await;
-    assert_eq!(alice.event("NOTIFIED_LEAVE_CHAT").await, json!({"group_id": group, "mid": bob.mid}));
+    assert_eq!(alice.event("NOTIFIED_DELETE_SELF_FROM_CHAT").await, json!({"group_id": group, "mid": bob.mid}));
     bob.event("ACCEPT_CHAT_INVITATION").await;
-    assert_eq!(bob.event("DELETE_SELF_FROM_CHAT").await["group_id"], json!(group));
+    assert_eq!(bob.event("NOTIFIED_LEAVE_CHAT").await, json!({"group_id": group}));
     alice.ok("LeaveGroup", id.clone()).await;
     assert_eq!(carol.event("NOTIFIED_CANCEL_CHAT_INVITATION").await["group_id"], json!(group));
     assert_eq!(carol.refused("AcceptGroupInvitation", id).await, "NOT_FOUND");

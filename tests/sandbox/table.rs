@@ -430,9 +430,9 @@ async fn play(stage: &mut Stage, command: &str) {
         "LeaveGroup" => {
             stage.alice.ok(command, json!({"group_id": group})).await;
             for client in [&mut stage.alice, &mut stage.phone] {
-                assert_eq!(client.event("DELETE_SELF_FROM_CHAT").await, json!({"group_id": group, "mid": alice}));
+                assert_eq!(client.event("NOTIFIED_LEAVE_CHAT").await, json!({"group_id": group}));
             }
-            let event = stage.bob.event("NOTIFIED_LEAVE_CHAT").await;
+            let event = stage.bob.event("NOTIFIED_DELETE_SELF_FROM_CHAT").await;
             assert_eq!(event, json!({"group_id": group, "mid": alice}));
             assert_eq!(stage.alice.refused(command, json!({"group_id": group})).await, "NOT_A_MEMBER");
         }
@@ -504,8 +504,8 @@ async fn play(stage: &mut Stage, command: &str) {
                 let sent = stage.alice.ok(command, contact(to, &carol, true)).await;
                 stage.arrived(&sent, "CONTACT", Value::Null, json!({"mid": carol, "displayName": "C"})).await;
                 let sent = stage.alice.ok(command, contact(to, card, false)).await;
-                let metadata = json!({"ORGCONTP": "CONTACT", "vCard": card, "displayName": "C"});
-                stage.arrived(&sent, "NONE", Value::Null, metadata).await;
+                let metadata = json!({"ORGCONTP": "CONTACT", "vCard": card});
+                stage.arrived(&sent, "NONE", json!("C"), metadata).await;
             }
             assert_eq!(stage.alice.refused(command, contact(&bob, NOBODY, true)).await, "NOT_FOUND");
             assert_eq!(stage.alice.refused(command, contact(&bob, "BEGIN:VCARD", true)).await, "INVALID_MID");

@@ -108,7 +108,7 @@ const EVENTS: &[(&str, &str)] = &[
     ("NOTIFIED_INVITE_INTO_CHAT", "{group_id:c mid:u created_time:sec}"),
     ("NOTIFIED_CANCEL_CHAT_INVITATION", "{group_id:c mid?:u}"),
     ("ACCEPT_CHAT_INVITATION", "{group_id:c mid?:u}"),
-    ("NOTIFIED_LEAVE_CHAT", "{group_id:c mid?:u}"),
+    ("NOTIFIED_LEAVE_CHAT", "{group_id:c}"),
     ("NOTIFIED_UPDATE_PROFILE", "{mid:u type:'2|8|16' params:json}"),
     ("NOTIFIED_ACCEPT_CHAT_INVITATION", "InGroup"),
     ("NOTIFIED_JOIN_CHAT", "InGroup"),
@@ -132,7 +132,7 @@ const EVENTS: &[(&str, &str)] = &[
 const METADATA: &[(&str, &str)] = &[
     ("NONE", "{}"),
     ("NONE", "{MENTION:json}"),
-    ("NONE", "{ORGCONTP:'CONTACT' vCard:s displayName?:s}"),
+    ("NONE", "{ORGCONTP:'CONTACT' vCard:s}"),
     ("IMAGE", "{}"),
     ("VIDEO", "{DURATION:id}"),
     ("AUDIO", "{DURATION:id}"),

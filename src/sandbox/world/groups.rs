@@ -174,13 +174,12 @@ impl World {
         done()
     }
 
+    /// Leaves. Every device of whoever left takes the group off its list at an event that names nobody.
     pub(super) fn leave_group(&mut self, act: &mut Act<'_>, group_id: &str) -> Reply {
-        self.own_group(act, group_id)?;
+        let others = self.own_group(act, group_id)?.others(act.by);
         let by = act.by.clone();
-        let content = json!({"group_id": group_id, "mid": &*by});
-        act.tell(vec![by.clone()], "DELETE_SELF_FROM_CHAT", content.clone());
-        let others = self.group("group_id", group_id)?.others(&by);
-        act.tell(others, "NOTIFIED_LEAVE_CHAT", content);
+        act.tell(vec![by.clone()], "NOTIFIED_LEAVE_CHAT", json!({"group_id": group_id}));
+        act.tell(others, "NOTIFIED_DELETE_SELF_FROM_CHAT", json!({"group_id": group_id, "mid": &*by}));
         self.remove_member(act, group_id, &by);
         done()
     }

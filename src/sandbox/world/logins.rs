@@ -137,9 +137,8 @@ fn proxy_of(texts: [&Option<String>; 4], port: Option<i64>) -> Result<Option<Pro
     };
     let port = u16::try_from(given).ok().filter(|port| *port > 0);
     let port = port.ok_or_else(|| malformed(format!("\"proxy_port\" takes 1 to 65535; found {given}")))?;
-    if kind == "socks5" && !password.is_empty() {
-        return Err(malformed("\"proxy_password\" goes with the type \"http\" only; found one beside \"socks5\""));
-    }
+    // It goes with http only, and some clients send an old one all the same.
+    let password = if kind == "socks5" { "" } else { password };
     let [server, kind, username, password] = [server, kind, username, password].map(str::to_owned);
     Ok(Some(Proxy { server, port, kind, username, password }))
 }

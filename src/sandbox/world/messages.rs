@@ -159,9 +159,9 @@ impl World {
         let to = self.destination(act, &request.to)?;
         check_length("displayName", &request.display_name, 0, MAX_PLACE)?;
         let contact = &request.contact_mid_or_vcard;
-        let name = ("displayName".to_owned(), request.display_name.clone());
         let body = if request.contact_is_mid {
             self.person("contactMidOrVcard", contact)?;
+            let name = ("displayName".to_owned(), request.display_name.clone());
             let metadata = BTreeMap::from([("mid".to_owned(), contact.clone()), name]);
             Body { metadata, ..Body::new(ContentType::Contact) }
         } else {
@@ -172,8 +172,8 @@ impl World {
                 return Err(malformed(message));
             }
             let kind = ("ORGCONTP".to_owned(), "CONTACT".to_owned());
-            let metadata = BTreeMap::from([kind, ("vCard".to_owned(), contact.clone()), name]);
-            Body { metadata, ..Body::new(ContentType::None) }
+            let metadata = BTreeMap::from([kind, ("vCard".to_owned(), contact.clone())]);
+            Body { metadata, ..Body::text(request.display_name.as_str()) }
         };
         Ok(self.post(act, &to, body))
     }

@@ -237,12 +237,12 @@ impl Model {
         let Some(group) = self.groups.get_mut(&number) else { return Vec::new() };
         group.members.remove(&by);
         let content = in_group(number, by);
-        let mut told = every(&group.members, "NOTIFIED_LEAVE_CHAT", &content);
+        let mut told = every(&group.members, "NOTIFIED_DELETE_SELF_FROM_CHAT", &content);
         if group.members.is_empty() {
             told.extend(every(&group.invitees, "NOTIFIED_CANCEL_CHAT_INVITATION", &content));
             self.groups.remove(&number);
         }
-        told.push((by, EveryDevice, "DELETE_SELF_FROM_CHAT", content));
+        told.push((by, EveryDevice, "NOTIFIED_LEAVE_CHAT", json!({"group_id": group_name(number)})));
         told
     }
 
