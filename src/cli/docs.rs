@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::exit::Exit;
 use super::output;
 use crate::protocol::{
-    COMMANDS, Command, EVENTS, EventField, EventSpec, Family, Field, FieldKind, HOOKS, HookSpec, Kind, Origin,
+    COMMANDS, Command, EVENTS, EventField, EventSpec, Family, Field, FieldKind, HOOKS, Hook, HookSpec, Kind, Origin,
     Presence, Safety,
 };
 use crate::script::definitions::library_functions;
@@ -180,10 +180,26 @@ fn render_event(page: &mut String, event: &EventSpec) {
         }
         None => page.push_str("It has no hook besides `on_notify`.\n"),
     }
+    if let Some(line) = about(event) {
+        let _ = writeln!(page, "{line}");
+    }
     page.push_str("\n| field | type | |\n|---|---|---|\n");
     for field in event.fields {
         let _ = writeln!(page, "| `{}` | {} | {} |", field.name, event_kind(field), field.doc);
     }
+}
+
+/// Whom the object that its hook gets is about.
+fn about(event: &EventSpec) -> Option<String> {
+    let is_object = event.hook.is_some_and(|hook| !matches!(hook, Hook::Message | Hook::OwnMessage));
+    let person = event.person().filter(|_| is_object)?;
+    let unnamed = if event.is_own_unnamed() && !event.me { ", and where the event names nobody" } else { "" };
+    Some(match event.me {
+        true => "`event.person` is this account; `event.me` is true.".to_owned(),
+        false => {
+            format!("`event.person` is {}; `event.me` is true where that is this account{unnamed}.", person.doc)
+        }
+    })
 }
 
 fn hook_signature(hook: &HookSpec) -> String {
@@ -231,7 +247,7 @@ const fn presence(field: &Field) -> &'static str {
 
 fn event_kind(field: &EventField) -> String {
     let kind = match field.kind {
-        FieldKind::Str => "string",
+        FieldKind::Str | FieldKind::Json => "string",
         FieldKind::NullableStr => "string or `()`",
         FieldKind::Int => "integer",
         FieldKind::StrMap => "map of strings",

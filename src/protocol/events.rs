@@ -6,8 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::damage::{Damage, Damages};
+use super::frame::{Damaged, scalar};
+use super::mend::mend;
 use super::tolerant::{Metadata, Millis, Text};
 
 /// A function that a script may define to be called.
@@ -94,7 +100,7 @@ hooks! {
     InviteCancelled on_invite_cancelled(event) "an invitation was withdrawn";
     Join on_join(event) "someone joined a group; `event.me` tells whether it is this account";
     Leave on_leave(event) "someone left a group; `event.me` tells whether it is this account";
-    Kick on_kick(event) "someone was removed from a group by another member";
+    Kick on_kick(event) "someone was removed from a group by another member; `event.me` tells whether it is this account";
     GroupUpdate on_group_update(event) "a group's name, picture or join link changed";
     ProfileUpdate on_profile_update(event) "a contact changed their profile";
     ContactAdded on_contact_added(event) "someone added this account to their contacts";
@@ -130,6 +136,8 @@ pub enum FieldKind {
     Str,
     /// A string, or null where there is none.
     NullableStr,
+    /// A string that is JSON itself.
+    Json,
     /// A whole number.
     Int,
     /// An object whose values are strings.
@@ -172,6 +180,17 @@ impl EventSpec {
         // Most of what arrives is messages, and they are the first row.
         EVENTS.iter().find(|row| row.subcommand == subcommand)
     }
+
+    /// The field that names the person whom it is about, where it has one. What one person does to another is about the other.
+    pub fn person(&self) -> Option<&'static EventField> {
+        let field = |name| self.fields.iter().find(|field| field.name == name);
+        field("target").or_else(|| field("mid"))
+    }
+
+    /// Whether it is about this account where it names nobody.
+    pub fn is_own_unnamed(&self) -> bool {
+        self.me || self.subcommand == "NOTIFIED_LEAVE_CHAT"
+    }
 }
 
 macro_rules! event_kind {
@@ -180,6 +199,9 @@ macro_rules! event_kind {
     };
     (optional) => {
         (FieldKind::Str, true)
+    };
+    (json) => {
+        (FieldKind::Json, false)
     };
     (nullable) => {
         (FieldKind::NullableStr, false)
@@ -242,7 +264,7 @@ events! {
         str "id" "the message's id";
         str "from" "who wrote it";
         str "to" "the person or group that it was written to";
-        nullable "text" "the text, null where there is none";
+        nullable "text" "the text, of a vCard its display name, null where there is none";
         int "timestamp" "when it was sent, in milliseconds";
         str "contentType" "NONE (text), IMAGE, VIDEO, AUDIO, STICKER, CONTACT, FILE, LOCATION, CALL, GIFT, LINK, POSTNOTIFICATION, CHATEVENT, MUSIC or FLEX";
         map "contentMetadata" "what else belongs to this content type, all values strings";
@@ -283,7 +305,7 @@ events! {
         str "group_id" "the group";
         str "mid" "who joined";
     }
-    /// Someone left a group.
+    /// This account left a group, where the event names nobody; else someone left it.
     NOTIFIED_LEAVE_CHAT other (Leave) ("group_id") {
         str "group_id" "the group";
         optional "mid" "who left";
@@ -314,7 +336,7 @@ events! {
     NOTIFIED_UPDATE_PROFILE other (ProfileUpdate) () {
         str "mid" "the contact";
         str "type" "`2` name, `8` picture, `16` status message";
-        str "params" "JSON text with the new value, such as {\"DISPLAY_NAME\": \"…\"}";
+        json "params" "JSON text with the new value, such as {\"DISPLAY_NAME\": \"…\"}";
     }
     /// Someone added this account to their contacts.
     NOTIFIED_ADD_CONTACT other (ContactAdded) () {
@@ -386,19 +408,63 @@ pub struct Message {
 impl Message {
     /// Reads the content of a message event, tolerantly.
     ///
-    /// Fields that are missing or of another type are taken as empty; a timestamp may be a numeric string. `None` means
+    /// Fields that are missing or of another type are taken as empty, or 0; a timestamp may be a numeric string. `None` means
     /// that the text is no JSON object.
     pub fn read(content: &str) -> Option<Self> {
+        Self::read_noting(content, &mut Damages::default())
+    }
+
+    /// Reads the content of a message event as [`read`](Self::read) does, and notes what was wrong with it.
+    pub fn read_noting(content: &str, damages: &mut Damages) -> Option<Self> {
+        if let Some(message) = Self::read_legal(content, damages) {
+            return Some(message);
+        }
+        let mended = mend(content)?;
+        damages.extend(mended.damages);
+        Self::read_legal(&mended.text, damages)
+    }
+
+    /// The id in a message's content, as written; a number and its numeric string are the same id.
+    pub fn id_of(content: &str) -> Option<Cow<'_, str>> {
+        #[derive(Deserialize)]
+        struct Id<'a> {
+            #[serde(borrow)]
+            id: Option<&'a RawValue>,
+        }
+        fn read(content: &str) -> Option<Result<Option<Cow<'_, str>>, Damaged>> {
+            content.trim_start().starts_with('{').then(|| {
+                let id: Id<'_> = serde_json::from_str(content).map_err(|_| Damaged)?;
+                id.id.map_or(Ok(None), scalar)
+            })
+        }
+        let id = match read(content)? {
+            Ok(id) => id,
+            Err(Damaged) => read(&mend(content)?.text)?.ok()?.map(|id| Cow::Owned(id.into_owned())),
+        };
+        id.filter(|id| !id.is_empty())
+    }
+
+    fn read_legal(content: &str, damages: &mut Damages) -> Option<Self> {
         // Serde would also fill a struct from an array.
-        let wire: WireMessage = content.trim_start().starts_with('{').then(|| serde_json::from_str(content).ok())??;
+        let wire: WireMessage<'_> =
+            content.trim_start().starts_with('{').then(|| serde_json::from_str(content).ok())??;
+        let id = wire.id.map_or(Ok(None), scalar).ok()?;
+        for found in [&wire.from, &wire.to, &wire.text, &wire.content_type].map(|text| text.damages) {
+            damages.extend(found);
+        }
+        damages.extend(wire.timestamp.damages);
+        damages.extend(wire.content_metadata.damages);
+        if id.is_none() && wire.id.is_some() {
+            damages.insert(Damage::WrongType);
+        }
         Some(Self {
-            id: wire.id.0.unwrap_or_default(),
-            from: wire.from.0.unwrap_or_default(),
-            to: wire.to.0.unwrap_or_default(),
-            text: wire.text.0,
-            timestamp: wire.timestamp.0,
-            content_type: wire.content_type.0.unwrap_or_else(|| "NONE".to_owned()),
-            content_metadata: wire.content_metadata.0,
+            id: id.unwrap_or_default().into_owned(),
+            from: wire.from.text.unwrap_or_default(),
+            to: wire.to.text.unwrap_or_default(),
+            text: wire.text.text,
+            timestamp: wire.timestamp.millis,
+            content_type: wire.content_type.text.unwrap_or_else(|| "NONE".to_owned()),
+            content_metadata: wire.content_metadata.entries,
         })
     }
 
@@ -412,9 +478,10 @@ impl Message {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct WireMessage {
-    #[serde(default)]
-    id: Text,
+struct WireMessage<'a> {
+    /// A number of any size is an id to the last digit.
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
     #[serde(default)]
     from: Text,
     #[serde(default)]
@@ -460,5 +527,52 @@ mod tests {
         assert_eq!((message.timestamp, message.content_type.as_str()), (1_700_000_000_000, "NONE"));
         assert_eq!(message.content_metadata["DURATION"], "5");
         assert_eq!(Message::read("[]").map(|message| message.id), None);
+    }
+
+    #[test]
+    fn a_damaged_field_of_a_message_costs_that_field() {
+        let whole = r#"{"id":"7","from":"u1","to":"c1","text":"hi","timestamp":5,"contentType":"NONE","contentMetadata":{"A":"b"}}"#;
+        let read = |from: &str, to: &str| {
+            let mut damages = Damages::default();
+            let content = whole.replacen(from, to, 1);
+            assert_ne!(content, whole);
+            let message = Message::read_noting(&content, &mut damages).expect("an object");
+            (message, damages.iter().collect::<Vec<_>>())
+        };
+        let expected = Message::read(whole).expect("an object");
+        let text = |text: &str| Message { text: Some(text.to_owned()), ..expected.clone() };
+        assert_eq!(read("hi", r"\ud83d!"), (text("\u{fffd}!"), vec![Damage::HalfCharacter]));
+        assert_eq!(read(r#""text":"hi""#, r#""text":"a","text":"b""#), (text("b"), vec![Damage::RepeatedKey]));
+        assert_eq!(read(r#""hi""#, "[]"), (Message { text: None, ..expected.clone() }, vec![Damage::WrongType]));
+        assert_eq!(read(":5", ":NaN"), (Message { timestamp: 0, ..expected.clone() }, vec![Damage::NoNumber]));
+        assert_eq!(read(":5", r#":"soon""#), (Message { timestamp: 0, ..expected.clone() }, vec![Damage::WrongType]));
+        assert_eq!(read(r#""7""#, "123456789012345678901").0.id, "123456789012345678901");
+        let metadata = |entries: &[(&str, &str)]| Message {
+            content_metadata: entries.iter().map(|(name, text)| ((*name).to_owned(), (*text).to_owned())).collect(),
+            ..expected.clone()
+        };
+        let mention = (r#""A":"b""#, r#""A":"b","MENTION":{"MENTIONEES":[]},"C":null"#);
+        assert_eq!(read(mention.0, mention.1), (metadata(&[("A", "b"), ("MENTION", r#"{"MENTIONEES":[]}"#)]), vec![]));
+        assert_eq!(read(r#"{"A":"b"}"#, r#""{\"A\":\"b\"}""#), (expected.clone(), vec![]));
+        assert_eq!(read(r#"{"A":"b"}"#, "7"), (metadata(&[]), vec![Damage::WrongType]));
+        assert_eq!(read(r#""A":"b""#, r#""A":1,"A":"b""#), (expected.clone(), vec![Damage::RepeatedKey]));
+    }
+
+    #[test]
+    fn an_id_is_found_however_its_message_is_damaged() {
+        for (content, expected) in [
+            (r#"{"id":"7","text":"\ud83d"}"#, Some("7")),
+            (r#"{"id":7,"text":NaN}"#, Some("7")),
+            (r#"{"id":"6","id":"7"}"#, Some("7")),
+            (r#"{"id":"\u0037"}"#, Some("7")),
+            (r#"{"id":null}"#, None),
+            (r#"{"id":""}"#, None),
+            (r#"{"id":1e400}"#, None),
+            (r#"{"id":{}}"#, None),
+            ("[7]", None),
+            ("what?", None),
+        ] {
+            assert_eq!(Message::id_of(content).as_deref(), expected, "{content}");
+        }
     }
 }

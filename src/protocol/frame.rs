@@ -7,7 +7,10 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::commands::Call;
+use super::damage::Damages;
 use super::failure::Failure;
+use super::mend::{mend, read_value};
+use super::tolerant::integer;
 
 /// The largest frame, in bytes. The gateway drops a connection that sends a larger one.
 pub const MAX_FRAME: usize = 10 * 1024 * 1024;
@@ -79,9 +82,9 @@ impl Content {
         self.0
     }
 
-    /// The value: parsed where the text is JSON, else the text as a JSON string.
+    /// The value: parsed where the text is JSON, damaged or not, else the text as a JSON string.
     pub fn value(&self) -> Value {
-        serde_json::from_str(&self.0).unwrap_or_else(|_| Value::String(self.0.clone()))
+        read_value(&self.0, &mut Damages::default()).unwrap_or_else(|| Value::String(self.0.clone()))
     }
 }
 
@@ -178,57 +181,107 @@ struct Frame<'a> {
 
 /// Reads a frame that a gateway sent.
 ///
-/// `content` may be text, an object or an array; numbers may be numeric strings; unknown fields are passed over.
+/// `content` may be text, an object or an array; numbers may be numeric strings; unknown fields are passed over. A frame whose
+/// command is lost is told by its other fields; an event whose subcommand is lost has an empty one. What the content holds is
+/// looked at by whoever reads it.
 ///
 /// # Errors
-/// When it is no object, or lacks the one field that would tell what it is.
+/// When it is no object, or lacks what would tell what it is.
 pub fn decode(text: &str) -> Result<Incoming, DecodeError> {
+    decode_noting(text, &mut Damages::default())
+}
+
+/// Reads a frame as [`decode`] does, and notes what was wrong with it.
+///
+/// # Errors
+/// As those of [`decode`].
+pub fn decode_noting(text: &str, damages: &mut Damages) -> Result<Incoming, DecodeError> {
+    match decode_legal(text) {
+        Err(DecodeError::NotAnObject(reason)) => match mend(text) {
+            Some(mended) if !mended.damages.is_empty() => {
+                damages.extend(mended.damages);
+                decode_legal(&mended.text)
+            }
+            _ => Err(DecodeError::NotAnObject(reason)),
+        },
+        decoded => decoded,
+    }
+}
+
+fn decode_legal(text: &str) -> Result<Incoming, DecodeError> {
     if !text.trim_start().starts_with('{') {
         return Err(DecodeError::NotAnObject("it does not start with {".to_owned()));
     }
     let frame: Frame<'_> = serde_json::from_str(text).map_err(|error| DecodeError::NotAnObject(error.to_string()))?;
-    let command = frame.command.and_then(string).ok_or(DecodeError::NoCommand)?;
-    match command.as_ref() {
-        "OnNotify" => {
-            let subcommand = frame.subcommand.and_then(string).ok_or(DecodeError::NoSubcommand)?;
-            Ok(Incoming::Event(Event { subcommand: subcommand.into_owned(), content: content(frame.content) }))
+    let damaged = |Damaged| DecodeError::NotAnObject("a text in it is damaged".to_owned());
+    let command = frame.command.map_or(Ok(None), string).map_err(damaged)?;
+    let command = command.filter(|command| !command.contains(char::REPLACEMENT_CHARACTER));
+    let subcommand = frame.subcommand.map_or(Ok(None), string).map_err(damaged)?;
+    let content = Content(content(frame.content).map_err(damaged)?);
+    let number = || frame.task_id.and_then(|raw| scalar(raw).ok().flatten()).and_then(|text| integer(&text));
+    match command.as_deref() {
+        Some("OnNotify") | None if subcommand.is_some() || (command.is_some() && frame.content.is_some()) => {
+            Ok(Incoming::Event(Event { subcommand: subcommand.unwrap_or_default().into_owned(), content }))
         }
-        "OnLogin" => Ok(Incoming::Login(outcome(&frame))),
-        "HeartBeat" => Ok(Incoming::HeartBeat),
-        _ => match (frame.task_id.and_then(integer), frame.code) {
-            (Some(task_id), _) => Ok(Incoming::Reply { task_id, outcome: outcome(&frame) }),
-            (None, Some(_)) if super::Command::named(&command).is_some_and(|row| !row.is_login()) => {
+        Some("OnNotify") => Err(DecodeError::NoSubcommand),
+        Some("OnLogin") => Ok(Incoming::Login(outcome(frame.code, content))),
+        Some("HeartBeat") => Ok(Incoming::HeartBeat),
+        _ => match (number(), frame.code, command) {
+            (Some(task_id), ..) => Ok(Incoming::Reply { task_id, outcome: outcome(frame.code, content) }),
+            (None, Some(_), None) => Ok(Incoming::Login(outcome(frame.code, content))),
+            (None, None, None) => Err(DecodeError::NoCommand),
+            (None, Some(_), Some(command)) if super::Command::named(&command).is_some_and(|row| !row.is_login()) => {
                 Err(DecodeError::NoTaskId(command.into_owned()))
             }
-            (None, _) => Ok(Incoming::Other { command: command.into_owned(), frame: Content(text.to_owned()) }),
+            (None, _, Some(command)) => {
+                Ok(Incoming::Other { command: command.into_owned(), frame: Content(text.to_owned()) })
+            }
         },
     }
 }
 
-fn outcome(frame: &Frame<'_>) -> Result<Content, Failure> {
-    match frame.code.map_or(Some(0), integer) {
-        Some(0) => Ok(content(frame.content)),
-        code => Err(Failure { code: code.unwrap_or(-1), content: content(frame.content).0 }),
-    }
+/// A text or number in it is none that could be worked with.
+pub(super) struct Damaged;
+
+fn outcome(code: Option<&RawValue>, content: Content) -> Result<Content, Failure> {
+    let Some(code) = code else { return Ok(content) };
+    let number = scalar(code).ok().flatten().and_then(|text| integer(&text).or_else(|| whole_of_any(&text)));
+    // On success the content is JSON text, on failure a text for people: so much is known where the code is lost.
+    let code = number.unwrap_or_else(|| if content.value().is_string() { -1 } else { 0 });
+    if code == 0 { Ok(content) } else { Err(Failure { code, content: content.0 }) }
 }
 
-fn string(raw: &RawValue) -> Option<Cow<'_, str>> {
+/// The text of a JSON string; `None` for any other value.
+fn string(raw: &RawValue) -> Result<Option<Cow<'_, str>>, Damaged> {
     // A borrowed string is only possible without escapes; serde's own Cow would always own.
     let text = raw.get();
     match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-        Some(inner) if !inner.contains('\\') => Some(Cow::Borrowed(inner)),
-        Some(_) => serde_json::from_str::<String>(text).ok().map(Cow::Owned),
-        None => None,
+        Some(inner) if !inner.contains('\\') => Ok(Some(Cow::Borrowed(inner))),
+        Some(_) => serde_json::from_str(text).map(|text: String| Some(Cow::Owned(text))).map_err(|_| Damaged),
+        None => Ok(None),
     }
 }
 
-fn integer(raw: &RawValue) -> Option<i64> {
-    raw.get().trim_matches('"').trim().parse().ok()
+/// The text of a JSON string, number or boolean, a number as it is written; `None` for any other value.
+pub(super) fn scalar(raw: &RawValue) -> Result<Option<Cow<'_, str>>, Damaged> {
+    let text = raw.get();
+    match string(raw)? {
+        Some(text) => Ok(Some(text)),
+        None if text.starts_with(['{', '[']) || text == "null" => Ok(None),
+        None if text.parse().is_ok_and(f64::is_infinite) => Err(Damaged),
+        None => Ok(Some(Cow::Borrowed(text))),
+    }
 }
 
-fn content(raw: Option<&RawValue>) -> Content {
-    let Some(raw) = raw else { return Content::default() };
-    Content(string(raw).map_or_else(|| raw.get().to_owned(), Cow::into_owned))
+/// Any number as a whole one that differs from 0 where it does: too large a code is none of a success.
+fn whole_of_any(text: &str) -> Option<i64> {
+    let float: f64 = text.trim().parse().ok()?;
+    (!float.is_nan()).then_some(if float == 0.0 { 0 } else { -1 })
+}
+
+fn content(raw: Option<&RawValue>) -> Result<String, Damaged> {
+    let Some(raw) = raw else { return Ok(String::new()) };
+    Ok(string(raw)?.map_or_else(|| raw.get().to_owned(), Cow::into_owned))
 }
 
 /// Finds a value under any of `names`, at any depth of a login frame and of the JSON text within it.
@@ -246,7 +299,7 @@ pub fn find_text(value: &Value, names: &[&str]) -> Option<String> {
         }
         Value::Array(items) => items.iter().find_map(|value| find_text(value, names)),
         Value::String(text) if text.trim_start().starts_with(['{', '[']) => {
-            serde_json::from_str(text).ok().and_then(|inner: Value| find_text(&inner, names))
+            read_value(text, &mut Damages::default()).and_then(|inner| find_text(&inner, names))
         }
         _ => None,
     }
@@ -310,6 +363,44 @@ mod tests {
         }
         assert!(matches!(decode(r#"{"command":"SendText","code":0}"#), Err(DecodeError::NoTaskId(_))));
         assert!(matches!(decode(r#"{"command":"OnPinCode","code":0,"content":"{}"}"#), Ok(Incoming::Other { .. })));
+    }
+
+    #[test]
+    fn a_damaged_field_of_a_frame_costs_that_field() {
+        let event = |subcommand: &str, content: &str| {
+            Ok(Incoming::Event(Event { subcommand: subcommand.into(), content: Content::new(content) }))
+        };
+        let reply = |task_id, content: &str| Ok(Incoming::Reply { task_id, outcome: Ok(Content::new(content)) });
+        for (frame, expected) in [
+            (r#"{"command":"OnNotify","subcommand":"A","content":"x\ud83d"}"#, event("A", "x\u{fffd}")),
+            (r#"{"command":"OnNotify","subcommand":"A\udc00","content":"x"}"#, event("A\u{fffd}", "x")),
+            (r#"{"command":"OnNotify","subcommand":NaN,"content":"x"}"#, event("", "x")),
+            (r#"{"command":"OnNotify","subcommand":"A"}"#, event("A", "")),
+            (r#"{"command":null,"subcommand":"A","content":"x"}"#, event("A", "x")),
+            (r#"{"command":"On\ud83dNotify","subcommand":"A","content":"x"}"#, event("A", "x")),
+            (r#"{"command":"OnNotify","subcommand":"A","content":"y","content":"x"}"#, event("A", "x")),
+            ("{\"command\":\"OnNotify\",\"subcommand\":\"A\",\"content\":\"x\ty\"}\0", event("A", "x\ty")),
+            (r#"{"command":"A","task_id":7,"code":0,"content":"x","new":1e999}"#, reply(7, "x")),
+            (r#"{"command":{},"task_id":" 7 ","code":0,"content":"x"}"#, reply(7, "x")),
+            (r#"{"command":"A","task_id":7.0,"code":NaN,"content":"x"}"#, reply(7, "x")),
+            (r#"{"command":"A","task_id":7,"code":[],"content":"{}"}"#, reply(7, "{}")),
+        ] {
+            assert_eq!(decode(frame), expected, "{frame}");
+        }
+        for (code, content, expected) in [
+            (r#""none""#, "no", -1),
+            ("{}", "NOT_FOUND: nobody", -1),
+            ("1e30", "{}", -1),
+            ("\"17\"", "no", 17),
+            ("9.0", "no", 9),
+        ] {
+            let frame = json!({"command": "A", "task_id": 7, "content": content}).to_string();
+            let frame = frame.replacen('{', &format!("{{\"code\":{code},"), 1);
+            let failure = Failure { code: expected, content: content.into() };
+            assert_eq!(decode(&frame), Ok(Incoming::Reply { task_id: 7, outcome: Err(failure) }), "{frame}");
+        }
+        let login = decode(r#"{"command":NaN,"code":0,"content":"{}"}"#);
+        assert_eq!(login, Ok(Incoming::Login(Ok(Content::new("{}")))));
     }
 
     #[test]

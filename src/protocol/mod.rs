@@ -4,24 +4,29 @@
 //! of the wire, `request` the gateway's.
 
 pub mod commands;
+mod damage;
 mod events;
 mod failure;
 mod frame;
+mod mend;
 mod mid;
 mod request;
 mod tolerant;
 mod types;
 
 pub use commands::{COMMANDS, Call, Command, Family, Field, Kind, Origin, Presence, Request, Safety};
+pub use damage::{Damage, Damages};
 pub use events::{EVENTS, EventField, EventSpec, FieldKind, HOOKS, Hook, HookSpec, Message};
 pub use failure::{Failure, FailureCode};
 pub use frame::{
-    Content, DecodeError, EncodeError, Event, HEARTBEAT, Incoming, MAX_FRAME, check_field_names, decode, encode_fields,
-    fields_of, find_text,
+    Content, DecodeError, EncodeError, Event, HEARTBEAT, Incoming, MAX_FRAME, check_field_names, decode, decode_noting,
+    encode_fields, fields_of, find_text,
 };
+pub use mend::{MAX_DEPTH, Mended, mend, read_value};
 pub use mid::{MidKind, mid_kind};
 pub use request::{
     Envelope, Received, RequestError, check_fields, encode_event, encode_login, encode_pin, encode_reply, found,
     receive,
 };
+pub use tolerant::{integer, structure, whole};
 pub use types::{Chat, Contact, GroupExtra, Profile, Settings};

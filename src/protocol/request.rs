@@ -1,13 +1,11 @@
 //! Frames as a gateway sees them: requests read strictly, field by field, and answers written exactly.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 
 use super::commands::{Command, Field, Kind, Presence, Request};
 use super::failure::{Failure, FailureCode};
+use super::mend::mend;
 
 /// What is known of a request before its fields are read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,14 +73,26 @@ impl From<RequestError> for Failure {
 /// Reads a frame that a client sent.
 ///
 /// `None` means that no answer could be matched to it, since it is no JSON object, or has neither a `command` nor a `task_id`
-/// that can be read: it is ignored and counted. A number may be written as a numeric string.
+/// that can be read: it is ignored and counted. A number may be written as a numeric string. Damaged JSON is an error that
+/// names the field: what was meant is not guessed.
 pub fn receive(text: &str) -> Option<Received> {
-    let Ok(Value::Object(mut frame)) = serde_json::from_str(text) else { return receive_halves(text) };
+    let mut damage = None;
+    let mut frame = match serde_json::from_str(text) {
+        Ok(Value::Object(frame)) => frame,
+        Ok(_) => return None,
+        Err(_) => {
+            let mended = mend(text)?;
+            // Without a field it is something beside the object, which is no request.
+            damage = Some(mended.first.map(|(field, damage)| (field, damage.found()))?);
+            serde_json::from_str(&mended.text).ok()?
+        }
+    };
     let number = frame.remove("task_id");
     let task_id = number.as_ref().and_then(numbered);
-    let command = match frame.remove("command") {
-        Some(Value::String(command)) => command,
-        other => return Some(without_command(task_id?, &found(other.as_ref()))),
+    let command = match (frame.remove("command"), &damage) {
+        (Some(_), Some((field, found))) if field == "command" => return Some(without_command(task_id?, found)),
+        (Some(Value::String(command)), _) => command,
+        (other, _) => return Some(without_command(task_id?, &found(other.as_ref()))),
     };
     if command == "HeartBeat" {
         return Some(Received::HeartBeat);
@@ -92,6 +102,10 @@ pub fn receive(text: &str) -> Option<Received> {
         let error = RequestError::UnknownCommand(start_of(&envelope.command));
         return Some(Received::Malformed(envelope, error));
     };
+    if let Some((field, found)) = damage {
+        let error = damaged(row, &field, found);
+        return Some(Received::Malformed(envelope, error));
+    }
     if task_id.is_none() && !(row.is_login() && number.is_none()) {
         let error = RequestError::TaskId { command: row.name.to_owned(), found: found(number.as_ref()) };
         return Some(Received::Malformed(envelope, error));
@@ -102,32 +116,19 @@ pub fn receive(text: &str) -> Option<Received> {
     })
 }
 
-/// Reads a frame that holds half a surrogate pair, which is JSON in its form and no text that could be worked with.
-fn receive_halves(text: &str) -> Option<Received> {
-    // Raw values are looked at for their form alone.
-    let frame: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-    let value = |name: &str| frame.get(name).and_then(|raw| serde_json::from_str::<Value>(raw.get()).ok());
-    let task_id = numbered(&value("task_id")?)?;
-    let halves = |name: &str| frame.contains_key(name) && value(name).is_none();
-    if halves("command") {
-        return Some(without_command(task_id, HALVES));
+fn damaged(row: &Command, field: &str, found: &str) -> RequestError {
+    let (command, found) = (row.name.to_owned(), found.to_owned());
+    if field == "task_id" {
+        return RequestError::TaskId { command, found };
     }
-    let command = match value("command") {
-        Some(Value::String(command)) => command,
-        other => return Some(without_command(task_id, &found(other.as_ref()))),
-    };
-    let field = frame.keys().find(|name| halves(name))?;
-    let kind = Command::named(&command).and_then(|row| row.fields.iter().find(|row| row.name == field));
-    let error = RequestError::Field {
-        command: start_of(&command),
+    let kind = row.fields.iter().find(|row| row.name == field).map(|row| row.kind.noun());
+    RequestError::Field {
+        command,
         field: start_of(field),
-        expected: kind.map_or("well-formed text", |row| row.kind.noun()).to_owned(),
-        found: HALVES.to_owned(),
-    };
-    Some(Received::Malformed(Envelope { command, task_id: Some(task_id) }, error))
+        expected: kind.unwrap_or("well-formed text").to_owned(),
+        found,
+    }
 }
-
-const HALVES: &str = "half a surrogate pair, such as \\ud800 alone";
 
 fn without_command(task_id: i64, found: &str) -> Received {
     let error = RequestError::Command { found: found.to_owned() };
@@ -306,6 +307,18 @@ mod tests {
             (
                 r#""command":"GetContacts","mids":["\ud800"]"#,
                 r#"GetContacts needs "mids", an array of strings; found half a surrogate pair, such as \ud800 alone"#,
+            ),
+            (
+                r#""command":"SendText","to":NaN,"content":"x""#,
+                r#"SendText needs "to", a string; found a number that JSON does not have, such as NaN"#,
+            ),
+            (
+                r#""command":"SendVideo","to":"u1","path":"v","duration":1e400"#,
+                r#"SendVideo needs "duration", an integer; found a number that is too large"#,
+            ),
+            (
+                "\"command\":\"SendText\",\"to\":\"u1\",\"content\":\"a\nb\"",
+                r#"SendText needs "content", a string; found a control character that is not escaped"#,
             ),
         ] {
             for number in ["7", r#""7""#] {

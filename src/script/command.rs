@@ -15,8 +15,8 @@ use super::live::{Live, Member, Services};
 use super::object::SessionRef;
 use super::run::Run;
 use super::value;
-use crate::protocol::{self, COMMANDS, Command, Content, Field, Kind, Presence, Safety, check_field_names};
-use crate::session::{CallError, Holdup, MediaError};
+use crate::protocol::{self, COMMANDS, Command, Content, Damages, Field, Kind, Presence, Safety, check_field_names};
+use crate::session::{CallError, Handle, Holdup, MediaError};
 
 /// The largest number of arguments for which a wrong call is answered with the signature.
 const MAX_ARGUMENTS: usize = 8;
@@ -135,8 +135,10 @@ fn send(
     };
     let call = Call::new(kind, name.clone()).with(fields.as_str()).at(place);
     door::pass_in_turn(call, turn, |_, ready| {
-        let Some((member, ready)) = ready else { return Ok(Answer::Content(Content::new("{}"))) };
-        door::wait(command, ready.send(&member.handle))?.map(Answer::Content).map_err(thrown)
+        let Some((member, ready)) = ready else { return Ok(Answer::content(Content::new("{}"))) };
+        let content = door::wait(command, ready.send(&member.handle))?.map_err(thrown)?;
+        let value = read(&member.handle, command, &content);
+        Ok(Answer::Content(content, value))
     })
 }
 
@@ -147,12 +149,21 @@ fn send(
 pub(crate) fn ask_gateway<C: protocol::Call>(live: &Live, request: &C) -> ScriptResult {
     let name = C::COMMAND.name;
     match door::wait(name, live.handle.call(name, protocol::fields_of(request)))? {
-        Ok(content) => Ok(value::from_content(content.as_str())),
+        Ok(content) => Ok(read(&live.handle, name, &content)),
         Err(error) => {
             let error = MediaError::Call(error);
             Err(door::failure(error.code(), error.name(), &refusal(&error), name))
         }
     }
+}
+
+/// The value of an answer; what was wrong with it is noted.
+fn read(handle: &Handle, command: &str, content: &Content) -> Dynamic {
+    let mut damages = Damages::default();
+    let value = value::from_content_noting(content.as_str(), &mut damages);
+    let what = Command::named(command).map_or("an answer".to_owned(), |row| format!("the answer to {}", row.name));
+    handle.note_damages(&what, damages);
+    value
 }
 
 /// What a script is told: the gateway's own words where it refused.

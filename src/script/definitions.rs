@@ -75,7 +75,7 @@ fn host() -> String {
         }
         seen.push(field.name);
         let kind = match field.kind {
-            FieldKind::Str => "string",
+            FieldKind::Str | FieldKind::Json => "string",
             FieldKind::NullableStr => "string or ()",
             FieldKind::Int => "integer",
             FieldKind::StrMap => "map",

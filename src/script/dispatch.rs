@@ -26,7 +26,7 @@ use super::run::{self, Run, Stage, Start};
 use super::subject::Subject;
 use super::timer::{Beat, Scheduled, Spec};
 use super::worker::Worker;
-use crate::protocol::{Event, Hook};
+use crate::protocol::{Event, EventSpec, Hook};
 use crate::store::RunRecord;
 
 /// What came of a hook.
@@ -99,6 +99,10 @@ fn is_past_message(live: &Live, event: &Event) -> bool {
 
 pub(super) fn dispatch(worker: &Rc<Worker>, live: &Rc<Live>, event: Event, arrival: Arrival, past: Past) {
     let subject = Subject::read(event, &live.me.borrow());
+    live.handle.note_damages(
+        EventSpec::named(&subject.event.subcommand).map_or("an event", |spec| spec.subcommand),
+        subject.damages,
+    );
     if subject.hook == Some(Hook::ProfileUpdate)
         && let Some(mid) = subject.object.as_ref().and_then(|object| object.text("mid"))
     {

@@ -18,7 +18,7 @@ use super::object::{Message, SessionRef};
 use super::record::{self, Recorded};
 use super::run::{self, Run};
 use super::value;
-use crate::protocol::{Content, Hook, Safety};
+use crate::protocol::{Content, Damages, Hook, Safety};
 use crate::store::{CallKind, Entry, Outcome, Waiting};
 
 /// An error on its way through a script.
@@ -118,8 +118,8 @@ impl<'a> Call<'a> {
 pub(crate) enum Answer {
     /// A plain value.
     Value(Dynamic),
-    /// A gateway's content, parsed when it reaches the script.
-    Content(Content),
+    /// A gateway's content, and what scripts see of it.
+    Content(Content, Dynamic),
     /// A message that somebody wrote.
     Message(Message),
     /// A handle on a session.
@@ -129,11 +129,17 @@ pub(crate) enum Answer {
 }
 
 impl Answer {
+    /// A gateway's content.
+    pub(crate) fn content(content: Content) -> Self {
+        let value = value::from_content(content.as_str());
+        Self::Content(content, value)
+    }
+
     fn into_value(self) -> Dynamic {
         let session = |name: String| Dynamic::from(SessionRef::new(&name));
         match self {
             Self::Value(value) => value,
-            Self::Content(content) => value::from_content(content.as_str()),
+            Self::Content(_, value) => value,
             Self::Message(message) => Dynamic::from(message),
             Self::Session(name) => session(name),
             Self::Sessions(names) => names.into_iter().map(session).collect::<rhai::Array>().into(),
@@ -143,7 +149,7 @@ impl Answer {
     fn outcome(&self) -> Outcome {
         match self {
             Self::Value(value) => Outcome::Value(value::to_json(value).unwrap_or_default()),
-            Self::Content(content) => Outcome::Content(content.as_str().to_owned()),
+            Self::Content(content, _) => Outcome::Content(content.as_str().to_owned()),
             Self::Message(message) => Outcome::Message(message.content().as_str().to_owned()),
             Self::Session(name) => Outcome::Session(name.clone()),
             Self::Sessions(names) => Outcome::Sessions(names.clone()),
@@ -342,10 +348,11 @@ fn replay(run: &Run, entry: Entry) -> ScriptResult {
         // The record has put values in their places already, and asks for secrets again.
         Outcome::Pending | Outcome::Same(_) | Outcome::Withheld => Answer::Value(Dynamic::UNIT),
         Outcome::Value(text) => Answer::Value(value::from_content(&text)),
-        Outcome::Content(text) => Answer::Content(Content::new(text)),
+        Outcome::Content(text) => Answer::content(Content::new(text)),
         Outcome::Message(text) => {
             let me = run.live.as_ref().map(|live| live.me.borrow().clone()).unwrap_or_default();
-            Message::read(Content::new(text), &me).map_or(Answer::Value(Dynamic::UNIT), Answer::Message)
+            Message::read(Content::new(text), &me, &mut Damages::default())
+                .map_or(Answer::Value(Dynamic::UNIT), Answer::Message)
         }
         Outcome::Session(name) => Answer::Session(name),
         Outcome::Sessions(names) => Answer::Sessions(names),

@@ -11,9 +11,10 @@ use super::duration::parse_duration;
 use super::hours;
 use super::live::{Member, Reply, Services};
 use super::run::{Run, Stage};
+use super::surface::PROPERTIES;
 use super::value;
 use crate::protocol::commands::{AcceptGroupInvitation, GetContacts, RejectGroupInvitation};
-use crate::protocol::{self, Content, EVENTS, EventSpec, fields_of};
+use crate::protocol::{self, Content, Damage, Damages, EVENTS, EventSpec, FieldKind, fields_of, integer, whole};
 
 /// A message, as `on_message` gets it.
 #[derive(Clone)]
@@ -27,9 +28,10 @@ struct MessageData {
 }
 
 impl Message {
-    /// Reads the content of a message event for the account `me`. `None` means that it is no JSON object.
-    pub(crate) fn read(content: Content, me: &str) -> Option<Self> {
-        let mut wire = protocol::Message::read(content.as_str())?;
+    /// Reads the content of a message event for the account `me`, and notes what was wrong with it. `None` means that it is no
+    /// JSON object.
+    pub(crate) fn read(content: Content, me: &str, damages: &mut Damages) -> Option<Self> {
+        let mut wire = protocol::Message::read_noting(content.as_str(), damages)?;
         let chat = wire.chat(me).into();
         let text = wire.text.take().map(Into::into);
         Some(Self(Rc::new(MessageData { wire, content, chat, text })))
@@ -74,15 +76,25 @@ pub(crate) struct Event(Rc<EventData>);
 struct EventData {
     spec: &'static EventSpec,
     raw: Dynamic,
+    /// The mid of whom it is about, where that is known.
+    person: Option<ImmutableString>,
     me: bool,
 }
 
 impl Event {
-    /// Wraps the content of an event for the account `me`.
-    pub(crate) fn new(spec: &'static EventSpec, content: &Content, me: &str) -> Self {
-        let raw = value::from_content(content.as_str());
-        let mid = field(&raw, "mid").and_then(|mid| mid.into_immutable_string().ok());
-        Self(Rc::new(EventData { spec, me: spec.me || mid.is_some_and(|mid| mid == me), raw }))
+    /// Reads the content of an event for the account `me`, and notes what was wrong with it.
+    pub(crate) fn read(spec: &'static EventSpec, content: &Content, me: &str, damages: &mut Damages) -> Self {
+        let raw = value::from_content_noting(content.as_str(), damages);
+        for row in spec.fields {
+            if field(&raw, row.name).is_some_and(|found| typed(row.kind, found).is_none()) {
+                damages.insert(Damage::WrongType);
+            }
+        }
+        let named = spec.person().and_then(|row| typed(row.kind, field(&raw, row.name)?));
+        let named = named.and_then(|mid| mid.into_immutable_string().ok());
+        let is_me = spec.me || named.as_ref().map_or(spec.is_own_unnamed(), |mid| mid == me);
+        let person = named.or_else(|| is_me.then(|| me.into()));
+        Self(Rc::new(EventData { spec, raw, person, me: is_me }))
     }
 
     /// The invitation that the event is.
@@ -92,29 +104,38 @@ impl Event {
 
     /// A field that is text.
     pub(crate) fn text(&self, name: &str) -> Option<String> {
-        field(&self.0.raw, name).and_then(|text| text.into_string().ok())
+        self.field(name).and_then(|text| text.into_string().ok())
+    }
+
+    /// What arrived under a name, as its table says: `()` where it is of another type.
+    fn field(&self, name: &str) -> Option<Dynamic> {
+        let found = field(&self.0.raw, name)?;
+        match self.0.spec.fields.iter().find(|row| row.name == name) {
+            Some(row) => Some(typed(row.kind, found).unwrap_or(Dynamic::UNIT)),
+            None => Some(found),
+        }
     }
 
     /// A field by name: what arrived under it, `()` for a known field that did not arrive.
     fn get(&self, name: &str) -> ScriptResult {
+        let person = |mid: Option<ImmutableString>| mid.map_or(Dynamic::UNIT, |mid| Dynamic::from(Person(mid)));
         match name {
             "me" => return Ok(self.0.me.into()),
             "raw" => return Ok(self.0.raw.clone()),
             "subcommand" => return Ok(self.0.spec.subcommand.into()),
-            "person" => {
-                let mid = field(&self.0.raw, "mid").and_then(|mid| mid.into_immutable_string().ok());
-                return Ok(mid.map_or(Dynamic::UNIT, |mid| Dynamic::from(Person(mid))));
-            }
+            "person" => return Ok(person(self.0.person.clone())),
+            "by" => return Ok(person(self.text("mid").map(Into::into).or_else(|| self.0.person.clone()))),
             _ => {}
         }
-        if let Some(value) = field(&self.0.raw, name) {
+        if let Some(value) = self.field(name) {
             return Ok(value);
         }
         // A field of any event reads as () where this one lacks it, so that one function can serve several hooks.
         if EVENTS.iter().any(|spec| spec.fields.iter().any(|field| field.name == name)) {
             return Ok(Dynamic::UNIT);
         }
-        let known = self.0.spec.fields.iter().map(|field| field.name).chain(["me", "raw", "subcommand", "person"]);
+        let own = PROPERTIES.iter().filter(|row| row.of == "Event").map(|row| row.name);
+        let known = self.0.spec.fields.iter().map(|field| field.name).chain(own);
         Err(door::error(format!(
             "an event {} has no {name}; it has {}",
             self.0.spec.subcommand,
@@ -157,6 +178,29 @@ fn field(raw: &Dynamic, name: &str) -> Option<Dynamic> {
     raw.read_lock::<Map>().and_then(|map| map.get(name).cloned())
 }
 
+/// A value that arrived in a field of this kind, where it can stand for one: a number for its text, and a numeric text for its
+/// number. `()` stands for itself.
+fn typed(kind: FieldKind, value: Dynamic) -> Option<Dynamic> {
+    if value.is_unit() {
+        return Some(value);
+    }
+    match kind {
+        FieldKind::StrMap => value.is_map().then_some(value),
+        FieldKind::Int => {
+            let text = || integer(&value.as_immutable_string_ref().ok()?);
+            let float = || value.as_float().ok().and_then(whole);
+            value.as_int().ok().or_else(float).or_else(text).map(Dynamic::from)
+        }
+        FieldKind::Str | FieldKind::NullableStr | FieldKind::Json => match value.as_float() {
+            // A larger number has lost digits already.
+            Ok(float) => whole(float).map(|number| number.to_string().into()),
+            Err(_) if value.is_string() => Some(value),
+            Err(_) if kind != FieldKind::Json && (value.is_array() || value.is_map()) => None,
+            Err(_) => value::to_json(&value).ok().map(Dynamic::from),
+        },
+    }
+}
+
 /// Registers the types and what they can do.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     register_message(engine, services);
@@ -166,11 +210,14 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
 
 fn register_message(engine: &mut Engine, services: &Rc<Services>) {
     engine.register_type_with_name::<Message>("Message");
-    engine.register_get("id", |msg: &mut Message| msg.0.wire.id.clone());
-    engine.register_get("chat", |msg: &mut Message| msg.0.chat.clone());
+    engine.register_get("id", |msg: &mut Message| given(&msg.0.wire.id));
+    engine.register_get("chat", |msg: &mut Message| given(&msg.0.chat));
     engine.register_get("text", Message::text);
-    engine.register_get("to", |msg: &mut Message| msg.0.wire.to.clone());
-    engine.register_get("timestamp", |msg: &mut Message| msg.0.wire.timestamp);
+    engine.register_get("to", |msg: &mut Message| given(&msg.0.wire.to));
+    engine.register_get("timestamp", |msg: &mut Message| match msg.0.wire.timestamp {
+        0 => Dynamic::UNIT,
+        timestamp => timestamp.into(),
+    });
     engine.register_get("content_type", |msg: &mut Message| msg.0.wire.content_type.clone());
     engine.register_get("metadata", Message::metadata);
     engine.register_get("is_group", |msg: &mut Message| msg.0.chat.starts_with(['c', 'r']));
@@ -197,11 +244,16 @@ fn register_message(engine: &mut Engine, services: &Rc<Services>) {
     );
 
     engine.register_type_with_name::<Person>("Person");
-    engine.register_get("mid", |person: &mut Person| person.0.clone());
+    engine.register_get("mid", |person: &mut Person| given(&person.0));
     engine.register_get("name", |context: NativeCallContext, person: &mut Person| {
-        name_of(&person.0, Place::of(&context))
+        if person.0.is_empty() { Ok(Dynamic::UNIT) } else { name_of(&person.0, Place::of(&context)) }
     });
     engine.register_fn("==", |a: &mut Person, b: Person| a.0 == b.0);
+}
+
+/// A text that a message always has, unless it was lost on its way.
+fn given(text: &str) -> Dynamic {
+    if text.is_empty() { Dynamic::UNIT } else { text.into() }
 }
 
 fn register_events(engine: &mut Engine, services: &Rc<Services>) {

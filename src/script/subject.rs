@@ -4,7 +4,7 @@ use rhai::Dynamic;
 
 use super::object::{self, Message};
 use super::value;
-use crate::protocol::{Event, EventSpec, Hook};
+use crate::protocol::{Damages, Event, EventSpec, Hook};
 
 /// An event, read for the account that it arrived at.
 pub(super) struct Subject {
@@ -15,6 +15,8 @@ pub(super) struct Subject {
     pub(super) object: Option<object::Event>,
     /// The chat that it belongs to.
     pub(super) chat: Option<String>,
+    /// What was wrong with its content.
+    pub(super) damages: Damages,
 }
 
 impl Subject {
@@ -22,24 +24,30 @@ impl Subject {
     pub(super) fn read(event: Event, me: &str) -> Self {
         let spec = EventSpec::named(&event.subcommand);
         let hook = spec.and_then(|spec| spec.hook);
+        let mut damages = Damages::default();
         if matches!(hook, Some(Hook::Message | Hook::OwnMessage)) {
-            let message = Message::read(event.content.clone(), me);
+            let message = Message::read(event.content.clone(), me, &mut damages);
             let chat = message.as_ref().map(|message| message.chat().to_owned());
             let own =
                 event.subcommand == "SEND_MESSAGE" || message.as_ref().is_some_and(|message| message.sender() == me);
             // A message that is no object has no sender and no chat: it reaches on_notify only.
             let hook = message.as_ref().map(|_| if own { Hook::OwnMessage } else { Hook::Message });
-            return Self { event, hook, message, object: None, chat };
+            return Self { event, hook, message, object: None, chat, damages };
         }
-        let object = spec.map(|spec| object::Event::new(spec, &event.content, me));
+        if spec.is_none() {
+            let _ = value::from_content_noting(event.content.as_str(), &mut damages);
+        }
+        let object = spec.map(|spec| object::Event::read(spec, &event.content, me, &mut damages));
         let chat = spec.and_then(|spec| spec.chat).zip(object.as_ref()).and_then(|(field, object)| object.text(field));
-        Self { event, hook, message: None, object, chat }
+        Self { event, hook, message: None, object, chat, damages }
     }
 
     /// What a function of this name is called with; `None` where it is no hook for this event.
     pub(super) fn arguments(&self, function: &str) -> Option<Vec<Dynamic>> {
         if function == Hook::Notify.name() {
-            return Some(vec![self.event.subcommand.as_str().into(), value::from_content(self.event.content.as_str())]);
+            let subcommand = self.event.subcommand.as_str();
+            let subcommand = if subcommand.is_empty() { Dynamic::UNIT } else { subcommand.into() };
+            return Some(vec![subcommand, value::from_content(self.event.content.as_str())]);
         }
         let hook = self.hook.filter(|hook| hook.name() == function)?;
         Some(vec![match (&self.message, &self.object) {

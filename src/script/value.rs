@@ -1,10 +1,13 @@
 //! Values between scripts and JSON text. Only plain data crosses: no functions and no host objects.
 
-use rhai::{Array, Dynamic, Map};
+use std::cell::Cell;
+use std::fmt;
+
+use rhai::{Array, Dynamic, Identifier, Map};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
-/// How deeply arrays and maps may be nested in data that leaves a script.
-const MAX_DEPTH: usize = 100;
+use crate::protocol::{Damage, Damages, MAX_DEPTH, mend};
 
 /// Why a script's value cannot become JSON.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -20,14 +23,35 @@ pub(crate) enum NotData {
     Number(f64),
 }
 
-/// The value that JSON text stands for; text that is no JSON stays text.
+/// The value that JSON text stands for, damaged or not; text that is no JSON stays text.
 ///
 /// Whole numbers beyond 64 signed bits become floats.
 pub(crate) fn from_content(text: &str) -> Dynamic {
-    from_json(text).unwrap_or_else(|_| text.into())
+    from_content_noting(text, &mut Damages::default())
 }
 
-/// The value that JSON text stands for.
+/// The value as [`from_content`] gives it; what was wrong with the text is noted.
+pub(crate) fn from_content_noting(text: &str, damages: &mut Damages) -> Dynamic {
+    if text.is_empty() {
+        return Dynamic::UNIT;
+    }
+    let mended = |_| {
+        let mended = mend(text)?;
+        damages.extend(mended.damages);
+        read(&mended.text, damages).ok()
+    };
+    let mut found = Damages::default();
+    match read(text, &mut found) {
+        Ok(value) => {
+            damages.extend(found);
+            value
+        }
+        Err(error) => Some(error).and_then(mended).unwrap_or_else(|| text.into()),
+    }
+}
+
+/// The value that JSON text stands for, as far as its form is that of JSON: damaged characters and numbers cost no more than
+/// themselves.
 ///
 /// # Errors
 /// When the text is no JSON, with where and why.
@@ -35,7 +59,125 @@ pub(crate) fn from_json(text: &str) -> serde_json::Result<Dynamic> {
     if text.is_empty() {
         return Ok(Dynamic::UNIT);
     }
-    serde_json::from_str(text)
+    read(text, &mut Damages::default()).or_else(|error| {
+        let in_form = |damages: Damages| !damages.contains(Damage::NoValue) && !damages.contains(Damage::Surplus);
+        match mend(text).filter(|mended| in_form(mended.damages)) {
+            Some(mended) => read(&mended.text, &mut Damages::default()),
+            None => Err(error),
+        }
+    })
+}
+
+/// Reads legal JSON. A repeated key, whose last value counts, and what is nested too deeply, which becomes `()`, are noted.
+fn read(text: &str, damages: &mut Damages) -> serde_json::Result<Dynamic> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let found = Cell::new(Damages::default());
+    let value = Reader { depth: 0, found: &found }.deserialize(&mut deserializer)?;
+    deserializer.end()?;
+    damages.extend(found.get());
+    Ok(value)
+}
+
+#[derive(Clone, Copy)]
+struct Reader<'a> {
+    depth: usize,
+    found: &'a Cell<Damages>,
+}
+
+impl<'a> Reader<'a> {
+    fn note(self, damage: Damage) {
+        let mut found = self.found.get();
+        found.insert(damage);
+        self.found.set(found);
+    }
+
+    /// What reads the values in this one; none where they lie too deep.
+    fn inner(self) -> Option<Reader<'a>> {
+        (self.depth < MAX_DEPTH).then_some(Self { depth: self.depth + 1, ..self })
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Dynamic;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Dynamic, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reader<'_> {
+    type Value = Dynamic;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+    fn visit_unit<E>(self) -> Result<Dynamic, E> {
+        Ok(Dynamic::UNIT)
+    }
+    fn visit_bool<E>(self, value: bool) -> Result<Dynamic, E> {
+        Ok(value.into())
+    }
+    fn visit_i64<E>(self, value: i64) -> Result<Dynamic, E> {
+        Ok(value.into())
+    }
+    #[expect(clippy::cast_precision_loss, reason = "so large a number is a float in scripts")]
+    fn visit_u64<E>(self, value: u64) -> Result<Dynamic, E> {
+        Ok(i64::try_from(value).map_or_else(|_| (value as f64).into(), Dynamic::from))
+    }
+    fn visit_f64<E>(self, value: f64) -> Result<Dynamic, E> {
+        Ok(value.into())
+    }
+    fn visit_str<E>(self, value: &str) -> Result<Dynamic, E> {
+        Ok(value.into())
+    }
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Dynamic, A::Error> {
+        let Some(inner) = self.inner() else {
+            self.note(Damage::Depth);
+            while values.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(Dynamic::UNIT);
+        };
+        let mut items = Array::new();
+        while let Some(item) = values.next_element_seed(inner)? {
+            items.push(item);
+        }
+        Ok(items.into())
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Dynamic, A::Error> {
+        let Some(inner) = self.inner() else {
+            self.note(Damage::Depth);
+            while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            return Ok(Dynamic::UNIT);
+        };
+        let mut map = Map::new();
+        while let Some(name) = fields.next_key_seed(Name)? {
+            if map.insert(name, fields.next_value_seed(inner)?).is_some() {
+                self.note(Damage::RepeatedKey);
+            }
+        }
+        Ok(map.into())
+    }
+}
+
+/// Reads a key without a detour over the heap.
+struct Name;
+
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Identifier;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Identifier, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name {
+    type Value = Identifier;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a key")
+    }
+    fn visit_str<E>(self, name: &str) -> Result<Identifier, E> {
+        Ok(name.into())
+    }
 }
 
 /// The JSON text of a value.

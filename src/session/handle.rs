@@ -12,7 +12,7 @@ use super::calls::{Order, Step};
 use super::config::SessionConfig;
 use super::pacing::Pacing;
 use super::turn::{Permit, Turns};
-use crate::protocol::{Call, Command, Content, EncodeError, Failure, FailureCode, fields_of};
+use crate::protocol::{Call, Command, Content, Damages, EncodeError, Failure, FailureCode, fields_of};
 
 /// Why a call has no result.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -150,6 +150,10 @@ pub struct Status {
     pub sent: u64,
     /// Text and binary frames that came over this connection.
     pub received: u64,
+    /// Frames, contents and answers that were damaged, and read all the same.
+    pub damaged: u64,
+    /// The kinds of damage that there were.
+    pub damages: Damages,
     /// What holds it back.
     pub restraint: Restraint,
 }
@@ -249,6 +253,26 @@ pub(super) struct Shared {
 impl Shared {
     pub(super) fn status(&self) -> MutexGuard<'_, Status> {
         self.status.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Counts something that arrived damaged, and warns of each kind of damage once.
+    pub(super) fn note_damages(&self, session: &str, what: &str, damages: Damages) {
+        if damages.is_empty() {
+            return;
+        }
+        let mut status = self.status();
+        let new = damages.without(status.damages);
+        status.damages.extend(damages);
+        status.damaged += 1;
+        drop(status);
+        for damage in new.iter() {
+            tracing::warn!(
+                session,
+                "the gateway sent {} in {what}: {}, and the rest is read; what follows of this kind is only counted",
+                damage.found(),
+                damage.becomes()
+            );
+        }
     }
 
     pub(super) fn is_stopped(&self) -> bool {
@@ -355,6 +379,11 @@ impl Handle {
     /// What can be seen of the session now.
     pub fn status(&self) -> Status {
         self.shared.status().clone()
+    }
+
+    /// Counts content of this session that was found damaged when it was read, and warns of each kind of damage once.
+    pub fn note_damages(&self, what: &str, damages: Damages) {
+        self.shared.note_damages(&self.name, what, damages);
     }
 
     /// Ends the session: what is pending fails with [`CallError::Stopped`].

@@ -25,7 +25,7 @@ use super::mask::Secrets;
 use super::pacing::Gates;
 use super::seen::Seen;
 use super::signal::{Ended, Signal};
-use crate::protocol::{Content, Event, Failure, HEARTBEAT, Incoming, decode, encode_fields};
+use crate::protocol::{Content, Damages, Event, Failure, HEARTBEAT, Incoming, decode_noting, encode_fields};
 
 /// A connection takes no longer than this to come about, proxies and TLS included.
 pub(super) const CONNECT: Duration = Duration::from_secs(30);
@@ -127,6 +127,8 @@ pub(super) struct Machine<T> {
     seen: Seen,
     kept: VecDeque<Event>,
     kept_bytes: usize,
+    /// What was wrong with the frames since it was asked for last.
+    damages: Damages,
     /// When calls that have passed their gates go on that a pause holds back.
     resume_at: Option<Duration>,
     is_overfull: bool,
@@ -154,6 +156,7 @@ impl<T: Completion> Machine<T> {
             seen: Seen::new(),
             kept: VecDeque::new(),
             kept_bytes: 0,
+            damages: Damages::default(),
             resume_at: None,
             is_overfull: false,
             rng: StdRng::seed_from_u64(seed),
@@ -318,7 +321,7 @@ impl<T: Completion> Machine<T> {
         if matches!(self.state, State::LoggingIn { .. }) {
             return self.login_frame(text, now);
         }
-        match decode(text) {
+        match decode_noting(text, &mut self.damages) {
             Ok(Incoming::Reply { task_id, outcome }) => match self.calls.answered(task_id) {
                 Some(order) => self.answer(order, outcome, now),
                 None if own_reply == Some(task_id) => {
@@ -333,6 +336,11 @@ impl<T: Completion> Machine<T> {
             Ok(Incoming::Login(_) | Incoming::Other { .. }) | Err(_) => self.counts.ignored += 1,
         }
         self.send_waiting(now);
+    }
+
+    /// What was wrong with the frames since this was asked last.
+    pub(super) fn take_damages(&mut self) -> Damages {
+        std::mem::take(&mut self.damages)
     }
 
     /// Time has passed.

@@ -7,6 +7,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::config::{Login, SessionConfig};
+use crate::protocol::{Damages, read_value};
 
 /// What stands where a secret was.
 const MASK: &str = "***";
@@ -50,8 +51,8 @@ impl Secrets {
 
     /// The text without secrets: these, and the values of the fields that hold some.
     pub(super) fn hidden(&self, text: &str) -> String {
-        match serde_json::from_str::<Value>(text) {
-            Ok(mut value @ (Value::Object(_) | Value::Array(_))) => {
+        match read_value(text, &mut Damages::default()) {
+            Some(mut value @ (Value::Object(_) | Value::Array(_))) => {
                 self.hide(&mut value);
                 value.to_string()
             }

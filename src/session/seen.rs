@@ -4,10 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use crate::protocol::Event;
+use crate::protocol::{Event, Message};
 
 /// How many message ids are remembered.
 const MESSAGES: usize = 50_000;
@@ -41,7 +38,7 @@ impl Seen {
     /// Notes an event; true means that it was seen before.
     pub(super) fn is_repeated(&mut self, event: &Event, now: Duration) -> bool {
         if matches!(event.subcommand.as_str(), "RECEIVE_MESSAGE" | "SEND_MESSAGE")
-            && let Some(id) = message_id(event.content.as_str())
+            && let Some(id) = Message::id_of(event.content.as_str())
         {
             return !self.messages.insert(self.hasher.hash_one(id));
         }
@@ -88,21 +85,6 @@ impl Window {
         self.order.push_back(hash);
         true
     }
-}
-
-/// The id in a message's content, as written; a number and its numeric string are the same id.
-fn message_id(content: &str) -> Option<&str> {
-    #[derive(Deserialize)]
-    struct Id<'a> {
-        #[serde(borrow)]
-        id: Option<&'a RawValue>,
-    }
-    if !content.trim_start().starts_with('{') {
-        return None;
-    }
-    let id = serde_json::from_str::<Id<'_>>(content).ok()?.id?.get();
-    let id = id.strip_prefix('"').and_then(|id| id.strip_suffix('"')).unwrap_or(id);
-    (!id.is_empty() && id != "null").then_some(id)
 }
 
 #[cfg(test)]

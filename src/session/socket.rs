@@ -224,7 +224,11 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
         }
         for _ in 0..BATCH {
             match Pin::new(&mut **socket).poll_next(context) {
-                Poll::Ready(Some(Ok(Message::Text(text)))) => self.machine.frame(connection, text.as_str(), now),
+                Poll::Ready(Some(Ok(Message::Text(text)))) => {
+                    self.machine.frame(connection, text.as_str(), now);
+                    let damages = self.machine.take_damages();
+                    self.inbox.shared.note_damages(&self.config.name, "a frame", damages);
+                }
                 Poll::Ready(Some(Ok(Message::Binary(_)))) => self.machine.noise(connection, now),
                 Poll::Ready(Some(Ok(Message::Close(goodbye)))) => {
                     let said = goodbye.filter(|goodbye| !goodbye.reason.is_empty());

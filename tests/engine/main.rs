@@ -1,6 +1,7 @@
 //! The engine as its scripts and its gateway meet it: scripts as strings, real WebSocket connections, no sleeping.
 
 mod commands;
+mod damage;
 mod data;
 mod events;
 mod facts;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use crate::cli::output::plain;
-use crate::protocol::{Chat, Contact, Event, Message, MidKind};
+use crate::protocol::{Chat, Contact, Damages, Event, Message, MidKind, read_value, structure};
 
 /// Someone or something that can be written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,8 +59,8 @@ impl Book {
     }
 
     pub(super) fn learn_people(&mut self, content: &Value) {
-        let contacts: Vec<Contact> = serde_json::from_value(content.clone()).unwrap_or_default();
-        for contact in contacts {
+        let contacts = content.as_array().into_iter().flatten().map(structure::<Contact>);
+        for contact in contacts.filter(|contact| !contact.mid.is_empty()) {
             let own = contact.display_name_overridden;
             if own.is_empty() {
                 self.own_names.remove(&contact.mid);
@@ -74,9 +74,10 @@ impl Book {
     /// Learns groups, and which of them one is only invited into.
     pub(super) fn learn_groups(&mut self, content: &Value) -> Vec<Chat> {
         let chats: Vec<Chat> = match content {
-            Value::Object(_) => serde_json::from_value(content.clone()).into_iter().collect(),
-            _ => serde_json::from_value(content.clone()).unwrap_or_default(),
+            Value::Array(chats) => chats.iter().map(structure).collect(),
+            _ => vec![structure(content)],
         };
+        let chats: Vec<_> = chats.into_iter().filter(|chat| !chat.chat_mid.is_empty()).collect();
         for chat in &chats {
             self.groups.insert(chat.chat_mid.clone(), plain(&chat.chat_name));
         }
@@ -141,6 +142,9 @@ impl Book {
             }
             "NOTIFIED_CANCEL_CHAT_INVITATION" => format!("* the invitation into {} is withdrawn", group()),
             "NOTIFIED_ACCEPT_CHAT_INVITATION" | "NOTIFIED_JOIN_CHAT" => format!("* {} joins {}", name("mid"), group()),
+            "NOTIFIED_LEAVE_CHAT" if content["mid"].as_str().is_none_or(|mid| mid == self.me) => {
+                format!("* you leave {}", group())
+            }
             "NOTIFIED_LEAVE_CHAT" | "NOTIFIED_DELETE_SELF_FROM_CHAT" => format!("* {} leaves {}", name("mid"), group()),
             "NOTIFIED_DELETE_OTHER_FROM_CHAT" => {
                 format!("* {} removes {} from {}", name("mid"), name("target"), group())
@@ -195,8 +199,8 @@ impl Book {
 fn shown(message: &Message) -> String {
     let metadata = |name: &str| message.content_metadata.get(name).map(String::as_str).filter(|text| !text.is_empty());
     let (kind, told) = match (message.content_type.as_str(), &message.text) {
+        ("NONE", text) if metadata("vCard").is_some() => ("CONTACT", text.clone()),
         ("NONE", Some(text)) => return text.clone(),
-        ("NONE", None) if metadata("vCard").is_some() => ("CONTACT", metadata("displayName").map(str::to_owned)),
         // An encrypted one, which the gateway could not read.
         ("NONE", None) => ("a text that cannot be read", None),
         ("LOCATION", _) => {
@@ -224,7 +228,10 @@ fn group_name(message: &Message) -> Option<String> {
 
 /// The name in the event that tells of a person's changed profile.
 fn new_name(content: &Value) -> Option<String> {
-    let params: Value = serde_json::from_str(content["params"].as_str()?).ok()?;
+    let params = match &content["params"] {
+        Value::String(text) => read_value(text, &mut Damages::default())?,
+        params => params.clone(),
+    };
     (content["type"] == "2").then(|| params["DISPLAY_NAME"].as_str().map(plain))?
 }
 
@@ -289,8 +296,8 @@ mod tests {
         let place = json!({"title": "Tower", "address": "", "latitude": "35.5", "longitude": "139.5"});
         assert_eq!(message("LOCATION", None, &place), "[Team] bob: [LOCATION] Tower, 35.5, 139.5");
         assert_eq!(message("CONTACT", None, &json!({"displayName": "Zoe"})), "[Team] bob: [CONTACT] Zoe");
-        let card = json!({"vCard": "BEGIN:VCARD", "displayName": "Zoe", "ORGCONTP": "CONTACT"});
-        assert_eq!(message("NONE", None, &card), "[Team] bob: [CONTACT] Zoe");
+        let card = json!({"vCard": "BEGIN:VCARD", "ORGCONTP": "CONTACT"});
+        assert_eq!(message("NONE", Some("Zoe"), &card), "[Team] bob: [CONTACT] Zoe");
         assert_eq!(message("NONE", None, &json!({})), "[Team] bob: [a text that cannot be read]");
         assert_eq!(message("FILE", None, &json!({"FILE_NAME": "a.txt"})), "[Team] bob: [FILE] a.txt");
         let renamed = json!({"event_type": "update_group_name", "name": "Crew"});

@@ -250,9 +250,9 @@ impl Conversation {
         } else {
             self.learn(vec![me.clone()]).await;
         }
-        let contacts: Vec<String> = serde_json::from_value(self.request(&GetAllContactIds {}).await?)?;
+        let contacts = mids(&self.request(&GetAllContactIds {}).await?);
         self.learn(contacts.clone()).await;
-        let groups: Vec<String> = serde_json::from_value(self.request(&GetJoinedGroupIds {}).await?)?;
+        let groups = mids(&self.request(&GetJoinedGroupIds {}).await?);
         self.learn(groups).await;
         self.bot = match partner {
             // Where it is not found, nobody else is written to in its place.
@@ -444,6 +444,11 @@ impl Conversation {
         let lines: Vec<_> = groups.map(|(mid, name)| format!("{name}  {mid}{}", invited(mid))).collect();
         Ok(self.terminal.notice(&or_nobody(&lines))?)
     }
+}
+
+/// The mids in an answer.
+fn mids(content: &Value) -> Vec<String> {
+    content.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn or_nobody(lines: &[String]) -> String {

@@ -98,7 +98,8 @@ impl Walk<'_> {
         if let Some(field) = own().find(here) {
             return field_kind(field);
         }
-        let mut names: Vec<_> = own().map(|field| field.name).chain(["me", "person", "subcommand", "raw"]).collect();
+        let always = PROPERTIES.iter().filter(|row| row.of == "Event").map(|row| row.name);
+        let mut names: Vec<_> = own().map(|field| field.name).chain(always).collect();
         if of == Kind::Invite {
             names.push("inviter");
         }
@@ -327,7 +328,7 @@ pub(crate) fn shown(call: &FnCallExpr) -> String {
 fn field_kind(field: &EventField) -> Kind {
     match field.kind {
         _ if field.optional => Kind::Unknown,
-        FieldKind::Str => Kind::String,
+        FieldKind::Str | FieldKind::Json => Kind::String,
         FieldKind::NullableStr => Kind::MaybeString,
         FieldKind::Int => Kind::Int,
         FieldKind::StrMap => Kind::Map,

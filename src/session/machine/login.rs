@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{Completion, LOGIN, Machine, Output, PIN, State};
 use crate::protocol::{
-    Call, Content, Failure, FailureCode, Incoming, commands::GetProfile, decode, encode_fields, find_text,
+    Call, Content, Failure, FailureCode, Incoming, commands::GetProfile, decode_noting, encode_fields, find_text,
+    read_value,
 };
 use crate::session::config::Login;
 use crate::session::handle::CallError;
@@ -51,11 +52,11 @@ impl<T: Completion> Machine<T> {
 
     /// A frame of the time between the login and its answer: any of them may carry a PIN.
     pub(super) fn login_frame(&mut self, text: &str, now: Duration) {
-        let incoming = decode(text);
+        let incoming = decode_noting(text, &mut self.damages);
         if matches!(incoming, Ok(Incoming::HeartBeat)) {
             return;
         }
-        let value = serde_json::from_str(text).unwrap_or(Value::Null);
+        let value = read_value(text, &mut self.damages).unwrap_or(Value::Null);
         let find = |names: &[&str]| find_text(&value, names);
         let is_event = matches!(incoming, Ok(Incoming::Event(_)));
         let certificate = find(&["cert", "certificate"]);

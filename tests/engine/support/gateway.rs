@@ -24,6 +24,8 @@ pub(crate) enum Answer {
     Content(Value),
     /// Success with a content that is sent as it is.
     Raw(&'static str),
+    /// A whole frame as it is, but for `"TASK"`, which stands for the request's number.
+    Frame(String),
     /// A failure.
     Refuse(i64, &'static str),
     /// Nothing until the test says so, then success.
@@ -263,6 +265,7 @@ fn reply(request: &Value, answer: Answer) -> Option<String> {
         Answer::Content(content) => (0, content.to_string()),
         Answer::Raw(content) => (0, content.to_owned()),
         Answer::Refuse(code, content) => (code, content.to_owned()),
+        Answer::Frame(frame) => return Some(frame.replace("\"TASK\"", &request["task_id"].to_string())),
         Answer::Hold => return None,
     };
     let reply = json!({"command": request["command"], "task_id": request["task_id"], "code": code, "content": content});
