@@ -20,36 +20,71 @@ static FIELD: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(&format!(r#"(?i)\b({names})\b(\\?["']?\s*[:=]\s*\\?["']?)[^\s"',;&\\}}]+"#)).expect("a fixed pattern")
 });
 
+/// The words near which a text speaks of secrets.
+static TOPIC: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)\b(pass(word|phrase|wd)?|pwd|token|secret|credentials?|cert(ificate)?)\b")
+        .expect("a fixed pattern")
+});
+
+/// How many words may lie between a secret that could be an ordinary word and what tells that it is none.
+const NEAR: usize = 4;
+
+/// How many characters a secret has at least that is hidden wherever it stands, and one of a single kind of letters.
+const LONG: usize = 6;
+const LONG_WORD: usize = 16;
+
 /// The secrets of one session.
 ///
 /// It has no `Debug`: it would show them.
-pub(super) struct Secrets(Vec<String>);
+pub(super) struct Secrets(Vec<Known>);
+
+/// A secret that is known.
+struct Known {
+    text: String,
+    /// Whether it could stand in an ordinary text too: a person chose it.
+    could_be_a_word: bool,
+}
 
 impl Secrets {
     /// What a session knows at its start.
     pub(super) fn of(config: &SessionConfig) -> Self {
-        let own = match &config.login {
-            Login::Email { password, .. } => password,
-            Login::Token { auth_token, .. } => auth_token,
-        };
-        let proxy = config.proxy.as_ref().and_then(|proxy| proxy.password.as_ref());
         let mut secrets = Self(Vec::new());
-        secrets.add(own.expose());
-        secrets.add(proxy.map_or("", |password| password.expose()));
+        match &config.login {
+            Login::Email { password, .. } => secrets.add_chosen(password.expose()),
+            Login::Token { auth_token, .. } => secrets.add(auth_token.expose()),
+        }
+        if let Some(password) = config.proxy.as_ref().and_then(|proxy| proxy.password.as_ref()) {
+            secrets.add_chosen(password.expose());
+        }
         secrets.add(config.certificate.as_deref().unwrap_or_default());
         secrets
     }
 
-    /// One more.
+    /// One more, which a gateway has issued.
     pub(super) fn add(&mut self, secret: &str) {
-        if !secret.is_empty() && !self.0.iter().any(|known| known == secret) {
-            self.0.push(secret.to_owned());
+        self.insert(Known { text: secret.to_owned(), could_be_a_word: false });
+    }
+
+    fn add_chosen(&mut self, secret: &str) {
+        self.insert(Known { text: secret.to_owned(), could_be_a_word: could_be_a_word(secret) });
+    }
+
+    fn insert(&mut self, secret: Known) {
+        if !secret.text.is_empty() && !self.holds(&secret.text) {
+            self.0.push(secret);
             // What holds another secret is hidden before that one is.
-            self.0.sort_by_key(|known| std::cmp::Reverse(known.len()));
+            self.0.sort_by_key(|known| std::cmp::Reverse(known.text.len()));
         }
     }
 
+    fn holds(&self, text: &str) -> bool {
+        self.0.iter().any(|known| known.text == text)
+    }
+
     /// The text without secrets: these, and the values of the fields that hold some.
+    ///
+    /// One that could be an ordinary word, such as "sandbox", is hidden where it can really stand: as a whole value, behind a
+    /// sign of it, or near a word that speaks of secrets.
     pub(super) fn hidden(&self, text: &str) -> String {
         match read_value(text, &mut Damages::default()) {
             Some(mut value @ (Value::Object(_) | Value::Array(_))) => {
@@ -67,15 +102,19 @@ impl Secrets {
                     match field {
                         Value::Null => {}
                         _ if SECRET.contains(&name.to_ascii_lowercase().as_str()) => *field = MASK.into(),
+                        // What a frame is called is no secret.
+                        Value::String(_) if matches!(name.as_str(), "command" | "subcommand") => {}
                         _ => self.hide(field),
                     }
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.hide(item)),
+            Value::String(text) if self.holds(text) => *text = MASK.to_owned(),
             // It may be JSON text again.
             Value::String(text) => *text = self.hidden(text),
             Value::Number(number) => {
-                if self.0.contains(&number.to_string()) {
+                let number = number.to_string();
+                if number.len() >= LONG && self.holds(&number) {
                     *value = MASK.into();
                 }
             }
@@ -84,8 +123,54 @@ impl Secrets {
     }
 
     fn hidden_own(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), MASK))
+        let hide = |text: String, secret: &Known| match secret.could_be_a_word {
+            true => hidden_word(&text, &secret.text),
+            false => text.replace(&secret.text, MASK),
+        };
+        self.0.iter().fold(text.to_owned(), hide)
     }
+}
+
+/// Whether a secret could be an ordinary word, or is too short to be known from other text.
+fn could_be_a_word(secret: &str) -> bool {
+    let length = secret.chars().count();
+    let rest = || secret.chars().skip(1);
+    let is_word = secret.chars().all(char::is_alphabetic)
+        && (rest().all(char::is_lowercase) || secret.chars().all(char::is_uppercase) || !secret.is_ascii());
+    length < LONG || (is_word && length < LONG_WORD)
+}
+
+/// The text without a secret that could be a word.
+fn hidden_word(text: &str, secret: &str) -> String {
+    let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
+    let mut hidden = String::with_capacity(text.len());
+    let mut copied = 0;
+    for (at, found) in text.match_indices(secret) {
+        let (before, after) = (&text[..at], &text[at + found.len()..]);
+        let is_part_of_a_word = (before.ends_with(is_part) && secret.starts_with(is_part))
+            || (after.starts_with(is_part) && secret.ends_with(is_part));
+        if !is_part_of_a_word && (is_value(before, after) || is_near_topic(before, after, secret)) {
+            hidden.push_str(&text[copied..at]);
+            hidden.push_str(MASK);
+            copied = at + found.len();
+        }
+    }
+    hidden.push_str(&text[copied..]);
+    hidden
+}
+
+/// Whether what stands between two texts is a value: behind an equals sign, or the end of a user's name in a url.
+fn is_value(before: &str, after: &str) -> bool {
+    before.ends_with('=') || (before.ends_with(':') && after.starts_with('@'))
+}
+
+/// Whether a text speaks of secrets a few words before or after a place.
+fn is_near_topic(before: &str, after: &str, secret: &str) -> bool {
+    // An article or a number is found in every sentence.
+    let near = if secret.chars().count() < 4 { 2 } else { NEAR };
+    let last: Vec<_> = before.split_whitespace().rev().take(near).collect();
+    let next = after.split_whitespace().take(near).filter(|_| near == NEAR);
+    last.into_iter().chain(next).any(|word| TOPIC.is_match(word))
 }
 
 /// A url as it may be shown: without the name and the password that stand before its host, and without its query, which may
@@ -134,6 +219,32 @@ mod tests {
             ("nothing to hide", "nothing to hide"),
         ] {
             assert_eq!(secrets().hidden(text), expected);
+        }
+    }
+
+    #[test]
+    fn an_ordinary_word_that_is_a_secret_is_hidden_only_where_it_can_stand() {
+        for (password, text, expected) in [
+            ("sandbox", "the sandbox stops", "the sandbox stops"),
+            ("sandbox", "no sandboxes here", "no sandboxes here"),
+            ("sandbox", "wrong password: sandbox", "wrong password: ***"),
+            ("sandbox", "the password \"sandbox\" is wrong", "the password \"***\" is wrong"),
+            ("sandbox", "sandbox is no valid password", "*** is no valid password"),
+            ("sandbox", "ws://me:sandbox@host", "ws://me:***@host"),
+            ("sandbox", "pw=sandbox&x=1", "pw=***&x=1"),
+            ("sandbox", r#"{"pw":"sandbox","text":"a sandbox"}"#, r#"{"pw":"***","text":"a sandbox"}"#),
+            ("test", r#"{"command":"test","content":"a test"}"#, r#"{"command":"test","content":"a test"}"#),
+            ("a", "a login came and a frame too", "a login came and a frame too"),
+            ("a", "password a", "password ***"),
+            ("1", r#"{"code":1,"content":"attempt 1 of 3"}"#, r#"{"code":1,"content":"attempt 1 of 3"}"#),
+            ("7777777", r#"{"code":7777777}"#, r#"{"code":"***"}"#),
+            ("hunter2", "xhunter2x", "x***x"),
+            ("aVeryKey", "aVeryKey here", "*** here"),
+            ("correcthorsebattery", "correcthorsebattery", "***"),
+        ] {
+            let login = Login::Email { email: "a@b".into(), password: Secret::new(password) };
+            let secrets = Secrets::of(&SessionConfig::new("main", "ws://a", login));
+            assert_eq!(secrets.hidden(text), expected);
         }
     }
 
