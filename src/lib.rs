@@ -7,6 +7,7 @@
 //! | 0 | [`protocol`] | the wire, pure: the tables of commands and events, frames, failures, mids |
 //! | 0 | [`access`] | who may connect, by what a browser says of the page that asks |
 //! | 0 | [`clock`] | the one source of time |
+//! | 0 | [`visible`] | what a terminal shows of a text that somebody else wrote |
 //! | 1 | [`session`] | one live session: a state machine without I/O, its socket task, the cloneable handle |
 //! | 1 | [`sandbox`] | the embedded gateway: a world of accounts, chats and messages behind the same wire |
 //! | 1 | [`store`] | SQLite: the journal, certificates and the scripts' stores |
@@ -23,3 +24,4 @@ pub mod sandbox;
 pub mod script;
 pub mod session;
 pub mod store;
+pub mod visible;

@@ -7,6 +7,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("protocol", 0),
     ("access", 0),
     ("clock", 0),
+    ("visible", 0),
     ("session", 1),
     ("sandbox", 1),
     ("store", 1),

@@ -133,8 +133,8 @@ pub(super) fn file(named: Option<&Path>) -> Result<Option<Config>, Exit> {
 
 /// The scripts that a command looks at, and the limits that hold for them: those that are named, else those of the
 /// configuration where there is one, else the folder `scripts`.
-pub(super) fn scripts(named: &[PathBuf]) -> Result<(Vec<PathBuf>, Limits), Exit> {
-    let config = file(None)?.unwrap_or_else(|| Config::without_file(Path::new("")));
+pub(super) fn scripts(config: Option<&Path>, named: &[PathBuf]) -> Result<(Vec<PathBuf>, Limits), Exit> {
+    let config = file(config)?.unwrap_or_else(|| Config::without_file(Path::new("")));
     let scripts = if named.is_empty() { config.scripts } else { named.to_vec() };
     Ok((scripts, config.limits))
 }

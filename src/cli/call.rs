@@ -96,7 +96,7 @@ impl Args {
             live.stop().await;
             outcome
         })??;
-        output::line(&format!("{:#}", content.value()))?;
+        output::json(&content.value())?;
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use super::exit::Exit;
 use super::{account, output};
 use crate::script::check::{Checker, Report};
 use crate::script::diagnostic::{COLUMNS, Look, Severity};
+use crate::visible;
 
 /// The stack of the thread that compiles, in bytes: expressions may be nested deeply.
 const STACK: usize = 64 << 20;
@@ -18,6 +19,10 @@ pub(super) struct Args {
     /// Scripts, and folders of scripts and tests [default: those of hotline.toml, or scripts/]
     #[arg(value_name = "SCRIPT or FOLDER")]
     scripts: Vec<PathBuf>,
+
+    /// The configuration whose scripts and limits count [default: hotline.toml where it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 
     /// Print JSON
     #[arg(long, conflicts_with = "format")]
@@ -44,15 +49,21 @@ enum Format {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
-        let (scripts, limits) = account::scripts(&self.scripts)?;
+        let (scripts, limits) = account::scripts(self.config.as_deref(), &self.scripts)?;
         if let Some(missing) = scripts.iter().find(|path| !path.exists()) {
             return Err(Exit::usage(anyhow!(
-                "there is no script or folder {}; name others: hotline check SCRIPT or FOLDER",
+                "there is no script or folder {}; `hotline new FOLDER` makes a bot to start from, and `hotline check SCRIPT or FOLDER` names others",
                 missing.display()
             )));
         }
+        let names = scripts.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
         let report = on_large_stack(move || Checker::new(limits).map(|checker| checker.check(&scripts)))??;
-        output::write(&self.render(&report))?;
+        self.show(&report)?;
+        if report.files == 0 {
+            return Err(Exit::Failed(anyhow!(
+                "there is no script *.rhai in {names}; `hotline new FOLDER` makes a bot to start from"
+            )));
+        }
         let (errors, warnings) = (report.count(Severity::Error), report.count(Severity::Warning));
         let summary = summary(errors, warnings, report.files);
         if errors > 0 || (self.deny_warnings && warnings > 0) {
@@ -64,16 +75,18 @@ impl Args {
         Ok(())
     }
 
-    fn render(&self, report: &Report) -> String {
+    fn show(&self, report: &Report) -> std::io::Result<()> {
         if self.json {
-            return format!("{:#}\n", serde_json::json!(report.findings));
+            return output::json(&report.findings);
         }
         let findings = report.findings.iter();
         match self.format {
-            Format::Short => findings.map(|finding| finding.line() + "\n").collect(),
+            Format::Short => {
+                output::write(&findings.map(|finding| visible::line(&finding.line()) + "\n").collect::<String>())
+            }
             Format::Card => {
                 let look = Look { columns: COLUMNS, colour: output::is_coloured(&std::io::stdout()) };
-                findings.map(|finding| finding.card(look) + "\n").collect()
+                output::painted(&findings.map(|finding| finding.card(look) + "\n").collect::<String>())
             }
         }
     }

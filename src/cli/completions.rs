@@ -15,7 +15,7 @@ impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut super::definition(), "hotline", &mut script);
-        output::write(&String::from_utf8_lossy(&script))?;
+        output::painted(&String::from_utf8_lossy(&script))?;
         Ok(())
     }
 }

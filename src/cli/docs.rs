@@ -19,7 +19,7 @@ pub(super) struct Args {}
 impl Args {
     #[expect(clippy::unused_self, reason = "every subcommand is run in the same way")]
     pub(super) fn run(self) -> Result<(), Exit> {
-        output::write(&reference())?;
+        output::painted(&reference())?;
         Ok(())
     }
 }

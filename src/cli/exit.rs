@@ -35,6 +35,6 @@ pub(super) fn status(outcome: Result<(), Exit>) -> ExitCode {
         Err(Exit::Failed(error)) => (error, 1),
         Err(Exit::Usage(error)) => (error, USAGE),
     };
-    output::note(format_args!("{error:#}"));
+    output::complaint(format_args!("{error:#}"));
     ExitCode::from(status)
 }

@@ -2,13 +2,17 @@
 
 use super::exit::Exit;
 use super::{output, record};
+use crate::protocol::{EventSpec, Hook};
 use crate::store::{EventRow, Handling, RunRecord};
 
-/// How much of an event's content is shown.
+/// How much of an event's content is shown on a terminal, in columns.
 const EXCERPT: usize = 60;
 
 /// The arguments of `journal`.
 #[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The table is as wide as the terminal. Elsewhere, as in a pipe, each event is whole on its line."
+)]
 pub(super) struct Args {
     /// How many events, the latest ones
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
@@ -24,29 +28,31 @@ impl Args {
         let mut events = journal.events(self.last)?;
         events.reverse();
         if self.record.json {
-            output::line(&format!("{:#}", serde_json::json!(events)))?;
+            output::json(&events)?;
             return Ok(());
         }
         if events.is_empty() {
             output::note("no event is recorded");
             return Ok(());
         }
-        let rows: Vec<_> = events.iter().map(row).collect();
-        output::write(&record::table(["event", "time", "session", "what", "content", "outcome"], &rows))?;
+        output::write(&table(&events, record::Look::of_output()))?;
         Ok(())
     }
 }
 
-fn row(handling: &Handling) -> [String; 6] {
-    let event = &handling.event;
-    [
-        event.id.to_string(),
-        record::time(event.at),
-        event.session.to_string(),
-        event.subcommand.clone(),
-        record::short(&excerpt(event), EXCERPT),
-        outcome(handling),
-    ]
+fn table(events: &[Handling], look: record::Look) -> String {
+    let has_session = look.names(events.iter().map(|handling| &*handling.event.session));
+    let row = |handling: &Handling| {
+        let event = &handling.event;
+        let excerpt = excerpt(event);
+        let content = if look.columns.is_some() { record::short(&excerpt, EXCERPT) } else { excerpt };
+        let session = has_session.then(|| event.session.to_string());
+        let start = [event.id.to_string(), look.time(event.at)].into_iter().chain(session);
+        start.chain([event.subcommand.clone(), content, outcome(handling, look)]).collect()
+    };
+    let heading = ["event", "time"].into_iter().chain(has_session.then_some("session"));
+    let heading: Vec<_> = heading.chain(["what", "content", "outcome"]).collect();
+    look.table(&heading, &events.iter().map(row).collect::<Vec<_>>())
 }
 
 /// What a person recognises an event by: a message's text, else its content.
@@ -61,10 +67,16 @@ fn excerpt(event: &EventRow) -> String {
 }
 
 /// What became of an event, in a few words.
-pub(super) fn outcome(Handling { event, runs }: &Handling) -> String {
+pub(super) fn outcome(Handling { event, runs }: &Handling, look: record::Look) -> String {
     let mut parts: Vec<_> = event.answered.map(|run| format!("answers run {run}")).into_iter().collect();
-    let standing =
-        |run: &RunRecord| format!("{}.{}: {}", run.run.script, run.run.function, record::standing(&run.standing));
+    let own_hook = EventSpec::named(&event.subcommand).and_then(|spec| spec.hook).map(Hook::name);
+    let standing = |run: &RunRecord| {
+        let function = format!(".{}", run.run.function);
+        // Where room is scarce, the hook that everybody expects is not named.
+        let is_told = look.columns.is_none() || Some(&*run.run.function) != own_hook;
+        let function = if is_told { function.as_str() } else { "" };
+        format!("{}{function}: {}", run.run.script, look.standing(&run.standing))
+    };
     parts.extend(runs.iter().map(standing));
     if !event.done {
         parts.push("not seen through yet".to_owned());

@@ -13,6 +13,7 @@ mod definitions;
 pub mod docs;
 mod exit;
 mod frames;
+mod gather;
 mod journal;
 mod live;
 mod logging;
@@ -44,11 +45,19 @@ pub fn main() -> ExitCode {
     let _ = rhai::config::hashing::set_hashing_seed(Some(HASHING_SEED));
     match Arguments::try_parse() {
         Ok(arguments) => {
-            logging::start(arguments.log_format);
-            exit::status(arguments.command.unwrap_or_default().run())
+            logging::choose(arguments.log_format);
+            logging::start();
+            let outcome = arguments.command.unwrap_or_default().run();
+            logging::finish();
+            exit::status(outcome)
         }
         Err(error) => {
-            let _ = error.print();
+            logging::choose(LogFormat::of(std::env::args_os()));
+            if error.use_stderr() && logging::is_json() {
+                output::complaint(error.render().to_string().trim_end());
+            } else {
+                let _ = error.print();
+            }
             ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(exit::USAGE))
         }
     }

@@ -1,17 +1,15 @@
 //! Where the record of a bot lies, and how its rows are written for people. What the rows mean, the journal knows.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Context;
 use chrono::{Local, TimeZone};
-use unicode_width::UnicodeWidthStr;
 
-use super::account::DEFAULT_CONFIG;
 use super::exit::Exit;
-use super::output::plain;
+use super::{account, output};
 use crate::clock::Timestamp;
-use crate::host::config::Config;
 use crate::store::{JournalReader, Standing};
+use crate::visible;
 
 /// The folder where everything durable lies when nothing else is said.
 const DEFAULT_DATA: &str = "data";
@@ -49,88 +47,142 @@ impl Flags {
         if let Some(folder) = &self.data {
             return Ok(folder.clone());
         }
-        let path = self.config.as_deref().unwrap_or(Path::new(DEFAULT_CONFIG));
-        if self.config.is_none() && !path.exists() {
-            return Ok(PathBuf::from(DEFAULT_DATA));
+        let config = account::file(self.config.as_deref())?;
+        Ok(config.map_or_else(|| PathBuf::from(DEFAULT_DATA), |config| config.data))
+    }
+}
+
+/// How rows are written.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Look {
+    /// How wide a table may be; `None` where nobody looks at it: then nothing in it is cut.
+    pub(super) columns: Option<usize>,
+}
+
+impl Look {
+    /// For whoever reads standard output.
+    pub(super) fn of_output() -> Self {
+        Self { columns: output::columns() }
+    }
+
+    /// With everything.
+    pub(super) const WHOLE: Self = Self { columns: None };
+
+    /// Whether a column of sessions is worth its room: where room is scarce, a session that is the only one is not named.
+    pub(super) fn names<'a>(self, mut sessions: impl Iterator<Item = &'a str>) -> bool {
+        let first = sessions.next();
+        self.columns.is_none() || sessions.any(|session| Some(session) != first)
+    }
+
+    /// A time of day as people write it, in local time; where there is little room, what a person needs of it.
+    pub(super) fn time(self, at: Timestamp) -> String {
+        let Some(time) = Local.timestamp_millis_opt(at).single() else { return at.to_string() };
+        let format = match self.columns {
+            None => "%Y-%m-%d %H:%M:%S%.3f",
+            Some(_) if time.date_naive() == Local::now().date_naive() => "%H:%M:%S",
+            Some(_) => "%m-%d %H:%M",
+        };
+        time.format(format).to_string()
+    }
+
+    /// What a run is doing, or how it ended.
+    pub(super) fn standing(self, standing: &Standing) -> String {
+        let text = match (&standing.waiting, standing.ended) {
+            (_, Some(_)) => match &standing.fault {
+                Some(fault) => format!("{}: {}", standing.outcome, fault.lines().next().unwrap_or_default()),
+                None => standing.outcome.clone(),
+            },
+            (Some(waiting), None) => {
+                let until = waiting.deadline.map(|deadline| format!(", until {}", self.time(deadline)));
+                format!("waits in {}{}", waiting.call, until.unwrap_or_default())
+            }
+            (None, None) => "goes on".to_owned(),
+        };
+        visible::line(&text)
+    }
+
+    /// Rows below a heading, each column as wide as it needs to be, and the widest ones cut where there is no room.
+    pub(super) fn table(self, heading: &[&str], rows: &[Vec<String>]) -> String {
+        let heading: Vec<_> = heading.iter().map(|&cell| cell.to_owned()).collect();
+        let lines: Vec<Vec<String>> = std::iter::once(&heading)
+            .chain(rows)
+            .map(|row| row.iter().map(|cell| visible::line(cell)).collect())
+            .collect();
+        let width = |column: usize| lines.iter().map(|row| visible::width(&row[column])).max().unwrap_or_default();
+        let mut widths: Vec<usize> = (0..heading.len()).map(width).collect();
+        let gaps = GAP.len() * heading.len().saturating_sub(1);
+        while self.columns.is_some_and(|columns| widths.iter().sum::<usize>() + gaps > columns)
+            && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROWEST)
+        {
+            *widest -= 1;
         }
-        let text = std::fs::read_to_string(path)
-            .with_context(|| format!("the configuration {} cannot be read", path.display()))
-            .map_err(Exit::Usage)?;
-        // Secrets may be set for the bot alone, and are not needed to read its record.
-        let env = |name: &str| Some(std::env::var(name).unwrap_or_else(|_| format!("the value of {name}")));
-        Ok(Config::parse(&text, path, env).map_err(Exit::usage)?.data)
+        let line = |row: &Vec<String>| {
+            let cells = row.iter().zip(&widths).map(|(cell, &width)| {
+                let cell = visible::cut(cell, width);
+                let padding = " ".repeat(width.saturating_sub(visible::width(&cell)));
+                format!("{cell}{padding}")
+            });
+            format!("{}\n", cells.collect::<Vec<_>>().join(GAP).trim_end())
+        };
+        lines.iter().map(line).collect()
     }
 }
 
-/// A time of day as people write it, in local time.
-pub(super) fn time(at: Timestamp) -> String {
-    match Local.timestamp_millis_opt(at).single() {
-        Some(time) => time.format("%Y-%m-%d %H:%M:%S%.3f").to_string(),
-        None => at.to_string(),
-    }
-}
+/// What stands between two columns.
+const GAP: &str = "  ";
 
-/// What a run is doing, or how it ended.
-pub(super) fn standing(standing: &Standing) -> String {
-    match (&standing.waiting, standing.ended) {
-        (_, Some(_)) => match &standing.fault {
-            Some(fault) => format!("{}: {}", standing.outcome, plain(fault.lines().next().unwrap_or_default())),
-            None => standing.outcome.clone(),
-        },
-        (Some(waiting), None) => {
-            let until = waiting.deadline.map(|deadline| format!(", until {}", time(deadline))).unwrap_or_default();
-            format!("waits in {}{until}", waiting.call)
-        }
-        (None, None) => "goes on".to_owned(),
-    }
-}
+/// How narrow a column may become.
+const NARROWEST: usize = 8;
 
-/// At most so many characters of a text, on one line.
+/// At most so many columns of a text, on one line.
 pub(super) fn short(text: &str, most: usize) -> String {
-    let mut line: String = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter }).collect();
-    if let Some((end, _)) = line.char_indices().nth(most) {
-        line.truncate(end);
-        line.push('…');
-    }
-    line
-}
-
-/// Rows below a heading, each column as wide as it needs to be.
-pub(super) fn table<const COLUMNS: usize>(heading: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
-    let width = |column: usize| {
-        let cells = rows.iter().map(|row| row[column].width());
-        cells.chain([heading[column].width()]).max().unwrap_or_default()
-    };
-    let widths: [usize; COLUMNS] = std::array::from_fn(width);
-    let line = |cells: [&str; COLUMNS]| {
-        let padded =
-            cells.iter().zip(widths).map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.width())));
-        format!("{}\n", padded.collect::<Vec<_>>().join("  ").trim_end())
-    };
-    let body = rows.iter().map(|row| line(std::array::from_fn(|column| row[column].as_str())));
-    std::iter::once(line(heading)).chain(body).collect()
+    visible::cut(&visible::line(text), most)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn row(cells: &[&str]) -> Vec<String> {
+        cells.iter().map(|&cell| cell.to_owned()).collect()
+    }
+
     #[test]
     fn a_table_is_as_wide_as_its_cells() {
-        let rows = [["7".to_owned(), "茶 tea".to_owned()], ["12".to_owned(), String::new()]];
-        assert_eq!(table(["id", "what"], &rows), "id  what\n7   茶 tea\n12\n");
+        let rows = [row(&["7", "茶 tea"]), row(&["12", ""])];
+        assert_eq!(Look::WHOLE.table(&["id", "what"], &rows), "id  what\n7   茶 tea\n12\n");
+    }
+
+    #[test]
+    fn a_table_keeps_to_its_room_and_cuts_what_is_widest() {
+        let long = "日本語 ".repeat(30);
+        let rows = [row(&["1", "12:00:00", "RECEIVE_MESSAGE", &long, "on_message: handled"])];
+        let table = Look { columns: Some(80) }.table(&["event", "time", "what", "content", "outcome"], &rows);
+        assert!(table.lines().all(|line| visible::width(line) <= 80), "{table}");
+        assert!(table.contains("RECEIVE_MESSAGE") && table.contains("on_message: handled"), "{table}");
+        assert!(table.contains("日本語 日本語") && table.contains('…'), "{table}");
+        let table = Look { columns: Some(10) }.table(&["event", "time", "what", "content", "outcome"], &rows);
+        assert!(table.contains("12:00:00"), "{table}");
+    }
+
+    #[test]
+    fn no_cell_of_a_table_steers_the_terminal_or_leaves_its_line() {
+        let rows = [row(&["a\u{1b}[2J\u{9b}", "b\n7  forged\u{2028}x", "c\u{202e}d\u{200b}e"])];
+        let table = Look::WHOLE.table(&["x", "y", "z"], &rows);
+        assert_eq!(table.lines().count(), 2);
+        assert!(table.chars().all(|letter| letter == '\n' || !visible::steers(letter)), "{table:?}");
     }
 
     #[test]
     fn a_long_text_is_cut_and_stays_on_its_line() {
         assert_eq!(short("one\ntwo", 20), "one two");
-        assert_eq!(short("größer", 3), "grö…");
+        assert_eq!(short("größer", 4), "grö…");
     }
 
     #[test]
     fn what_a_script_threw_does_not_steer_the_terminal() {
         let fault = Some("bot.rhai:1: \u{1b}[31mred\u{7}\nmore".to_owned());
         let failed = Standing { ended: Some(0), outcome: "failed".to_owned(), fault, ..Standing::default() };
-        assert_eq!(standing(&failed), "failed: bot.rhai:1: \u{fffd}[31mred\u{fffd}");
+        assert_eq!(Look::WHOLE.standing(&failed), "failed: bot.rhai:1: \u{fffd}[31mred\u{fffd}");
     }
 }

@@ -95,7 +95,9 @@ impl Args {
         }
         let options = Options { config, strict: self.strict, dry_run: self.dry_run, clock };
         let mut host = Host::start(options).await.map_err(|error| match error {
-            host::StartError::Missing(_) => Exit::usage(error),
+            host::StartError::Missing(_) => {
+                Exit::usage(anyhow::anyhow!("{error}; `hotline new FOLDER` makes a bot to start from"))
+            }
             other => other.into(),
         })?;
         announce(&host);

@@ -41,30 +41,34 @@ impl Args {
 fn list(flags: &record::Flags) -> Result<(), Exit> {
     let runs = flags.open()?.open_runs()?;
     if flags.json {
-        output::line(&format!("{:#}", serde_json::json!(runs)))?;
+        output::json(&runs)?;
         return Ok(());
     }
     if runs.is_empty() {
         output::note("no run goes on");
         return Ok(());
     }
-    let rows: Vec<_> = runs.iter().map(row).collect();
-    output::write(&record::table(["run", "event", "session", "script", "where", "since", "what"], &rows))?;
+    output::write(&table(&runs, record::Look::of_output()))?;
     Ok(())
 }
 
-fn row(RunRecord { run, standing, .. }: &RunRecord) -> [String; 7] {
-    let waiting = standing.waiting.as_ref();
-    let place = waiting.map(|waiting| &waiting.place).filter(|place| !place.is_empty());
-    [
-        run.id.to_string(),
-        run.event.to_string(),
-        run.session.to_string(),
-        run.script.to_string(),
-        place.unwrap_or(&run.function).to_string(),
-        record::time(waiting.map_or(run.started, |waiting| waiting.since)),
-        record::standing(standing),
-    ]
+fn table(runs: &[RunRecord], look: record::Look) -> String {
+    let has_session = look.names(runs.iter().map(|record| &*record.run.session));
+    let row = |RunRecord { run, standing, .. }: &RunRecord| {
+        let waiting = standing.waiting.as_ref();
+        let place = waiting.map(|waiting| &waiting.place).filter(|place| !place.is_empty());
+        let start = [run.id.to_string(), run.event.to_string()].into_iter();
+        let end = [
+            run.script.to_string(),
+            place.unwrap_or(&run.function).to_string(),
+            look.time(waiting.map_or(run.started, |waiting| waiting.since)),
+            look.standing(standing),
+        ];
+        start.chain(has_session.then(|| run.session.to_string())).chain(end).collect()
+    };
+    let heading = ["run", "event"].into_iter().chain(has_session.then_some("session"));
+    let heading: Vec<_> = heading.chain(["script", "where", "since", "what"]).collect();
+    look.table(&heading, &runs.iter().map(row).collect::<Vec<_>>())
 }
 
 fn kill(id: i64, flags: &record::Flags) -> Result<(), Exit> {
@@ -73,11 +77,14 @@ fn kill(id: i64, flags: &record::Flags) -> Result<(), Exit> {
         return Err(Exit::Failed(anyhow!("there is no run {id}; `hotline runs` lists those that go on")));
     };
     if run.standing.ended.is_some() {
-        return Err(Exit::Failed(anyhow!("run {id} has ended already: {}", record::standing(&run.standing))));
+        return Err(Exit::Failed(anyhow!(
+            "run {id} has ended already: {}",
+            record::Look::WHOLE.standing(&run.standing)
+        )));
     }
     flags.kill(id)?;
     if flags.json {
-        output::line(&format!("{:#}", serde_json::json!(run)))?;
+        output::json(&run)?;
     } else {
         output::note(format_args!("run {id} ends within a second, or is not taken up where no bot runs"));
     }

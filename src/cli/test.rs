@@ -10,6 +10,7 @@ use crate::host::scenario::{self, FindError, Options, Report, RunError, Snapshot
 use crate::script::diagnostic::Look;
 use crate::script::guest::{Seen, Stamp};
 use crate::script::outlook::{Outlook, Wake};
+use crate::visible;
 
 /// The arguments of `test`.
 #[derive(Debug, clap::Args)]
@@ -18,6 +19,10 @@ pub(super) struct Args {
     /// Scenario tests, and folders of them [default: the folders of hotline.toml, or scripts/]
     #[arg(value_name = "FILE or FOLDER")]
     files: Vec<PathBuf>,
+
+    /// The configuration whose scripts and limits count [default: hotline.toml where it exists]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
 
     /// Only the tests whose file::name holds this text
     #[arg(long, value_name = "TEXT")]
@@ -42,7 +47,7 @@ pub(super) struct Args {
 
 impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
-        let (scripts, limits) = account::scripts(&self.files)?;
+        let (scripts, limits) = account::scripts(self.config.as_deref(), &self.files)?;
         let files = if self.files.is_empty() { folders(&scripts) } else { scripts };
         let snapshots = if self.update { Snapshots::Write } else { Snapshots::Compare };
         let filter = self.filter.clone();
@@ -74,7 +79,8 @@ impl Args {
         let separator = if result.name.is_empty() { "" } else { "::" };
         let took = result.took.as_millis();
         // A reader that went away is noticed at the end.
-        let _ = output::line(&format!("{word}  {}{separator}{}  {took} ms", result.file.display(), result.name));
+        let name = visible::line(&format!("{}{separator}{}", result.file.display(), result.name));
+        let _ = output::painted(&format!("{word}  {name}  {took} ms\n"));
     }
 
     fn conclude(&self, report: &Report, paint: &Paint) -> anyhow::Result<()> {
@@ -82,13 +88,13 @@ impl Args {
             std::fs::write(path, report.to_junit()).with_context(|| format!("{} cannot be written", path.display()))?;
         }
         if self.json {
-            output::line(&report.to_json().to_string())?;
+            output::painted(&format!("{}\n", visible::json(&report.to_json().to_string())))?;
             return Ok(());
         }
         for result in &report.results {
             if let Some(failed) = result.failed() {
                 let look = Look { colour: paint.wanted, ..Look::PLAIN };
-                output::write(&format!("\n{}", failed.card(&result.name, look)))?;
+                output::painted(&format!("\n{}", failed.card(&result.name, look)))?;
             }
         }
         output::line(&format!("\n{}", report.summary()))?;

@@ -4,11 +4,13 @@ use anyhow::anyhow;
 use data_encoding::HEXLOWER;
 
 use super::exit::Exit;
-use super::{journal, output, record};
+use super::record::{self, Look};
+use super::{journal, output};
 use crate::clock::Timestamp;
 use crate::protocol::{EventSpec, Hook};
 use crate::script::Bundle;
 use crate::store::{Handling, JournalReader, LinedUp, Lineup, Outcome, RunRecord, RunRow};
+use crate::visible;
 
 /// How much of a call's arguments, and of what came of it, is shown.
 const EXCERPT: usize = 100;
@@ -45,7 +47,7 @@ impl Args {
         let lineup = journal.lineup(handling.event.at)?.unwrap_or_default();
         let absent = absent(&handling, &lineup, journal.scripts_of(&handling.event.session)?.as_deref());
         if self.record.json {
-            output::line(&format!("{:#}", json(&handling, &runs, &absent)))?;
+            output::json(&json(&handling, &runs, &absent))?;
         } else {
             output::write(&timeline(&handling, &runs, &absent, asker.as_ref().map(|asker| &asker.run)))?;
         }
@@ -137,11 +139,11 @@ fn timeline(handling: &Handling, runs: &[Traced<'_>], absent: &[Absent], asker: 
     let mut text = format!(
         "event {}  {}  {}  session {}\n  {}\n  {}\n",
         event.id,
-        record::time(event.at),
-        event.subcommand,
-        event.session,
+        Look::WHOLE.time(event.at),
+        visible::line(&event.subcommand),
+        visible::line(&event.session),
         record::short(&event.content, 4 * EXCERPT),
-        journal::outcome(handling),
+        journal::outcome(handling, Look::WHOLE),
     );
     if let Some(run) = asker {
         text += &format!(
@@ -198,12 +200,14 @@ fn timeline_of(begin: Timestamp, traced: &Traced<'_>) -> String {
         text += &format!("{:>10}    {called} → {}{took}\n", offset(begin, entry.at), came(outcome));
     }
     match (&standing.waiting, standing.ended) {
-        (_, Some(ended)) => text += &format!("{:>10}  it ends: {}\n", offset(begin, ended), record::standing(standing)),
+        (_, Some(ended)) => {
+            text += &format!("{:>10}  it ends: {}\n", offset(begin, ended), Look::WHOLE.standing(standing))
+        }
         (Some(waiting), None) => {
             if *waiting.place != *place {
                 show_place(&mut text, &waiting.place);
             }
-            text += &format!("{:>10}    it {}\n", offset(begin, waiting.since), record::standing(standing));
+            text += &format!("{:>10}    it {}\n", offset(begin, waiting.since), Look::WHOLE.standing(standing));
         }
         (None, None) => {}
     }

@@ -76,7 +76,7 @@ impl Keeping {
 
     fn kill(&self) {
         if let Err(error) = self.store.kills().and_then(|runs| runs.iter().try_for_each(|run| self.kill_one(run))) {
-            tracing::warn!("runs that are to be killed could not be read, or ended: {error}");
+            tracing::warn!(target: "hotline::store", "runs that are to be killed could not be read, or ended: {error}");
         }
     }
 

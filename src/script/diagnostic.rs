@@ -7,6 +7,7 @@ use std::sync::Arc;
 use unicode_width::UnicodeWidthChar;
 
 use super::fault::Fault;
+use crate::visible;
 
 /// How wide a card is where nobody says otherwise.
 pub const COLUMNS: usize = 80;
@@ -100,10 +101,10 @@ impl Lines {
 /// Draws the card of a fault. It ends with a line break.
 pub fn card(fault: &Fault, severity: Severity, look: Look) -> String {
     let word = severity.word();
-    let message = wrap(&fault.message, look.columns.saturating_sub(word.len() + 2), word.len() + 2);
+    let message = wrap(&visible::text(&fault.message), look.columns.saturating_sub(word.len() + 2), word.len() + 2);
     let number = fault.line.map(|line| line.to_string()).unwrap_or_default();
     let gutter = " ".repeat(number.len().max(1));
-    let mut card = format!("{word}: {message}\n{gutter}--> {}\n", fault.place());
+    let mut card = format!("{word}: {message}\n{gutter}--> {}\n", visible::line(&fault.place()));
     if let Some(excerpt) = &fault.excerpt {
         let (text, mark) = draw(excerpt, fault.column, look.columns.saturating_sub(number.len() + 3));
         card.push_str(format!("{gutter} |\n{number} | {text}").trim_end());
@@ -114,7 +115,7 @@ pub fn card(fault: &Fault, severity: Severity, look: Look) -> String {
     }
     for (name, note) in notes(fault) {
         let indent = gutter.len() + 5 + name.len();
-        let note = wrap(&note, look.columns.saturating_sub(indent), indent);
+        let note = wrap(&visible::text(&note), look.columns.saturating_sub(indent), indent);
         card.push_str(&format!("{gutter} = {name}: {note}\n"));
     }
     if look.colour { paint(&card) } else { card }
@@ -219,7 +220,7 @@ fn draw(excerpt: &Excerpt, column: Option<usize>, room: usize) -> (String, Optio
 fn shown(letter: char) -> (String, usize) {
     match letter {
         '\t' => (TAB.to_owned(), TAB.len()),
-        letter if letter.is_control() => ("\u{fffd}".to_owned(), 1),
+        letter if visible::steers(letter) => ("\u{fffd}".to_owned(), 1),
         letter => (letter.to_string(), letter.width().unwrap_or(0)),
     }
 }

@@ -56,6 +56,7 @@ pub(super) struct Call<'a> {
 pub(crate) fn accept(worker: &Rc<Worker>, live: &Rc<Live>, event: Event) {
     if is_past_message(live, &event) {
         tracing::info!(
+            target: "hotline::session",
             session = &*live.name,
             "a message that was taken before a restart came again; it is not handled twice"
         );

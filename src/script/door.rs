@@ -275,6 +275,7 @@ fn recorded<T>(
         && !run.may_send_again(call.kind)
     {
         tracing::warn!(
+            target: "hotline::script",
             run = run.id,
             command = &*call.name,
             "it is in doubt whether this was done before the process ended"

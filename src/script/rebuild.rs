@@ -180,7 +180,9 @@ pub(super) fn rebuilt(worker: &Rc<Worker>, live: &Rc<Live>, lane: &Lane, past: R
             };
             match &fault {
                 Some(fault) => tracing::error!(target: "hotline::script", session, script, "{fault}"),
-                None => tracing::warn!(session, script, run = row.id, "a run that waited has ended: {outcome}"),
+                None => {
+                    tracing::warn!(target: "hotline::script", session, script, run = row.id, "a run that waited has ended: {outcome}")
+                }
             }
             let (now, fault) = (worker.services.clock.now(), fault.map(|fault| fault.to_string()));
             live.journal.close(&row, standing, now, outcome, fault);

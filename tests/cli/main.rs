@@ -3,8 +3,10 @@
 mod changes;
 mod ending;
 mod fresh;
+mod hostile;
 mod live;
 mod person;
+mod prompts;
 mod run;
 #[path = "../support/sandbox.rs"]
 mod sandbox;

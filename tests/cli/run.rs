@@ -87,6 +87,15 @@ impl Bot {
         line.split_whitespace().last().expect("a url").to_owned()
     }
 
+    /// Asks it to end, and gives the exit status and all that it has logged.
+    pub(crate) fn ends_with_its_log(mut self) -> (Option<i32>, String) {
+        self.is_asked("-TERM");
+        let status = self.child.wait().expect("it ends").code();
+        let mut seen = self.seen.take();
+        seen.extend(self.log.iter());
+        (status, seen.join("\n") + "\n")
+    }
+
     /// Asks it to end, and gives the exit status.
     pub(crate) fn ends(self) -> Option<i32> {
         self.is_asked("-TERM");

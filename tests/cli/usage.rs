@@ -66,8 +66,20 @@ fn every_command_and_flag_of_the_documentation_is_understood() {
         &["sandbox", "--allow-origins", "http://a:1,http://b", "--allow-hosts", "bot.lan", "--help"],
         &["chat", "--as", "bob", "--gateway", "ws://h", "--help"],
         &["call", "SendText", "to=u", "--fields", "{}", "--help"],
-        &["check", "scripts", "--json", "--help"],
-        &["test", "scripts", "--json", "--filter", "order", "--junit", "report.xml", "--watch", "--help"],
+        &["check", "scripts", "--json", "--config", "hotline.toml", "--help"],
+        &[
+            "test",
+            "scripts",
+            "--json",
+            "--config",
+            "hotline.toml",
+            "--filter",
+            "order",
+            "--junit",
+            "report.xml",
+            "--watch",
+            "--help",
+        ],
         &["repl", "--config", "hotline.toml", "--help"],
         &["runs", "--json", "--help"],
         &["runs", "kill", "7", "--help"],
@@ -110,4 +122,34 @@ fn a_standard_error_that_nobody_reads_changes_no_exit_status() {
         let status = command(folder.path(), arguments).stderr(writer).status().expect("the binary starts");
         assert_eq!(status.code(), Some(expected), "{arguments:?}");
     }
+}
+
+#[test]
+fn an_empty_folder_is_told_how_to_begin_and_a_check_of_nothing_fails() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("bare")).expect("the folder is writable");
+    for (arguments, status) in [(&[][..], 2), (&["run"], 2), (&["check"], 2), (&["check", "bare"], 1)] {
+        let outcome = hotline(folder.path(), arguments);
+        assert_eq!((outcome.status, outcome.out.as_str()), (status, ""), "{arguments:?}: {}", outcome.err);
+        assert!(outcome.err.contains("`hotline new FOLDER` makes a bot to start from"), "{}", outcome.err);
+    }
+    let outcome = hotline(folder.path(), &["check", "bare", "--json"]);
+    assert_eq!((outcome.status, outcome.out.as_str()), (1, "[]\n"));
+}
+
+#[test]
+fn check_and_test_take_the_configuration_that_is_named() {
+    let folder = with_configuration("scripts = [\"a\"]\n");
+    for (name, script) in [("a", "fn on_start() {}"), ("b", "fn on_strt() {}")] {
+        let scripts = folder.path().join(name);
+        fs::create_dir(&scripts).expect("the folder is writable");
+        fs::write(scripts.join("bot.rhai"), script).expect("the folder is writable");
+        fs::write(scripts.join("bot_test.rhai"), format!("fn test_{name}() {{}}")).expect("the folder is writable");
+    }
+    fs::write(folder.path().join("other.toml"), "scripts = [\"b\"]\n").expect("the folder is writable");
+    assert_eq!(hotline(folder.path(), &["check"]).status, 0);
+    let outcome = hotline(folder.path(), &["check", "--config", "other.toml"]);
+    assert!(outcome.status == 1 && outcome.out.contains("b/bot.rhai"), "{}", outcome.out);
+    let outcome = hotline(folder.path(), &["test", "--config", "other.toml"]);
+    assert!(outcome.out.contains("b/bot_test.rhai") && !outcome.out.contains("a/bot_test.rhai"), "{}", outcome.out);
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::cli::output::plain;
 use crate::protocol::{Chat, Contact, Damages, Event, Message, MidKind, read_value, structure};
+use crate::visible;
 
 /// Someone or something that can be written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,9 +29,9 @@ pub(super) struct Book {
 }
 
 impl Book {
-    /// The name of a mid, or the mid itself.
-    pub(super) fn name<'a>(&'a self, mid: &'a str) -> &'a str {
-        self.people.get(mid).or_else(|| self.groups.get(mid)).map_or(mid, String::as_str)
+    /// The name of a mid, or the mid itself, on one line.
+    pub(super) fn name(&self, mid: &str) -> String {
+        visible::line(self.people.get(mid).or_else(|| self.groups.get(mid)).map_or(mid, String::as_str))
     }
 
     pub(super) fn knows(&self, mid: &str) -> bool {
@@ -39,7 +39,7 @@ impl Book {
     }
 
     pub(super) fn target(&self, mid: &str) -> Target {
-        Target { mid: mid.to_owned(), name: self.name(mid).to_owned() }
+        Target { mid: mid.to_owned(), name: self.name(mid) }
     }
 
     /// The person or group of a name or mid; names are compared without regard to case.
@@ -67,7 +67,7 @@ impl Book {
             } else {
                 self.own_names.insert(contact.mid.clone());
             }
-            self.people.insert(contact.mid, plain(if own.is_empty() { &contact.display_name } else { &own }));
+            self.people.insert(contact.mid, visible::line(if own.is_empty() { &contact.display_name } else { &own }));
         }
     }
 
@@ -79,7 +79,7 @@ impl Book {
         };
         let chats: Vec<_> = chats.into_iter().filter(|chat| !chat.chat_mid.is_empty()).collect();
         for chat in &chats {
-            self.groups.insert(chat.chat_mid.clone(), plain(&chat.chat_name));
+            self.groups.insert(chat.chat_mid.clone(), visible::line(&chat.chat_name));
         }
         chats
     }
@@ -133,7 +133,7 @@ impl Book {
     /// The line that a person reads of an event, seen from the chat that they are in; `None` where there is nothing to say.
     pub(super) fn describe(&self, event: &Event, current: Option<&str>) -> Option<String> {
         let content = event.content.value();
-        let name = |field: &str| self.name(content[field].as_str().unwrap_or("someone")).to_owned();
+        let name = |field: &str| self.name(content[field].as_str().unwrap_or("someone"));
         let group = || name("group_id");
         Some(match event.subcommand.as_str() {
             "RECEIVE_MESSAGE" | "SEND_MESSAGE" => self.message(event, current)?,
@@ -185,7 +185,7 @@ impl Book {
             // Whoever asked for it meanwhile has told it already.
             return (old != new).then(|| format!("* {sender} renames {old} to {new}"));
         }
-        let text = plain(&shown(&message)).replace('\n', "\n  ");
+        let text = visible::text(&shown(&message)).replace('\n', "\n  ");
         Some(match (Some(chat) == current, message.from == self.me) {
             (true, false) => format!("{sender}: {text}"),
             (_, true) => format!("[to {}] {sender}: {text}", self.name(chat)),
@@ -223,7 +223,7 @@ fn shown(message: &Message) -> String {
 fn group_name(message: &Message) -> Option<String> {
     let is_rename = message.content_metadata.get("event_type").is_some_and(|kind| kind == "update_group_name");
     (message.content_type == "CHATEVENT" && is_rename)
-        .then(|| message.content_metadata.get("name").map(|name| plain(name)))?
+        .then(|| message.content_metadata.get("name").map(|name| visible::line(name)))?
 }
 
 /// The name in the event that tells of a person's changed profile.
@@ -232,7 +232,7 @@ fn new_name(content: &Value) -> Option<String> {
         Value::String(text) => read_value(text, &mut Damages::default())?,
         params => params.clone(),
     };
-    (content["type"] == "2").then(|| params["DISPLAY_NAME"].as_str().map(plain))?
+    (content["type"] == "2").then(|| params["DISPLAY_NAME"].as_str().map(visible::line))?
 }
 
 /// Whether a mid is that of a group or room.
@@ -315,7 +315,7 @@ mod tests {
         assert_eq!(book.describe(&renamed(3, "Rob"), None), None);
         book.learn_names(&renamed(2, "Botty"));
         book.learn_names(&renamed(3, "Rob"));
-        assert_eq!((book.name(&mid('u', 2)), book.name(&mid('u', 3))), ("Botty", "bob"));
+        assert_eq!([2, 3].map(|number| book.name(&mid('u', number))), ["Botty", "bob"]);
         let metadata = json!({"event_type": "update_group_name", "name": "Crew"});
         let content = json!({
             "id": "1", "from": mid('u', 3), "to": mid('c', 9), "contentType": "CHATEVENT", "contentMetadata": metadata,

@@ -5,8 +5,9 @@ pub(super) const HELP: &str = "\
 /me                     who one is, and one's mid
 /people                 who is known
 /groups                 the groups, and the invitations
-/to [NAME]              go on in the chat with a person or a group, by name, mid, phone number, user id or url; alone: back to the bot
-/group NAME [PERSON…]   make a group, invite the bot and these people, and go there
+/to [NAME]              go on in the chat with a person or a group, by name, mid,
+                        phone number, user id or url; alone: back to the bot
+/group NAME [PERSON…]   make a group, invite the bot and these people, go there
 /invite PERSON…         invite people into this group
 /accept [GROUP]         accept an invitation, the latest if none is named
 /reject [GROUP]         reject it
@@ -22,6 +23,8 @@ pub(super) enum Line {
     Empty,
     /// A message for the current chat.
     Say(String),
+    /// A message that may have been meant for the chat itself.
+    SayAndHint(String),
     /// Print what can be typed.
     Help,
     /// Tell who one is.
@@ -68,9 +71,15 @@ impl Line {
         // A name may hold spaces where it is all that can follow.
         let rest = text[command.len()..].trim();
         let one = || (!rest.is_empty()).then(|| rest.to_owned());
+        // Other prompts begin their commands with a colon.
+        let is_alone = rest.is_empty();
         match command {
             "/help" => Self::Help,
-            "/me" if rest.is_empty() => Self::Me,
+            ":help" | ":h" | ":?" | "/?" | "/h" if is_alone => Self::Help,
+            ":quit" | ":q" | ":exit" | "/exit" | "/q" if is_alone => Self::Quit,
+            // It may be meant for the bot.
+            "help" | "?" if is_alone => Self::SayAndHint(text.trim().to_owned()),
+            "/me" if is_alone => Self::Me,
             "/people" => Self::People,
             "/groups" => Self::Groups,
             "/to" => Self::To(one()),
@@ -78,7 +87,7 @@ impl Line {
                 Some(name) => Self::Group { name: name.to_owned(), people: words.map(str::to_owned).collect() },
                 None => Self::Incomplete("/group NAME [PERSON…]"),
             },
-            "/invite" if rest.is_empty() => Self::Incomplete("/invite PERSON…"),
+            "/invite" if is_alone => Self::Incomplete("/invite PERSON…"),
             "/invite" => Self::Invite(words.map(str::to_owned).collect()),
             "/accept" => Self::Accept(one()),
             "/reject" => Self::Reject(one()),
@@ -103,6 +112,13 @@ mod tests {
             ("/order tea", Line::Say("/order tea".into())),
             ("//help", Line::Say("/help".into())),
             ("/help", Line::Help),
+            (":help", Line::Help),
+            (":help me", Line::Say(":help me".into())),
+            (":q", Line::Quit),
+            (":)", Line::Say(":)".into())),
+            ("help", Line::SayAndHint("help".into())),
+            ("?", Line::SayAndHint("?".into())),
+            ("help me", Line::Say("help me".into())),
             ("/me", Line::Me),
             ("/me too", Line::Say("/me too".into())),
             ("/to", Line::To(None)),

@@ -31,6 +31,7 @@ use crate::protocol::{Call, Event};
 use crate::sandbox::{DEFAULT_LISTEN, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD};
 use crate::script::duration::parse_duration;
 use crate::session::{CallError, Handle, Login, Pacing, Secret, SessionConfig, Signal};
+use crate::visible;
 
 /// Who talks unless someone else is named.
 pub(super) const DEFAULT_PERSON: &str = "alice";
@@ -175,7 +176,7 @@ async fn talk(live: &mut Live, options: &Options) -> anyhow::Result<()> {
                 if !chat.terminal.is_prompt() {
                     return Err(failure);
                 }
-                chat.terminal.notice(&format!("! {failure:#}"))?;
+                chat.tell(&format!("{failure:#}"))?;
             }
             line = chat.terminal.line(), if ending.is_none() => match line.map(|line| Line::read(&line)) {
                 Some(Line::Quit) => return Ok(()),
@@ -267,7 +268,7 @@ impl Conversation {
         if !self.terminal.is_prompt() {
             return Ok(());
         }
-        let me = self.book.name(&self.book.me).to_owned();
+        let me = self.book.name(&self.book.me);
         let greeting = match (&self.bot, partner) {
             (Some(bot), _) => format!("You are {me}, and this is your chat with {}.", bot.name),
             (None, Some(partner)) => format!("You are {me}, and the bot, {partner}, is not to be found: /to NAME."),
@@ -285,23 +286,27 @@ impl Conversation {
         match signal {
             Signal::Event(event) => return self.hear(&event).await,
             Signal::Disconnected { reason, was_live: true, .. } => {
-                self.terminal.notice(&format!("! the connection is lost and tried again: {reason}"))?;
+                self.tell(&format!("the connection is lost and tried again: {reason}"))?;
             }
             // One more attempt that failed is no news.
             Signal::Disconnected { was_live: false, .. } => {}
-            Signal::LoggedIn { .. } => self.terminal.notice("! connected again")?,
+            Signal::LoggedIn { .. } => self.tell("connected again")?,
             Signal::Refused(failure) => bail!("the gateway refuses the login: {}", failure.content),
             Signal::Unusable(reason) => bail!("{reason}"),
-            Signal::Pin(pin) => self.terminal.notice(&format!("! type this PIN on the phone: {pin}"))?,
-            Signal::LoginNotice(frame) => self.terminal.notice(&format!("! the gateway says: {frame}"))?,
+            Signal::Pin(pin) => self.tell(&format!("type this PIN on the phone: {pin}"))?,
+            Signal::LoginNotice(frame) => self.tell(&format!("the gateway says: {frame}"))?,
             Signal::Slowed { failure, pause } => {
                 let seconds = pause.as_secs();
-                self.terminal
-                    .notice(&format!("! the gateway complains, nothing is sent for {seconds} s: {failure}"))?;
+                self.tell(&format!("the gateway complains, nothing is sent for {seconds} s: {failure}"))?;
             }
             Signal::Certificate(_) => {}
         }
         Ok(())
+    }
+
+    /// Says something that is no message, on one line: a gateway may have worded it.
+    fn tell(&mut self, text: &str) -> anyhow::Result<()> {
+        Ok(self.terminal.notice(&format!("! {}", visible::line(text)))?)
     }
 
     async fn hear(&mut self, event: &Event) -> anyhow::Result<()> {
@@ -314,7 +319,7 @@ impl Conversation {
             self.terminal.print(&line)?;
         }
         if let Some(group) = self.book.learn_names(event) {
-            let old = self.book.name(&group).to_owned();
+            let old = self.book.name(&group);
             self.learn(vec![group.clone()]).await;
             if let Some(line) = self.book.renamed(event, &old, &group) {
                 self.terminal.print(&line)?;
@@ -327,6 +332,13 @@ impl Conversation {
         let outcome = match line {
             Line::Empty | Line::Quit => Ok(()),
             Line::Say(text) => self.say(text),
+            Line::SayAndHint(text) => {
+                let said = self.say(text);
+                if said.is_ok() && self.terminal.is_prompt() {
+                    self.tell("that went to the bot; /help lists what this chat knows, /quit ends it")?;
+                }
+                said
+            }
             Line::Help => return Ok(self.terminal.notice(HELP.trim_end())?),
             Line::Incomplete(usage) => Err(anyhow!("usage: {usage}")),
             Line::Me => return self.show_me(),
@@ -340,7 +352,7 @@ impl Conversation {
             Line::Leave => self.leave().await,
         };
         match outcome {
-            Err(error) if self.terminal.is_prompt() => Ok(self.terminal.notice(&format!("! {error:#}"))?),
+            Err(error) if self.terminal.is_prompt() => self.tell(&format!("{error:#}")),
             outcome => outcome,
         }
     }
@@ -434,14 +446,15 @@ impl Conversation {
     fn list_people(&mut self) -> anyhow::Result<()> {
         let me = &self.book.me;
         let people = self.book.people.iter().filter(|(mid, _)| *mid != me);
-        let lines: Vec<_> = people.map(|(mid, name)| format!("{name}  {mid}")).collect();
+        let lines: Vec<_> = people.map(|(mid, _)| format!("{}  {}", self.book.name(mid), visible::line(mid))).collect();
         Ok(self.terminal.notice(&or_nobody(&lines))?)
     }
 
     fn list_groups(&mut self) -> anyhow::Result<()> {
-        let invited = |mid| if self.book.invitations.contains(mid) { "  (you are invited)" } else { "" };
+        let invited = |mid: &String| if self.book.invitations.contains(mid) { "  (you are invited)" } else { "" };
         let groups = self.book.groups.iter();
-        let lines: Vec<_> = groups.map(|(mid, name)| format!("{name}  {mid}{}", invited(mid))).collect();
+        let line = |mid: &String| format!("{}  {}{}", self.book.name(mid), visible::line(mid), invited(mid));
+        let lines: Vec<_> = groups.map(|(mid, _)| line(mid)).collect();
         Ok(self.terminal.notice(&or_nobody(&lines))?)
     }
 }

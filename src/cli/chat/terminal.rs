@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 
 use crate::cli::logging::{self, AbovePrompt};
 use crate::cli::output;
+use crate::visible;
 
 /// The lines that may wait to be worked on; a pipe that brings more is read later.
 const LINES: usize = 64;
@@ -81,7 +82,7 @@ impl Terminal {
     pub(super) fn ask(&self, prompt: &str) {
         if let Out::Prompt { prompts, .. } = &self.out {
             // Only one line is asked for at a time; a reader that is gone shows as the end of the lines.
-            let _ = prompts.try_send(prompt.to_owned());
+            let _ = prompts.try_send(visible::line(prompt));
         }
     }
 
@@ -93,7 +94,7 @@ impl Terminal {
     /// Prints something that arrived.
     pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
         match &mut self.out {
-            Out::Prompt { printer, .. } => printer.print(format!("{text}\n")).map_err(io::Error::other),
+            Out::Prompt { printer, .. } => print_above(printer, text),
             Out::Pipe => output::line(text),
         }
     }
@@ -101,13 +102,17 @@ impl Terminal {
     /// Tells something about the chat itself.
     pub(super) fn notice(&mut self, text: &str) -> io::Result<()> {
         match &mut self.out {
-            Out::Prompt { printer, .. } => printer.print(format!("{text}\n")).map_err(io::Error::other),
+            Out::Prompt { printer, .. } => print_above(printer, text),
             Out::Pipe => {
-                output::remark(&format!("{text}\n"));
+                output::remark(tracing::Level::INFO, text);
                 Ok(())
             }
         }
     }
+}
+
+fn print_above(printer: &mut Box<dyn ExternalPrinter>, text: &str) -> io::Result<()> {
+    printer.print(format!("{}\n", visible::text(text))).map_err(io::Error::other)
 }
 
 fn read_prompt(mut editor: DefaultEditor, mut asked: mpsc::Receiver<String>, lines: &mpsc::Sender<String>) {

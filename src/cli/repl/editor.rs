@@ -19,6 +19,7 @@ use tokio::sync::mpsc;
 use super::syntax::{self, Kind, goes_on, paint, pieces};
 use crate::cli::logging::{self, AbovePrompt};
 use crate::script::{Name, Names};
+use crate::visible;
 
 /// The prompt.
 const PROMPT: &str = "> ";
@@ -101,7 +102,7 @@ impl Prompt {
 
     /// Prints above the prompt.
     pub(super) fn print(&mut self, text: &str) -> io::Result<()> {
-        self.printer.print(format!("{text}\n")).map_err(io::Error::other)
+        self.printer.print(format!("{}\n", visible::text(text))).map_err(io::Error::other)
     }
 
     /// Takes over what can be completed.

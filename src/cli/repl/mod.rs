@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 
 use self::editor::Prompt;
 use super::exit::Exit;
-use super::{account, frames, output};
+use super::{account, frames, logging, output};
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::host::config::{Config, Session};
@@ -24,6 +24,7 @@ use crate::script::diagnostic::{COLUMNS, Look, Severity, card};
 use crate::script::{Fault, Name, PROMPT};
 use crate::session::{Ended, Phase, Signal};
 use crate::session::{Login, Pacing, Secret};
+use crate::visible;
 
 /// How many signals may wait to be shown; one more is left out.
 const SIGNALS: usize = 256;
@@ -160,8 +161,8 @@ impl Repl {
                         Ok((Turn::Next, text)) if text.is_empty() => {}
                         // What a command tells is no code.
                         Ok((Turn::Next, text)) if line.trim_start().starts_with(':') => output::line(&text)?,
-                        Ok((Turn::Next, text)) => output::line(&paint(&text))?,
-                        Err(fault) => output::write(&drawn(&fault, is_coloured))?,
+                        Ok((Turn::Next, text)) => output::painted(&format!("{}\n", paint(&visible::text(&text))))?,
+                        Err(fault) => output::painted(&drawn(&fault, is_coloured))?,
                     }
                     // What failed at a terminal was seen there.
                     self.has_failed = false;
@@ -210,7 +211,8 @@ impl Repl {
                 Ok(turn)
             }
             Err(fault) => {
-                output::remark(&drawn(&fault, output::is_coloured(&io::stderr())));
+                let is_coloured = !logging::is_json() && output::is_coloured(&io::stderr());
+                output::painted_remark(tracing::Level::ERROR, &drawn(&fault, is_coloured));
                 Ok(Turn::Next)
             }
         }
@@ -227,7 +229,7 @@ impl Repl {
         if line.is_empty() {
             return Ok((Turn::Next, String::new()));
         }
-        if let Some(command) = line.strip_prefix(':') {
+        if let Some(command) = self.as_command(line).await {
             return Ok(self.command(command).await);
         }
         let prompt = self.host.prompt();
@@ -249,6 +251,20 @@ impl Repl {
         };
         self.has_failed |= result.is_err();
         result.map(|text| (Turn::Next, text))
+    }
+
+    /// The command that a line is. Other prompts begin theirs with a slash or with nothing, which is no script here.
+    async fn as_command<'a>(&self, line: &'a str) -> Option<&'a str> {
+        if let Some(command) = line.strip_prefix(':') {
+            return Some(command);
+        }
+        let word = line.strip_prefix('/').unwrap_or(line);
+        if !matches!(word, "help" | "h" | "?" | "quit" | "q" | "exit") {
+            return None;
+        }
+        let is_variable =
+            word == line && self.host.prompt().names().await.variables.iter().any(|(name, _)| name == word);
+        (!is_variable).then_some(word)
     }
 
     async fn command(&mut self, command: &str) -> (Turn, String) {
@@ -330,7 +346,7 @@ fn describe(signal: &Signal, shows_events: bool) -> Option<String> {
     let content = event.content.as_str();
     let shown: String = content.chars().take(EVENT_LETTERS).collect();
     let rest = if shown.len() < content.len() { "…" } else { "" };
-    Some(output::plain(&format!("← {} {shown}{rest}", event.subcommand)))
+    Some(visible::line(&format!("← {} {shown}{rest}", event.subcommand)))
 }
 
 fn help() -> String {
@@ -346,7 +362,7 @@ fn help() -> String {
 /// A fault of a line as its card; where no place is known, in one line.
 fn drawn(fault: &Fault, colour: bool) -> String {
     match fault.line {
-        None if fault.file.starts_with(PROMPT) => output::plain(&format!("error: {}\n", fault.message)),
+        None if fault.file.starts_with(PROMPT) => visible::text(&format!("error: {}\n", fault.message)).into_owned(),
         _ => card(fault, Severity::Error, Look { colour, ..Look::PLAIN }),
     }
 }

@@ -231,7 +231,7 @@ fn escape(text: &str) -> String {
             '"' => escaped.push_str("&quot;"),
             '\n' => escaped.push_str("&#10;"),
             '\t' => escaped.push('\t'),
-            letter if letter.is_control() => escaped.push('?'),
+            letter if crate::visible::steers(letter) => escaped.push('?'),
             letter => escaped.push(letter),
         }
     }
