@@ -140,7 +140,9 @@ fn with_state<'a>(
     detail: impl FnOnce(Call<'a>) -> Call<'a>,
     act: impl FnOnce(&Rc<RefCell<Map>>) -> ScriptResult,
 ) -> ScriptResult {
-    door::pass(detail(Call::new(Kind::Pure, "state")).at(place), |run| {
+    let call = detail(Call::new(Kind::Pure, "state")).at(place);
+    let call = if use_ == Use::Change { call.changing_state() } else { call };
+    door::pass(call, |run| {
         let live = run.live.as_ref().ok_or_else(|| at_top_level("state"))?;
         let value = act(&live.state(run.generation.name()))?;
         if use_ == Use::Change {

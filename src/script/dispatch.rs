@@ -129,7 +129,7 @@ async fn in_chat(
     entry: Entry,
 ) {
     let guard = entry.await;
-    live.journal.sync().await;
+    live.journal.ready().await;
     if live.leaving.parting().is_some() {
         return leave(&live, arrival);
     }
@@ -164,7 +164,7 @@ async fn in_chat(
 
 /// Events without a chat go through each script's own lane, one script after the other.
 async fn without_chat(worker: Rc<Worker>, live: Rc<Live>, subject: Subject, arrival: Arrival, past: Past) {
-    live.journal.sync().await;
+    live.journal.ready().await;
     for generation in worker.scripts_of(&live) {
         let lane = live.lane(LaneKey::Script(generation.name().to_owned()));
         let _guard = lane.enter_tail().await;
@@ -221,7 +221,7 @@ pub(crate) fn call_hook(
     let (worker, live, generation) = (Rc::clone(worker), Rc::clone(live), Rc::clone(generation));
     async move {
         let Some(arrival) = arrival else { return };
-        live.journal.sync().await;
+        live.journal.ready().await;
         let lane = live.lane(LaneKey::Script(generation.name().to_owned()));
         let _guard = lane.enter_tail().await;
         let (past, rebuild) = (Past::default(), outlives_its_process(hook));
@@ -252,7 +252,7 @@ pub(super) async fn call_own(
     past: Past,
     beat: Option<Beat>,
 ) {
-    live.journal.sync().await;
+    live.journal.ready().await;
     let lane = live.lane(LaneKey::Script(own.script.clone()));
     let _guard = lane.enter_tail().await;
     drop(beat);
@@ -319,6 +319,9 @@ pub(super) async fn start(
 ) -> Outcome {
     // Events wait their turn as events, which are small, and not as started runs.
     let _turn = worker.turns.acquire().await;
+    if call.live.journal.is_held() {
+        call.live.journal.released().await;
+    }
     let leaving = &call.live.leaving;
     let is_last = run::is_last_word(&function);
     if leaving.parting().is_some() && !is_last {

@@ -21,6 +21,9 @@ use super::value;
 use crate::protocol::{Content, Damages, Hook, Safety};
 use crate::store::{CallKind, Entry, Outcome, Waiting};
 
+/// Why a run waits that would do something which cannot be recorded.
+const NO_DISK: &str = "the record cannot be written";
+
 /// An error on its way through a script.
 pub(crate) type Thrown = Box<EvalAltResult>;
 
@@ -66,6 +69,7 @@ pub(crate) struct Call<'a> {
     detail: Cow<'a, str>,
     value: Option<Cow<'a, str>>,
     place: Place<'a>,
+    changes_state: bool,
 }
 
 /// Where a call stands in the sources.
@@ -89,7 +93,14 @@ impl<'a> Place<'a> {
 impl<'a> Call<'a> {
     /// A call of this name.
     pub(crate) fn new(kind: Kind, name: impl Into<Cow<'static, str>>) -> Self {
-        Self { kind, name: name.into(), detail: Cow::Borrowed(""), value: None, place: Place::default() }
+        Self {
+            kind,
+            name: name.into(),
+            detail: Cow::Borrowed(""),
+            value: None,
+            place: Place::default(),
+            changes_state: false,
+        }
     }
 
     /// What is called.
@@ -106,6 +117,16 @@ impl<'a> Call<'a> {
     pub(crate) fn writing(self, name: &str, json: &'a str) -> Self {
         let detail = format!("{name} = {}", record::in_short(json)).into();
         Self { detail, value: Some(json.into()), ..self }
+    }
+
+    /// That it changes the script's state, which is recorded with the run.
+    pub(crate) fn changing_state(self) -> Self {
+        Self { changes_state: true, ..self }
+    }
+
+    /// Whether it must not be made while it cannot be recorded.
+    fn is_held_with_the_record(&self) -> bool {
+        self.changes_state || !matches!(self.kind, Kind::Pure | Kind::Declare)
     }
 
     /// Where it stands.
@@ -190,6 +211,10 @@ pub(crate) fn pass_in_turn<T>(
         return at_top_level(&run, &call, |run| turn(run, &|_| {}).and_then(|turn| act(run, turn)));
     }
     if !run.is_recorded() {
+        // What is kept without a journal needs the disk as well.
+        if call.kind == Kind::Keep && run.live.as_ref().is_some_and(|live| live.journal.is_stuck()) {
+            released(&run)?;
+        }
         let outcome = turn(&run, &|_| {}).and_then(|turn| check(&run).and_then(|()| act(&run, turn)));
         tracing::trace!(
             run = run.id,
@@ -287,10 +312,21 @@ fn recorded<T>(
         return Err(thrown);
     }
     let started = Instant::now();
+    let is_held = || call.is_held_with_the_record() && run.live.as_ref().is_some_and(|live| live.journal.is_held());
+    if is_held() {
+        waits(Some(NO_DISK));
+        released(run)?;
+        run.record.set_waiting(None);
+    }
     let turn = turn(run, &|why| {
         waits(why);
         run.note();
     });
+    // A turn may be long in coming.
+    if is_held() {
+        waits(Some(NO_DISK));
+        released(run)?;
+    }
     if call.kind.waits() {
         waits(None);
     }
@@ -370,6 +406,20 @@ fn thrown_outcome(thrown: &EvalAltResult) -> Outcome {
         other => serde_json::Value::from(other.to_string()).to_string(),
     };
     Outcome::Thrown(value)
+}
+
+/// Waits until what happens now can be recorded.
+///
+/// Out of line, since it would lie on the stack of every parked run.
+#[inline(never)]
+fn released(run: &Rc<Run>) -> Result<(), Thrown> {
+    match &run.live {
+        Some(live) => {
+            wait("the disk", run.aside(live.journal.released()))?;
+            check(run)
+        }
+        None => Ok(()),
+    }
 }
 
 /// Waits until everything so far is on disk, where the journal is strict.

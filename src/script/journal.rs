@@ -24,8 +24,10 @@ use crate::store::{BundleHash, BundleRow, Cut, EventRow, Handled, RunChange, Run
 /// How long a relaxed journal gathers before it writes.
 const GATHER: Duration = Duration::from_millis(10);
 
-/// How many events may wait to be written before sessions are read no further, as long as the disk takes no writes.
-const BEHIND: usize = 50_000;
+/// How many bytes of events may wait to be written before sessions are read no further.
+const BEHIND: usize = 32 * 1024 * 1024;
+/// What an event costs beside its content.
+const EVENT: usize = 256;
 
 /// How much is recorded, and how safely.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +58,8 @@ pub(crate) struct Journal {
 #[derive(Default)]
 struct Pending {
     events: BTreeMap<i64, EventRow>,
+    /// Invariant: what the events' contents and the events themselves take.
+    bytes: usize,
     handled: Vec<Handled>,
     runs: Vec<Rc<Run>>,
     closed: Vec<RunChange>,
@@ -82,9 +86,10 @@ impl Journal {
         self.mode != JournalMode::Off
     }
 
-    /// Records the states and timers of a session from now on.
+    /// Records the states and timers of a session from now on, and holds it while the disk takes no writes.
     pub(crate) fn follow(&self, live: &Rc<Live>) {
         self.lives.borrow_mut().push(Rc::downgrade(live));
+        live.handle.hold(self.is_held());
     }
 
     /// Takes an event down.
@@ -102,7 +107,10 @@ impl Journal {
             done: false,
             answered: None,
         };
-        self.pending.borrow_mut().events.insert(row.id, row);
+        let mut pending = self.pending.borrow_mut();
+        pending.bytes += EVENT + row.content.len();
+        pending.events.insert(row.id, row);
+        drop(pending);
         self.changed.notify_one();
         Arrival { id, journal: Some(Rc::clone(self)) }
     }
@@ -169,6 +177,48 @@ impl Journal {
         }
     }
 
+    /// Whether what happens now could not be recorded, so that nothing is to happen.
+    pub(crate) fn is_held(&self) -> bool {
+        self.is_on() && self.store.is_stuck()
+    }
+
+    /// Whether the disk takes no writes, be anything recorded or not.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.store.is_stuck()
+    }
+
+    /// Waits until the disk takes writes.
+    pub(crate) async fn released(&self) {
+        if self.is_stuck() {
+            // The store outlives its workers, so there is always somebody to say it.
+            let _ = self.store.follow_disk().wait_for(Option::is_none).await;
+        }
+    }
+
+    /// Waits until a handler may begin: what it is about is on disk where the journal is strict, and what it will do can be
+    /// recorded.
+    pub(crate) async fn ready(&self) {
+        self.sync().await;
+        if self.is_held() {
+            self.released().await;
+        }
+    }
+
+    /// Holds the sessions whenever the disk takes no writes, for as long as it is polled.
+    pub(crate) async fn follow_disk(self: Rc<Self>) {
+        let mut disk = self.store.follow_disk();
+        loop {
+            let is_held = disk.borrow_and_update().is_some();
+            for live in self.followed() {
+                live.handle.hold(is_held);
+                live.schedule.wake();
+            }
+            if disk.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
     /// Waits until everything so far is on disk.
     pub(crate) async fn flush(&self) {
         if self.is_on() {
@@ -220,7 +270,7 @@ impl Journal {
 
     /// Takes everything that has to be recorded, as it is at this moment.
     fn take(&self) -> Cut {
-        let Pending { events, handled, runs, closed, bundles } = self.take_pending();
+        let Pending { events, handled, runs, closed, bundles, .. } = self.take_pending();
         let mut cut = Cut {
             at: self.clock.now(),
             events: events.into_values().collect(),
@@ -242,7 +292,7 @@ impl Journal {
 
     /// Whether so much waits to be written that nothing further is to come.
     pub(crate) fn is_behind(&self) -> bool {
-        self.pending.borrow().events.len() >= BEHIND
+        self.pending.borrow().bytes >= BEHIND
     }
 
     fn followed(&self) -> Vec<Rc<Live>> {

@@ -342,6 +342,9 @@ fn name_of(mid: &ImmutableString, place: Place<'_>) -> ScriptResult {
     })
 }
 
+/// So long after the disk takes writes again every event that was held has come to its lane.
+const HELD: Duration = Duration::from_secs(1);
+
 /// Sends a question and waits for the same person's next message in that chat.
 fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, place: Place<'_>) -> ScriptResult {
     let timeout = match options {
@@ -354,8 +357,16 @@ fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, pl
         let timeout = timeout.unwrap_or(run.limits().ask);
         let remaining = until(services, run, "ask", timeout);
         let mut asking = live.ask(&msg.0.chat, msg.sender());
+        let too_late = async {
+            services.clock.sleep(remaining).await;
+            // An answer that came in time may be among the events that are held.
+            while live.journal.is_held() {
+                live.journal.released().await;
+                services.clock.sleep(HELD).await;
+            }
+        };
         let answer = detach(run, Stage::Asked, "ask", async {
-            match asking.wait(services.clock.sleep(remaining)).await {
+            match asking.wait(too_late).await {
                 Some(Reply { message, entry, arrival }) => {
                     // The answer counts as handled when the record that this run has it is in the same cut.
                     run.answers.borrow_mut().push(arrival);

@@ -234,6 +234,7 @@ pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Ord
     let Shared { clock, store, limits, directory, web, dry_run, journal, resend_in_doubt, ended } = shared;
     let journal = Journal::new(journal, store.clone(), clock.clone());
     let mut writing = spawn_local(Rc::clone(&journal).write());
+    let disk_watch = spawn_local(Rc::clone(&journal).follow_disk());
     let web = Web::new(&web, &limits, clock.clone());
     let services =
         Rc::new(Services { clock, store, limits: Rc::new(limits), directory, web, dry_run, resend_in_doubt });
@@ -299,6 +300,7 @@ pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Ord
         }
     }
     writing.abort();
+    disk_watch.abort();
     clock_watch.abort();
 }
 

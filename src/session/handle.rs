@@ -245,6 +245,7 @@ pub(super) struct Shared {
     status: Mutex<Status>,
     stop: AtomicBool,
     resume: AtomicBool,
+    hold: AtomicBool,
     pub(super) turns: Turns,
     is_paced: bool,
     pub(super) waker: AtomicWaker,
@@ -277,6 +278,10 @@ impl Shared {
 
     pub(super) fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::Acquire)
+    }
+
+    pub(super) fn is_held(&self) -> bool {
+        self.hold.load(Ordering::Acquire)
     }
 
     /// Whether reading was resumed since this was asked last.
@@ -396,6 +401,16 @@ impl Handle {
     pub fn resume_reading(&self) {
         self.shared.resume.store(true, Ordering::Release);
         self.shared.waker.wake();
+    }
+
+    /// Holds all signals back, or delivers them again.
+    ///
+    /// Meanwhile replies reach their callers. When more waits than can be kept, the session says goodbye to its gateway; it makes
+    /// no new connection before it is no longer held.
+    pub fn hold(&self, is_held: bool) {
+        if self.shared.hold.swap(is_held, Ordering::AcqRel) != is_held {
+            self.shared.waker.wake();
+        }
     }
 
     async fn order(

@@ -61,6 +61,8 @@ pub(super) enum Output<T> {
     Send(Connection, String),
     /// Give the connection up, also one that is being made.
     Close,
+    /// The same, with a goodbye where it is open.
+    Leave,
     /// The turn of a call has come: its caller sends it now.
     Grant(T),
     /// A call is over.
@@ -132,6 +134,8 @@ pub(super) struct Machine<T> {
     /// When calls that have passed their gates go on that a pause holds back.
     resume_at: Option<Duration>,
     is_overfull: bool,
+    /// Whether no new connection is made.
+    is_held: bool,
     rng: StdRng,
     outputs: VecDeque<Output<T>>,
     counts: Status,
@@ -159,6 +163,7 @@ impl<T: Completion> Machine<T> {
             damages: Damages::default(),
             resume_at: None,
             is_overfull: false,
+            is_held: false,
             rng: StdRng::seed_from_u64(seed),
             outputs: VecDeque::new(),
             counts: Status::default(),
@@ -184,10 +189,42 @@ impl<T: Completion> Machine<T> {
             State::Live { probe: Some(probe), .. } => Some(probe.deadline.min(self.beat)),
             State::Live { .. } if !self.is_reading => Some(self.beat),
             State::Live { probe: None, .. } => Some(self.silent().min(self.beat)),
-            State::Lost { retry } => Some(*retry),
-            State::Refused(_) | State::Unusable(_) | State::Stopped => None,
+            State::Lost { retry } if !self.is_held => Some(*retry),
+            State::Lost { .. } | State::Refused(_) | State::Unusable(_) | State::Stopped => None,
         };
         [state, self.calls.next_deadline(), self.gates.next_wake(), self.resume_at].into_iter().flatten().min()
+    }
+
+    /// The owner takes no events for a while, or takes them again: meanwhile no new connection is made.
+    pub(super) fn set_held(&mut self, is_held: bool, now: Duration) {
+        self.is_held = is_held;
+        if !is_held {
+            self.tick(now);
+        }
+    }
+
+    /// The owner takes no events, and more wait than can be kept. Whether there was a connection to leave.
+    ///
+    /// That is no failure: the next attempt may begin as soon as the owner takes events again.
+    pub(super) fn leave(&mut self, now: Duration) -> bool {
+        if !self.has_connection() {
+            return false;
+        }
+        let was_live = self.is_live();
+        let retry = self.began.saturating_add(BACKOFF_MIN).max(now);
+        self.state = State::Lost { retry };
+        self.outputs.push_back(Output::Leave);
+        for reply in self.calls.connection_lost() {
+            self.complete(reply, Err(CallError::Disconnected { sent: true }));
+        }
+        let reason = "more events waited to be recorded than could be kept".to_owned();
+        self.signal(Signal::Disconnected { reason, was_live, retry: retry.saturating_sub(now) });
+        true
+    }
+
+    /// How many calls are unanswered.
+    pub(super) fn outstanding(&self) -> usize {
+        self.calls.outstanding()
     }
 
     /// Whether commands go out.
@@ -375,7 +412,7 @@ impl<T: Completion> Machine<T> {
                 *probe = Some(Probe { task_id, deadline: now + PROBE });
                 self.send(own_request(task_id));
             }
-            State::Lost { retry } if now >= *retry => self.connect(now),
+            State::Lost { retry } if now >= *retry && !self.is_held => self.connect(now),
             _ => {}
         }
         self.beat(now);

@@ -28,6 +28,8 @@ const BATCH: usize = 256;
 /// While the owner pauses, signals are held back; at so many, or so many bytes, the socket is read no further.
 const HELD: usize = 8_192;
 const HELD_BYTES: usize = 32 * 1024 * 1024;
+/// What a signal takes beside the content of its event.
+const SIGNAL: usize = 256;
 /// A gateway has this long to take the last frames and to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -70,15 +72,16 @@ pub async fn run(
         timer: None,
         sink,
         is_paused: false,
+        is_held: false,
         held: VecDeque::new(),
         held_bytes: 0,
         is_reading: true,
+        goodbye: None,
         backlog: Backlog::default(),
     };
     let ended = poll_fn(|context| driver.poll(context)).await;
     if let Wire::Leaving(socket) = std::mem::replace(&mut driver.wire, Wire::None) {
-        // A bound on the operating system's work, not a behaviour: the clock of the session may stand still.
-        let _ = tokio::time::timeout(GOODBYE, say_goodbye(*socket, driver.outgoing)).await;
+        bounded_goodbye(*socket, driver.outgoing).await;
     }
     ended
 }
@@ -110,10 +113,15 @@ struct Driver<S> {
     must_flush: bool,
     timer: Option<Timer>,
     sink: S,
+    /// Whether the owner asked for a pause.
     is_paused: bool,
+    /// Whether the owner holds everything back, also what was paused.
+    is_held: bool,
     held: VecDeque<Signal>,
     held_bytes: usize,
     is_reading: bool,
+    /// What is still said over a connection that the session has left.
+    goodbye: Option<Waiting<()>>,
     backlog: Backlog,
 }
 
@@ -130,9 +138,17 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
                 self.machine.tick(now);
             }
             let has_new_wire = self.carry_out();
+            if self.is_held && self.held_bytes >= HELD_BYTES {
+                self.leave(now);
+            }
             self.poll_write(context, now);
-            // A failed write has told the machine something.
+            // A failed write has told the machine something, and so has leaving.
             let has_new_wire = self.carry_out() || has_new_wire;
+            if let Some(goodbye) = &mut self.goodbye
+                && goodbye.as_mut().poll(context).is_ready()
+            {
+                self.goodbye = None;
+            }
             self.machine.write_status(&mut self.inbox.shared.status());
             self.inbox.shared.turns.set_room(self.machine.room());
             self.tell_backlog(now);
@@ -155,18 +171,48 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
         if self.inbox.shared.is_stopped() {
             self.machine.stop();
         }
-        if self.inbox.shared.take_resume() {
-            self.is_paused = false;
-            while !self.is_paused
-                && let Some(signal) = self.held.pop_front()
-            {
-                self.held_bytes -= size_of(&signal);
-                self.is_paused = (self.sink)(signal) == Flow::Pause;
-            }
-            if !self.is_reading && !self.is_paused {
-                self.is_reading = true;
-                self.machine.reading_resumed(now);
-            }
+        let was_held = std::mem::replace(&mut self.is_held, self.inbox.shared.is_held());
+        if was_held != self.is_held {
+            self.machine.set_held(self.is_held, now);
+        }
+        // Replies are among what is read.
+        if self.is_held && !std::mem::replace(&mut self.is_reading, true) {
+            self.machine.reading_resumed(now);
+        }
+        let is_resumed = self.inbox.shared.take_resume();
+        self.is_paused &= !is_resumed;
+        if is_resumed || was_held {
+            self.deliver_held(now);
+        }
+    }
+
+    /// Delivers what was held back, as far as the owner takes it.
+    fn deliver_held(&mut self, now: Duration) {
+        while self.delivers()
+            && let Some(signal) = self.held.pop_front()
+        {
+            self.held_bytes -= size_of(&signal);
+            self.is_paused = (self.sink)(signal) == Flow::Pause;
+        }
+        if !self.is_reading && self.delivers() {
+            self.is_reading = true;
+            self.machine.reading_resumed(now);
+        }
+    }
+
+    fn delivers(&self) -> bool {
+        !self.is_paused && !self.is_held
+    }
+
+    /// Leaves the gateway, since more is held than can be kept. Replies that are due are waited for, within reason.
+    fn leave(&mut self, now: Duration) {
+        let is_due = self.machine.outstanding() == 0 || self.held_bytes >= 2 * HELD_BYTES;
+        if is_due && self.machine.leave(now) {
+            let session = self.config.name.as_str();
+            tracing::warn!(
+                session,
+                "more events wait to be recorded than can be kept; disconnected until they can be, then the session logs in again"
+            );
         }
     }
 
@@ -267,6 +313,13 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
                     }
                 }
                 Output::Close => self.close(),
+                Output::Leave => {
+                    if let Wire::Open(_, socket) = std::mem::replace(&mut self.wire, Wire::None) {
+                        let outgoing = std::mem::take(&mut self.outgoing);
+                        self.goodbye = Some(Box::pin(bounded_goodbye(*socket, outgoing)));
+                    }
+                    self.close();
+                }
                 Output::Grant(reply) => reply.grant(&self.inbox.shared),
                 Output::Complete(reply, result) => reply.complete(result),
                 Output::Signal(signal) => self.deliver(signal),
@@ -288,13 +341,13 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
     }
 
     fn deliver(&mut self, signal: Signal) {
-        if !self.is_paused {
+        if self.delivers() {
             self.is_paused = (self.sink)(signal) == Flow::Pause;
             return;
         }
         self.held_bytes += size_of(&signal);
         self.held.push_back(signal);
-        if self.is_reading && (self.held.len() >= HELD || self.held_bytes >= HELD_BYTES) {
+        if self.is_reading && !self.is_held && (self.held.len() >= HELD || self.held_bytes >= HELD_BYTES) {
             self.is_reading = false;
             self.machine.reading_stopped();
         }
@@ -372,8 +425,8 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
 /// How much memory a signal takes, as far as that varies.
 fn size_of(signal: &Signal) -> usize {
     match signal {
-        Signal::Event(event) => event.content.as_str().len(),
-        _ => 0,
+        Signal::Event(event) => SIGNAL + event.content.as_str().len(),
+        _ => SIGNAL,
     }
 }
 
@@ -388,6 +441,12 @@ fn describe(error: &WebSocketError) -> String {
         }
         other => format!("the connection broke: {other}"),
     }
+}
+
+/// Says goodbye, for as long as that may take.
+async fn bounded_goodbye(socket: Socket, outgoing: VecDeque<String>) {
+    // A bound on the operating system's work, not a behaviour: the clock of the session may stand still.
+    let _ = tokio::time::timeout(GOODBYE, say_goodbye(socket, outgoing)).await;
 }
 
 /// Writes what is left, then the closing frame, and waits until the gateway has closed too.

@@ -1,5 +1,8 @@
 //! Why the store fails. How a message reaches a person is not known here.
 
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use rusqlite::ErrorCode;
@@ -18,14 +21,26 @@ pub enum StoreError {
         /// What the operating system says.
         reason: std::io::Error,
     },
-    /// The file is no database of this program.
-    #[error("{} is no database: {reason}", .file.display())]
-    NoDatabase {
-        /// The file.
-        file: PathBuf,
-        /// What SQLite says.
-        reason: rusqlite::Error,
+    /// The disk takes nothing more, or fails.
+    #[error("{fault}: {} cannot be written; {}", .place.display(), .fault.advice())]
+    Unwritable {
+        /// The file or folder.
+        place: PathBuf,
+        /// What is the matter.
+        fault: DiskFault,
     },
+    /// The database, or a file beside it that belongs to it, has lost its name while it was open.
+    #[error(
+        "{} was deleted or moved away under the running bot; put the same file back, or end the bot and start it again on what \
+         there is", .0.display()
+    )]
+    Gone(PathBuf),
+    /// Another file has taken the name of the database, or of a file that belongs to it, while it was open.
+    #[error(
+        "{} was replaced under the running bot; put the file back that was there, or end the bot and start it again on what \
+         there is", .0.display()
+    )]
+    Replaced(PathBuf),
     /// The database is damaged, or is no database at all.
     #[error(
         "the database {} is damaged: {reason}; restore a copy, or move it away to begin anew: the certificates go with it, so \
@@ -137,16 +152,106 @@ fn words(error: &rusqlite::Error) -> String {
     }
 }
 
+/// What is the matter with a disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DiskFault {
+    /// No room is left on it.
+    Full,
+    /// The user has used up their share of it.
+    Quota,
+    /// It is mounted so that nothing can be written.
+    ReadOnly,
+    /// It fails: what the system says.
+    Failing(Box<str>),
+}
+
+impl fmt::Display for DiskFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full => f.write_str("the disk is full"),
+            Self::Quota => f.write_str("the disk quota is used up"),
+            Self::ReadOnly => f.write_str("the disk is read-only"),
+            Self::Failing(reason) => write!(f, "the disk fails ({reason})"),
+        }
+    }
+}
+
+impl DiskFault {
+    /// What a person can do.
+    const fn advice(&self) -> &'static str {
+        match self {
+            Self::Full => {
+                "make room on it (`df -h` shows it); what is recorded is whole, so delete nothing of the data folder"
+            }
+            Self::Quota => "make room, or have the quota raised; what is recorded is whole",
+            Self::ReadOnly => "mount it for writing, or name another place with `data` or --data",
+            Self::Failing(_) => "the system's log (`dmesg`) may say more; copy the data folder while it can be read",
+        }
+    }
+
+    /// What an error of the system says of a disk, where it is about one.
+    fn of_io(error: &io::Error) -> Option<Self> {
+        match error.kind() {
+            ErrorKind::StorageFull => Some(Self::Full),
+            ErrorKind::QuotaExceeded => Some(Self::Quota),
+            ErrorKind::ReadOnlyFilesystem => Some(Self::ReadOnly),
+            // EIO has no kind of its own.
+            _ => (error.raw_os_error() == Some(5)).then(|| Self::Failing(error.to_string().into())),
+        }
+    }
+
+    /// What an error of SQLite says of the disk that a file is on, where it is about the disk.
+    ///
+    /// SQLite calls much an I/O error, so the disk is tried.
+    fn of_sqlite(error: &rusqlite::Error, file: &Path) -> Option<Self> {
+        match error.sqlite_error_code()? {
+            ErrorCode::DiskFull => Some(Self::Full),
+            ErrorCode::SystemIoFailure => {
+                let tried = try_disk(file).err().and_then(|error| Self::of_io(&error));
+                // There was no room for the index of the log, which is larger than what was tried.
+                let extended = error.sqlite_error().map(|error| error.extended_code);
+                let has_no_room = extended == Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE);
+                Some(tried.unwrap_or_else(|| if has_no_room { Self::Full } else { Self::Failing(words(error).into()) }))
+            }
+            ErrorCode::CannotOpen | ErrorCode::ReadOnly => try_disk(file).err().and_then(|error| Self::of_io(&error)),
+            _ => None,
+        }
+    }
+}
+
+/// Writes something beside a file and takes it away again.
+fn try_disk(file: &Path) -> io::Result<()> {
+    let mut name = file.as_os_str().to_owned();
+    name.push("-try");
+    let tried = File::create(&name).and_then(|mut made| {
+        made.write_all(&[1; 16 * 1024])?;
+        made.sync_all()
+    });
+    // It may not have come about.
+    let _ = fs::remove_file(&name);
+    tried
+}
+
 impl StoreError {
-    /// The same error, with the file named and what to do where it says that the file is damaged.
+    /// What the system says of a data folder.
+    pub(super) fn of_folder(folder: &Path, reason: io::Error) -> Self {
+        match DiskFault::of_io(&reason) {
+            Some(fault) => Self::Unwritable { place: folder.to_owned(), fault },
+            None => Self::Folder { folder: folder.to_owned(), reason },
+        }
+    }
+
+    /// The same error, with the file named, and what to do where the file is damaged or the disk takes nothing more.
     pub(super) fn in_file(self, file: &Path) -> Self {
         let reason = match &self {
-            Self::Sqlite(error) | Self::NoDatabase { reason: error, .. } => match error.sqlite_error_code() {
+            Self::Sqlite(error) => match error.sqlite_error_code() {
                 Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => words(error),
-                _ if matches!(self, Self::Sqlite(_)) => {
-                    return Self::Refused { file: file.to_owned(), reason: words(error) };
+                _ => {
+                    return match DiskFault::of_sqlite(error, file) {
+                        Some(fault) => Self::Unwritable { place: file.to_owned(), fault },
+                        None => Self::Refused { file: file.to_owned(), reason: words(error) },
+                    };
                 }
-                _ => return self,
             },
             Self::Unreadable(reason) => reason.clone(),
             _ => return self,
@@ -164,7 +269,22 @@ mod tests {
         let full = rusqlite::ffi::Error { code: ErrorCode::DiskFull, extended_code: 13 };
         let error = rusqlite::Error::SqliteFailure(full, Some("database or disk is full".to_owned()));
         let error = StoreError::from(error).in_file(Path::new("data/hotline.db"));
-        assert_eq!(error.to_string(), "the database data/hotline.db refuses: database or disk is full");
+        let said = error.to_string();
+        assert!(said.starts_with("the disk is full: data/hotline.db cannot be written; make room on it"), "{said}");
         assert!(std::error::Error::source(&error).is_none());
+    }
+
+    #[test]
+    fn an_io_error_of_a_disk_that_takes_writes_is_not_called_a_full_one() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("hotline.db");
+        let failed = |extended_code| {
+            let error = rusqlite::ffi::Error { code: ErrorCode::SystemIoFailure, extended_code };
+            let error = rusqlite::Error::SqliteFailure(error, Some("disk I/O error".to_owned()));
+            StoreError::from(error).in_file(&file).to_string()
+        };
+        assert!(failed(rusqlite::ffi::SQLITE_IOERR_READ).starts_with("the disk fails (disk I/O error)"));
+        assert!(failed(rusqlite::ffi::SQLITE_IOERR_SHMSIZE).starts_with("the disk is full"));
+        assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left behind");
     }
 }

@@ -5,6 +5,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::StoreError;
@@ -23,7 +24,7 @@ pub(super) struct Folder {
 
 impl Folder {
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
-        let failed = |reason| StoreError::Folder { folder: path.to_owned(), reason };
+        let failed = |reason| StoreError::of_folder(path, reason);
         create(path).map_err(failed)?;
         let lock = private().create(true).truncate(false).open(path.join(LOCK)).map_err(failed)?;
         match lock.try_lock() {
@@ -44,12 +45,12 @@ impl Folder {
             .create(true)
             .truncate(false)
             .open(&file)
-            .map_err(|reason| StoreError::Folder { folder: self.path.clone(), reason })?;
+            .map_err(|reason| StoreError::of_folder(&self.path, reason))?;
         let connection = Connection::open(&file)?;
         // SQLite reads the file only now.
         match connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
             Ok(()) => Ok(connection),
-            Err(reason) => Err(StoreError::NoDatabase { file: file.clone(), reason }.in_file(&file)),
+            Err(reason) => Err(StoreError::from(reason).in_file(&file)),
         }
     }
 
@@ -89,13 +90,15 @@ pub(super) fn existing_database(folder: &Path, access: Access) -> Result<Connect
         Access::Read => {
             open(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).or_else(|error| match error.sqlite_error_code() {
                 // Where the files beside it can neither be found nor made, nobody writes it.
-                Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => open_unchanging(&file),
+                Some(
+                    ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::SystemIoFailure | ErrorCode::DiskFull,
+                ) => open_alone(&file).or_else(|_| open_unchanging(&file)),
                 _ => Err(error),
             })
         }
         Access::Write => open(&file, OpenFlags::SQLITE_OPEN_READ_WRITE),
     };
-    let connection = opened.map_err(|reason| StoreError::NoDatabase { file: file.clone(), reason }.in_file(&file))?;
+    let connection = opened.map_err(|reason| StoreError::from(reason).in_file(&file))?;
     super::schema::check(&connection, &file)?;
     Ok(connection)
 }
@@ -104,6 +107,17 @@ fn open(file: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
     let connection = Connection::open_with_flags(file, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
     connection.busy_timeout(std::time::Duration::from_secs(5))?;
     // SQLite reads the file only now.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
+    Ok(connection)
+}
+
+/// Opens a database that no other process has, without the file beside it for which a full disk has no room. What its last
+/// process left is seen, and is left where it is.
+fn open_alone(file: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(file, flags)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    connection.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?;
     Ok(connection)
 }

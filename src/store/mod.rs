@@ -8,7 +8,7 @@
 //! | `record` | what the journal takes down, and cuts, the unit in which it does |
 //! | `log`, `rows` | where cuts are written: what comes and goes at once; the tables of what lasts |
 //! | `reader` | the journal as people read it |
-//! | `writer` | the one thread that touches the database |
+//! | `writer`, `health` | the one thread that touches the database; whether the disk lets it |
 //!
 //! What a value means is not known here: it is JSON text to the store.
 //!
@@ -17,6 +17,7 @@
 
 mod error;
 mod folder;
+mod health;
 mod log;
 mod mirror;
 mod reader;
@@ -34,7 +35,7 @@ use std::time::Duration;
 use rusqlite::Connection;
 
 use crate::clock::Timestamp;
-pub use error::StoreError;
+pub use error::{DiskFault, StoreError};
 use folder::Folder;
 pub use folder::is_data_file;
 use mirror::Mirror;
@@ -170,7 +171,7 @@ impl Store {
     /// Guarantee: every later `get` of any thread sees it; it is on disk within the store's [`Durability`].
     ///
     /// # Errors
-    /// When the value or the script's values together would be too large, or when the disk takes no writes.
+    /// When the value or the script's values together would be too large.
     pub fn set(
         &self,
         script: &str,
@@ -197,7 +198,7 @@ impl Store {
     /// Guarantee: as [`set`](Self::set).
     ///
     /// # Errors
-    /// When the disk takes no writes.
+    /// As [`get`](Self::get).
     pub fn delete(&self, script: &str, key: &str, now: Timestamp) -> Result<bool, StoreError> {
         self.write(script, now, |mirror| Ok(mirror.delete(script, key, now)))
     }
@@ -339,6 +340,17 @@ impl Store {
         })
     }
 
+    /// Whether nothing can be written at present, as far as that has shown: then nothing more is to happen that would have to be
+    /// on disk, and writes gather in memory.
+    pub fn is_stuck(&self) -> bool {
+        self.0.shared.health.is_stuck()
+    }
+
+    /// What tells whenever writing begins or ceases to be possible: why it is not.
+    pub fn follow_disk(&self) -> tokio::sync::watch::Receiver<Option<String>> {
+        self.0.shared.health.follow()
+    }
+
     /// Waits until everything written so far is on disk. It blocks the thread for as long as that takes.
     ///
     /// # Errors
@@ -380,7 +392,6 @@ impl Store {
         now: Timestamp,
         with: impl FnOnce(&mut Mirror) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        self.0.shared.check_disk()?;
         let result = self.with_script(script, now, with);
         self.0.shared.announce();
         result

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::StoreError;
+use super::health::{Files, Health};
 use super::log::{self, Log, Packed, Sorted};
 use super::mirror::{Change, Entry, Mirror};
 use super::record::{Recovered, Tenant};
@@ -22,6 +23,8 @@ const JOBS: usize = 256;
 const COMPLAIN: Duration = Duration::from_secs(60);
 /// Writes that failed are tried again after this.
 const RETRY: Duration = Duration::from_millis(250);
+/// How often it is looked whether the files are still there, where nothing is written.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Where the answer to a request goes.
 pub(super) type Answer<T> = SyncSender<Result<T, StoreError>>;
@@ -34,6 +37,9 @@ impl std::fmt::Debug for Query {
         f.write_str("Query")
     }
 }
+
+/// A gateway, an account there, and its certificate.
+type Kept = [String; 3];
 
 /// A cut on its way to the disk.
 type Record = (Sorted, Vec<Change>, Option<oneshot::Sender<()>>);
@@ -97,7 +103,7 @@ pub(super) struct Shared {
     /// Whether changes are never written.
     is_forgetful: AtomicBool,
     is_finishing: AtomicBool,
-    trouble: Mutex<Option<String>>,
+    pub(super) health: Health,
     /// The database's file, for whoever has to mend it.
     file: PathBuf,
 }
@@ -114,7 +120,7 @@ impl Shared {
             with_cuts: AtomicBool::new(false),
             is_forgetful: AtomicBool::new(false),
             is_finishing: AtomicBool::new(false),
-            trouble: Mutex::default(),
+            health: Health::default(),
             file,
         };
         (Arc::new(shared), receiver)
@@ -179,12 +185,9 @@ impl Shared {
         }
     }
 
-    /// Refuses writes while the disk takes none, so that memory does not run ahead of it without end.
-    pub(super) fn check_disk(&self) -> Result<(), StoreError> {
-        match &*self.trouble() {
-            Some(reason) => Err(StoreError::Disk(reason.clone())),
-            None => Ok(()),
-        }
+    /// Refuses what needs the disk while it takes no writes.
+    fn check_disk(&self) -> Result<(), StoreError> {
+        self.health.trouble().map_or(Ok(()), |reason| Err(StoreError::Disk(reason)))
     }
 
     pub(super) fn finish(&self) {
@@ -200,10 +203,6 @@ impl Shared {
     fn is_finishing(&self) -> bool {
         self.is_finishing.load(Ordering::Acquire)
     }
-
-    fn trouble(&self) -> MutexGuard<'_, Option<String>> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The writer thread's state.
@@ -215,9 +214,15 @@ pub(super) struct Writer {
     log: Log,
     /// The time of the latest cut.
     latest: Timestamp,
+    /// The files that it was opened on.
+    files: Files,
+    /// When it was looked last whether they are still there.
+    looked: Instant,
     /// Cuts that are not on disk yet, in their order.
     records: Vec<Record>,
-    /// When it was said last that they cannot be written.
+    /// Certificates that are not on disk yet.
+    certificates: Vec<Kept>,
+    /// When it was said last that nothing can be written.
     complained: Option<Instant>,
 }
 
@@ -233,7 +238,20 @@ impl Writer {
         jobs: Receiver<Job>,
     ) -> Result<Self, StoreError> {
         let log = Log::open(&mut connection)?;
-        Ok(Self { connection, gather, shared, jobs, log, latest: 0, records: Vec::new(), complained: None })
+        let files = Files::of(&shared.file);
+        Ok(Self {
+            connection,
+            gather,
+            shared,
+            jobs,
+            log,
+            latest: 0,
+            files,
+            looked: Instant::now(),
+            records: Vec::new(),
+            certificates: Vec::new(),
+            complained: None,
+        })
     }
 
     /// Serves requests until it is told to finish.
@@ -243,7 +261,7 @@ impl Writer {
             let received = match commit_at {
                 _ if self.shared.is_finishing() => Ok(Job::Finish),
                 Some(at) => self.jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
-                None => self.jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                None => self.jobs.recv_timeout(LOOK),
             };
             match received {
                 Ok(Job::Finish) | Err(RecvTimeoutError::Disconnected) => {
@@ -257,6 +275,7 @@ impl Writer {
                 Ok(job) => self.serve_all(job),
                 Err(RecvTimeoutError::Timeout) => {}
             }
+            self.look_when_due();
             commit_at = self.commit_when_due(commit_at);
         }
     }
@@ -288,46 +307,71 @@ impl Writer {
         self.write_records();
     }
 
-    /// Writes the cuts that wait, in one transaction.
+    /// Writes the cuts and certificates that wait, in one transaction.
     fn write_records(&mut self) {
-        if self.records.is_empty() {
+        if self.records.is_empty() && self.certificates.is_empty() && !self.shared.health.is_stuck() {
             return;
         }
-        let outcome = write_records(&mut self.connection, &self.records);
-        let outcome = outcome.map_err(|error| StoreError::from(error).in_file(&self.shared.file));
-        match &outcome {
-            Ok(()) => {
-                self.complained = None;
-                for (.., done) in self.records.drain(..) {
-                    // Whoever waited may have gone.
-                    let _ = done.map(|done| done.send(()));
-                }
-                if self.log.is_due(self.latest)
-                    && let Err(error) = self.log.settle(&mut self.connection, Some(self.latest))
-                {
-                    tracing::error!("the journal cannot be brought in order, it is tried again: {error}");
-                }
+        let is_stuck = self.shared.health.is_stuck();
+        let outcome = self.files.check().and_then(|()| {
+            let written = write_records(&mut self.connection, &self.records, &self.certificates, is_stuck);
+            written.map_err(|error| StoreError::from(error).in_file(&self.shared.file))
+        });
+        if outcome.is_ok() {
+            self.certificates.clear();
+            for (.., done) in self.records.drain(..) {
+                // Whoever waited may have gone.
+                let _ = done.map(|done| done.send(()));
             }
-            Err(error) if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN) => {
-                tracing::error!("the journal cannot be written, it is tried again: {error}");
+        }
+        self.tell(outcome.err());
+        if !self.shared.health.is_stuck()
+            && self.log.is_due(self.latest)
+            && let Err(error) = self.log.settle(&mut self.connection, Some(self.latest))
+        {
+            let error = error.in_file(&self.shared.file);
+            tracing::error!("the journal cannot be brought in order, it is tried again: {error}");
+        }
+    }
+
+    /// Looks whether the files are still there, however little is written.
+    fn look_when_due(&mut self) {
+        if self.looked.elapsed() < LOOK {
+            return;
+        }
+        self.looked = Instant::now();
+        if let Err(error) = self.files.check() {
+            self.tell(Some(error));
+        }
+    }
+
+    /// Tells everybody whether writing is possible.
+    fn tell(&mut self, trouble: Option<StoreError>) {
+        match &trouble {
+            Some(error) if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN) => {
+                tracing::error!("the record cannot be written, so nothing is handled until it can: {error}");
                 self.complained = Some(Instant::now());
             }
-            Err(_) => {}
+            None if self.complained.take().is_some() => {
+                tracing::info!("the record can be written again, and what waited goes on");
+            }
+            _ => {}
         }
-        *self.shared.trouble() = outcome.err().map(|error| error.to_string());
+        self.shared.health.set(trouble.map(|error| error.to_string()));
     }
 
     /// Commits if it is time to, and says when it is next.
     fn commit_when_due(&mut self, commit_at: Option<Instant>) -> Option<Instant> {
         // Taken back before looking: a write that comes after the look announces itself.
         self.shared.is_announced.store(false, Ordering::Release);
-        if !self.records.is_empty() {
-            // The last commit failed.
+        if self.shared.health.is_stuck() {
             let now = Instant::now();
             if commit_at.is_some_and(|at| at <= now) {
                 self.write_records();
             }
-            return (!self.records.is_empty()).then(|| commit_at.filter(|at| *at > now).unwrap_or(now + RETRY));
+            if self.shared.health.is_stuck() {
+                return Some(commit_at.filter(|at| *at > now).unwrap_or(now + RETRY));
+            }
         }
         if self.shared.with_cuts.load(Ordering::Acquire) || !self.shared.mirror().is_dirty() {
             return None;
@@ -345,13 +389,11 @@ impl Writer {
         // Whoever asked may have gone: the answer is lost on nobody then.
         match job {
             Job::Load { script, reply } => drop(reply.send(self.load(&script))),
-            Job::Certificate { gateway, account, reply } => {
-                drop(reply.send(certificate(&self.connection, &gateway, &account)))
-            }
+            Job::Certificate { gateway, account, reply } => drop(reply.send(self.certificate(&gateway, &account))),
             Job::SaveCertificate { gateway, account, certificate, reply } => {
-                let sql = "INSERT OR REPLACE INTO certificate (gateway, account, certificate) VALUES (?1, ?2, ?3)";
-                let saved = self.connection.execute(sql, params![gateway, account, certificate]);
-                drop(reply.send(saved.map(|_| ()).map_err(StoreError::from)));
+                self.certificates.push([gateway, account, certificate]);
+                self.write_records();
+                drop(reply.send(self.shared.check_disk()));
             }
             Job::Flush { reply } => {
                 self.write_records();
@@ -374,12 +416,23 @@ impl Writer {
         if changes.is_empty() || self.shared.is_forgetful.load(Ordering::Acquire) {
             return Ok(());
         }
-        let outcome = write(&mut self.connection, &changes);
-        if outcome.is_err() {
+        let written = self.files.check().and_then(|()| {
+            write(&mut self.connection, &changes).map_err(|error| StoreError::from(error).in_file(&self.shared.file))
+        });
+        if written.is_err() {
             self.shared.mirror().put_back(changes);
         }
-        *self.shared.trouble() = outcome.as_ref().err().map(ToString::to_string);
-        outcome.map_err(|error| StoreError::Disk(error.to_string()))
+        self.tell(written.err());
+        self.shared.check_disk()
+    }
+
+    /// The latest certificate of an account at a gateway, also before it is on disk.
+    fn certificate(&self, gateway: &str, account: &str) -> Result<Option<String>, StoreError> {
+        let is_its = |kept: &&Kept| kept[0] == gateway && kept[1] == account;
+        match self.certificates.iter().rev().find(is_its) {
+            Some([.., kept]) => Ok(Some(kept.clone()).filter(|kept| !kept.is_empty())),
+            None => certificate(&self.connection, gateway, account),
+        }
     }
 
     fn load(&self, script: &str) -> Result<Vec<(String, Entry)>, StoreError> {
@@ -410,8 +463,22 @@ pub(super) fn certificate(connection: &Connection, gateway: &str, account: &str)
     Ok(kept.filter(|certificate| !certificate.is_empty()))
 }
 
-fn write_records(connection: &mut Connection, records: &[Record]) -> rusqlite::Result<()> {
+/// Writes what waits; with `try_anyway` something, so that it shows whether writing is possible.
+fn write_records(
+    connection: &mut Connection,
+    records: &[Record],
+    certificates: &[Kept],
+    try_anyway: bool,
+) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
+    for kept in certificates {
+        let sql = "INSERT OR REPLACE INTO certificate (gateway, account, certificate) VALUES (?1, ?2, ?3)";
+        transaction.prepare_cached(sql)?.execute(params![kept[0], kept[1], kept[2]])?;
+    }
+    if try_anyway {
+        let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        transaction.pragma_update(None, "user_version", version)?;
+    }
     for (sorted, changes, _) in records {
         for (script, key, entry) in changes {
             write_one(&transaction, script, key, entry.as_ref())?;

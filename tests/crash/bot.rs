@@ -105,6 +105,12 @@ impl Process {
         assert_eq!(status.code(), None, "it ended by itself before it was killed: {status}");
     }
 
+    /// Kills it, where it has not ended by itself already; gives its status then.
+    pub(crate) fn kill_anyhow(mut self) -> Option<i32> {
+        self.0.kill().expect("it was started");
+        self.0.wait().expect("it ends").code()
+    }
+
     /// Asks it to end, as a person does.
     pub(crate) fn is_asked_to_end(&self) {
         let pid = self.0.id().to_string();

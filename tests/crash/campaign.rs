@@ -114,7 +114,8 @@ fn note(error) {
 }
 "#;
 
-fn setting(name: &str, default: u64) -> u64 {
+/// A number from the environment.
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is no number: {text}")))
 }
 

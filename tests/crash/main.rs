@@ -2,6 +2,8 @@
 
 mod bot;
 mod campaign;
+mod disk;
+mod full;
 mod leaving;
 mod person;
 mod rebuild;

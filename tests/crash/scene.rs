@@ -124,4 +124,9 @@ impl Scene {
         self.folder.check();
         self.sandbox.stop().await;
     }
+
+    /// Ends what is left when the database is not what it was.
+    pub(crate) async fn sandbox_stops(self) {
+        self.sandbox.stop().await;
+    }
 }

@@ -488,6 +488,41 @@ fn a_pause_holds_signals_back_while_replies_still_come() {
 }
 
 #[test]
+fn a_session_that_is_held_has_its_replies_and_leaves_when_too_much_waits() {
+    on_a_worker(async {
+        let gateway = Gateway::listen().await;
+        let mut session = Session::start(config(&gateway.url()));
+        let mut client = gateway.accept_login("u9").await;
+        session.logged_in().await;
+        session.handle.hold(true);
+        client.message("m1", "x").await;
+        let call = spawn_local({
+            let handle = session.handle.clone();
+            async move { handle.call("GetProfile", "{}".into()).await }
+        });
+        let request = client.receive().await;
+        client.reply(&request, 0, "{}").await;
+        assert_eq!(call.await.expect("it ends"), Ok(Content::new("{}")));
+        assert_eq!(session.signal_now(), None);
+        let large = "x".repeat(8 * 1024 * 1024);
+        for id in ["m2", "m3", "m4", "m5"] {
+            client.message(id, &large).await;
+        }
+        assert!(matches!(client.receive_message().await, Message::Close(_)), "it says goodbye");
+        session.wait_out_the_backoff();
+        assert!(matches!(session.handle.status().phase, Phase::Lost { .. }));
+        assert_eq!(session.signal_now(), None, "everything is held, also that the connection was left");
+        session.handle.hold(false);
+        for id in ["m1", "m2", "m3", "m4", "m5"] {
+            assert!(session.event().await.content.as_str().contains(id));
+        }
+        assert_eq!(session.disconnected().await, "more events waited to be recorded than could be kept");
+        let _client = gateway.accept_login("u9").await;
+        session.logged_in().await;
+    });
+}
+
+#[test]
 fn a_login_is_answered_also_while_so_much_is_held_back_that_nothing_is_read() {
     on_a_worker(async {
         let gateway = Gateway::listen().await;

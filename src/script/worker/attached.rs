@@ -254,6 +254,11 @@ impl Worker {
     }
 
     async fn stop_scripts(self: &Rc<Self>, live: &Rc<Live>) {
+        // What it did could not be recorded, and the disk may be full for long.
+        if self.journal.is_held() {
+            tracing::warn!(session = &*live.name, "no on_stop is called, since it could not be recorded");
+            return;
+        }
         for generation in self.scripts_of(live) {
             if live.begun.borrow_mut().remove(generation.name()) {
                 dispatch::call_hook(self, live, &generation, Hook::Stop, Vec::new()).await;
@@ -274,7 +279,9 @@ async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
         }
         let now = live.schedule.now(&clock);
         let is_held = |script: &str| worker.is_unloaded(&live, script);
-        if live.started.get() {
+        // What is due stays due while it cannot be recorded that it was called.
+        let is_keeping_time = live.started.get() && !live.journal.is_held();
+        if is_keeping_time {
             for script in live.schedule.begin_to_hold(now, is_held) {
                 let session = &*live.name;
                 tracing::warn!(session, script, "a timer is due and waits until the script loads");
@@ -284,7 +291,7 @@ async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
             }
         }
         let wait = match live.schedule.next_due(is_held) {
-            Some(due) if live.started.get() => Duration::from_millis(u64::try_from(due - now).unwrap_or(0)),
+            Some(due) if is_keeping_time => Duration::from_millis(u64::try_from(due - now).unwrap_or(0)),
             _ => Duration::MAX,
         };
         tokio::select! {

@@ -57,6 +57,19 @@ fn silence_means_nothing_while_the_socket_is_not_read() {
 }
 
 #[test]
+fn a_machine_that_is_held_makes_no_connection_before_it_is_not() {
+    let mut machine = live(1);
+    machine.set_held(true, Duration::ZERO);
+    machine.disconnected(machine.connection, "it broke", Duration::ZERO);
+    while machine.output().is_some() {}
+    assert_eq!(machine.next_wake(), None);
+    machine.tick(HEALTHY);
+    assert!(machine.output().is_none());
+    machine.set_held(false, HEALTHY);
+    assert!(matches!(machine.output(), Some(Output::Connect(_))));
+}
+
+#[test]
 fn any_frame_proves_life_and_the_question_is_forgotten() {
     let mut machine = live(1);
     machine.tick(SILENCE);

@@ -252,7 +252,7 @@ impl World {
             match output {
                 Output::Connect(connection) => self.asked_to_connect(connection),
                 Output::Send(connection, frame) => self.asked_to_send(connection, &frame),
-                Output::Close => (self.is_asked, self.is_open, self.is_live) = (false, false, false),
+                Output::Close | Output::Leave => (self.is_asked, self.is_open, self.is_live) = (false, false, false),
                 Output::Grant(call) => {
                     assert!(self.is_live && !self.done.contains(&call), "a turn comes when it can be used");
                     self.granted.push(call);
