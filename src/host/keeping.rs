@@ -9,13 +9,20 @@ use std::time::{Duration, Instant};
 
 use crate::clock::{Clock, Timestamp};
 use crate::script::{Directory, Updater};
-use crate::store::{RunRow, Store, StoreError};
+use crate::session::Phase;
+use crate::store::{Pruning, RunRow, Store, StoreError};
 
 /// How often it is looked whether somebody asked for a run to be killed. Wall time, as people's terminals have it.
 const KILL_CHECK: Duration = Duration::from_secs(1);
 
 /// How often what is over for long is removed.
 const PRUNE: Duration = Duration::from_secs(3_600);
+
+/// Sessions have this long to log in before that begins without them.
+const LOGIN: Duration = Duration::from_secs(60);
+
+/// The store has at least this long for others between two slices, and as long as the slice took.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What the housekeeping needs.
 pub(super) struct Keeping {
@@ -38,14 +45,14 @@ pub(super) struct Keeper {
 }
 
 impl Keeping {
-    /// Does everything once, then again and again on a thread of its own.
+    /// Looks once for runs that are to be killed, then again and again on a thread of its own.
     ///
-    /// Sessions that start after this do not rebuild the runs that were to be killed.
+    /// Sessions that start after this do not rebuild the runs that were to be killed. What is over for long goes when they are
+    /// logged in, slice by slice, so that nobody waits for it.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub(super) fn start(self) -> std::io::Result<Keeper> {
-        self.prune();
         self.kill();
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new().name("keeping".to_owned()).spawn(move || self.keep(&stopped))?;
@@ -53,25 +60,52 @@ impl Keeping {
     }
 
     fn keep(&self, stopped: &mpsc::Receiver<()>) {
-        let mut pruned = Instant::now();
-        while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(KILL_CHECK) {
-            self.kill();
-            if pruned.elapsed() >= PRUNE {
-                self.prune();
-                pruned = Instant::now();
+        let began = Instant::now();
+        let (mut killed, mut pruned, mut pruning) = (began, None::<Instant>, None);
+        let mut pause = KILL_CHECK;
+        while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(pause) {
+            if killed.elapsed() >= KILL_CHECK {
+                self.kill();
+                killed = Instant::now();
             }
+            let is_due = match pruned {
+                Some(pruned) => pruned.elapsed() >= PRUNE,
+                None => self.are_logged_in() || began.elapsed() >= LOGIN,
+            };
+            if is_due {
+                pruned = Some(Instant::now());
+                pruning = self.begin_to_prune();
+            }
+            let slice = Instant::now();
+            pruning = pruning.and_then(|pruning| self.tell(self.store.prune_some(pruning)).flatten());
+            pause = if pruning.is_some() { slice.elapsed().max(PAUSE) } else { KILL_CHECK };
         }
     }
 
-    fn prune(&self) {
+    /// Whether every session is logged in, or has nothing more to wait for.
+    fn are_logged_in(&self) -> bool {
+        let is_live = |name: &String| {
+            let phase = self.directory.get(name).map(|member| member.handle.status().phase);
+            !matches!(phase, Some(Phase::Connecting | Phase::LoggingIn | Phase::AwaitingPin | Phase::Lost { .. }))
+        };
+        self.directory.names().iter().all(is_live)
+    }
+
+    fn begin_to_prune(&self) -> Option<Pruning> {
         let retention = Timestamp::try_from(self.retention.as_millis()).unwrap_or(Timestamp::MAX);
         let now = self.clock.now();
         let before = now.saturating_sub(retention);
         let sessions = self.configured.iter().cloned().chain(self.directory.names()).collect();
-        let pruned = self.store.abandon(sessions, before, now).and_then(|()| self.store.prune(before, now));
-        if let Err(error) = pruned {
-            tracing::warn!("the journal could not be pruned, which is tried again in an hour: {error}");
-        }
+        self.tell(self.store.abandon(sessions, before, now)).map(|()| Pruning::before(before, now))
+    }
+
+    /// Tells why pruning failed, if it did.
+    fn tell<T>(&self, pruned: Result<T, StoreError>) -> Option<T> {
+        pruned
+            .inspect_err(|error| {
+                tracing::warn!("the journal could not be pruned, which is tried again in an hour: {error}");
+            })
+            .ok()
     }
 
     fn kill(&self) {

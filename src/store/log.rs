@@ -503,22 +503,13 @@ fn message_id(subcommand: &str, content: &str) -> Option<String> {
     Message::read(content).map(|message| message.id).filter(|id| !id.is_empty())
 }
 
-/// Removes the cuts of before a time, but for the ids of their messages.
-pub(super) fn prune(transaction: &Transaction<'_>, before: Timestamp) -> Result<(), StoreError> {
-    if let Some((_, horizon)) = last_cut(transaction)? {
-        let old = "WHERE at < ?1 AND id < ?2";
-        {
-            let mut cuts = transaction.prepare(&format!("SELECT format, body FROM cut {old} ORDER BY id"))?;
-            let mut cuts = cuts.query(params![before, horizon])?;
-            while let Some(cut) = cuts.next()? {
-                for event in past(cut)?.events {
-                    keep_message(transaction, &event.session, &event.subcommand, &event.content, event.at)?;
-                }
-            }
-        }
-        transaction.execute(&format!("DELETE FROM cut {old}"), params![before, horizon])?;
-    }
-    // As many as are remembered over a restart.
+/// The earliest cut in which something is open.
+pub(super) fn horizon(connection: &Connection) -> Result<i64, StoreError> {
+    Ok(last_cut(connection)?.map_or(i64::MIN, |(_, horizon)| horizon))
+}
+
+/// Removes the ids of more messages than are remembered over a restart.
+pub(super) fn prune_messages(transaction: &Transaction<'_>) -> Result<(), StoreError> {
     let most = i64::try_from(REMEMBERED).unwrap_or(i64::MAX);
     transaction.execute(
         "DELETE FROM seen WHERE (session, message) IN (SELECT session, message FROM
@@ -529,18 +520,18 @@ pub(super) fn prune(transaction: &Transaction<'_>, before: Timestamp) -> Result<
     Ok(())
 }
 
-/// Keeps the ids of the messages that a query finds: of session, subcommand, content and time.
-pub(super) fn keep_messages(transaction: &Transaction<'_>, query: &str, before: Timestamp) -> Result<(), StoreError> {
-    let mut events = transaction.prepare(query)?;
-    let mut events = events.query([before])?;
-    while let Some(event) = events.next()? {
-        let text = |column| event.get_ref(column).and_then(|text| text.as_str().map_err(rusqlite::Error::from));
-        keep_message(transaction, text(0)?, text(1)?, text(2)?, event.get(3)?)?;
+/// Keeps the ids of the messages of a cut that is to go.
+pub(super) fn keep_messages_of(transaction: &Transaction<'_>, cut: i64) -> Result<(), StoreError> {
+    let sql = "SELECT format, body FROM cut WHERE id = ?1";
+    let body = transaction.prepare_cached(sql)?.query_row([cut], past)?;
+    for event in body.events {
+        keep_message(transaction, &event.session, &event.subcommand, &event.content, event.at)?;
     }
     Ok(())
 }
 
-fn keep_message(
+/// Keeps the id of the message that an event which is to go has brought.
+pub(super) fn keep_message(
     transaction: &Transaction<'_>,
     session: &str,
     subcommand: &str,

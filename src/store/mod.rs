@@ -7,6 +7,7 @@
 //! | `mirror` | the scripts' values in memory, which decide what a `get` gives |
 //! | `record` | what the journal takes down, and cuts, the unit in which it does |
 //! | `log`, `rows` | where cuts are written: what comes and goes at once; the tables of what lasts |
+//! | `prune` | what is over for long goes, slice by slice |
 //! | `reader` | the journal as people read it |
 //! | `writer`, `health` | the one thread that touches the database; whether the disk lets it |
 //!
@@ -20,6 +21,7 @@ mod folder;
 mod health;
 mod log;
 mod mirror;
+mod prune;
 mod reader;
 mod record;
 mod rows;
@@ -40,6 +42,7 @@ use folder::Folder;
 pub use folder::is_data_file;
 use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
+pub use prune::Pruning;
 pub use reader::JournalReader;
 pub use record::{
     BundleHash, BundleRow, CallKind, Cut, Entry, EventRow, Handled, Handling, LinedUp, Lineup, Origin, Outcome,
@@ -319,14 +322,26 @@ impl Store {
         self.0.shared.query(move |connection| rows::abandon(connection, &sessions, before, now))
     }
 
-    /// Removes what was done before a time.
+    /// Removes a part of what was done before a time, small enough to hold nobody up; gives what is left to do.
     ///
     /// Guarantee: what still goes on stays, and the sources that it needs.
     ///
     /// # Errors
     /// When the database cannot be written.
+    pub fn prune_some(&self, pruning: Pruning) -> Result<Option<Pruning>, StoreError> {
+        self.0.shared.ask(|reply| Job::Prune { pruning, reply })
+    }
+
+    /// Removes everything that was done before a time, as [`prune_some`](Self::prune_some).
+    ///
+    /// # Errors
+    /// When the database cannot be written.
     pub fn prune(&self, before: Timestamp, now: Timestamp) -> Result<(), StoreError> {
-        self.0.shared.ask(|reply| Job::Prune { before, now, reply })
+        let mut pruning = Some(Pruning::before(before, now));
+        while let Some(next) = pruning {
+            pruning = self.prune_some(next)?;
+        }
+        Ok(())
     }
 
     /// Checks the database from end to end.

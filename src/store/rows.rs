@@ -464,26 +464,13 @@ pub(super) fn abandon(
     Ok(())
 }
 
-/// Removes what was done before `before`: handled events, ended runs with their entries, sources that no run needs. Those
-/// that are `pinned` are in use now.
+/// Removes sources and lists of scripts that nothing needs any more. Sources that are `pinned` are in use now.
 pub(super) fn prune(
-    connection: &Connection,
+    transaction: &Transaction<'_>,
     pinned: impl IntoIterator<Item = BundleHash>,
     before: Timestamp,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let transaction = connection.unchecked_transaction()?;
-    transaction.execute("DELETE FROM entry WHERE run IN (SELECT id FROM run WHERE ended < ?1)", [before])?;
-    transaction.execute("DELETE FROM run WHERE ended < ?1", [before])?;
-    // A run is not shown without its event, and ended later than that came.
-    let old = "done = 1 AND at < ?1 AND id NOT IN (SELECT event FROM run)";
-    log::keep_messages(
-        &transaction,
-        &format!("SELECT session, subcommand, content, at FROM event WHERE {old}"),
-        before,
-    )?;
-    transaction.execute(&format!("DELETE FROM event WHERE {old}"), [before])?;
-    log::prune(&transaction, before)?;
     // The latest one from before that time is that of the first events after it.
     let unused = "DELETE FROM lineup WHERE at < (SELECT max(at) FROM lineup WHERE at < ?1)";
     transaction.execute(unused, [before])?;
@@ -491,7 +478,13 @@ pub(super) fn prune(
         transaction.prepare_cached("UPDATE bundle SET used = ?2 WHERE hash = ?1")?.execute(params![hash, now])?;
     }
     let unused = before.saturating_sub(BUNDLE_MARGIN);
-    transaction.execute("DELETE FROM bundle WHERE used < ?1 AND hash NOT IN (SELECT bundle FROM run)", [unused])?;
-    transaction.commit()?;
+    let old: Vec<BundleHash> = transaction
+        .prepare_cached("SELECT hash FROM bundle WHERE used < ?1")?
+        .query_map([unused], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    // Without an index, each look reads all runs.
+    if !old.is_empty() {
+        transaction.execute("DELETE FROM bundle WHERE used < ?1 AND hash NOT IN (SELECT bundle FROM run)", [unused])?;
+    }
     Ok(())
 }

@@ -12,6 +12,7 @@ use super::error::StoreError;
 use super::health::{Files, Health};
 use super::log::{self, Log, Packed, Sorted};
 use super::mirror::{Change, Entry, Mirror};
+use super::prune::{self, Pruning};
 use super::record::{Recovered, Tenant};
 use super::rows;
 use crate::clock::Timestamp;
@@ -77,11 +78,10 @@ pub(super) enum Job {
         tenant: Tenant,
         reply: Answer<Recovered>,
     },
-    /// What is over for long is to go.
+    /// A part of what is over for long is to go.
     Prune {
-        before: Timestamp,
-        now: Timestamp,
-        reply: Answer<()>,
+        pruning: Pruning,
+        reply: Answer<Option<Pruning>>,
     },
     /// Something to be read.
     Query(Query),
@@ -401,8 +401,8 @@ impl Writer {
                 drop(reply.send(committed));
             }
             Job::Recover { session, tenant, reply } => drop(reply.send(self.recover(&session, &tenant))),
-            Job::Prune { before, now, reply } => {
-                drop(reply.send(rows::prune(&self.connection, self.log.pinned(), before, now)));
+            Job::Prune { pruning, reply } => {
+                drop(reply.send(prune::prune(&self.connection, self.log.pinned(), pruning)));
             }
             Job::Query(Query(read)) => read(&self.connection),
             Job::Record { .. } | Job::Changed | Job::Finish => {}

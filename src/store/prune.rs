@@ -1,0 +1,116 @@
+//! Takes what is over for long out of the database, slice by slice: between two of them the writer does what is more urgent.
+//!
+//! When it is time to, and what counts as long, is not known here.
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::error::StoreError;
+use super::record::BundleHash;
+use super::{log, rows};
+use crate::clock::Timestamp;
+
+/// So many runs, or events of the tables, are looked at in one slice.
+const ROWS: usize = 500;
+/// So many cuts, each of which holds what a worker did in a moment.
+const CUTS: usize = 20;
+
+/// A pruning and how far it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Pruning {
+    before: Timestamp,
+    now: Timestamp,
+    stage: Stage,
+}
+
+/// What is looked at next: rows beyond an id.
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Runs(i64),
+    Events(i64),
+    Cuts(i64),
+    Rest,
+}
+
+impl Pruning {
+    /// One that removes what was done before a time.
+    pub fn before(before: Timestamp, now: Timestamp) -> Self {
+        Self { before, now, stage: Stage::Runs(i64::MIN) }
+    }
+}
+
+/// Takes a slice out; gives what is left to do. Sources that are `pinned` are in use now.
+pub(super) fn prune(
+    connection: &Connection,
+    pinned: impl IntoIterator<Item = BundleHash>,
+    pruning: Pruning,
+) -> Result<Option<Pruning>, StoreError> {
+    let Pruning { before, now, stage } = pruning;
+    let transaction = connection.unchecked_transaction()?;
+    let next = match stage {
+        Stage::Runs(from) => Some(runs(&transaction, before, from)?.map_or(Stage::Events(i64::MIN), Stage::Runs)),
+        Stage::Events(from) => Some(events(&transaction, before, from)?.map_or(Stage::Cuts(i64::MIN), Stage::Events)),
+        Stage::Cuts(from) => Some(cuts(&transaction, before, from)?.map_or(Stage::Rest, Stage::Cuts)),
+        Stage::Rest => {
+            log::prune_messages(&transaction)?;
+            rows::prune(&transaction, pinned, before, now)?;
+            None
+        }
+    };
+    transaction.commit()?;
+    Ok(next.map(|stage| Pruning { stage, ..pruning }))
+}
+
+/// Where the next slice begins, if there is one: ids ascend with time, so that behind a young row there are no old ones.
+fn beyond(seen: usize, most: usize, last: Option<(i64, Timestamp)>, before: Timestamp) -> Option<i64> {
+    last.filter(|(_, at)| seen == most && *at < before).map(|(id, _)| id)
+}
+
+/// Ended runs, with their entries.
+fn runs(transaction: &Transaction<'_>, before: Timestamp, from: i64) -> Result<Option<i64>, StoreError> {
+    let sql = format!("SELECT id, started, ended FROM run WHERE id > ?1 ORDER BY id LIMIT {ROWS}");
+    let found: Vec<(i64, Timestamp, Option<Timestamp>)> = transaction
+        .prepare_cached(&sql)?
+        .query_map([from], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
+        .collect::<Result<_, _>>()?;
+    for (id, ..) in found.iter().filter(|(.., ended)| ended.is_some_and(|ended| ended < before)) {
+        transaction.prepare_cached("DELETE FROM entry WHERE run = ?1")?.execute([id])?;
+        transaction.prepare_cached("DELETE FROM run WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(beyond(found.len(), ROWS, found.last().map(|(id, started, _)| (*id, *started)), before))
+}
+
+/// Handled events without runs: a run is not shown without its event, and ended later than that came.
+fn events(transaction: &Transaction<'_>, before: Timestamp, from: i64) -> Result<Option<i64>, StoreError> {
+    let sql = format!(
+        "SELECT id, at, done = 1 AND at < ?2 AND NOT EXISTS (SELECT 1 FROM run WHERE run.event = event.id),
+                session, subcommand, content FROM event WHERE id > ?1 ORDER BY id LIMIT {ROWS}"
+    );
+    let mut statement = transaction.prepare_cached(&sql)?;
+    let mut found = statement.query([from, before])?;
+    let (mut seen, mut last) = (0, None);
+    while let Some(event) = found.next()? {
+        let (id, at) = (event.get(0)?, event.get(1)?);
+        (seen, last) = (seen + 1, Some((id, at)));
+        if event.get(2)? {
+            let text = |column| event.get_ref(column).and_then(|text| text.as_str().map_err(rusqlite::Error::from));
+            log::keep_message(transaction, text(3)?, text(4)?, text(5)?, at)?;
+            transaction.prepare_cached("DELETE FROM event WHERE id = ?1")?.execute([id])?;
+        }
+    }
+    Ok(beyond(seen, ROWS, last, before))
+}
+
+/// Cuts in which nothing is open, but for the ids of their messages.
+fn cuts(transaction: &Transaction<'_>, before: Timestamp, from: i64) -> Result<Option<i64>, StoreError> {
+    let sql = format!("SELECT id, at FROM cut WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT {CUTS}");
+    let horizon = log::horizon(transaction)?;
+    let found: Vec<(i64, Timestamp)> = transaction
+        .prepare_cached(&sql)?
+        .query_map(params![from, horizon], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    for (id, _) in found.iter().filter(|(_, at)| *at < before) {
+        log::keep_messages_of(transaction, *id)?;
+        transaction.prepare_cached("DELETE FROM cut WHERE id = ?1")?.execute([id])?;
+    }
+    Ok(beyond(found.len(), CUTS, found.last().copied(), before))
+}
