@@ -16,7 +16,7 @@ use super::fault::Fault;
 use super::fiber::Panic;
 use super::generation::Generation;
 use super::journal::Arrival;
-use super::lane::{Entry, Lane, LaneKey};
+use super::lane::{Entry, Hold, LaneKey};
 use super::leaving::Parting;
 use super::live::{Live, Reply};
 use super::own::{Own, OwnKind, hook_event, outlives_its_process};
@@ -43,7 +43,7 @@ pub(super) enum Outcome {
 /// What all calls for one event share.
 pub(super) struct Call<'a> {
     pub(super) live: &'a Rc<Live>,
-    pub(super) lane: &'a Lane,
+    pub(super) hold: &'a Hold,
     pub(super) event: u64,
     /// What the call is about, for messages: the event's subcommand, or what takes its place.
     pub(super) about: Rc<str>,
@@ -111,35 +111,26 @@ pub(super) fn dispatch(worker: &Rc<Worker>, live: &Rc<Live>, event: Event, arriv
     }
     match &subject.chat {
         Some(chat) => {
-            let lane = live.lane(LaneKey::Chat(chat.clone()));
-            let entry = lane.enter_tail();
-            worker.handle(live, in_chat(Rc::clone(worker), Rc::clone(live), subject, arrival, past, lane, entry));
+            let entry = live.lane(LaneKey::Chat(chat.clone())).enter_tail();
+            worker.handle(live, in_chat(Rc::clone(worker), Rc::clone(live), subject, arrival, past, entry));
         }
         None => worker.handle(live, without_chat(Rc::clone(worker), Rc::clone(live), subject, arrival, past)),
     }
 }
 
-async fn in_chat(
-    worker: Rc<Worker>,
-    live: Rc<Live>,
-    subject: Subject,
-    arrival: Arrival,
-    past: Past,
-    lane: Lane,
-    entry: Entry,
-) {
-    let guard = entry.await;
+async fn in_chat(worker: Rc<Worker>, live: Rc<Live>, subject: Subject, arrival: Arrival, past: Past, entry: Entry) {
+    let hold = Hold::new(entry.await);
     live.journal.ready().await;
     if live.leaving.parting().is_some() {
         return leave(&live, arrival);
     }
-    // Decided now that the lane takes the message, not on its arrival.
+    // Decided now that the lane takes the message, not on its arrival; and once, also where it is taken up again.
     let ask = match (&subject.message, subject.hook) {
-        (Some(message), Some(_)) => live.claim(message.chat(), message.sender()),
+        (Some(message), Some(hook)) if !past.has_called(hook.name()) => live.claim(message.chat(), message.sender()),
         _ => None,
     };
     let about = subject.event.subcommand.as_str().into();
-    let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild: true, past: &past };
+    let call = Call { live: &live, hold: &hold, event: arrival.id(), about, rebuild: true, past: &past };
     for generation in worker.scripts_of(&live) {
         let hook = subject.hook.filter(|_| ask.is_none());
         match offer(&worker, &call, &generation, &subject, hook).await {
@@ -156,20 +147,19 @@ async fn in_chat(
         give_up(&worker, &live, past);
     }
     match (ask, subject.message) {
-        (Some(ask), Some(message)) => ask.answer(Reply { message, entry: lane.enter_head(), arrival }),
+        (Some(ask), Some(message)) => ask.answer(Reply { message, entry: hold.lane().enter_head(), arrival }),
         _ => arrival.finish(),
     }
-    drop(guard);
+    drop(hold);
 }
 
 /// Events without a chat go through each script's own lane, one script after the other.
 async fn without_chat(worker: Rc<Worker>, live: Rc<Live>, subject: Subject, arrival: Arrival, past: Past) {
     live.journal.ready().await;
     for generation in worker.scripts_of(&live) {
-        let lane = live.lane(LaneKey::Script(generation.name().to_owned()));
-        let _guard = lane.enter_tail().await;
+        let hold = Hold::new(live.lane(LaneKey::Script(generation.name().to_owned())).enter_tail().await);
         let about = subject.event.subcommand.as_str().into();
-        let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild: true, past: &past };
+        let call = Call { live: &live, hold: &hold, event: arrival.id(), about, rebuild: true, past: &past };
         match offer(&worker, &call, &generation, &subject, subject.hook).await {
             Outcome::Handled => break,
             Outcome::PassedOn => {}
@@ -177,10 +167,9 @@ async fn without_chat(worker: Rc<Worker>, live: Rc<Live>, subject: Subject, arri
         }
     }
     while let Some(script) = past.unloaded(&worker, &live) {
-        let lane = live.lane(LaneKey::Script(script.to_string()));
-        let _guard = lane.enter_tail().await;
+        let hold = Hold::new(live.lane(LaneKey::Script(script.to_string())).enter_tail().await);
         let about = subject.event.subcommand.as_str().into();
-        let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild: true, past: &past };
+        let call = Call { live: &live, hold: &hold, event: arrival.id(), about, rebuild: true, past: &past };
         if take_up_unloaded(&worker, &call, &script, |function| subject.arguments(function)).await == Outcome::Left {
             return leave(&live, arrival);
         }
@@ -222,11 +211,10 @@ pub(crate) fn call_hook(
     async move {
         let Some(arrival) = arrival else { return };
         live.journal.ready().await;
-        let lane = live.lane(LaneKey::Script(generation.name().to_owned()));
-        let _guard = lane.enter_tail().await;
+        let hold = Hold::new(live.lane(LaneKey::Script(generation.name().to_owned())).enter_tail().await);
         let (past, rebuild) = (Past::default(), outlives_its_process(hook));
         let about = hook.name().into();
-        let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild, past: &past };
+        let call = Call { live: &live, hold: &hold, event: arrival.id(), about, rebuild, past: &past };
         match invoke(&worker, &call, &generation, hook, || arguments).await {
             Outcome::Left => leave(&live, arrival),
             Outcome::Handled | Outcome::PassedOn => arrival.finish(),
@@ -253,14 +241,13 @@ pub(super) async fn call_own(
     beat: Option<Beat>,
 ) {
     live.journal.ready().await;
-    let lane = live.lane(LaneKey::Script(own.script.clone()));
-    let _guard = lane.enter_tail().await;
+    let hold = Hold::new(own.lane(&live).enter_tail().await);
     drop(beat);
     let about = match &own.what {
         OwnKind::Timer(_) => "a timer".into(),
         OwnKind::Hook(hook, _) => hook.name().into(),
     };
-    let call = Call { live: &live, lane: &lane, event: arrival.id(), about, rebuild: true, past: &past };
+    let call = Call { live: &live, hold: &hold, event: arrival.id(), about, rebuild: true, past: &past };
     let generation = worker.scripts_of(&live).find(|generation| generation.name() == own.script);
     let outcome = match (&own.what, generation) {
         (OwnKind::Timer(timer), Some(generation)) => {
@@ -318,7 +305,7 @@ pub(super) async fn start(
     arguments: Vec<Dynamic>,
 ) -> Outcome {
     // Events wait their turn as events, which are small, and not as started runs.
-    let _turn = worker.turns.acquire().await;
+    let mut turn = worker.turns.acquire().await.ok();
     if call.live.journal.is_held() {
         call.live.journal.released().await;
     }
@@ -335,7 +322,7 @@ pub(super) async fn start(
         Some(RunRecord { standing, .. }) if standing.ended.is_some() => {
             return if standing.outcome == HANDLED { Outcome::Handled } else { Outcome::PassedOn };
         }
-        Some(past) => match rebuilt(worker, call.live, call.lane, past) {
+        Some(past) => match rebuilt(worker, call.live, call.hold.lane(), past) {
             Some(run) => run,
             None => return Outcome::PassedOn,
         },
@@ -352,20 +339,31 @@ pub(super) async fn start(
             return Outcome::PassedOn;
         }
     };
+    run.guard.replace(call.hold.lend());
     let ended = poll_fn(|context| {
         let driven = driven.as_mut().expect("it is taken out only when this future is done");
         match Pin::new(driven).poll(context) {
             Poll::Ready(result) => Poll::Ready(Came::Back(result)),
             Poll::Pending if run.has_let_go.get() => Poll::Ready(Came::Away),
             Poll::Pending if leaving.is_cut_off() && !is_last => Poll::Ready(Came::Off),
-            Poll::Pending => Poll::Pending,
+            Poll::Pending => {
+                // Whoever holds the lane that it comes back to may wait for a turn.
+                turn.take_if(|_| run.guard.borrow().is_none());
+                Poll::Pending
+            }
         }
     })
     .await;
     match ended {
-        Came::Back(result) => finish(worker, &run, &call.about, result),
+        Came::Back(result) => {
+            let guard = run.guard.take();
+            let outcome = finish(worker, &run, &call.about, result);
+            call.hold.take_back(guard).await;
+            outcome
+        }
         Came::Off => {
             drop(driven.take());
+            run.guard.take();
             run.active.take();
             if leaving.parting() == Some(Parting::End) {
                 end(&run, ENDED_WITH_SESSION, None);
@@ -374,6 +372,9 @@ pub(super) async fn start(
         }
         Came::Away => {
             let driven = driven.take().expect("it was there a moment ago");
+            if !call.hold.lane().is_kept() {
+                call.hold.take_back(run.guard.take()).await;
+            }
             go_on(worker, driven, &call.about);
             if run.stage.get() == Stage::Asked { Outcome::Handled } else { Outcome::PassedOn }
         }
@@ -396,7 +397,7 @@ fn new_run(worker: &Worker, call: &Call<'_>, generation: &Rc<Generation>, functi
         function,
         generation: Rc::clone(generation),
         live: Some(Rc::clone(call.live)),
-        lane: call.lane.clone(),
+        lane: call.hold.lane().clone(),
         limits: Rc::clone(&worker.services.limits),
         started: worker.services.clock.now(),
         rebuild: call.rebuild,

@@ -377,8 +377,16 @@ fn is_secret(command: &str) -> bool {
 /// Gives a rebuilt run what it observed the first time.
 fn replay(run: &Run, entry: Entry) -> ScriptResult {
     match &*entry.name {
-        "ask" => run.stage.set(run::Stage::Asked),
-        "sleep" if run.stage.get() == run::Stage::Attached => run.stage.set(run::Stage::Slept),
+        "ask" => {
+            run.stage.set(run::Stage::Asked);
+            run.has_answer.set(matches!(entry.outcome, Outcome::Message(_)));
+        }
+        "sleep" => {
+            run.has_answer.set(false);
+            if run.stage.get() == run::Stage::Attached {
+                run.stage.set(run::Stage::Slept);
+            }
+        }
         _ => {}
     }
     let answer = match entry.outcome {
@@ -431,6 +439,11 @@ fn sync(run: &Rc<Run>) -> Result<(), Thrown> {
         }
         _ => Ok(()),
     }
+}
+
+/// That a run waits for something from now on.
+pub(crate) fn waiting(run: &Run, call: String, place: Place<'_>) -> Waiting {
+    Waiting { call: call.into(), place: place.describe(run), since: run.now(), deadline: None }
 }
 
 /// Waits for a future in the middle of a host call. The lane stays held.

@@ -16,9 +16,11 @@ use tokio::sync::OnceCell;
 use url::{Host, Url};
 
 use super::Limits;
+use super::away;
 use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
 use super::live::Services;
 use super::record;
+use super::run::{self, Run};
 use super::stub::{Reaction, Seen, Stubs};
 use super::value;
 use crate::clock::Clock;
@@ -376,16 +378,26 @@ fn post(services: &Services, url: &str, body: &Dynamic, options: &Map, place: Pl
 }
 
 fn send(services: &Services, function: &'static str, kind: Kind, request: &Request, place: Place<'_>) -> ScriptResult {
-    door::pass(Call::new(kind, function).with(request.detail()).at(place), |run| {
-        services.web.admit(&request.url).map_err(|refusal| refusal.thrown(function))?;
+    let thrown = |refusal: Refusal| refusal.thrown(function);
+    let turn = |run: &Rc<Run>, wait: &dyn Fn(Option<&str>)| {
+        services.web.admit(&request.url).map_err(thrown)?;
         if services.dry_run && kind != Kind::Wait {
             let session = run.live.as_ref().map(|live| live.name.to_string()).unwrap_or_default();
             tracing::info!(session, command = function, host = request.host(), "dry run: not sent");
-            return Ok(Answer::Value(answer(200, BTreeMap::new(), String::new())));
+            return Ok(None);
         }
-        let outcome = door::wait(function, services.web.fetch(request))?;
-        outcome.map(Answer::Value).map_err(|refusal| refusal.thrown(function))
-    })
+        away::seat(run, function, wait).map(Some)
+    };
+    let call = Call::new(kind, function).with(request.detail()).at(place);
+    let outcome = door::pass_in_turn(call, turn, |run, seat| {
+        let Some(seat) = seat else { return Ok(Answer::Value(answer(200, BTreeMap::new(), String::new()))) };
+        away::fetch(run, seat, function, services.web.fetch(request))?.map(Answer::Value).map_err(thrown)
+    });
+    // The answer is recorded by now: it is not asked for again while the run waits for its lane.
+    if let Some(run) = run::current() {
+        away::come_back(&run, function, place)?;
+    }
+    outcome
 }
 
 /// The headers that a script gives. A wrong one is named without its value.

@@ -8,7 +8,8 @@
 //! | `command`, `object`, `data`, `time`, `text`, `http` | what scripts can call |
 //! | `stub` | what answers `http` in scenario tests |
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
-//! | `lane`, `dispatch`, `subject`, `own` | order within a chat; from events to runs; what an event is about; events that are our own |
+//! | `lane`, `away` | order within a chat; how a run waits for the web |
+//! | `dispatch`, `subject`, `own` | from events to runs; what an event is about; events that are our own |
 //! | `rebuild`, `live`, `leaving` | what an earlier process left behind; what is kept for one session; how one is left |
 //! | `timer`, `cron`, `hours` | timers; their patterns; the time of day as they see it |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
@@ -21,6 +22,7 @@
 //! | `check` | what can be known about a script without running it |
 //! | `plain`, `proposal`, `suggest` | what ended a run in plain words; what may have been meant; the known name that is closest to a mistyped one |
 
+mod away;
 mod body;
 mod bundle;
 pub mod check;

@@ -9,6 +9,7 @@ use super::command;
 use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
 use super::duration::parse_duration;
 use super::hours;
+use super::lane::Entry;
 use super::live::{Member, Reply, Services};
 use super::run::{Run, Stage};
 use super::surface::PROPERTIES;
@@ -370,11 +371,12 @@ fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, pl
                 Some(Reply { message, entry, arrival }) => {
                     // The answer counts as handled when the record that this run has it is in the same cut.
                     run.answers.borrow_mut().push(arrival);
-                    (Some(message), entry.await)
+                    (Some(message), Some(entry))
                 }
-                None => (None, run.lane.enter_head().await),
+                None => (None, None),
             }
         })?;
+        run.has_answer.set(answer.is_some());
         Ok(answer.map_or(Answer::Value(Dynamic::UNIT), Answer::Message))
     })
 }
@@ -392,17 +394,29 @@ pub(crate) fn until(services: &Services, run: &Run, call: &str, duration: Durati
     Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }
 
-/// Lets go of the run's lane, waits for something long, and keeps the lane that it comes back with.
+/// Lets go of the run's event and lane, waits for something long, and enters the lane again: at the place that it comes back
+/// with, or else at the head.
 pub(crate) fn detach<T>(
     run: &Run,
     stage: Stage,
     name: &str,
-    future: impl Future<Output = (T, super::lane::Guard)>,
+    future: impl Future<Output = (T, Option<Entry>)>,
 ) -> Result<T, Thrown> {
     run.stage.set(stage);
-    run.has_let_go.set(true);
-    run.guard.take();
-    let (result, guard) = door::wait(name, run.aside(future))?;
+    run.has_answer.set(false);
+    let was_on_its_own = run.has_let_go.replace(true);
+    if run.lane.is_kept() {
+        return Ok(door::wait(name, run.aside(future))?.0);
+    }
+    // The first time the event has use for the lane, and takes it.
+    if was_on_its_own {
+        run.guard.take();
+    }
+    let woken = async {
+        let (result, entry) = future.await;
+        (result, entry.unwrap_or_else(|| run.lane.enter_head()).await)
+    };
+    let (result, guard) = door::wait(name, run.aside(woken))?;
     run.guard.replace(Some(guard));
     Ok(result)
 }

@@ -3,6 +3,8 @@
 
 use rhai::Dynamic;
 
+use super::lane::{Lane, LaneKey};
+use super::live::Live;
 use super::timer::{DUE, Scheduled, Timer};
 use super::value;
 use crate::protocol::{Content, Event, Hook};
@@ -37,6 +39,17 @@ impl Own {
         let convert = |value: &serde_json::Value| value::from_content(&value.to_string());
         let arguments = arguments.unwrap_or_default().iter().map(convert).collect();
         Some(Self { script, what: OwnKind::Hook(hook, arguments) })
+    }
+
+    /// The lane that it happens in: each timer has its own.
+    pub(crate) fn lane(&self, live: &Live) -> Lane {
+        match &self.what {
+            OwnKind::Timer(timer) => match timer.call_of(&self.script) {
+                Some(call) => live.lane(LaneKey::Timer(call)),
+                None => Lane::of_its_own(),
+            },
+            OwnKind::Hook(..) => live.lane(LaneKey::Script(self.script.clone())),
+        }
     }
 
     /// What the function is called with.

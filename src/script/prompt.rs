@@ -188,6 +188,7 @@ impl Prompt {
             rebuild: false,
             past: None,
         });
+        run.has_let_go.set(true);
         let (engine, prompt) = (Rc::clone(&worker.engine), Rc::clone(self));
         let body = move || {
             let mut borrowed = Borrowed::take(&prompt);

@@ -50,6 +50,11 @@ impl Past {
         open.map(|run| &run.run.script).find(|script| worker.is_unloaded(live, script)).cloned()
     }
 
+    /// Whether a function of any script had a run.
+    pub(super) fn has_called(&self, function: &str) -> bool {
+        self.0.borrow().iter().any(|run| &*run.run.function == function)
+    }
+
     /// Whether a function of a script had a run.
     pub(super) fn has(&self, script: &str, function: &str) -> bool {
         self.0.borrow().iter().any(|run| is_of(run, script, function))
@@ -90,16 +95,15 @@ pub(crate) fn recover(worker: &Rc<Worker>, live: &Rc<Live>, recovered: Recovered
 
 /// Rebuilds a run that waits, whose event has been handled.
 fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, past: RunRecord) {
-    let (key, arguments) = match Own::of_event(event) {
-        Some(own) => (LaneKey::Script(own.script.clone()), Some(own.arguments())),
+    let (lane, arguments) = match Own::of_event(event) {
+        Some(own) => (own.lane(live), Some(own.arguments())),
         None => {
             let subject = Subject::read(event.clone(), &live.me.borrow());
             let key = subject.chat.clone().map_or_else(|| LaneKey::Script(past.run.script.to_string()), LaneKey::Chat);
-            (key, subject.arguments(&past.run.function))
+            (live.lane(key), subject.arguments(&past.run.function))
         }
     };
     let about: Rc<str> = event.subcommand.as_str().into();
-    let lane = live.lane(key);
     let entry = lane.enter_tail();
     let (worker, live) = (Rc::clone(worker), Rc::clone(live));
     spawn_local(async move {
@@ -114,6 +118,7 @@ fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, past: RunRecord) {
         }
         let Some(run) = rebuilt(&worker, &live, &lane, past) else { return };
         run.guard.replace(Some(guard));
+        run.has_let_go.set(true);
         run.enter();
         run.note();
         match run.generation.start(Rc::clone(&run), arguments.unwrap_or_default()) {
@@ -213,7 +218,7 @@ pub(super) async fn take_up_unloaded(
             Err(_) => {
                 // What is wrong with it is found again, and is told with the end of the run.
                 let past = call.past.take(script, &function);
-                past.map(|past| rebuilt(worker, call.live, call.lane, past));
+                past.map(|past| rebuilt(worker, call.live, call.hold.lane(), past));
             }
         }
     }

@@ -18,6 +18,13 @@ pub(crate) const FORMAT: i64 = 2;
 /// A value from this many bytes on is written once in a record, and elsewhere by what tells it apart.
 const LONG: usize = 256;
 
+/// What a run waits for that has its answer and not its lane.
+pub(crate) fn taken(call: &str) -> String {
+    format!("{call}{TAKEN}")
+}
+
+const TAKEN: &str = ": it is answered, and the chat is taken";
+
 /// A value as it stands among the details of a call: itself, or what tells it apart where it is long.
 pub(crate) fn in_short(text: &str) -> String {
     if text.len() < LONG {
@@ -77,7 +84,8 @@ impl Record {
     pub(crate) fn replaying(entries: Vec<Entry>, waiting: Option<Waiting>) -> Self {
         Self {
             replay: RefCell::new(entries.into()),
-            interrupted: RefCell::new(waiting),
+            // What has its answer in the record does not wait again.
+            interrupted: RefCell::new(waiting.filter(|waiting| !waiting.call.ends_with(TAKEN))),
             // An earlier process has told it.
             began: Cell::new(true),
             ..Self::default()

@@ -74,7 +74,7 @@ pub(crate) fn is_last_word(function: &str) -> bool {
 /// Where a run stands, as those see it who wait for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Stage {
-    /// It runs, or waits for something short: its lane is held.
+    /// It runs, or waits for a command or the web: its event waits for it.
     #[default]
     Attached,
     /// It waits in `sleep`: the next script goes on with the event.
@@ -99,9 +99,11 @@ pub(crate) struct Run {
     pub(crate) lane: Lane,
     /// Where it stands.
     pub(crate) stage: Cell<Stage>,
-    /// Whether it has let go of its lane and of its event, and goes on by itself.
+    /// Whether it has let go of its event, and goes on by itself.
     pub(crate) has_let_go: Cell<bool>,
-    /// The lane's guard, once the run has been on its own.
+    /// Whether it has the answer of somebody whom it asked, and has not slept or asked again since.
+    pub(crate) has_answer: Cell<bool>,
+    /// The lane's guard, while the run is in its lane.
     pub(crate) guard: RefCell<Option<Guard>>,
     /// That it is in the middle of something, while it is.
     pub(crate) active: RefCell<Option<Active>>,
@@ -157,6 +159,7 @@ impl Run {
             lane,
             stage: Cell::default(),
             has_let_go: Cell::default(),
+            has_answer: Cell::default(),
             guard: RefCell::default(),
             active: RefCell::default(),
             answers: RefCell::default(),

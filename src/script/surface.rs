@@ -144,7 +144,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "http_get",
         &[("url", "string")],
         "map",
-        "Fetches a url of a host that the configuration allows: `#{status, headers, body}`, with any status.",
+        "Fetches a url of a host that the configuration allows: `#{status, headers, body}`, with any status. The chat goes on while it waits.",
     ),
     effect(
         "http_get",
@@ -156,7 +156,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "http_post",
         &[("url", "string"), ("body", "any")],
         "map",
-        "Sends a text, or a map or array as JSON, to a url of a host that the configuration allows.",
+        "Sends a text, or a map or array as JSON, to a url of a host that the configuration allows. The chat goes on while it waits.",
     ),
     effect(
         "http_post",

@@ -61,7 +61,7 @@ fn sleep(services: &Services, duration: Duration, place: Place) -> ScriptResult 
         let stage = if run.stage.get() == Stage::Asked { Stage::Asked } else { Stage::Slept };
         detach(run, stage, "sleep", async {
             services.clock.sleep(remaining).await;
-            ((), run.lane.enter_head().await)
+            ((), None)
         })?;
         Ok(Answer::Value(Dynamic::UNIT))
     })

@@ -113,7 +113,7 @@ impl Timer {
 
     /// What tells a timer that calls again and again from every other one of a session: script, function, arguments and spec. Of
     /// a period the length counts, so that "60s" and "1m" are the same, and of a pattern the text.
-    fn call_of(&self, script: &str) -> Option<String> {
+    pub(crate) fn call_of(&self, script: &str) -> Option<String> {
         let spec = match &self.spec {
             Spec::After(_) => return None,
             Spec::Every(period) => format!("{period:?}"),

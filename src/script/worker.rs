@@ -37,7 +37,7 @@ use crate::protocol::{HOOKS, Hook};
 use crate::session::Ended;
 use crate::store::BundleHash;
 
-/// How many runs a worker has going at once, those in `ask` and `sleep` not counted; further events wait.
+/// How many runs a worker has going at once, those that have let go of their lane not counted; further events wait.
 const RUNS: usize = 8_192;
 
 /// How many events of a session may wait before its socket is no longer read.
@@ -60,7 +60,7 @@ pub(crate) struct Worker {
     sessions: RefCell<BTreeMap<String, Attached>>,
     /// Runs that go on by themselves, by their ids.
     parked: RefCell<HashMap<u64, (Rc<Run>, AbortHandle)>>,
-    /// Runs that hold their lane.
+    /// Runs that their events wait for.
     listed: RefCell<Slab<Rc<Run>>>,
     hook_names: Vec<Arc<str>>,
     journal: Rc<Journal>,

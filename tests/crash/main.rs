@@ -11,6 +11,9 @@ mod record;
 #[path = "../support/sandbox.rs"]
 mod sandbox;
 mod scene;
+#[path = "../support/site.rs"]
+mod site;
+mod web;
 #[path = "../support/wire.rs"]
 mod wire;
 

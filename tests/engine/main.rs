@@ -10,6 +10,8 @@ mod life;
 mod limits;
 mod modules;
 mod reload;
+#[path = "../support/site.rs"]
+mod site;
 mod start;
 mod support;
 mod timers;
@@ -17,5 +19,6 @@ mod timers;
 mod unreadable;
 #[cfg(unix)]
 mod watching;
+mod web;
 #[path = "../support/wire.rs"]
 mod wire;

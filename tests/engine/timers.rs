@@ -16,7 +16,7 @@ async fn advance(bot: &Bot, clock: &Clock, by: Duration) {
     settled(bot).await;
 }
 
-/// Waits until what was due has begun: timers of a script begin in order, and `probe` is the last.
+/// Waits until what was due has begun: timers begin in order, and `probe` is the last.
 async fn settled(bot: &Bot) {
     bot.says("probe", "probe");
     bot.text_to("probe").await;
@@ -272,9 +272,11 @@ async fn beats_that_come_while_an_earlier_one_waits_for_its_lane_are_left_out() 
     }
     bot.answers(|_| Answer::Content(json!({})));
     bot.release();
-    assert_eq!(bot.text_to("tick").await, "ends");
+    for expected in ["ends", "begins", "ends"] {
+        assert_eq!(bot.text_to("tick").await, expected);
+    }
     settled(&bot).await;
-    assert_eq!(bot.texts_to("tick"), ["begins", "ends", "begins", "ends"]);
+    assert_eq!(bot.texts_to("tick").len(), 4);
     bot.stop().await;
 }
 

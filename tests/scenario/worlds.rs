@@ -371,6 +371,26 @@ fn an_answer_that_comes_late_meets_the_clock_and_the_limits() {
 }
 
 #[test]
+fn a_chat_goes_on_while_a_handler_waits_for_the_web() {
+    weather_passes(
+        r#"let alice = person("alice");
+           web.answers("https://weather.test/*", #{ sky: "blue" });
+           web.delays("https://weather.test/now?in=far", "20s");
+           web.delays("https://weather.test/now?in=farther", "25s");
+           alice.says("farther");
+           alice.says("far");
+           alice.says("near");
+           alice.expects("200 blue");
+           alice.expects_nothing();
+           clock.advance("20s");
+           alice.expects("200 blue");
+           alice.expects_nothing();
+           clock.advance("5s");
+           alice.expects("200 blue");"#,
+    );
+}
+
+#[test]
 fn the_web_outlives_the_bot_and_a_rebuilt_run_does_not_ask_it_again() {
     let script = r#"
         fn on_message(msg) {

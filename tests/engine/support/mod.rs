@@ -10,9 +10,11 @@ use std::time::Duration;
 use hotline::clock::Clock;
 use hotline::host::config::{Config, Session};
 use hotline::host::{Host, Options, StartError};
-use hotline::script::Limits;
+use hotline::script::{AllowedHost, Limits};
 use hotline::session::{Login, MediaMode, Pacing, Secret};
 use tempfile::TempDir;
+
+use crate::site::Site;
 
 pub(crate) use gateway::{Answer, Gateway, is_text_to};
 pub(crate) use log::{logged, logged_lines};
@@ -37,6 +39,7 @@ pub(crate) struct Setup {
     further: Vec<PathBuf>,
     pin: Option<&'static str>,
     data: Option<PathBuf>,
+    allowed: Vec<AllowedHost>,
 }
 
 impl Setup {
@@ -56,6 +59,7 @@ impl Setup {
             further: Vec::new(),
             pin: None,
             data: None,
+            allowed: Vec::new(),
         }
     }
 
@@ -74,6 +78,17 @@ impl Setup {
     /// Keeps what is durable in this folder.
     pub(crate) fn data(mut self, folder: &Path) -> Self {
         self.data = Some(folder.to_owned());
+        self
+    }
+
+    /// Lets scripts reach a place on the web.
+    pub(crate) fn allow(self, site: &Site) -> Self {
+        self.allow_host(&site.host())
+    }
+
+    /// Lets scripts reach a host.
+    pub(crate) fn allow_host(mut self, host: &str) -> Self {
+        self.allowed.push(host.parse().expect("a host"));
         self
     }
 
@@ -173,6 +188,7 @@ impl Setup {
             workers: Some(self.workers),
             pacing: Pacing::Off,
             limits: self.limits,
+            http_allow: self.allowed.clone(),
             console: None,
             sessions: self.sessions.iter().zip(gateways).map(session).collect(),
             ..Config::without_file(folder)
