@@ -1,5 +1,6 @@
 //! Many kills at random moments, under traffic: people hold conversations of several turns, and every one is held to its
-//! end. In a strict journal it is as if nothing had happened; in a relaxed one the last moment can be lost or repeated.
+//! end; others have the bot look something up on the web, several things at once, and so does a timer. In a strict journal
+//! it is as if nothing had happened; in a relaxed one the last moment can be lost or repeated.
 //!
 //! Some processes are asked to end instead, and the scripts are edited meanwhile: conversations go on with the sources that
 //! they began with. `HOTLINE_KILLS` says how often a process ends, `HOTLINE_SEED` when; both are printed.
@@ -19,6 +20,7 @@ use crate::PATIENCE;
 use crate::bot::Folder;
 use crate::person::Person;
 use crate::sandbox::sandbox;
+use crate::site::Site;
 
 /// How often the process is killed where nothing else is said.
 const KILLS: u64 = 50;
@@ -38,14 +40,19 @@ const PEOPLE: usize = 4;
 const BOTS: [&str; 2] = ["bot", "twin"];
 /// How many questions a conversation has.
 const TURNS: usize = 4;
+/// How many things a person has looked up at once.
+const LOOKS: usize = 3;
 /// After this long without a question a person thinks that their answer was lost: it was, where nobody was connected.
 const LOST: Duration = Duration::from_millis(1_500);
 
 const SCRIPT: &str = r#"
 import "lib/talk" as talk;
 
+every("80ms", "beat");
+
 fn on_message(msg) {
     let words = msg.text.split(" ");
+    if words[0] == "look" { talk::look_up(msg, words[1]); return; }
     if words[0] != "begin" { return; }
     // A beginning that was said again, since nobody seemed to hear the first one.
     if store.incr(`begun ${words[1]}`) > 1 { return; }
@@ -53,7 +60,17 @@ fn on_message(msg) {
     after("100ms", "postscript", [msg.sender.mid, words[1]]);
 }
 
+// It never overlaps itself, in whatever process.
+fn beat() {
+    if state.beats == true { store.incr("overlaps"); }
+    state.beats = true;
+    talk::page(random(0, 150));
+    sleep("10ms");
+    state.beats = false;
+}
+
 fn postscript(to, key) {
+    talk::page(random(0, 60));
     store.incr("postscripts");
     talk::surely(|attempt| send_text(to, `${key} ps ${attempt}`));
 }
@@ -68,6 +85,7 @@ fn hold(msg, key) {
     for turn in 0..4 {
         state.letter = 'x';
         state.number = random(0, 1000) / 8.0;
+        if turn == 0 { page(random(0, 150)); }
         let token = `${random(0, 1000000000)}-${state.letter}-${type_of(state.letter)}-${state.number}`;
         let asked_at = now();
         try { leave_group("c0123456789abcdef0123456789abcdef"); } catch (error) { note(error); }
@@ -84,6 +102,7 @@ fn hold(msg, key) {
             answered = answer != () && answer.text.starts_with(`${key} ${turn} `);
         }
         if now() < asked_at { throw "time goes backwards"; }
+        if turn == 1 { page(random(0, 60)); }
         tokens.push(token);
         store.incr(`turns ${key}`);
         state[key] = turn + 1;
@@ -93,6 +112,17 @@ fn hold(msg, key) {
     state.remove(key);
     surely(|attempt| msg.reply(`${key} end ${kept} ${tokens} ${attempt}`));
 }
+
+// Looks something up beside others in the same chat, and says so on the web.
+fn look_up(msg, key) {
+    store.incr(`look ${key}`);
+    page(random(0, 300));
+    surely(|attempt| http_post("WEB/said", `${key} ${attempt}`));
+    store.incr(`look ${key}`);
+    surely(|attempt| msg.reply(`looked ${key}.${attempt}`));
+}
+
+fn page(millis) { http_get(`WEB/${millis}`).body }
 
 // Does something that may have been done already, until it is certain that it was.
 fn surely(act) {
@@ -137,15 +167,23 @@ async fn conversations_reach_their_end_in_a_relaxed_journal_too() {
 }
 
 /// Saves another version of the scripts; a broken one says nothing of what went before.
-fn edit(folder: &Folder, version: u64, promise: Promise, is_running: bool) {
+fn edit(folder: &Folder, site: &Site, version: u64, promise: Promise, is_running: bool) {
     let remark = format!("// version {version}\n\n");
-    folder.save("lib/talk.rhai", &format!("{remark}{MODULE}"));
+    save(folder, site, &remark, "");
     // What does not compile at the start serves no new conversation, which a strict campaign counts on.
     if version.is_multiple_of(3) && (is_running || promise == Promise::Relaxed) {
-        folder.save("talk.rhai", &format!("{remark}{SCRIPT}fn broken("));
-    } else {
-        folder.save("talk.rhai", &format!("{remark}{SCRIPT}"));
+        save(folder, site, &remark, "fn broken(");
     }
+}
+
+fn save(folder: &Folder, site: &Site, remark: &str, rest: &str) {
+    folder.save("lib/talk.rhai", &format!("{remark}{}", MODULE.replace("WEB", &site.url(""))));
+    folder.save("talk.rhai", &format!("{remark}{SCRIPT}{rest}"));
+}
+
+/// The site answers after as many milliseconds as the path says.
+fn pace(path: &str) -> Option<Duration> {
+    Some(Duration::from_millis(path[1..].parse().unwrap_or(20)))
 }
 
 async fn hold_campaign(promise: Promise, kills: u64) {
@@ -159,9 +197,9 @@ async fn hold_campaign(promise: Promise, kills: u64) {
     let when = When::Chance { probability: 0.1, seed };
     let repeating = Fault { account: None, on: Traffic::Events, trouble: Trouble::Repeat, when };
     control.inject(repeating).expect("a fault");
+    let site = Site::at_pace(pace).await;
     let folder = Folder::new(&configuration(promise, &sandbox.url()));
-    folder.save("talk.rhai", SCRIPT);
-    folder.save("lib/talk.rhai", MODULE);
+    save(&folder, &site, "", "");
 
     let closing = Arc::new(AtomicBool::new(false));
     let held = Arc::new(AtomicUsize::new(0));
@@ -171,6 +209,16 @@ async fn hold_campaign(promise: Promise, kills: u64) {
             control.create_account(NewAccount::named(&name)).expect("a new name");
             let person = Person::new(&control, &name, BOTS[number % BOTS.len()]);
             tokio::spawn(talk(person, promise, Arc::clone(&closing), Arc::clone(&held)))
+        })
+        .collect();
+
+    let onlookers: Vec<_> = BOTS
+        .into_iter()
+        .map(|bot| {
+            let name = format!("onlooker{bot}");
+            control.create_account(NewAccount::named(&name)).expect("a new name");
+            let onlooker = Person::new(&control, &name, bot);
+            tokio::spawn(look(onlooker, Arc::clone(&closing)))
         })
         .collect();
 
@@ -184,7 +232,7 @@ async fn hold_campaign(promise: Promise, kills: u64) {
         }
         tokio::time::sleep(LIFE.mul_f64(0.7 * rng.random::<f64>())).await;
         if rng.random_bool(EDITED) {
-            edit(&folder, 2 * kill, promise, true);
+            edit(&folder, &site, 2 * kill, promise, true);
         }
         tokio::time::sleep(LIFE.mul_f64(0.3 * rng.random::<f64>())).await;
         if rng.random_bool(ASKED) {
@@ -194,7 +242,7 @@ async fn hold_campaign(promise: Promise, kills: u64) {
         }
         // What did not compile while the process ran would not compile at the next start.
         if kill % 2 == 0 || promise == Promise::Strict {
-            edit(&folder, 2 * kill + 1, promise, false);
+            edit(&folder, &site, 2 * kill + 1, promise, false);
         }
         folder.check();
         // Older ones are looked for at the end.
@@ -208,7 +256,9 @@ async fn hold_campaign(promise: Promise, kills: u64) {
         assert!(talks.iter().all(|talk| !talk.is_finished()), "somebody gave up after kill {kill}:\n{}", folder.log());
     }
     closing.store(true, Ordering::Relaxed);
-    edit(&folder, 1, promise, false);
+    save(&folder, &site, "", "");
+    // The last process is to come to an end with everything, which a timer that goes on never does.
+    folder.save("talk.rhai", &SCRIPT.replace("every(", "// every("));
     let process = folder.start();
     for talk in talks {
         let outcome = tokio::time::timeout(PATIENCE, talk).await;
@@ -217,6 +267,9 @@ async fn hold_campaign(promise: Promise, kills: u64) {
             panic!("not every conversation comes to its end: {runs:#?}\n{}", folder.log())
         };
         outcome.unwrap_or_else(stuck).expect("nobody hears what they should not");
+    }
+    for onlooker in onlookers {
+        onlooker.await.expect("nobody hears what they should not");
     }
     process.end();
     folder.check();
@@ -237,7 +290,9 @@ async fn hold_campaign(promise: Promise, kills: u64) {
         Promise::Strict => {
             assert!(journal.open_runs().expect("the journal can be read").is_empty(), "a run still waits");
             assert!(twice.is_empty(), "these were sent twice: {twice:?}");
-            everything_was_counted_once(&folder, conversations);
+            everything_was_counted_once(&folder, conversations, &events);
+            let said = site.bodies("/said");
+            assert_eq!(said.iter().collect::<BTreeSet<_>>().len(), said.len(), "nothing is posted twice: {said:?}");
         }
         // Each kill can repeat what each conversation did in the last moment, which is one text.
         Promise::Relaxed => {
@@ -256,7 +311,8 @@ fn configuration(promise: Promise, url: &str) -> String {
         )
     });
     let journal = format!("{promise:?}").to_lowercase();
-    format!("journal = \"{journal}\"\npacing = \"off\"\nworkers = {}\n{}", BOTS.len(), sessions.concat())
+    let http = "[http]\nallow = [\"127.0.0.1\"]\n";
+    format!("journal = \"{journal}\"\npacing = \"off\"\nworkers = {}\n{http}{}", BOTS.len(), sessions.concat())
 }
 
 /// Holds one conversation after the other until it is time to close.
@@ -266,6 +322,22 @@ async fn talk(mut person: Person, promise: Promise, closing: Arc<AtomicBool>, he
         converse(&mut person, promise, number).await;
         held.fetch_add(1, Ordering::Relaxed);
         number += 1;
+    }
+}
+
+/// Has several things looked up at once, again and again, until it is time to close.
+async fn look(mut person: Person, closing: Arc<AtomicBool>) {
+    let mut number = 0;
+    while !closing.load(Ordering::Relaxed) {
+        for _ in 0..LOOKS {
+            person.says(&format!("look {}.{number}", person.name)).await;
+            number += 1;
+        }
+        // What was said while nobody was connected is lost.
+        for _ in 0..LOOKS {
+            let Some(text) = person.hears_within(LOST).await else { break };
+            assert!(text.starts_with("looked onlooker"), "{text}");
+        }
     }
 }
 
@@ -380,15 +452,21 @@ fn every_effect_was_sent_once(control: &Control, events: &[Handling]) -> (BTreeM
 }
 
 /// The script's own counts, which change together with its record, or not at all.
-fn everything_was_counted_once(folder: &Folder, conversations: usize) {
+fn everything_was_counted_once(folder: &Folder, conversations: usize, events: &[Handling]) {
     use hotline::store::{Durability, Store};
     let store = Store::open(&folder.path().join("data"), Durability::Strict).expect("the data folder is free");
     let value = |key: &str| store.get("talk", key, 0).expect("the database can be read").map(|text| text.to_string());
     assert_eq!(value("errors"), None, "no run fails:\n{}", folder.log());
+    assert_eq!(value("overlaps"), None, "a timer overlaps itself");
     assert_eq!(value("postscripts"), Some(conversations.to_string()));
     let turns = store.keys("talk", "turns ", 0).expect("the database can be read");
     assert_eq!(turns.len(), conversations);
     for key in turns {
         assert_eq!(value(&key), Some(TURNS.to_string()), "{key}");
+    }
+    let texts = events.iter().filter(|handling| handling.event.subcommand == "RECEIVE_MESSAGE");
+    let texts = texts.filter_map(|handling| Message::read(&handling.event.content)?.text);
+    for key in texts.filter_map(|text| text.strip_prefix("look ").map(str::to_owned)) {
+        assert_eq!(value(&format!("look {key}")), Some("2".to_owned()), "{key}");
     }
 }
