@@ -91,9 +91,11 @@ impl Event {
                 damages.insert(Damage::WrongType);
             }
         }
-        let named = spec.person().and_then(|row| typed(row.kind, field(&raw, row.name)?));
-        let named = named.and_then(|mid| mid.into_immutable_string().ok());
-        let is_me = spec.me || named.as_ref().map_or(spec.is_own_unnamed(), |mid| mid == me);
+        let found = spec.person().and_then(|row| Some((row, field(&raw, row.name)?)));
+        // A name that was lost on its way is none of nobody.
+        let is_unnamed = found.as_ref().is_none_or(|(_, found)| found.is_unit());
+        let named = found.and_then(|(row, found)| typed(row.kind, found)?.into_immutable_string().ok());
+        let is_me = spec.me || (is_unnamed && spec.is_own_unnamed()) || named.as_ref().is_some_and(|mid| mid == me);
         let person = named.or_else(|| is_me.then(|| me.into()));
         Self(Rc::new(EventData { spec, raw, person, me: is_me }))
     }
@@ -125,7 +127,10 @@ impl Event {
             "raw" => return Ok(self.0.raw.clone()),
             "subcommand" => return Ok(self.0.spec.subcommand.into()),
             "person" => return Ok(person(self.0.person.clone())),
-            "by" => return Ok(person(self.text("mid").map(Into::into).or_else(|| self.0.person.clone()))),
+            "by" if self.0.spec.person().is_some_and(|row| row.name != "mid") => {
+                return Ok(person(self.text("mid").map(Into::into)));
+            }
+            "by" => return Ok(person(self.0.person.clone())),
             _ => {}
         }
         if let Some(value) = self.field(name) {

@@ -171,6 +171,20 @@ const EVENTS_AND_HOOKS: &[(&str, &str, &str, &str, &str)] = &[
         r#"["c1","u1","u2",false,"u2","u1","Name of u2","Name of u1"]"#,
     ),
     (
+        "NOTIFIED_DELETE_OTHER_FROM_CHAT",
+        r#"{"group_id":"c1","mid":{},"target":"ume"}"#,
+        "on_kick",
+        "[x.group_id, x.mid, x.target, x.me, x.person?.mid, x.by?.mid]",
+        r#"["c1",null,"ume",true,"ume",null]"#,
+    ),
+    (
+        "NOTIFIED_LEAVE_CHAT",
+        r#"{"group_id":"c1","mid":["u1"]}"#,
+        "on_leave",
+        "[x.group_id, x.mid, x.me, x.person?.mid, x.by?.mid]",
+        r#"["c1",null,false,null,null]"#,
+    ),
+    (
         "NOTIFIED_UPDATE_CHAT",
         r#"{"group_id":"c1","mid":"u1","type":"4"}"#,
         "on_group_update",
