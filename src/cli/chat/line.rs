@@ -75,8 +75,8 @@ impl Line {
         let is_alone = rest.is_empty();
         match command {
             "/help" => Self::Help,
-            ":help" | ":h" | ":?" | "/?" | "/h" if is_alone => Self::Help,
-            ":quit" | ":q" | ":exit" | "/exit" | "/q" if is_alone => Self::Quit,
+            ":help" | ":h" | ":?" | "/?" if is_alone => Self::Help,
+            ":quit" | ":q" | ":exit" if is_alone => Self::Quit,
             // It may be meant for the bot.
             "help" | "?" if is_alone => Self::SayAndHint(text.trim().to_owned()),
             "/me" if is_alone => Self::Me,
