@@ -183,8 +183,8 @@ impl<S: Subscriber> Layer<S> for Gather {
 enum Source {
     /// A script says it: what differs is all said, and the same a few times.
     Script,
-    /// A session's life: each turn of it is said, unless there are many; how long something took makes no difference.
-    Session,
+    /// What comes and goes, such as a connection: each turn is said, unless there are many; numbers make no difference.
+    Turns,
     /// What others do, and faults: said once.
     Others,
 }
@@ -197,10 +197,10 @@ impl Source {
         match metadata.target() {
             "hotline::script" if metadata.module_path() == Some("hotline::script::text") => Some(Self::Script),
             "hotline::script" => Some(Self::Others),
-            _ if is_in("hotline::script::worker::attached") || is_in("hotline::session::socket") => Some(Self::Session),
-            _ if is_in("hotline::session") || is_in("hotline::sandbox") || is_in("hotline::store") => {
-                Some(Self::Others)
-            }
+            _ if is_in("hotline::script::worker::attached") || is_in("hotline::session::socket") => Some(Self::Turns),
+            // A disk that fills and empties.
+            _ if is_in("hotline::store") => Some(Self::Turns),
+            _ if is_in("hotline::session") || is_in("hotline::sandbox") => Some(Self::Others),
             _ if is_in("hotline") => None,
             _ => Some(Self::Others),
         }
@@ -212,9 +212,7 @@ impl Source {
         let mut identity = kind.clone();
         let line = found.identity();
         match self {
-            Self::Session => {
-                line.split(|letter: char| letter.is_ascii_digit()).for_each(|part| part.hash(&mut identity))
-            }
+            Self::Turns => line.split(|letter: char| letter.is_ascii_digit()).for_each(|part| part.hash(&mut identity)),
             Self::Script | Self::Others => line.hash(&mut identity),
         }
         Repeatable {
@@ -222,7 +220,7 @@ impl Source {
             identity: identity.finish(),
             burst: match self {
                 Self::Script => 10,
-                Self::Session => 5,
+                Self::Turns => 5,
                 Self::Others => 1,
             },
             has_variants: self != Self::Script,
