@@ -20,7 +20,7 @@ use super::bundle::{Bundle, Source};
 use super::door::ScriptResult;
 use super::engine;
 use super::fault::Fault;
-use super::fiber::{Fiber, OutOfStacks};
+use super::fiber::{Fiber, OutOfStacks, Panic};
 use super::hook;
 use super::lane::Lane;
 use super::record::Record;
@@ -80,7 +80,28 @@ impl Generation {
         bundle: &Arc<Bundle>,
         number: u64,
     ) -> Result<Rc<Self>, Fault> {
-        Self::load_as_observed(engine, limits, bundle, number, Vec::new())
+        let generation = Self::compile(engine, limits, bundle, number)?;
+        generation.run_top_level(Vec::new())?;
+        Ok(generation)
+    }
+
+    /// As [`load`](Self::load), beside everything else that the thread has to do: it lets others go on between two files, and
+    /// while the top level computes.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub(crate) async fn load_beside(
+        engine: &Rc<Engine>,
+        limits: &Rc<Limits>,
+        bundle: &Arc<Bundle>,
+        number: u64,
+    ) -> Result<Rc<Self>, Fault> {
+        let generation = Self::compile(engine, limits, bundle, number)?;
+        tokio::task::yield_now().await;
+        let top_level = generation.top_level(Vec::new())?;
+        let run = Rc::clone(top_level.run());
+        generation.keep_top_level(&run, Vec::new(), top_level.await)?;
+        Ok(generation)
     }
 
     /// Compiles what [`pinned`](Self::pinned) gave. Its constants have the values that they had.
@@ -95,16 +116,12 @@ impl Generation {
     ) -> Result<Rc<Self>, Fault> {
         let unreadable = |error| Fault { message: format!("they cannot be read: {error}"), ..Fault::default() };
         let Pinned { bundle, observed } = serde_json::from_str(pinned).map_err(unreadable)?;
-        Self::load_as_observed(engine, limits, &bundle, number, observed)
+        let generation = Self::compile(engine, limits, &bundle, number)?;
+        generation.run_top_level(observed)?;
+        Ok(generation)
     }
 
-    fn load_as_observed(
-        engine: &Rc<Engine>,
-        limits: &Rc<Limits>,
-        bundle: &Arc<Bundle>,
-        number: u64,
-        observed: Vec<Entry>,
-    ) -> Result<Rc<Self>, Fault> {
+    fn compile(engine: &Rc<Engine>, limits: &Rc<Limits>, bundle: &Arc<Bundle>, number: u64) -> Result<Rc<Self>, Fault> {
         let ast = engine::compile(engine, &bundle.script)?;
         let hooks = hook::find(bundle, &ast)?;
         let module_asts = bundle
@@ -112,7 +129,7 @@ impl Generation {
             .values()
             .map(|source: &Source| Ok((source.file.clone(), engine::compile(engine, source)?)))
             .collect::<Result<_, Fault>>()?;
-        let generation = Rc::new(Self {
+        Ok(Rc::new(Self {
             bundle: Arc::clone(bundle),
             number,
             hooks,
@@ -128,9 +145,7 @@ impl Generation {
             declared: OnceCell::new(),
             places: RefCell::default(),
             spare: RefCell::default(),
-        });
-        generation.run_top_level(observed)?;
-        Ok(generation)
+        }))
     }
 
     /// What tells it apart from every generation that has other sources or other constants.
@@ -236,8 +251,14 @@ impl Generation {
         result
     }
 
-    fn run_top_level(self: &Rc<Self>, mut observed: Vec<Entry>) -> Result<(), Fault> {
-        let file = &self.bundle.script.file;
+    fn run_top_level(self: &Rc<Self>, observed: Vec<Entry>) -> Result<(), Fault> {
+        let top_level = self.top_level(observed.clone())?;
+        let run = Rc::clone(top_level.run());
+        self.keep_top_level(&run, observed, top_level.finish())
+    }
+
+    /// Prepares the run of the top level, which observes what was observed before.
+    fn top_level(self: &Rc<Self>, observed: Vec<Entry>) -> Result<Driven, Fault> {
         let run = Run::new(Start {
             event: run::next_id(),
             function: "the top level".into(),
@@ -247,13 +268,23 @@ impl Generation {
             limits: Rc::clone(&self.limits),
             started: 0,
             rebuild: false,
-            past: Some((run::next_id(), Record::replaying(observed.clone(), None))),
+            past: Some((run::next_id(), Record::replaying(observed, None))),
         });
         let generation = Rc::clone(self);
         let body = move || generation.evaluate_top_level();
         let fiber = Fiber::new(self.stack_size(), self.limits.nesting_reserve(), body)
-            .map_err(|error| Fault::of_file(file, error))?;
-        let finished = Driven::new(Rc::clone(&run), fiber).finish();
+            .map_err(|error| Fault::of_file(&self.bundle.script.file, error))?;
+        Ok(Driven::new(run, fiber))
+    }
+
+    /// Keeps what the top level left behind.
+    fn keep_top_level(
+        &self,
+        run: &Run,
+        mut observed: Vec<Entry>,
+        finished: Result<ScriptResult, Panic>,
+    ) -> Result<(), Fault> {
+        let file = &self.bundle.script.file;
         let result = finished.map_err(|_| Fault::of_file(file, "the engine panicked while it ran the top level"))?;
         let _ = result.map_err(|error| Fault::of_run(file, &error))?;
         observed.extend(run.record.take_fresh().into_iter().map(|(_, entry)| entry));

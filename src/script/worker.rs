@@ -277,7 +277,13 @@ pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Ord
             }
             Order::Alter(name, media, scripts) => worker.alter(&name, media, scripts),
             Order::Update(update, done) => {
-                let _ = done.send(worker.update(update));
+                // A task of its own, so that it gets its turn as all others do.
+                let updating = Rc::clone(&worker);
+                let updated = spawn_local(async move { updating.update(update).await });
+                // Further orders are about what this one leaves behind. One that panicked drops its answer.
+                if let Ok(result) = updated.await {
+                    let _ = done.send(result);
+                }
             }
             Order::Unloaded(scripts) => worker.unloaded.borrow_mut().extend(scripts),
             Order::Kill(run) => worker.kill(run),

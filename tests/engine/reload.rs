@@ -411,3 +411,26 @@ async fn a_folder_that_is_replaced_by_another_is_watched_on() {
     }
     bot.stop().await;
 }
+
+#[tokio::test]
+async fn a_top_level_that_computes_for_long_holds_up_nobody() {
+    let setup = Setup::new().script("bot", says("here")).limits(|limits| limits.cpu = Duration::from_secs(60));
+    let bot = setup.start().await;
+    let place = bot.scripts().display().to_string();
+    let count = |part: &str| bot.log().iter().filter(|line| line.contains(part)).count();
+    bot.save(
+        "long",
+        format!(
+            "log_info(\"{place}: it begins\");\nlet n = 0;\nwhile n < 2_000_000 {{ n += 1; }}\n\
+             log_info(\"{place}: it ends\");\nfn on_pin(pin) {{}}"
+        ),
+    );
+    // The first time is the dry start, which has a thread of its own.
+    while count("it begins") < 2 {
+        until_says(&bot, "here").await;
+    }
+    until_says(&bot, "here").await;
+    assert_eq!(count("it ends"), 1, "whoever wrote was answered only when the top level had ended");
+    bot.logged(&["long.rhai is live"]).await;
+    bot.stop().await;
+}

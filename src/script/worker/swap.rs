@@ -11,7 +11,6 @@ use tokio::task::spawn_local;
 
 use super::{ENDED_WITH_SCRIPT, Worker};
 use crate::protocol::Hook;
-use crate::script::bundle::Bundle;
 use crate::script::dispatch;
 use crate::script::fault::Fault;
 use crate::script::generation::Generation;
@@ -21,14 +20,20 @@ use crate::script::run::Run;
 use crate::session::Media;
 
 impl Worker {
-    pub(super) fn update(self: &Rc<Self>, update: Update) -> Result<(), Fault> {
-        let load = |(bundle, number): &(Arc<Bundle>, u64)| {
-            Generation::load(&self.engine, &self.services.limits, bundle, *number)
-        };
-        let loaded = update.loaded.iter().map(load).collect::<Result<Vec<_>, _>>()?;
+    /// Takes over other versions of scripts. While they load, events are handled by those before them.
+    pub(super) async fn update(self: &Rc<Self>, update: Update) -> Result<(), Fault> {
+        let mut loaded = Vec::with_capacity(update.loaded.len());
+        for (bundle, number) in &update.loaded {
+            loaded.push(Generation::load_beside(&self.engine, &self.services.limits, bundle, *number).await?);
+        }
+        self.swap(&update.removed, loaded);
+        Ok(())
+    }
+
+    fn swap(self: &Rc<Self>, removed: &[String], loaded: Vec<Rc<Generation>>) {
         // From here on nothing fails, and nothing else runs on this thread until every script is swapped.
         let lives: Vec<_> = self.sessions.borrow().values().map(|attached| Rc::clone(&attached.live)).collect();
-        for name in &update.removed {
+        for name in removed {
             self.unloaded.borrow_mut().remove(name);
             for live in lives.iter().filter(|live| live.runs(name)) {
                 live.schedule.forget(name);
@@ -61,7 +66,6 @@ impl Worker {
             }
         }
         self.journal.note_data();
-        Ok(())
     }
 
     /// Gives a session other scripts, and its files another way.
