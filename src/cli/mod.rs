@@ -47,6 +47,7 @@ pub fn main() -> ExitCode {
         Ok(arguments) => {
             logging::choose(arguments.log_format);
             logging::start();
+            crate::host::descriptors::raise();
             let outcome = arguments.command.unwrap_or_default().run();
             logging::finish();
             exit::status(outcome)

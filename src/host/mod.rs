@@ -1,6 +1,7 @@
 //! Configuration and supervision: what wires the lower floors into a running system.
 
 pub mod config;
+pub(crate) mod descriptors;
 mod keeping;
 mod prompt;
 mod reconfigure;

@@ -9,6 +9,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::config::{self, Config};
+use super::descriptors;
 use super::reconfigure::Following;
 use super::sessions::{ScriptNames, prepare};
 use crate::clock::Clock;
@@ -129,6 +130,7 @@ impl Host {
             }
         }
 
+        descriptors::check(config.sessions.len());
         let directory = Directory::default();
         let (ending, ended) = tokio::sync::mpsc::unbounded_channel();
         let shared = Shared {

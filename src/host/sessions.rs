@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::time::timeout;
 
 use super::config::{Config, Session};
+use super::descriptors;
 use super::reconfigure::{Following, Plan, plan};
 use super::run::{Host, StartError};
 use crate::host::suggest::did_you_mean;
@@ -77,6 +78,9 @@ impl Host {
                     before.map_or_else(Restraint::default, |handle| handle.status().restraint);
             }
             self.attach(prepared);
+        }
+        if !added.is_empty() {
+            descriptors::check(self.assigned.len() + added.len());
         }
         for session in added {
             let Some(prepared) = self.prepared(&session, &before).await else { continue };

@@ -102,6 +102,12 @@ impl Bot {
         self.ended()
     }
 
+    /// The id of its process.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends it a signal.
     pub(crate) fn is_asked(&self, signal: &str) {
         let pid = self.child.id().to_string();
@@ -249,4 +255,28 @@ async fn calls_that_wait_for_their_turn_are_listed_with_the_reason_and_logged_on
     .await;
     assert_eq!(alice.leaves().0, 0);
     assert_eq!(bot.ends(), Some(0));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn as_many_files_as_the_system_allows_may_be_open_and_too_few_are_said() {
+    let folder = folder(&[("bot.rhai", "fn on_start() { log_info(\"hello\"); }")]);
+    let run = |limits: &str| {
+        let mut shell = std::process::Command::new("sh");
+        let run = format!(
+            "{limits} && exec {} run --gateway ws://127.0.0.1:1 --email a@b --password p",
+            env!("CARGO_BIN_EXE_hotline")
+        );
+        shell.args(["-c", &run]);
+        Bot::of(crate::within(shell, folder.path()))
+    };
+    let bot = run("ulimit -n 50");
+    bot.logs("the system lets this process have 50 files and connections open, and its sessions (1) need about 66: ");
+    bot.ends();
+    let bot = run("ulimit -Sn 50 && ulimit -Hn 500");
+    bot.logs("cannot connect");
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", bot.id())).expect("it runs");
+    let open = limits.lines().find(|line| line.starts_with("Max open files")).expect("there is a limit");
+    assert_eq!(open.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["500", "500"]);
+    bot.ends();
 }
