@@ -174,10 +174,13 @@ impl Outlook {
         let at_most = changed + SETTLE_AT_MOST;
         let mut quiet = Instant::now() + SETTLE;
         loop {
-            match self.receiver.recv_timeout(quiet.min(at_most).saturating_duration_since(Instant::now())) {
+            // What happens beside it all the time puts nothing off.
+            let Some(left) = quiet.min(at_most).checked_duration_since(Instant::now()) else {
+                return Wake::Changed(changed);
+            };
+            match self.receiver.recv_timeout(left) {
                 Ok(Notice::Changed(paths)) if self.concern(&paths) => quiet = Instant::now() + SETTLE,
-                Ok(Notice::Changed(_)) => {}
-                Err(RecvTimeoutError::Timeout) => return Wake::Changed(changed),
+                Ok(Notice::Changed(_)) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Notice::Stop) | Err(RecvTimeoutError::Disconnected) => return Wake::Over,
             }
         }
