@@ -7,7 +7,7 @@ use super::exit::Exit;
 use super::output;
 use crate::protocol::{
     COMMANDS, Command, EVENTS, EventField, EventSpec, Family, Field, FieldKind, HOOKS, Hook, HookSpec, Kind, Origin,
-    Presence, Safety,
+    Presence, Repetition, Safety,
 };
 use crate::script::definitions::library_functions;
 use crate::script::surface::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES};
@@ -183,6 +183,7 @@ fn render_event(page: &mut String, event: &EventSpec) {
     if let Some(line) = about(event) {
         let _ = writeln!(page, "{line}");
     }
+    let _ = writeln!(page, "{}", repetition(event.repetition));
     page.push_str("\n| field | type | |\n|---|---|---|\n");
     for field in event.fields {
         let _ = writeln!(page, "| `{}` | {} | {} |", field.name, event_kind(field), field.doc);
@@ -200,6 +201,19 @@ fn about(event: &EventSpec) -> Option<String> {
             format!("`event.person` is {}; `event.me` is true where that is this account{unnamed}.", person.doc)
         }
     })
+}
+
+fn repetition(repetition: Repetition) -> String {
+    const SAME: &str = "Around a reconnect, one with the same content is a repetition";
+    match repetition {
+        Repetition::Id => "One with the same `id` is a repetition.".to_owned(),
+        Repetition::Never => "None is a repetition: its content does not tell one from the next.".to_owned(),
+        Repetition::Same => format!("{SAME}."),
+        Repetition::Until { topic, subject } => {
+            let subject: Vec<_> = subject.iter().map(|field| format!("`{field}`")).collect();
+            format!("{SAME}, unless something else about this {topic} ({}) came in between.", subject.join(", "))
+        }
+    }
 }
 
 fn hook_signature(hook: &HookSpec) -> String {

@@ -157,6 +157,24 @@ pub struct EventField {
     pub doc: &'static str,
 }
 
+/// How a repetition of an event is told from the same thing happening again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Repetition {
+    /// By the id of its message.
+    Id,
+    /// Not at all: its content names nothing that would tell the one from the other.
+    Never,
+    /// By its content.
+    Same,
+    /// By its content, until another event of the same topic is about the same subject, and so has undone it.
+    Until {
+        /// What the events that undo each other have in common.
+        topic: &'static str,
+        /// The fields that name the subject. One that is missing could be any.
+        subject: &'static [&'static str],
+    },
+}
+
 /// One row of the event table.
 #[derive(Debug)]
 pub struct EventSpec {
@@ -168,6 +186,8 @@ pub struct EventSpec {
     pub me: bool,
     /// The field that names the chat it belongs to, where it has one.
     pub chat: Option<&'static str>,
+    /// How one that a gateway repeats after a reconnect is told from the same thing happening again.
+    pub repetition: Repetition,
     /// When it is sent.
     pub doc: &'static str,
     /// The content's fields.
@@ -223,10 +243,25 @@ macro_rules! subject {
     };
 }
 
+macro_rules! repetition {
+    (id) => {
+        Repetition::Id
+    };
+    (never) => {
+        Repetition::Never
+    };
+    (same) => {
+        Repetition::Same
+    };
+    (until $topic:ident $($field:literal)+) => {
+        Repetition::Until { topic: stringify!($topic), subject: &[$($field),+] }
+    };
+}
+
 macro_rules! events {
     ($(
         $(#[doc = $doc:literal])+
-        $subcommand:ident $subject:ident ($($hook:ident)?) ($($chat:literal)?) {
+        $subcommand:ident $subject:ident ($($hook:ident)?) ($($chat:literal)?) ($($repetition:tt)+) {
             $( $kind:ident $wire:literal $field_doc:literal; )*
         }
     )+) => {
@@ -236,6 +271,7 @@ macro_rules! events {
             hook: optional!($(Hook::$hook)?),
             me: subject!($subject),
             chat: optional!($($chat)?),
+            repetition: repetition!($($repetition)+),
             doc: concat!($($doc),+).trim_ascii(),
             fields: &[$( EventField {
                 name: $wire,
@@ -256,11 +292,11 @@ macro_rules! optional {
     };
 }
 
-// subcommand, whom it is about, (hook), (field of its chat) { type "wire name" "documentation"; }
+// subcommand, whom it is about, (hook), (field of its chat), (how it is repeated) { type "wire name" "documentation"; }
 // The chat of a message depends on who wrote it: see `Message::chat`.
 events! {
     /// A message for this account.
-    RECEIVE_MESSAGE other (Message) () {
+    RECEIVE_MESSAGE other (Message) () (id) {
         str "id" "the message's id";
         str "from" "who wrote it";
         str "to" "the person or group that it was written to";
@@ -270,7 +306,7 @@ events! {
         map "contentMetadata" "what else belongs to this content type, all values strings";
     }
     /// A message that this account sent from another device.
-    SEND_MESSAGE me (OwnMessage) () {
+    SEND_MESSAGE me (OwnMessage) () (id) {
         str "id" "the message's id";
         str "from" "this account";
         str "to" "the person or group that it was written to";
@@ -280,107 +316,107 @@ events! {
         map "contentMetadata" "as in RECEIVE_MESSAGE";
     }
     /// This account is invited into a group.
-    NOTIFIED_INVITE_INTO_CHAT other (Invite) ("group_id") {
+    NOTIFIED_INVITE_INTO_CHAT other (Invite) ("group_id") (until membership "group_id") {
         str "group_id" "the group";
         str "mid" "who invites";
         int "created_time" "when, in seconds";
     }
     /// An invitation of this account was withdrawn.
-    NOTIFIED_CANCEL_CHAT_INVITATION other (InviteCancelled) ("group_id") {
+    NOTIFIED_CANCEL_CHAT_INVITATION other (InviteCancelled) ("group_id") (until membership "group_id") {
         str "group_id" "the group";
         optional "mid" "who withdrew it";
     }
     /// This account joined a group by accepting an invitation.
-    ACCEPT_CHAT_INVITATION me (Join) ("group_id") {
+    ACCEPT_CHAT_INVITATION me (Join) ("group_id") (until membership "group_id") {
         str "group_id" "the group";
         optional "mid" "this account";
     }
     /// Someone joined a group by accepting an invitation.
-    NOTIFIED_ACCEPT_CHAT_INVITATION other (Join) ("group_id") {
+    NOTIFIED_ACCEPT_CHAT_INVITATION other (Join) ("group_id") (until membership "group_id" "mid") {
         str "group_id" "the group";
         str "mid" "who joined";
     }
     /// Someone joined a group by its url.
-    NOTIFIED_JOIN_CHAT other (Join) ("group_id") {
+    NOTIFIED_JOIN_CHAT other (Join) ("group_id") (until membership "group_id" "mid") {
         str "group_id" "the group";
         str "mid" "who joined";
     }
     /// This account left a group, where the event names nobody; else someone left it.
-    NOTIFIED_LEAVE_CHAT other (Leave) ("group_id") {
+    NOTIFIED_LEAVE_CHAT other (Leave) ("group_id") (until membership "group_id" "mid") {
         str "group_id" "the group";
         optional "mid" "who left";
     }
     /// This account left a group.
-    DELETE_SELF_FROM_CHAT me (Leave) ("group_id") {
+    DELETE_SELF_FROM_CHAT me (Leave) ("group_id") (until membership "group_id") {
         str "group_id" "the group";
         optional "mid" "this account";
     }
     /// Someone left a group.
-    NOTIFIED_DELETE_SELF_FROM_CHAT other (Leave) ("group_id") {
+    NOTIFIED_DELETE_SELF_FROM_CHAT other (Leave) ("group_id") (until membership "group_id" "mid") {
         str "group_id" "the group";
         str "mid" "who left";
     }
     /// Someone was removed from a group.
-    NOTIFIED_DELETE_OTHER_FROM_CHAT other (Kick) ("group_id") {
+    NOTIFIED_DELETE_OTHER_FROM_CHAT other (Kick) ("group_id") (until membership "group_id" "target") {
         str "group_id" "the group";
         str "mid" "who removed them";
         str "target" "who was removed";
     }
     /// A group's name, picture or join link changed.
-    NOTIFIED_UPDATE_CHAT other (GroupUpdate) ("group_id") {
+    NOTIFIED_UPDATE_CHAT other (GroupUpdate) ("group_id") (never) {
         str "group_id" "the group";
         str "mid" "who changed it";
         str "type" "`1` name, `2` picture, `4` join link";
     }
     /// A contact changed their profile.
-    NOTIFIED_UPDATE_PROFILE other (ProfileUpdate) () {
+    NOTIFIED_UPDATE_PROFILE other (ProfileUpdate) () (until profile "mid" "type") {
         str "mid" "the contact";
         str "type" "`2` name, `8` picture, `16` status message";
         json "params" "JSON text with the new value, such as {\"DISPLAY_NAME\": \"…\"}";
     }
     /// Someone added this account to their contacts.
-    NOTIFIED_ADD_CONTACT other (ContactAdded) () {
+    NOTIFIED_ADD_CONTACT other (ContactAdded) () (same) {
         str "mid" "who added it";
     }
     /// Someone read a message.
-    NOTIFIED_READ_MESSAGE other (Read) ("chat") {
+    NOTIFIED_READ_MESSAGE other (Read) ("chat") (same) {
         str "chat" "the chat";
         str "mid" "who read it";
         str "msg_id" "the last message that was read";
     }
     /// A message was taken back.
-    NOTIFIED_DESTROY_MESSAGE other (Unsend) ("chat") {
+    NOTIFIED_DESTROY_MESSAGE other (Unsend) ("chat") (same) {
         str "chat" "the chat";
         str "msg_id" "the message";
     }
     /// Someone reacted to a message.
-    NOTIFIED_SEND_REACTION other (Reaction) ("chat") {
+    NOTIFIED_SEND_REACTION other (Reaction) ("chat") (never) {
         str "chat" "the chat";
         str "mid" "who reacted";
         str "msg_id" "the message";
     }
     /// This account added a contact from another device.
-    ADD_CONTACT me () () {
+    ADD_CONTACT me () () (until contact "mid") {
         str "mid" "the contact";
     }
     /// This account blocked a person from another device.
-    BLOCK_CONTACT me () () {
+    BLOCK_CONTACT me () () (until contact "mid") {
         str "mid" "the person";
     }
     /// This account unblocked a person from another device.
-    UNBLOCK_CONTACT me () () {
+    UNBLOCK_CONTACT me () () (until contact "mid") {
         str "mid" "the person";
     }
     /// A contact closed their account.
-    NOTIFIED_UNREGISTER_USER other () () {
+    NOTIFIED_UNREGISTER_USER other () () (same) {
         str "mid" "the contact";
     }
     /// This account's own profile changed.
-    UPDATE_PROFILE me () () {
+    UPDATE_PROFILE me () () (never) {
         optional "mid" "this account";
     }
     /// This account's own settings changed.
-    UPDATE_SETTINGS me () () {
+    UPDATE_SETTINGS me () () (never) {
         optional "mid" "this account";
     }
 }

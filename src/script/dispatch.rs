@@ -54,11 +54,12 @@ pub(super) struct Call<'a> {
 
 /// Takes an event of a session: queues it in its lane at once, so that the order of arrival counts.
 pub(crate) fn accept(worker: &Rc<Worker>, live: &Rc<Live>, event: Event) {
-    if is_past_message(live, &event) {
+    if is_past_message(live, &event) || is_past_event(live, &event) {
         tracing::info!(
             target: "hotline::session",
             session = &*live.name,
-            "a message that was taken before a restart came again; it is not handled twice"
+            subcommand = event.subcommand,
+            "an event that was taken before a restart came again; it is not handled twice"
         );
         return;
     }
@@ -96,6 +97,12 @@ fn is_past_message(live: &Live, event: &Event) -> bool {
         return false;
     }
     crate::protocol::Message::read(event.content.as_str()).is_some_and(|message| past.contains(&message.id))
+}
+
+fn is_past_event(live: &Live, event: &Event) -> bool {
+    let (mut past, now) = (live.past_events.borrow_mut(), live.clock.elapsed());
+    past.take_if(|past| past.is_over(now));
+    past.as_mut().is_some_and(|past| past.is_repeated(event, now))
 }
 
 pub(super) fn dispatch(worker: &Rc<Worker>, live: &Rc<Live>, event: Event, arrival: Arrival, past: Past) {

@@ -20,7 +20,7 @@ use super::object::Message;
 use super::timer::Schedule;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::Event;
-use crate::session::{Handle, Media, MediaError, Ready};
+use crate::session::{Handle, Media, MediaError, Ready, Seen};
 use crate::store::{Recovered, Store};
 
 /// How many display names a session remembers.
@@ -132,6 +132,8 @@ pub(crate) struct Live {
     pub(crate) recovered: RefCell<Option<Recovered>>,
     /// The latest time that is known of the process before.
     pub(crate) last: Cell<Option<Timestamp>>,
+    /// What an earlier process saw shortly before it ended, until that cannot come again any more.
+    pub(crate) past_events: RefCell<Option<Seen>>,
     /// The ids of the messages that earlier processes took.
     pub(crate) past_messages: RefCell<HashSet<String>>,
     /// The timers of its scripts.
@@ -161,6 +163,7 @@ impl Live {
             resend_in_doubt: services.resend_in_doubt,
             recovered: RefCell::default(),
             last: Cell::default(),
+            past_events: RefCell::default(),
             past_messages: RefCell::default(),
             name: handle.name().into(),
             handle,

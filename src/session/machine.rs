@@ -157,7 +157,7 @@ impl<T: Completion> Machine<T> {
             heard: now,
             is_reading: true,
             beat: now,
-            seen: Seen::new(),
+            seen: Seen::default(),
             kept: VecDeque::new(),
             kept_bytes: 0,
             damages: Damages::default(),
@@ -278,7 +278,6 @@ impl<T: Completion> Machine<T> {
         }
         self.heard = now;
         self.beat = now.saturating_add(self.config.beat);
-        self.seen.reconnected(now);
         (self.counts.sent, self.counts.received) = (0, 0);
         let (command, fields) = self.config.login.request(self.certificate.as_deref(), self.config.proxy.as_ref());
         match encode_fields(command, None, &fields) {
@@ -405,6 +404,8 @@ impl<T: Completion> Machine<T> {
                 None => self.ask_profile(now),
             },
             State::Live { probe: Some(probe), .. } if now >= probe.deadline => {
+                // It may have been dead since then.
+                self.seen.lost(self.heard);
                 self.lose("the gateway gave no sign of life", now);
             }
             State::Live { probe: probe @ None, .. } if self.is_reading && now >= silent => {
@@ -482,6 +483,7 @@ impl<T: Completion> Machine<T> {
 
     /// Gives the connection up; the next attempt does not begin before `earliest`.
     fn lose_until(&mut self, reason: &str, now: Duration, earliest: Duration) {
+        self.seen.lost(now);
         let was_live = self.is_live();
         if let State::Live { since, .. } = self.state
             && now >= since + HEALTHY
@@ -506,6 +508,7 @@ impl<T: Completion> Machine<T> {
 
     fn live(&mut self, mid: String, display_name: Option<String>, now: Duration) {
         self.state = State::Live { since: now, probe: None };
+        self.seen.ready(now);
         self.counts.mid = Some(mid.clone());
         self.counts.display_name.clone_from(&display_name);
         self.signal(Signal::LoggedIn { mid, display_name });

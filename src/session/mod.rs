@@ -44,6 +44,7 @@ pub use handle::{CallError, Handle, Holdup, Inbox, Phase, Restraint, Status, Tur
 pub use mask::without_credentials;
 pub use media::{Media, MediaError, MediaMode};
 pub use pacing::{Pacing, Rate, RateError};
+pub use seen::Seen;
 pub use signal::{Ended, Flow, Signal};
 pub use socket::run;
 pub use tls::{TlsError, media_config};

@@ -19,7 +19,7 @@ use super::error::StoreError;
 use super::record::{BundleHash, Cut, EventRow, Handled, Handling, RunChange, RunRecord, Standing};
 use super::rows;
 use crate::clock::Timestamp;
-use crate::protocol::Message;
+use crate::protocol::{Content, Event, Message};
 
 /// What is not over after this many milliseconds settles.
 const SETTLE: Timestamp = 1_000;
@@ -369,6 +369,24 @@ fn last_cut(connection: &Connection) -> Result<Option<(i64, i64)>, StoreError> {
 pub(super) fn last_time(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
     let sql = "SELECT max(at) FROM (SELECT at FROM cut ORDER BY id DESC LIMIT 64)";
     Ok(connection.query_row(sql, [], |row| row.get(0))?)
+}
+
+/// What came to a session from a time on, in the order of arrival: what came from its gateway.
+pub(super) fn since(connection: &Connection, session: &str, from: Timestamp) -> Result<Vec<Event>, StoreError> {
+    let mut events = BTreeMap::new();
+    let mut cuts = connection.prepare_cached("SELECT format, body, at FROM cut ORDER BY id DESC")?;
+    let mut cuts = cuts.query([])?;
+    while let Some(cut) = cuts.next()?.filter(|cut| cut.get(2).is_ok_and(|at: Timestamp| at >= from)) {
+        let of_session = past(cut)?.events.into_iter().filter(|event| &*event.session == session && event.at >= from);
+        events.extend(of_session.map(|event| (event.id, (event.subcommand, event.content))));
+    }
+    // What waits is in the tables, and is not much.
+    let sql = "SELECT id, subcommand, content FROM event WHERE session = ?1 AND at >= ?2";
+    let mut settled = connection.prepare_cached(sql)?;
+    let settled = settled.query_map(params![session, from], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
+    events.extend(settled.collect::<Result<Vec<(i64, (String, String))>, _>>()?);
+    let of_gateway = events.into_values().filter(|(subcommand, _)| !subcommand.starts_with('@'));
+    Ok(of_gateway.map(|(subcommand, content)| Event { subcommand, content: Content::new(content) }).collect())
 }
 
 /// What the log has that is not over and has not settled.

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::clock::Timestamp;
+use crate::protocol::Event;
 
 /// An event as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -318,6 +319,9 @@ pub struct LinedUp {
     pub fault: Option<String>,
 }
 
+/// How long before the end of a process an event may have come to come again, in milliseconds.
+pub(super) const MOMENT: Timestamp = 10_000;
+
 /// What a session left behind when its process ended.
 #[derive(Clone, Debug, Default)]
 pub struct Recovered {
@@ -329,6 +333,8 @@ pub struct Recovered {
     pub timers: Vec<TimerRow>,
     /// The scripts' states as JSON text, by script.
     pub states: HashMap<String, String>,
+    /// What came within the last ten seconds of that time, in the order of arrival.
+    pub latest: Vec<Event>,
     /// The ids of the latest messages, which are not handled again.
     pub messages: HashSet<String>,
     /// The latest time that the record knows of.

@@ -408,7 +408,7 @@ pub(super) fn recover(connection: &Connection, session: &str) -> Result<Recovere
         .prepare_cached(sql)?
         .query_map([session], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    Ok(Recovered { events, waiting, timers, states, last: log::last_time(connection)?, ..Recovered::default() })
+    Ok(Recovered { events, waiting, timers, states, ..Recovered::default() })
 }
 
 /// Pinned sources, as JSON text.

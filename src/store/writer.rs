@@ -1,5 +1,6 @@
 //! The one thread that touches the database. What a value is at a moment, the mirror decides.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -13,7 +14,7 @@ use super::health::{Files, Health};
 use super::log::{self, Log, Packed, Sorted};
 use super::mirror::{Change, Entry, Mirror};
 use super::prune::{self, Pruning};
-use super::record::{Recovered, Tenant};
+use super::record::{MOMENT, Recovered, Tenant};
 use super::rows;
 use crate::clock::Timestamp;
 use tokio::sync::oneshot;
@@ -212,6 +213,10 @@ pub(super) struct Writer {
     shared: Arc<Shared>,
     jobs: Receiver<Job>,
     log: Log,
+    /// The latest time that is known of the process before.
+    last: Option<Timestamp>,
+    /// The sessions of which somebody has asked what they left behind.
+    recovered: HashSet<String>,
     /// The time of the latest cut.
     latest: Timestamp,
     /// The files that it was opened on.
@@ -237,7 +242,7 @@ impl Writer {
         shared: Arc<Shared>,
         jobs: Receiver<Job>,
     ) -> Result<Self, StoreError> {
-        let log = Log::open(&mut connection)?;
+        let (log, last) = (Log::open(&mut connection)?, log::last_time(&connection)?);
         let files = Files::of(&shared.file);
         Ok(Self {
             connection,
@@ -245,6 +250,8 @@ impl Writer {
             shared,
             jobs,
             log,
+            last,
+            recovered: HashSet::new(),
             latest: 0,
             files,
             looked: Instant::now(),
@@ -451,7 +458,14 @@ impl Writer {
         self.shared.check_disk()?;
         self.log.settle(&mut self.connection, None)?;
         let has_moved = rows::claim(&self.connection, session, tenant)?;
-        Ok(Recovered { has_moved, ..rows::recover(&self.connection, session)? })
+        // What this process has recorded of other sessions meanwhile says nothing of the end of the one before.
+        let is_first = self.recovered.insert(session.to_owned());
+        let last = if is_first { self.last } else { log::last_time(&self.connection)? };
+        let latest = match last {
+            Some(last) if !has_moved => log::since(&self.connection, session, last.saturating_sub(MOMENT))?,
+            _ => Vec::new(),
+        };
+        Ok(Recovered { has_moved, last, latest, ..rows::recover(&self.connection, session)? })
     }
 }
 

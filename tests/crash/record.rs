@@ -223,7 +223,7 @@ async fn a_timer_whose_function_is_missing_is_recorded() {
     scene.tamper("UPDATE timer SET due = 1000");
     scene.folder.save("bot.rhai", "fn on_message(msg) {}");
     scene.start();
-    scene.folder.logs("a timer names the function").await;
+    scene.folder.logs("event=\"a timer\"").await;
     scene.process.take().expect("it runs").end();
     let run = scene.run_of("ring").standing;
     assert_eq!(run.outcome, "failed");

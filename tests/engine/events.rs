@@ -1,8 +1,11 @@
 //! Events and the hooks that they reach. The contents are written by hand from the protocol's description.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use hotline::clock::Clock;
 use hotline::protocol::EVENTS;
+use hotline::session::Phase;
 use serde_json::{Value, json};
 
 use super::support::{Bot, Setup};
@@ -517,4 +520,53 @@ async fn an_event_has_every_events_fields_and_refuses_other_names() {
         "an event NOTIFIED_READ_MESSAGE has no chatt; it has chat, mid, msg_id, me, person, by, subcommand, raw"
     );
     bot.stop().await;
+}
+
+const TELLS: &str = r#"
+    fn on_kick(event) { send_text("told", `kick ${event.target}`); }
+    fn on_join(event) { send_text("told", `join ${event.mid}`); }
+    fn on_group_update(event) { send_text("told", "update"); }
+    fn on_message(msg) { send_text("told", msg.text); }
+"#;
+
+/// Has a kick and an update of a group come, before and after something; gives what the script told of them afterwards.
+async fn told_after<F: Future<Output = Bot>>(bot: Bot, happens: impl FnOnce(Bot) -> F) -> Vec<String> {
+    let kick = json!({"group_id": "c1", "mid": "u1", "target": "u2"});
+    let update = json!({"group_id": "c1", "mid": "u1", "type": "1"});
+    bot.push("NOTIFIED_DELETE_OTHER_FROM_CHAT", &kick);
+    bot.push("NOTIFIED_UPDATE_CHAT", &update);
+    for expected in ["kick u2", "update"] {
+        assert_eq!(bot.text_to("told").await, expected);
+    }
+    let before = bot.texts_to("told").len();
+    let bot = happens(bot).await;
+    bot.push("NOTIFIED_DELETE_OTHER_FROM_CHAT", &kick);
+    bot.push("NOTIFIED_UPDATE_CHAT", &update);
+    bot.push("NOTIFIED_JOIN_CHAT", &json!({"group_id": "c1", "mid": "u2"}));
+    bot.push("NOTIFIED_DELETE_OTHER_FROM_CHAT", &kick);
+    bot.says_in("c1", "u1", "end");
+    while bot.text_to("told").await != "end" {}
+    let told = bot.texts_to("told").split_off(before);
+    bot.stop().await;
+    told
+}
+
+#[tokio::test]
+async fn what_a_gateway_repeats_after_a_reconnect_or_a_restart_is_told_from_what_happens_again() {
+    let clock = Clock::manual(1_704_069_000_000);
+    let start = async || Setup::new().clock(&clock).script("bot", TELLS).start().await;
+    let reconnect = async |bot: Bot| {
+        let handle = bot.host().directory().get("main").expect("it is there").handle;
+        bot.cut();
+        while !matches!(handle.status().phase, Phase::Lost { .. }) {
+            tokio::task::yield_now().await;
+        }
+        clock.advance(Duration::from_secs(2));
+        bot.logged_in_times(2).await;
+        bot
+    };
+    let restart = async |bot: Bot| bot.restart().await;
+    for told in [told_after(start().await, reconnect).await, told_after(start().await, restart).await] {
+        assert_eq!(told, ["update", "join u2", "kick u2", "end"]);
+    }
 }

@@ -21,7 +21,7 @@ use crate::script::live::Live;
 use crate::script::rebuild;
 use crate::script::run::{Run, is_last_word};
 use crate::script::value;
-use crate::session::{self, Ended, Flow, Signal};
+use crate::session::{self, Ended, Flow, Seen, Signal};
 use crate::store::{StoreError, Tenant, TimerRow};
 
 /// How long an `on_stop` may take when the grace is over already, and a gateway to close.
@@ -110,6 +110,9 @@ impl Worker {
             }
         }
         live.past_messages.replace(std::mem::take(&mut recovered.messages));
+        if !recovered.latest.is_empty() {
+            live.past_events.replace(Some(Seen::by_others(&recovered.latest)));
+        }
         let handlings = recovered.events.iter().chain(&recovered.waiting);
         let runs = handlings.flat_map(|handling| &handling.runs).filter(|run| run.standing.ended.is_none()).count();
         let events = recovered.events.len();
@@ -133,6 +136,9 @@ impl Worker {
             Signal::LoggedIn { mid, display_name } => {
                 tracing::info!(session, mid, name = display_name.as_deref().unwrap_or_default(), "logged in");
                 *live.me.borrow_mut() = mid.into();
+                if let Some(past) = live.past_events.borrow_mut().as_mut().filter(|_| !live.started.get()) {
+                    past.ready(live.clock.elapsed());
+                }
                 spawn_local(Rc::clone(self).logged_in(Rc::clone(live)));
             }
             Signal::Certificate(certificate) => {

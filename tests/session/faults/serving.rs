@@ -1,7 +1,7 @@
 //! The gateway of the fault matrix: every connection has a fault of its own, and what it did is on record.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -16,9 +16,10 @@ use crate::gateway::{Client, Gateway};
 
 /// After so many connections the gateway behaves.
 pub(super) const FAULTY: usize = 14;
-/// A gateway that repeats after a reconnect repeats so many items, and of those that are no messages only recent ones.
+/// A gateway that repeats after a reconnect repeats so many items, and of those that are no messages only what it sent so
+/// shortly before a connection ended.
 const REPEATED: u32 = 20;
-const RECENT: Duration = Duration::from_secs(300);
+const RECENT: Duration = Duration::from_secs(5);
 
 /// What one connection suffers from.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +69,10 @@ pub(super) struct Record {
     pub(super) executed: RefCell<BTreeMap<String, u32>>,
     /// For each reply by its number, the items that went over its connection before it: who has it has them.
     pub(super) proofs: RefCell<Vec<Vec<u32>>>,
-    /// When each item was there first.
-    made: RefCell<Vec<Duration>>,
+    /// How many items there are.
+    made: Cell<u32>,
+    /// The items of which the gateway does not know whether they arrived.
+    unsure: RefCell<BTreeSet<u32>>,
     pub(super) is_done: Cell<bool>,
 }
 
@@ -81,7 +84,8 @@ impl Record {
             logins: RefCell::default(),
             executed: RefCell::default(),
             proofs: RefCell::default(),
-            made: RefCell::default(),
+            made: Cell::default(),
+            unsure: RefCell::default(),
             is_done: Cell::new(false),
         })
     }
@@ -94,7 +98,7 @@ impl Record {
     }
 
     fn next_item(&self) -> u32 {
-        u32::try_from(self.made.borrow().len()).expect("few")
+        self.made.get()
     }
 }
 
@@ -175,13 +179,35 @@ struct Connection<'a> {
     held: VecDeque<Value>,
     /// The items that were sent.
     sent: Vec<u32>,
+    /// When each was sent last.
+    sent_at: BTreeMap<u32, Duration>,
+    /// Since when nothing is sent any more, though the connection is there.
+    silent_since: Option<Duration>,
 }
 
 impl<'a> Connection<'a> {
     async fn serve(client: Client, record: &'a Record, fault: Fault, rng: &'a mut StdRng) {
-        let mut connection = Self { client, record, fault, rng, held: VecDeque::new(), sent: Vec::new() };
+        let mut connection = Self {
+            client,
+            record,
+            fault,
+            rng,
+            held: VecDeque::new(),
+            sent: Vec::new(),
+            sent_at: BTreeMap::new(),
+            silent_since: None,
+        };
         // The client may go at any point: what is to be checked is checked across connections.
         let _ = connection.run().await;
+        let end = connection.silent_since.unwrap_or_else(|| record.clock.elapsed());
+        let mut unsure = record.unsure.borrow_mut();
+        for (item, at) in connection.sent_at {
+            if at + RECENT >= end {
+                unsure.insert(item)
+            } else {
+                unsure.remove(&item)
+            };
+        }
     }
 
     async fn run(&mut self) -> Option<()> {
@@ -202,9 +228,12 @@ impl<'a> Connection<'a> {
             left -= 1;
             match self.fault {
                 Fault::None if self.record.is_done.get() => return Some(()),
-                Fault::HalfOpen if left <= 0 => loop {
-                    self.client.next().await?;
-                },
+                Fault::HalfOpen if left <= 0 => {
+                    self.silent_since = Some(self.record.clock.elapsed());
+                    loop {
+                        self.client.next().await?;
+                    }
+                }
                 Fault::None => {}
                 _ if left <= 0 => return Some(()),
                 _ => {}
@@ -236,10 +265,8 @@ impl<'a> Connection<'a> {
     /// Sends again what may have been lost with the connection before.
     async fn repeat(&mut self) -> Option<()> {
         let next = self.record.next_item();
-        let now = self.record.clock.elapsed();
         for item in next.saturating_sub(REPEATED)..next {
-            let is_recent = now - self.record.made.borrow()[item as usize] < RECENT;
-            if is_message(item) || is_recent {
+            if is_message(item) || self.record.unsure.borrow().contains(&item) {
                 self.item(item).await?;
             }
         }
@@ -295,7 +322,7 @@ impl<'a> Connection<'a> {
         }
         let next = self.record.next_item();
         let mut items: Vec<_> = (next..ITEMS.min(next + self.rng.random_range(0..3))).collect();
-        self.record.made.borrow_mut().extend(items.iter().map(|_| self.record.clock.elapsed()));
+        self.record.made.set(items.last().map_or(next, |last| last + 1));
         if matches!(self.fault, Fault::Events) {
             // Only a message that comes twice over one connection is the same one.
             items.extend(items.clone().into_iter().filter(|item| is_message(*item)));
@@ -308,6 +335,7 @@ impl<'a> Connection<'a> {
     }
 
     async fn item(&mut self, item: u32) -> Option<()> {
+        self.sent_at.insert(item, self.record.clock.elapsed());
         self.send(event(item)).await?;
         self.sent.push(item);
         Some(())
