@@ -2,6 +2,7 @@
 //!
 //! What an earlier process left behind goes the same way, by `rebuild`.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -26,8 +27,8 @@ use super::run::{self, Run, Stage, Start};
 use super::subject::Subject;
 use super::timer::{Beat, Scheduled, Spec};
 use super::worker::Worker;
-use crate::protocol::{Event, EventSpec, Hook};
-use crate::store::RunRecord;
+use crate::protocol::{Event, EventSpec, Hook, Message};
+use crate::store::{RunRecord, message_number};
 
 /// What came of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,14 +55,18 @@ pub(super) struct Call<'a> {
 
 /// Takes an event of a session: queues it in its lane at once, so that the order of arrival counts.
 pub(crate) fn accept(worker: &Rc<Worker>, live: &Rc<Live>, event: Event) {
-    if is_past_message(live, &event) || is_past_event(live, &event) {
+    let message = message_id(live, &event);
+    if message.as_deref().is_some_and(|id| is_past_message(live, id)) || is_past_event(live, &event) {
         tracing::info!(
             target: "hotline::session",
             session = &*live.name,
             subcommand = event.subcommand,
-            "an event that was taken before a restart came again; it is not handled twice"
+            "an event that was taken before came again; it is not handled twice"
         );
         return;
+    }
+    if let Some(id) = message {
+        live.journal.note_message(&live.name, id, live.clock.now());
     }
     let arrival = live.journal.arrived(&live.name, &event, live.clock.now());
     if live.leaving.parting().is_some() {
@@ -91,12 +96,23 @@ fn leave(live: &Live, arrival: Arrival) {
     }
 }
 
-fn is_past_message(live: &Live, event: &Event) -> bool {
-    let past = live.past_messages.borrow();
-    if past.is_empty() || !matches!(event.subcommand.as_str(), "RECEIVE_MESSAGE" | "SEND_MESSAGE") {
+/// The id of the message that an event brings, where it is to be remembered.
+fn message_id(live: &Live, event: &Event) -> Option<String> {
+    if !live.journal.is_on() || !matches!(event.subcommand.as_str(), "RECEIVE_MESSAGE" | "SEND_MESSAGE") {
+        return None;
+    }
+    Message::id_of(event.content.as_str()).map(Cow::into_owned)
+}
+
+/// Whether a message was taken longer ago than its session remembers. Ids are numbers that ascend, as a rule: then nothing is
+/// looked up for a new one.
+fn is_past_message(live: &Live, id: &str) -> bool {
+    let (number, highest) = (message_number(id), live.highest_message.get());
+    if number.is_some_and(|number| highest.is_none_or(|highest| number > highest)) {
+        live.highest_message.set(number);
         return false;
     }
-    crate::protocol::Message::read(event.content.as_str()).is_some_and(|message| past.contains(&message.id))
+    live.past_messages.borrow().contains(id) || live.journal.has_message(&live.name, id)
 }
 
 fn is_past_event(live: &Live, event: &Event) -> bool {

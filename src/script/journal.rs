@@ -19,7 +19,7 @@ use super::run::{self, Run};
 use super::value;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::Event;
-use crate::store::{BundleHash, BundleRow, Cut, EventRow, Handled, RunChange, RunRow, Standing, Store};
+use crate::store::{BundleHash, BundleRow, Cut, EventRow, Handled, MessageRow, RunChange, RunRow, Standing, Store};
 
 /// How long a relaxed journal gathers before it writes.
 const GATHER: Duration = Duration::from_millis(10);
@@ -60,6 +60,7 @@ struct Pending {
     events: BTreeMap<i64, EventRow>,
     /// Invariant: what the events' contents and the events themselves take.
     bytes: usize,
+    messages: Vec<MessageRow>,
     handled: Vec<Handled>,
     runs: Vec<Rc<Run>>,
     closed: Vec<RunChange>,
@@ -113,6 +114,24 @@ impl Journal {
         drop(pending);
         self.changed.notify_one();
         Arrival { id, journal: Some(Rc::clone(self)) }
+    }
+
+    /// Whether a session has taken a message that it does not remember by itself.
+    pub(crate) fn has_message(&self, session: &str, id: &str) -> bool {
+        self.is_on()
+            && self.store.has_message(session, id).unwrap_or_else(|error| {
+                tracing::warn!(session, id, "whether a message was handled before cannot be read: {error}");
+                false
+            })
+    }
+
+    /// Remembers that a session takes a message.
+    pub(crate) fn note_message(&self, session: &Arc<str>, id: String, at: Timestamp) {
+        if self.is_on() {
+            let row = MessageRow { session: Arc::clone(session), id, at };
+            self.pending.borrow_mut().messages.push(row);
+            self.changed.notify_one();
+        }
     }
 
     /// An event that an earlier process took down and did not see through.
@@ -270,10 +289,11 @@ impl Journal {
 
     /// Takes everything that has to be recorded, as it is at this moment.
     fn take(&self) -> Cut {
-        let Pending { events, handled, runs, closed, bundles, .. } = self.take_pending();
+        let Pending { events, messages, handled, runs, closed, bundles, .. } = self.take_pending();
         let mut cut = Cut {
             at: self.clock.now(),
             events: events.into_values().collect(),
+            messages,
             handled,
             runs: runs.iter().map(|run| change_of(run)).collect(),
             bundles,

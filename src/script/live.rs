@@ -136,6 +136,8 @@ pub(crate) struct Live {
     pub(crate) past_events: RefCell<Option<Seen>>,
     /// The ids of the messages that earlier processes took.
     pub(crate) past_messages: RefCell<HashSet<String>>,
+    /// The highest number that the id of a message was.
+    pub(crate) highest_message: Cell<Option<i64>>,
     /// The timers of its scripts.
     pub(crate) schedule: Schedule,
     /// How far it is left, if it is.
@@ -165,6 +167,7 @@ impl Live {
             last: Cell::default(),
             past_events: RefCell::default(),
             past_messages: RefCell::default(),
+            highest_message: Cell::default(),
             name: handle.name().into(),
             handle,
             media: RefCell::new(media),

@@ -526,18 +526,6 @@ pub(super) fn horizon(connection: &Connection) -> Result<i64, StoreError> {
     Ok(last_cut(connection)?.map_or(i64::MIN, |(_, horizon)| horizon))
 }
 
-/// Removes the ids of more messages than are remembered over a restart.
-pub(super) fn prune_messages(transaction: &Transaction<'_>) -> Result<(), StoreError> {
-    let most = i64::try_from(REMEMBERED).unwrap_or(i64::MAX);
-    transaction.execute(
-        "DELETE FROM seen WHERE (session, message) IN (SELECT session, message FROM
-             (SELECT session, message, row_number() OVER (PARTITION BY session ORDER BY at DESC) AS place FROM seen)
-         WHERE place > ?1)",
-        [most],
-    )?;
-    Ok(())
-}
-
 /// Keeps the ids of the messages of a cut that is to go.
 pub(super) fn keep_messages_of(transaction: &Transaction<'_>, cut: i64) -> Result<(), StoreError> {
     let sql = "SELECT format, body FROM cut WHERE id = ?1";

@@ -7,6 +7,7 @@
 //! | `mirror` | the scripts' values in memory, which decide what a `get` gives |
 //! | `record` | what the journal takes down, and cuts, the unit in which it does |
 //! | `log`, `rows` | where cuts are written: what comes and goes at once; the tables of what lasts |
+//! | `messages` | the ids of the messages that are not handled again |
 //! | `prune` | what is over for long goes, slice by slice |
 //! | `reader` | the journal as people read it |
 //! | `writer`, `health` | the one thread that touches the database; whether the disk lets it |
@@ -20,6 +21,7 @@ mod error;
 mod folder;
 mod health;
 mod log;
+mod messages;
 mod mirror;
 mod prune;
 mod reader;
@@ -34,19 +36,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::Connection;
+use rusqlite::{Connection, OpenFlags};
 
 use crate::clock::Timestamp;
 pub use error::{DiskFault, StoreError};
 use folder::Folder;
 pub use folder::is_data_file;
+pub use messages::number as message_number;
 use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
 pub use prune::Pruning;
 pub use reader::JournalReader;
 pub use record::{
-    BundleHash, BundleRow, CallKind, Cut, Entry, EventRow, Handled, Handling, LinedUp, Lineup, Origin, Outcome,
-    Recovered, RunChange, RunRecord, RunRow, Standing, Tenant, TimerRow, Waiting,
+    BundleHash, BundleRow, CallKind, Cut, Entry, EventRow, Handled, Handling, LinedUp, Lineup, MessageRow, Origin,
+    Outcome, Recovered, RunChange, RunRecord, RunRow, Standing, Tenant, TimerRow, Waiting,
 };
 use writer::{Job, Shared, Writer};
 
@@ -87,6 +90,8 @@ struct Inner {
     shared: Arc<Shared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     past_messages: Mutex<PastMessages>,
+    /// A connection that only reads beside the writer; none where the database is in memory.
+    reading: Option<Mutex<Connection>>,
     /// Held for as long as the store is open; the operating system releases it with the process.
     _folder: Option<Folder>,
 }
@@ -127,6 +132,10 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", durability.synchronous())?;
         schema::migrate(&mut connection)?;
+        let reading = match folder {
+            Some(_) => Some(Mutex::new(Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)?)),
+            None => None,
+        };
         let (shared, jobs) = Shared::new(file);
         let writer = Writer::new(connection, durability.gather(), Arc::clone(&shared), jobs)?;
         let thread = std::thread::Builder::new()
@@ -134,7 +143,7 @@ impl Store {
             .spawn(move || writer.run())
             .map_err(StoreError::Thread)?;
         let (thread, past_messages) = (Mutex::new(Some(thread)), Mutex::default());
-        Ok(Self(Arc::new(Inner { shared, thread, past_messages, _folder: folder })))
+        Ok(Self(Arc::new(Inner { shared, thread, past_messages, reading, _folder: folder })))
     }
 
     /// The certificate that an account got at its last login to a gateway.
@@ -255,6 +264,22 @@ impl Store {
         let recovered = self.0.shared.ask(|reply| Job::Recover { session: name, tenant, reply })?;
         let messages = self.past_messages(session)?;
         Ok(if recovered.has_moved { recovered } else { Recovered { messages, ..recovered } })
+    }
+
+    /// Whether a session has taken a message, as its cuts say.
+    ///
+    /// Guarantee: everything that is on disk, for as long as nothing prunes it. It waits for no writer.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn has_message(&self, session: &str, id: &str) -> Result<bool, StoreError> {
+        match &self.0.reading {
+            Some(reading) => messages::has(&reading.lock().unwrap_or_else(PoisonError::into_inner), session, id),
+            None => {
+                let (session, id) = (session.to_owned(), id.to_owned());
+                self.0.shared.query(move |connection| messages::has(connection, &session, &id))
+            }
+        }
     }
 
     /// Notes which scripts there are from a time on, for whoever asks later why one did not run.

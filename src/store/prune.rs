@@ -6,7 +6,7 @@ use rusqlite::{Connection, Transaction, params};
 
 use super::error::StoreError;
 use super::record::BundleHash;
-use super::{log, rows};
+use super::{log, messages, rows};
 use crate::clock::Timestamp;
 
 /// So many runs, or events of the tables, are looked at in one slice.
@@ -28,6 +28,7 @@ enum Stage {
     Runs(i64),
     Events(i64),
     Cuts(i64),
+    Messages,
     Rest,
 }
 
@@ -49,9 +50,10 @@ pub(super) fn prune(
     let next = match stage {
         Stage::Runs(from) => Some(runs(&transaction, before, from)?.map_or(Stage::Events(i64::MIN), Stage::Runs)),
         Stage::Events(from) => Some(events(&transaction, before, from)?.map_or(Stage::Cuts(i64::MIN), Stage::Events)),
-        Stage::Cuts(from) => Some(cuts(&transaction, before, from)?.map_or(Stage::Rest, Stage::Cuts)),
+        Stage::Cuts(from) => Some(cuts(&transaction, before, from)?.map_or(Stage::Messages, Stage::Cuts)),
+        Stage::Messages if messages::prune(&transaction, before)? => Some(Stage::Messages),
+        Stage::Messages => Some(Stage::Rest),
         Stage::Rest => {
-            log::prune_messages(&transaction)?;
             rows::prune(&transaction, pinned, before, now)?;
             None
         }

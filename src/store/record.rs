@@ -256,6 +256,17 @@ impl Origin {
     }
 }
 
+/// A message that a session has taken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageRow {
+    /// The session.
+    pub session: Arc<str>,
+    /// Its id.
+    pub id: String,
+    /// When it arrived.
+    pub at: Timestamp,
+}
+
 /// A script's sources, pinned.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BundleRow {
@@ -274,6 +285,8 @@ pub struct Cut {
     pub at: Timestamp,
     /// Events that are new.
     pub events: Vec<EventRow>,
+    /// Messages that are new, which are remembered for longer than their events.
+    pub messages: Vec<MessageRow>,
     /// Events of earlier cuts that have been handled since.
     pub handled: Vec<Handled>,
     /// Runs that are new or have changed.
@@ -337,6 +350,8 @@ pub struct Recovered {
     pub latest: Vec<Event>,
     /// The ids of the latest messages, which are not handled again.
     pub messages: HashSet<String>,
+    /// The highest number that the id of a message was.
+    pub highest_message: Option<i64>,
     /// The latest time that the record knows of.
     pub last: Option<Timestamp>,
     /// Whether the session was another account's until now, so that what it left behind has ended.

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 
 use super::error::StoreError;
 use super::log;
+use super::messages;
 use super::record::{
     BundleHash, CallKind, Cut, Entry, EventRow, Handling, Lineup, Origin, Outcome, Recovered, RunChange, RunRecord,
     RunRow, Standing, Tenant, TimerRow,
@@ -154,6 +155,7 @@ pub(super) fn write(transaction: &Transaction<'_>, cut: &Cut) -> rusqlite::Resul
             .prepare_cached("UPDATE event SET done = 1, answered = ?2 WHERE id = ?1")?
             .execute(params![handled.event, handled.answered])?;
     }
+    messages::write(transaction, &cut.messages)?;
     for run in &cut.runs {
         write_run(transaction, run)?;
     }
@@ -336,7 +338,7 @@ pub(super) fn claim(connection: &Connection, session: &str, tenant: &Tenant) -> 
         )?;
         transaction.execute("UPDATE event SET done = 1 WHERE session = ?1 AND done = 0", [session])?;
         transaction.execute("DELETE FROM timer WHERE session = ?1", [session])?;
-        transaction.execute("DELETE FROM seen WHERE session = ?1", [session])?;
+        messages::forget(&transaction, session)?;
     }
     let since = if has_moved { highest_id(&transaction)? } else { 0 };
     transaction.execute(
@@ -408,7 +410,8 @@ pub(super) fn recover(connection: &Connection, session: &str) -> Result<Recovere
         .prepare_cached(sql)?
         .query_map([session], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    Ok(Recovered { events, waiting, timers, states, ..Recovered::default() })
+    let highest_message = messages::highest(connection, session)?;
+    Ok(Recovered { events, waiting, timers, states, highest_message, ..Recovered::default() })
 }
 
 /// Pinned sources, as JSON text.

@@ -28,6 +28,7 @@ const STEPS: &[&str] = &[
     super::rows::SCHEMA_2,
     super::log::SCHEMA,
     super::rows::SCHEMA_5,
+    super::messages::SCHEMA,
 ];
 
 /// Brings a database to the latest version, each step whole or not at all.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use hotline::clock::Clock;
 use hotline::protocol::EVENTS;
 use hotline::session::Phase;
+use hotline::store::{Cut, Durability, MessageRow, Store};
 use serde_json::{Value, json};
 
 use super::support::{Bot, Setup};
@@ -519,6 +520,24 @@ async fn an_event_has_every_events_fields_and_refuses_other_names() {
         error,
         "an event NOTIFIED_READ_MESSAGE has no chatt; it has chat, mid, msg_id, me, person, by, subcommand, raw"
     );
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_is_handled_once_however_many_have_come_since() {
+    let folder = tempfile::tempdir().expect("a folder");
+    {
+        let row = |number: i64| MessageRow { session: "main".into(), id: number.to_string(), at: number };
+        let store = Store::open(folder.path(), Durability::Relaxed).expect("it opens");
+        store.record(Cut { messages: (1..=100_000).map(row).collect(), ..Cut::default() }, None);
+    }
+    let script = "fn on_message(msg) { msg.reply(msg.id); }";
+    let bot = Setup::new().data(folder.path()).script("bot", script).start().await;
+    for id in ["1", "100000", "0", "1", "100001", "99999", "100001", "end"] {
+        bot.push("RECEIVE_MESSAGE", &json!({"id": id, "from": "u1", "to": "ume", "text": "hi"}));
+    }
+    while bot.text_to("u1").await != "end" {}
+    assert_eq!(bot.texts_to("u1"), ["0", "100001", "end"]);
     bot.stop().await;
 }
 

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use hotline::store::{
-    BundleHash, Cut, Durability, EventRow, JournalReader, LinedUp, Lineup, Origin, Recovered, RunChange, RunRow,
-    Standing, Store, StoreError, Tenant, TimerRow, Waiting,
+    BundleHash, Cut, Durability, EventRow, JournalReader, LinedUp, Lineup, MessageRow, Origin, Recovered, RunChange,
+    RunRow, Standing, Store, StoreError, Tenant, TimerRow, Waiting,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -98,6 +98,26 @@ fn what_a_session_left_behind_is_not_another_accounts() {
     let reader = JournalReader::open(folder.path()).expect("it opens");
     let ended = reader.run(2).expect("it can be read").expect("it is there").standing;
     assert_eq!(ended.outcome, "ended with its session");
+}
+
+#[test]
+fn a_message_is_remembered_by_its_id_alone_and_not_as_another_accounts() {
+    let folder = tempdir().expect("a folder");
+    let row = |id: &str| MessageRow { session: "main".into(), id: id.to_owned(), at: NOW };
+    {
+        let store = open(folder.path());
+        store.recover("main", tenant("a@b")).expect("it is read");
+        record(&store, Cut { at: NOW, messages: ["7", "m8", "12", "9"].map(row).into(), ..Cut::default() });
+        store.prune(NOW + DAY, NOW + DAY).expect("it is pruned");
+        let has = |session: &str, id: &str| store.has_message(session, id).expect("it is read");
+        assert!(has("main", "7") && has("main", "m8"));
+        assert!(!has("main", "8") && !has("other", "7"));
+    }
+    for (account, highest) in [("a@b", Some(12)), ("c@d", None)] {
+        let store = open(folder.path());
+        assert_eq!(store.recover("main", tenant(account)).expect("it is read").highest_message, highest);
+        assert_eq!(store.has_message("main", "7").expect("it is read"), highest.is_some());
+    }
 }
 
 #[test]

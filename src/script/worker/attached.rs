@@ -22,7 +22,7 @@ use crate::script::rebuild;
 use crate::script::run::{Run, is_last_word};
 use crate::script::value;
 use crate::session::{self, Ended, Flow, Seen, Signal};
-use crate::store::{StoreError, Tenant, TimerRow};
+use crate::store::{StoreError, Tenant, TimerRow, message_number};
 
 /// How long an `on_stop` may take when the grace is over already, and a gateway to close.
 const LAST_WORDS: Duration = Duration::from_secs(1);
@@ -109,6 +109,8 @@ impl Worker {
                 *live.state(&script).borrow_mut() = map;
             }
         }
+        let highest = recovered.messages.iter().filter_map(|id| message_number(id)).max();
+        live.highest_message.set(highest.max(recovered.highest_message));
         live.past_messages.replace(std::mem::take(&mut recovered.messages));
         if !recovered.latest.is_empty() {
             live.past_events.replace(Some(Seen::by_others(&recovered.latest)));
