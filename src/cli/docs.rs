@@ -9,6 +9,7 @@ use crate::protocol::{
     COMMANDS, Command, EVENTS, EventField, EventSpec, Family, Field, FieldKind, HOOKS, Hook, HookSpec, Kind, Origin,
     Presence, Repetition, Safety,
 };
+use crate::script::caught::{self, CAUGHT_FIELDS};
 use crate::script::definitions::library_functions;
 use crate::script::surface::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES};
 
@@ -93,6 +94,23 @@ fn render_objects(page: &mut String) {
     page.push_str("\n### The error of `on_error`\n\nA map.\n\n| | | |\n|---|---|---|\n");
     for (name, kind, doc) in ERROR_FIELDS {
         let _ = writeln!(page, "| `.{name}` | {} | {} |", sentence(doc), gives(kind));
+    }
+    render_caught(page);
+}
+
+fn render_caught(page: &mut String) {
+    page.push_str(
+        "\n### The error of `catch`\n\n\
+         A map, whatever failed: a command, another function, the language itself. As a text it is its message: `print(e)`, \
+         `${e}`. What a script throws itself arrives as it was thrown.\n\n| | | |\n|---|---|---|\n",
+    );
+    for (name, kind, doc) in CAUGHT_FIELDS {
+        let _ = writeln!(page, "| `.{name}` | {} | {} |", sentence(doc), gives(kind));
+    }
+    page.push_str("\n| name | code | means |\n|---|---|---|\n");
+    for (name, code, doc) in caught::names() {
+        let doc = if doc.is_empty() { "The gateway's own words stand in the message." } else { doc };
+        let _ = writeln!(page, "| `{name}` | {} | {doc} |", code.unwrap_or(-1));
     }
 }
 

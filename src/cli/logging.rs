@@ -279,6 +279,7 @@ impl Visit for Fields {
     fn record_str(&mut self, field: &Field, value: &str) {
         match field.name() {
             "card" => self.card = Some(visible::text(value).into_owned()),
+            "headline" => self.rest.insert(0, ("headline", visible::text(value).into_owned())),
             _ => self.record_debug(field, &value),
         }
     }

@@ -157,7 +157,8 @@ fn demo(gateway: &str) -> anyhow::Result<Session> {
 /// Says in a few lines what runs where, and what to type.
 fn announce(host: &Host) {
     for fault in host.faults() {
-        tracing::error!(card = format!("{fault:#}"), live = "nothing of it", "{fault}");
+        let headline = format!("{} does not load: nothing of it is live", fault.file);
+        tracing::error!(card = format!("{fault:#}"), headline, "{fault}");
     }
     for script in host.scripts().iter().filter(|script| script.live.is_some()) {
         match script.is_called() {

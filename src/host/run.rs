@@ -346,8 +346,10 @@ fn take_over(workers: &[WorkerHandle], update: &Update) {
 /// Hands a change on to every worker, and says what came of it.
 fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Instant) {
     for fault in &changes.faults {
-        let live = if library.is_survived(fault) { "the version before it" } else { "nothing of it" };
-        tracing::error!(card = format!("{fault:#}"), live, "{fault}");
+        let live =
+            if library.is_survived(fault) { "the version before it stays live" } else { "nothing of it is live" };
+        let headline = format!("{} does not load: {live}", fault.file);
+        tracing::error!(card = format!("{fault:#}"), headline, "{fault}");
     }
     for file in &changes.mended {
         tracing::info!("{file} is in order again");

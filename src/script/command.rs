@@ -175,7 +175,7 @@ fn refusal(error: &MediaError) -> String {
 }
 
 fn own_member(run: &Run) -> Result<Member, Thrown> {
-    let live = run.live.as_ref().ok_or_else(|| door::error("there is no session to send this from"))?;
+    let live = run.live.as_ref().ok_or_else(|| door::misplaced("there is no session to send this from"))?;
     Ok(Member { handle: live.handle.clone(), media: Arc::clone(&live.media.borrow()) })
 }
 
@@ -203,9 +203,9 @@ fn split_session<'a, 'b>(
     arguments: &'a mut [&'b mut Dynamic],
 ) -> Result<(SessionRef, &'a mut [&'b mut Dynamic]), Thrown> {
     let (first, rest) =
-        arguments.split_first_mut().ok_or_else(|| door::error("there is no session to send this from"))?;
+        arguments.split_first_mut().ok_or_else(|| door::misplaced("there is no session to send this from"))?;
     let session = first.read_lock::<SessionRef>().map(|session| session.clone());
-    Ok((session.ok_or_else(|| door::error("there is no session to send this from"))?, rest))
+    Ok((session.ok_or_else(|| door::misplaced("there is no session to send this from"))?, rest))
 }
 
 /// The fields of a request as JSON text, from the arguments of the positional or the map form.

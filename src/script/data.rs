@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, NativeCallContext};
 
+use super::caught;
 use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
 use super::duration::parse_duration;
 use super::live::Services;
@@ -29,10 +30,13 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     engine.register_type_with_name::<State>("State").register_type_with_name::<Store>("Store");
     // A closure takes along what it names of its surroundings, and finds only what stands in a scope or is resolved here.
     #[expect(deprecated, reason = "marked so only for being volatile; the crate's version is pinned by the lock file")]
-    engine.on_var(|name, index, _| {
+    engine.on_var(|name, index, mut context| {
         Ok(match name {
             // An index is that of a local variable.
-            _ if index > 0 => None,
+            _ if index > 0 => {
+                caught::look(name, &mut context);
+                None
+            }
             "state" => Some(Dynamic::from(State)),
             "store" => Some(Dynamic::from(Store)),
             _ => None,
@@ -153,7 +157,7 @@ fn with_state<'a>(
 }
 
 fn at_top_level(name: &str) -> Thrown {
-    door::error(format!("{name} cannot be used at a script's top level: it belongs to a session; use it in a hook"))
+    door::misplaced(format!("{name} cannot be used at a script's top level: it belongs to a session; use it in a hook"))
 }
 
 fn register_store(engine: &mut Engine, services: &Rc<Services>) {
@@ -267,6 +271,6 @@ fn access(
         let live = run.live.as_ref().ok_or_else(|| at_top_level("store"))?;
         let value = act(&services.store, run.generation.name(), services.clock.now());
         live.journal.note_data();
-        value.map(Answer::Value).map_err(|error| door::error(format!("{name}: {error}")))
+        value.map(Answer::Value).map_err(|error| door::named("STORE_FAILED", format!("{name}: {error}")))
     })
 }

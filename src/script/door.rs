@@ -11,8 +11,9 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Instant;
 
-use rhai::{Dynamic, EvalAltResult, Map, NativeCallContext, Position};
+use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 
+use super::caught;
 use super::fiber;
 use super::object::{Message, SessionRef};
 use super::record::{self, Recorded};
@@ -198,9 +199,9 @@ pub(crate) fn pass_in_turn<T>(
     turn: impl FnOnce(&Rc<Run>, &dyn Fn(Option<&str>)) -> Result<T, Thrown>,
     act: impl FnOnce(&Rc<Run>, T) -> Result<Answer, Thrown>,
 ) -> ScriptResult {
-    let run = run::current().ok_or_else(|| error(format!("{} only works inside a running script", call.name)))?;
+    let run = run::current().ok_or_else(|| misplaced(format!("{} only works inside a running script", call.name)))?;
     if run.is_top_level() && !matches!(call.kind, Kind::Pure | Kind::Declare) {
-        return Err(error(format!(
+        return Err(misplaced(format!(
             "{} cannot be used at a script's top level: it runs once when the script is loaded; call it in a hook such as on_start()",
             call.name
         )));
@@ -451,7 +452,7 @@ pub(crate) fn waiting(run: &Run, call: String, place: Place<'_>) -> Waiting {
 /// # Errors
 /// When the code does not run on a fiber.
 pub(crate) fn wait<F: Future>(name: &str, future: F) -> Result<F::Output, Thrown> {
-    let cannot = || error(format!("{name} cannot wait here"));
+    let cannot = || misplaced(format!("{name} cannot wait here"));
     let run = run::current().ok_or_else(cannot)?;
     let mut future = pin!(future);
     let outcome = fiber::park(poll_fn(|context| match future.as_mut().poll(context) {
@@ -464,19 +465,24 @@ pub(crate) fn wait<F: Future>(name: &str, future: F) -> Result<F::Output, Thrown
     }
 }
 
-/// An error with a text, to be caught as that text.
-pub(crate) fn error(message: impl Into<String>) -> Thrown {
-    EvalAltResult::ErrorRuntime(Dynamic::from(message.into()), Position::NONE).into()
+/// An error of a call that Hotline cannot work with.
+pub(crate) fn error(message: impl AsRef<str>) -> Thrown {
+    named("BAD_ARGUMENT", message)
 }
 
-/// A failure, to be caught as `#{code, name, message, command}`.
+/// An error of a call that cannot be made where it stands.
+pub(crate) fn misplaced(message: impl AsRef<str>) -> Thrown {
+    named("WRONG_PLACE", message)
+}
+
+/// An error of a name of [`ERROR_NAMES`](caught::ERROR_NAMES).
+pub(crate) fn named(name: &str, message: impl AsRef<str>) -> Thrown {
+    caught::thrown(-1, name, message.as_ref(), None)
+}
+
+/// A failure of a command.
 pub(crate) fn failure(code: i64, name: &str, message: &str, command: &str) -> Thrown {
-    let mut map = Map::new();
-    map.insert("code".into(), code.into());
-    map.insert("name".into(), name.into());
-    map.insert("message".into(), message.into());
-    map.insert("command".into(), command.into());
-    EvalAltResult::ErrorRuntime(map.into(), Position::NONE).into()
+    caught::thrown(code, name, message, Some(command))
 }
 
 /// Ends a condemned run. A host call that such a run makes must not take effect.

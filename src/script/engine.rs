@@ -16,6 +16,7 @@ use rhai::{
 
 use super::Limits;
 use super::bundle::Source;
+use super::caught;
 use super::fault::Fault;
 use super::live::Services;
 use super::{command, data, http, object, run, text, time};
@@ -55,6 +56,7 @@ pub(crate) fn guest(limits: &Limits) -> Engine {
     // Code made at run time would escape every check that is made when a script is loaded.
     engine.disable_symbol("eval");
     engine.set_module_resolver(DummyModuleResolver::new());
+    caught::register(&mut engine);
     text::register(&mut engine, limits);
     engine
 }

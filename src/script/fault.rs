@@ -5,6 +5,7 @@ use std::fmt;
 use rhai::{Dynamic, EvalAltResult, Map, ParseError, ParseErrorType, Position};
 
 use super::bundle::{Bundle, Source};
+use super::caught;
 use super::check::{Header, Kind, arguments, headers};
 use super::diagnostic::{Excerpt, Look, Severity, card};
 use super::proposal::{Missing, proposal};
@@ -209,6 +210,9 @@ impl Fault {
         let position = error.position();
         if !position.is_none() {
             (self.line, self.column) = (position.line(), position.position());
+        }
+        if let Some(name) = caught::name(error).filter(|name| *name != "THROWN") {
+            self.thrown = Some(Thrown { code: Some(-1), name: Some(name.to_owned()), command: None });
         }
         match error {
             EvalAltResult::ErrorInFunctionCall(name, source, inner, _) => {

@@ -251,7 +251,7 @@ impl Refusal {
     }
 
     fn malformed(message: impl Into<String>) -> Self {
-        Self::new("MALFORMED", message)
+        Self::new("BAD_ARGUMENT", message)
     }
 
     fn thrown(&self, function: &str) -> Thrown {
@@ -457,11 +457,11 @@ mod tests {
             ("https://sub.api.example.com/", "NOT_ALLOWED"),
             ("http://localhost/", "NOT_ALLOWED"),
             ("https://[::2]/", "NOT_ALLOWED"),
-            ("https://api.example.com@evil.org/", "MALFORMED"),
-            ("https://u:p@api.example.com/", "MALFORMED"),
-            ("ftp://api.example.com/", "MALFORMED"),
-            ("file:///etc/passwd", "MALFORMED"),
-            ("api.example.com", "MALFORMED"),
+            ("https://api.example.com@evil.org/", "BAD_ARGUMENT"),
+            ("https://u:p@api.example.com/", "BAD_ARGUMENT"),
+            ("ftp://api.example.com/", "BAD_ARGUMENT"),
+            ("file:///etc/passwd", "BAD_ARGUMENT"),
+            ("api.example.com", "BAD_ARGUMENT"),
         ] {
             let refusal = parse(url).and_then(|url| web.admit(&url)).expect_err(url);
             assert_eq!(refusal.name, expected, "{url}");

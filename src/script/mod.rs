@@ -11,6 +11,7 @@
 //! | `lane`, `away` | order within a chat; how a run waits for the web |
 //! | `dispatch`, `subject`, `own` | from events to runs; what an event is about; events that are our own |
 //! | `rebuild`, `live`, `leaving` | what an earlier process left behind; what is kept for one session; how one is left |
+//! | `caught` | what `catch` gives: one shape for every error |
 //! | `timer`, `cron`, `hours` | timers; their patterns; the time of day as they see it |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `prompt`, `names` | lines that a person types, evaluated on a worker; what can be written there |
@@ -25,6 +26,7 @@
 mod away;
 mod body;
 mod bundle;
+pub mod caught;
 pub mod check;
 mod command;
 mod cron;
@@ -89,6 +91,7 @@ pub use run::continue_ids_after;
 
 /// What the host needs to run Rhai code that belongs to no bot, such as a scenario test.
 pub(crate) mod guest {
+    pub(crate) use super::caught::thrown;
     pub(crate) use super::disk::{Disk, Seen, Stamp, is_script_name, read_error};
     pub(crate) use super::engine::{for_reading, guest as language};
     pub(crate) use super::fiber::{Fiber, StackBounds, park};

@@ -307,7 +307,7 @@ fn register_sessions(engine: &mut Engine, services: &Rc<Services>) {
     });
     engine.register_fn("session", |context: NativeCallContext| {
         door::pass(Call::new(Kind::Pure, "session").at(Place::of(&context)), |run| {
-            let live = run.live.as_ref().ok_or_else(|| door::error("no session's event is being handled"))?;
+            let live = run.live.as_ref().ok_or_else(|| door::misplaced("no session's event is being handled"))?;
             Ok(Answer::Session(live.name.to_string()))
         })
     });
@@ -331,7 +331,7 @@ fn register_sessions(engine: &mut Engine, services: &Rc<Services>) {
 /// Looks a person's name up, once per session; their mid where the gateway does not know them.
 fn name_of(mid: &ImmutableString, place: Place<'_>) -> ScriptResult {
     door::pass(Call::new(Kind::Wait, "name").with(mid.as_str()).at(place), |run| {
-        let live = run.live.as_ref().ok_or_else(|| door::error("no session's event is being handled"))?;
+        let live = run.live.as_ref().ok_or_else(|| door::misplaced("no session's event is being handled"))?;
         if let Some(name) = live.known_name(mid) {
             return Ok(Answer::Value(name.into()));
         }
@@ -359,7 +359,7 @@ fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, pl
     };
     let _receipt = command::send_text(services, &msg.0.chat, text, place)?;
     door::pass(Call::new(Kind::Wait, "ask").with(text).at(place), |run| {
-        let live = run.live.clone().ok_or_else(|| door::error("there is no session to ask in"))?;
+        let live = run.live.clone().ok_or_else(|| door::misplaced("there is no session to ask in"))?;
         let timeout = timeout.unwrap_or(run.limits().ask);
         let remaining = until(services, run, "ask", timeout);
         let mut asking = live.ask(&msg.0.chat, msg.sender());

@@ -38,10 +38,20 @@ pub(crate) fn explain(error: &EvalAltResult) -> Option<(String, Option<String>)>
         EvalAltResult::ErrorArithmetic(text, _) if text.starts_with("Error parsing") => {
             let found = text.split('\'').nth(1).unwrap_or_default();
             let kind = if text.contains("integer") { "whole number" } else { "number" };
-            (format!("\"{found}\" is no {kind}"), help("ask first, as in text.is_match(`^\\d+$`), or use try"))
+            (format!("\"{found}\" is no {kind}"), help("ask first, as in text.is_match(`^\\d{1,18}$`), or use try"))
         }
         EvalAltResult::ErrorAssignmentToConstant(name, _) if matches!(name.as_str(), "state" | "store") => {
             (format!("`{name}` itself cannot be replaced"), help("set an entry, as in `state.name = …`"))
+        }
+        EvalAltResult::ErrorDataRace(name, _) => {
+            let name = name.trim_start_matches("variable ").trim_matches('\'');
+            let what = if name.is_empty() { "a value".to_owned() } else { format!("`{name}`") };
+            (
+                format!(
+                    "{what} is in use: a method of it has not returned yet, and a closure reaches for it meanwhile"
+                ),
+                help("keep what is needed in another variable first, or write a loop in place of the closure"),
+            )
         }
         EvalAltResult::ErrorVariableNotFound(name, _) => {
             (format!("no variable `{name}`"), super::syntax::foreign_name(name))

@@ -6,9 +6,12 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use regex::{Regex, RegexBuilder};
+use unicode_normalization::UnicodeNormalization;
+
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
 
 use super::Limits;
+use super::caught;
 use super::door::{self, ScriptResult, Thrown};
 use super::run;
 use super::value;
@@ -23,16 +26,28 @@ const PATTERN_SIZE: usize = 1 << 20;
 pub(crate) fn register(engine: &mut Engine, limits: &Limits) {
     engine.on_print(|text| log(tracing::Level::INFO, text));
     engine.on_debug(|text, source, position| log(tracing::Level::DEBUG, &place(text, source, position)));
-    engine.register_fn("log_debug", |value: Dynamic| log(tracing::Level::DEBUG, &value.to_string()));
-    engine.register_fn("log_info", |value: Dynamic| log(tracing::Level::INFO, &value.to_string()));
-    engine.register_fn("log_warn", |value: Dynamic| log(tracing::Level::WARN, &value.to_string()));
-    engine.register_fn("log_error", |value: Dynamic| log(tracing::Level::ERROR, &value.to_string()));
+    engine.register_fn("log_debug", |value: Dynamic| log(tracing::Level::DEBUG, &caught::text(&value)));
+    engine.register_fn("log_info", |value: Dynamic| log(tracing::Level::INFO, &caught::text(&value)));
+    engine.register_fn("log_warn", |value: Dynamic| log(tracing::Level::WARN, &caught::text(&value)));
+    engine.register_fn("log_error", |value: Dynamic| log(tracing::Level::ERROR, &caught::text(&value)));
 
     engine.register_fn("parse_json", |text: &str| -> ScriptResult {
-        value::from_json(text).map_err(|error| door::error(format!("parse_json: the text is no JSON: {error}")))
+        value::from_json(text)
+            .map_err(|error| door::named("NOT_JSON", format!("parse_json: the text is no JSON: {error}")))
     });
     engine.register_fn("to_json", |value: Dynamic| -> Result<String, Box<EvalAltResult>> {
         value::to_json(&value).map_err(|error| door::error(format!("to_json: {error}")))
+    });
+
+    engine.register_fn("plain_text", |text: &str| plain_text(text));
+    // Rhai's own ones would take the digits of no other script.
+    engine.register_fn("parse_int", |text: &str| -> Result<i64, Thrown> {
+        let wrong = |error| no_number("integer number", text, error);
+        plain_text(text).trim().parse().map_err(wrong)
+    });
+    engine.register_fn("parse_float", |text: &str| -> Result<f64, Thrown> {
+        let wrong = |error| no_number("floating-point number", text, error);
+        plain_text(text).trim().parse().map_err(wrong)
     });
 
     engine.register_fn("is_match", |text: &str, pattern: &str| -> ScriptResult {
@@ -77,6 +92,41 @@ pub(crate) fn register(engine: &mut Engine, limits: &Limits) {
     engine.register_fn("replace", move |text: &mut ImmutableString, find: char, with: &str| {
         replace(text, find.encode_utf8(&mut [0; 4]), with, longest)
     });
+}
+
+/// A text as it is meant, however it was typed: wide letters, signs and spaces are narrow, and the digits of every script, with
+/// their separators, are those of a keyboard.
+fn plain_text(text: &str) -> String {
+    text.nfkc().map(|letter| digit(letter).unwrap_or(letter)).collect()
+}
+
+/// The plain form of a digit, or of a sign that stands in numbers.
+fn digit(letter: char) -> Option<char> {
+    thread_local! {
+        static DIGIT: Regex = Regex::new(r"\A\p{Nd}\z").expect("the pattern is right");
+    }
+    match letter {
+        _ if letter.is_ascii() => None,
+        '٫' => Some('.'),
+        '٬' => Some(','),
+        '−' | '‐' | '‑' => Some('-'),
+        // Digits come in rows of ten, from zero to nine, which may follow each other.
+        _ => DIGIT.with(|digit| {
+            let is_digit =
+                |code: u32| char::from_u32(code).is_some_and(|letter| digit.is_match(letter.encode_utf8(&mut [0; 4])));
+            let code = u32::from(letter);
+            if !is_digit(code) {
+                return None;
+            }
+            let before = (1..code).take_while(|step| is_digit(code - step)).count();
+            char::from_digit(u32::try_from(before % 10).ok()?, 10)
+        }),
+    }
+}
+
+/// The error that Rhai's own functions give, so that it is explained alike.
+fn no_number(what: &str, text: &str, error: impl std::fmt::Display) -> Thrown {
+    EvalAltResult::ErrorArithmetic(format!("Error parsing {what} '{text}': {error}"), Position::NONE).into()
 }
 
 /// A text that is being put together, which may not become longer than a script's texts may be.
@@ -183,7 +233,7 @@ fn compiled(pattern: &str) -> Result<Rc<Regex>, Thrown> {
     let regex = RegexBuilder::new(pattern)
         .size_limit(PATTERN_SIZE)
         .build()
-        .map_err(|error| door::error(format!("the regular expression does not compile: {error}")))?;
+        .map_err(|error| door::named("BAD_PATTERN", format!("the regular expression does not compile: {error}")))?;
     let regex = Rc::new(regex);
     COMPILED.with_borrow_mut(|compiled| {
         if compiled.len() >= PATTERNS {
@@ -197,6 +247,12 @@ fn compiled(pattern: &str) -> Result<Rc<Regex>, Thrown> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_digits_of_every_script_are_digits() {
+        assert_eq!(plain_text("２ ٣ १२ ๙ ᠗ 𝟜 ③ ｙｅｓ！　−５٫٢"), "2 3 12 9 7 4 3 yes! -5.2");
+        assert_eq!(plain_text("naïve 日本 5"), "naïve 日本 5");
+    }
 
     #[test]
     fn what_stands_for_a_match_is_cut_before_each_group() {

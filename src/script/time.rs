@@ -79,7 +79,8 @@ fn register_timers(engine: &mut Engine, services: &Rc<Services>) {
     register_timer(engine, services, "cron", cron);
     engine.register_fn("cancel", |context: NativeCallContext, id: i64| {
         door::pass(Call::new(Kind::Keep, "cancel").with(id.to_string()).at(Place::of(&context)), |run| {
-            let live = run.live.as_ref().ok_or_else(|| door::error("there is no session whose timer this could be"))?;
+            let live =
+                run.live.as_ref().ok_or_else(|| door::misplaced("there is no session whose timer this could be"))?;
             let known = u64::try_from(id).is_ok_and(|id| live.schedule.cancel(run.generation.name(), id));
             live.journal.note_data();
             Ok(Answer::Value(known.into()))
@@ -132,7 +133,10 @@ fn add(
         timer.check(&run.generation).map_err(|fault| door::error(format!("{name}: {}", fault.message)))?;
         let now = live.schedule.now(&services.clock);
         if live.schedule.is_full() && live.schedule.find(run.generation.name(), &timer).is_none() {
-            return Err(door::error(format!("{name}: this session has {TIMERS} timers already, which is the limit")));
+            return Err(door::named(
+                "LIMIT",
+                format!("{name}: this session has {TIMERS} timers already, which is the limit"),
+            ));
         }
         let id = live.schedule.add(run.generation.name(), timer, now, Origin::Made);
         live.journal.note_data();

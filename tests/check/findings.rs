@@ -442,6 +442,18 @@ fn a_date_that_never_comes_is_found() {
 }
 
 #[test]
+fn the_entries_of_a_caught_error_are_known() {
+    let caught =
+        |field: &str| format!("fn on_message(msg) {{ try {{ msg.reply(\"x\"); }} catch (e) {{ print(e.{field}); }} }}");
+    for field in ["code", "name", "message", "command"] {
+        none(&caught(field));
+    }
+    one(&caught("mesage"), "1:66 warning unknown-property: a caught error has no `mesage`: it is always ()");
+    one(&caught("error"), "1:66 warning unknown-property: a caught error has no `error`: it is always ()");
+    none("fn on_message(msg) { try { throw #{ shop: 1 }; } catch (e) { print(e.shop); } }");
+}
+
+#[test]
 fn a_long_file_is_checked_as_a_short_one() {
     let calls: String = (0..3_000).map(|n| format!("fn f{n}(a) {{ let b = a; f{}(b) }}\n", n + 1)).collect();
     none(&format!("fn on_message(msg) {{ f0(msg.text); }}\n{calls}fn f3000(a) {{ a }}"));

@@ -195,9 +195,9 @@ fn on_message(msg) {{
         format!("[limits]\nreply = \"500ms\"\nstring = \"4 KiB\"\n[http]\nallow = [\"127.0.0.1:{}\"]\n", site.port);
     let expected = [
         "http_get NOT_ALLOWED localhost is not among the hosts that the configuration allows: add it to [http] allow",
-        "http_get MALFORMED found a url of the scheme ftp, expected http or https",
-        "http_get MALFORMED there is no option header; there is headers",
-        "http_get MALFORMED the header Host is set by Hotline itself",
+        "http_get BAD_ARGUMENT found a url of the scheme ftp, expected http or https",
+        "http_get BAD_ARGUMENT there is no option header; there is headers",
+        "http_get BAD_ARGUMENT the header Host is set by Hotline itself",
         "302",
         "http_get TOO_LARGE the answer of 127.0.0.1 is longer than 4096 bytes",
         "http_get TIMEOUT 127.0.0.1 had no answer within 500ms",

@@ -96,7 +96,7 @@ async fn the_store_keeps_values_of_every_plain_kind() {
 #[tokio::test]
 async fn incr_of_what_is_no_number_is_an_error() {
     let bot = Bot::start(
-        "fn on_message(msg) { store.set(\"x\", \"text\"); try { store.incr(\"x\"); } catch (e) { msg.reply(e); } msg.reply(store.get(\"x\")); }",
+        "fn on_message(msg) { store.set(\"x\", \"text\"); try { store.incr(\"x\"); } catch (e) { msg.reply(`${e}`); } msg.reply(store.get(\"x\")); }",
     )
     .await;
     bot.says("u1", "go");

@@ -340,10 +340,10 @@ async fn a_failed_ask_or_option_says_what_is_wrong() {
     let bot = Bot::start(
         r#"
         fn on_message(msg) {
-            try { msg.ask("?", #{ timout: "5m" }); } catch (e) { send_text("e", e); }
-            try { msg.ask("?", #{ timeout: 5 }); } catch (e) { send_text("e", e); }
-            try { msg.ask("?", #{ timeout: "soon" }); } catch (e) { send_text("e", e); }
-            try { msg.reply(5); } catch (e) { send_text("e", e); }
+            try { msg.ask("?", #{ timout: "5m" }); } catch (e) { send_text("e", `${e}`); }
+            try { msg.ask("?", #{ timeout: 5 }); } catch (e) { send_text("e", `${e}`); }
+            try { msg.ask("?", #{ timeout: "soon" }); } catch (e) { send_text("e", `${e}`); }
+            try { msg.reply(5); } catch (e) { send_text("e", `${e}`); }
         }"#,
     )
     .await;

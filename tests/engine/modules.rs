@@ -208,7 +208,7 @@ async fn text_json_and_regular_expressions() {
                 results.push(word);
             }
             for bad in [|| parse_json("{"), || "x".is_match("("), || to_json(|x| x)] {
-                try { bad.call(); } catch (e) { results.push(e.sub_string(0, 20)); }
+                try { bad.call(); } catch (e) { results.push(e.message.sub_string(0, 20)); }
             }
             msg.reply(to_json(results));
         }"##;

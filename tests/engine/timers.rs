@@ -171,7 +171,7 @@ async fn a_timer_that_cannot_work_is_refused() {
                 || after("soon", "f", 1), || every("0s", "f", 1), || cron("every monday", "f", 1), || after("1m", 5),
                 || after("1m", "f", |x| x), || after("1m", "f", [msg]),
             ] {
-                try { make.call(); send_text("e", "made"); } catch (e) { send_text("e", e); }
+                try { make.call(); send_text("e", "made"); } catch (e) { send_text("e", `${e}`); }
             }
         }"#,
     )

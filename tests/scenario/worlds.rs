@@ -106,7 +106,7 @@ fn a_script_is_replaced_removed_and_added_while_the_bot_runs() {
            alice.says("ping");
            alice.expects("new ping");
            let fault = ();
-           try { bot.reload("echo", "fn on_message(msg) { "); } catch (error) { fault = error; }
+           try { bot.reload("echo", "fn on_message(msg) { "); } catch (error) { fault = error.message; }
            assert(fault.contains("echo.rhai:1:"), fault);
            alice.says("still");
            alice.expects("new still");
@@ -164,6 +164,57 @@ fn a_file_without_test_functions_is_one_test_and_modules_are_imported() {
     let report = folder.run();
     assert_eq!((report.results.len(), report.failed()), (1, 0), "{}", cards_of(&report));
     assert_eq!(report.results[0].name, "echo_test");
+}
+
+#[test]
+fn answers_of_people_are_read_as_they_are_meant() {
+    let test = r#"
+        import "std/words" as words;
+        import "std/commands" as commands;
+        fn test_yes() {
+            for text in ["yes", "Yes!", " sure, thanks", "OK", "ｙｅｓ", "ＯＫ", "はい", "はい、お願いします", "そうです", "是", "是的", "好", "好的！", "可以", "對", "没问题", "沒問題", "네", "좋아요", "ใช่", "ได้ครับ", "ตกลง", "ya", "boleh", "no problem", "👍", "👍🏽"] {
+                assert(words::is_yes(text), `yes: ${text}`);
+                assert(!words::is_no(text), `not no: ${text}`);
+            }
+        }
+        fn test_no() {
+            for text in ["no", "No, thanks", "please don't", "please don’t", "ok, cancel", "not yes", "yes, no, wait", "don't", "ＮＯ", "いいえ", "いや", "やめます", "不", "不是", "不要", "好吧，不要", "取消", "아니요", "ไม่", "ไม่ใช่", "tidak", "jangan", "👎", "sure, but do not send it"] {
+                assert(words::is_no(text), `no: ${text}`);
+                assert(!words::is_yes(text), `not yes: ${text}`);
+            }
+        }
+        fn test_neither() {
+            for text in ["", "perhaps", "yesterday", "okra", "行李", "tea", "nothing", "I know", (), "2"] {
+                assert(!words::is_yes(text), `not yes: ${text}`);
+            }
+        }
+        fn test_numbers() {
+            let known = [["２", 2], ["٣", 3], ["१२", 12], ["3 of them", 3], ["no 7", 7], ["-5", -5], ["−５", -5], ["1,000 teas", 1000], ["١٬٠٠٠", 1000], ["3-4", 3], ["x-3", 3], ["2.5", 2], ["๙", 9], ["none", ()], ["", ()], ["99999999999999999999", ()]];
+            for pair in known {
+                assert_eq(words::number(pair[0]), pair[1]);
+            }
+            assert_eq(parse_int("٣٤"), 34);
+            assert_eq(parse_float("２．５"), 2.5);
+        }
+        fn test_commands() {
+            for text in ["/set-age 5", "／set-age 5", "/set-age　5", "/SET-AGE 5", "/set-age@bot 5", "@bot /set-age 5", "@my shop /set-age! 5", "／ｓｅｔ－ａｇｅ 5", " /set-age, 5 "] {
+                let command = commands::parse(text);
+                assert(command != (), text);
+                assert_eq(command.name, "set-age");
+                assert_eq(command.rest, "5");
+            }
+            for text in ["/help", "/help!", "/help！", "/help@bot", "@bot /help", "/Help."] {
+                assert(commands::matches(text, "help"), text);
+            }
+            assert(commands::matches("/ayuda-técnica", "ayuda-técnica"));
+            assert(commands::matches("/助け て", "助け"));
+            for text in ["", "/", "//", "help", "/usr/bin", "say /help", ()] {
+                assert_eq(commands::parse(text), ());
+            }
+        }
+    "#;
+    let report = Folder::with(&[("echo.rhai", ECHO), ("echo_test.rhai", test)]).run();
+    assert_eq!((report.results.len(), report.failed()), (5, 0), "{}", cards_of(&report));
 }
 
 #[test]

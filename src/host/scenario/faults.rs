@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, EvalAltResult, Map, Position};
+use rhai::{Dynamic, Engine, Map};
 
-use super::functions::{Gateway, world};
+use super::functions::{Gateway, error, world};
 use super::unmet::Thrown;
 use super::world::BOT;
 use crate::host::suggest::did_you_mean;
@@ -55,10 +55,6 @@ pub(super) fn register(engine: &mut Engine) {
         world()?.control.clear_faults();
         Ok(())
     });
-}
-
-fn error(message: String) -> Thrown {
-    EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into()
 }
 
 fn times(count: i64) -> Result<Aim, Thrown> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Module, Position};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module};
 use serde_json::json;
 
 use super::unmet::{self, Thrown};
@@ -41,12 +41,13 @@ pub(super) fn wait<T>(future: impl Future<Output = Result<T, WorldError>>) -> Ou
     guest::park(future).ok_or_else(|| error("nothing can wait here"))?.map_err(|reason| error(reason.to_string()))
 }
 
-pub(super) fn error(message: impl Into<String>) -> Thrown {
-    EvalAltResult::ErrorRuntime(message.into().into(), Position::NONE).into()
+pub(super) fn error(message: impl AsRef<str>) -> Thrown {
+    guest::thrown(-1, "BAD_ARGUMENT", message.as_ref(), None)
 }
 
 fn refused(failure: crate::protocol::Failure) -> Thrown {
-    error(WorldError::Refused(failure).to_string())
+    let (code, name) = (failure.code, failure.name().to_owned());
+    guest::thrown(code, &name, &WorldError::Refused(failure).to_string(), None)
 }
 
 /// A person of the world, by name.

@@ -3,9 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rhai::{EvalAltResult, Position};
-
 use super::Snapshots;
+use super::functions::error;
 use super::unmet::{self, Thrown};
 use super::world::World;
 
@@ -44,8 +43,4 @@ pub(super) fn compare(world: &World, name: &str) -> Result<(), Thrown> {
 /// `order_test.rhai` keeps its snapshot `tea` in `order_test.tea.txt`.
 fn path_of(file: &Path, name: &str) -> PathBuf {
     file.with_extension(format!("{}.txt", name.replace(' ', "_")))
-}
-
-fn error(message: String) -> Thrown {
-    EvalAltResult::ErrorRuntime(message.into(), Position::NONE).into()
 }

@@ -53,6 +53,9 @@ pub(super) fn with_message(mut thrown: Thrown, message: &str) -> Thrown {
 
 fn thrown(message: String, expected: &str, came: Option<String>) -> Thrown {
     let map = Map::from_iter([
+        ("code".into(), (-1).into()),
+        ("name".into(), "UNMET".into()),
+        ("command".into(), Dynamic::UNIT),
         (MESSAGE.into(), message.into()),
         (EXPECTED.into(), expected.into()),
         (CAME.into(), came.map_or(Dynamic::UNIT, Into::into)),

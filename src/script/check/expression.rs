@@ -197,6 +197,9 @@ impl Walk<'_> {
         {
             return Kind::Unknown;
         }
+        if let (Some(name), Some(Step::Property(field, position))) = (root_name, steps.first()) {
+            self.caught_field(name, field, *position);
+        }
         let before = self.findings.len();
         let mut kind = self.expression(root);
         // What nothing is known of has any property: one mistake is one finding.

@@ -6,8 +6,10 @@ use super::call::arguments;
 use super::expression::closure_of;
 use super::kind::Kind;
 use super::known;
+use super::scope::Origin;
 use super::walk::{GaveNothing, Walk};
 use crate::protocol::{COMMANDS, EVENTS, EventField, FieldKind, Hook};
+use crate::script::caught::CAUGHT_FIELDS;
 use crate::script::proposal::{self, method_synonym, typed};
 use crate::script::stage;
 use crate::script::suggest::closest;
@@ -137,6 +139,22 @@ impl Walk<'_> {
         };
         self.warn("unknown-property", position, format!("an error has no `{name}`: it is always ()"), Some(help));
         Kind::Unknown
+    }
+
+    /// Checks a property of what a `catch` has caught, if `variable` is that.
+    pub(crate) fn caught_field(&mut self, variable: &str, name: &str, position: Position) {
+        let is_caught = self.scope.variable(variable).is_some_and(|variable| variable.origin == Origin::Catch);
+        // A script can throw what it likes: a map with entries of its own, or a text.
+        let is_known = CAUGHT_FIELDS.iter().any(|(field, ..)| *field == name);
+        if !is_caught || is_known || self.entries.contains(name) || name == "len" {
+            return;
+        }
+        let names = CAUGHT_FIELDS.iter().map(|(field, ..)| *field);
+        let help = match closest(name, names.clone()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => format!("it has {}", names.collect::<Vec<_>>().join(", ")),
+        };
+        self.warn("unknown-property", position, format!("a caught error has no `{name}`: it is always ()"), Some(help));
     }
 
     /// Walks over the call of a method; `root` is the variable that its chain begins with.
