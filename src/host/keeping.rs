@@ -3,6 +3,7 @@
 //! What is pruned, and how a run ends, is decided below.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -10,7 +11,7 @@ use std::time::{Duration, Instant};
 use crate::clock::{Clock, Timestamp};
 use crate::script::{Directory, Updater};
 use crate::session::Phase;
-use crate::store::{Pruning, RunRow, Store, StoreError};
+use crate::store::{JournalReader, Pruning, RunRow, Store, StoreError};
 
 /// How often it is looked whether somebody asked for a run to be killed. Wall time, as people's terminals have it.
 const KILL_CHECK: Duration = Duration::from_secs(1);
@@ -27,6 +28,8 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// What the housekeeping needs.
 pub(super) struct Keeping {
     pub(super) store: Store,
+    /// The data folder.
+    pub(super) data: PathBuf,
     pub(super) clock: Clock,
     /// How long what is over is kept.
     pub(super) retention: Duration,
@@ -73,6 +76,9 @@ impl Keeping {
                 None => self.are_logged_in() || began.elapsed() >= LOGIN,
             };
             if is_due {
+                if pruned.is_none() {
+                    self.check();
+                }
                 pruned = Some(Instant::now());
                 pruning = self.begin_to_prune();
             }
@@ -89,6 +95,16 @@ impl Keeping {
             !matches!(phase, Some(Phase::Connecting | Phase::LoggingIn | Phase::AwaitingPin | Phase::Lost { .. }))
         };
         self.directory.names().iter().all(is_live)
+    }
+
+    /// Checks a database that was too large to be checked at the start, on a connection of its own: the writer goes on.
+    fn check(&self) {
+        if self.store.is_checked_soon() {
+            return;
+        }
+        if let Err(error) = JournalReader::open(&self.data).and_then(|reader| reader.check()) {
+            tracing::error!("{error}");
+        }
     }
 
     fn begin_to_prune(&self) -> Option<Pruning> {

@@ -109,7 +109,10 @@ impl Host {
             JournalMode::Relaxed | JournalMode::Off => Durability::Relaxed,
         };
         let store = Store::open(&config.data, durability)?;
-        store.check()?;
+        // A large one is checked when the sessions are logged in: nobody's start is to take longer with every day.
+        if store.is_checked_soon() {
+            store.check()?;
+        }
         // A rehearsal records nothing, and takes up nothing that waits: the next real run is to find it as it was.
         let journal = if dry_run { JournalMode::Off } else { config.journal };
         if dry_run {
@@ -159,6 +162,7 @@ impl Host {
         let lining_clock = clock.clone();
         let keeping = Keeping {
             store: store.clone(),
+            data: config.data.clone(),
             clock,
             retention: config.retention,
             workers: updaters.clone(),

@@ -53,6 +53,9 @@ pub use record::{
 };
 use writer::{Job, Shared, Writer};
 
+/// A database of so many bytes is checked within some tenths of a second.
+const CHECKED_SOON: u64 = 64 * 1024 * 1024;
+
 /// When a write is on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Durability {
@@ -374,10 +377,12 @@ impl Store {
     /// # Errors
     /// With what SQLite found, when it is damaged.
     pub fn check(&self) -> Result<(), StoreError> {
-        self.0.shared.query(|connection| {
-            let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-            if found == "ok" { Ok(()) } else { Err(StoreError::Unreadable(found)) }
-        })
+        self.0.shared.query(reader::check)
+    }
+
+    /// Whether it is so small that nobody waits long for a [`check`](Self::check).
+    pub fn is_checked_soon(&self) -> bool {
+        self.0.shared.size() <= CHECKED_SOON
     }
 
     /// Whether nothing can be written at present, as far as that has shown: then nothing more is to happen that would have to be

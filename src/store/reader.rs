@@ -45,6 +45,14 @@ impl JournalReader {
         read().map_err(|error| error.in_file(&self.file))
     }
 
+    /// Checks the database from end to end, beside whoever writes it.
+    ///
+    /// # Errors
+    /// With what SQLite found, when it is damaged.
+    pub fn check(&self) -> Result<(), StoreError> {
+        self.read(check)
+    }
+
     /// The latest events with their runs, the newest first.
     ///
     /// # Errors
@@ -133,4 +141,10 @@ impl JournalReader {
     pub fn scripts_of(&self, session: &str) -> Result<Option<Vec<String>>, StoreError> {
         self.read(|moment| rows::scripts_of(moment, session))
     }
+}
+
+/// Checks a database from end to end.
+pub(super) fn check(connection: &Connection) -> Result<(), StoreError> {
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found == "ok" { Ok(()) } else { Err(StoreError::Unreadable(found)) }
 }

@@ -191,6 +191,11 @@ impl Shared {
         self.health.trouble().map_or(Ok(()), |reason| Err(StoreError::Disk(reason)))
     }
 
+    /// The bytes of the database's file.
+    pub(super) fn size(&self) -> u64 {
+        std::fs::metadata(&self.file).map_or(0, |file| file.len())
+    }
+
     pub(super) fn finish(&self) {
         // The writer is gone already if this fails.
         let _ = self.jobs.send(Job::Finish);
