@@ -1,13 +1,16 @@
 //! `hotline check`: everything that can be known about scripts without running them. What that is, `script::check` knows.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
 use super::exit::Exit;
-use super::{account, output};
-use crate::script::check::{Checker, Report};
+use super::{account, forget, output};
+use crate::script::check::{Checker, Finding, Report};
 use crate::script::diagnostic::{COLUMNS, Look, Severity};
+use crate::script::{Fault, script_name};
+use crate::store::{Held, JournalReader, Kept};
 use crate::visible;
 
 /// The stack of the thread that compiles, in bytes: expressions may be nested deeply.
@@ -57,7 +60,9 @@ impl Args {
             )));
         }
         let names = scripts.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        let report = on_large_stack(move || Checker::new(limits).map(|checker| checker.check(&scripts)))??;
+        let missing = self.missing(&scripts)?;
+        let mut report = on_large_stack(move || Checker::new(limits).map(|checker| checker.check(&scripts)))??;
+        report.findings.extend(missing);
         self.show(&report)?;
         if report.files == 0 {
             return Err(Exit::Failed(anyhow!(
@@ -75,6 +80,24 @@ impl Args {
         Ok(())
     }
 
+    /// The scripts that the bot of this folder holds, or will miss at its next start, as far as they belong to what is checked.
+    fn missing(&self, roots: &[PathBuf]) -> Result<Vec<Finding>, Exit> {
+        let data = account::file(None)?.map_or_else(|| PathBuf::from("data"), |config| config.data);
+        let Ok(journal) = JournalReader::open(&data) else { return Ok(Vec::new()) };
+        let there: BTreeSet<_> = forget::files(roots).iter().map(|file| script_name(file)).collect();
+        let mut missing = journal.held()?;
+        for Kept { script, .. } in journal.kept()? {
+            if missing.iter().all(|held| held.script != script) {
+                missing.push(Held { script, file: String::new(), since: 0, ran: 0 });
+            }
+        }
+        let is_asked_for = |held: &Held| {
+            let lay_there = |root: &PathBuf| !held.file.is_empty() && Path::new(&held.file).starts_with(root);
+            !there.contains(&held.script) && (self.scripts.is_empty() || roots.iter().any(lay_there))
+        };
+        Ok(missing.into_iter().filter(is_asked_for).map(missing_script).collect())
+    }
+
     fn show(&self, report: &Report) -> std::io::Result<()> {
         if self.json {
             return output::json(&report.findings);
@@ -90,6 +113,15 @@ impl Args {
             }
         }
     }
+}
+
+fn missing_script(held: Held) -> Finding {
+    let Held { script, file, .. } = held;
+    let file = if file.is_empty() { format!("{script}.rhai") } else { file };
+    let message = "it is missing, and the script is held: its conversations and timers wait until it is back";
+    let help = Some(format!("`hotline forget {script}` ends what it was at"));
+    let fault = Fault { help, ..Fault::of_file(file, message) };
+    Finding { severity: Severity::Warning, rule: "missing-script", fault }
 }
 
 fn summary(errors: usize, warnings: usize, files: usize) -> String {

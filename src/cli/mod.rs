@@ -12,6 +12,7 @@ mod completions;
 mod definitions;
 pub mod docs;
 mod exit;
+mod forget;
 mod frames;
 mod gather;
 mod journal;
@@ -104,6 +105,8 @@ enum Command {
     Trace(trace::Args),
     /// List what was recorded
     Journal(journal::Args),
+    /// End what a script was at that is missing for good
+    Forget(forget::Args),
     /// Make a bot to start from
     New(new::Args),
     /// Write the editor definitions of everything that scripts can use
@@ -133,6 +136,7 @@ impl Command {
             Self::Runs(args) => args.run(),
             Self::Trace(args) => args.run(),
             Self::Journal(args) => args.run(),
+            Self::Forget(args) => args.run(),
             Self::New(args) => args.run(),
             Self::Definitions(args) => args.run(),
             Self::Docs(args) => args.run(),

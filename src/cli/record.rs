@@ -1,6 +1,6 @@
 //! Where the record of a bot lies, and how its rows are written for people. What the rows mean, the journal knows.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use chrono::{Local, TimeZone};
@@ -8,11 +8,9 @@ use chrono::{Local, TimeZone};
 use super::exit::Exit;
 use super::{account, output};
 use crate::clock::Timestamp;
-use crate::store::{JournalReader, Standing};
+use crate::host::config::Config;
+use crate::store::{Held, JournalReader, Standing};
 use crate::visible;
-
-/// The folder where everything durable lies when nothing else is said.
-const DEFAULT_DATA: &str = "data";
 
 /// Where the record lies.
 #[derive(Debug, clap::Args)]
@@ -43,12 +41,21 @@ impl Flags {
         Ok(asked.with_context(|| format!("run {run} cannot be killed"))?)
     }
 
-    fn folder(&self) -> Result<PathBuf, Exit> {
-        if let Some(folder) = &self.data {
-            return Ok(folder.clone());
+    /// The folder where the record lies.
+    pub(super) fn folder(&self) -> Result<PathBuf, Exit> {
+        match &self.data {
+            Some(folder) => Ok(folder.clone()),
+            None => Ok(self.configuration()?.data),
         }
-        let config = account::file(self.config.as_deref())?;
-        Ok(config.map_or_else(|| PathBuf::from(DEFAULT_DATA), |config| config.data))
+    }
+
+    /// The scripts, and folders of scripts, that the configuration names.
+    pub(super) fn scripts(&self) -> Result<Vec<PathBuf>, Exit> {
+        Ok(self.configuration()?.scripts)
+    }
+
+    fn configuration(&self) -> Result<Config, Exit> {
+        Ok(account::file(self.config.as_deref())?.unwrap_or_else(|| Config::without_file(Path::new(""))))
     }
 }
 
@@ -133,6 +140,16 @@ const GAP: &str = "  ";
 
 /// How narrow a column may become.
 const NARROWEST: usize = 8;
+
+/// What becomes of a script that is missing, and how to end it.
+pub(super) fn missing(held: &Held) -> String {
+    let Held { script, file, since, .. } = held;
+    let file = if file.is_empty() { "its file" } else { file };
+    format!(
+        "{script} is held: {file} is missing since {}; `hotline forget {script}` ends what it was at",
+        Look::WHOLE.time(*since)
+    )
+}
 
 /// At most so many columns of a text, on one line.
 pub(super) fn short(text: &str, most: usize) -> String {

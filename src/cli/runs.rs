@@ -39,22 +39,33 @@ impl Args {
 }
 
 fn list(flags: &record::Flags) -> Result<(), Exit> {
-    let runs = flags.open()?.open_runs()?;
+    let journal = flags.open()?;
+    let (runs, held) = (journal.open_runs()?, journal.held()?);
+    let is_held = |run: &RunRecord| held.iter().any(|held| held.script == *run.run.script);
     if flags.json {
+        let with_hold = |run: &RunRecord| {
+            let mut value = serde_json::json!(run);
+            value["held"] = is_held(run).into();
+            value
+        };
+        let runs: Vec<_> = runs.iter().map(with_hold).collect();
         output::json(&runs)?;
         return Ok(());
     }
     if runs.is_empty() {
         output::note("no run goes on");
-        return Ok(());
+    } else {
+        output::write(&table(&runs, is_held, record::Look::of_output()))?;
     }
-    output::write(&table(&runs, record::Look::of_output()))?;
+    held.iter().for_each(|held| output::note(record::missing(held)));
     Ok(())
 }
 
-fn table(runs: &[RunRecord], look: record::Look) -> String {
+fn table(runs: &[RunRecord], is_held: impl Fn(&RunRecord) -> bool, look: record::Look) -> String {
     let has_session = look.names(runs.iter().map(|record| &*record.run.session));
-    let row = |RunRecord { run, standing, .. }: &RunRecord| {
+    let row = |record: &RunRecord| {
+        let RunRecord { run, standing, .. } = record;
+        let hold = if is_held(record) { "held: " } else { "" };
         let waiting = standing.waiting.as_ref();
         let place = waiting.map(|waiting| &waiting.place).filter(|place| !place.is_empty());
         let start = [run.id.to_string(), run.event.to_string()].into_iter();
@@ -62,7 +73,7 @@ fn table(runs: &[RunRecord], look: record::Look) -> String {
             run.script.to_string(),
             place.unwrap_or(&run.function).to_string(),
             look.time(waiting.map_or(run.started, |waiting| waiting.since)),
-            look.standing(standing),
+            format!("{hold}{}", look.standing(standing)),
         ];
         start.chain(has_session.then(|| run.session.to_string())).chain(end).collect()
     };

@@ -94,6 +94,7 @@ fn absent(handling: &Handling, lineup: &Lineup, scripts: Option<&[String]>) -> V
             _ if scripts.is_some_and(|scripts| !scripts.contains(name)) => {
                 "it does not run for this session".to_owned()
             }
+            _ if script.held => "it was held: its file was missing".to_owned(),
             (_, Some(fault)) => format!("it did not load: {}", fault.lines().next().unwrap_or_default()),
             _ if !has_hook(script, &event.subcommand) => "it has no hook for this".to_owned(),
             (Some(stopper), None) => format!("it comes after {}, which handled it", lineup.scripts[stopper].name),

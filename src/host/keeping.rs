@@ -1,4 +1,5 @@
-//! The journal's housekeeping while a system runs: what is over for long goes, and runs that somebody asked to kill end.
+//! The housekeeping while a system runs: what is over for long goes from the journal, runs that somebody asked to kill end, and
+//! scripts that are missing for long are forgotten.
 //!
 //! What is pruned, and how a run ends, is decided below.
 
@@ -8,7 +9,9 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::missing::Missing;
 use crate::clock::{Clock, Timestamp};
+use crate::script::watch::Asker;
 use crate::script::{Directory, Updater};
 use crate::session::Phase;
 use crate::store::{JournalReader, Pruning, RunRow, Store, StoreError};
@@ -39,6 +42,12 @@ pub(super) struct Keeping {
     pub(super) configured: BTreeSet<String>,
     /// The sessions that there are now.
     pub(super) directory: Directory,
+    /// Whether there is a journal to keep in order.
+    pub(super) records: bool,
+    /// The scripts whose files are missing.
+    pub(super) missing: Missing,
+    /// Where it is said that one is to be forgotten.
+    pub(super) library: Asker,
 }
 
 /// The thread that does it; it ends when this is dropped.
@@ -57,6 +66,7 @@ impl Keeping {
     /// When the system gives no thread.
     pub(super) fn start(self) -> std::io::Result<Keeper> {
         self.kill();
+        self.missing.count();
         let (stop, stopped) = mpsc::channel();
         let thread = thread::Builder::new().name("keeping".to_owned()).spawn(move || self.keep(&stopped))?;
         Ok(Keeper { stop: Some(stop), thread: Some(thread) })
@@ -70,12 +80,16 @@ impl Keeping {
             if killed.elapsed() >= KILL_CHECK {
                 self.kill();
                 killed = Instant::now();
+                for script in self.missing.count() {
+                    // What comes of it is said by whoever does it.
+                    drop(self.library.forget(script));
+                }
             }
             let is_due = match pruned {
                 Some(pruned) => pruned.elapsed() >= PRUNE,
                 None => self.are_logged_in() || began.elapsed() >= LOGIN,
             };
-            if is_due {
+            if is_due && self.records {
                 if pruned.is_none() {
                     self.check();
                 }
@@ -125,6 +139,9 @@ impl Keeping {
     }
 
     fn kill(&self) {
+        if !self.records {
+            return;
+        }
         if let Err(error) = self.store.kills().and_then(|runs| runs.iter().try_for_each(|run| self.kill_one(run))) {
             tracing::warn!(target: "hotline::store", "runs that are to be killed could not be read, or ended: {error}");
         }

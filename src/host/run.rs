@@ -3,13 +3,17 @@
 //! What a configuration says is read in `config`; how it is shown to a person is the command line's business.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
 use super::config::{self, Config};
+#[cfg(unix)]
+use super::control::Control;
+use super::control::{Reply, Request};
 use super::descriptors;
+use super::missing::Missing;
 use super::reconfigure::Following;
 use super::sessions::{ScriptNames, prepare};
 use crate::clock::Clock;
@@ -18,13 +22,13 @@ use crate::script::check::Finding;
 use crate::script::diagnostic::{self, Severity};
 use crate::script::guest::is_script_name;
 use crate::script::outlook::{End, Outlook};
-use crate::script::watch::watch;
+use crate::script::watch::{Asker, watch};
 use crate::script::{
     Changes, Directory, Fault, JournalMode, Library, Limits, Look, Script, Shared, Update, Updater, WebAccess,
     WorkerHandle, continue_ids_after,
 };
 use crate::session::{Ended, MediaError};
-use crate::store::{Durability, LinedUp, Lineup, Store, StoreError};
+use crate::store::{Durability, Held, LinedUp, Lineup, Store, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
 
@@ -87,7 +91,11 @@ pub struct Host {
     findings: Vec<Finding>,
     pub(super) ended: UnboundedReceiver<(String, Ended)>,
     watching: Watching,
-    keeper: Option<Keeper>,
+    keeper: Keeper,
+    /// None where the data folder takes no socket.
+    #[cfg(unix)]
+    control: Option<Control>,
+    pub(super) missing: Missing,
     pub(super) following: Option<(Config, Following)>,
     /// Whether sessions came, went or changed since the start.
     pub(super) has_changed: bool,
@@ -159,7 +167,9 @@ impl Host {
         let unloaded = scripts.iter().filter(|script| script.live.is_none()).map(|script| script.name.clone());
         let unloaded: Vec<_> = unloaded.collect();
         updaters.iter().for_each(|worker| worker.unloaded(unloaded.clone()));
-        let lining_clock = clock.clone();
+        let records = journal != JournalMode::Off;
+        let recording = records.then(|| Recording { store: store.clone(), clock: clock.clone() });
+        let missing = Missing::new(records.then(|| store.clone()), clock.clone(), config.retention)?;
         let keeping = Keeping {
             store: store.clone(),
             data: config.data.clone(),
@@ -168,11 +178,12 @@ impl Host {
             workers: updaters.clone(),
             configured: config.sessions.iter().map(|session| session.name.clone()).collect(),
             directory: directory.clone(),
+            records,
+            missing: missing.clone(),
+            library: watching.library.clone(),
         };
-        let keeper = (journal != JournalMode::Off).then(|| keeping.start()).transpose();
-        let keeper = keeper.map_err(StartError::Thread)?;
-        let recording = (journal != JournalMode::Off).then(|| Lining { store: store.clone(), clock: lining_clock });
-        recording.iter().for_each(|lining| lining.up(&scripts));
+        let keeper = keeping.start().map_err(StartError::Thread)?;
+        recording.iter().for_each(|recording| recording.line_up(&scripts));
         let (assigned, ends) = (BTreeMap::new(), BTreeMap::new());
         let sessions = config.sessions.clone();
         let following = None;
@@ -189,6 +200,9 @@ impl Host {
             ended,
             watching,
             keeper,
+            #[cfg(unix)]
+            control: None,
+            missing: missing.clone(),
             following,
             has_changed: false,
             names,
@@ -199,9 +213,35 @@ impl Host {
             prepared.push(prepare(session, &host.config, &host.store).await?);
             host.names.check(session);
         }
+        let missed = missing.begin(&sessions, &host.names.all())?;
+        host.miss(missed);
         prepared.into_iter().for_each(|prepared| host.attach(prepared));
-        host.watching.begin(Followers { workers: updaters, lining: recording });
+        host.watching.begin(Followers { workers: updaters, recording, missing, directory: host.directory.clone() });
+        #[cfg(unix)]
+        host.listen();
         Ok(host)
+    }
+
+    /// Has scripts held of which something is kept, and that are not there.
+    pub(super) fn miss(&self, missed: Vec<Held>) {
+        if missed.is_empty() {
+            return;
+        }
+        missed.iter().for_each(|held| say_missing(&held.script, Path::new(&held.file)));
+        let names: Vec<_> = missed.iter().map(|held| held.script.clone()).collect();
+        self.workers.iter().for_each(|worker| worker.updater().hold(names.clone()));
+        self.watching.library.miss(names);
+    }
+
+    /// Listens for other commands.
+    #[cfg(unix)]
+    fn listen(&mut self) {
+        let library = self.watching.library.clone();
+        let take = move |request| take(library.clone(), request);
+        let control = Control::listen(&self.config.data, take);
+        self.control = control
+            .inspect_err(|error| tracing::warn!("`hotline forget` cannot reach this bot: no socket: {error}"))
+            .ok();
     }
 
     /// The scripts as they were at the start, in the order in which they get events.
@@ -232,13 +272,14 @@ impl Host {
         for worker in &self.workers {
             worker.stop(self.config.limits.grace);
         }
-        let Self { workers, store, watching, keeper, following, .. } = self;
+        let Self { workers, store, watching, keeper, missing, following, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {
             drop(keeper);
             for worker in workers {
                 worker.join();
             }
             watching.stop();
+            missing.save();
             if let Some((_, following)) = following {
                 following.stop();
             }
@@ -259,6 +300,7 @@ struct First {
 /// The thread that owns the library: an engine cannot change threads.
 struct Watching {
     end: End,
+    library: Asker,
     begin: mpsc::Sender<Followers>,
     thread: thread::JoinHandle<()>,
 }
@@ -270,6 +312,7 @@ impl Watching {
         names: ScriptNames,
     ) -> Result<(Self, oneshot::Receiver<Result<First, StoreError>>), StartError> {
         let (outlook, end) = Outlook::new(is_script_name);
+        let (asker, wishes) = Asker::new(end.clone());
         let (begin, updaters) = mpsc::channel::<Followers>();
         let (looked, first) = oneshot::channel();
         let body = move || {
@@ -292,10 +335,10 @@ impl Watching {
                 names.set(library.scripts());
                 apply(&followers, library, &changes, saved);
             };
-            watch(&mut library, outlook, apply);
+            watch(&mut library, outlook, &wishes, apply);
         };
         let thread = thread::Builder::new().name("watch".to_owned()).stack_size(limits.thread_stack()).spawn(body);
-        Ok((Self { end, begin, thread: thread.map_err(StartError::Thread)? }, first))
+        Ok((Self { end, library: asker, begin, thread: thread.map_err(StartError::Thread)? }, first))
     }
 
     /// Hands every further change on to these.
@@ -304,7 +347,7 @@ impl Watching {
     }
 
     fn stop(self) {
-        let Self { end, begin, thread } = self;
+        let Self { end, begin, thread, .. } = self;
         end.now();
         drop(begin);
         if thread.join().is_err() {
@@ -313,25 +356,42 @@ impl Watching {
     }
 }
 
+/// Does what another command asks for.
+async fn take(library: Asker, request: Request) -> Reply {
+    let Request::Forget { script } = request;
+    let stopping = |_| "the bot is stopping".to_owned();
+    library.forget(script).await.map_err(stopping)?.map_err(|error| error.to_string())
+}
+
 /// Those who take part in every change of the scripts.
 struct Followers {
     workers: Vec<Updater>,
     /// None where nothing is recorded.
-    lining: Option<Lining>,
+    recording: Option<Recording>,
+    missing: Missing,
+    directory: Directory,
 }
 
-/// Records which scripts there are.
-struct Lining {
+/// Records which scripts there are, and forgets others.
+struct Recording {
     store: Store,
     clock: Clock,
 }
 
-impl Lining {
-    fn up<'a>(&self, scripts: impl IntoIterator<Item = &'a Script>) {
+impl Recording {
+    /// Ends what is kept of a script in sessions that nobody runs now.
+    fn forget(&self, script: &str, live: Vec<String>) {
+        if let Err(error) = self.store.forget(script, live, self.clock.now()) {
+            tracing::warn!("what is kept of {script} for sessions that do not run could not be ended: {error}");
+        }
+    }
+
+    fn line_up<'a>(&self, scripts: impl IntoIterator<Item = &'a Script>) {
         let lined_up = |script: &Script| LinedUp {
             name: script.name.clone(),
             hooks: script.hooks.iter().map(|hook| hook.name().to_owned()).collect(),
             fault: script.fault.as_ref().filter(|_| script.live.is_none()).map(ToString::to_string),
+            held: script.is_missing,
         };
         let lineup = Lineup { scripts: scripts.into_iter().map(lined_up).collect() };
         if let Err(error) = self.store.line_up(lineup, self.clock.now()) {
@@ -358,7 +418,7 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
     for file in &changes.mended {
         tracing::info!("{file} is in order again");
     }
-    if changes.update.loaded.is_empty() && changes.update.removed.is_empty() {
+    if changes.update.is_empty() {
         return;
     }
     let waiting: Vec<_> = followers.workers.iter().map(|worker| worker.update(changes.update.clone())).collect();
@@ -366,7 +426,8 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
         tracing::error!("{fault}");
     }
     let took = saved.elapsed();
-    followers.lining.iter().for_each(|lining| lining.up(library.scripts()));
+    followers.recording.iter().for_each(|recording| recording.line_up(library.scripts()));
+    note_missing(followers, library, changes);
     for (bundle, generation) in &changes.update.loaded {
         let Some(script) = library.scripts().find(|script| script.name == *bundle.name) else { continue };
         let (file, took, hooks) = (&bundle.script.file, took.as_millis(), script.hook_names());
@@ -375,11 +436,42 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
             false => tracing::warn!(generation, "{file} is live, {took} ms after it was saved: {hooks}"),
         }
     }
-    for name in &changes.update.removed {
-        tracing::info!("{name} is gone");
-    }
     // Only now: what is saved is live as soon as it loads.
     report(&check(library, &changes.update));
+}
+
+/// Takes down which scripts are missing and which are not any more, and says so.
+fn note_missing(followers: &Followers, library: &Library, changes: &Changes) {
+    let Update { missing, removed, .. } = &changes.update;
+    let file = |name: &String| library.files().find(|(_, script)| script.name == *name).map(|(file, _)| file);
+    // One whose place another file took at once was missing for no time.
+    let missing: Vec<_> = missing.iter().filter(|name| !changes.back.contains(name)).collect();
+    let files = missing.iter().filter_map(|name| Some((name.as_str(), file(name)?)));
+    let files: Vec<_> = files.collect();
+    let shown = files.iter().map(|(name, file)| (*name, file.display().to_string()));
+    followers.missing.note(shown, changes.back.iter().chain(removed).map(String::as_str));
+    for (name, file) in files {
+        say_missing(name, file);
+        for new in &changes.new {
+            tracing::warn!(
+                "{new} is new: if it is {name} under another name, `hotline forget {name}` ends what {name} was at"
+            );
+        }
+    }
+    for (file, script) in library.files().filter(|(_, script)| changes.back.contains(&script.name)) {
+        tracing::info!("{} is back: what {} was at goes on", file.display(), script.name);
+    }
+    for name in removed {
+        followers.recording.iter().for_each(|recording| recording.forget(name, followers.directory.names()));
+        tracing::info!("{name} is forgotten: its runs, timers and state end");
+    }
+}
+
+fn say_missing(name: &str, file: &Path) {
+    let file = if file.as_os_str().is_empty() { format!("{name}.rhai") } else { file.display().to_string() };
+    tracing::warn!(
+        "{file} is missing: {name} is held until it is back, or `hotline forget {name}` ends what it was at"
+    );
 }
 
 /// Checks the scripts of an update. What two of them have in common is found once.

@@ -72,6 +72,7 @@ impl Host {
             tracing::info!(session = session.name, "its configuration has changed: it connects anew");
             let before = self.directory.get(&session.name).map(|member| member.handle);
             self.detach(&session.name, parting).await;
+            self.look_for_missing(&session);
             if parting == Parting::Keep {
                 // The gateway complained about the account, and saving a file does not make up for that.
                 prepared.settings.restraint =
@@ -85,6 +86,7 @@ impl Host {
         for session in added {
             let Some(prepared) = self.prepared(&session, &before).await else { continue };
             tracing::info!(session = session.name, "it is new in the configuration");
+            self.look_for_missing(&session);
             self.attach(prepared);
         }
     }
@@ -104,6 +106,14 @@ impl Host {
                 }
                 None
             }
+        }
+    }
+
+    /// Has scripts held that a session keeps something of, and that are not there.
+    fn look_for_missing(&self, session: &Session) {
+        match self.missing.look_for(session, &self.names.all()) {
+            Ok(missed) => self.miss(missed),
+            Err(error) => tracing::warn!(session = session.name, "whether it misses scripts cannot be read: {error}"),
         }
     }
 
@@ -180,6 +190,11 @@ impl ScriptNames {
     pub(super) fn set<'a>(&self, scripts: impl Iterator<Item = &'a Script>) {
         let names = scripts.map(|script| script.name.clone()).collect();
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = names;
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> BTreeSet<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Names what a session is to run and is not there. It may come yet: that is no fault.

@@ -167,7 +167,7 @@ async fn in_chat(worker: Rc<Worker>, live: Rc<Live>, subject: Subject, arrival: 
         if Box::pin(take_up_all_unloaded(&worker, &call, &subject)).await == Outcome::Left {
             return leave(&live, arrival);
         }
-        give_up(&worker, &live, past);
+        give_up(&worker, &live, &subject.event, past);
     }
     match (ask, subject.message) {
         (Some(ask), Some(message)) => ask.answer(Reply { message, entry: hold.lane().enter_head(), arrival }),
@@ -197,7 +197,7 @@ async fn without_chat(worker: Rc<Worker>, live: Rc<Live>, subject: Subject, arri
             return leave(&live, arrival);
         }
     }
-    give_up(&worker, &live, past);
+    give_up(&worker, &live, &subject.event, past);
     arrival.finish();
 }
 
@@ -234,7 +234,8 @@ pub(crate) fn call_hook(
     async move {
         let Some(arrival) = arrival else { return };
         live.journal.ready().await;
-        let hold = Hold::new(live.lane(LaneKey::Script(generation.name().to_owned())).enter_tail().await);
+        let lane = live.lane(LaneKey::Script(generation.name().to_owned()));
+        let hold = Hold::new(live.enter(&lane, generation.name()).await);
         let (past, rebuild) = (Past::default(), outlives_its_process(hook));
         let about = hook.name().into();
         let call = Call { live: &live, hold: &hold, event: arrival.id(), about, rebuild, past: &past };
@@ -251,21 +252,25 @@ pub(crate) fn timer_due(worker: &Rc<Worker>, live: &Rc<Live>, due: &Scheduled) {
     let arrival = live.journal.arrived(&live.name, &event, live.clock.now());
     let own = Own { script: due.script.clone(), what: OwnKind::Timer(due.timer.clone()) };
     let beat = live.schedule.beat(due);
-    spawn_local(call_own(Rc::clone(worker), Rc::clone(live), own, arrival, Past::default(), Some(beat)));
+    spawn_local(call_own(Rc::clone(worker), Rc::clone(live), event, own, arrival, Past::default(), Some(beat)));
 }
 
 /// Calls the function of a timer, or a hook that an earlier process did not come to, on the script's newest generation.
 pub(super) async fn call_own(
     worker: Rc<Worker>,
     live: Rc<Live>,
+    event: Event,
     own: Own,
     arrival: Arrival,
     past: Past,
     beat: Option<Beat>,
 ) {
     live.journal.ready().await;
-    let hold = Hold::new(own.lane(&live).enter_tail().await);
+    let hold = Hold::new(live.enter(&own.lane(&live), &own.script).await);
     drop(beat);
+    if live.leaving.parting().is_some() {
+        return leave(&live, arrival);
+    }
     let about = match &own.what {
         OwnKind::Timer(_) => "a timer".into(),
         OwnKind::Hook(hook, _) => hook.name().into(),
@@ -302,7 +307,7 @@ pub(super) async fn call_own(
     if outcome == Outcome::Left {
         return leave(&live, arrival);
     }
-    give_up(&worker, &live, past);
+    give_up(&worker, &live, &event, past);
     arrival.finish();
 }
 
@@ -338,7 +343,8 @@ pub(super) async fn start(
         return Outcome::Left;
     }
     // It may have gone while the event waited.
-    if !is_last && !worker.is_there(call.live, generation.name()) {
+    let is_here = || worker.is_there(call.live, generation.name()) && !call.live.is_held(generation.name());
+    if !is_last && !is_here() {
         return Outcome::PassedOn;
     }
     let run = match call.past.take(generation.name(), &function) {

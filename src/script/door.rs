@@ -15,6 +15,7 @@ use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 
 use super::caught;
 use super::fiber;
+use super::holding::pause;
 use super::object::{Message, SessionRef};
 use super::record::{self, Recorded};
 use super::run::{self, Run};
@@ -211,12 +212,25 @@ pub(crate) fn pass_in_turn<T>(
     if run.is_top_level() && call.kind == Kind::Pure {
         return at_top_level(&run, &call, |run| turn(run, &|_| {}).and_then(|turn| act(run, turn)));
     }
+    pause(&run)?;
+    let outcome = make(&run, &call, turn, act);
+    pause(&run)?;
+    outcome
+}
+
+/// Makes a call that the run may make.
+fn make<T>(
+    run: &Rc<Run>,
+    call: &Call<'_>,
+    turn: impl FnOnce(&Rc<Run>, &dyn Fn(Option<&str>)) -> Result<T, Thrown>,
+    act: impl FnOnce(&Rc<Run>, T) -> Result<Answer, Thrown>,
+) -> ScriptResult {
     if !run.is_recorded() {
         // What is kept without a journal needs the disk as well.
         if call.kind == Kind::Keep && run.live.as_ref().is_some_and(|live| live.journal.is_stuck()) {
-            released(&run)?;
+            released(run)?;
         }
-        let outcome = turn(&run, &|_| {}).and_then(|turn| check(&run).and_then(|()| act(&run, turn)));
+        let outcome = turn(run, &|_| {}).and_then(|turn| check(run).and_then(|()| act(run, turn)));
         tracing::trace!(
             run = run.id,
             event = run.event,
@@ -225,10 +239,10 @@ pub(crate) fn pass_in_turn<T>(
             ok = outcome.is_ok(),
             "host call"
         );
-        check(&run)?;
+        check(run)?;
         return outcome.map(Answer::into_value);
     }
-    recorded(&run, &call, turn, act)
+    recorded(run, call, turn, act)
 }
 
 /// Looks at something for a script's top level. Its constants are the same for a run that goes on in another process, so what

@@ -65,8 +65,20 @@ pub struct Assignment {
 pub struct Update {
     /// Scripts that are new or changed, each with its generation's number.
     pub loaded: Vec<(Arc<Bundle>, u64)>,
-    /// The names of scripts that are gone.
+    /// The names of scripts whose files are missing: they are held.
+    pub missing: Vec<String>,
+    /// The names of scripts whose files are back and give no new version: what was live goes on.
+    pub returned: Vec<String>,
+    /// The names of scripts that are gone for good.
     pub removed: Vec<String>,
+}
+
+impl Update {
+    /// Whether it changes nothing.
+    pub fn is_empty(&self) -> bool {
+        let Self { loaded, missing, returned, removed } = self;
+        loaded.is_empty() && [missing, returned, removed].into_iter().all(Vec::is_empty)
+    }
 }
 
 /// What a worker is asked for.
@@ -76,6 +88,7 @@ pub(super) enum Order {
     Alter(String, Arc<Media>, Option<Vec<String>>),
     Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
     Unloaded(Vec<String>),
+    Hold(Vec<String>),
     Kill(i64),
     Flush(oneshot::Sender<()>),
     Stop(Duration),
@@ -180,6 +193,11 @@ impl Updater {
     /// Says which scripts are there and have no version that loads: what waits for them goes on waiting.
     pub fn unloaded(&self, scripts: Vec<String>) {
         let _ = self.0.send(Order::Unloaded(scripts));
+    }
+
+    /// Says which scripts are missing of which something is kept: it waits for them.
+    pub fn hold(&self, scripts: Vec<String>) {
+        let _ = self.0.send(Order::Hold(scripts));
     }
 
     /// Ends a run, whatever it does, or has it not rebuilt.

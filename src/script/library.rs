@@ -2,7 +2,7 @@
 //!
 //! Reading and checking happens here, on the thread of whoever owns the library; when to look again is decided in `watch`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use super::disk::{Disk, Seen, Sight, Stamp, parent, read_text};
 use super::engine;
 use super::fault::Fault;
 use super::handle::Update;
+use super::suggest::did_you_mean;
 use crate::protocol::Hook;
 use crate::store::StoreError;
 
@@ -25,6 +26,8 @@ pub struct Library {
     reader: Engine,
     checker: Checker,
     scripts: BTreeMap<PathBuf, Script>,
+    /// The names of scripts that were missing from the start.
+    missed: BTreeSet<String>,
     root_faults: BTreeMap<PathBuf, Fault>,
     generations: u64,
     /// How the folders were at the last look, and what else was looked for there.
@@ -90,6 +93,10 @@ pub struct Script {
     pub timers: usize,
     /// What is wrong with the newest version, which is then not the live one.
     pub fault: Option<Fault>,
+    /// Whether its file is missing, so that it is held.
+    pub is_missing: bool,
+    /// Whether something may wait for it: it was there at the start, or has been live.
+    is_awaited: bool,
     /// The folder that its imports may lead into.
     root: PathBuf,
     /// What was found at the last look and does not count yet.
@@ -123,11 +130,26 @@ enum Suspect {
     Gone,
 }
 
+/// Why a script cannot be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unforgettable {
+    /// Its file is there.
+    #[error("{0} is there, in {file}: only a script without a file is forgotten", file = .1.display())]
+    There(String, PathBuf),
+    /// Nothing is missing of this name.
+    #[error("nothing is kept of a script {0}{suggestion}", suggestion = did_you_mean(.0, .1.iter().map(String::as_str)))]
+    Unknown(String, Vec<String>),
+}
+
 /// What a look at the disk found.
 #[derive(Debug, Default)]
 pub struct Changes {
     /// What the workers are to take over.
     pub update: Update,
+    /// The names of scripts that there was nothing of before.
+    pub new: Vec<String>,
+    /// The names of scripts that are not missing any more.
+    pub back: Vec<String>,
     /// Faults that are new.
     pub faults: Vec<Fault>,
     /// Files and folders with which nothing is wrong any more, and of which what was live goes on.
@@ -148,6 +170,15 @@ pub enum Look {
 }
 
 impl Script {
+    /// Notes that its file is there; whether it was missing.
+    fn comes_back(&mut self, changes: &mut Changes) -> bool {
+        let was_missing = std::mem::take(&mut self.is_missing);
+        if was_missing {
+            changes.back.push(self.name.clone());
+        }
+        was_missing
+    }
+
     /// Whether a suspect version counts; one that does not is remembered.
     fn counts(&mut self, suspect: Suspect, look: Look, changes: &mut Changes) -> bool {
         let is_meant = match look {
@@ -164,7 +195,8 @@ impl Script {
 
     /// Whether what is live is what another look at the disk would read.
     fn is_current(&mut self) -> bool {
-        let Some(live) = self.live.as_deref().filter(|_| self.fault.is_none() && self.suspect.is_none()) else {
+        let is_settled = self.fault.is_none() && self.suspect.is_none() && !self.is_missing;
+        let Some(live) = self.live.as_deref().filter(|_| is_settled) else {
             return false;
         };
         let now: Seen = self.seen.keys().map(|path| (path.clone(), Stamp::of(path))).collect();
@@ -188,6 +220,7 @@ impl Library {
             reader: engine::for_reading(),
             checker: Checker::new(limits)?,
             scripts: BTreeMap::new(),
+            missed: BTreeSet::new(),
             root_faults: BTreeMap::new(),
             generations: 0,
             seen: Seen::new(),
@@ -197,6 +230,11 @@ impl Library {
     /// The scripts in the order of their paths.
     pub fn scripts(&self) -> impl Iterator<Item = &Script> {
         self.scripts.values()
+    }
+
+    /// The scripts with their files, as [`scripts`](Self::scripts).
+    pub fn files(&self) -> impl Iterator<Item = (&Path, &Script)> {
+        self.scripts.iter().map(|(file, script)| (file.as_path(), script))
     }
 
     /// All that was looked at, and how it was then. What two scripts saw differently is to be looked at again.
@@ -243,25 +281,74 @@ impl Library {
         let mut changes = Changes::default();
         let found = self.find(&mut changes);
         let mut are_missing = false;
-        for path in found.missing {
-            let script = self.scripts.get_mut(&path).expect("its key was just read");
+        for path in &found.missing {
+            let script = self.scripts.get_mut(path).expect("its key was just read");
+            if script.is_missing {
+                continue;
+            }
+            if !script.is_awaited {
+                self.scripts.remove(path);
+                continue;
+            }
             // Some editors delete a file before they write it anew.
             if script.live.is_some() && !script.counts(Suspect::Gone, look, &mut changes) {
                 are_missing = true;
                 continue;
             }
-            let script = self.scripts.remove(&path).expect("its key was just read");
-            // Also where no version of it has loaded: something may wait for one.
-            changes.update.removed.push(script.name);
+            script.is_missing = true;
+            (script.suspect, script.fault) = (None, None);
+            changes.update.missing.push(script.name.clone());
         }
         for (path, root) in &found.scripts {
             // It may be a missing one under another name: then one goes when the other comes.
             if are_missing && !self.scripts.contains_key(path) {
                 continue;
             }
+            if !self.take_over(path, &found.missing) && !self.scripts.contains_key(path) {
+                changes.new.push(script_name(path));
+            }
             self.look_at(path, root, look, &mut changes);
         }
         changes
+    }
+
+    /// Has a file take over the script of its name that is missing at another place; whether there is one.
+    fn take_over(&mut self, path: &Path, missing: &[PathBuf]) -> bool {
+        let name = script_name(path);
+        if self.missed.remove(&name) {
+            let script = Script { name, is_missing: true, is_awaited: true, ..Script::default() };
+            self.scripts.insert(path.to_owned(), script);
+            return true;
+        }
+        let at = missing
+            .iter()
+            .find(|at| self.scripts.get(*at).is_some_and(|script| script.is_missing && script.name == name));
+        let missed = at.and_then(|at| self.scripts.remove(at));
+        missed.map(|missed| self.scripts.insert(path.to_owned(), missed)).is_some()
+    }
+
+    /// Takes it that scripts of these names are missing, but for those that are there.
+    pub fn miss(&mut self, names: Vec<String>) {
+        self.missed.extend(names.into_iter().filter(|name| self.scripts.values().all(|script| script.name != *name)));
+    }
+
+    /// Holds a missing script no longer: there is none of its name.
+    ///
+    /// # Errors
+    /// When it is not missing.
+    pub fn forget(&mut self, name: &str) -> Result<Changes, Unforgettable> {
+        let found = self.scripts.iter().find(|(_, script)| script.name == name);
+        match found.map(|(path, script)| (path.clone(), script.is_missing)) {
+            Some((path, true)) => drop(self.scripts.remove(&path)),
+            Some((path, false)) => return Err(Unforgettable::There(name.to_owned(), path)),
+            None if self.missed.remove(name) => {}
+            None => {
+                let missing = self.scripts.values().filter(|script| script.is_missing).map(|script| &script.name);
+                return Err(Unforgettable::Unknown(name.to_owned(), missing.chain(&self.missed).cloned().collect()));
+            }
+        }
+        let update = Update { removed: vec![name.to_owned()], ..Update::default() };
+        Ok(Changes { update, ..Changes::default() })
     }
 
     fn find(&mut self, changes: &mut Changes) -> Found {
@@ -313,6 +400,7 @@ impl Library {
         let script = self.scripts.entry(path.to_owned()).or_default();
         script.name.clone_from(&name);
         root.clone_into(&mut script.root);
+        script.is_awaited |= look == Look::Start;
         if script.is_current() {
             return;
         }
@@ -352,17 +440,27 @@ impl Library {
                 let was_faulty = script.fault.take().is_some();
                 // An editor has made the file, and its text is to come: that is what starts then.
                 let has_begun = script.live.is_some() || !bundle.script.text.trim().is_empty();
-                if fresh && has_begun {
+                if fresh && !has_begun {
+                    return;
+                }
+                let was_missing = script.comes_back(changes);
+                if fresh {
+                    script.is_awaited = true;
                     self.generations += 1;
                     script.generation = self.generations;
                     (script.hooks, script.timers) = (hooks, timers);
                     script.live = Some(Arc::clone(&bundle));
                     changes.update.loaded.push((bundle, script.generation));
+                } else if was_missing {
+                    changes.update.returned.push(name);
                 } else if was_faulty {
                     changes.mended.push(bundle.script.file.clone());
                 }
             }
             Err(fault) => {
+                if script.comes_back(changes) {
+                    changes.update.returned.push(name);
+                }
                 if script.fault.as_ref() != Some(&fault) {
                     changes.faults.push(fault.clone());
                 }

@@ -12,9 +12,10 @@ use tokio::sync::oneshot;
 
 use super::Limits;
 use super::generation::Generation;
+use super::holding::Holding;
 use super::http::Web;
 use super::journal::{Arrival, Journal};
-use super::lane::{Entry, Lane, LaneKey, Lanes};
+use super::lane::{Entry, Guard, Lane, LaneKey, Lanes};
 use super::leaving::{Leaving, Parting};
 use super::object::Message;
 use super::timer::Schedule;
@@ -140,6 +141,8 @@ pub(crate) struct Live {
     pub(crate) highest_message: Cell<Option<i64>>,
     /// The timers of its scripts.
     pub(crate) schedule: Schedule,
+    /// The scripts that its worker holds.
+    pub(crate) holding: Rc<Holding>,
     /// How far it is left, if it is.
     pub(crate) leaving: Rc<Leaving>,
     /// How many events wait or are being handled.
@@ -158,8 +161,10 @@ impl Live {
         scripts: Option<Vec<String>>,
         services: &Services,
         journal: &Rc<Journal>,
+        holding: &Rc<Holding>,
     ) -> Rc<Self> {
         Rc::new(Self {
+            holding: Rc::clone(holding),
             journal: Rc::clone(journal),
             clock: services.clock.clone(),
             resend_in_doubt: services.resend_in_doubt,
@@ -204,6 +209,27 @@ impl Live {
         }
     }
 
+    /// Whether a script that it runs is held.
+    pub(crate) fn is_held(&self, script: &str) -> bool {
+        self.holding.has(script) && self.runs(script)
+    }
+
+    /// Waits until a script is held no longer, or the session is left.
+    pub(crate) async fn released(&self, script: &str) {
+        self.holding.until(|| !self.is_held(script) || self.leaving.parting().is_some()).await;
+    }
+
+    /// Enters a lane on behalf of a script, once it is not held; or once the session is left.
+    pub(crate) async fn enter(&self, lane: &Lane, script: &str) -> Guard {
+        loop {
+            self.released(script).await;
+            let guard = lane.enter_tail().await;
+            if !self.is_held(script) || self.leaving.parting().is_some() {
+                return guard;
+            }
+        }
+    }
+
     /// The lane of a key.
     pub(crate) fn lane(&self, key: LaneKey) -> Lane {
         self.lanes.borrow_mut().get(key)
@@ -215,6 +241,15 @@ impl Live {
             return Rc::clone(state);
         }
         Rc::clone(self.states.borrow_mut().entry(script.to_owned()).or_default())
+    }
+
+    /// Empties a script's map.
+    pub(crate) fn forget_state(&self, script: &str) {
+        let state = self.state(script);
+        if !state.borrow().is_empty() {
+            state.borrow_mut().clear();
+            self.state_changed(script);
+        }
     }
 
     /// Says that a script's map has changed.
@@ -249,16 +284,22 @@ impl Live {
         self.names.borrow_mut().remove(mid);
     }
 
-    /// Begins to wait for a person's next message in a chat.
-    pub(crate) fn ask(self: &Rc<Self>, chat: &str, person: &str) -> Asking {
+    /// Begins to wait for a person's next message in a chat, on behalf of a run that has asked at a time.
+    pub(crate) fn ask(self: &Rc<Self>, chat: &str, person: &str, script: &Arc<str>, since: Timestamp) -> Asking {
         let (sender, answer) = oneshot::channel();
-        let ask = Rc::new(Ask { claimed: Cell::new(false), answer: RefCell::new(Some(sender)) });
+        let (script, answered) = (Arc::clone(script), RefCell::new(Some(sender)));
+        let ask = Rc::new(Ask { script, since, claimed: Cell::new(false), answer: answered });
         let key = (chat.to_owned(), person.to_owned());
-        self.asks.borrow_mut().entry(key.clone()).or_default().push(Rc::clone(&ask));
+        let mut asks = self.asks.borrow_mut();
+        let waiting = asks.entry(key.clone()).or_default();
+        // One that is rebuilt comes later than others who have asked since.
+        waiting.insert(waiting.partition_point(|other| other.since <= since), Rc::clone(&ask));
+        drop(asks);
         Asking { live: Rc::clone(self), key, ask, answer }
     }
 
-    /// The ask that a message answers: the latest one for its person and chat, which is then no longer asked.
+    /// The ask that a message answers: the latest one for its person and chat, which is then no longer asked. Where a script is
+    /// held, nobody asks for it.
     pub(crate) fn claim(&self, chat: &str, person: &str) -> Option<Rc<Ask>> {
         let mut asks = self.asks.borrow_mut();
         if asks.is_empty() {
@@ -266,11 +307,13 @@ impl Live {
         }
         let key = (chat.to_owned(), person.to_owned());
         let waiting = asks.get_mut(&key)?;
-        let ask = waiting.pop();
+        let latest = waiting.iter().rposition(|ask| !self.is_held(&ask.script))?;
+        let ask = waiting.remove(latest);
         if waiting.is_empty() {
             asks.remove(&key);
         }
-        ask.inspect(|ask| ask.claimed.set(true))
+        ask.claimed.set(true);
+        Some(ask)
     }
 }
 
@@ -285,6 +328,8 @@ pub(crate) struct Reply {
 
 /// A question that a run has asked somebody.
 pub(crate) struct Ask {
+    script: Arc<str>,
+    since: Timestamp,
     claimed: Cell<bool>,
     answer: RefCell<Option<oneshot::Sender<Reply>>>,
 }
@@ -310,8 +355,8 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    /// Waits for the answer; `None` when `timeout` is over and no message is on its way.
-    pub(crate) async fn wait(&mut self, timeout: impl Future<Output = ()>) -> Option<Reply> {
+    /// Waits for the answer; `None` when `timeout` is over and no message is on its way. Then nothing is asked any more.
+    pub(crate) async fn wait(mut self, timeout: impl Future<Output = ()>) -> Option<Reply> {
         tokio::select! {
             biased;
             answer = &mut self.answer => return answer.ok(),

@@ -10,7 +10,7 @@
 //! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
 //! | `lane`, `away` | order within a chat; how a run waits for the web |
 //! | `dispatch`, `subject`, `own` | from events to runs; what an event is about; events that are our own |
-//! | `rebuild`, `live`, `leaving` | what an earlier process left behind; what is kept for one session; how one is left |
+//! | `rebuild`, `live`, `leaving`, `holding` | what an earlier process left behind; what is kept for one session; how one is left; scripts whose files are missing |
 //! | `caught` | what `catch` gives: one shape for every error |
 //! | `timer`, `cron`, `hours` | timers; their patterns; the time of day as they see it |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
@@ -42,6 +42,7 @@ mod fault;
 mod fiber;
 mod generation;
 mod handle;
+mod holding;
 mod hook;
 mod hours;
 mod http;
@@ -81,7 +82,7 @@ pub use hook::signature;
 pub use http::{AllowedHost, NoHost, WebAccess};
 pub use journal::JournalMode;
 pub use leaving::Parting;
-pub use library::{Changes, Library, Look, Script};
+pub use library::{Changes, Library, Look, Script, Unforgettable};
 pub use limits::Limits;
 pub use live::{Directory, Member};
 pub use names::{Name, Names};

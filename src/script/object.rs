@@ -362,7 +362,8 @@ fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, pl
         let live = run.live.clone().ok_or_else(|| door::misplaced("there is no session to ask in"))?;
         let timeout = timeout.unwrap_or(run.limits().ask);
         let remaining = until(services, run, "ask", timeout);
-        let mut asking = live.ask(&msg.0.chat, msg.sender());
+        let since = run.record.waiting().map_or_else(|| services.clock.now(), |waiting| waiting.since);
+        let asking = live.ask(&msg.0.chat, msg.sender(), &run.generation.bundle.name, since);
         let too_late = async {
             services.clock.sleep(remaining).await;
             // An answer that came in time may be among the events that are held.
@@ -378,7 +379,10 @@ fn ask(services: &Services, msg: &Message, text: &str, options: Option<&Map>, pl
                     run.answers.borrow_mut().push(arrival);
                     (Some(message), Some(entry))
                 }
-                None => (None, None),
+                None => {
+                    live.released(run.generation.name()).await;
+                    (None, None)
+                }
             }
         })?;
         run.has_answer.set(answer.is_some());

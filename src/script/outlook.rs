@@ -29,6 +29,7 @@ const POLL: Duration = Duration::from_secs(1);
 enum Notice {
     /// Something happened to these paths; without any, to whatever is watched.
     Changed(Vec<PathBuf>),
+    Asked,
     Stop,
 }
 
@@ -41,11 +42,13 @@ pub(crate) enum Wake {
     Doubtful,
     /// The time that was waited for has come.
     Due,
+    /// Somebody wants the wait to end, and nothing of it.
+    Asked,
     /// The outlook has been ended.
     Over,
 }
 
-/// Ends an outlook.
+/// Ends an outlook, or what it waits for.
 #[derive(Clone)]
 pub(crate) struct End(mpsc::Sender<Notice>);
 
@@ -54,6 +57,11 @@ impl End {
     pub(crate) fn now(&self) {
         // An outlook that is gone needs no end.
         let _ = self.0.send(Notice::Stop);
+    }
+
+    /// Has the wait end that goes on now, or the next one.
+    pub(crate) fn wake(&self) {
+        let _ = self.0.send(Notice::Asked);
     }
 }
 
@@ -164,6 +172,7 @@ impl Outlook {
             match self.receiver.recv_timeout(next - now) {
                 Ok(Notice::Changed(paths)) => self.changed = self.concern(&paths).then(Instant::now),
                 Err(RecvTimeoutError::Timeout) => {}
+                Ok(Notice::Asked) => return Wake::Asked,
                 Ok(Notice::Stop) | Err(RecvTimeoutError::Disconnected) => return Wake::Over,
             }
         }
@@ -180,7 +189,8 @@ impl Outlook {
             };
             match self.receiver.recv_timeout(left) {
                 Ok(Notice::Changed(paths)) if self.concern(&paths) => quiet = Instant::now() + SETTLE,
-                Ok(Notice::Changed(_)) | Err(RecvTimeoutError::Timeout) => {}
+                // This wait ends soon, for another reason.
+                Ok(Notice::Changed(_) | Notice::Asked) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Notice::Stop) | Err(RecvTimeoutError::Disconnected) => return Wake::Over,
             }
         }

@@ -87,13 +87,15 @@ pub(crate) fn recover(worker: &Rc<Worker>, live: &Rc<Live>, recovered: Recovered
         let (arrival, past) = (live.journal.arrived_before(event.id), Past(RefCell::new(runs)));
         let event = event_of(event);
         match Own::of_event(&event) {
-            Some(own) => drop(spawn_local(call_own(Rc::clone(worker), Rc::clone(live), own, arrival, past, None))),
+            Some(own) => {
+                drop(spawn_local(call_own(Rc::clone(worker), Rc::clone(live), event, own, arrival, past, None)));
+            }
             None => dispatch(worker, live, event, arrival, past),
         }
     }
 }
 
-/// Rebuilds a run that waits, whose event has been handled.
+/// Rebuilds a run that waits, whose event has been handled; where its script is held, once it is not.
 fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, past: RunRecord) {
     let (lane, arguments) = match Own::of_event(event) {
         Some(own) => (own.lane(live), Some(own.arguments())),
@@ -107,7 +109,14 @@ fn wake(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, past: RunRecord) {
     let entry = lane.enter_tail();
     let (worker, live) = (Rc::clone(worker), Rc::clone(live));
     spawn_local(async move {
-        let guard = entry.await;
+        let mut guard = entry.await;
+        if live.is_held(&past.run.script) {
+            drop(guard);
+            guard = tokio::select! {
+                guard = live.enter(&lane, &past.run.script) => guard,
+                () = live.holding.until(|| worker.is_killed(past.run.id)) => lane.enter_tail().await,
+            };
+        }
         match live.leaving.parting() {
             Some(Parting::Keep) => return,
             Some(Parting::End) => {
@@ -235,11 +244,13 @@ pub(super) async fn take_up_all_unloaded(worker: &Rc<Worker>, call: &Call<'_>, s
     Outcome::PassedOn
 }
 
-/// Ends the runs of an event that no script takes up any more.
-pub(super) fn give_up(worker: &Rc<Worker>, live: &Rc<Live>, past: Past) {
-    for RunRecord { run, standing, .. } in past.0.take() {
-        if standing.ended.is_none() {
-            live.journal.close(&run, standing, worker.services.clock.now(), GONE, None);
+/// Ends the runs of an event that no script takes up any more; those of scripts that are held go on once these are not.
+pub(super) fn give_up(worker: &Rc<Worker>, live: &Rc<Live>, event: &Event, past: Past) {
+    for past in past.0.take().into_iter().filter(|past| past.standing.ended.is_none()) {
+        if live.is_held(&past.run.script) {
+            wake(worker, live, event, past);
+        } else {
+            live.journal.close(&past.run, past.standing, worker.services.clock.now(), GONE, None);
         }
     }
 }

@@ -249,7 +249,14 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "()",
         "As saving the script's file would; a fault is thrown.",
     ),
-    row(Some("Bot"), "remove", &[("script", "string")], "()", "As deleting the script's file would."),
+    row(
+        Some("Bot"),
+        "remove",
+        &[("script", "string")],
+        "()",
+        "As deleting the script's file would: it is held until `reload` brings it back.",
+    ),
+    row(Some("Bot"), "forget", &[("script", "string")], "()", "As `hotline forget`, of a script that was removed."),
     row(
         Some("Bot"),
         "runs",

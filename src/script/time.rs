@@ -61,6 +61,9 @@ fn sleep(services: &Services, duration: Duration, place: Place) -> ScriptResult 
         let stage = if run.stage.get() == Stage::Asked { Stage::Asked } else { Stage::Slept };
         detach(run, stage, "sleep", async {
             services.clock.sleep(remaining).await;
+            if let Some(live) = &run.live {
+                live.released(run.generation.name()).await;
+            }
             ((), None)
         })?;
         Ok(Answer::Value(Dynamic::UNIT))

@@ -26,6 +26,7 @@ use super::engine;
 use super::fault::Fault;
 use super::generation::Generation;
 use super::handle::{Order, Shared};
+use super::holding::Holding;
 use super::hours::Hours;
 use super::http::Web;
 use super::journal::Journal;
@@ -57,6 +58,8 @@ pub(crate) struct Worker {
     scripts: RefCell<BTreeMap<String, Rc<Generation>>>,
     /// Scripts that are there and have no version that loads.
     unloaded: RefCell<BTreeSet<String>>,
+    /// Scripts that are missing.
+    holding: Rc<Holding>,
     sessions: RefCell<BTreeMap<String, Attached>>,
     /// Runs that go on by themselves, by their ids.
     parked: RefCell<HashMap<u64, (Rc<Run>, AbortHandle)>>,
@@ -86,10 +89,10 @@ impl Drop for Listed {
 }
 
 impl Worker {
-    /// The scripts of a session, in the order in which they get events, as they are now.
+    /// The scripts of a session, in the order in which they get events, as they are now; none that is held.
     pub(crate) fn scripts_of(&self, live: &Live) -> impl Iterator<Item = Rc<Generation>> + use<> {
-        let scripts: Vec<_> =
-            self.scripts.borrow().values().filter(|script| live.runs(script.name())).cloned().collect();
+        let gets_events = |script: &&Rc<Generation>| live.runs(script.name()) && !live.is_held(script.name());
+        let scripts: Vec<_> = self.scripts.borrow().values().filter(gets_events).cloned().collect();
         scripts.into_iter()
     }
 
@@ -137,10 +140,19 @@ impl Worker {
         self.parked.borrow_mut().insert(id, (Rc::clone(run), task.abort_handle()));
     }
 
-    /// Whether a session runs a script that is there, in whatever state it is.
+    /// Whether a session runs a script that is there, or held, in whatever state it is.
     pub(crate) fn is_there(&self, live: &Live, script: &str) -> bool {
-        let is_loaded = || self.scripts.borrow().values().any(|generation| generation.name() == script);
-        live.runs(script) && (is_loaded() || self.unloaded.borrow().contains(script))
+        live.runs(script) && (self.knows(script) || self.holding.has(script))
+    }
+
+    /// Whether there is a script of this name, in whatever state it is.
+    fn knows(&self, script: &str) -> bool {
+        self.generation(script).is_some() || self.unloaded.borrow().contains(script)
+    }
+
+    /// The newest generation of a script, also while it is held.
+    fn generation(&self, script: &str) -> Option<Rc<Generation>> {
+        self.scripts.borrow().values().find(|generation| generation.name() == script).cloned()
     }
 
     /// Whether a script is there that a session runs, and has no version that loads.
@@ -153,7 +165,7 @@ impl Worker {
     /// # Errors
     /// When its sources are not kept any more, or do not load with this version of the program.
     pub(crate) fn pinned(&self, script: &str, hash: BundleHash, number: u64) -> Result<Rc<Generation>, Fault> {
-        let current = self.scripts.borrow().values().find(|generation| generation.name() == script).cloned();
+        let current = self.generation(script);
         if let Some(current) = current.as_ref().filter(|current| current.pin() == hash) {
             return Ok(Rc::clone(current));
         }
@@ -199,6 +211,8 @@ impl Worker {
             dispatch::end(&run, "killed", None);
             run.interrupt("killed");
         }
+        // It may be one that is not rebuilt as long as its script is held.
+        self.holding.wake();
     }
 
     /// Ends runs that go on by themselves. Without an `outcome` they only end here: the next process takes them up.
@@ -245,6 +259,7 @@ pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Ord
         prompts: Prompts::default(),
         scripts: RefCell::default(),
         unloaded: RefCell::default(),
+        holding: Rc::default(),
         sessions: RefCell::default(),
         parked: RefCell::default(),
         listed: RefCell::default(),
@@ -286,6 +301,10 @@ pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Ord
                 }
             }
             Order::Unloaded(scripts) => worker.unloaded.borrow_mut().extend(scripts),
+            Order::Hold(scripts) => {
+                // One may have come since it was missed.
+                scripts.iter().filter(|script| !worker.knows(script)).for_each(|script| worker.holding.hold(script));
+            }
             Order::Kill(run) => worker.kill(run),
             Order::Flush(done) => {
                 let journal = Rc::clone(&worker.journal);

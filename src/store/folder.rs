@@ -14,6 +14,8 @@ use super::error::StoreError;
 const DATABASE: &str = "hotline.db";
 /// The name of the file that is locked.
 const LOCK: &str = "hotline.lock";
+/// The name of the socket that a running bot listens on.
+const SOCKET: &str = "hotline.sock";
 
 /// A data folder that this process has for itself until the value is dropped.
 #[derive(Debug)]
@@ -62,7 +64,12 @@ impl Folder {
 
 /// Whether a file of this name is one of a data folder's.
 pub fn is_data_file(name: &str) -> bool {
-    name == LOCK || name.starts_with(DATABASE)
+    name == LOCK || name == SOCKET || name.starts_with(DATABASE)
+}
+
+/// Where the socket of a data folder is.
+pub fn socket_file(folder: &Path) -> PathBuf {
+    folder.join(SOCKET)
 }
 
 /// Where the database of a data folder is.

@@ -6,6 +6,7 @@
 //! | `schema` | the schema's versions and the steps between them |
 //! | `mirror` | the scripts' values in memory, which decide what a `get` gives |
 //! | `record` | what the journal takes down, and cuts, the unit in which it does |
+//! | `held` | the scripts that are missing, and what is kept of scripts |
 //! | `log`, `rows` | where cuts are written: what comes and goes at once; the tables of what lasts |
 //! | `messages` | the ids of the messages that are not handled again |
 //! | `prune` | what is over for long goes, slice by slice |
@@ -20,6 +21,7 @@
 mod error;
 mod folder;
 mod health;
+mod held;
 mod log;
 mod messages;
 mod mirror;
@@ -41,7 +43,8 @@ use rusqlite::{Connection, OpenFlags};
 use crate::clock::Timestamp;
 pub use error::{DiskFault, StoreError};
 use folder::Folder;
-pub use folder::is_data_file;
+pub use folder::{is_data_file, socket_file};
+pub use held::{Held, Kept};
 pub use messages::number as message_number;
 use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
@@ -291,6 +294,42 @@ impl Store {
     /// When the database cannot be written.
     pub fn line_up(&self, lineup: Lineup, at: Timestamp) -> Result<(), StoreError> {
         self.0.shared.query(move |connection| rows::line_up(connection, &lineup, at))
+    }
+
+    /// What is kept of scripts that runs, timers or a state of theirs could go on with, by session.
+    ///
+    /// Guarantee: everything of all cuts that were recorded before, of any thread, and that has settled.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn kept(&self) -> Result<Vec<Kept>, StoreError> {
+        self.0.shared.query(held::kept)
+    }
+
+    /// The scripts that are held, by their names.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn held(&self) -> Result<Vec<Held>, StoreError> {
+        self.0.shared.query(held::all)
+    }
+
+    /// Notes which scripts are held from now on; those that are not named are not.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn hold(&self, held: Vec<Held>) -> Result<(), StoreError> {
+        self.0.shared.query(move |connection| held::replace(connection, &held))
+    }
+
+    /// Ends what is kept of a script, but for its values: its runs, timers and states in sessions other than these, whose
+    /// workers do it.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn forget(&self, script: &str, live: Vec<String>, now: Timestamp) -> Result<(), StoreError> {
+        let script = script.to_owned();
+        self.0.shared.query(move |connection| held::forget(connection, &script, &live, now))
     }
 
     fn past_messages(&self, session: &str) -> Result<HashSet<String>, StoreError> {

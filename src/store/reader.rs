@@ -8,8 +8,9 @@ use crate::clock::Timestamp;
 
 use super::error::StoreError;
 use super::folder::Access;
+use super::held::{Held, Kept};
 use super::record::{BundleHash, Handling, Lineup, RunRecord};
-use super::{folder, log, rows, writer};
+use super::{folder, held, log, rows, writer};
 
 /// The journal of a data folder, read from outside the process that writes it.
 #[derive(Debug)]
@@ -124,6 +125,22 @@ impl JournalReader {
     /// When the database cannot be read.
     pub fn sources(&self, hash: &BundleHash) -> Result<Option<String>, StoreError> {
         self.read(|moment| rows::bundle(moment, hash))
+    }
+
+    /// The scripts that are held, by their names.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn held(&self) -> Result<Vec<Held>, StoreError> {
+        self.read(held::all)
+    }
+
+    /// What is kept of scripts that runs, timers or a state of theirs could go on with, by session, as far as it has settled.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn kept(&self) -> Result<Vec<Kept>, StoreError> {
+        self.read(held::kept)
     }
 
     /// The scripts that there were at a time, as far as that is known.

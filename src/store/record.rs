@@ -330,6 +330,9 @@ pub struct LinedUp {
     pub hooks: Vec<String>,
     /// Why it did not load, where it did not.
     pub fault: Option<String>,
+    /// Whether its file was missing, so that it was held.
+    #[serde(default)]
+    pub held: bool,
 }
 
 /// How long before the end of a process an event may have come to come again, in milliseconds.

@@ -29,6 +29,7 @@ const STEPS: &[&str] = &[
     super::log::SCHEMA,
     super::rows::SCHEMA_5,
     super::messages::SCHEMA,
+    super::held::SCHEMA,
 ];
 
 /// Brings a database to the latest version, each step whole or not at all.

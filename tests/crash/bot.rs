@@ -53,8 +53,13 @@ impl Folder {
 
     /// Waits until one of its processes logs this.
     pub(crate) async fn logs(&self, expected: &str) {
+        self.logs_times(expected, 1).await;
+    }
+
+    /// Waits until its processes have logged this so many times.
+    pub(crate) async fn logs_times(&self, expected: &str, times: usize) {
         let logged = async {
-            while !self.log().contains(expected) {
+            while self.log().matches(expected).count() < times {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
         };

@@ -4,6 +4,7 @@ mod bot;
 mod campaign;
 mod disk;
 mod full;
+mod held;
 mod leaving;
 mod person;
 mod rebuild;

@@ -287,7 +287,7 @@ async fn a_run_that_was_killed_while_the_bot_was_down_is_not_rebuilt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_runs_of_a_script_that_is_gone_are_not_rebuilt() {
+async fn the_runs_of_a_script_that_is_missing_are_rebuilt_when_it_is_back() {
     let mut scene = Scene::new("", &with_rest(ASKING)).await;
     scene.start();
     scene.alice.says("order").await;
@@ -298,7 +298,15 @@ async fn the_runs_of_a_script_that_is_gone_are_not_rebuilt() {
     scene.start();
     scene.alice.says("tea").await;
     assert_eq!(scene.hears().await, "other tea");
-    assert_eq!(scene.run_of("on_message").standing.outcome, "its script is gone");
+    scene.is_in("ask").await;
+    scene.kill().await;
+    scene.start();
+    scene.alice.says("tea").await;
+    assert_eq!(scene.hears().await, "other tea");
+    scene.folder.save("bot.rhai", &with_rest(ASKING));
+    scene.folder.logs("bot.rhai is back").await;
+    scene.alice.says("tea").await;
+    assert_eq!(scene.hears().await, "How many?");
     scene.end().await;
 }
 
@@ -374,22 +382,28 @@ async fn a_conversation_does_not_go_on_under_another_account() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_timers_of_a_script_that_is_gone_are_gone() {
+async fn the_timers_of_a_script_that_is_missing_stay_until_it_is_forgotten() {
     let mut scene = Scene::new("", &with_rest(REMINDING)).await;
     scene.folder.save("other.rhai", "every(\"1h\", \"hourly\"); fn hourly() {}");
     scene.start();
     scene.alice.says("remind").await;
     assert_eq!(scene.hears().await, "I will");
     scene.folder.remove("other.rhai");
-    scene.folder.logs("other is gone").await;
+    scene.folder.logs("other is held").await;
     scene.alice.says("ping").await;
     assert_eq!(scene.hears().await, "pong");
     scene.has_ended("on_message").await;
     scene.kill().await;
-    assert_eq!(timers(scene.folder.path()).len(), 2, "those of the other script are gone at once");
+    assert_eq!(timers(scene.folder.path()).len(), 3);
+    assert_eq!(scene.folder.command(&["forget", "other"]).status().expect("it ends").code(), Some(0));
+    assert_eq!(timers(scene.folder.path()).len(), 2);
     scene.folder.remove("bot.rhai");
-    scene.folder.save("other.rhai", "fn on_message(msg) { msg.reply(msg.text); }");
+    scene.folder.save("third.rhai", "fn on_message(msg) { msg.reply(msg.text); }");
     scene.start();
+    scene.alice.says("hello").await;
+    assert_eq!(scene.hears().await, "hello");
+    assert_eq!(timers(scene.folder.path()).len(), 2);
+    assert_eq!(scene.folder.command(&["forget", "bot"]).status().expect("it ends").code(), Some(0));
     scene.alice.says("hello").await;
     assert_eq!(scene.hears().await, "hello");
     scene.kill().await;

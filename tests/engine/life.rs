@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::support::{Answer, Bot, Setup, logged};
+use super::support::{Answer, Bot, Setup};
 
 const LIFE: &str = r#"
 fn on_start() { send_text("life", "start"); }
@@ -224,8 +224,7 @@ async fn what_is_saved_before_the_first_login_starts_with_it_and_nothing_else_is
     bot.holds(1).await;
     bot.save("b", life("new"));
     bot.logged(&["b.rhai is live"]).await;
-    std::fs::remove_file(bot.file("leaves_early")).expect("the folder is ours");
-    logged(&["leaves_early is gone"]).await;
+    bot.delete("leaves_early").await;
     bot.release();
     assert_eq!(bot.text_to("life").await, "start new");
     let frames = bot.stop_and_see().await;

@@ -6,6 +6,7 @@ mod damage;
 mod data;
 mod events;
 mod facts;
+mod held;
 mod lanes;
 mod life;
 mod limits;

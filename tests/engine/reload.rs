@@ -275,24 +275,6 @@ async fn state_carries_over_and_on_reload_sees_what_was_before() {
     bot.stop().await;
 }
 
-#[tokio::test]
-async fn a_new_file_is_live_and_a_deleted_one_stops_and_ends_its_parked_runs() {
-    let bot = Setup::new().script("z", "fn on_message(msg) { msg.reply(\"z \" + msg.text); }").start().await;
-    bot.save(
-        "new",
-        "fn on_start() { send_text(\"life\", \"start\"); }\nfn on_stop() { send_text(\"life\", \"stop\"); }\n\
-         fn on_message(msg) { if msg.text == \"go\" { let a = msg.ask(\"?\"); msg.reply(\"answered \" + a.text); } }",
-    );
-    assert_eq!(bot.text_to("life").await, "start");
-    bot.says("u1", "go");
-    assert_eq!(bot.text_to("u1").await, "?");
-    std::fs::remove_file(bot.file("new")).expect("it is there");
-    assert_eq!(bot.text_to("life").await, "stop");
-    bot.says("u1", "hello");
-    assert_eq!(bot.text_to("u1").await, "z hello");
-    bot.stop().await;
-}
-
 #[cfg(unix)]
 #[tokio::test]
 async fn a_script_behind_a_symbolic_link_is_reloaded() {

@@ -291,6 +291,13 @@ fn register_bot(engine: &mut Engine) {
         let world = world()?;
         wait(world.remove(name))
     });
+    engine.register_fn("forget", |_: &mut Bot, name: &str| -> Outcome<()> {
+        let world = world()?;
+        if !wait(world.forget(name))? {
+            return Err(error(format!("{name} is not missing; bot.remove(\"{name}\") takes it away")));
+        }
+        Ok(())
+    });
     engine.register_fn("notices", |_: &mut Bot, subcommand: &str, content: Dynamic| -> Outcome<()> {
         let content = guest::to_value(&content).map_err(|reason| error(reason.to_string()))?;
         world()?.control.notify(BOT, subcommand, &content);

@@ -3,7 +3,7 @@
 //! All of it lives on one thread. What tests call is in `functions`; which tests there are is in `find`.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -111,6 +111,8 @@ pub(super) struct World {
     generations: Cell<u64>,
     /// The scripts that the bot runs; none means all.
     only: RefCell<Option<Vec<String>>>,
+    /// The scripts that were taken away.
+    missing: RefCell<BTreeSet<String>>,
     bot: RefCell<Option<Bot>>,
     /// Which messages were expected already, by who expected them.
     seen: RefCell<HashSet<(String, String)>>,
@@ -170,6 +172,7 @@ impl World {
             scripts: RefCell::new(scripts),
             setting,
             only: RefCell::default(),
+            missing: RefCell::default(),
             bot: RefCell::default(),
             seen: RefCell::default(),
             people: RefCell::default(),
@@ -225,7 +228,8 @@ impl World {
         let media = Arc::new(media);
         directory.insert(handle.clone(), Arc::clone(&media));
         let loaded = self.scripts.borrow().values().cloned().collect();
-        let _ = worker.updater().update(Update { loaded, removed: Vec::new() });
+        let _ = worker.updater().update(Update { loaded, ..Update::default() });
+        worker.updater().hold(self.missing.borrow().iter().cloned().collect());
         let scripts = self.only.borrow().clone();
         worker.attach(Assignment { config, inbox, handle: handle.clone(), media, scripts, seed: 1 });
         self.bot.replace(Some(Bot { worker, handle, task: task.abort_handle(), done }));
@@ -273,16 +277,28 @@ impl World {
     pub(super) async fn reload(&self, bundle: Arc<Bundle>) -> Result<(), WorldError> {
         self.generations.set(self.generations.get() + 1);
         let loaded = (bundle, self.generations.get());
-        self.update(Update { loaded: vec![loaded.clone()], removed: Vec::new() }).await?;
+        self.update(Update { loaded: vec![loaded.clone()], ..Update::default() }).await?;
+        self.missing.borrow_mut().remove(&*loaded.0.name);
         self.scripts.borrow_mut().insert(loaded.0.name.to_string(), loaded);
         self.settle().await
     }
 
     /// Takes a script away, as deleting its file would.
     pub(super) async fn remove(&self, name: &str) -> Result<(), WorldError> {
-        self.update(Update { loaded: Vec::new(), removed: vec![name.to_owned()] }).await?;
+        self.update(Update { missing: vec![name.to_owned()], ..Update::default() }).await?;
         self.scripts.borrow_mut().remove(name);
+        self.missing.borrow_mut().insert(name.to_owned());
         self.settle().await
+    }
+
+    /// Ends what a script was at that was taken away, as `hotline forget` does; whether it was.
+    pub(super) async fn forget(&self, name: &str) -> Result<bool, WorldError> {
+        let was_missing = self.missing.borrow_mut().remove(name);
+        if was_missing {
+            self.update(Update { removed: vec![name.to_owned()], ..Update::default() }).await?;
+        }
+        self.settle().await?;
+        Ok(was_missing)
     }
 
     async fn update(&self, update: Update) -> Result<(), WorldError> {

@@ -37,7 +37,7 @@ pub(super) struct Attached {
 impl Worker {
     pub(super) fn attach(self: &Rc<Self>, assignment: Assignment) {
         let Assignment { config, inbox, handle, media, scripts, seed } = assignment;
-        let live = Live::new(handle, media, scripts, &self.services, &self.journal);
+        let live = Live::new(handle, media, scripts, &self.services, &self.journal, &self.holding);
         if let Err(error) = self.restore(&live, config.residence(), config.login.account()) {
             // On an empty state it would write over the one that is there.
             self.services.directory.remove(&live.handle);
@@ -47,7 +47,7 @@ impl Worker {
         }
         let loaded: BTreeSet<_> = self.scripts_of(&live).map(|generation| generation.name().to_owned()).collect();
         for gone in live.schedule.scripts() {
-            if !loaded.contains(&gone) && !self.is_unloaded(&live, &gone) {
+            if !loaded.contains(&gone) && !self.is_unloaded(&live, &gone) && !live.is_held(&gone) {
                 tracing::info!(session = &*live.name, script = gone, "its script is gone, and so are its timers");
                 live.schedule.forget(&gone);
             }
@@ -230,6 +230,8 @@ impl Worker {
         for live in &lives {
             live.leaving.begin(parting);
         }
+        // What waits for a script that is held is left too.
+        self.holding.wake();
         // The grace is wall time of the process, not of its scripts.
         let until = Instant::now() + grace;
         let settled = join_all(lives.iter().map(|live| live.leaving.settled()));
@@ -286,13 +288,14 @@ async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
             return;
         }
         let now = live.schedule.now(&clock);
-        let is_held = |script: &str| worker.is_unloaded(&live, script);
+        let is_held = |script: &str| worker.is_unloaded(&live, script) || live.is_held(script);
         // What is due stays due while it cannot be recorded that it was called.
         let is_keeping_time = live.started.get() && !live.journal.is_held();
         if is_keeping_time {
             for script in live.schedule.begin_to_hold(now, is_held) {
                 let session = &*live.name;
-                tracing::warn!(session, script, "a timer is due and waits until the script loads");
+                let until = if live.is_held(&script) { "is back" } else { "loads" };
+                tracing::warn!(session, script, "a timer is due and waits until the script {until}");
             }
             while let Some(due) = live.schedule.take_due(now, is_held) {
                 dispatch::timer_due(&worker, &live, &due);

@@ -26,31 +26,27 @@ impl Worker {
         for (bundle, number) in &update.loaded {
             loaded.push(Generation::load_beside(&self.engine, &self.services.limits, bundle, *number).await?);
         }
-        self.swap(&update.removed, loaded);
+        self.swap(&update, loaded);
         Ok(())
     }
 
-    fn swap(self: &Rc<Self>, removed: &[String], loaded: Vec<Rc<Generation>>) {
+    fn swap(self: &Rc<Self>, update: &Update, loaded: Vec<Rc<Generation>>) {
         // From here on nothing fails, and nothing else runs on this thread until every script is swapped.
         let lives: Vec<_> = self.sessions.borrow().values().map(|attached| Rc::clone(&attached.live)).collect();
-        for name in removed {
+        for name in &update.removed {
+            self.forget(name, &lives);
+        }
+        for name in &update.missing {
             self.unloaded.borrow_mut().remove(name);
-            for live in lives.iter().filter(|live| live.runs(name)) {
-                live.schedule.forget(name);
-            }
-            let key =
-                self.scripts.borrow().iter().find(|(_, script)| script.name() == name).map(|(key, _)| key.clone());
-            let Some(gone) = key.and_then(|key| self.scripts.borrow_mut().remove(&key)) else { continue };
-            for live in lives.iter().filter(|live| live.begun.borrow_mut().remove(name)) {
-                self.hook_later(live, &gone, Hook::Stop, Vec::new());
-            }
-            self.end_parked(|run| run.generation.name() == name, Some(ENDED_WITH_SCRIPT));
+            self.holding.hold(name);
         }
         for generation in loaded {
             self.unloaded.borrow_mut().remove(generation.name());
+            self.holding.release(generation.name());
             self.journal.pin(&generation);
+            let previous = self.take_out(generation.name());
             let key = generation.bundle.script.file.clone();
-            let previous = self.scripts.borrow_mut().insert(key, Rc::clone(&generation));
+            self.scripts.borrow_mut().insert(key, Rc::clone(&generation));
             for live in lives.iter().filter(|live| live.runs(generation.name())) {
                 live.declare_timers(&generation);
                 match &previous {
@@ -65,7 +61,53 @@ impl Worker {
                 live.schedule.wake();
             }
         }
+        for name in &update.returned {
+            self.take_back(name, &lives);
+        }
         self.journal.note_data();
+    }
+
+    /// Lets a script go on that was held, on the generation that it had.
+    fn take_back(self: &Rc<Self>, script: &str, lives: &[Rc<Live>]) {
+        self.holding.release(script);
+        let generation = self.generation(script);
+        if generation.is_none() {
+            self.unloaded.borrow_mut().insert(script.to_owned());
+        }
+        for live in lives.iter().filter(|live| live.runs(script)) {
+            generation.iter().for_each(|generation| self.begin(live, generation));
+            live.schedule.wake();
+        }
+    }
+
+    /// Ends what a script was at, for good.
+    fn forget(self: &Rc<Self>, script: &str, lives: &[Rc<Live>]) {
+        self.unloaded.borrow_mut().remove(script);
+        let gone = self.take_out(script);
+        for live in lives.iter().filter(|live| live.runs(script)) {
+            live.schedule.forget(script);
+            let last_words = gone.as_ref().filter(|_| live.begun.borrow_mut().remove(script));
+            let last_words = last_words.map(|gone| dispatch::call_hook(self, live, gone, Hook::Stop, Vec::new()));
+            let (worker, live, script) = (Rc::clone(self), Rc::clone(live), script.to_owned());
+            spawn_local(async move {
+                if let Some(last_words) = last_words {
+                    last_words.await;
+                }
+                // By then there may be a new script of its name.
+                if !worker.is_there(&live, &script) {
+                    live.forget_state(&script);
+                }
+            });
+        }
+        self.end_parked(|run| run.generation.name() == script, Some(ENDED_WITH_SCRIPT));
+        self.holding.release(script);
+    }
+
+    /// Takes the newest generation of a script out, wherever its file was.
+    fn take_out(&self, script: &str) -> Option<Rc<Generation>> {
+        let mut scripts = self.scripts.borrow_mut();
+        let key = scripts.iter().find(|(_, generation)| generation.name() == script).map(|(key, _)| key.clone())?;
+        scripts.remove(&key)
     }
 
     /// Gives a session other scripts, and its files another way.
@@ -73,14 +115,21 @@ impl Worker {
         let Some(live) = self.live(name) else { return };
         self.services.directory.insert(live.handle.clone(), Arc::clone(&media));
         *live.media.borrow_mut() = media;
-        let before: HashSet<_> = self.scripts_of(&live).map(|script| script.name().to_owned()).collect();
-        live.scripts.replace(scripts);
         let all: Vec<_> = self.scripts.borrow().values().cloned().collect();
+        let of_session = all.iter().map(|script| script.name()).filter(|script| live.runs(script));
+        let before: HashSet<_> = of_session.map(str::to_owned).collect();
+        live.scripts.replace(scripts);
+        // What waits for a script that is held may wait in vain now.
+        self.holding.wake();
+        live.schedule
+            .scripts()
+            .iter()
+            .filter(|script| !live.runs(script))
+            .for_each(|script| live.schedule.forget(script));
         for generation in all {
             let script = generation.name();
             match (before.contains(script), live.runs(script)) {
                 (true, false) => {
-                    live.schedule.forget(script);
                     let is_its = |run: &Run| run.live.as_ref().is_some_and(|of| Rc::ptr_eq(of, &live));
                     self.end_parked(|run| run.generation.name() == script && is_its(run), Some(ENDED_WITH_SCRIPT));
                     if live.begun.borrow_mut().remove(script) {
@@ -100,7 +149,8 @@ impl Worker {
     /// Starts a script that has come to a session. Before the first login nothing has started, and whatever runs then starts
     /// with it.
     fn begin(self: &Rc<Self>, live: &Rc<Live>, generation: &Rc<Generation>) {
-        if live.started.get() && live.begun.borrow_mut().insert(generation.name().to_owned()) {
+        let is_held = live.is_held(generation.name());
+        if live.started.get() && !is_held && live.begun.borrow_mut().insert(generation.name().to_owned()) {
             self.hook_later(live, generation, Hook::Start, Vec::new());
         }
     }

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hotline::clock::Clock;
-use hotline::host::config::{Config, Session};
+use hotline::host::config::{Config, DEFAULT_RETENTION, Session};
+use hotline::host::control::{self, Reply, Request};
 use hotline::host::{Host, Options, StartError};
 use hotline::script::{AllowedHost, Limits};
 use hotline::session::{Login, MediaMode, Pacing, Secret};
@@ -40,6 +41,7 @@ pub(crate) struct Setup {
     pin: Option<&'static str>,
     data: Option<PathBuf>,
     allowed: Vec<AllowedHost>,
+    retention: Option<Duration>,
 }
 
 impl Setup {
@@ -60,6 +62,7 @@ impl Setup {
             pin: None,
             data: None,
             allowed: Vec::new(),
+            retention: None,
         }
     }
 
@@ -89,6 +92,12 @@ impl Setup {
     /// Lets scripts reach a host.
     pub(crate) fn allow_host(mut self, host: &str) -> Self {
         self.allowed.push(host.parse().expect("a host"));
+        self
+    }
+
+    /// Forgets a missing script when it has run for so long without it.
+    pub(crate) fn retention(mut self, retention: Duration) -> Self {
+        self.retention = Some(retention);
         self
     }
 
@@ -190,6 +199,7 @@ impl Setup {
             limits: self.limits,
             http_allow: self.allowed.clone(),
             console: None,
+            retention: self.retention.unwrap_or(DEFAULT_RETENTION),
             sessions: self.sessions.iter().zip(gateways).map(session).collect(),
             ..Config::without_file(folder)
         };
@@ -248,6 +258,21 @@ impl Bot {
     /// Saves a script or module in place.
     pub(crate) fn save(&self, path: &str, text: impl AsRef<str>) {
         save(&self.scripts(), path, text.as_ref());
+    }
+
+    /// Deletes the file of a script or module, and waits until that counts.
+    pub(crate) async fn delete(&self, path: &str) {
+        let file = self.file(path);
+        std::fs::remove_file(&file).expect("it is there");
+        self.logged(&[&format!("{} is missing", file.display())]).await;
+    }
+
+    /// Has another command ask the engine to forget a script.
+    pub(crate) async fn forget(&self, script: &str) -> Reply {
+        let data = self.setup.data.clone().unwrap_or_else(|| self.setup.folder.path().join("data"));
+        let request = Request::Forget { script: script.to_owned() };
+        let asked = tokio::task::spawn_blocking(move || control::ask(&data, &request));
+        asked.await.expect("it does not panic").expect("it can be asked").expect("it listens")
     }
 
     /// Waits for a line of the log that speaks of this bot's folder and contains all of this.

@@ -1,0 +1,158 @@
+//! The way to a running bot for other commands: a socket in its data folder, which its owner alone can use.
+//!
+//! One request and one reply, each a line of JSON. What is done with a request is decided by whoever takes it.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// How long a bot may take to answer. Wall time, as people's terminals have it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What a running bot is asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// End what a script was at that is missing.
+    Forget {
+        /// Its name.
+        script: String,
+    },
+}
+
+/// What a running bot answers: nothing where all is done, or why it is not.
+pub type Reply = Result<(), String>;
+
+#[cfg(unix)]
+pub(super) use listening::Control;
+
+/// Asks the bot that runs on a data folder; `None` where none listens.
+///
+/// # Errors
+/// When it cannot be asked, or does not answer.
+#[cfg(unix)]
+pub fn ask(data: &Path, request: &Request) -> io::Result<Option<Reply>> {
+    use std::io::{BufRead, BufReader, ErrorKind, Write};
+    use std::os::unix::net::UnixStream;
+
+    let place = listening::Place::of(data)?;
+    let mut stream = match UnixStream::connect(&place.path) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
+        stream => stream?,
+    };
+    stream.set_read_timeout(Some(PATIENCE))?;
+    writeln!(stream, "{}", serde_json::to_string(request)?)?;
+    let mut reply = String::new();
+    BufReader::new(stream).read_line(&mut reply)?;
+    Ok(Some(serde_json::from_str(&reply)?))
+}
+
+/// There is no such socket on this system.
+///
+/// # Errors
+/// Never.
+#[cfg(not(unix))]
+pub fn ask(_: &Path, _: &Request) -> io::Result<Option<Reply>> {
+    Ok(None)
+}
+
+#[cfg(unix)]
+mod listening {
+    use std::fs::{self, File, Permissions};
+    use std::io;
+    use std::os::fd::AsRawFd;
+    use std::os::unix::ffi::OsStrExt;
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::path::{Path, PathBuf};
+
+    use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::{UnixListener, UnixStream};
+    use tokio::task::AbortHandle;
+    use tokio::time::timeout;
+
+    use super::{PATIENCE, Reply, Request};
+    use crate::store::socket_file;
+
+    /// The longest path that a socket may have everywhere, in bytes.
+    const LONGEST: usize = 100;
+
+    /// The longest request, in bytes.
+    const REQUEST: u64 = 64 << 10;
+
+    /// Where a data folder's socket is, by a path that is short enough.
+    pub(super) struct Place {
+        pub(super) path: PathBuf,
+        /// Kept open for as long as the path names it.
+        _folder: Option<File>,
+    }
+
+    impl Place {
+        pub(super) fn of(data: &Path) -> io::Result<Self> {
+            let path = socket_file(data);
+            if path.as_os_str().as_bytes().len() <= LONGEST {
+                return Ok(Self { path, _folder: None });
+            }
+            let folder = File::open(data)?;
+            let path = socket_file(Path::new(&format!("/proc/self/fd/{}", folder.as_raw_fd())));
+            Ok(Self { path, _folder: Some(folder) })
+        }
+    }
+
+    /// A socket that is listened on until this is dropped.
+    pub(crate) struct Control {
+        socket: PathBuf,
+        task: AbortHandle,
+    }
+
+    impl Control {
+        /// Listens in a data folder, which this process has for itself; `take` is given what it is asked for.
+        ///
+        /// # Errors
+        /// When the folder takes no socket.
+        pub(crate) fn listen<F: Future<Output = Reply> + Send + 'static>(
+            data: &Path,
+            take: impl Fn(Request) -> F + Clone + Send + 'static,
+        ) -> io::Result<Self> {
+            let (place, socket) = (Place::of(data)?, socket_file(data));
+            match fs::remove_file(&socket) {
+                // A process that was killed leaves it behind.
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let listener = UnixListener::bind(&place.path)?;
+            fs::set_permissions(&socket, Permissions::from_mode(0o600))?;
+            let owner = fs::metadata(&socket)?.uid();
+            let serve = async move {
+                while let Ok((stream, _)) = listener.accept().await {
+                    // Somebody else may have come before the permissions were set.
+                    if stream.peer_cred().is_ok_and(|peer| peer.uid() == owner || peer.uid() == 0) {
+                        tokio::spawn(timeout(PATIENCE, answer(stream, take.clone())));
+                    }
+                }
+            };
+            Ok(Self { socket, task: tokio::spawn(serve).abort_handle() })
+        }
+    }
+
+    impl Drop for Control {
+        fn drop(&mut self) {
+            self.task.abort();
+            // Whoever finds it without a listener knows what that means.
+            let _ = fs::remove_file(&self.socket);
+        }
+    }
+
+    async fn answer<F: Future<Output = Reply>>(mut stream: UnixStream, take: impl Fn(Request) -> F) -> io::Result<()> {
+        let (reader, mut writer) = stream.split();
+        let mut line = String::new();
+        BufReader::new(reader.take(REQUEST)).read_line(&mut line).await?;
+        let reply = match serde_json::from_str(&line) {
+            Ok(request) => take(request).await,
+            Err(error) => Err(format!("the running bot does not understand what it is asked for: {error}")),
+        };
+        let reply = serde_json::to_string(&reply)?;
+        writer.write_all(format!("{reply}\n").as_bytes()).await
+    }
+}
