@@ -84,7 +84,7 @@ fn aim(options: &Map) -> Result<Aim, Thrown> {
     });
     let mut aim = times(integer("times")?.unwrap_or(1))?;
     if let Some(probability) = chance.transpose()? {
-        let seed = integer("seed")?.ok_or_else(|| error("\"chance\" needs a \"seed\" beside it".to_owned()))?;
+        let seed = integer("seed")?.ok_or_else(|| error("\"chance\" needs a \"seed\" beside it"))?;
         aim.when = When::Chance { probability, seed: seed.cast_unsigned() };
     }
     if let Some(account) = options.get("account") {

@@ -79,7 +79,7 @@ pub(super) enum WorldError {
     Files(std::io::Error),
     /// A script does not load.
     #[error("{0}")]
-    Script(Fault),
+    Script(Box<Fault>),
     /// The worker that was to answer is gone.
     #[error("the bot is not running; bot.start() starts it")]
     Down,
@@ -305,7 +305,7 @@ impl World {
         let Some(updater) = self.bot.borrow().as_ref().map(|bot| bot.worker.updater()) else { return Ok(()) };
         let result = updater.update(update);
         self.settle().await?;
-        result.try_recv().map_err(|_| WorldError::Down)?.map_err(WorldError::Script)
+        result.try_recv().map_err(|_| WorldError::Down)?.map_err(|fault| WorldError::Script(Box::new(fault)))
     }
 
     /// Waits until nothing goes on any more before somebody acts or the clock is advanced.
