@@ -21,7 +21,7 @@ use super::object::Message;
 use super::timer::Schedule;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::Event;
-use crate::session::{Handle, Media, MediaError, Ready, Seen};
+use crate::session::{Dedup, Handle, Media, MediaError, Ready};
 use crate::store::{Recovered, Store};
 
 /// How many display names a session remembers.
@@ -81,16 +81,16 @@ pub struct Member {
 }
 
 impl Member {
-    /// The turn of a command that may be sent at once; the fields come back where it may not.
+    /// A command that may be sent at once; the fields come back where it may not.
     ///
     /// # Errors
-    /// As [`Handle::turn_now`].
+    /// As [`Handle::try_reserve`].
     pub(crate) fn ready_now(&self, command: &str, fields: String) -> Result<Result<Ready, String>, MediaError> {
         if Media::concerns(command) {
             return Ok(Err(fields));
         }
-        Ok(match self.handle.turn_now(command)? {
-            Some(turn) => Ok(Ready::call(turn, fields)),
+        Ok(match self.handle.try_reserve(command)? {
+            Some(permit) => Ok(Ready::call(permit, fields)),
             None => Err(fields),
         })
     }
@@ -134,7 +134,7 @@ pub(crate) struct Live {
     /// The latest time that is known of the process before.
     pub(crate) last: Cell<Option<Timestamp>>,
     /// What an earlier process saw shortly before it ended, until that cannot come again any more.
-    pub(crate) past_events: RefCell<Option<Seen>>,
+    pub(crate) past_events: RefCell<Option<Dedup>>,
     /// The ids of the messages that earlier processes took.
     pub(crate) past_messages: RefCell<HashSet<String>>,
     /// The highest number that the id of a message was.

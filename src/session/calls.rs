@@ -7,8 +7,78 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
-use super::handle::CallError;
-use crate::protocol::{Command, Safety};
+use crate::protocol::{Command, EncodeError, Failure, FailureCode, Safety};
+
+/// Why a call has no result.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The gateway refused it.
+    #[error("{0}")]
+    Refused(Failure),
+    /// No reply came in time.
+    #[error("{command} {} within {}", if *sent { "had no reply" } else { "could not be sent" }, seconds(*waited))]
+    Timeout {
+        /// The command.
+        command: String,
+        /// How long it waited.
+        waited: Duration,
+        /// Whether it was sent: an effect may have happened then.
+        sent: bool,
+    },
+    /// The connection was lost before a reply came.
+    #[error("{}", if *sent { "the connection was lost before the reply: it may have happened or not" } else { "not connected" })]
+    Disconnected {
+        /// Whether it was sent: an effect is in doubt then.
+        sent: bool,
+    },
+    /// Too many calls wait already.
+    #[error("too many calls wait in this session, at most {limit} can")]
+    QueueFull {
+        /// How many can wait.
+        limit: usize,
+    },
+    /// It cannot be sent as it stands.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+    /// The session was stopped.
+    #[error("the session is stopped")]
+    Stopped,
+    /// The session has ended because its login was refused.
+    #[error("the login was refused: {0}")]
+    LoginRefused(Failure),
+    /// The session has ended because there is no gateway at its address.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+impl CallError {
+    /// The number that scripts see: the gateway's own for a refusal, else -1.
+    pub fn code(&self) -> i64 {
+        match self {
+            Self::Refused(failure) | Self::LoginRefused(failure) => failure.code,
+            _ => FailureCode::Malformed.number(),
+        }
+    }
+
+    /// The name that scripts see, such as `NOT_FOUND` or `TIMEOUT`.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Refused(failure) => failure.name(),
+            Self::Timeout { .. } => "TIMEOUT",
+            Self::Disconnected { sent: true } => "IN_DOUBT",
+            Self::Disconnected { sent: false } => "DISCONNECTED",
+            Self::QueueFull { .. } => "QUEUE_FULL",
+            Self::Encode(_) => "MALFORMED",
+            Self::Stopped => "STOPPED",
+            Self::Unusable(_) => "NO_GATEWAY",
+            Self::LoginRefused(_) => "LOGIN_REFUSED",
+        }
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{} s", (duration.as_secs_f64() * 1000.0).round() / 1000.0)
+}
 
 /// What is told when a call is over.
 pub(super) trait Completion {
@@ -19,11 +89,11 @@ pub(super) trait Completion {
 /// How much of a call is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    /// It is sent as soon as its turn comes.
+    /// It is sent as soon as it may be.
     Whole,
-    /// Its caller wants to hear that its turn has come, and sends it then.
-    Turn,
-    /// Its turn came before.
+    /// Its caller wants a slot for it, and sends it then.
+    Slot,
+    /// It has its slot.
     Granted,
 }
 
@@ -69,8 +139,8 @@ pub(super) struct Calls<T> {
     next_task_id: i64,
     waiting: VecDeque<Pending<T>>,
     sent: HashMap<i64, Pending<T>>,
-    /// Turns that were given and not yet used: each has its place among those that are sent.
-    turns: usize,
+    /// Slots that were given and not yet used: each has its place among those that are sent.
+    slots: usize,
     /// May name calls that are over: those are passed over, and swept out when they are the most.
     due: BinaryHeap<Reverse<(Duration, i64)>>,
 }
@@ -82,7 +152,7 @@ impl<T: Completion> Calls<T> {
             next_task_id: 1,
             waiting: VecDeque::new(),
             sent: HashMap::new(),
-            turns: 0,
+            slots: 0,
             due: BinaryHeap::new(),
         }
     }
@@ -120,23 +190,23 @@ impl<T: Completion> Calls<T> {
 
     /// How many more may be sent.
     pub(super) fn room(&self) -> usize {
-        self.limit.saturating_sub(self.sent.len() + self.turns)
+        self.limit.saturating_sub(self.sent.len() + self.slots)
     }
 
-    /// Notes how many turns are given and not yet used; true means that there are fewer than before.
-    pub(super) fn set_turns(&mut self, turns: usize) -> bool {
-        std::mem::replace(&mut self.turns, turns) > turns
+    /// Notes how many slots are given and not yet used; true means that there are fewer than before.
+    pub(super) fn set_slots(&mut self, slots: usize) -> bool {
+        std::mem::replace(&mut self.slots, slots) > slots
     }
 
-    /// Notes that a turn is given.
-    pub(super) fn gave_turn(&mut self) {
-        self.turns += 1;
+    /// Notes that a slot is given.
+    pub(super) fn gave_slot(&mut self) {
+        self.slots += 1;
         self.sweep_when_worthwhile();
     }
 
-    /// Notes that a turn is used.
-    pub(super) fn used_turn(&mut self) {
-        self.turns = self.turns.saturating_sub(1);
+    /// Notes that a slot is used.
+    pub(super) fn used_slot(&mut self) {
+        self.slots = self.slots.saturating_sub(1);
     }
 
     /// The next call to send, if one more may be outstanding.
@@ -232,5 +302,21 @@ impl<T: Completion> Calls<T> {
         let waiting: std::collections::HashSet<_> = self.waiting.iter().map(|call| call.task_id).collect();
         let sent = &self.sent;
         self.due.retain(|Reverse((_, task_id))| sent.contains_key(task_id) || waiting.contains(task_id));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_says_what_happened_and_has_a_name_for_scripts() {
+        let timeout =
+            CallError::Timeout { command: "SendText".into(), waited: Duration::from_millis(1500), sent: true };
+        assert_eq!((timeout.name(), timeout.to_string().as_str()), ("TIMEOUT", "SendText had no reply within 1.5 s"));
+        let doubt = CallError::Disconnected { sent: true };
+        assert_eq!((doubt.name(), doubt.code()), ("IN_DOUBT", -1));
+        let refused = CallError::Refused(Failure::new(FailureCode::NotFound, "nobody"));
+        assert_eq!((refused.name(), refused.code()), ("NOT_FOUND", 5));
     }
 }

@@ -7,11 +7,14 @@ use std::time::Duration;
 
 use url::Url;
 
-use super::handle::Restraint;
-use super::machine::{BEAT, SILENCE};
-use super::pacing::Pacing;
+use super::loopback::{is_loopback, is_loopback_host};
+use super::rate_limit::{Pacing, Restraint};
 use crate::protocol::{Call, commands, fields_of};
 
+/// How often heartbeats go out.
+pub(super) const BEAT: Duration = Duration::from_secs(60);
+/// How long a gateway may be silent before it is asked for a sign of life.
+pub(super) const SILENCE: Duration = Duration::from_secs(75);
 /// A text that is never shown: `Debug` and `Display` print `***`.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Secret(String);
@@ -247,7 +250,18 @@ impl SessionConfig {
     /// Where its account lives, to be compared with where it lived before: the gateway's url, and one name for all gateways
     /// of this machine, since the embedded one may listen on another port at each start.
     pub fn residence(&self) -> &str {
-        if super::dial::is_here(self) { "this machine" } else { &self.gateway }
+        if self.is_here() { "this machine" } else { &self.gateway }
+    }
+
+    /// Whether the gateway of a session is on this machine, as far as can be told: the way there must not leave it either.
+    pub(super) fn is_here(&self) -> bool {
+        let via = self.connect_via.as_ref().map(|via| via.host.as_str());
+        is_loopback(&self.gateway) && via.is_none_or(is_loopback_host)
+    }
+
+    /// Whether a login of this session can be read by whoever stands between.
+    pub(super) fn exposes_login(&self) -> bool {
+        self.gateway.trim_start().to_ascii_lowercase().starts_with("ws:") && !self.is_here()
     }
 
     /// A session with the default limits, gentle pacing, no proxy and no certificate.
@@ -307,5 +321,30 @@ mod tests {
         assert_eq!(via.username.as_deref(), Some("me"));
         assert_eq!(via.password.expect("a password").expose(), "p@ss+1");
         assert_eq!("ftp://x".parse::<ConnectVia>(), Err(ProxyError::Scheme("ftp".into())));
+    }
+
+    #[test]
+    fn a_login_is_exposed_over_plain_ws_to_elsewhere() {
+        assert!(config("ws://gateway.example.com", None).exposes_login());
+        assert!(config("WS://10.0.0.1:16089", None).exposes_login());
+        assert!(!config("wss://gateway.example.com", None).exposes_login());
+        assert!(!config("ws://127.0.0.1:16089", None).exposes_login());
+    }
+
+    #[test]
+    fn the_way_through_a_proxy_counts_too() {
+        let gateway = "ws://127.0.0.1:16089";
+        for here in ["socks5://127.0.0.1:1080", "http://localhost:8080", "http://[::1]:8080"] {
+            assert!(config(gateway, Some(here)).is_here(), "{here}");
+            assert!(!config("ws://10.0.0.1", Some(here)).is_here(), "{here}");
+        }
+        let there = config(gateway, Some("socks5://proxy.example.com:1080"));
+        assert!(!there.is_here() && there.exposes_login());
+    }
+
+    fn config(gateway: &str, via: Option<&str>) -> SessionConfig {
+        let login = Login::Email { email: "a".into(), password: Secret::new("b") };
+        let connect_via = via.map(|via| via.parse().expect("a proxy"));
+        SessionConfig { connect_via, ..SessionConfig::new("main", gateway, login) }
     }
 }

@@ -18,13 +18,13 @@ use rand::{RngExt, SeedableRng};
 
 use login::own_request;
 
-use super::calls::{Calls, Completion};
+use super::calls::{CallError, Calls, Completion};
 use super::config::SessionConfig;
-use super::handle::{CallError, Phase, Restraint, Status};
-use super::mask::Secrets;
-use super::pacing::Gates;
-use super::seen::Seen;
+use super::dedup::Dedup;
+use super::rate_limit::{Gates, Restraint};
+use super::redact::Secrets;
 use super::signal::{Ended, Signal};
+use super::status::{Phase, Status};
 use crate::protocol::{Content, Damages, Event, Failure, HEARTBEAT, Incoming, decode_noting, encode_fields};
 
 /// A connection takes no longer than this to come about, proxies and TLS included.
@@ -33,10 +33,6 @@ pub(super) const CONNECT: Duration = Duration::from_secs(30);
 pub(super) const LOGIN: Duration = Duration::from_secs(120);
 /// A person has this long to type the PIN.
 pub(super) const PIN: Duration = Duration::from_secs(600);
-/// How often heartbeats go out.
-pub(super) const BEAT: Duration = Duration::from_secs(60);
-/// How long a gateway may be silent before it is asked for a sign of life.
-pub(super) const SILENCE: Duration = Duration::from_secs(75);
 /// That sign of life comes within this, else the connection is dead.
 pub(super) const PROBE: Duration = Duration::from_secs(20);
 /// Attempts at a connection are at least this far apart.
@@ -63,7 +59,7 @@ pub(super) enum Output<T> {
     Close,
     /// The same, with a goodbye where it is open.
     Leave,
-    /// The turn of a call has come: its caller sends it now.
+    /// A call has its slot: its caller sends it now.
     Grant(T),
     /// A call is over.
     Complete(T, Result<Content, CallError>),
@@ -126,7 +122,7 @@ pub(super) struct Machine<T> {
     beat: Duration,
     gates: Gates<T>,
     calls: Calls<T>,
-    seen: Seen,
+    dedup: Dedup,
     kept: VecDeque<Event>,
     kept_bytes: usize,
     /// What was wrong with the frames since it was asked for last.
@@ -157,7 +153,7 @@ impl<T: Completion> Machine<T> {
             heard: now,
             is_reading: true,
             beat: now,
-            seen: Seen::default(),
+            dedup: Dedup::default(),
             kept: VecDeque::new(),
             kept_bytes: 0,
             damages: Damages::default(),
@@ -405,7 +401,7 @@ impl<T: Completion> Machine<T> {
             },
             State::Live { probe: Some(probe), .. } if now >= probe.deadline => {
                 // It may have been dead since then.
-                self.seen.lost(self.heard);
+                self.dedup.lost(self.heard);
                 self.lose("the gateway gave no sign of life", now);
             }
             State::Live { probe: probe @ None, .. } if self.is_reading && now >= silent => {
@@ -483,7 +479,7 @@ impl<T: Completion> Machine<T> {
 
     /// Gives the connection up; the next attempt does not begin before `earliest`.
     fn lose_until(&mut self, reason: &str, now: Duration, earliest: Duration) {
-        self.seen.lost(now);
+        self.dedup.lost(now);
         let was_live = self.is_live();
         if let State::Live { since, .. } = self.state
             && now >= since + HEALTHY
@@ -508,7 +504,7 @@ impl<T: Completion> Machine<T> {
 
     fn live(&mut self, mid: String, display_name: Option<String>, now: Duration) {
         self.state = State::Live { since: now, probe: None };
-        self.seen.ready(now);
+        self.dedup.ready(now);
         self.counts.mid = Some(mid.clone());
         self.counts.display_name.clone_from(&display_name);
         self.signal(Signal::LoggedIn { mid, display_name });
@@ -520,7 +516,7 @@ impl<T: Completion> Machine<T> {
     }
 
     fn event(&mut self, event: Event, now: Duration) {
-        if self.seen.is_repeated(&event, now) {
+        if self.dedup.is_repeated(&event, now) {
             self.counts.repeated += 1;
             tracing::info!(subcommand = event.subcommand, "the gateway repeated an event; it is not handled twice");
         } else if self.is_live() {

@@ -3,49 +3,47 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `config` | what a session is told at its start |
-//! | `handle` | the cloneable side that callers hold, and what a call can fail with |
-//! | `machine` | every decision, without I/O: inputs and `now` in, outputs out |
-//! | `turn` | the right to send a call now |
-//! | `backlog` | when a queue is worth a line in the log |
-//! | `calls` | the calls of a session: waiting, sent, due |
-//! | `pacing` | how fast calls go out |
-//! | `seen` | which events are repetitions |
+//! | `loopback` | what is on this machine |
+//! | `handle` | the cloneable side that callers hold |
+//! | `shared` | what the handles and the session's task share, the slots for calls among it |
+//! | `status` | what can be seen of a session from outside |
 //! | `signal` | what a session tells its owner |
+//! | `machine` | every decision, without I/O: inputs and `now` in, outputs out |
+//! | `calls` | the calls of a session: waiting, sent, due; and why one fails |
+//! | `rate_limit` | how fast calls go out |
+//! | `dedup` | which events are repetitions |
+//! | `redact` | what must not be shown |
+//! | `backlog` | when a queue is worth a line in the log |
 //! | `socket` | the task that owns the connection and drives the machine |
-//! | `dial` | how a connection comes about |
-//! | `mask` | what must not be shown |
+//! | `transport` | the way to a gateway, and whom a session trusts |
 //! | `media` | files over HTTP: what goes up and down, and from which folders |
-//! | `transfer` | one transfer, ready to begin, and how it goes |
-//! | `folders` | the folders whose files may be opened |
-//! | `tls` | whom a session trusts |
 //!
 //! What an event means to a script is not known here, and nothing is written to disk: a certificate is handed to the owner.
 
 mod backlog;
 mod calls;
 mod config;
-mod dial;
-mod folders;
+mod dedup;
 mod handle;
+mod loopback;
 mod machine;
-mod mask;
 mod media;
-mod pacing;
-mod seen;
+mod rate_limit;
+mod redact;
+mod shared;
 mod signal;
 mod socket;
-mod tls;
-mod transfer;
-mod turn;
+mod status;
+mod transport;
 
+pub use calls::CallError;
 pub use config::{ConnectVia, Login, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
-pub use folders::FolderError;
-pub use handle::{CallError, Handle, Holdup, Inbox, Phase, Restraint, Status, Turn, channel};
-pub use mask::without_credentials;
-pub use media::{Media, MediaError, MediaMode};
-pub use pacing::{Pacing, Rate, RateError};
-pub use seen::Seen;
+pub use dedup::Dedup;
+pub use handle::{Handle, Inbox, Permit, channel};
+pub use media::{FolderError, Media, MediaError, MediaMode, Ready};
+pub use rate_limit::{Pacing, Rate, RateError, Restraint};
+pub use redact::without_credentials;
 pub use signal::{Ended, Flow, Signal};
 pub use socket::run;
-pub use tls::{TlsError, media_config};
-pub use transfer::Ready;
+pub use status::{Holdup, Phase, Status};
+pub use transport::{TlsError, media_config};

@@ -1,6 +1,6 @@
 //! The task that owns a session's connection and drives its machine.
 //!
-//! One turn takes everything that is ready (calls, frames, time), carries the machine's outputs out and ends with one
+//! One pass takes everything that is ready (calls, frames, time), carries the machine's outputs out and ends with one
 //! flush, so that a burst costs one write. No decision is made here.
 
 use std::collections::VecDeque;
@@ -17,13 +17,13 @@ use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 use super::backlog::{Backlog, News};
 use super::calls::Completion;
 use super::config::SessionConfig;
-use super::dial::{DialError, Socket, dial, exposes_login};
 use super::handle::{Inbox, Reply, Request};
 use super::machine::{Connection, Machine, Output};
 use super::signal::{Ended, Flow, Signal};
+use super::transport::{ConnectError, Socket, connect};
 use crate::clock::Clock;
 
-/// So many frames, and so many calls, are taken in one turn; then the other tasks of the thread have theirs.
+/// So many frames, and so many calls, are taken in one pass; then the other tasks of the thread have theirs.
 const BATCH: usize = 256;
 /// While the owner pauses, signals are held back; at so many, or so many bytes, the socket is read no further.
 const HELD: usize = 8_192;
@@ -37,7 +37,7 @@ impl Completion for Reply {
     fn is_abandoned(&self) -> bool {
         match self {
             Self::Content(sender) => sender.is_closed(),
-            Self::Turn(sender) => sender.is_closed(),
+            Self::Slot(sender) => sender.is_closed(),
         }
     }
 }
@@ -54,7 +54,7 @@ pub async fn run(
     inbox: Inbox,
     sink: impl FnMut(Signal) -> Flow + 'static,
 ) -> Ended {
-    if exposes_login(&config) {
+    if config.exposes_login() {
         let name = &config.name;
         tracing::warn!(
             "session {name}: the login goes unencrypted to another machine; use wss:// where the gateway can"
@@ -96,9 +96,9 @@ struct Timer {
 
 enum Wire {
     None,
-    Dialing(Connection, Waiting<Result<Socket, DialError>>),
+    Connecting(Connection, Waiting<Result<Socket, ConnectError>>),
     Open(Connection, Box<Socket>),
-    /// The session is over; what is still to be written is written after the last turn.
+    /// The session is over; what is still to be written is written after the last pass.
     Leaving(Box<Socket>),
 }
 
@@ -131,7 +131,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
         loop {
             let now = self.clock.elapsed();
             self.obey(now);
-            let mut is_more = self.poll_dialing(context, now);
+            let mut is_more = self.poll_connecting(context, now);
             is_more |= self.poll_orders(context, now);
             is_more |= self.poll_frames(context, now);
             if self.machine.next_wake().is_some_and(|wake| wake <= now) {
@@ -150,7 +150,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
                 self.goodbye = None;
             }
             self.machine.write_status(&mut self.inbox.shared.status());
-            self.inbox.shared.turns.set_room(self.machine.room());
+            self.inbox.shared.slots.set_room(self.machine.room());
             self.tell_backlog(now);
             if self.machine.is_over() {
                 return Poll::Ready(self.end());
@@ -167,7 +167,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
 
     /// Does what the handles ask for beside calls.
     fn obey(&mut self, now: Duration) {
-        self.machine.turns_given(self.inbox.shared.turns.given(), now);
+        self.machine.slots_given(self.inbox.shared.slots.given(), now);
         if self.inbox.shared.is_stopped() {
             self.machine.stop();
         }
@@ -216,10 +216,10 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
         }
     }
 
-    fn poll_dialing(&mut self, context: &mut Context<'_>, now: Duration) -> bool {
-        let Wire::Dialing(connection, dialing) = &mut self.wire else { return false };
+    fn poll_connecting(&mut self, context: &mut Context<'_>, now: Duration) -> bool {
+        let Wire::Connecting(connection, connecting) = &mut self.wire else { return false };
         let connection = *connection;
-        let Poll::Ready(outcome) = dialing.as_mut().poll(context) else { return false };
+        let Poll::Ready(outcome) = connecting.as_mut().poll(context) else { return false };
         match outcome {
             Ok(socket) => {
                 self.wire = Wire::Open(connection, Box::new(socket));
@@ -250,9 +250,9 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
                 Poll::Ready(count) => taken += count,
                 Poll::Pending => return false,
             }
-            for Request { order, turn } in self.orders.drain(..) {
-                if let Some(turn) = turn {
-                    turn.spend();
+            for Request { order, slot } in self.orders.drain(..) {
+                if let Some(slot) = slot {
+                    slot.spend();
                 }
                 self.machine.call(order, now);
             }
@@ -304,7 +304,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             match output {
                 Output::Connect(connection) => {
                     let config = Arc::clone(&self.config);
-                    self.wire = Wire::Dialing(connection, Box::pin(async move { dial(&config).await }));
+                    self.wire = Wire::Connecting(connection, Box::pin(async move { connect(&config).await }));
                     has_new_wire = true;
                 }
                 Output::Send(connection, frame) => {
@@ -381,7 +381,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
     /// Sets the timer to the machine's next wish; true means that it has come already.
     fn poll_timer(&mut self, context: &mut Context<'_>) -> bool {
         let Some(wake) = self.machine.next_wake() else { return false };
-        // A timer that is set too early costs one turn; setting it anew for every call would cost more.
+        // A timer that is set too early costs one pass; setting it anew for every call would cost more.
         if self.timer.as_ref().is_none_or(|timer| timer.due > wake) {
             let clock = self.clock.clone();
             self.timer = Some(Timer { due: wake, sleep: Box::pin(async move { clock.sleep_until(wake).await }) });

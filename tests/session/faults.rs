@@ -147,7 +147,7 @@ fn call(number: u32, handle: Handle, clock: Clock) -> JoinHandle<Results> {
         let effect = if number.is_multiple_of(2) {
             handle.call("SendText", fields).await
         } else {
-            match handle.turn("SendText").await {
+            match handle.reserve("SendText").await {
                 Ok(turn) => handle.send(turn, fields).await,
                 Err(error) => Err(error),
             }

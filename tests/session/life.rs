@@ -374,11 +374,11 @@ fn a_turn_comes_when_the_session_is_live_and_the_call_goes_out_then() {
         let mut client = gateway.accept().await;
         client.receive().await;
         let handle = session.handle.clone();
-        assert!(handle.turn_now("SendText").expect("no login").is_none());
+        assert!(handle.try_reserve("SendText").expect("no login").is_none());
         assert_eq!(handle.holdup(), Some(Holdup::Connection));
         let turn = spawn_local({
             let handle = handle.clone();
-            async move { handle.turn("SendText").await }
+            async move { handle.reserve("SendText").await }
         });
         soon("it to wait", async {
             while handle.status().queued < 1 {
@@ -398,8 +398,8 @@ fn a_turn_comes_when_the_session_is_live_and_the_call_goes_out_then() {
         assert_eq!(request["command"], "SendText");
         client.reply(&request, 0, "{}").await;
         assert_eq!(call.await.expect("it ends"), Ok(Content::new("{}")));
-        assert!(handle.turn_now("SendText").expect("no login").is_some(), "nothing holds the next one up");
-        assert!(handle.turn_now("Login").is_err());
+        assert!(handle.try_reserve("SendText").expect("no login").is_some(), "nothing holds the next one up");
+        assert!(handle.try_reserve("Login").is_err());
     });
 }
 
@@ -411,11 +411,11 @@ fn no_more_turns_are_given_than_calls_may_be_unanswered_and_unused_ones_come_bac
         let _client = gateway.accept_login("u9").await;
         session.logged_in().await;
         let handle = session.handle.clone();
-        let first = soon("a turn", handle.turn("SendText")).await.expect("it comes");
-        let second = soon("a turn", handle.turn("SendText")).await.expect("it comes");
+        let first = soon("a turn", handle.reserve("SendText")).await.expect("it comes");
+        let second = soon("a turn", handle.reserve("SendText")).await.expect("it comes");
         let third = spawn_local({
             let handle = handle.clone();
-            async move { handle.turn("SendText").await }
+            async move { handle.reserve("SendText").await }
         });
         soon("it to wait", async {
             while handle.status().queued < 1 {

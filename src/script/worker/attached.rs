@@ -21,7 +21,7 @@ use crate::script::live::Live;
 use crate::script::rebuild;
 use crate::script::run::{Run, is_last_word};
 use crate::script::value;
-use crate::session::{self, Ended, Flow, Seen, Signal};
+use crate::session::{self, Dedup, Ended, Flow, Signal};
 use crate::store::{StoreError, Tenant, TimerRow, message_number};
 
 /// How long an `on_stop` may take when the grace is over already, and a gateway to close.
@@ -113,7 +113,7 @@ impl Worker {
         live.highest_message.set(highest.max(recovered.highest_message));
         live.past_messages.replace(std::mem::take(&mut recovered.messages));
         if !recovered.latest.is_empty() {
-            live.past_events.replace(Some(Seen::by_others(&recovered.latest)));
+            live.past_events.replace(Some(Dedup::by_others(&recovered.latest)));
         }
         let handlings = recovered.events.iter().chain(&recovered.waiting);
         let runs = handlings.flat_map(|handling| &handling.runs).filter(|run| run.standing.ended.is_none()).count();

@@ -9,8 +9,8 @@ use crate::protocol::{
     Call, Content, Failure, FailureCode, Incoming, commands::GetProfile, decode_noting, encode_fields, find_text,
     read_value,
 };
+use crate::session::calls::CallError;
 use crate::session::config::Login;
-use crate::session::handle::CallError;
 use crate::session::signal::Signal;
 
 /// A profile that cannot be had yet is asked for again after this, then after twice as long, and so on up to the second.

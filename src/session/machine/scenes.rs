@@ -4,6 +4,7 @@ use super::tests::config;
 use super::*;
 use crate::session::Pacing;
 use crate::session::calls::{Order, Step};
+use crate::session::config::SILENCE;
 
 /// A machine that is live on its first connection, its outputs taken.
 fn live(seed: u64) -> Machine<u32> {

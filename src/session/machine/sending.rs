@@ -1,12 +1,12 @@
 //! The calls of a session on their way out, and what comes back. How long each may wait is kept in `calls`, how fast they go in
-//! `pacing`.
+//! `rate_limit`.
 
 use std::time::Duration;
 
 use super::{Completion, Machine, Output, State};
 use crate::protocol::{Content, Failure, encode_fields};
+use crate::session::calls::CallError;
 use crate::session::calls::{Order, Pending, Step};
-use crate::session::handle::CallError;
 use crate::session::signal::Signal;
 
 impl<T: Completion> Machine<T> {
@@ -31,14 +31,14 @@ impl<T: Completion> Machine<T> {
         }
     }
 
-    /// So many callers have their turn and have not sent yet.
-    pub(in crate::session) fn turns_given(&mut self, turns: usize, now: Duration) {
-        if self.calls.set_turns(turns) {
+    /// So many callers have a slot and have not sent yet.
+    pub(in crate::session) fn slots_given(&mut self, slots: usize, now: Duration) {
+        if self.calls.set_slots(slots) {
             self.send_waiting(now);
         }
     }
 
-    /// How many calls may be sent without asking for their turn first.
+    /// How many calls may be sent without asking for a slot first.
     pub(in crate::session) fn room(&self) -> usize {
         let is_open = self.is_live() && self.gates.are_none() && self.calls.queued() == 0;
         if is_open { self.calls.room() } else { 0 }
@@ -57,9 +57,9 @@ impl<T: Completion> Machine<T> {
         }
     }
 
-    /// Sends a call whose turn came before. Where the connection was lost since, it waits for the next one.
+    /// Sends a call that has its slot. Where the connection was lost since, it waits for the next one.
     fn send_granted(&mut self, order: Order<T>, now: Duration) {
-        self.calls.used_turn();
+        self.calls.used_slot();
         if self.is_live() {
             let call = self.calls.begin(order, now, self.config.reply);
             return self.send_call(call);
@@ -99,8 +99,8 @@ impl<T: Completion> Machine<T> {
             return;
         }
         while let Some(call) = self.calls.next_to_send() {
-            if call.order.step == Step::Turn {
-                self.calls.gave_turn();
+            if call.order.step == Step::Slot {
+                self.calls.gave_slot();
                 self.outputs.push_back(Output::Grant(call.order.reply));
             } else {
                 self.send_call(call);

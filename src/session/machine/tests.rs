@@ -34,12 +34,12 @@ fn order(step: Step, command: &'static str, number: u32) -> Order<u32> {
 #[derive(Clone, Debug)]
 enum Action {
     Call(usize),
-    /// Asks for the turn of a call.
-    Turn(usize),
-    /// Sends a call whose turn has come.
-    UseTurn,
+    /// Asks for a slot for a call.
+    Reserve(usize),
+    /// Sends a call that has its slot.
+    UseSlot,
     /// Gives such a call up.
-    DropTurn,
+    DropSlot,
     Connected,
     Failed,
     /// Whoever answers is no gateway.
@@ -66,9 +66,9 @@ enum Action {
 fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         20 => (0..COMMANDS.len()).prop_map(Action::Call),
-        10 => (0..COMMANDS.len()).prop_map(Action::Turn),
-        8 => Just(Action::UseTurn),
-        2 => Just(Action::DropTurn),
+        10 => (0..COMMANDS.len()).prop_map(Action::Reserve),
+        8 => Just(Action::UseSlot),
+        2 => Just(Action::DropSlot),
         20 => Just(Action::Connected),
         4 => Just(Action::Failed),
         1 => Just(Action::Useless),
@@ -110,7 +110,7 @@ struct World {
     is_over: bool,
     last_connect: Option<Duration>,
     calls: BTreeMap<u32, (usize, Duration)>,
-    /// The calls whose turn has come and was not used.
+    /// The calls that have a slot and have not used it.
     granted: Vec<u32>,
     /// What the machine was waiting for, on which connection, and since when.
     state: (Connection, &'static str, Duration),
@@ -156,8 +156,8 @@ impl World {
         let (connection, now) = (self.connection, self.now);
         match action {
             Action::Call(which) => self.call(which, Step::Whole),
-            Action::Turn(which) => self.call(which, Step::Turn),
-            Action::UseTurn => {
+            Action::Reserve(which) => self.call(which, Step::Slot),
+            Action::UseSlot => {
                 if let Some(number) = self.granted.pop() {
                     let call = self.calls.get_mut(&number).expect("it was made");
                     call.1 = now;
@@ -165,9 +165,9 @@ impl World {
                     self.machine.call(order, now);
                 }
             }
-            Action::DropTurn => {
+            Action::DropSlot => {
                 self.done.extend(self.granted.pop());
-                self.machine.turns_given(self.granted.len(), self.now);
+                self.machine.slots_given(self.granted.len(), self.now);
             }
             Action::Reading(true) if !self.is_reading => {
                 self.is_reading = true;
@@ -254,7 +254,7 @@ impl World {
                 Output::Send(connection, frame) => self.asked_to_send(connection, &frame),
                 Output::Close | Output::Leave => (self.is_asked, self.is_open, self.is_live) = (false, false, false),
                 Output::Grant(call) => {
-                    assert!(self.is_live && !self.done.contains(&call), "a turn comes when it can be used");
+                    assert!(self.is_live && !self.done.contains(&call), "a slot comes when it can be used");
                     self.granted.push(call);
                 }
                 Output::Complete(call, result) => self.completed(call, result),

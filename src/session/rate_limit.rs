@@ -15,8 +15,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use super::calls::{Completion, Order};
-use super::handle::{CallError, Restraint};
+use super::calls::{CallError, Completion, Order};
 use crate::protocol::{Failure, FailureCode, Family};
 
 /// How fast a session sends.
@@ -99,6 +98,19 @@ impl FromStr for Rate {
         };
         Ok(Self { count, per })
     }
+}
+
+/// What holds a session back, for the session that takes its place. Times are the clock's elapsed time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Restraint {
+    /// Until when nothing is sent, because the gateway complained.
+    pub pause_until: Duration,
+    /// How many complaints there were, each of which made the pause longer.
+    pub complaints: u32,
+    /// How many attempts at a connection have failed since the session was last well.
+    pub attempts: u32,
+    /// When the next attempt may begin.
+    pub retry: Duration,
 }
 
 /// The first pause after EXCESSIVE_ACCESS, and the longest.

@@ -12,12 +12,14 @@ use reqwest::{Body, RequestBuilder, Response};
 use serde_json::json;
 use tokio_util::io::ReaderStream;
 
+use super::error::MediaError;
 use super::folders::{Source, Target};
-use super::handle::{Handle, Turn};
-use super::media::{MediaError, SILENCE};
 use crate::clock::Clock;
 use crate::protocol::Content;
+use crate::session::handle::{Handle, Permit};
 
+/// A server that is silent for this long has gone.
+pub(super) const SILENCE: Duration = Duration::from_secs(60);
 /// So many bytes of a file are in memory at a time.
 const CHUNK: usize = 64 * 1024;
 /// As long as this after the last byte of an upload was handed on: the system still sends what it holds back, and tells
@@ -31,7 +33,7 @@ pub struct Ready(Step);
 #[derive(Debug)]
 enum Step {
     /// The gateway is asked, for whom a path is a text like any other.
-    Call(Turn, String),
+    Call(Permit, String),
     Upload {
         request: RequestBuilder,
         flow: Flow,
@@ -45,8 +47,8 @@ enum Step {
 
 impl Ready {
     /// A command that names no file of this machine.
-    pub(crate) fn call(turn: Turn, fields: String) -> Self {
-        Self(Step::Call(turn, fields))
+    pub(crate) fn call(permit: Permit, fields: String) -> Self {
+        Self(Step::Call(permit, fields))
     }
 
     /// An upload whose body goes as `flow` says; `content` is what comes of it.
@@ -65,7 +67,7 @@ impl Ready {
     /// See [`MediaError`].
     pub async fn send(self, handle: &Handle) -> Result<Content, MediaError> {
         match self.0 {
-            Step::Call(turn, fields) => Ok(handle.send(turn, fields).await?),
+            Step::Call(permit, fields) => Ok(handle.send(permit, fields).await?),
             // Boxed: it is large, and those who wait for an answer have room for it too.
             transfer => Box::pin(transfer.carry()).await,
         }

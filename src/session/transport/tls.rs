@@ -1,4 +1,4 @@
-//! Whom a session trusts: the system's certificates, or those of a file. How the connection is made is `dial`'s business.
+//! Whom a session trusts: the system's certificates, or those of a file. How the connection is made is `connect`'s business.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};

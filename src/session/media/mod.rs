@@ -3,27 +3,32 @@
 //! Scripts know nothing of it: they send the same commands whether the gateway reads the path itself or not. Which
 //! folders Hotline may open is decided in `folders`.
 
+mod error;
+mod folders;
+mod transfer;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
 use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Client, ClientBuilder, redirect};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use folders::Folders;
+use transfer::{Flow, SILENCE, form, in_full};
+
 use super::config::{Proxy, ProxyKind, SessionConfig};
-use super::dial::is_here;
-use super::folders::{FolderError, Folders};
-use super::handle::{CallError, Handle};
-use super::tls::{TlsError, media_config};
-use super::transfer::{Flow, Ready, form, in_full};
+use super::handle::Handle;
+use super::transport::media_config;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::{Call, Content, commands};
 
-/// A server that is silent for this long has gone.
-pub(super) const SILENCE: Duration = Duration::from_secs(60);
+pub use error::MediaError;
+pub use folders::FolderError;
+pub use transfer::Ready;
+
 /// How files travel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MediaMode {
@@ -42,84 +47,7 @@ impl MediaMode {
         match self {
             Self::Gateway => false,
             Self::Upload => true,
-            Self::Auto => !is_here(config),
-        }
-    }
-}
-
-/// Why a command with a file fails.
-#[derive(Debug, thiserror::Error)]
-pub enum MediaError {
-    /// The gateway does not give the parameters, or not do what was asked.
-    #[error(transparent)]
-    Call(#[from] CallError),
-    /// The fields of the command do not suit it.
-    #[error("the fields of {command} are not as expected: {reason}")]
-    Fields {
-        /// The command.
-        command: &'static str,
-        /// What is wrong.
-        reason: String,
-    },
-    /// There is no way to upload for this command.
-    #[error(
-        "there is no way to upload a file for {command}: the gateway reads it from its own disk. Under media = \"gateway\" of a \
-         [[session]] the path goes there as it is; the sandbox that `hotline run` starts by itself takes none"
-    )]
-    Unsupported {
-        /// The command.
-        command: &'static str,
-    },
-    /// The file may not be opened, or cannot be.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// The gateway's parameters cannot be used.
-    #[error("the answer to {command} cannot be used: {reason}")]
-    Parameters {
-        /// The command.
-        command: &'static str,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The server refuses the transfer.
-    #[error("the media server answered with HTTP status {0}, expected a success")]
-    Status(u16),
-    /// The transfer broke off.
-    #[error("the transfer broke off: {reason}")]
-    Transfer {
-        /// What happened.
-        reason: String,
-        /// Whether a message may have been sent all the same.
-        sent: bool,
-    },
-    /// Nobody can be trusted.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The HTTP client cannot be made as configured.
-    #[error("the media client cannot be set up: {0}")]
-    Setup(String),
-}
-
-impl MediaError {
-    /// The number that scripts see: the gateway's own for a refusal, else -1.
-    pub fn code(&self) -> i64 {
-        match self {
-            Self::Call(error) => error.code(),
-            _ => -1,
-        }
-    }
-
-    /// The name that scripts see, such as `TRANSFER_FAILED`.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Call(error) => error.name(),
-            Self::Fields { .. } => "MALFORMED",
-            Self::Unsupported { .. } => "UNSUPPORTED",
-            Self::Folder(_) => "FILE",
-            Self::Transfer { sent: true, .. } => "IN_DOUBT",
-            Self::Parameters { .. } | Self::Status(_) | Self::Transfer { .. } | Self::Tls(_) | Self::Setup(_) => {
-                "TRANSFER_FAILED"
-            }
+            Self::Auto => !config.is_here(),
         }
     }
 }
@@ -221,7 +149,7 @@ impl Media {
         now: Timestamp,
     ) -> Result<Ready, MediaError> {
         let Some(carrier) = self.carrier.as_ref().filter(|_| Self::concerns(command)) else {
-            return Ok(Ready::call(handle.turn(command).await?, fields));
+            return Ok(Ready::call(handle.reserve(command).await?, fields));
         };
         let msg_id = || (rand::random::<u64>() >> 1).to_string();
         match command {
@@ -251,7 +179,7 @@ impl Media {
             }
             "UpdateProfilePicture" => Err(unsupported::<commands::UpdateProfilePicture>()),
             "UpdateGroupPicture" => Err(unsupported::<commands::UpdateGroupPicture>()),
-            _ => Ok(Ready::call(handle.turn(command).await?, fields)),
+            _ => Ok(Ready::call(handle.reserve(command).await?, fields)),
         }
     }
 

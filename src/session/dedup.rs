@@ -19,7 +19,7 @@ const AROUND: Duration = Duration::from_secs(10);
 /// By default nothing, and no connection is ready. Hashes of 64 bits under a random key stand for the ids; two that collide
 /// within a window are not to be expected.
 #[derive(Default)]
-pub struct Seen {
+pub struct Dedup {
     hasher: RandomState,
     messages: Window,
     /// What may come again, since it was seen shortly before the connection was lost.
@@ -46,7 +46,7 @@ struct About {
     subject: [Option<u64>; 2],
 }
 
-impl Seen {
+impl Dedup {
     /// What another process saw shortly before it ended.
     pub fn by_others<'a>(events: impl IntoIterator<Item = &'a Event>) -> Self {
         let mut seen = Self::default();
@@ -173,8 +173,8 @@ mod tests {
     }
 
     /// One that is ready from the start.
-    fn ready() -> Seen {
-        let mut seen = Seen::default();
+    fn ready() -> Dedup {
+        let mut seen = Dedup::default();
         seen.ready(Duration::ZERO);
         seen
     }
@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn what_came_before_the_first_readiness_waits_for_it() {
-        let mut seen = Seen::default();
+        let mut seen = Dedup::default();
         assert!(!seen.is_repeated(&kick("u1"), SECOND));
         seen.lost(300 * SECOND);
         seen.ready(310 * SECOND);

@@ -1,8 +1,6 @@
 //! How a connection to a gateway comes about: through a proxy or not, with TLS or not. When one is tried is decided in
 //! `machine`.
 
-use std::net::IpAddr;
-
 use data_encoding::BASE64;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -11,14 +9,14 @@ use tokio_tungstenite::tungstenite::Error as WebSocketError;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::{Connector, MaybeTlsStream, WebSocketStream, client_async_tls_with_config};
-use url::{Host, Url};
+use url::Url;
 
-use super::config::{ConnectVia, ProxyKind, SessionConfig};
 use super::tls::{TlsError, client_config};
 use crate::protocol::MAX_FRAME;
+use crate::session::config::{ConnectVia, ProxyKind, SessionConfig};
 
 /// A connection to a gateway, ready for frames.
-pub(super) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(in crate::session) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// So much is read from the connection at a time.
 const READ_BUFFER: usize = 16 * 1024;
@@ -28,7 +26,7 @@ const PROXY_ANSWER: usize = 16 * 1024;
 
 /// Why no connection came about.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum DialError {
+pub(in crate::session) enum ConnectError {
     #[error("the gateway is given as ws://host:port or wss://host:port; found {0}")]
     Url(String),
     #[error("cannot connect to {0}: {1}")]
@@ -43,9 +41,9 @@ pub(super) enum DialError {
     Tls(#[from] TlsError),
 }
 
-impl DialError {
+impl ConnectError {
     /// Whether trying again would fail in the same way, as far as can be told: the address or the trust is wrong.
-    pub(super) fn is_lasting(&self) -> bool {
+    pub(in crate::session) fn is_lasting(&self) -> bool {
         match self {
             Self::Url(_) | Self::Untrusted(..) | Self::Tls(_) => true,
             Self::Connect(..) | Self::Proxy(..) => false,
@@ -86,14 +84,14 @@ struct Place {
 }
 
 impl Place {
-    fn of(gateway: &str) -> Result<(Url, Self), DialError> {
-        let url = Url::parse(gateway).map_err(|error| DialError::Url(error.to_string()))?;
+    fn of(gateway: &str) -> Result<(Url, Self), ConnectError> {
+        let url = Url::parse(gateway).map_err(|error| ConnectError::Url(error.to_string()))?;
         if !matches!(url.scheme(), "ws" | "wss") {
-            return Err(DialError::Url(format!("the scheme \"{}\"", url.scheme())));
+            return Err(ConnectError::Url(format!("the scheme \"{}\"", url.scheme())));
         }
-        let host = url.host_str().ok_or_else(|| DialError::Url("no host".to_owned()))?;
+        let host = url.host_str().ok_or_else(|| ConnectError::Url("no host".to_owned()))?;
         let host = host.trim_matches(['[', ']']).to_owned();
-        let port = url.port_or_known_default().ok_or_else(|| DialError::Url("no port".to_owned()))?;
+        let port = url.port_or_known_default().ok_or_else(|| ConnectError::Url("no port".to_owned()))?;
         Ok((url, Self { host, port }))
     }
 
@@ -107,43 +105,15 @@ impl Place {
     }
 }
 
-/// Whether the gateway of a session is on this machine, as far as can be told: the way there must not leave it either.
-pub(super) fn is_here(config: &SessionConfig) -> bool {
-    let via = config.connect_via.as_ref().map(|via| via.host.as_str());
-    is_loopback(&config.gateway) && via.is_none_or(is_loopback_host)
-}
-
-/// Whether a login of this session can be read by whoever stands between.
-pub(super) fn exposes_login(config: &SessionConfig) -> bool {
-    config.gateway.trim_start().to_ascii_lowercase().starts_with("ws:") && !is_here(config)
-}
-
-fn is_loopback(gateway: &str) -> bool {
-    match Url::parse(gateway).ok().as_ref().and_then(Url::host) {
-        // `ws` counts as a special scheme, so numbers have become addresses already.
-        Some(Host::Domain(name)) => is_loopback_host(name),
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => IpAddr::V6(address).to_canonical().is_loopback(),
-        None => false,
-    }
-}
-
-fn is_loopback_host(host: &str) -> bool {
-    match host.parse::<IpAddr>() {
-        Ok(address) => address.to_canonical().is_loopback(),
-        Err(_) => host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost"),
-    }
-}
-
 /// Connects to the gateway of a session.
-pub(super) async fn dial(config: &SessionConfig) -> Result<Socket, DialError> {
+pub(in crate::session) async fn connect(config: &SessionConfig) -> Result<Socket, ConnectError> {
     let (url, place) = Place::of(&config.gateway)?;
     let connector = match url.scheme() {
         "wss" => Connector::Rustls(client_config(config.root.clone()).await?),
         _ => Connector::Plain,
     };
     let stream = match &config.connect_via {
-        None => connect(&place).await?,
+        None => open(&place).await?,
         Some(via) => connect_via(via, &place).await?,
     };
     let limits = WebSocketConfig::default()
@@ -152,21 +122,21 @@ pub(super) async fn dial(config: &SessionConfig) -> Result<Socket, DialError> {
         .max_message_size(Some(MAX_FRAME))
         .max_frame_size(Some(MAX_FRAME));
     let socket = client_async_tls_with_config(url.as_str(), stream, Some(limits), Some(connector)).await;
-    socket.map(|(socket, _)| socket).map_err(|error| DialError::of_handshake(&place, error))
+    socket.map(|(socket, _)| socket).map_err(|error| ConnectError::of_handshake(&place, error))
 }
 
-async fn connect(place: &Place) -> Result<TcpStream, DialError> {
-    let failed = |error| DialError::Connect(place.text(), error);
+async fn open(place: &Place) -> Result<TcpStream, ConnectError> {
+    let failed = |error| ConnectError::Connect(place.text(), error);
     let stream = TcpStream::connect((place.host.as_str(), place.port)).await.map_err(failed)?;
     // Frames are small and answers to them are awaited: Nagle's algorithm would hold them back.
     stream.set_nodelay(true).map_err(failed)?;
     Ok(stream)
 }
 
-async fn connect_via(via: &ConnectVia, place: &Place) -> Result<TcpStream, DialError> {
+async fn connect_via(via: &ConnectVia, place: &Place) -> Result<TcpStream, ConnectError> {
     let proxy = Place { host: via.host.clone(), port: via.port };
-    let stream = connect(&proxy).await?;
-    let refused = |reason: String| DialError::Proxy(proxy.text(), place.text(), reason);
+    let stream = open(&proxy).await?;
+    let refused = |reason: String| ConnectError::Proxy(proxy.text(), place.text(), reason);
     match via.kind {
         ProxyKind::Socks5 => {
             // The proxy resolves the name: it may be known only there.
@@ -209,48 +179,5 @@ async fn tunnel(mut stream: TcpStream, via: &ConnectVia, place: &Place) -> Resul
     match (words.next(), words.next()) {
         (Some(version), Some(code)) if version.starts_with("HTTP/1.") && code.starts_with('2') => Ok(stream),
         _ => Err(format!("found \"{}\", expected an answer 200", status.chars().take(100).collect::<String>())),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::session::{Login, Secret};
-
-    #[test]
-    fn only_this_machine_is_loopback() {
-        for here in ["ws://127.0.0.1:1", "ws://127.9.9.9", "ws://localhost:1", "wss://[::1]:1", "ws://LOCALHOST/x"] {
-            assert!(is_loopback(here), "{here}");
-        }
-        for there in
-            ["ws://10.0.0.1", "ws://localhost.example.com", "wss://[::2]", "ws://127.0.0.1.example.com", "no url"]
-        {
-            assert!(!is_loopback(there), "{there}");
-        }
-    }
-
-    #[test]
-    fn a_login_is_exposed_over_plain_ws_to_elsewhere() {
-        assert!(exposes_login(&config("ws://gateway.example.com", None)));
-        assert!(exposes_login(&config("WS://10.0.0.1:16089", None)));
-        assert!(!exposes_login(&config("wss://gateway.example.com", None)));
-        assert!(!exposes_login(&config("ws://127.0.0.1:16089", None)));
-    }
-
-    #[test]
-    fn the_way_through_a_proxy_counts_too() {
-        let gateway = "ws://127.0.0.1:16089";
-        for here in ["socks5://127.0.0.1:1080", "http://localhost:8080", "http://[::1]:8080"] {
-            assert!(is_here(&config(gateway, Some(here))), "{here}");
-            assert!(!is_here(&config("ws://10.0.0.1", Some(here))), "{here}");
-        }
-        let there = config(gateway, Some("socks5://proxy.example.com:1080"));
-        assert!(!is_here(&there) && exposes_login(&there));
-    }
-
-    fn config(gateway: &str, via: Option<&str>) -> SessionConfig {
-        let login = Login::Email { email: "a".into(), password: Secret::new("b") };
-        let connect_via = via.map(|via| via.parse().expect("a proxy"));
-        SessionConfig { connect_via, ..SessionConfig::new("main", gateway, login) }
     }
 }

@@ -10,7 +10,7 @@ use super::config::{Login, SessionConfig};
 use crate::protocol::{Damages, read_value};
 
 /// What stands where a secret was.
-const MASK: &str = "***";
+const REDACTED: &str = "***";
 /// The fields whose values are secrets, whoever sends them.
 const SECRET: [&str; 6] = ["cert", "certificate", "password", "auth_token", "authtoken", "proxy_password"];
 
@@ -101,7 +101,7 @@ impl Secrets {
                 for (name, field) in fields {
                     match field {
                         Value::Null => {}
-                        _ if SECRET.contains(&name.to_ascii_lowercase().as_str()) => *field = MASK.into(),
+                        _ if SECRET.contains(&name.to_ascii_lowercase().as_str()) => *field = REDACTED.into(),
                         // What a frame is called is no secret.
                         Value::String(_) if matches!(name.as_str(), "command" | "subcommand") => {}
                         _ => self.hide(field),
@@ -109,13 +109,13 @@ impl Secrets {
                 }
             }
             Value::Array(items) => items.iter_mut().for_each(|item| self.hide(item)),
-            Value::String(text) if self.holds(text) => *text = MASK.to_owned(),
+            Value::String(text) if self.holds(text) => *text = REDACTED.to_owned(),
             // It may be JSON text again.
             Value::String(text) => *text = self.hidden(text),
             Value::Number(number) => {
                 let number = number.to_string();
                 if number.len() >= LONG && self.holds(&number) {
-                    *value = MASK.into();
+                    *value = REDACTED.into();
                 }
             }
             Value::Null | Value::Bool(_) => {}
@@ -125,7 +125,7 @@ impl Secrets {
     fn hidden_own(&self, text: &str) -> String {
         let hide = |text: String, secret: &Known| match secret.could_be_a_word {
             true => hidden_word(&text, &secret.text),
-            false => text.replace(&secret.text, MASK),
+            false => text.replace(&secret.text, REDACTED),
         };
         self.0.iter().fold(text.to_owned(), hide)
     }
@@ -151,7 +151,7 @@ fn hidden_word(text: &str, secret: &str) -> String {
             || (after.starts_with(is_part) && secret.ends_with(is_part));
         if !is_part_of_a_word && (is_value(before, after) || is_near_topic(before, after, secret)) {
             hidden.push_str(&text[copied..at]);
-            hidden.push_str(MASK);
+            hidden.push_str(REDACTED);
             copied = at + found.len();
         }
     }
@@ -178,7 +178,7 @@ fn is_near_topic(before: &str, after: &str, secret: &str) -> bool {
 pub fn without_credentials(url: &str) -> String {
     let (url, query) = url.split_once('?').map_or((url, false), |(url, _)| (url, true));
     let shown = without_user(url);
-    if query { format!("{shown}?{MASK}") } else { shown }
+    if query { format!("{shown}?{REDACTED}") } else { shown }
 }
 
 fn without_user(url: &str) -> String {
@@ -189,7 +189,7 @@ fn without_user(url: &str) -> String {
     let start = shown.find("//").map_or(0, |at| at + 2);
     let end = shown[start..].find(['/', '?', '#']).map_or(shown.len(), |at| start + at);
     match shown[start..end].rfind('@') {
-        Some(at) => format!("{}{MASK}{}", &shown[..start], &shown[start + at..]),
+        Some(at) => format!("{}{REDACTED}{}", &shown[..start], &shown[start + at..]),
         None => shown.to_owned(),
     }
 }
