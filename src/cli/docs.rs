@@ -9,8 +9,8 @@ use crate::protocol::{
     COMMANDS, Command, EVENTS, EventField, EventSpec, Family, Field, FieldKind, HOOKS, Hook, HookSpec, Kind, Origin,
     Presence, Repetition, Safety,
 };
-use crate::script::caught::{self, CAUGHT_FIELDS};
 use crate::script::definitions::library_functions;
+use crate::script::errors::{self, CAUGHT_FIELDS};
 use crate::script::surface::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES};
 
 /// The arguments of `docs`.
@@ -108,7 +108,7 @@ fn render_caught(page: &mut String) {
         let _ = writeln!(page, "| `.{name}` | {} | {} |", sentence(doc), gives(kind));
     }
     page.push_str("\n| name | code | means |\n|---|---|---|\n");
-    for (name, code, doc) in caught::names() {
+    for (name, code, doc) in errors::names() {
         let doc = if doc.is_empty() { "The gateway's own words stand in the message." } else { doc };
         let _ = writeln!(page, "| `{name}` | {} | {doc} |", code.unwrap_or(-1));
     }

@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::host::config::{Config, Session};
 use crate::host::{self, Host, Options, report};
 use crate::sandbox::{self, Sandbox, StartError};
+use crate::script::diagnostic::plain_card;
 use crate::session::{Ended, Login, MediaMode, Pacing, Secret};
 
 /// The arguments of `run`.
@@ -158,7 +159,7 @@ fn demo(gateway: &str) -> anyhow::Result<Session> {
 fn announce(host: &Host) {
     for fault in host.faults() {
         let headline = format!("{} does not load: nothing of it is live", fault.file);
-        tracing::error!(card = format!("{fault:#}"), headline, "{fault}");
+        tracing::error!(card = plain_card(&fault), headline, "{fault}");
     }
     for script in host.scripts().iter().filter(|script| script.live.is_some()) {
         match script.is_called() {

@@ -19,7 +19,7 @@ use super::sessions::{ScriptNames, prepare};
 use crate::clock::Clock;
 use crate::host::keeping::{Keeper, Keeping};
 use crate::script::check::Finding;
-use crate::script::diagnostic::{self, Severity};
+use crate::script::diagnostic::{self, Severity, plain_card};
 use crate::script::guest::is_script_name;
 use crate::script::outlook::{End, Outlook};
 use crate::script::watch::{Asker, watch};
@@ -56,7 +56,14 @@ pub enum StartError {
 }
 
 fn list(faults: &[Fault]) -> String {
-    let mut lines: Vec<_> = faults.iter().map(|fault| format!("{fault:#}\n")).collect();
+    let mut lines: Vec<_> = faults
+        .iter()
+        .map(|fault| {
+            plain_card(fault)
+                + "
+"
+        })
+        .collect();
     lines.push("with --strict nothing runs until this is mended".to_owned());
     lines.join("\n")
 }
@@ -413,7 +420,7 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
         let live =
             if library.is_survived(fault) { "the version before it stays live" } else { "nothing of it is live" };
         let headline = format!("{} does not load: {live}", fault.file);
-        tracing::error!(card = format!("{fault:#}"), headline, "{fault}");
+        tracing::error!(card = plain_card(&fault), headline, "{fault}");
     }
     for file in &changes.mended {
         tracing::info!("{file} is in order again");

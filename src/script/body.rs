@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use rhai::{AST, Dynamic, EvalAltResult, EvalContext, Expr, Expression, ImmutableString, Position, StmtBlock};
 
+use super::dialect;
 use super::door::ScriptResult;
-use super::engine;
 
 /// A named function's body, by itself.
 pub(super) struct Body {
@@ -27,7 +27,7 @@ impl Body {
             bodies.entry(function.name.to_string()).or_default().push(Self {
                 name: function.name.clone(),
                 parameters: function.params.iter().cloned().collect(),
-                block: Expr::Stmt(Box::new(StmtBlock::new(engine::statements_of(function), start, end))),
+                block: Expr::Stmt(Box::new(StmtBlock::new(dialect::statements_of(function), start, end))),
             });
         }
         bodies

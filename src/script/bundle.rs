@@ -4,7 +4,7 @@
 //! script may import is decided here: modules inside its own folder, and the standard library.
 
 use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 use std::sync::Arc;
 
 use include_dir::{Dir, include_dir};
@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::disk::{Disk, Sight};
-use super::engine;
 use super::fault::Fault;
+use super::source::Source;
+use super::syntax::compile;
 
 /// The standard library, embedded in the binary.
 static STDLIB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
@@ -24,17 +25,6 @@ pub(crate) const IMPORTS: usize = 100;
 
 /// How to mend imports that lead back.
 pub(crate) const APART: &str = "move what both need into a third module";
-
-/// One file of a bundle.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// How the file is named in messages: its path, or `std/…`.
-    pub file: String,
-    /// Where it was read from; the standard library's own modules have no place.
-    pub path: Option<PathBuf>,
-    /// What stood in it.
-    pub text: Arc<str>,
-}
 
 /// A script with everything that it imports.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,15 +89,14 @@ impl Bundle {
         chain: &mut Vec<String>,
     ) -> Result<(), Fault> {
         for (path, position) in imports_of(engine, source)? {
-            let module =
-                find(disk, source, &path, root).map_err(|reason| Fault::in_source(source, position, reason))?;
+            let module = find(disk, source, &path, root).map_err(|reason| source.fault(position, reason))?;
             if chain.len() > IMPORTS {
                 let message = format!("the imports lead more than {IMPORTS} files deep");
-                return Err(Fault::in_source(source, position, message));
+                return Err(source.fault(position, message));
             }
             if let Some(start) = chain.iter().position(|file| *file == module.file) {
                 let cycle = [&chain[start..], std::slice::from_ref(&module.file)].concat().join(" → ");
-                let fault = Fault::in_source(source, position, format!("these files import each other: {cycle}"));
+                let fault = source.fault(position, format!("these files import each other: {cycle}"));
                 return Err(Fault { help: Some(APART.to_owned()), ..fault });
             }
             self.imports.entry(source.file.clone()).or_default().insert(path, module.file.clone());
@@ -140,7 +129,7 @@ pub fn script_name(path: &Path) -> String {
 
 /// The import paths of a file, with their places.
 fn imports_of(engine: &Engine, source: &Source) -> Result<Vec<(String, Position)>, Fault> {
-    let ast = engine::compile(engine, source)?;
+    let ast = compile(engine, source)?;
     let mut found = Vec::new();
     let mut fault = None;
     ast.walk(&mut |nodes: &[ASTNode<'_>]| {
@@ -150,7 +139,7 @@ fn imports_of(engine: &Engine, source: &Source) -> Result<Vec<(String, Position)
                 other => {
                     let message =
                         "an import names its module by a literal path, such as import \"lib/greetings\" as greetings";
-                    fault.get_or_insert_with(|| Fault::in_source(source, other.position(), message));
+                    fault.get_or_insert_with(|| source.fault(other.position(), message));
                 }
             }
         }

@@ -7,57 +7,11 @@ use std::cell::RefCell;
 
 use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Map, NativeCallContext, Position, Token};
 
+use super::diagnostic::{Look, Severity, card};
 use super::door::Thrown;
+use super::errors::{CAUGHT_FIELDS, name};
 use super::fault::Fault;
-use crate::protocol::FailureCode;
-
-/// The entries of a caught error: name, kind, documentation.
-pub static CAUGHT_FIELDS: &[(&str, &str, &str)] = &[
-    ("code", "integer", "The gateway's code; -1 where no gateway has refused anything."),
-    ("name", "string", "What kind of error it is, such as TIMEOUT: see the table of names."),
-    ("message", "string", "What went wrong, for people."),
-    ("command", "string or ()", "The command, or the function of the web, that failed."),
-];
-
-/// The names of errors that no gateway's code has, with what each means.
-pub static ERROR_NAMES: &[(&str, &str)] = &[
-    (
-        "BAD_ARGUMENT",
-        "A function of Hotline cannot work with what it was called with: its kind, its range, a duration, a cron pattern.",
-    ),
-    ("BAD_PATTERN", "A regular expression does not compile."),
-    ("NOT_JSON", "The text that parse_json was given is no JSON."),
-    ("NOT_A_NUMBER", "The text that parse_int or parse_float was given is no number."),
-    ("WRONG_PLACE", "The function cannot be used here: at the top level of a script, or where no session is at hand."),
-    ("LIMIT", "A limit is reached, such as the number of timers."),
-    ("STORE_FAILED", "The store cannot be read or written."),
-    ("TIMEOUT", "No answer came in time."),
-    ("IN_DOUBT", "It was sent, and nothing is known of what came of it: it may have been done."),
-    ("DISCONNECTED", "The connection is lost, and nothing was sent."),
-    ("QUEUE_FULL", "Too many commands wait already."),
-    ("STOPPED", "The session ends."),
-    ("NO_GATEWAY", "The session has no gateway that it could use."),
-    ("LOGIN_REFUSED", "The gateway refused the session's login."),
-    ("FAILED", "The gateway refused with a code that is not known, and gave no name."),
-    ("UNSUPPORTED", "The gateway or this way to it cannot do that."),
-    ("FILE", "A file cannot be read or written, or lies where a script may not go."),
-    ("TRANSFER_FAILED", "A file could not be transferred."),
-    ("HTTP_FAILED", "A request to the web failed before there was an answer."),
-    ("TOO_LARGE", "The answer of the web is longer than it may be."),
-    ("NOT_ALLOWED", "The configuration does not allow requests to that host."),
-    ("FUNCTION_NOT_FOUND", "No function of that name takes these arguments."),
-    ("VARIABLE_NOT_FOUND", "There is no variable of that name."),
-    ("PROPERTY_NOT_FOUND", "The value has no such property."),
-    ("MODULE_NOT_FOUND", "There is no such module."),
-    ("OUT_OF_BOUNDS", "An array, a text or a number's bits have no item at that place."),
-    ("WRONG_TYPE", "The value is of another kind than expected."),
-    ("DIVISION_BY_ZERO", "A number is divided by zero."),
-    ("ARITHMETIC", "A sum cannot be computed, such as one that is too large."),
-    ("CONSTANT", "What cannot be changed was to be changed."),
-    ("DATA_RACE", "A variable is being changed elsewhere at the same time."),
-    ("THROWN", "A function of the language itself threw a text."),
-    ("UNMET", "In a scenario test: an expectation was not met."),
-];
+use super::trace;
 
 thread_local! {
     /// The names of the variables of all `catch` that were compiled on this thread: few, since people call them alike.
@@ -76,6 +30,29 @@ fn map(code: i64, name: &str, message: &str, command: Option<&str>) -> Map {
         ("message".into(), message.into()),
         ("command".into(), command.map_or(Dynamic::UNIT, Into::into)),
     ])
+}
+
+/// The map of a fault that `on_error` gets.
+pub(crate) fn of_fault(fault: &Fault) -> Map {
+    let mut map = Map::new();
+    let number = |value: Option<usize>| {
+        value.and_then(|value| i64::try_from(value).ok()).map_or(Dynamic::UNIT, Dynamic::from_int)
+    };
+    map.insert("file".into(), fault.file.as_str().into());
+    map.insert("line".into(), number(fault.line));
+    map.insert("column".into(), number(fault.column));
+    map.insert("message".into(), fault.message.as_str().into());
+    let text = |value: Option<&String>| value.map_or(Dynamic::UNIT, |value| value.as_str().into());
+    map.insert("help".into(), text(fault.help.as_ref()));
+    map.insert("source".into(), text(fault.excerpt.as_ref().map(|excerpt| &excerpt.text)));
+    map.insert("card".into(), card(fault, Severity::Error, Look::PLAIN).into());
+    map.insert("calls".into(), fault.calls.iter().map(|call| call.as_str().into()).collect::<Vec<Dynamic>>().into());
+    let thrown = fault.thrown.clone().unwrap_or_default();
+    let text = |value: Option<String>| value.map_or(Dynamic::UNIT, Dynamic::from);
+    map.insert("code".into(), thrown.code.map_or(Dynamic::UNIT, Dynamic::from_int));
+    map.insert("name".into(), text(thrown.name));
+    map.insert("command".into(), text(thrown.command));
+    map
 }
 
 /// A value as it is shown to people: an error as its message.
@@ -165,36 +142,7 @@ pub(crate) fn look(name: &str, context: &mut EvalContext<'_, '_, '_, '_, '_, '_>
 /// An error of Rhai's own in the one shape, from the text that Rhai makes of it.
 fn of_rhai(text: &str) -> Map {
     let error = parse(text);
-    map(-1, name(&error).unwrap_or("WRONG_TYPE"), &Fault::of_run("", &error).message, None)
-}
-
-/// The name of an error of Rhai's own that a script can catch.
-pub(crate) fn name(error: &EvalAltResult) -> Option<&'static str> {
-    Some(match error {
-        EvalAltResult::ErrorFunctionNotFound(..) => "FUNCTION_NOT_FOUND",
-        EvalAltResult::ErrorVariableNotFound(..) => "VARIABLE_NOT_FOUND",
-        EvalAltResult::ErrorPropertyNotFound(..) | EvalAltResult::ErrorDotExpr(..) => "PROPERTY_NOT_FOUND",
-        EvalAltResult::ErrorModuleNotFound(..) => "MODULE_NOT_FOUND",
-        EvalAltResult::ErrorArrayBounds(..)
-        | EvalAltResult::ErrorStringBounds(..)
-        | EvalAltResult::ErrorBitFieldBounds(..)
-        | EvalAltResult::ErrorIndexNotFound(..) => "OUT_OF_BOUNDS",
-        EvalAltResult::ErrorMismatchDataType(..)
-        | EvalAltResult::ErrorMismatchOutputType(..)
-        | EvalAltResult::ErrorIndexingType(..)
-        | EvalAltResult::ErrorUnboundThis(..)
-        | EvalAltResult::ErrorFor(..) => "WRONG_TYPE",
-        EvalAltResult::ErrorArithmetic(text, _) if text.contains("ivision by zero") => "DIVISION_BY_ZERO",
-        EvalAltResult::ErrorArithmetic(text, _) if text.starts_with("Error parsing") => "NOT_A_NUMBER",
-        EvalAltResult::ErrorArithmetic(..) => "ARITHMETIC",
-        EvalAltResult::ErrorVariableExists(..)
-        | EvalAltResult::ErrorForbiddenVariable(..)
-        | EvalAltResult::ErrorNonPureMethodCallOnConstant(..)
-        | EvalAltResult::ErrorAssignmentToConstant(..) => "CONSTANT",
-        EvalAltResult::ErrorDataRace(..) => "DATA_RACE",
-        EvalAltResult::ErrorRuntime(value, _) if value.is_string() => "THROWN",
-        _ => return None,
-    })
+    map(-1, name(&error).unwrap_or("WRONG_TYPE"), &trace::of_run("", &error).message, None)
 }
 
 /// The error that Rhai made a text of: inside a function that the script called, no more is left of it.
@@ -265,15 +213,9 @@ fn parse(text: &str) -> EvalAltResult {
     }
 }
 
-/// Every name that a caught error can have, with what it means; those of gateways have their codes.
-pub fn names() -> impl Iterator<Item = (&'static str, Option<i64>, &'static str)> {
-    let own = ERROR_NAMES.iter().map(|(name, doc)| (*name, None, *doc));
-    let codes = FailureCode::ALL.iter().map(|code| (code.name(), Some(code.number()), ""));
-    own.chain(codes)
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::errors;
     use super::*;
 
     const NONE: Position = Position::NONE;
@@ -307,13 +249,13 @@ mod tests {
             EvalAltResult::ErrorArithmetic("Addition overflow: 1 + 9".into(), place),
             EvalAltResult::ErrorArithmetic("Error parsing integer number 'x': invalid digit".into(), place),
         ] {
-            let shown = |error: &EvalAltResult| Fault::of_run("", error).message;
+            let shown = |error: &EvalAltResult| trace::of_run("", error).message;
             let (known, message) = (name(&error), shown(&error));
             let inside =
                 EvalAltResult::ErrorInFunctionCall("g".into(), "bot.rhai".into(), Box::new(error), Position::new(9, 1));
             let found = parse(&inside.to_string());
             assert_eq!((name(&found), shown(&found)), (known, message), "{inside}");
-            assert!(names().any(|(name, ..)| Some(name) == known), "{known:?}");
+            assert!(errors::names().any(|(name, ..)| Some(name) == known), "{known:?}");
         }
     }
 

@@ -14,9 +14,6 @@ use super::value;
 use crate::clock::Timestamp;
 use crate::store::StoreError;
 
-/// The names that every function of every script sees.
-pub(crate) const GLOBALS: &[&str] = &["state", "store"];
-
 /// Stands for the script's map for this session; the map itself stays with the host.
 #[derive(Clone)]
 pub(crate) struct State;

@@ -5,8 +5,8 @@
 use std::fmt::Write;
 
 use super::bundle::stdlib_sources;
-use super::check::headers;
-use super::engine;
+use super::dialect;
+use super::headers::headers;
 use super::stage;
 use super::surface::{ERROR_FIELDS, FUNCTIONS, HostFunction, PROPERTIES};
 use crate::protocol::{COMMANDS, Command, EVENTS, FieldKind, HOOKS, Hook, Kind};
@@ -40,7 +40,7 @@ pub fn library_functions() -> Vec<LibraryFunction> {
 pub fn files() -> Vec<(String, String)> {
     let mut files = vec![("hotline.d.rhai".to_owned(), host()), ("hooks.d.rhai".to_owned(), hooks())];
     files.push(("testing.d.rhai".to_owned(), testing()));
-    for (name, text) in engine::language().definitions().include_standard_packages(true).iter_files() {
+    for (name, text) in dialect::language().definitions().include_standard_packages(true).iter_files() {
         let name = match name.as_str() {
             "__static__.d.rhai" => "rhai.d.rhai",
             other => other,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use unicode_width::UnicodeWidthChar;
 
-use super::fault::Fault;
+use super::fault::{Excerpt, Fault};
 use crate::visible;
 
 /// How wide a card is where nobody says otherwise.
@@ -50,28 +50,6 @@ pub struct Look {
 impl Look {
     /// Without colour, 80 columns wide: for logs and files.
     pub const PLAIN: Self = Self { columns: COLUMNS, colour: false };
-}
-
-/// A line of source with a place in it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Excerpt {
-    /// The line, without its end.
-    pub text: String,
-    /// How many characters from the fault's column on are meant, at least one.
-    pub length: usize,
-}
-
-impl Excerpt {
-    /// The line of `source` that a place lies in; lines and columns count from 1.
-    pub fn of(source: &str, line: usize, column: Option<usize>) -> Option<Self> {
-        Some(Self::of_line(source.lines().nth(line.checked_sub(1)?)?, column))
-    }
-
-    /// The excerpt for a place in a line.
-    pub(crate) fn of_line(line: &str, column: Option<usize>) -> Self {
-        let length = column.map_or(0, |column| word_length(line, column));
-        Self { text: line.to_owned(), length: length.max(1) }
-    }
 }
 
 /// A text of which any line is at hand, for those who look at many.
@@ -119,6 +97,11 @@ pub fn card(fault: &Fault, severity: Severity, look: Look) -> String {
         card.push_str(&format!("{gutter} = {name}: {note}\n"));
     }
     if look.colour { paint(&card) } else { card }
+}
+
+/// The card of an error for logs and files, without a line break at its end.
+pub fn plain_card(fault: &Fault) -> String {
+    card(fault, Severity::Error, Look::PLAIN).trim_end().to_owned()
 }
 
 /// Colours a card that was drawn without.
@@ -246,29 +229,6 @@ fn wrap(text: &str, room: usize, indent: usize) -> String {
         lines.push(line);
     }
     lines.join(&format!("\n{}", " ".repeat(indent)))
-}
-
-/// How many characters the word, number or string at a column of a line has; 1 for anything else.
-fn word_length(line: &str, column: usize) -> usize {
-    let rest: Vec<char> = line.chars().skip(column.saturating_sub(1)).collect();
-    let while_word =
-        |letters: &[char]| letters.iter().take_while(|&&letter| letter.is_alphanumeric() || letter == '_').count();
-    match rest.first() {
-        Some(quote @ ('"' | '`' | '\'')) => {
-            let mut escaped = false;
-            let close = rest.iter().skip(1).position(|letter| {
-                let closes = letter == quote && !escaped;
-                escaped = *letter == '\\' && !escaped;
-                closes
-            });
-            close.map_or(1, |close| close + 2)
-        }
-        Some(letter) if letter.is_alphanumeric() || *letter == '_' => while_word(&rest),
-        Some(letter) if "=!<>+-*/%&|.?".contains(*letter) => {
-            rest.iter().take_while(|letter| "=!<>+-*/%&|.?".contains(**letter)).count()
-        }
-        _ => 1,
-    }
 }
 
 #[cfg(test)]

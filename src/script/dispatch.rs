@@ -12,6 +12,8 @@ use std::task::Poll;
 use rhai::Dynamic;
 use tokio::task::spawn_local;
 
+use super::caught;
+use super::diagnostic::plain_card;
 use super::door::ScriptResult;
 use super::fault::Fault;
 use super::fiber::Panic;
@@ -26,6 +28,7 @@ use super::record::End;
 use super::run::{self, Run, Stage, Start};
 use super::subject::Subject;
 use super::timer::{Beat, Scheduled, Spec};
+use super::trace;
 use super::worker::Worker;
 use crate::protocol::{Event, EventSpec, Hook, Message};
 use crate::store::{RunRecord, message_number};
@@ -473,7 +476,7 @@ fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, result: Result<Sc
             end(run, if outcome == Outcome::Handled { HANDLED } else { "passed on" }, None);
             return outcome;
         }
-        Ok(Err(error)) => Fault::of_run(file, &error),
+        Ok(Err(error)) => trace::of_run(file, &error),
         Err(_) => Fault::of_file(file, "the engine panicked in the middle of this run: this is a bug of Hotline"),
     };
     fail(worker, run, about, fault);
@@ -502,16 +505,16 @@ fn report(
     about: &Rc<str>,
     fault: Fault,
 ) {
-    let fault = fault.with_source(&generation.bundle).while_handling(about, generation.number);
+    let fault = trace::with_source(fault, &generation.bundle).while_handling(about, generation.number);
     tracing::error!(
         target: "hotline::script",
         script = generation.name(), session = &*live.name, function, event = &**about,
-        generation = generation.number, card = format!("{fault:#}"), "{fault}"
+        generation = generation.number, card = plain_card(&fault), "{fault}"
     );
     if function == Hook::Error.name() || !generation.hooks.contains(&Hook::Error) {
         return;
     }
-    let mut error = fault.to_map();
+    let mut error = caught::of_fault(&fault);
     error.insert("script".into(), generation.name().into());
     error.insert("session".into(), live.name.as_ref().into());
     error.insert("hook".into(), function.into());

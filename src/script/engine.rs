@@ -5,26 +5,13 @@
 use std::rc::Rc;
 
 use rhai::module_resolvers::DummyModuleResolver;
-use rhai::packages::{
-    BasicArrayPackage, BasicBlobPackage, BasicMapPackage, BasicMathPackage, BitFieldPackage, CorePackage, LogicPackage,
-    MoreStringPackage, Package,
-};
-use rhai::{
-    AST, ASTNode, Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, Position, Scope, ScriptFuncDef,
-    Stmt,
-};
+use rhai::{Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, Position};
 
 use super::Limits;
-use super::bundle::Source;
 use super::caught;
-use super::fault::Fault;
+use super::dialect::{EXPRESSION_DEPTH, language};
 use super::live::Services;
 use super::{command, data, http, object, run, text, time};
-
-/// How deeply expressions may be nested.
-///
-/// One decision with the size of the stacks that they are compiled and run on: see `generation` and `worker`.
-const EXPRESSION_DEPTH: usize = 64;
 
 /// How many modules one script may load.
 const MODULES: usize = 500;
@@ -59,59 +46,6 @@ pub(crate) fn guest(limits: &Limits) -> Engine {
     caught::register(&mut engine);
     text::register(&mut engine, limits);
     engine
-}
-
-/// The language by itself, without anything of the host.
-pub(crate) fn language() -> Engine {
-    let mut engine = Engine::new_raw();
-    // The standard packages, but for the one that tells the time past the one clock.
-    CorePackage::new().register_into_engine(&mut engine);
-    BitFieldPackage::new().register_into_engine(&mut engine);
-    LogicPackage::new().register_into_engine(&mut engine);
-    BasicMathPackage::new().register_into_engine(&mut engine);
-    BasicArrayPackage::new().register_into_engine(&mut engine);
-    BasicBlobPackage::new().register_into_engine(&mut engine);
-    BasicMapPackage::new().register_into_engine(&mut engine);
-    MoreStringPackage::new().register_into_engine(&mut engine);
-    engine
-}
-
-/// An engine that only compiles, to find what a script imports.
-pub(crate) fn for_reading() -> Engine {
-    let mut engine = Engine::new_raw();
-    engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
-    engine.set_optimization_level(OptimizationLevel::None);
-    engine.set_module_resolver(DummyModuleResolver::new());
-    engine
-}
-
-/// Compiles one file.
-///
-/// # Errors
-/// With the first place that does not compile.
-pub(crate) fn compile(engine: &Engine, source: &Source) -> Result<AST, Fault> {
-    let mut scope = Scope::new();
-    // Variables, since a constant's value would be folded into the code.
-    for name in data::GLOBALS {
-        scope.push(*name, ());
-    }
-    let mut ast = engine.compile_with_scope(&scope, &source.text).map_err(|error| Fault::of_parse(source, &error))?;
-    ast.set_source(source.file.as_str());
-    Ok(ast)
-}
-
-/// The statements of a function. Rhai gives no other way to them than a walk over a program that has no other.
-pub(crate) fn statements_of(function: &Rc<ScriptFuncDef>) -> Vec<Stmt> {
-    let mut only = Module::new();
-    only.set_script_fn(Rc::clone(function));
-    let mut statements = Vec::new();
-    AST::new([], only).walk(&mut |nodes: &[ASTNode<'_>]| {
-        if let [ASTNode::Stmt(statement)] = nodes {
-            statements.push((*statement).clone());
-        }
-        true
-    });
-    statements
 }
 
 /// Resolves imports to the modules that the running generation pinned.

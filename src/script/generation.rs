@@ -16,16 +16,18 @@ use sha2::{Digest, Sha256};
 
 use super::Limits;
 use super::body::Body;
-use super::bundle::{Bundle, Source};
+use super::bundle::Bundle;
 use super::door::ScriptResult;
-use super::engine;
 use super::fault::Fault;
 use super::fiber::{Fiber, OutOfStacks, Panic};
 use super::hook;
 use super::lane::Lane;
 use super::record::Record;
 use super::run::{self, Driven, Run, Start};
+use super::source::Source;
+use super::syntax;
 use super::timer::Timer;
+use super::trace;
 use crate::protocol::Hook;
 use crate::store::{BundleHash, Entry};
 
@@ -122,12 +124,12 @@ impl Generation {
     }
 
     fn compile(engine: &Rc<Engine>, limits: &Rc<Limits>, bundle: &Arc<Bundle>, number: u64) -> Result<Rc<Self>, Fault> {
-        let ast = engine::compile(engine, &bundle.script)?;
+        let ast = syntax::compile(engine, &bundle.script)?;
         let hooks = hook::find(bundle, &ast)?;
         let module_asts = bundle
             .modules
             .values()
-            .map(|source: &Source| Ok((source.file.clone(), engine::compile(engine, source)?)))
+            .map(|source: &Source| Ok((source.file.clone(), syntax::compile(engine, source)?)))
             .collect::<Result<_, Fault>>()?;
         Ok(Rc::new(Self {
             bundle: Arc::clone(bundle),
@@ -286,7 +288,7 @@ impl Generation {
     ) -> Result<(), Fault> {
         let file = &self.bundle.script.file;
         let result = finished.map_err(|_| Fault::of_file(file, "the engine panicked while it ran the top level"))?;
-        let _ = result.map_err(|error| Fault::of_run(file, &error))?;
+        let _ = result.map_err(|error| trace::of_run(file, &error))?;
         observed.extend(run.record.take_fresh().into_iter().map(|(_, entry)| entry));
         let fresh = self.observed.set(observed).is_ok();
         debug_assert!(fresh, "the top level runs once");

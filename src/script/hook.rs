@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use rhai::{AST, ASTNode, Expr};
 
 use super::bundle::Bundle;
-use super::engine;
+use super::dialect;
 use super::fault::Fault;
+use super::syntax;
 use crate::protocol::{HOOKS, Hook, HookSpec};
 
 /// Finds the hooks that a script defines.
@@ -105,9 +106,9 @@ fn closest(name: &str) -> Option<&'static HookSpec> {
 /// The names that a script and its modules call or mention.
 fn names_in(bundle: &Bundle) -> BTreeSet<String> {
     // The optimiser folds literals into constants and takes dead branches out, and what they name with them.
-    let reader = engine::for_reading();
+    let reader = dialect::for_reading();
     let sources = std::iter::once(&bundle.script).chain(bundle.modules.values());
-    sources.filter_map(|source| engine::compile(&reader, source).ok()).flat_map(|ast| names_used(&ast)).collect()
+    sources.filter_map(|source| syntax::compile(&reader, source).ok()).flat_map(|ast| names_used(&ast)).collect()
 }
 
 /// The names of functions that a file calls, or names in a string or a function pointer.

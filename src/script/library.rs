@@ -12,8 +12,8 @@ use rhai::Engine;
 use super::Limits;
 use super::bundle::{Bundle, script_name};
 use super::check::{Checker, Finding};
+use super::dialect;
 use super::disk::{Disk, Seen, Sight, Stamp, parent, read_text};
-use super::engine;
 use super::fault::Fault;
 use super::handle::Update;
 use super::suggest::did_you_mean;
@@ -217,7 +217,7 @@ impl Library {
     pub fn new(roots: Vec<PathBuf>, limits: Limits) -> Result<Self, StoreError> {
         Ok(Self {
             roots: roots.into_iter().map(|path| Root { path, kind: None }).collect(),
-            reader: engine::for_reading(),
+            reader: dialect::for_reading(),
             checker: Checker::new(limits)?,
             scripts: BTreeMap::new(),
             missed: BTreeSet::new(),

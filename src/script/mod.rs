@@ -4,21 +4,23 @@
 //! |---|---|
 //! | `fiber` | functions that can be suspended anywhere; the only unsafe code |
 //! | `run`, `door` | one call of one handler with its limits; the one path from scripts to the world |
-//! | `engine` | the Rhai engine, and what is taken out of the language |
+//! | `dialect`, `engine` | the language by itself; the Rhai engine, with what is taken out of the language and what the host puts in |
 //! | `command`, `object`, `data`, `time`, `text`, `http` | what scripts can call |
 //! | `stub` | what answers `http` in scenario tests |
-//! | `bundle`, `generation`, `body`, `hook` | a script's pinned sources; compiled on one worker; the functions that the host calls |
+//! | `source`, `bundle`, `generation`, `body`, `hook` | a file's text; a script's pinned sources; compiled on one worker; the functions that the host calls |
 //! | `lane`, `away` | order within a chat; how a run waits for the web |
 //! | `dispatch`, `subject`, `own` | from events to runs; what an event is about; events that are our own |
 //! | `rebuild`, `live`, `leaving`, `holding` | what an earlier process left behind; what is kept for one session; how one is left; scripts whose files are missing |
-//! | `caught` | what `catch` gives: one shape for every error |
+//! | `errors`, `caught` | the errors that can be caught; how `catch` and `on_error` get them in one shape |
 //! | `timer`, `cron`, `hours` | timers; their patterns; the time of day as they see it |
 //! | `record`, `journal` | what a run observed, to be fed back; what a worker hands to the store in cuts |
 //! | `prompt`, `names` | lines that a person types, evaluated on a worker; what can be written there |
 //! | `worker`, `handle` | the thread that owns all of these, and its owner's end |
 //! | `disk`, `outlook` | what is there, unreadable or missing; noticing that it may have changed |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
-//! | `fault`, `diagnostic`, `syntax` | what is wrong with a script, and where; the card that shows it; syntax errors in plain words |
+//! | `fault`, `diagnostic` | what is wrong with a script, and where; the card that shows it |
+//! | `syntax`, `trace` | from the parser's errors to faults, and from what ended a run |
+//! | `headers`, `kind` | where a file's functions stand; what is known of a value |
 //! | `surface`, `stage`, `definitions` | every host function and property, documented; those of scenario tests; the same as editor definitions |
 //! | `check` | what can be known about a script without running it |
 //! | `plain`, `proposal`, `suggest` | what ended a run in plain words; what may have been meant; the known name that is closest to a mistyped one |
@@ -26,27 +28,31 @@
 mod away;
 mod body;
 mod bundle;
-pub mod caught;
+mod caught;
 pub mod check;
 mod command;
 mod cron;
 mod data;
 pub mod definitions;
 pub mod diagnostic;
+mod dialect;
 mod disk;
 mod dispatch;
 mod door;
 pub mod duration;
 mod engine;
+pub mod errors;
 mod fault;
 mod fiber;
 mod generation;
 mod handle;
+mod headers;
 mod holding;
 mod hook;
 mod hours;
 mod http;
 mod journal;
+mod kind;
 mod lane;
 mod leaving;
 mod library;
@@ -62,21 +68,23 @@ mod proposal;
 mod rebuild;
 mod record;
 mod run;
+mod source;
 pub mod stage;
 pub mod stub;
 mod subject;
 pub mod suggest;
 pub mod surface;
-mod syntax;
+pub(crate) mod syntax;
 mod text;
 mod time;
 mod timer;
+pub(crate) mod trace;
 mod value;
 pub(crate) mod watch;
 mod worker;
 
-pub use bundle::{Bundle, Source, script_name, stdlib_modules};
-pub use fault::{Fault, Thrown};
+pub use bundle::{Bundle, script_name, stdlib_modules};
+pub use fault::{Excerpt, Fault, Missing, Thrown};
 pub use handle::{Assignment, Shared, Update, Updater, WorkerHandle};
 pub use hook::signature;
 pub use http::{AllowedHost, NoHost, WebAccess};
@@ -87,14 +95,15 @@ pub use limits::Limits;
 pub use live::{Directory, Member};
 pub use names::{Name, Names};
 pub use prompt::{PROMPT, PromptHandle};
-pub use proposal::Missing;
 pub use run::continue_ids_after;
+pub use source::Source;
 
 /// What the host needs to run Rhai code that belongs to no bot, such as a scenario test.
 pub(crate) mod guest {
     pub(crate) use super::caught::thrown;
+    pub(crate) use super::dialect::for_reading;
     pub(crate) use super::disk::{Disk, Seen, Stamp, is_script_name, read_error};
-    pub(crate) use super::engine::{for_reading, guest as language};
+    pub(crate) use super::engine::guest as language;
     pub(crate) use super::fiber::{Fiber, StackBounds, park};
     pub(crate) use super::value::{from_json, noun, to_value};
 }

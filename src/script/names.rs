@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use rhai::{AST, Engine, Expr, Stmt};
 
 use super::bundle::Bundle;
-use super::check::{Header, Kind, headers};
+use super::headers::{Header, headers};
+use super::kind::Kind;
 use super::surface::{FUNCTIONS, PROPERTIES};
 use crate::protocol::COMMANDS;
 

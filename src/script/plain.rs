@@ -4,7 +4,7 @@
 
 use rhai::EvalAltResult;
 
-use super::check::Kind;
+use super::kind::Kind;
 use super::proposal::{LIKE_A_MAP, NOTHING_THERE};
 use super::suggest::closest;
 use super::surface::PROPERTIES;

@@ -12,10 +12,8 @@ use rhai::{AST, Array, Dynamic, Engine, Expr, Map, Scope, Stmt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 
-use super::bundle::{Bundle, Source};
-use super::data;
+use super::bundle::Bundle;
 use super::disk::Disk;
-use super::engine;
 use super::fault::Fault;
 use super::fiber::Fiber;
 use super::generation::Generation;
@@ -25,7 +23,9 @@ use super::live::Live;
 use super::names::{Name, Names, language_names, offered, surface_names};
 use super::proposal::proposal;
 use super::run::{self, Driven, Run, Start};
+use super::source::Source;
 use super::worker::Worker;
+use super::{dialect, syntax, trace};
 use crate::session::Signal;
 
 /// How a line is named in messages.
@@ -170,7 +170,7 @@ impl Prompt {
         let line = self.compile(&worker.engine, &format!("{before}{text}")).map_err(placed)?;
         let imports = imports_of(&line);
         let limits = &worker.services.limits;
-        let bundle = Bundle::of_text(&engine::for_reading(), &Disk::default(), Path::new(PROMPT), folder, &imports);
+        let bundle = Bundle::of_text(&dialect::for_reading(), &Disk::default(), Path::new(PROMPT), folder, &imports);
         let bundle = bundle.map_err(placed)?;
         let modules = offered(&line, &bundle);
         let bundle = Bundle { script: Source { text: "".into(), ..bundle.script }, ..bundle };
@@ -202,7 +202,7 @@ impl Prompt {
         }
         let ended = Driven::new(run, fiber).await;
         let result = ended.map_err(|_| Fault::of_file(PROMPT, "the engine panicked: this is a bug of Hotline"))?;
-        let value = result.map_err(|error| placed(Fault::of_run(PROMPT, &error)))?;
+        let value = result.map_err(|error| placed(trace::of_run(PROMPT, &error)))?;
         *self.imports.borrow_mut() = imports;
         *self.modules.borrow_mut() = modules;
         let functions = self.functions.borrow().merge(&line.clone_functions_only());
@@ -231,13 +231,13 @@ impl Prompt {
     fn compile(&self, engine: &Engine, text: &str) -> Result<AST, Fault> {
         let mut scope = self.scope.borrow().clone();
         // Variables, since a constant's value would be folded into the code.
-        for name in data::GLOBALS {
+        for name in dialect::GLOBALS {
             scope.push(*name, ());
         }
         let compiled = engine.compile_with_scope(&scope, text);
         let mut ast = compiled.map_err(|error| {
             let source = Source { file: PROMPT.to_owned(), path: None, text: text.into() };
-            Fault::of_parse(&source, &error)
+            syntax::fault(&source, &error)
         })?;
         ast.set_source(PROMPT);
         Ok(ast)
@@ -250,7 +250,7 @@ impl Prompt {
             name.rsplit("::").next().unwrap_or(name).to_owned()
         };
         let mut variables: Vec<_> = scope.iter_raw().map(|(name, _, value)| (name.to_owned(), kind(value))).collect();
-        variables.extend(data::GLOBALS.iter().map(|name| {
+        variables.extend(dialect::GLOBALS.iter().map(|name| {
             let of = if *name == "store" { "Store" } else { "State" };
             ((*name).to_owned(), of.to_owned())
         }));

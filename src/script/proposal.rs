@@ -6,21 +6,14 @@
 use std::any::TypeId;
 use std::sync::OnceLock;
 
-use super::check::{Kind, headers};
-use super::engine;
+use super::dialect;
+use super::fault::Missing;
+use super::headers::{Header, headers};
+use super::kind::Kind;
 use super::plain;
 use super::suggest::closest;
 use super::surface::{FUNCTIONS, HostFunction, names, signatures, ticked};
 use crate::protocol::{COMMANDS, Command};
-
-/// A function that was looked for in vain.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Missing {
-    /// Its name.
-    pub name: String,
-    /// The types of what it was called with, in Rhai's words; a method's object comes first.
-    pub types: Vec<String>,
-}
 
 /// What whoever made a call may have meant; `text` is the file that it stands in, `place` where.
 pub(crate) fn proposal(missing: &Missing, text: &str, place: Option<(usize, usize)>) -> Option<String> {
@@ -31,7 +24,7 @@ pub(crate) fn proposal(missing: &Missing, text: &str, place: Option<(usize, usiz
     }
     let own: Vec<_> = headers(text).into_iter().filter(|header| header.name == name).collect();
     if !own.is_empty() {
-        let own: Vec<_> = own.iter().map(super::check::Header::signature).collect();
+        let own: Vec<_> = own.iter().map(Header::signature).collect();
         return Some(format!("this file defines {}", ticked(&own)));
     }
     let of = kinds.first().copied().unwrap_or_default();
@@ -142,7 +135,7 @@ fn standard() -> &'static [(String, TypeId)] {
             let is_word = name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
             is_word.then(|| (name, function.metadata.param_types.first().copied().unwrap_or(TypeId::of::<()>())))
         };
-        let mut all = engine::language().collect_fn_metadata(None, entry, true);
+        let mut all = dialect::language().collect_fn_metadata(None, entry, true);
         all.sort();
         all.dedup();
         all

@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 
 use super::Limits;
 use super::engine;
-use super::proposal::{Missing, typed};
+use super::fault::Missing;
+use super::proposal::typed;
 use super::suggest::closest;
 use super::surface::{HostFunction, HostProperty, names, ticked};
 

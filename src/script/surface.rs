@@ -346,6 +346,15 @@ pub(crate) fn ticked(signatures: &[String]) -> String {
     signatures.iter().map(|signature| format!("`{signature}`")).collect::<Vec<_>>().join(" or ")
 }
 
+/// How many arguments, in words.
+pub(crate) fn arguments(count: usize) -> String {
+    match count {
+        0 => "no arguments".to_owned(),
+        1 => "1 argument".to_owned(),
+        _ => format!("{count} arguments"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

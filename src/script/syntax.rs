@@ -2,9 +2,37 @@
 //!
 //! Where nothing is known that is plainer, Rhai's own words stay.
 
-use rhai::{LexError, ParseErrorType};
+use rhai::{AST, Engine, LexError, ParseError, ParseErrorType, Scope};
 
+use super::dialect::{GLOBALS, for_reading};
 use super::fault::Fault;
+use super::source::Source;
+
+/// Compiles one file.
+///
+/// # Errors
+/// With the first place that does not compile.
+pub(crate) fn compile(engine: &Engine, source: &Source) -> Result<AST, Fault> {
+    let mut scope = Scope::new();
+    // Variables, since a constant's value would be folded into the code.
+    for name in GLOBALS {
+        scope.push(*name, ());
+    }
+    let mut ast = engine.compile_with_scope(&scope, &source.text).map_err(|error| fault(source, &error))?;
+    ast.set_source(source.file.as_str());
+    Ok(ast)
+}
+
+/// The fault that kept a file from compiling.
+pub(crate) fn fault(source: &Source, error: &ParseError) -> Fault {
+    let (message, help) = match error.err_type() {
+        ParseErrorType::VariableUndefined(name) => undefined(name, &source.text),
+        other => explain(other),
+    };
+    let mut fault = Fault { help, ..Fault::at(&source.file, error.position(), message) };
+    settle(&mut fault, error.err_type(), &source.text);
+    fault.with_excerpt(&source.text)
+}
 
 /// The message of a syntax error, and how to mend it where that is known.
 pub(crate) fn explain(error: &ParseErrorType) -> (String, Option<String>) {
@@ -78,14 +106,14 @@ pub(crate) fn explain(error: &ParseErrorType) -> (String, Option<String>) {
 }
 
 /// A variable that a text uses and does not define there.
-pub(crate) fn undefined(name: &str, text: &str) -> (String, Option<String>) {
-    let mut scope = rhai::Scope::new();
-    for name in super::data::GLOBALS {
+fn undefined(name: &str, text: &str) -> (String, Option<String>) {
+    let mut scope = Scope::new();
+    for name in GLOBALS {
         scope.push(*name, ());
     }
     // Compiled without strict variables, the text shows whether its top level has one of that name.
-    let ast = super::engine::for_reading().compile_with_scope(&scope, text);
-    let declared = ast.iter().flat_map(rhai::AST::statements).find_map(|statement| match statement {
+    let ast = for_reading().compile_with_scope(&scope, text);
+    let declared = ast.iter().flat_map(AST::statements).find_map(|statement| match statement {
         rhai::Stmt::Var(parts, flags, _) if parts.0.name == name => Some(flags.contains(rhai::ASTFlags::CONSTANT)),
         _ => None,
     });
@@ -130,7 +158,7 @@ pub(crate) fn foreign_name(name: &str) -> Option<String> {
 
 /// Moves a fault to where a person would look: a missing semicolon to the end of the line before, the end of the file
 /// to its last line.
-pub(crate) fn settle(fault: &mut Fault, error: &ParseErrorType, text: &str) {
+fn settle(fault: &mut Fault, error: &ParseErrorType, text: &str) {
     let (Some(line), column) = (fault.line, fault.column.unwrap_or(1)) else { return };
     let lines: Vec<&str> = text.lines().collect();
     let here = lines.get(line - 1).copied().unwrap_or_default();

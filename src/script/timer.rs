@@ -12,13 +12,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::check::{Header, arguments as counted, headers};
 use super::cron;
 use super::fault::Fault;
 use super::generation::Generation;
+use super::headers::{Header, headers};
 use super::hours::{self, Hours};
 use super::run;
-use super::surface::ticked;
+use super::surface::{arguments as counted, ticked};
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::{Content, Event};
 use crate::store::{Cut, Origin, TimerRow};
@@ -159,7 +159,7 @@ impl Timer {
         let sources = std::iter::once(&bundle.script).chain(bundle.modules.values());
         let place = sources.filter_map(|source| Some((source, place_of(&source.text, &quoted)?))).next();
         let fault = match place {
-            Some((source, place)) => Fault::in_source(source, place, message),
+            Some((source, place)) => source.fault(place, message),
             None => Fault::of_file(&bundle.script.file, message),
         };
         Err(Fault { help, ..fault })

@@ -10,7 +10,7 @@ use super::report::Failed;
 use super::suite::{self, Suite};
 use super::world::Setting;
 use crate::script::guest::{Disk, Seen};
-use crate::script::{Fault, Library, Look, guest};
+use crate::script::{Fault, Library, Look, guest, trace};
 
 /// How the name of a test file ends.
 const ENDING: &str = "_test.rhai";
@@ -187,7 +187,7 @@ fn tests(engine: &rhai::Engine, disk: &Disk, path: &Path) -> Result<Vec<Test>, B
     for (name, parameters, position) in named {
         if *parameters > 0 {
             let message = format!("{name} has parameters, but a test is called without any");
-            let fault = Fault::at(file, *position, message).with_test_source(&suite.bundle);
+            let fault = trace::with_test_source(Fault::at(file, *position, message), &suite.bundle);
             return Err(Failed::of_load(fault).into());
         }
         tests.push(Test { name: name.clone(), function: Some(name.clone()), line: position.line().unwrap_or(1) });

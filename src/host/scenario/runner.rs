@@ -22,7 +22,7 @@ use super::suite::{self, Suite};
 use super::unmet::Difference;
 use super::world::World;
 use super::{Options, PATIENCE};
-use crate::script::{Fault, guest};
+use crate::script::{Fault, guest, trace};
 
 /// The stack of a thread that compiles tests and scripts, in bytes. Only what is touched costs memory.
 const STACK: usize = 64 << 20;
@@ -192,7 +192,7 @@ impl Executor {
 async fn after(world: &World, suite: &Suite, file: &str, line: usize) -> Option<Failed> {
     let at_test = |fault: Fault| {
         let fault = Fault { line: Some(line), ..fault };
-        Some(Failed::of_load(fault.with_test_source(&suite.bundle)))
+        Some(Failed::of_load(trace::with_test_source(fault, &suite.bundle)))
     };
     if let Err(error) = world.settle().await {
         return at_test(Fault::of_file(file, error));
@@ -209,7 +209,7 @@ async fn after(world: &World, suite: &Suite, file: &str, line: usize) -> Option<
 
 /// What was wrong and where: at the test itself where no better place is known.
 fn failure(suite: &Suite, file: &str, test: &Test, error: &rhai::EvalAltResult) -> Failed {
-    let mut fault = Fault::of_run(file, error);
+    let mut fault = trace::of_run(file, error);
     if fault.line.is_none() {
         fault.line = Some(test.line);
     }
@@ -224,7 +224,7 @@ fn failure(suite: &Suite, file: &str, test: &Test, error: &rhai::EvalAltResult) 
     if let (Some(_), Some(line)) = (fault.calls.first(), places.first().copied().flatten()) {
         fault.calls.push(format!("{} ({file}:{line})", test.name));
     }
-    Failed { difference: Difference::of(error), ..Failed::of_load(fault.with_test_source(&suite.bundle)) }
+    Failed { difference: Difference::of(error), ..Failed::of_load(trace::with_test_source(fault, &suite.bundle)) }
 }
 
 /// The lines from which functions were called, the outermost first.

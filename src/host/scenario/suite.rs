@@ -11,7 +11,7 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, ModuleRes
 use super::functions::{self, Outcome};
 use crate::script::guest::{self, Fiber, StackBounds};
 use crate::script::stage::NO_SLEEP;
-use crate::script::{Bundle, Fault, Limits, Source};
+use crate::script::{Bundle, Fault, Limits, Source, syntax};
 
 /// The address space of a test's stack, in bytes. Only what is touched costs memory.
 const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };
@@ -137,7 +137,7 @@ fn compile(engine: &Engine, source: &Source) -> Result<AST, Fault> {
     for name in functions::GLOBALS {
         scope.push(*name, ());
     }
-    let mut ast = engine.compile_with_scope(&scope, &*source.text).map_err(|error| Fault::of_parse(source, &error))?;
+    let mut ast = engine.compile_with_scope(&scope, &*source.text).map_err(|error| syntax::fault(source, &error))?;
     ast.set_source(source.file.as_str());
     Ok(ast)
 }

@@ -2,7 +2,6 @@
 
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::kind::Kind;
 use super::known::{self, Known};
 use super::literal;
 use super::object::shown;
@@ -10,9 +9,10 @@ use super::parsed::Function;
 use super::scope::Alias;
 use super::walk::{GaveNothing, Walk};
 use crate::protocol::COMMANDS;
+use crate::script::kind::Kind;
 use crate::script::proposal;
 use crate::script::suggest::closest;
-use crate::script::surface::{self, ticked};
+use crate::script::surface::{self, arguments, ticked};
 
 impl Walk<'_> {
     /// Walks over a call and gives the kind of its result.
@@ -254,14 +254,5 @@ impl Walk<'_> {
         for fault in literal::check(of, &call.name, &call.args) {
             self.error(fault.rule, fault.position, fault.message, fault.help);
         }
-    }
-}
-
-/// How many arguments, in words.
-pub(crate) fn arguments(count: usize) -> String {
-    match count {
-        0 => "no arguments".to_owned(),
-        1 => "1 argument".to_owned(),
-        _ => format!("{count} arguments"),
     }
 }

@@ -2,12 +2,12 @@
 
 use rhai::{Expr, Position};
 
-use super::call::arguments;
-use super::kind::Kind;
 use super::literal;
 use super::walk::Walk;
 use crate::protocol::{COMMANDS, Command, Kind as Wire, Presence};
+use crate::script::kind::Kind;
 use crate::script::suggest::closest;
+use crate::script::surface::arguments;
 
 impl Walk<'_> {
     /// Checks the call of a gateway's command.

@@ -2,11 +2,11 @@
 
 use rhai::{ASTFlags, BinaryExpr, Expr, FnCallExpr, FnPtr, OpAssignment, Position, Stmt, StmtBlock};
 
-use super::kind::Kind;
 use super::known;
 use super::scope::Origin;
 use super::walk::{GaveNothing, Value, Walk, place_of};
 use crate::protocol::COMMANDS;
+use crate::script::kind::Kind;
 use crate::script::stage;
 use crate::script::suggest::closest;
 use crate::script::syntax;

@@ -5,8 +5,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use rhai::{Dynamic, Engine};
 
-use super::kind::Kind;
 use crate::protocol::Command;
+use crate::script::kind::Kind;
 use crate::script::surface::{FUNCTIONS, PROPERTIES};
 
 /// Functions of the language itself that are in no registry; they take any number of arguments.

@@ -4,9 +4,9 @@
 use regex::Regex;
 use rhai::{Expr, Position};
 
-use super::kind::Kind;
 use crate::protocol::Kind as Wire;
 use crate::script::duration::parse_duration;
+use crate::script::kind::Kind;
 use crate::script::suggest::closest;
 use crate::script::timer::Spec;
 

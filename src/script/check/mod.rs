@@ -2,8 +2,8 @@
 //!
 //! | module | what lives there |
 //! |---|---|
-//! | `source`, `parsed`, `project` | the files: where names stand; functions and imports; all of them together |
-//! | `known`, `kind` | what the engine's registry has; what is known of a value |
+//! | `parsed`, `project` | the files: functions and imports; all of them together |
+//! | `known` | what the engine's registry has |
 //! | `walk`, `expression`, `object` | the walk over one file: statements, expressions, properties and methods |
 //! | `call`, `command`, `module`, `named`, `operator` | calls: of functions, of the gateway's commands, of modules, by a name, by an operator |
 //! | `trap`, `flow`, `unused` | traps of the language; code that is never reached; what nobody uses |
@@ -18,7 +18,6 @@ mod command;
 mod expression;
 mod finding;
 mod flow;
-mod kind;
 mod known;
 mod literal;
 mod module;
@@ -28,7 +27,6 @@ mod operator;
 mod parsed;
 mod project;
 mod scope;
-mod source;
 mod test;
 mod trap;
 mod unused;
@@ -41,10 +39,7 @@ use std::sync::Arc;
 
 use rhai::Engine;
 
-pub(crate) use self::call::arguments;
 pub use self::finding::Finding;
-pub(crate) use self::kind::Kind;
-pub(crate) use self::source::{Header, headers};
 
 use self::known::Known;
 use self::parsed::Files;
@@ -54,11 +49,12 @@ use super::Limits;
 use super::bundle::Bundle;
 use super::diagnostic::Severity;
 use super::disk::Disk;
-use super::engine;
 use super::fault::Fault;
 use super::http::Web;
 use super::live::{Directory, Services};
+use super::trace;
 use super::worker::try_load;
+use super::{dialect, engine};
 use crate::clock::Clock;
 use crate::protocol::Hook;
 use crate::store::{Store, StoreError};
@@ -112,7 +108,7 @@ impl Checker {
         });
         let engine = Rc::new(engine::build(&services));
         let of_tests = Known::of(&engine::guest(&limits));
-        Ok(Self { reader: engine::for_reading(), known: Known::of(&engine), of_tests, engine, limits })
+        Ok(Self { reader: dialect::for_reading(), known: Known::of(&engine), of_tests, engine, limits })
     }
 
     /// Checks scripts, and the scripts and modules of folders.
@@ -144,7 +140,7 @@ impl Checker {
 
     /// Tries to load a script; gives its hooks, and how many timers it declares.
     pub(crate) fn try_load(&self, bundle: &Arc<Bundle>) -> Result<(Vec<Hook>, usize), Fault> {
-        try_load(&self.engine, &self.limits, bundle).map_err(|fault| fault.with_source(bundle))
+        try_load(&self.engine, &self.limits, bundle).map_err(|fault| trace::with_source(fault, bundle))
     }
 
     /// Checks a script that has been read, with its modules; nothing is read from the disk.
@@ -223,7 +219,7 @@ fn place(finding: &Finding) -> (&str, Option<usize>, Option<usize>, &str) {
 /// arguments it takes.
 #[cfg(test)]
 pub(crate) fn registered() -> Vec<(Option<&'static str>, String, usize)> {
-    use kind::Kind;
+    use super::kind::Kind;
 
     let checker = Checker::new(Limits::default()).expect("a checker");
     let hosts = [Kind::Message, Kind::Person, Kind::Invite, Kind::Event(None), Kind::Session, Kind::State, Kind::Store];

@@ -2,10 +2,10 @@
 
 use rhai::{FnCallExpr, Namespace, Position};
 
-use super::call::arguments;
 use super::parsed::Function;
 use super::walk::Walk;
 use crate::script::suggest::closest;
+use crate::script::surface::arguments;
 use crate::script::surface::ticked;
 
 impl Walk<'_> {

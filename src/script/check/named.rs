@@ -2,12 +2,12 @@
 
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::call::arguments;
 use super::expression::closure_of;
-use super::kind::Kind;
 use super::parsed::{Function, Parsed};
 use super::walk::Walk;
+use crate::script::kind::Kind;
 use crate::script::suggest::closest;
+use crate::script::surface::arguments;
 use crate::script::surface::ticked;
 use crate::script::timer::Spec;
 

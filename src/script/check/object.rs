@@ -2,17 +2,17 @@
 
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::call::arguments;
 use super::expression::closure_of;
-use super::kind::Kind;
 use super::known;
 use super::scope::Origin;
 use super::walk::{GaveNothing, Walk};
 use crate::protocol::{COMMANDS, EVENTS, EventField, FieldKind, Hook};
-use crate::script::caught::CAUGHT_FIELDS;
+use crate::script::errors::CAUGHT_FIELDS;
+use crate::script::kind::Kind;
 use crate::script::proposal::{self, method_synonym, typed};
 use crate::script::stage;
 use crate::script::suggest::closest;
+use crate::script::surface::arguments;
 use crate::script::surface::{self, ERROR_FIELDS, PROPERTIES, ticked};
 
 impl Walk<'_> {

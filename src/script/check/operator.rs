@@ -2,8 +2,8 @@
 
 use rhai::{Expr, FnCallExpr, Position, Token};
 
-use super::kind::Kind;
 use super::walk::{Walk, place_of};
+use crate::script::kind::Kind;
 use crate::script::plain;
 
 impl Walk<'_> {

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use rhai::{AST, ASTNode, Engine, Expr, FnAccess, Position, Stmt};
 
 use super::expression::{Step, steps_of};
-use super::source::{self, Header};
-use crate::script::bundle::Source;
 use crate::script::diagnostic::Lines;
 use crate::script::fault::Fault;
-use crate::script::{engine, hook};
+use crate::script::headers::{Header, headers};
+use crate::script::source::Source;
+use crate::script::{dialect, hook, syntax};
 
 /// A function of a file.
 pub(crate) struct Function {
@@ -77,7 +77,7 @@ impl Parsed {
     /// # Errors
     /// With the syntax error.
     pub(crate) fn of(engine: &Engine, source: Source) -> Result<Self, Fault> {
-        let ast = engine::compile(engine, &source)?;
+        let ast = syntax::compile(engine, &source)?;
         let mut headers = Headers::of(&source.text);
         let (mut functions, mut closures) = (Vec::new(), HashMap::new());
         for definition in ast.iter_fn_def() {
@@ -85,7 +85,7 @@ impl Parsed {
             let count = definition.params.len();
             let function = Function {
                 parameters: definition.params.iter().map(ToString::to_string).collect(),
-                body: engine::statements_of(definition),
+                body: dialect::statements_of(definition),
                 header: headers.take(&name, count),
                 private: definition.access == FnAccess::Private,
                 name,
@@ -243,11 +243,11 @@ struct Headers(HashMap<(String, usize), VecDeque<Header>>);
 
 impl Headers {
     fn of(text: &str) -> Self {
-        let mut headers = HashMap::<_, VecDeque<_>>::new();
-        for header in source::headers(text) {
-            headers.entry((header.name.clone(), header.parameters.len())).or_default().push_back(header);
+        let mut found = HashMap::<_, VecDeque<_>>::new();
+        for header in headers(text) {
+            found.entry((header.name.clone(), header.parameters.len())).or_default().push_back(header);
         }
-        Self(headers)
+        Self(found)
     }
 
     fn take(&mut self, name: &str, count: usize) -> Option<Header> {

@@ -8,9 +8,10 @@ use rhai::{Engine, Position};
 
 use super::parsed::{Files, Parsed};
 use super::walk::Role;
-use crate::script::bundle::{APART, Bundle, IMPORTS, Source, find, script_name};
+use crate::script::bundle::{APART, Bundle, IMPORTS, find, script_name};
 use crate::script::disk::Disk;
 use crate::script::fault::Fault;
+use crate::script::source::Source;
 
 /// The files that a file has to do with.
 #[derive(Debug, Default)]
@@ -195,7 +196,7 @@ impl Project {
                     let files: Vec<_> = chain[*start..].iter().map(|(name, _)| *name).chain([&**target]).collect();
                     let message = format!("these files import each other: {}", files.join(" → "));
                     let help = Some(APART.to_owned());
-                    let fault = Fault { help, ..Fault::in_source(&parsed.source, import.position, message) };
+                    let fault = Fault { help, ..parsed.source.fault(import.position, message) };
                     faults.insert((name, target), fault);
                 }
                 None => {
@@ -252,7 +253,7 @@ impl Project {
                 let help = "a hook is a function such as `fn on_message(msg) { … }`; modules lie in a subfolder";
                 // An empty file has no line to show.
                 let first = if script.source.text.is_empty() { Position::NONE } else { Position::new(1, 1) };
-                Fault { help: Some(help.to_owned()), ..Fault::in_source(&script.source, first, message) }
+                Fault { help: Some(help.to_owned()), ..script.source.fault(first, message) }
             }));
         }
         faults

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use rhai::Position;
 
-use super::kind::Kind;
+use crate::script::kind::Kind;
 
 /// Where a variable comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

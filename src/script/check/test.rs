@@ -2,13 +2,13 @@
 
 use rhai::Position;
 
-use super::call::arguments;
-use super::kind::Kind;
 use super::parsed::Function;
 use super::walk::{Named, Walk};
+use crate::script::kind::Kind;
 use crate::script::proposal::typed;
 use crate::script::stage;
 use crate::script::suggest::closest;
+use crate::script::surface::arguments;
 use crate::script::surface::{HostFunction, ticked};
 
 impl Walk<'_> {

@@ -5,10 +5,10 @@
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Token};
 
 use super::expression::{Step, closure_of, steps_of};
-use super::kind::Kind;
 use super::known;
 use super::scope::Origin;
 use super::walk::{GaveNothing, Named, Walk};
+use crate::script::kind::Kind;
 use crate::script::surface::FUNCTIONS;
 
 /// Methods that change nothing and give something new.

@@ -9,15 +9,15 @@ use rhai::{ASTFlags, Expr, Position, Stmt, StmtBlock};
 
 use super::finding::Finding;
 use super::flow;
-use super::kind::Kind;
 use super::known::Known;
 use super::parsed::{Files, Function, Parsed};
 use super::project::Around;
 use super::scope::{Alias, Origin, Scope, Variable, Visible};
 use crate::protocol::Hook;
-use crate::script::diagnostic::{Excerpt, Severity};
-use crate::script::fault::Fault;
+use crate::script::diagnostic::Severity;
+use crate::script::fault::{Excerpt, Fault};
 use crate::script::hook;
+use crate::script::kind::Kind;
 
 /// For how many unknown names of a file it is looked for what was meant: nobody reads so many cards, and each is compared
 /// with all that is there.
