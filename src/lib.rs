@@ -13,6 +13,7 @@
 //! | 1 | [`store`] | SQLite: the journal, certificates and the scripts' stores |
 //! | 2 | [`script`] | the Rhai host: fibers, host calls, bindings, hooks, modules, generations and reload |
 //! | 3 | [`host`] | configuration and supervision: wires the lower floors into a running system |
+//! | 4 | [`testing`] | scenario tests: people, a gateway and a clock around the bot |
 //! | 5 | [`cli`] | one file per subcommand |
 
 pub mod access;
@@ -24,4 +25,5 @@ pub mod sandbox;
 pub mod script;
 pub mod session;
 pub mod store;
+pub mod testing;
 pub mod visible;

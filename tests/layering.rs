@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("store", 1),
     ("script", 2),
     ("host", 3),
+    ("testing", 4),
     ("console", 4),
     ("cli", 5),
 ];

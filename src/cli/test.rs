@@ -1,4 +1,4 @@
-//! `hotline test`: the scenario tests of scripts. How they run is the host's business.
+//! `hotline test`: the scenario tests of scripts. How they run is decided in `testing`.
 
 use std::path::{Path, PathBuf};
 
@@ -6,10 +6,10 @@ use anyhow::{Context, anyhow};
 
 use super::exit::Exit;
 use super::{account, frames, output};
-use crate::host::scenario::{self, FindError, Options, Report, RunError, Snapshots, TestResult};
 use crate::script::diagnostic::Look;
 use crate::script::guest::{Seen, Stamp};
 use crate::script::outlook::{Outlook, Wake};
+use crate::testing::{self, FindError, Options, Report, RunError, Snapshots, TestResult};
 use crate::visible;
 
 /// The arguments of `test`.
@@ -58,7 +58,7 @@ impl Args {
     /// Runs the tests once; `seen` is then what they were read from.
     fn run_once(&self, options: &Options, seen: &mut Seen) -> Result<(), Exit> {
         let paint = Paint::for_output();
-        let (plan, report) = scenario::run(options, |result| self.show(result, &paint)).map_err(exit)?;
+        let (plan, report) = testing::run(options, |result| self.show(result, &paint)).map_err(exit)?;
         seen.extend(plan.seen().clone());
         if plan.is_empty() {
             return Err(Exit::Failed(no_tests(options)));
@@ -104,7 +104,7 @@ impl Args {
     /// Runs the tests again and again; what fails is shown and does not end it.
     fn watch(&self, options: &Options) -> Result<(), Exit> {
         // What the tests themselves write is no reason to run them again.
-        let is_news = if self.update { |name: &str| name.ends_with(".rhai") } else { scenario::is_of_tests };
+        let is_news = if self.update { |name: &str| name.ends_with(".rhai") } else { testing::is_of_tests };
         // Ctrl-C ends it.
         let (mut outlook, _never) = Outlook::new(is_news);
         loop {

@@ -8,7 +8,6 @@ mod missing;
 mod prompt;
 mod reconfigure;
 mod run;
-pub mod scenario;
 mod sessions;
 
 pub use prompt::{Keeping, PromptHost};

@@ -98,7 +98,7 @@ fn a_test_that_never_ends_is_ended() {
     let folder = Folder::with(&[("a_test.rhai", "fn test_it() { loop { } }")]);
     let mut options = folder.options();
     options.patience = std::time::Duration::from_millis(200);
-    let (_, report) = hotline::host::scenario::run(&options, |_| ()).expect("it runs");
+    let (_, report) = hotline::testing::run(&options, |_| ()).expect("it runs");
     let card = report.results[0].failed().expect("it fails").card("test_it", hotline::script::diagnostic::Look::PLAIN);
     assert!(card.contains("a_test.rhai:1\n") && card.contains("the test goes on and on"), "{card}");
 }
@@ -110,7 +110,7 @@ fn a_bot_that_never_rests_is_given_up() {
     let folder = Folder::with(&[("busy.rhai", script), ("busy_test.rhai", test)]);
     let mut options = folder.options();
     options.patience = std::time::Duration::from_millis(300);
-    let (_, report) = hotline::host::scenario::run(&options, |_| ()).expect("it runs");
+    let (_, report) = hotline::testing::run(&options, |_| ()).expect("it runs");
     let card = report.results[0].failed().expect("it fails").card("test_it", hotline::script::diagnostic::Look::PLAIN);
     assert!(card.contains("busy_test.rhai:3:21") && card.contains("still busy"), "{card}");
 }
@@ -122,6 +122,6 @@ fn a_clock_may_be_advanced_for_longer_than_a_test_may_be_busy() {
     let folder = Folder::with(&[("a.rhai", script), ("a_test.rhai", test)]);
     let mut options = folder.options();
     options.patience = std::time::Duration::from_millis(500);
-    let (_, report) = hotline::host::scenario::run(&options, |_| ()).expect("it runs");
+    let (_, report) = hotline::testing::run(&options, |_| ()).expect("it runs");
     assert_eq!(report.failed(), 0, "{}", crate::cards_of(&report));
 }

@@ -13,8 +13,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hotline::host::scenario::{self, Options, Report};
 use hotline::script::diagnostic::Look;
+use hotline::testing::{self, Options, Report};
 use tempfile::TempDir;
 
 /// A folder of scripts and tests.
@@ -48,7 +48,7 @@ impl Folder {
     }
 
     fn run(&self) -> Report {
-        scenario::run(&self.options(), |_| ()).expect("the tests can be run").1
+        testing::run(&self.options(), |_| ()).expect("the tests can be run").1
     }
 
     /// The card of the one test that fails, without the folder's own name.

@@ -13,10 +13,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::task::{AbortHandle, LocalSet, spawn_local};
 
-use super::Snapshots;
 use super::log::Log;
 use super::stillness::Stillness;
-use super::suite;
+use super::{Snapshots, allowance};
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::{self, Failure, Message, Received};
 use crate::sandbox::{self, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, Tap};
@@ -370,7 +369,7 @@ impl World {
             self.clock.advance(next.saturating_sub(self.clock.elapsed()));
             self.settle().await?;
             // Where something happens, the test goes on as it should, however long the clock is advanced by.
-            suite::allow(began.elapsed());
+            allowance::extend(began.elapsed());
         }
         self.clock.advance(end.saturating_sub(self.clock.elapsed()));
         self.settle().await

@@ -1,58 +1,23 @@
 //! What scenario tests can call: people, groups, the bot, the clock, the gateway, assertions.
 //!
-//! Each function acts on the world of the test that runs on this thread. What a world is, is in `world`.
+//! Each function acts on the world of the test that runs on this thread: see `context`.
 
-use std::cell::RefCell;
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module};
 use serde_json::json;
 
-use super::unmet::{self, Thrown};
+use super::context::{Gateway, Outcome, Person, act, error, refused, wait, world};
 use super::web::Web;
-use super::world::{BOT, Group, World, WorldError};
+use super::world::{BOT, Group};
+use super::{expectations, faults, snapshot, unmet, web};
 use crate::sandbox::{Body, ContentType, Operation};
 use crate::script::duration::parse_duration;
 use crate::script::{Bundle, guest};
 
 /// The names that every function of a test sees.
 pub(super) const GLOBALS: &[&str] = &["bot", "clock", "gateway", "web"];
-
-pub(super) type Outcome<T = Dynamic> = Result<T, Thrown>;
-
-thread_local! {
-    static CURRENT: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
-}
-
-/// Has the tests of this thread act on a world, or on none.
-pub(super) fn enter(world: Option<Rc<World>>) {
-    CURRENT.set(world);
-}
-
-/// The world of the test that runs on this thread.
-pub(super) fn world() -> Outcome<Rc<World>> {
-    CURRENT.with_borrow(Clone::clone).ok_or_else(|| error("this only works inside a running test"))
-}
-
-/// Waits on the test's fiber.
-pub(super) fn wait<T>(future: impl Future<Output = Result<T, WorldError>>) -> Outcome<T> {
-    guest::park(future).ok_or_else(|| error("nothing can wait here"))?.map_err(|reason| error(reason.to_string()))
-}
-
-pub(super) fn error(message: impl AsRef<str>) -> Thrown {
-    guest::thrown(-1, "BAD_ARGUMENT", message.as_ref(), None)
-}
-
-fn refused(failure: crate::protocol::Failure) -> Thrown {
-    let (code, name) = (failure.code, failure.name().to_owned());
-    guest::thrown(code, &name, &WorldError::Refused(failure).to_string(), None)
-}
-
-/// A person of the world, by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Person(pub(super) ImmutableString);
 
 /// Stands for the world's bot.
 #[derive(Clone)]
@@ -61,10 +26,6 @@ struct Bot;
 /// Stands for the world's clock.
 #[derive(Clone)]
 struct ClockRef;
-
-/// Stands for the world's gateway.
-#[derive(Clone)]
-pub(super) struct Gateway;
 
 /// Registers everything.
 pub(super) fn register(engine: &mut Engine) {
@@ -75,13 +36,13 @@ pub(super) fn register(engine: &mut Engine) {
     globals.set_var("web", Dynamic::from(Web));
     engine.register_global_module(globals.into());
     register_person(engine);
-    super::expectations::register(engine);
+    expectations::register(engine);
     register_deeds(engine);
     register_group(engine);
     register_bot(engine);
     register_surroundings(engine);
-    super::faults::register(engine);
-    super::web::register(engine);
+    faults::register(engine);
+    web::register(engine);
     register_assertions(engine);
 }
 
@@ -159,12 +120,6 @@ fn name_of(who: &Dynamic) -> Outcome<String> {
         return Ok(BOT.to_owned());
     }
     Err(error(format!("a person or bot was expected here; found {}", guest::noun(who))))
-}
-
-pub(super) fn act(who: &str, command: &str, fields: &serde_json::Value) -> Outcome<Dynamic> {
-    let world = world()?;
-    let content = wait(world.act(who, command, fields))?;
-    Ok(guest::from_json(&content.to_string()).unwrap_or_default())
 }
 
 fn register_deeds(engine: &mut Engine) {
@@ -351,7 +306,7 @@ fn register_surroundings(engine: &mut Engine) {
     engine.register_fn("snapshot", |name: &str| -> Outcome<()> {
         let world = world()?;
         wait(world.settle())?;
-        super::snapshot::compare(&world, name)
+        snapshot::compare(&world, name)
     });
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Dynamic, Engine, Map};
 
-use super::functions::{Outcome, error, wait, world};
+use super::context::{Outcome, error, wait, world};
 use super::unmet;
 use crate::script::duration::parse_duration;
 use crate::script::guest;

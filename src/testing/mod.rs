@@ -7,6 +7,8 @@
 //! | `suite` | a test file, compiled on one thread |
 //! | `world` | the gateway, the people, the bot and the clock of one test |
 //! | `stillness` | when nothing in a world can go on by itself |
+//! | `allowance` | the stack and the time of a test |
+//! | `context` | what every function of a test stands on |
 //! | `functions`, `expectations` | what tests can call; what they can expect |
 //! | `faults`, `web` | the troubles among them; the web that answers |
 //! | `unmet`, `snapshot`, `log` | expectations that were not met, kept conversations, what the bot logged |
@@ -17,6 +19,8 @@
 //! folder, and a clock that stands still until the test advances it. How results reach a person is the command line's
 //! business.
 
+mod allowance;
+mod context;
 mod expectations;
 mod faults;
 mod find;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Snapshots;
-use super::functions::error;
+use super::context::error;
 use super::unmet::{self, Thrown};
 use super::world::World;
 

@@ -3,7 +3,7 @@
 use rhai::{Array, Dynamic, Engine, Map};
 use serde_json::json;
 
-use super::functions::{Outcome, Person, act, error, wait, world};
+use super::context::{Outcome, Person, act, error, wait, world};
 use super::unmet;
 use super::world::{BOT, Group, describe};
 use crate::protocol::Message;

@@ -13,8 +13,8 @@ use std::time::Instant;
 use rhai::Engine;
 use tokio::task::LocalSet;
 
+use super::context;
 use super::find::{FindError, Plan, Test, TestFile};
-use super::functions;
 use super::log::Log;
 use super::report::{Failed, Report, TestResult, Verdict};
 use super::stillness::Stillness;
@@ -110,7 +110,7 @@ impl Executor {
         let began = Instant::now();
         // A panic is a bug of ours, and no reason to lose the other results.
         let verdict = catch_unwind(AssertUnwindSafe(|| self.judge(file, test))).unwrap_or_else(|_| {
-            functions::enter(None);
+            context::enter(None);
             let message = format!("{} panicked: this is a bug of Hotline", test.name);
             Verdict::Failed(Failed::of_load(Fault::of_file(file.path.display().to_string(), message)).into())
         });
@@ -143,14 +143,14 @@ impl Executor {
                     Ok(world) => world,
                     Err(error) => return Err(Box::new(Failed::of_load(Fault::of_file(&name, error)))),
                 };
-                functions::enter(Some(Rc::clone(&world)));
+                context::enter(Some(Rc::clone(&world)));
                 let deadline = Instant::now() + world.setting.patience;
                 let outcome = suite.run(&engine, function, deadline).await;
                 let failed = match outcome {
                     Err(error) => Some(failure(&suite, &name, &test, &error)),
                     Ok(()) => after(&world, &suite, &name, test.line).await,
                 };
-                functions::enter(None);
+                context::enter(None);
                 let failed = failed.map(|failed| {
                     let runs = world.log.failures().into_iter().map(|failure| failure.card).collect();
                     failed.within(runs, world.conversation(), world.log.lines())
@@ -166,7 +166,7 @@ impl Executor {
             Ok(Ok(())) => Verdict::Passed,
             Ok(Err(failed)) => Verdict::Failed(failed),
             Err(_) => {
-                functions::enter(None);
+                context::enter(None);
                 Verdict::Failed(
                     Failed::of_load(Fault::of_file(
                         file.path.display().to_string(),

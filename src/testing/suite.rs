@@ -1,27 +1,23 @@
 //! A test file, compiled on one thread. Which of its functions are tests is decided in `find`.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope};
 
-use super::functions::{self, Outcome};
-use crate::script::guest::{self, Fiber, StackBounds};
+use super::context::{Outcome, error};
+use super::{allowance, functions};
+use crate::script::guest::{self, Fiber};
 use crate::script::stage::NO_SLEEP;
 use crate::script::{Bundle, Fault, Limits, Source, syntax};
 
 /// The address space of a test's stack, in bytes. Only what is touched costs memory.
 const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };
 
-/// How many operations pass between two looks at the time.
-const TURN: u64 = 10_000;
-
 thread_local! {
-    /// What the test that runs on this thread may use.
-    static ALLOWED: Cell<Option<(StackBounds, Instant)>> = const { Cell::new(None) };
     /// The file whose imports are resolved.
     static IMPORTER: RefCell<Option<Rc<Suite>>> = const { RefCell::new(None) };
 }
@@ -39,23 +35,11 @@ pub(super) fn engine(limits: &Limits) -> Engine {
     let mut engine = guest::language(limits);
     functions::register(&mut engine);
     // Rhai's own would keep the thread waiting, and no bot would go on meanwhile.
-    engine.register_fn("sleep", |_: i64| -> Outcome<()> { Err(functions::error(NO_SLEEP)) });
-    engine.register_fn("sleep", |_: f64| -> Outcome<()> { Err(functions::error(NO_SLEEP)) });
+    engine.register_fn("sleep", |_: i64| -> Outcome<()> { Err(error(NO_SLEEP)) });
+    engine.register_fn("sleep", |_: f64| -> Outcome<()> { Err(error(NO_SLEEP)) });
     engine.set_module_resolver(Resolver);
-    engine.on_progress(|operations| {
-        let (bounds, deadline) = ALLOWED.get()?;
-        if bounds.exhausted() {
-            return Some("functions or expressions are nested too deeply".into());
-        }
-        let is_late = operations.is_multiple_of(TURN) && Instant::now() > deadline;
-        is_late.then(|| "the test goes on and on".into())
-    });
+    engine.on_progress(allowance::look);
     engine
-}
-
-/// Gives the test that runs on this thread more time.
-pub(super) fn allow(more: Duration) {
-    ALLOWED.set(ALLOWED.get().map(|(bounds, deadline)| (bounds, deadline + more)));
 }
 
 impl Suite {
@@ -103,10 +87,10 @@ impl Suite {
         let fiber =
             Fiber::new(STACK, Limits::default().nesting_reserve(), move || suite.call(&engine, function.as_deref()));
         let fiber = fiber.map_err(|error| terminated(error.to_string()))?;
-        ALLOWED.set(Some((fiber.bounds(), deadline)));
+        allowance::set(Some((fiber.bounds(), deadline)));
         IMPORTER.set(Some(Rc::clone(self)));
         let result = fiber.await;
-        ALLOWED.set(None);
+        allowance::set(None);
         IMPORTER.set(None);
         result.unwrap_or_else(|_| Err(terminated("the engine panicked: this is a bug of Hotline".to_owned())))
     }

@@ -1,0 +1,61 @@
+//! What every function of a test stands on: the world of the test that runs on this thread, how to wait in it, and how to fail.
+//!
+//! What a world is, is in `world`.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use rhai::{Dynamic, ImmutableString};
+
+use super::unmet::Thrown;
+use super::world::{World, WorldError};
+use crate::protocol::Failure;
+use crate::script::guest;
+
+/// A person of the world, by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Person(pub(super) ImmutableString);
+
+/// Stands for the world's gateway.
+#[derive(Clone)]
+pub(super) struct Gateway;
+
+/// What a function of a test comes to.
+pub(super) type Outcome<T = Dynamic> = Result<T, Thrown>;
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
+}
+
+/// Has the tests of this thread act on a world, or on none.
+pub(super) fn enter(world: Option<Rc<World>>) {
+    CURRENT.set(world);
+}
+
+/// The world of the test that runs on this thread.
+pub(super) fn world() -> Outcome<Rc<World>> {
+    CURRENT.with_borrow(Clone::clone).ok_or_else(|| error("this only works inside a running test"))
+}
+
+/// Waits on the test's fiber.
+pub(super) fn wait<T>(future: impl Future<Output = Result<T, WorldError>>) -> Outcome<T> {
+    guest::park(future).ok_or_else(|| error("nothing can wait here"))?.map_err(|reason| error(reason.to_string()))
+}
+
+/// The error of a function that was called wrongly.
+pub(super) fn error(message: impl AsRef<str>) -> Thrown {
+    guest::thrown(-1, "BAD_ARGUMENT", message.as_ref(), None)
+}
+
+/// What a test is told when the gateway refuses what somebody does.
+pub(super) fn refused(failure: Failure) -> Thrown {
+    let (code, name) = (failure.code, failure.name().to_owned());
+    guest::thrown(code, &name, &WorldError::Refused(failure).to_string(), None)
+}
+
+/// Sends a command as somebody other than the bot's session, and gives its content.
+pub(super) fn act(who: &str, command: &str, fields: &serde_json::Value) -> Outcome<Dynamic> {
+    let world = world()?;
+    let content = wait(world.act(who, command, fields))?;
+    Ok(guest::from_json(&content.to_string()).unwrap_or_default())
+}
