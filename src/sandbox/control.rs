@@ -7,10 +7,11 @@ use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
-use super::Shared;
 use super::faults::{Fault, FaultId, Refusal};
 use super::hub::{Counts, End, Entrance, Hub, Outgoing};
-use super::world::{Body, Deed, FileNeed, NewAccount, Operation, Outcome, Proxy, Written};
+use super::shared::Shared;
+use super::tally::Carried;
+use super::world::{Body, Deed, FileNeed, Mid, NewAccount, Operation, Outcome, Proxy, Written};
 use crate::protocol::{Event, Failure, FailureCode, Incoming, Message, Request, decode};
 
 /// Looks into a sandbox and changes it; clones share it.
@@ -90,7 +91,7 @@ impl Control {
     /// Everyone in the world.
     pub fn people(&self) -> Vec<Person> {
         self.0.with(|hub| {
-            let person = |(name, mid): (&str, &super::Mid)| Person {
+            let person = |(name, mid): (&str, &Mid)| Person {
                 name: name.to_owned(),
                 mid: mid.to_string(),
                 connections: hub.connected(Some(mid)),
@@ -115,7 +116,7 @@ impl Control {
     }
 
     /// What the newest connection has carried; `None` before the first one.
-    pub fn carried(&self) -> Option<super::Carried> {
+    pub fn carried(&self) -> Option<Carried> {
         self.0.carried.newest()
     }
 
@@ -166,7 +167,7 @@ impl Control {
     /// # Errors
     /// The refusal that a client would be answered.
     pub async fn act(&self, who: &str, request: Request) -> Result<Value, Failure> {
-        let by = super::Mid::from(self.known(who)?);
+        let by = Mid::from(self.known(who)?);
         let file = match FileNeed::of(&request) {
             FileNeed::Nothing => None,
             _ => self.0.stage(&by, &request).await?,
@@ -196,7 +197,7 @@ impl Control {
     /// # Errors
     /// When there is no such account.
     pub fn watch(&self, who: &str) -> Result<Watcher, Failure> {
-        let mid = super::Mid::from(self.known(who)?);
+        let mid = Mid::from(self.known(who)?);
         let entrance = self.0.with(|hub| hub.watch(mid));
         Ok(Watcher { shared: Arc::clone(&self.0), entrance })
     }

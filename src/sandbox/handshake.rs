@@ -14,8 +14,8 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-use super::Shared;
 use super::reception::{self, linger};
+use super::shared::Shared;
 use crate::protocol::MAX_FRAME;
 
 /// A connection that carries frames.

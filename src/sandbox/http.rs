@@ -20,9 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_io_timeout::TimeoutStream;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
-use super::hub::stopped;
+use super::reception;
+use super::shared::{Shared, stopped};
 use super::world::{Deed, Errand, StoredFile, TICKET_HEADER, Ticket};
-use super::{Shared, reception};
 use crate::protocol::{Failure, FailureCode};
 
 /// How long a transfer may stand still.

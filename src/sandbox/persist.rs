@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::StartError;
+use super::error::StartError;
 use super::world::{Deed, Scene, World};
 use crate::clock::Timestamp;
 

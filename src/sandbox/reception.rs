@@ -17,8 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::Shared;
-use super::hub::stopped;
+use super::shared::{Shared, stopped};
 use crate::access::Stranger;
 use crate::clock::Clock;
 

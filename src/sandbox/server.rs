@@ -20,9 +20,11 @@ use super::handshake::{self, Socket};
 use super::hub::{ConnectionId, End, Entrance, Outgoing, PinEntry};
 use super::pace::{Allowance, Pace};
 use super::reception::{self, LINGER, linger};
+use super::shared::Shared;
 use super::tally::Tally;
+use super::tap::Way;
 use super::world::FileNeed;
-use super::{Shared, Way};
+
 use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Received, Request, receive};
 
 /// How long a login waits for its PIN to be typed.

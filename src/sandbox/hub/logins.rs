@@ -28,7 +28,7 @@ impl Hub {
     /// Carries out a login.
     ///
     /// Gives how the login goes on: with a PIN that someone has to type, or not at all.
-    pub(in crate::sandbox) fn login(&mut self, id: ConnectionId, request: &Request) -> Option<String> {
+    pub(crate) fn login(&mut self, id: ConnectionId, request: &Request) -> Option<String> {
         let account = match request {
             Request::Login(login) => self.world.mid_of_email(&login.email).cloned(),
             Request::LoginWithToken(login) => self.world.mid_of_phone(&login.phone).cloned(),
@@ -62,7 +62,7 @@ impl Hub {
     }
 
     /// Types a PIN on the phone of an account: the login on `id` that showed it goes on, one that showed another fails.
-    pub(in crate::sandbox) fn type_pin(&mut self, id: ConnectionId, typed: &str) {
+    pub(crate) fn type_pin(&mut self, id: ConnectionId, typed: &str) {
         let pending = self.connections.get_mut(&id).and_then(|connection| connection.pin.take());
         match pending {
             Some(pending) if pending.pin == typed => self.sign_in(id, pending.sign_in),
@@ -75,7 +75,7 @@ impl Hub {
     }
 
     /// Gives a login up that still waits for `pin`.
-    pub(in crate::sandbox) fn expire_pin(&mut self, id: ConnectionId, pin: &str) {
+    pub(crate) fn expire_pin(&mut self, id: ConnectionId, pin: &str) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         if connection.pin.take_if(|pending| pending.pin == pin).is_some() {
             let failure = Failure::new(FailureCode::InvalidPinCode, "the PIN was not typed in time");
@@ -84,7 +84,7 @@ impl Hub {
     }
 
     /// The connections of an account that wait for a PIN, with the PIN each shows.
-    pub(in crate::sandbox) fn pins_of(&self, mid: &str) -> Vec<(ConnectionId, String)> {
+    pub(crate) fn pins_of(&self, mid: &str) -> Vec<(ConnectionId, String)> {
         let pending = |connection: &Connection| {
             connection.pin.as_ref().filter(|pending| *pending.sign_in.mid == *mid).map(|pending| pending.pin.clone())
         };

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use self::logins::PendingPin;
@@ -333,12 +333,6 @@ impl Hub {
             self.enact(None, &Deed::Left { mid, told });
         }
     }
-}
-
-/// Waits until the sandbox is told to stop.
-pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // An error means that the sandbox is gone altogether.
-    let _ = stopping.wait_for(|stopping| *stopping).await;
 }
 
 fn unkept(reason: &str) -> Outcome {

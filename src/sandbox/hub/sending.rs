@@ -34,7 +34,7 @@ enum Until {
 
 impl Hub {
     /// Sends events to whom they concern; `from` is the connection that caused them.
-    pub(in crate::sandbox) fn deliver(&mut self, deliveries: &[Delivery], from: Option<ConnectionId>) {
+    pub(crate) fn deliver(&mut self, deliveries: &[Delivery], from: Option<ConnectionId>) {
         for delivery in deliveries {
             let mut frame: Option<Utf8Bytes> = None;
             for mid in &delivery.to {
@@ -68,7 +68,7 @@ impl Hub {
     }
 
     /// Sends an event of any name to every connection of an account.
-    pub(in crate::sandbox) fn notify(&mut self, mid: &str, frame: &str) {
+    pub(crate) fn notify(&mut self, mid: &str, frame: &str) {
         for id in self.devices.get(mid).cloned().unwrap_or_default() {
             self.counts.events += 1;
             self.queue(id, Traffic::Events, Outgoing::plain(frame));
@@ -76,12 +76,12 @@ impl Hub {
     }
 
     /// When the late frames have to be looked at that have become late since this was last asked.
-    pub(in crate::sandbox) fn take_alarms(&mut self) -> Vec<Duration> {
+    pub(crate) fn take_alarms(&mut self) -> Vec<Duration> {
         std::mem::take(&mut self.alarms)
     }
 
     /// Sends the late frames that are due by now, the earliest first.
-    pub(in crate::sandbox) fn release(&mut self, elapsed: Duration) {
+    pub(crate) fn release(&mut self, elapsed: Duration) {
         while let Some(entry) = self.late.first_entry()
             && entry.key().0 <= elapsed
         {
