@@ -1,5 +1,7 @@
-//! Reads the sources and checks that every module imports only from lower floors.
+//! Reads the sources and checks which way their imports run: downwards, from floor to floor and from file to file.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,9 +20,112 @@ const FLOORS: &[(&str, u8)] = &[
     ("cli", 5),
 ];
 
-fn floor(module: &str) -> u8 {
-    let row = FLOORS.iter().find(|(name, _)| *name == module);
-    row.unwrap_or_else(|| panic!("src/{module} has no floor: add it to the table in src/lib.rs and to this test")).1
+/// The files and folders inside a folder, lowest floor first; those of one floor do not know each other.
+const ROOMS: &[(&str, &[&[&str]])] = &[
+    (
+        "session",
+        &[
+            &["backlog", "calls", "dedup", "loopback", "signal"],
+            &["rate_limit"],
+            &["config", "status"],
+            &["redact", "shared", "transport"],
+            &["handle", "machine"],
+            &["media", "socket"],
+        ],
+    ),
+    (
+        "sandbox",
+        &[
+            &["error", "faults", "pace", "tally", "tap", "world"],
+            &["persist"],
+            &["disk", "hub"],
+            &["config"],
+            &["shared"],
+            &["control", "reception"],
+            &["handshake", "http"],
+            &["server"],
+        ],
+    ),
+    (
+        "testing",
+        &[
+            &["allowance", "log", "stillness", "unmet"],
+            &["report", "world"],
+            &["context"],
+            &["expectations", "faults", "snapshot", "web"],
+            &["functions"],
+            &["suite"],
+            &["find"],
+            &["runner"],
+        ],
+    ),
+];
+
+/// So many files may import each other in a circle.
+const CIRCLE: usize = 3;
+
+/// Folders in which a circle is still larger, with how many files it has. These numbers only ever fall, and a folder whose circles
+/// have become as small as all others goes from the list.
+const STILL_LARGER: &[(&str, usize)] = &[("script", 22), ("sandbox", 6)];
+
+/// A module, as the names of its path: `["session", "media"]`.
+type Module = Vec<String>;
+
+/// The modules of the crate, each with the modules that it imports.
+struct Imports(BTreeMap<Module, BTreeSet<Module>>);
+
+impl Imports {
+    /// Those of the sources, with what only tests have.
+    fn with_tests() -> Self {
+        Self::of(&code())
+    }
+
+    /// Those of the sources as users run them.
+    fn read() -> Self {
+        let mut code = code();
+        let of_tests: Vec<_> = code.iter().flat_map(|(module, code)| test_modules(module, code)).collect();
+        code.retain(|module, _| !of_tests.iter().any(|tests| module.starts_with(tests)));
+        code.values_mut().for_each(|code| *code = without_tests(code));
+        Self::of(&code)
+    }
+
+    fn of(code: &BTreeMap<Module, String>) -> Self {
+        let modules: BTreeSet<_> = code.keys().cloned().collect();
+        Self(code.iter().map(|(module, code)| (module.clone(), imports(&modules, module, code))).collect())
+    }
+
+    /// Every circle of imports: modules each of which leads to each other. The largest comes first.
+    fn circles(&self) -> Vec<Vec<&Module>> {
+        let reached: BTreeMap<_, _> = self.0.keys().map(|module| (module, self.reached_from(module))).collect();
+        let circle = |module| {
+            let is_mutual = |other: &&Module| reached[other].contains(module);
+            reached[module].iter().copied().filter(is_mutual).collect::<Vec<_>>()
+        };
+        let circles: BTreeSet<_> = self.0.keys().map(circle).filter(|circle| circle.len() > 1).collect();
+        let mut circles: Vec<_> = circles.into_iter().collect();
+        circles.sort_by_key(|circle| Reverse(circle.len()));
+        circles
+    }
+
+    fn reached_from(&self, module: &Module) -> BTreeSet<&Module> {
+        let mut reached = BTreeSet::new();
+        let mut open: Vec<_> = self.0[module].iter().collect();
+        while let Some(next) = open.pop() {
+            if reached.insert(next) {
+                open.extend(&self.0[next]);
+            }
+        }
+        reached
+    }
+}
+
+/// The code of every module.
+fn code() -> BTreeMap<Module, String> {
+    let mut paths = Vec::new();
+    sources(Path::new("src"), &mut paths);
+    paths.retain(|path| !path.ends_with("main.rs"));
+    let bare = |path: &PathBuf| bare(&fs::read_to_string(path).expect("a source is readable"));
+    paths.iter().map(|path| (module_of(path), bare(path))).collect()
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -34,62 +139,314 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-fn module_of(path: &Path) -> String {
-    let first = path.strip_prefix("src").expect("it lies in src").components().next().expect("it has a name");
-    let name = first.as_os_str().to_string_lossy();
-    name.strip_suffix(".rs").unwrap_or(&name).to_owned()
-}
-
-/// The modules that a line of code names by `crate::`, also within braces.
-fn imports(code: &str) -> Vec<String> {
-    let mut names = Vec::new();
-    for (index, _) in code.match_indices("crate::") {
-        let rest = &code[index + "crate::".len()..];
-        let word =
-            |text: &str| text.trim_start().split(|c: char| !c.is_alphanumeric() && c != '_').next().map(str::to_owned);
-        match rest.strip_prefix('{') {
-            Some(list) => {
-                let mut depth = 0_i32;
-                let mut start = true;
-                for (at, letter) in list.char_indices() {
-                    match letter {
-                        '{' => depth += 1,
-                        '}' if depth == 0 => break,
-                        '}' => depth -= 1,
-                        ',' if depth == 0 => start = true,
-                        letter if start && !letter.is_whitespace() => {
-                            names.extend(word(&list[at..]));
-                            start = false;
-                        }
-                        _ => {}
-                    }
-                }
-            }
-            None => names.extend(word(rest)),
-        }
+fn module_of(path: &Path) -> Module {
+    let path = path.strip_prefix("src").expect("it lies in src").with_extension("");
+    let mut names: Module = path.iter().map(|name| name.to_string_lossy().into_owned()).collect();
+    if names.last().is_some_and(|name| name == "mod" || name == "lib") {
+        names.pop();
     }
     names
 }
 
-#[test]
-fn a_module_imports_only_from_lower_floors() {
-    let mut paths = Vec::new();
-    sources(Path::new("src"), &mut paths);
-    let mut wrong = Vec::new();
-    for path in paths {
-        let module = module_of(&path);
-        if matches!(module.as_str(), "lib" | "main") {
+/// A source without its comments, and with nothing in its texts and characters.
+fn bare(source: &str) -> String {
+    let mut code = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(letter) = rest.chars().next() {
+        let skipped = match letter {
+            '/' if rest.starts_with("//") => rest.find('\n').unwrap_or(rest.len()),
+            '/' if rest.starts_with("/*") => block_comment(rest),
+            'r' if !code.ends_with(is_of_name) => raw_text(rest),
+            '"' => text(rest),
+            '\'' => character(rest),
+            _ => 0,
+        };
+        if skipped > 0 {
+            code.push(' ');
+            rest = &rest[skipped..];
+        } else {
+            code.push(letter);
+            rest = &rest[letter.len_utf8()..];
+        }
+    }
+    code
+}
+
+fn is_of_name(letter: char) -> bool {
+    letter.is_alphanumeric() || letter == '_'
+}
+
+/// How long the comment is with which a text begins. Comments may lie in each other.
+fn block_comment(rest: &str) -> usize {
+    let (mut depth, mut at) = (0_usize, 0);
+    while at < rest.len() {
+        let step = match &rest.as_bytes()[at..] {
+            [b'/', b'*', ..] => {
+                depth += 1;
+                2
+            }
+            [b'*', b'/', ..] => {
+                depth -= 1;
+                2
+            }
+            _ => 1,
+        };
+        at += step;
+        if depth == 0 {
+            break;
+        }
+    }
+    at
+}
+
+/// How long `r"…"` or `r#"…"#` is at the beginning of a text; 0 where there is none.
+fn raw_text(rest: &str) -> usize {
+    let fences = rest[1..].chars().take_while(|letter| *letter == '#').count();
+    if !rest[1 + fences..].starts_with('"') {
+        return 0;
+    }
+    let begin = 1 + fences + 1;
+    let end = format!("\"{}", "#".repeat(fences));
+    rest[begin..].find(&end).map_or(rest.len(), |at| begin + at + end.len())
+}
+
+fn text(rest: &str) -> usize {
+    let mut letters = rest.char_indices().skip(1);
+    while let Some((at, letter)) = letters.next() {
+        match letter {
+            '\\' => drop(letters.next()),
+            '"' => return at + 1,
+            _ => {}
+        }
+    }
+    rest.len()
+}
+
+/// How long `'x'` or `'\n'` is at the beginning of a text; 0 for a lifetime.
+fn character(rest: &str) -> usize {
+    let mut letters = rest.char_indices().skip(1);
+    match letters.next() {
+        Some((_, '\\')) => {
+            letters.next();
+            letters.find(|(_, letter)| *letter == '\'').map_or(0, |(at, _)| at + 1)
+        }
+        Some(_) => letters.next().filter(|(_, letter)| *letter == '\'').map_or(0, |(at, _)| at + 1),
+        None => 0,
+    }
+}
+
+const OF_TESTS: &str = "#[cfg(test)]";
+
+/// The files that only tests have: `#[cfg(test)] mod name;`.
+fn test_modules(module: &Module, code: &str) -> Vec<Module> {
+    let names = code.split(OF_TESTS).skip(1).filter_map(|item| {
+        let (name, _) = item.trim_start().strip_prefix("mod ")?.split_once(';')?;
+        name.chars().all(is_of_name).then(|| [module.as_slice(), &[name.to_owned()]].concat())
+    });
+    names.collect()
+}
+
+/// Code without the items that only tests have.
+fn without_tests(code: &str) -> String {
+    let mut items = code.split(OF_TESTS);
+    let mut kept = items.next().unwrap_or_default().to_owned();
+    for item in items {
+        let end = match item.find(['{', ';']) {
+            Some(at) if item[at..].starts_with('{') => at + in_braces(&item[at..]).len() + 2,
+            Some(at) => at + 1,
+            None => item.len(),
+        };
+        kept.push_str(&item[end..]);
+    }
+    kept
+}
+
+/// What lies between the brace with which a text begins and the one that closes it.
+fn in_braces(text: &str) -> &str {
+    let mut depth = 0_i32;
+    for (at, letter) in text.char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return &text[1..at];
+        }
+    }
+    panic!("a brace is not closed");
+}
+
+/// The modules that a file imports.
+///
+/// An import counts to the deepest module file that its path names. What a module only hands on of its own children does not
+/// count, and neither do the lines that declare them.
+fn imports(modules: &BTreeSet<Module>, here: &Module, code: &str) -> BTreeSet<Module> {
+    let mut found = BTreeSet::new();
+    let (uses, rest) = uses(code);
+    for (is_public, tree) in uses {
+        for path in leaves(tree.trim(), &[]) {
+            found.extend(resolved(modules, here, &path).filter(|target| !(is_public && target.starts_with(here))));
+        }
+    }
+    for path in paths(&rest) {
+        found.extend(resolved(modules, here, &path));
+    }
+    found.remove(here);
+    found
+}
+
+/// The `use` declarations of a file, each with whether it has a visibility, and the code without them.
+fn uses(code: &str) -> (Vec<(bool, &str)>, String) {
+    let mut found = Vec::new();
+    let mut rest = String::new();
+    let mut from = 0;
+    for (at, word) in code.match_indices("use ") {
+        if at < from || code[..at].ends_with(is_of_name) {
             continue;
         }
-        let text = fs::read_to_string(&path).expect("a source is readable");
-        let code: Vec<_> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-        for import in imports(&code.join("\n")) {
-            if import != module && floor(&import) >= floor(&module) {
-                wrong.push(format!("{}: {module} imports {import}", path.display()));
+        let before = code[..at].rsplit([';', '{', '}', ']']).next().unwrap_or_default();
+        let end = at + code[at..].find(';').expect("a declaration ends");
+        found.push((before.trim_start().starts_with("pub"), &code[at + word.len()..end]));
+        rest.push_str(&code[from..at]);
+        from = end;
+    }
+    rest.push_str(&code[from..]);
+    (found, rest)
+}
+
+/// The paths that a `use` tree names: two for `a::{b, c::d}`.
+fn leaves(tree: &str, above: &[String]) -> Vec<Vec<String>> {
+    let Some(brace) = tree.find('{') else {
+        let path = tree.split(" as ").next().unwrap_or_default();
+        return vec![[above, &names(path)].concat()];
+    };
+    let above = [above, &names(&tree[..brace])].concat();
+    let mut depth = 0_i32;
+    let parts = in_braces(&tree[brace..]).split(|letter| {
+        depth += i32::from(letter == '{') - i32::from(letter == '}');
+        letter == ',' && depth == 0
+    });
+    parts.map(str::trim).filter(|part| !part.is_empty()).flat_map(|part| leaves(part, &above)).collect()
+}
+
+fn names(path: &str) -> Vec<String> {
+    path.split("::").map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+}
+
+/// The paths that code names, such as `super::text(`.
+fn paths(code: &str) -> Vec<Vec<String>> {
+    // `pub(in crate::session)` names a module and imports nothing.
+    let mut parts = code.split("pub(in ");
+    let first = parts.next().unwrap_or_default().to_owned();
+    let code = parts.fold(first, |code, part| code + part.split_once(')').map_or("", |(_, rest)| rest));
+    let words = code.split(|letter: char| !is_of_name(letter) && letter != ':');
+    words.filter(|word| word.contains("::") && !word.starts_with(':')).map(names).collect()
+}
+
+/// The deepest module that a path names; none where it leads out of the crate.
+fn resolved(modules: &BTreeSet<Module>, here: &Module, path: &[String]) -> Option<Module> {
+    let mut target = here.clone();
+    let mut names = path.iter().peekable();
+    match names.peek()?.as_str() {
+        "crate" => target.clear(),
+        "super" | "self" => {}
+        child => {
+            let child = [here.as_slice(), &[child.to_owned()]].concat();
+            if !modules.contains(&child) {
+                return None;
+            }
+        }
+    }
+    while let Some(name) = names.next_if(|name| matches!(name.as_str(), "crate" | "super" | "self")) {
+        if name == "super" {
+            target.pop();
+        }
+    }
+    for name in names {
+        target.push(name.clone());
+        if !modules.contains(&target) {
+            target.pop();
+            break;
+        }
+    }
+    modules.contains(&target).then_some(target)
+}
+
+fn floor(module: &str) -> u8 {
+    let row = FLOORS.iter().find(|(name, _)| *name == module);
+    row.unwrap_or_else(|| panic!("src/{module} has no floor: add it to the table in src/lib.rs and to this test")).1
+}
+
+#[test]
+fn a_module_imports_only_from_lower_floors() {
+    let mut wrong = Vec::new();
+    for (module, imports) in &Imports::with_tests().0 {
+        let Some(part) = module.first() else { continue };
+        for other in imports.iter().filter_map(|import| import.first()) {
+            if other != part && floor(other) >= floor(part) {
+                wrong.push(format!("{}: {part} imports {other}", module.join("::")));
             }
         }
     }
     assert!(wrong.is_empty(), "these imports do not go downwards:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_file_imports_only_from_lower_floors_of_its_folder() {
+    let imports = Imports::read().0;
+    let mut wrong = Vec::new();
+    for (folder, floors) in ROOMS {
+        let room = |module: &Module| Some(module.get(1).filter(|_| module[0] == *folder)?.clone());
+        let floor = |room: &str| {
+            let floor = floors.iter().position(|rooms| rooms.contains(&room));
+            floor.unwrap_or_else(|| panic!("src/{folder}/{room} has no floor: add it to this test"))
+        };
+        for (module, imports) in imports.iter().filter(|(module, _)| !module.is_empty()) {
+            let Some(from) = room(module) else { continue };
+            let upwards = imports.iter().filter_map(room).filter(|to| *to != from && floor(to) >= floor(&from));
+            wrong.extend(upwards.map(|to| format!("{}: {from} imports {to}", module.join("::"))));
+        }
+    }
+    assert!(wrong.is_empty(), "these imports do not go downwards:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn few_files_import_each_other_in_a_circle() {
+    let imports = Imports::read();
+    let mut wrong = Vec::new();
+    for circle in imports.circles() {
+        let allowed =
+            |module: &&Module| STILL_LARGER.iter().find(|(folder, _)| *folder == module[0]).map(|(_, most)| *most);
+        let most = circle.iter().filter(|module| !module.is_empty()).filter_map(allowed).max().unwrap_or(CIRCLE);
+        if circle.len() > most {
+            let names: Vec<_> = circle.iter().map(|module| module.join("::")).collect();
+            wrong.push(format!("{} files, at most {most} may: {}", circle.len(), names.join(", ")));
+        }
+    }
+    assert!(wrong.is_empty(), "these files import each other in a circle:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn imports_are_read_from_paths_and_not_from_texts_or_tests() {
+    let code = bare(
+        r##"
+        pub use self::inner::Thing;
+        use super::{b::Other, c::{self, d::Deep as Name}};
+        /* use super::e::No; */ // use super::e::No;
+        const TEXT: &str = "use super::e::No;"; const RAW: &str = r#"super::e::No"#; const QUOTE: char = '"';
+        fn f<'a>(x: &'a str) { crate::f::g(x); inner::h() }
+        pub(in crate::e) fn g() {}
+        #[cfg(test)] use super::e::No;
+        #[cfg(test)] mod tests { use super::super::e::No; }
+        "##,
+    );
+    let module = |path: &str| names(path);
+    let modules = ["a", "a::inner", "b", "c", "c::d", "e", "f"].map(module).into();
+    let found = imports(&modules, &module("a"), &without_tests(&code));
+    assert_eq!(found, ["a::inner", "b", "c", "c::d", "f"].map(module).into());
+    let handed_on = bare("pub(crate) use self::inner::Thing; mod inner;");
+    assert_eq!(imports(&modules, &module("a"), &handed_on), BTreeSet::new());
 }
 
 #[test]
