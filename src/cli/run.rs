@@ -159,7 +159,7 @@ fn demo(gateway: &str) -> anyhow::Result<Session> {
 fn announce(host: &Host) {
     for fault in host.faults() {
         let headline = format!("{} does not load: nothing of it is live", fault.file);
-        tracing::error!(card = plain_card(&fault), headline, "{fault}");
+        tracing::error!(card = plain_card(fault), headline, "{fault}");
     }
     for script in host.scripts().iter().filter(|script| script.live.is_some()) {
         match script.is_called() {

@@ -420,7 +420,7 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
         let live =
             if library.is_survived(fault) { "the version before it stays live" } else { "nothing of it is live" };
         let headline = format!("{} does not load: {live}", fault.file);
-        tracing::error!(card = plain_card(&fault), headline, "{fault}");
+        tracing::error!(card = plain_card(fault), headline, "{fault}");
     }
     for file in &changes.mended {
         tracing::info!("{file} is in order again");
