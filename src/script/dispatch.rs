@@ -40,6 +40,8 @@ pub(super) enum Outcome {
     Handled,
     /// It returned something else, failed, or sleeps.
     PassedOn,
+    /// It was not called, since its script went missing before its turn came.
+    Held,
     /// Its session is left: the event is the next process's business.
     Left,
 }
@@ -161,7 +163,7 @@ async fn in_chat(worker: Rc<Worker>, live: Rc<Live>, subject: Subject, arrival: 
         let hook = subject.hook.filter(|_| ask.is_none());
         match offer(&worker, &call, &generation, &subject, hook).await {
             Outcome::Handled => break,
-            Outcome::PassedOn => {}
+            Outcome::PassedOn | Outcome::Held => {}
             Outcome::Left => return leave(&live, arrival),
         }
     }
@@ -188,7 +190,7 @@ async fn without_chat(worker: Rc<Worker>, live: Rc<Live>, subject: Subject, arri
         let call = Call { live: &live, hold: &hold, event: arrival.id(), about, rebuild: true, past: &past };
         match offer(&worker, &call, &generation, &subject, subject.hook).await {
             Outcome::Handled => break,
-            Outcome::PassedOn => {}
+            Outcome::PassedOn | Outcome::Held => {}
             Outcome::Left => return leave(&live, arrival),
         }
     }
@@ -215,7 +217,7 @@ async fn offer(
     let arguments = |hook: Hook| subject.arguments(hook.name()).unwrap_or_default();
     match (invoke(worker, call, generation, Hook::Notify, || arguments(Hook::Notify)).await, hook) {
         (Outcome::Handled, _) => Outcome::PassedOn,
-        (Outcome::Left, _) => Outcome::Left,
+        (outcome @ (Outcome::Left | Outcome::Held), _) => outcome,
         (Outcome::PassedOn, Some(hook)) => invoke(worker, call, generation, hook, || arguments(hook)).await,
         (Outcome::PassedOn, None) => Outcome::PassedOn,
     }
@@ -238,13 +240,16 @@ pub(crate) fn call_hook(
         let Some(arrival) = arrival else { return };
         live.journal.ready().await;
         let lane = live.lane(LaneKey::Script(generation.name().to_owned()));
-        let hold = Hold::new(live.enter(&lane, generation.name()).await);
         let (past, rebuild) = (Past::default(), outlives_its_process(hook));
-        let about = hook.name().into();
-        let call = Call { live: &live, hold: &hold, event: arrival.id(), about, rebuild, past: &past };
-        match invoke(&worker, &call, &generation, hook, || arguments).await {
-            Outcome::Left => leave(&live, arrival),
-            Outcome::Handled | Outcome::PassedOn => arrival.finish(),
+        loop {
+            let hold = Hold::new(live.enter(&lane, generation.name()).await);
+            let about = hook.name().into();
+            let call = Call { live: &live, hold: &hold, event: arrival.id(), about, rebuild, past: &past };
+            match invoke(&worker, &call, &generation, hook, || arguments.clone()).await {
+                Outcome::Left => return leave(&live, arrival),
+                Outcome::Handled | Outcome::PassedOn => return arrival.finish(),
+                Outcome::Held => {}
+            }
         }
     }
 }
@@ -269,49 +274,60 @@ pub(super) async fn call_own(
     beat: Option<Beat>,
 ) {
     live.journal.ready().await;
-    let hold = Hold::new(live.enter(&own.lane(&live), &own.script).await);
-    drop(beat);
-    if live.leaving.parting().is_some() {
-        return leave(&live, arrival);
+    let lane = own.lane(&live);
+    let mut beat = beat;
+    loop {
+        let hold = Hold::new(live.enter(&lane, &own.script).await);
+        drop(beat.take());
+        if live.leaving.parting().is_some() {
+            return leave(&live, arrival);
+        }
+        let about = match &own.what {
+            OwnKind::Timer(_) => "a timer".into(),
+            OwnKind::Hook(hook, _) => hook.name().into(),
+        };
+        let call = Call { live: &live, hold: &hold, event: arrival.id(), about, rebuild: true, past: &past };
+        match call_function(&worker, &call, &own).await {
+            Outcome::Left => return leave(&live, arrival),
+            Outcome::Handled | Outcome::PassedOn => break,
+            Outcome::Held => {}
+        }
     }
-    let about = match &own.what {
-        OwnKind::Timer(_) => "a timer".into(),
-        OwnKind::Hook(hook, _) => hook.name().into(),
-    };
-    let call = Call { live: &live, hold: &hold, event: arrival.id(), about, rebuild: true, past: &past };
-    let generation = worker.scripts_of(&live).find(|generation| generation.name() == own.script);
-    let outcome = match (&own.what, generation) {
-        (OwnKind::Timer(timer), Some(generation)) => {
-            let fault = timer.check(&generation).err().filter(|_| past.is_empty());
-            let function: Arc<str> = timer.function.as_str().into();
-            match fault {
-                Some(fault) => {
-                    let run = new_run(&worker, &call, &generation, function);
-                    fail(&worker, &run, &call.about, fault);
-                    Outcome::PassedOn
-                }
-                None => start(&worker, &call, &generation, function, timer.values()).await,
-            }
-        }
-        (OwnKind::Hook(hook, arguments), Some(generation)) if outlives_its_process(*hook) => {
-            invoke(&worker, &call, &generation, *hook, || arguments.clone()).await
-        }
-        (OwnKind::Timer(timer), None) if worker.is_unloaded(&live, &own.script) && past.is_empty() => {
+    give_up(&worker, &live, &event, past);
+    arrival.finish();
+}
+
+/// Calls the function of a timer or a hook, in the lane that it has entered.
+async fn call_function(worker: &Rc<Worker>, call: &Call<'_>, own: &Own) -> Outcome {
+    let (live, past) = (call.live, call.past);
+    let generation = worker.scripts_of(live).find(|generation| generation.name() == own.script);
+    match (&own.what, generation) {
+        (OwnKind::Timer(timer), _) if worker.is_unloaded(live, &own.script) && past.is_empty() => {
             if matches!(timer.spec, Spec::After(_)) {
                 live.schedule.put_back(&own.script, timer.clone(), live.schedule.now(&live.clock));
             }
             Outcome::PassedOn
         }
-        (_, None) if worker.is_unloaded(&live, &own.script) => {
-            take_up_unloaded(&worker, &call, &own.script, |_| Some(own.arguments())).await
+        (OwnKind::Timer(timer), Some(generation)) => {
+            let fault = timer.check(&generation).err().filter(|_| past.is_empty());
+            let function: Arc<str> = timer.function.as_str().into();
+            match fault {
+                Some(fault) => {
+                    let run = new_run(worker, call, &generation, function);
+                    fail(worker, &run, &call.about, fault);
+                    Outcome::PassedOn
+                }
+                None => start(worker, call, &generation, function, timer.values()).await,
+            }
+        }
+        (OwnKind::Hook(hook, arguments), Some(generation)) if outlives_its_process(*hook) => {
+            invoke(worker, call, &generation, *hook, || arguments.clone()).await
+        }
+        (_, None) if worker.is_unloaded(live, &own.script) => {
+            take_up_unloaded(worker, call, &own.script, |_| Some(own.arguments())).await
         }
         _ => Outcome::PassedOn,
-    };
-    if outcome == Outcome::Left {
-        return leave(&live, arrival);
     }
-    give_up(&worker, &live, &event, past);
-    arrival.finish();
 }
 
 async fn invoke(
@@ -346,9 +362,11 @@ pub(super) async fn start(
         return Outcome::Left;
     }
     // It may have gone while the event waited.
-    let is_here = || worker.is_there(call.live, generation.name()) && !call.live.is_held(generation.name());
-    if !is_last && !is_here() {
+    if !is_last && !worker.is_there(call.live, generation.name()) {
         return Outcome::PassedOn;
+    }
+    if !is_last && call.live.is_held(generation.name()) {
+        return Outcome::Held;
     }
     let run = match call.past.take(generation.name(), &function) {
         Some(RunRecord { standing, .. }) if standing.ended.is_some() => {

@@ -220,8 +220,9 @@ pub(super) async fn take_up_unloaded(
         match worker.pinned(script, bundle, generation.cast_unsigned()) {
             Ok(pinned) => {
                 let arguments = arguments(&function).unwrap_or_default();
-                if start(worker, call, &pinned, function, arguments).await == Outcome::Left {
-                    return Outcome::Left;
+                let outcome = start(worker, call, &pinned, function, arguments).await;
+                if matches!(outcome, Outcome::Left | Outcome::Held) {
+                    return outcome;
                 }
             }
             Err(_) => {

@@ -174,6 +174,43 @@ async fn sleeps_and_delays_are_due_on_return_and_beats_are_left_out() {
 }
 
 #[tokio::test]
+async fn a_timer_that_waits_for_its_turn_waits_for_its_script_too() {
+    // Together as many runs as a worker has going at once; each session may wait for a thousand replies.
+    const SESSIONS: [&str; 16] = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l", "m", "n", "o", "p"];
+    const RUNS: usize = 512;
+    let script = r#"
+        fn on_message(msg) {
+            if msg.text == "go" {
+                after("10s", "late");
+                msg.reply("yes");
+            }
+        }
+        fn late() { send_text("late", "here"); }"#;
+    let busy =
+        r#"fn on_message(msg) { if msg.text == "busy" { get_settings(); } else { msg.reply("z " + msg.text); } }"#;
+    let answer = |request: &serde_json::Value| match request["command"] == "GetSettings" {
+        true => Answer::Hold,
+        false => Answer::Content(json!({"id": "s", "to": "u", "timestamp": 1})),
+    };
+    let clock = Clock::manual(0);
+    let setup = Setup::new().clock(&clock).script("bot", script).script("z", busy).answers(answer);
+    let bot = SESSIONS.into_iter().fold(setup, Setup::session).start().await;
+    exchange(&bot, "u1", "go", "yes").await;
+    assert_eq!(bot.text_to("u1").await, "z go");
+    for session in 0..SESSIONS.len() {
+        (0..RUNS).for_each(|number| drop(bot.gateway(session).says(&format!("busy{number}"), "busy")));
+        bot.gateway(session).holds(RUNS).await;
+    }
+    clock.advance(10 * SECOND);
+    bot.delete("bot").await;
+    (0..SESSIONS.len()).for_each(|session| bot.gateway(session).release());
+    exchange(&bot, "u1", "hello", "z hello").await;
+    bot.save("bot", script);
+    assert_eq!(bot.text_to("late").await, "here");
+    bot.stop().await;
+}
+
+#[tokio::test]
 async fn a_run_ends_the_call_that_it_is_in_and_then_waits_away_from_its_lane() {
     let script = r#"
         fn on_message(msg) {
