@@ -439,6 +439,10 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
         let Some(script) = library.scripts().find(|script| script.name == *bundle.name) else { continue };
         let (file, took, hooks) = (&bundle.script.file, took.as_millis(), script.hook_names());
         match script.is_called() {
+            _ if bundle.is_blank() => tracing::warn!(
+                generation,
+                "{file} is live, {took} ms after it was saved: no hooks, since it is empty; its timers wait until it has text again"
+            ),
             true => tracing::info!(generation, "{file} is live, {took} ms after it was saved: {hooks}"),
             false => tracing::warn!(generation, "{file} is live, {took} ms after it was saved: {hooks}"),
         }

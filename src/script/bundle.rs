@@ -75,6 +75,11 @@ impl Bundle {
         std::iter::once(&self.script).chain(self.modules.values()).filter_map(|source| source.path.as_deref())
     }
 
+    /// Whether the script has no text, as a full disk or an editor leaves it.
+    pub(crate) fn is_blank(&self) -> bool {
+        self.script.text.trim().is_empty()
+    }
+
     /// The source of a file of this bundle.
     pub fn source(&self, file: &str) -> Option<&Source> {
         if self.script.file == file { Some(&self.script) } else { self.modules.get(file) }

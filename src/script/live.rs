@@ -197,8 +197,12 @@ impl Live {
         self.scripts.borrow().as_ref().is_none_or(|scripts| scripts.iter().any(|name| name == script))
     }
 
-    /// Brings a script's timers in line with its newest generation, and says which of them call what it does not have.
+    /// Brings a script's timers in line with its newest generation, and says which of them call what it does not have. One
+    /// without any text says nothing of timers: they wait.
     pub(crate) fn declare_timers(&self, generation: &Generation) {
+        if generation.bundle.is_blank() {
+            return;
+        }
         let (session, script) = (&*self.name, generation.name());
         self.schedule.declare(script, generation.declared(), self.schedule.now(&self.clock));
         for (fault, timers) in self.schedule.astray(generation) {

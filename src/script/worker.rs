@@ -56,7 +56,7 @@ pub(crate) struct Worker {
     pub(crate) prompts: Prompts,
     /// The scripts in the order of their paths, which is the order in which they get events.
     scripts: RefCell<BTreeMap<String, Rc<Generation>>>,
-    /// Scripts that are there and have no version that loads.
+    /// Scripts that are there and have no version that loads, or one without any text, as a full disk leaves it.
     unloaded: RefCell<BTreeSet<String>>,
     /// Scripts that are missing.
     holding: Rc<Holding>,
@@ -155,7 +155,7 @@ impl Worker {
         self.scripts.borrow().values().find(|generation| generation.name() == script).cloned()
     }
 
-    /// Whether a script is there that a session runs, and has no version that loads.
+    /// Whether a script is there that a session runs, and has no version that loads, or one without any text: its timers wait.
     pub(crate) fn is_unloaded(&self, live: &Live, script: &str) -> bool {
         live.runs(script) && self.unloaded.borrow().contains(script)
     }

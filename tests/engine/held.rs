@@ -211,6 +211,40 @@ async fn a_timer_that_waits_for_its_turn_waits_for_its_script_too() {
 }
 
 #[tokio::test]
+async fn a_file_that_has_lost_its_text_takes_nothing_away() {
+    let script = r#"
+        every("10s", "beat");
+        fn beat() { send_text("beats", `${now() / 1000}`); }
+        fn once() { send_text("once", `${now() / 1000}`); }
+        fn on_message(msg) {
+            if msg.text == "go" {
+                after("15s", "once");
+                after("1h", "once");
+                msg.reply("got " + msg.ask("?", #{ timeout: "1m" }).text);
+                true
+            }
+        }"#;
+    let clock = Clock::manual(0);
+    let bot = Setup::new().clock(&clock).script("bot", script).script("z", LAST).start().await;
+    exchange(&bot, "u1", "go", "?").await;
+    bot.save("bot", "\n");
+    bot.logged(&["bot.rhai is live", "its timers wait until it has text again"]).await;
+    clock.advance(12 * SECOND);
+    exchange(&bot, "u2", "go", "z go").await;
+    exchange(&bot, "u1", "tea", "got tea").await;
+    clock.advance(12 * SECOND);
+    exchange(&bot, "u2", "go", "z go").await;
+    assert_eq!((bot.texts_to("beats").len(), bot.texts_to("once").len()), (0, 0));
+    bot.save("bot", script);
+    assert_eq!(bot.text_to("once").await, "24");
+    clock.advance(6 * SECOND);
+    assert_eq!(bot.text_to("beats").await, "30");
+    clock.advance(3_600 * SECOND);
+    assert_eq!(bot.text_to("once").await, "3630");
+    bot.stop().await;
+}
+
+#[tokio::test]
 async fn a_run_ends_the_call_that_it_is_in_and_then_waits_away_from_its_lane() {
     let script = r#"
         fn on_message(msg) {

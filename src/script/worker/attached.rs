@@ -294,7 +294,11 @@ async fn keep_time(worker: Rc<Worker>, live: Rc<Live>) {
         if is_keeping_time {
             for script in live.schedule.begin_to_hold(now, is_held) {
                 let session = &*live.name;
-                let until = if live.is_held(&script) { "is back" } else { "loads" };
+                let until = match worker.scripts_of(&live).any(|generation| generation.name() == script) {
+                    _ if live.is_held(&script) => "is back",
+                    true => "has text again",
+                    false => "loads",
+                };
                 tracing::warn!(session, script, "a timer is due and waits until the script {until}");
             }
             while let Some(due) = live.schedule.take_due(now, is_held) {

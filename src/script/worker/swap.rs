@@ -41,7 +41,10 @@ impl Worker {
             self.holding.hold(name);
         }
         for generation in loaded {
-            self.unloaded.borrow_mut().remove(generation.name());
+            match generation.bundle.is_blank() {
+                true => self.unloaded.borrow_mut().insert(generation.name().to_owned()),
+                false => self.unloaded.borrow_mut().remove(generation.name()),
+            };
             self.holding.release(generation.name());
             self.journal.pin(&generation);
             let previous = self.take_out(generation.name());
@@ -71,7 +74,7 @@ impl Worker {
     fn take_back(self: &Rc<Self>, script: &str, lives: &[Rc<Live>]) {
         self.holding.release(script);
         let generation = self.generation(script);
-        if generation.is_none() {
+        if generation.as_ref().is_none_or(|generation| generation.bundle.is_blank()) {
             self.unloaded.borrow_mut().insert(script.to_owned());
         }
         for live in lives.iter().filter(|live| live.runs(script)) {
