@@ -7,7 +7,7 @@ use anyhow::anyhow;
 
 use super::exit::Exit;
 use super::{account, forget, output};
-use crate::script::check::{Checker, Finding, Report};
+use crate::script::check::{Checker, Finding};
 use crate::script::diagnostic::{COLUMNS, Look, Severity};
 use crate::script::{Fault, script_name};
 use crate::store::{Held, JournalReader, Kept};
@@ -53,17 +53,20 @@ enum Format {
 impl Args {
     pub(super) fn run(self) -> Result<(), Exit> {
         let (scripts, limits) = account::scripts(self.config.as_deref(), &self.scripts)?;
+        let held = self.held(&scripts)?;
         if let Some(missing) = scripts.iter().find(|path| !path.exists()) {
+            if !held.is_empty() {
+                self.show(&held)?;
+            }
             return Err(Exit::usage(anyhow!(
                 "there is no script or folder {}; `hotline new FOLDER` makes a bot to start from, and `hotline check SCRIPT or FOLDER` names others",
                 missing.display()
             )));
         }
         let names = scripts.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        let missing = self.missing(&scripts)?;
         let mut report = on_large_stack(move || Checker::new(limits).map(|checker| checker.check(&scripts)))??;
-        report.findings.extend(missing);
-        self.show(&report)?;
+        report.findings.extend(held);
+        self.show(&report.findings)?;
         if report.files == 0 {
             return Err(Exit::Failed(anyhow!(
                 "there is no script *.rhai in {names}; `hotline new FOLDER` makes a bot to start from"
@@ -81,10 +84,12 @@ impl Args {
     }
 
     /// The scripts that the bot of this folder holds, or will miss at its next start, as far as they belong to what is checked.
-    fn missing(&self, roots: &[PathBuf]) -> Result<Vec<Finding>, Exit> {
-        let data = account::file(None)?.map_or_else(|| PathBuf::from("data"), |config| config.data);
+    fn held(&self, roots: &[PathBuf]) -> Result<Vec<Finding>, Exit> {
+        let data = account::file(self.config.as_deref())?.map_or_else(|| PathBuf::from("data"), |config| config.data);
         let Ok(journal) = JournalReader::open(&data) else { return Ok(Vec::new()) };
-        let there: BTreeSet<_> = forget::files(roots).iter().map(|file| script_name(file)).collect();
+        // What cannot be read is a finding of its own.
+        let Ok(files) = forget::files(roots) else { return Ok(Vec::new()) };
+        let there: BTreeSet<_> = files.iter().map(|file| script_name(file)).collect();
         let mut missing = journal.held()?;
         for Kept { script, .. } in journal.kept()? {
             if missing.iter().all(|held| held.script != script) {
@@ -98,11 +103,11 @@ impl Args {
         Ok(missing.into_iter().filter(is_asked_for).map(missing_script).collect())
     }
 
-    fn show(&self, report: &Report) -> std::io::Result<()> {
+    fn show(&self, findings: &[Finding]) -> std::io::Result<()> {
         if self.json {
-            return output::json(&report.findings);
+            return output::json(&findings);
         }
-        let findings = report.findings.iter();
+        let findings = findings.iter();
         match self.format {
             Format::Short => {
                 output::write(&findings.map(|finding| visible::line(&finding.line()) + "\n").collect::<String>())

@@ -1,7 +1,8 @@
 //! `hotline forget`: ends what a script was at that is missing, whether a bot runs or not. What that is, the store and the
 //! running bot know.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
@@ -11,8 +12,7 @@ use super::{output, record};
 use crate::clock::Clock;
 use crate::host::control::{self, Request};
 use crate::script::guest::Disk;
-use crate::script::script_name;
-use crate::script::suggest::did_you_mean;
+use crate::script::{Fault, Unforgettable, script_name};
 use crate::store::{Durability, JournalReader, Store, StoreError};
 
 /// The arguments of `forget`.
@@ -53,9 +53,12 @@ fn name(given: &Path) -> String {
 
 /// Forgets a script while no bot runs.
 fn forget(data: &Path, script: &str, roots: &[PathBuf]) -> Result<(), Exit> {
-    if let Some(file) = files(roots).into_iter().find(|file| script_name(file) == script) {
-        let file = file.display();
-        return Err(Exit::Failed(anyhow!("{script} is there, in {file}: only a script without a file is forgotten")));
+    let named = script.to_owned();
+    let files =
+        files(roots).map_err(|fault| Exit::Failed(Unforgettable::Unseen(named.clone(), Box::new(fault)).into()))?;
+    let mut there: BTreeMap<_, _> = files.into_iter().map(|file| (script_name(&file), file)).collect();
+    if let Some(file) = there.remove(script) {
+        return Err(Exit::Failed(Unforgettable::There(named, file).into()));
     }
     // Nothing is made where there is no data.
     JournalReader::open(data)?;
@@ -63,20 +66,32 @@ fn forget(data: &Path, script: &str, roots: &[PathBuf]) -> Result<(), Exit> {
         StoreError::InUse(_) => anyhow!("{error}, which listens on no socket there; stop it, and ask again"),
         other => other.into(),
     })?;
-    let kept: BTreeSet<_> = store.kept()?.into_iter().map(|kept| kept.script).collect();
-    let held: BTreeSet<_> = store.held()?.into_iter().map(|held| held.script).collect();
-    if !kept.contains(script) && !held.contains(script) {
-        let suggestion = did_you_mean(script, kept.union(&held).map(String::as_str));
-        return Err(Exit::Failed(anyhow!("nothing is kept of a script {script}{suggestion}")));
+    let kept = store.kept()?.into_iter().map(|kept| kept.script);
+    let held = store.held()?.into_iter().map(|held| held.script);
+    let kept: BTreeSet<_> = kept.chain(held).filter(|script| !there.contains_key(script)).collect();
+    if !kept.contains(script) {
+        return Err(Exit::Failed(Unforgettable::Unknown(named, kept).into()));
     }
     store.forget(script, Vec::new(), Clock::system().now())?;
     Ok(store.flush()?)
 }
 
 /// The files of the scripts at these places.
-pub(super) fn files(roots: &[PathBuf]) -> Vec<PathBuf> {
-    let files = |root: &PathBuf| {
-        if root.is_dir() { Disk::default().scripts_in(root).read().unwrap_or_default() } else { vec![root.clone()] }
-    };
-    roots.iter().flat_map(files).filter(|file| file.exists()).collect()
+///
+/// # Errors
+/// When a place cannot be read: nobody knows what is there.
+pub(super) fn files(roots: &[PathBuf]) -> Result<Vec<PathBuf>, Fault> {
+    let disk = Disk::default();
+    let mut files = Vec::new();
+    for root in roots {
+        match root.metadata() {
+            Ok(found) if !found.is_dir() => files.push(root.clone()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            _ => {
+                let listed = disk.scripts_in(root).read();
+                files.extend(listed.map_err(|reason| Fault::of_file(root.display().to_string(), reason))?);
+            }
+        }
+    }
+    Ok(files)
 }

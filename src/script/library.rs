@@ -136,9 +136,22 @@ pub enum Unforgettable {
     /// Its file is there.
     #[error("{0} is there, in {file}: only a script without a file is forgotten", file = .1.display())]
     There(String, PathBuf),
-    /// Nothing is missing of this name.
-    #[error("nothing is kept of a script {0}{suggestion}", suggestion = did_you_mean(.0, .1.iter().map(String::as_str)))]
-    Unknown(String, Vec<String>),
+    /// Its file may be there, where nobody can look.
+    #[error("whether {0} is there cannot be told: {1}")]
+    Unseen(String, Box<Fault>),
+    /// Nothing is missing of this name, but of these.
+    #[error("nothing is kept of a script {0}{suggestion}", suggestion = meant(.0, .1))]
+    Unknown(String, BTreeSet<String>),
+}
+
+/// The missing script that was meant, or all that could be.
+fn meant(name: &str, missing: &BTreeSet<String>) -> String {
+    let others: Vec<_> = missing.iter().map(String::as_str).collect();
+    match did_you_mean(name, others.iter().copied()) {
+        meant if !meant.is_empty() => meant,
+        _ if others.is_empty() => "; none is missing".to_owned(),
+        _ => format!("; missing: {}", others.join(", ")),
+    }
 }
 
 /// What a look at the disk found.
@@ -249,7 +262,7 @@ impl Library {
     /// Whether a version goes on that was live before this fault.
     pub fn is_survived(&self, fault: &Fault) -> bool {
         let is_its = |(path, script): (&PathBuf, &Script)| {
-            let of_folder = self.root_faults.get(parent(path));
+            let of_folder = self.root_faults.get(parent(path)).filter(|_| !Stamp::of(parent(path)).is_missing());
             script.live.is_some() && (script.fault.as_ref() == Some(fault) || of_folder == Some(fault))
         };
         self.scripts.iter().any(is_its)
@@ -335,13 +348,19 @@ impl Library {
     /// Holds a missing script no longer: there is none of its name.
     ///
     /// # Errors
-    /// When it is not missing.
+    /// When it is not missing, or nobody can tell.
     pub fn forget(&mut self, name: &str) -> Result<Changes, Unforgettable> {
         let found = self.scripts.iter().find(|(_, script)| script.name == name);
         match found.map(|(path, script)| (path.clone(), script.is_missing)) {
             Some((path, true)) => drop(self.scripts.remove(&path)),
             Some((path, false)) => return Err(Unforgettable::There(name.to_owned(), path)),
-            None if self.missed.remove(name) => {}
+            None if self.missed.contains(name) => {
+                let unseen = self.root_faults.iter().find(|(root, _)| !Stamp::of(root).is_missing());
+                if let Some((_, fault)) = unseen {
+                    return Err(Unforgettable::Unseen(name.to_owned(), Box::new(fault.clone())));
+                }
+                self.missed.remove(name);
+            }
             None => {
                 let missing = self.scripts.values().filter(|script| script.is_missing).map(|script| &script.name);
                 return Err(Unforgettable::Unknown(name.to_owned(), missing.chain(&self.missed).cloned().collect()));
@@ -363,14 +382,16 @@ impl Library {
                 Kind::Script if disk.is_missing(path) => Sight::Missing,
                 Kind::Script => Sight::Present(vec![path.clone()]),
             };
-            match sight.read() {
-                Ok(scripts) => {
+            let reason = match sight {
+                Sight::Present(scripts) => {
                     found.scripts.extend(scripts.into_iter().map(|script| (script, root.folder().to_owned())));
+                    continue;
                 }
-                Err(reason) => {
-                    faults.insert(path.clone(), Fault::of_file(path.display().to_string(), reason));
-                }
-            }
+                Sight::Missing if root.kind() == Kind::Folder => "there is no such folder".to_owned(),
+                Sight::Missing => "there is no such file".to_owned(),
+                Sight::Unreadable(reason) => reason,
+            };
+            faults.insert(path.clone(), Fault::of_file(path.display().to_string(), reason));
         }
         let unlisted: Vec<_> = self.scripts.iter().filter(|(path, _)| !found.scripts.contains_key(*path)).collect();
         for (path, script) in unlisted {
@@ -439,7 +460,7 @@ impl Library {
             Ok((bundle, fresh, (hooks, timers))) => {
                 let was_faulty = script.fault.take().is_some();
                 // An editor has made the file, and its text is to come: that is what starts then.
-                let has_begun = script.live.is_some() || !bundle.script.text.trim().is_empty();
+                let has_begun = script.live.is_some() || !bundle.is_blank();
                 if fresh && !has_begun {
                     return;
                 }

@@ -1,6 +1,7 @@
 //! Scripts whose files are missing while the process is killed, asked to end, and started without them.
 
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Output;
 
 use rusqlite::Connection;
@@ -191,7 +192,17 @@ async fn a_missing_script_can_be_forgotten_while_no_bot_runs() {
     scene.kill().await;
     assert!(refused(&scene, &["forget", "bot"]).contains("bot is there, in "));
     scene.folder.remove("bot.rhai");
-    assert!(refused(&scene, &["forget", "order"]).contains("nothing is kept of a script order"));
+    assert!(refused(&scene, &["forget", "order"]).contains("nothing is kept of a script order; missing: bot"));
+    // Where nobody can look, it may be there.
+    let (scripts, away) = (scene.folder.path().join("scripts"), scene.folder.path().join("away"));
+    fs::rename(&scripts, &away).expect("the folder is ours");
+    symlink("scripts", &scripts).expect("the folder is ours");
+    assert!(refused(&scene, &["forget", "bot"]).contains("whether bot is there cannot be told: scripts: "));
+    fs::remove_file(&scripts).expect("the folder is ours");
+    let check = scene.folder.command(&["check", "--format", "short"]).output().expect("the binary starts");
+    assert!(String::from_utf8_lossy(&check.stdout).contains("bot.rhai:1:1: warning: it is missing"), "{check:?}");
+    assert_eq!(check.status.code(), Some(2));
+    fs::rename(&away, &scripts).expect("the folder is ours");
     out(&scene, &["forget", "bot"]);
     assert_eq!(kept(&scene), 0);
     assert_eq!(scene.run_of("on_message").standing.outcome, "ended with its script");

@@ -66,6 +66,7 @@ async fn a_folder_that_is_moved_away_and_back_costs_nothing() {
     let (scripts, away) = (bot.scripts(), bot.scripts().with_file_name("away"));
     std::fs::rename(&scripts, &away).expect("the folder is ours");
     bot.logged(&["z.rhai is missing"]).await;
+    bot.logged(&["scripts does not load: nothing of it is live"]).await;
     std::fs::rename(&away, &scripts).expect("the folder is ours");
     is_back(&bot, "z").await;
     exchange(&bot, "u1", "tea", "got tea").await;
@@ -346,6 +347,7 @@ async fn what_a_forgotten_script_was_at_ends_and_nothing_of_it_is_left() {
     assert!(refused.starts_with("bot is there, in "), "{refused}");
     bot.delete("bot").await;
     assert_eq!(bot.forget("bott").await, Err("nothing is kept of a script bott; did you mean \"bot\"?".to_owned()));
+    assert_eq!(bot.forget("order").await, Err("nothing is kept of a script order; missing: bot".to_owned()));
     assert_eq!(bot.forget("bot").await, Ok(()));
     assert_eq!(bot.text_to("life").await, "stop 1");
     clock.advance(20 * SECOND);
