@@ -107,6 +107,30 @@ async fn a_conversation_outlives_a_kill_while_its_script_is_missing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_conversation_outlives_a_kill_while_its_script_is_missing_in_a_relaxed_journal_too() {
+    let mut scene = Scene::new("", ORDER).await;
+    scene.folder.configure(|text| text.replace("strict", "relaxed"));
+    scene.folder.save("other.rhai", OTHER);
+    scene.start();
+    exchange(&mut scene, "order", "What?").await;
+    exchange(&mut scene, "tea", "How many?").await;
+    scene.has_handled("tea").await;
+    delete(&scene).await;
+    // What was handled in the last moment may be handled again.
+    exchange(&mut scene, "2", "other 2").await;
+    scene.has_handled("2").await;
+    scene.kill().await;
+    scene.start();
+    exchange(&mut scene, "3", "other 3").await;
+    scene.has_handled("3").await;
+    scene.kill().await;
+    scene.folder.save("bot.rhai", ORDER);
+    scene.start();
+    exchange(&mut scene, "4", "4 × tea, order 1").await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_script_that_is_missing_is_not_stopped_with_its_process() {
     let mut scene = ordering("").await;
     delete(&scene).await;

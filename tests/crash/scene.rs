@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use hotline::protocol::Message;
 use hotline::sandbox::{Control, Sandbox};
-use hotline::store::RunRecord;
+use hotline::store::{EventRow, RunRecord};
 use rusqlite::Connection;
 
 use crate::PATIENCE;
@@ -94,6 +95,21 @@ impl Scene {
         };
         let outcome = tokio::time::timeout(PATIENCE, goes_on).await;
         outcome.unwrap_or_else(|_| panic!("no such run goes on:\n{}", self.folder.log()));
+    }
+
+    /// Waits until the record has it that what was said is handled.
+    pub(crate) async fn has_handled(&self, text: &str) {
+        let is_it = |event: &EventRow| {
+            event.done && Message::read(&event.content).is_some_and(|message| message.text.as_deref() == Some(text))
+        };
+        let handled = async {
+            let events = || self.folder.journal().events(u32::MAX).expect("the journal can be read");
+            while !events().iter().any(|handling| is_it(&handling.event)) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let outcome = tokio::time::timeout(PATIENCE, handled).await;
+        outcome.unwrap_or_else(|_| panic!("\"{text}\" is not handled:\n{}", self.folder.log()));
     }
 
     pub(crate) async fn kill(&mut self) {
