@@ -45,7 +45,7 @@ const LOOKS: usize = 3;
 /// After this long without a question a person thinks that their answer was lost: it was, where nobody was connected.
 const LOST: Duration = Duration::from_millis(1_500);
 
-const SCRIPT: &str = r#"
+pub(crate) const SCRIPT: &str = r#"
 import "lib/talk" as talk;
 
 every("80ms", "beat");
@@ -78,7 +78,7 @@ fn postscript(to, key) {
 fn on_error(error) { store.incr("errors"); log_error(error); }
 "#;
 
-const MODULE: &str = r#"
+pub(crate) const MODULE: &str = r#"
 // Asks and asks until every turn is answered. Each text is another one, so that a text that comes twice was sent twice.
 fn hold(msg, key) {
     let tokens = [];
@@ -151,7 +151,7 @@ pub(crate) fn setting(name: &str, default: u64) -> u64 {
 
 /// How safely the bot records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Promise {
+pub(crate) enum Promise {
     Strict,
     Relaxed,
 }
@@ -182,7 +182,7 @@ fn save(folder: &Folder, site: &Site, remark: &str, rest: &str) {
 }
 
 /// The site answers after as many milliseconds as the path says.
-fn pace(path: &str) -> Option<Duration> {
+pub(crate) fn pace(path: &str) -> Option<Duration> {
     Some(Duration::from_millis(path[1..].parse().unwrap_or(20)))
 }
 
@@ -290,7 +290,7 @@ async fn hold_campaign(promise: Promise, kills: u64) {
         Promise::Strict => {
             assert!(journal.open_runs().expect("the journal can be read").is_empty(), "a run still waits");
             assert!(twice.is_empty(), "these were sent twice: {twice:?}");
-            everything_was_counted_once(&folder, conversations, &events);
+            everything_was_counted_once(&folder, "talk", conversations, &events);
             let said = site.bodies("/said");
             assert_eq!(said.iter().collect::<BTreeSet<_>>().len(), said.len(), "nothing is posted twice: {said:?}");
         }
@@ -316,7 +316,7 @@ fn configuration(promise: Promise, url: &str) -> String {
 }
 
 /// Holds one conversation after the other until it is time to close.
-async fn talk(mut person: Person, promise: Promise, closing: Arc<AtomicBool>, held: Arc<AtomicUsize>) {
+pub(crate) async fn talk(mut person: Person, promise: Promise, closing: Arc<AtomicBool>, held: Arc<AtomicUsize>) {
     let mut number = 0;
     while !closing.load(Ordering::Relaxed) {
         converse(&mut person, promise, number).await;
@@ -451,15 +451,15 @@ fn every_effect_was_sent_once(control: &Control, events: &[Handling]) -> (BTreeM
     (twice, in_doubt)
 }
 
-/// The script's own counts, which change together with its record, or not at all.
-fn everything_was_counted_once(folder: &Folder, conversations: usize, events: &[Handling]) {
+/// A script's own counts, which change together with its record, or not at all.
+pub(crate) fn everything_was_counted_once(folder: &Folder, script: &str, conversations: usize, events: &[Handling]) {
     use hotline::store::{Durability, Store};
     let store = Store::open(&folder.path().join("data"), Durability::Strict).expect("the data folder is free");
-    let value = |key: &str| store.get("talk", key, 0).expect("the database can be read").map(|text| text.to_string());
+    let value = |key: &str| store.get(script, key, 0).expect("the database can be read").map(|text| text.to_string());
     assert_eq!(value("errors"), None, "no run fails:\n{}", folder.log());
     assert_eq!(value("overlaps"), None, "a timer overlaps itself");
     assert_eq!(value("postscripts"), Some(conversations.to_string()));
-    let turns = store.keys("talk", "turns ", 0).expect("the database can be read");
+    let turns = store.keys(script, "turns ", 0).expect("the database can be read");
     assert_eq!(turns.len(), conversations);
     for key in turns {
         assert_eq!(value(&key), Some(TURNS.to_string()), "{key}");

@@ -1,5 +1,6 @@
 //! What survives when the process is killed, or asked to end: the real binary against a sandbox in this process.
 
+mod absence;
 mod bot;
 mod campaign;
 mod disk;
