@@ -121,7 +121,7 @@ impl Args {
             outlook.follow(seen);
             output::line("waiting for a change; Ctrl-C ends")?;
             // What may have changed and shows in nothing but its text is found by the next change.
-            while outlook.wait(None) == Wake::Doubtful {}
+            while outlook.wait() == Wake::Doubtful {}
         }
     }
 }

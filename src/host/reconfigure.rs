@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::config::{Config, Session};
 use crate::script::Parting;
 use crate::script::guest::Disk;
-use crate::script::outlook::{End, HOLD, Outlook, Wake};
+use crate::script::outlook::{End, Outlook, Wake};
 
 /// What a new version of the configuration asks for.
 #[derive(Debug, Default, PartialEq)]
@@ -129,20 +129,20 @@ struct Follower {
 impl Follower {
     fn run(mut self, mut outlook: Outlook) {
         // What was saved since the start is seen by the first look. A version that cannot be used may be half of a save.
-        let mut held = Some(Instant::now());
+        let mut is_settled = true;
         loop {
             let disk = Disk::default();
             let looked = self.look(&disk);
             outlook.follow(disk.seen());
-            let is_meant = held.take().is_some_and(|until| until <= Instant::now());
             match looked {
-                Err(fault) if is_meant => self.complain(fault),
-                Err(_) => held = Some(Instant::now() + HOLD),
-                Ok(()) => {}
+                Err(fault) if is_settled => self.complain(fault),
+                Err(_) => outlook.hold(Instant::now()),
+                Ok(()) => outlook.release(),
             }
-            if outlook.wait(held) == Wake::Over {
-                return;
-            }
+            is_settled = match outlook.wait() {
+                Wake::Over => return,
+                woken => matches!(woken, Wake::Held(_)),
+            };
         }
     }
 

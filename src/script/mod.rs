@@ -17,6 +17,7 @@
 //! | `prompt`, `names` | lines that a person types, evaluated on a worker; what can be written there |
 //! | `worker`, `handle` | the thread that owns all of these, and its owner's end |
 //! | `disk`, `outlook` | what is there, unreadable or missing; noticing that it may have changed |
+//! | `settle` | when what changes is to be read |
 //! | `library`, `watch` | the scripts on disk, and when they are looked at again |
 //! | `fault`, `diagnostic` | what is wrong with a script, and where; the card that shows it |
 //! | `syntax`, `trace` | from the parser's errors to faults, and from what ended a run |
@@ -68,6 +69,7 @@ mod proposal;
 mod rebuild;
 mod record;
 mod run;
+mod settle;
 mod source;
 pub mod stage;
 pub mod stub;

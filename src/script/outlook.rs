@@ -11,15 +11,7 @@ use std::time::{Duration, Instant};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::disk::{Seen, Stamp, name_of, parent};
-
-/// How long it must be quiet after a change before it is looked at.
-const SETTLE: Duration = Duration::from_millis(40);
-
-/// How long changes that go on and on can put off the look.
-const SETTLE_AT_MOST: Duration = Duration::from_millis(400);
-
-/// How much longer a version is held that may be half of a save: it is empty, or faulty, or gone.
-pub(crate) const HOLD: Duration = Duration::from_millis(250);
+use super::settle::{Due, Settle};
 
 /// How often every file is looked at, since there are changes that the system does not report: a link in the middle of a
 /// chain, a file on a mount, and every one where its watches are used up.
@@ -40,8 +32,8 @@ pub(crate) enum Wake {
     Changed(Instant),
     /// It does not show whether something has changed: only reading tells.
     Doubtful,
-    /// The time that was waited for has come.
-    Due,
+    /// What was held, saved at this time, is to be read again: it counts now, whatever it is.
+    Held(Instant),
     /// Somebody wants the wait to end, and nothing of it.
     Asked,
     /// The outlook has been ended.
@@ -85,7 +77,7 @@ pub(crate) struct Outlook {
     is_stale: bool,
     /// Whether it was said that something cannot be watched.
     is_warned: bool,
-    changed: Option<Instant>,
+    settle: Settle,
     next_poll: Instant,
 }
 
@@ -116,7 +108,7 @@ impl Outlook {
             seen: Seen::new(),
             is_stale: false,
             is_warned: false,
-            changed: None,
+            settle: Settle::default(),
             next_poll: Instant::now() + POLL,
         };
         (outlook, end)
@@ -146,50 +138,49 @@ impl Outlook {
         let folders = folders.into_iter().filter_map(identified).map(|(identity, folder)| (folder, identity));
         if self.watch(folders.collect()) && self.has_moved() {
             // It happened between the reading and the watching.
-            self.changed.get_or_insert_with(Instant::now);
+            self.settle.on_change(Instant::now());
         }
     }
 
-    /// Waits until something may have changed, or `until` has come.
-    pub(crate) fn wait(&mut self, until: Option<Instant>) -> Wake {
+    /// Has the files read again after a while: what was saved at that time may be half of a save.
+    pub(crate) fn hold(&mut self, saved: Instant) {
+        self.settle.hold(saved, Instant::now());
+    }
+
+    /// What was held is in order.
+    pub(crate) fn release(&mut self) {
+        self.settle.release();
+    }
+
+    /// Waits until something may have changed, or what is held is to be read again.
+    pub(crate) fn wait(&mut self) -> Wake {
         loop {
             let now = Instant::now();
-            if until.is_some_and(|until| until <= now) {
-                return Wake::Due;
+            match self.settle.due(now) {
+                Some(Due::Changed(at)) => return Wake::Changed(at),
+                Some(Due::Held(saved)) => return Wake::Held(saved),
+                None => {}
             }
-            if let Some(at) = self.changed.take() {
-                return self.settle(at);
-            }
-            if self.next_poll <= now {
+            let is_settling = self.settle.is_settling();
+            if !is_settling && self.next_poll <= now {
                 self.next_poll = now + POLL;
-                self.changed = self.has_moved().then_some(now);
-                if self.changed.is_none() && self.seen.values().any(|stamp| stamp.is_doubtful) {
+                if self.has_moved() {
+                    self.settle.on_change(now);
+                } else if self.seen.values().any(|stamp| stamp.is_doubtful) {
                     return Wake::Doubtful;
                 }
                 continue;
             }
-            let next = until.map_or(self.next_poll, |until| until.min(self.next_poll));
-            match self.receiver.recv_timeout(next - now) {
-                Ok(Notice::Changed(paths)) => self.changed = self.concern(&paths).then(Instant::now),
-                Err(RecvTimeoutError::Timeout) => {}
-                Ok(Notice::Asked) => return Wake::Asked,
-                Ok(Notice::Stop) | Err(RecvTimeoutError::Disconnected) => return Wake::Over,
-            }
-        }
-    }
-
-    /// Waits until it is quiet, but not for ever.
-    fn settle(&mut self, changed: Instant) -> Wake {
-        let at_most = changed + SETTLE_AT_MOST;
-        let mut quiet = Instant::now() + SETTLE;
-        loop {
-            // What happens beside it all the time puts nothing off.
-            let Some(left) = quiet.min(at_most).checked_duration_since(Instant::now()) else {
-                return Wake::Changed(changed);
+            let next = match self.settle.next() {
+                Some(settled) if is_settling => settled,
+                Some(held) => held.min(self.next_poll),
+                None => self.next_poll,
             };
-            match self.receiver.recv_timeout(left) {
-                Ok(Notice::Changed(paths)) if self.concern(&paths) => quiet = Instant::now() + SETTLE,
-                // This wait ends soon, for another reason.
+            match self.receiver.recv_timeout(next.saturating_duration_since(now)) {
+                // What happens beside it all the time puts nothing off.
+                Ok(Notice::Changed(paths)) if self.concern(&paths) => self.settle.on_change(Instant::now()),
+                // A wait for quiet ends soon, for another reason.
+                Ok(Notice::Asked) if !is_settling => return Wake::Asked,
                 Ok(Notice::Changed(_) | Notice::Asked) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Notice::Stop) | Err(RecvTimeoutError::Disconnected) => return Wake::Over,
             }
@@ -318,8 +309,8 @@ mod tests {
     }
 
     /// What comes next that is no doubt.
-    fn next(outlook: &mut Outlook, until: Option<Instant>) -> Wake {
-        std::iter::repeat_with(|| outlook.wait(until)).find(|wake| *wake != Wake::Doubtful).expect("it waits for ever")
+    fn next(outlook: &mut Outlook) -> Wake {
+        std::iter::repeat_with(|| outlook.wait()).find(|wake| *wake != Wake::Doubtful).expect("it waits for ever")
     }
 
     #[test]
@@ -336,7 +327,7 @@ mod tests {
         for change in changes {
             outlook.follow(stamps(&[folder.path(), &file, &none]));
             change().expect("the folder is ours");
-            assert!(matches!(next(&mut outlook, None), Wake::Changed(_)));
+            assert!(matches!(next(&mut outlook), Wake::Changed(_)));
         }
     }
 
@@ -349,9 +340,12 @@ mod tests {
         outlook.follow(stamps(&[folder.path(), &file]));
         fs::write(folder.path().join("a.log"), "much").expect("the folder is ours");
         fs::remove_file(folder.path().join("a.log")).expect("the folder is ours");
-        let until = Instant::now() + POLL + SETTLE;
-        assert_eq!(next(&mut outlook, Some(until)), Wake::Due);
+        let began = Instant::now();
+        while began.elapsed() < POLL + POLL / 2 {
+            outlook.hold(began);
+            assert_eq!(next(&mut outlook), Wake::Held(began));
+        }
         end.now();
-        assert_eq!(next(&mut outlook, None), Wake::Over);
+        assert_eq!(next(&mut outlook), Wake::Over);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use tokio::sync::oneshot;
 
 use super::library::{Changes, Library, Look, Unforgettable};
-use super::outlook::{End, HOLD, Outlook, Wake};
+use super::outlook::{End, Outlook, Wake};
 
 /// What a library is asked for while it is watched.
 pub(crate) enum Wish {
@@ -61,26 +61,22 @@ pub(crate) fn watch(
     wishes: &mpsc::Receiver<Wish>,
     mut apply: impl FnMut(&Library, Changes, Instant),
 ) {
-    // When to look again at what did not count at first, and when that was saved.
-    let mut held: Option<(Instant, Instant)> = None;
     loop {
         outlook.follow(library.seen());
-        let woken = outlook.wait(held.map(|(until, _)| until));
+        let woken = outlook.wait();
         for wish in wishes.try_iter() {
             grant(library, wish, &mut apply);
         }
-        let (look, saved) = match (woken, held) {
-            (Wake::Over, _) => return,
-            (Wake::Changed(at), _) => (Look::First, at),
-            (Wake::Doubtful, _) => (Look::First, Instant::now()),
-            (Wake::Due, Some((_, at))) => (Look::Settled, at),
-            (Wake::Due, None) | (Wake::Asked, _) => continue,
+        let (look, saved) = match woken {
+            Wake::Over => return,
+            Wake::Changed(at) => (Look::First, at),
+            Wake::Doubtful => (Look::First, Instant::now()),
+            Wake::Held(saved) => (Look::Settled, saved),
+            Wake::Asked => continue,
         };
         let changes = library.look(look);
         if changes.unsettled {
-            held = Some((Instant::now() + HOLD, saved));
-        } else if look == Look::Settled {
-            held = None;
+            outlook.hold(saved);
         }
         apply(library, changes, saved);
     }
