@@ -453,6 +453,7 @@ impl Library {
             Ok(_) => None,
         };
         if suspect.is_some_and(|suspect| !script.counts(suspect, look, changes)) {
+            tracing::debug!(target: "hotline::reload", "{} may be half of a save; it is read again soon", path.display());
             return;
         }
         script.suspect = None;

@@ -16,14 +16,20 @@ static ADDED: Notify = Notify::const_new();
 pub(crate) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
-        let filter = EnvFilter::new("warn,hotline=info");
+        let filter = EnvFilter::new("warn,hotline=info,hotline::reload=debug");
         tracing_subscriber::fmt().with_ansi(false).with_env_filter(filter).with_writer(Memory).init();
     });
 }
 
 /// Waits for an entry of the log that contains all of `parts`.
 pub(crate) async fn logged(parts: &[&str]) -> String {
-    let found = || events().iter().find(|event| parts.iter().all(|part| event.contains(part))).cloned();
+    logged_beyond(parts, 0).await
+}
+
+/// Waits for one more entry of the log that contains all of `parts` than there were.
+pub(crate) async fn logged_beyond(parts: &[&str], before: usize) -> String {
+    let is_it = |event: &&String| parts.iter().all(|part| event.contains(part));
+    let found = || events().iter().filter(is_it).nth(before).cloned();
     let waiting = async {
         loop {
             let added = ADDED.notified();

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 use crate::site::Site;
 
 pub(crate) use gateway::{Answer, Gateway, is_text_to};
+use log::logged_beyond;
 pub(crate) use log::{logged, logged_lines};
 
 /// Real time that no test comes near unless something hangs.
@@ -279,6 +280,12 @@ impl Bot {
     pub(crate) async fn logged(&self, parts: &[&str]) -> String {
         let folder = self.setup.folder.path().display().to_string();
         logged(&[&[folder.as_str()], parts].concat()).await
+    }
+
+    /// Waits for one more line of the log that speaks of this bot's folder and contains `part` than there were.
+    pub(crate) async fn logged_beyond(&self, part: &str, before: usize) -> String {
+        let folder = self.setup.folder.path().display().to_string();
+        logged_beyond(&[&folder, part], before).await
     }
 
     /// The lines of the log that speak of this bot's folder.
