@@ -7,8 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hotline::script::Limits;
-use hotline::script::check::Checker;
+use hotline::script::check::{Checker, Report};
+use hotline::script::{DryStart, Limits};
 
 /// How many scripts are checked.
 const SCRIPTS: usize = 200;
@@ -16,17 +16,24 @@ const SCRIPTS: usize = 200;
 /// How many functions the long scripts have.
 const FUNCTIONS: [usize; 2] = [500, 5_000];
 
+/// Checks scripts as `hotline check` does.
+fn checked(checker: &Checker, dry_start: &DryStart, roots: &[PathBuf]) -> Report {
+    checker.check(roots, |bundle| dry_start.fault(bundle))
+}
+
 fn long(criterion: &mut Criterion) {
-    let checker = Checker::new(Limits::default()).expect("a checker");
+    let (checker, dry_start) = (Checker::new(), DryStart::new(Limits::default()));
     for count in FUNCTIONS {
         let folder = tempfile::tempdir().expect("a folder");
         let functions = (1..=count).map(|n| format!("fn f{}(a) {{\n    f{n}(a + 1)\n}}\n", n - 1)).collect::<String>();
         let text = format!("fn on_message(msg) {{ f0(1); }}\n{functions}fn f{count}(a) {{ a }}\n");
         fs::write(folder.path().join("long.rhai"), text).expect("the folder is writable");
         let roots = [folder.path().to_owned()];
-        let report = checker.check(&roots);
+        let report = checked(&checker, &dry_start, &roots);
         assert!(report.findings.is_empty(), "{report:?}");
-        criterion.bench_function(&format!("check {count} functions"), |bencher| bencher.iter(|| checker.check(&roots)));
+        criterion.bench_function(&format!("check {count} functions"), |bencher| {
+            bencher.iter(|| checked(&checker, &dry_start, &roots))
+        });
     }
 }
 
@@ -42,12 +49,12 @@ fn check(criterion: &mut Criterion) {
         fs::copy(example, folder.path().join(format!("script_{number}.rhai"))).expect("the folder is writable");
     }
     let roots = [folder.path().to_owned()];
-    let checker = Checker::new(Limits::default()).expect("a checker");
-    let report = checker.check(&roots);
+    let (checker, dry_start) = (Checker::new(), DryStart::new(Limits::default()));
+    let report = checked(&checker, &dry_start, &roots);
     assert!(report.files >= SCRIPTS && report.findings.is_empty(), "{report:?}");
-    criterion.bench_function("check 200 scripts", |bencher| bencher.iter(|| checker.check(&roots)));
+    criterion.bench_function("check 200 scripts", |bencher| bencher.iter(|| checked(&checker, &dry_start, &roots)));
     criterion.bench_function("build a checker", |bencher| {
-        bencher.iter(|| Checker::new(Limits::default()).map(drop));
+        bencher.iter(|| (Checker::new(), DryStart::new(Limits::default())));
     });
 }
 

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::{account, forget, output};
 use crate::script::check::{Checker, Finding};
 use crate::script::diagnostic::{COLUMNS, Look, Severity};
-use crate::script::{Fault, script_name};
+use crate::script::{DryStart, Fault, script_name};
 use crate::store::{Held, JournalReader, Kept};
 use crate::visible;
 
@@ -64,7 +64,10 @@ impl Args {
             )));
         }
         let names = scripts.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        let mut report = on_large_stack(move || Checker::new(limits).map(|checker| checker.check(&scripts)))??;
+        let mut report = on_large_stack(move || {
+            let dry_start = DryStart::new(limits);
+            Checker::new().check(&scripts, |bundle| dry_start.fault(bundle))
+        })?;
         report.findings.extend(held);
         self.show(&report.findings)?;
         if report.files == 0 {

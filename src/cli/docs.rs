@@ -11,7 +11,7 @@ use crate::protocol::{
 };
 use crate::script::definitions::library_functions;
 use crate::script::errors::{self, CAUGHT_FIELDS};
-use crate::script::surface::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES};
+use crate::script::surface::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES, Reach};
 
 /// The arguments of `docs`.
 #[derive(Debug, clap::Args)]
@@ -75,7 +75,7 @@ fn render_functions(page: &mut String) {
          | function | does | gives |\n|---|---|---|\n",
     );
     for row in FUNCTIONS.iter().filter(|row| row.of.is_none()) {
-        let hooks = if row.in_hooks { " *Hooks only.*" } else { "" };
+        let hooks = if row.reach == Reach::Hooks { " *Hooks only.*" } else { "" };
         let _ = writeln!(page, "| `{}` | {}{hooks} | {} |", typed(row), sentence(row.doc), gives(row.result));
     }
 }

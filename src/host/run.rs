@@ -139,7 +139,7 @@ impl Host {
         continue_ids_after(store.highest_id()?.cast_unsigned());
         let names = ScriptNames::default();
         let (watching, first) = Watching::start(config.scripts.clone(), config.limits, names.clone())?;
-        let First { update, scripts, faults, findings } = first.await.map_err(|_| StartError::Panic)??;
+        let First { update, scripts, faults, findings } = first.await.map_err(|_| StartError::Panic)?;
         if strict {
             let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
             let all: Vec<_> = faults.iter().chain(errors.map(|finding| &finding.fault)).cloned().collect();
@@ -317,25 +317,19 @@ impl Watching {
         roots: Vec<PathBuf>,
         limits: Limits,
         names: ScriptNames,
-    ) -> Result<(Self, oneshot::Receiver<Result<First, StoreError>>), StartError> {
+    ) -> Result<(Self, oneshot::Receiver<First>), StartError> {
         let (outlook, end) = Outlook::new(is_script_name);
         let (asker, wishes) = Asker::new(end.clone());
         let (begin, updaters) = mpsc::channel::<Followers>();
         let (looked, first) = oneshot::channel();
         let body = move || {
-            let mut library = match Library::new(roots, limits) {
-                Ok(library) => library,
-                Err(error) => {
-                    let _ = looked.send(Err(error));
-                    return;
-                }
-            };
+            let mut library = Library::new(roots, limits);
             let Changes { update, .. } = library.look(Look::Start);
             names.set(library.scripts());
             let scripts = library.scripts().cloned().collect();
             let faults = library.faults().cloned().collect();
             let findings = check(&library, &update);
-            let _ = looked.send(Ok(First { update, scripts, faults, findings }));
+            let _ = looked.send(First { update, scripts, faults, findings });
             // Where the system does not start, the other end is dropped.
             let Ok(followers) = updaters.recv() else { return };
             let apply = |library: &Library, changes, saved| {

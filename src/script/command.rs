@@ -14,12 +14,10 @@ use super::door::{self, Answer, Call, Place, ScriptResult, Thrown};
 use super::live::{Live, Member, Services};
 use super::object::SessionRef;
 use super::run::Run;
+use super::surface::MAX_ARGUMENTS;
 use super::value;
 use crate::protocol::{self, COMMANDS, Command, Content, Damages, Field, Kind, Presence, Safety, check_field_names};
 use crate::session::{CallError, Handle, Holdup, MediaError};
-
-/// The largest number of arguments for which a wrong call is answered with the signature.
-const MAX_ARGUMENTS: usize = 8;
 
 /// Registers every command, `command`, and the methods of session handles.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {

@@ -8,7 +8,6 @@ use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Nativ
 use super::caught;
 use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
 use super::duration::parse_duration;
-use super::live::Services;
 use super::run::Run;
 use super::value;
 use crate::clock::Timestamp;
@@ -23,7 +22,7 @@ pub(crate) struct State;
 pub(crate) struct Store;
 
 /// Registers both names and what they can do.
-pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
+pub(crate) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<State>("State").register_type_with_name::<Store>("Store");
     // A closure takes along what it names of its surroundings, and finds only what stands in a scope or is resolved here.
     #[expect(deprecated, reason = "marked so only for being volatile; the crate's version is pinned by the lock file")]
@@ -40,7 +39,7 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
         })
     });
     register_state(engine);
-    register_store(engine, services);
+    register_store(engine);
 }
 
 fn register_state(engine: &mut Engine) {
@@ -157,72 +156,62 @@ fn at_top_level(name: &str) -> Thrown {
     door::misplaced(format!("{name} cannot be used at a script's top level: it belongs to a session; use it in a hook"))
 }
 
-fn register_store(engine: &mut Engine, services: &Rc<Services>) {
-    let own = Rc::clone(services);
-    engine.register_fn("get", move |context: NativeCallContext, _: &mut Store, key: &str| {
-        read(&own, &format!("get {key}"), Place::of(&context), |store, script, now| {
+fn register_store(engine: &mut Engine) {
+    engine.register_fn("get", |context: NativeCallContext, _: &mut Store, key: &str| {
+        read(&format!("get {key}"), Place::of(&context), |store, script, now| {
             let text = store.get(script, key, now)?;
             Ok(text.map_or(Dynamic::UNIT, |text| value::from_content(&text)))
         })
     });
-    let own = Rc::clone(services);
-    engine.register_fn("keys", move |context: NativeCallContext, _: &mut Store| keys(&own, "", Place::of(&context)));
-    let own = Rc::clone(services);
-    engine.register_fn("keys", move |context: NativeCallContext, _: &mut Store, prefix: &str| {
-        keys(&own, prefix, Place::of(&context))
+    engine.register_fn("keys", |context: NativeCallContext, _: &mut Store| keys("", Place::of(&context)));
+    engine.register_fn("keys", |context: NativeCallContext, _: &mut Store, prefix: &str| {
+        keys(prefix, Place::of(&context))
     });
 
-    let own = Rc::clone(services);
     pure_method(
         engine,
         "set",
-        move |context: NativeCallContext, _: &mut Store, key: &str, value: Dynamic| -> ScriptResult {
-            set(&own, key, &value, None, Place::of(&context))
+        |context: NativeCallContext, _: &mut Store, key: &str, value: Dynamic| -> ScriptResult {
+            set(key, &value, None, Place::of(&context))
         },
     );
-    let own = Rc::clone(services);
     pure_method(
         engine,
         "set",
-        move |context: NativeCallContext, _: &mut Store, key: &str, value: Dynamic, options: Map| -> ScriptResult {
+        |context: NativeCallContext, _: &mut Store, key: &str, value: Dynamic, options: Map| -> ScriptResult {
             let ttl = ttl_of(&options)?;
-            set(&own, key, &value, ttl, Place::of(&context))
+            set(key, &value, ttl, Place::of(&context))
         },
     );
-    let own = Rc::clone(services);
-    pure_method(engine, "incr", move |context: NativeCallContext, _: &mut Store, key: &str| -> ScriptResult {
-        incr(&own, key, 1, Place::of(&context))
+    pure_method(engine, "incr", |context: NativeCallContext, _: &mut Store, key: &str| -> ScriptResult {
+        incr(key, 1, Place::of(&context))
     });
-    let own = Rc::clone(services);
-    pure_method(engine, "incr", move |context: NativeCallContext, _: &mut Store, key: &str, by: i64| -> ScriptResult {
-        incr(&own, key, by, Place::of(&context))
+    pure_method(engine, "incr", |context: NativeCallContext, _: &mut Store, key: &str, by: i64| -> ScriptResult {
+        incr(key, by, Place::of(&context))
     });
-    let own = Rc::clone(services);
-    pure_method(engine, "delete", move |context: NativeCallContext, _: &mut Store, key: &str| -> ScriptResult {
-        write(&own, "store.delete", key, Place::of(&context), |store, script, now| {
-            Ok(store.delete(script, key, now)?.into())
-        })
+    pure_method(engine, "delete", |context: NativeCallContext, _: &mut Store, key: &str| -> ScriptResult {
+        write("store.delete", key, Place::of(&context), |store, script, now| Ok(store.delete(script, key, now)?.into()))
     });
 }
 
-fn keys(services: &Services, prefix: &str, place: Place<'_>) -> ScriptResult {
-    read(services, &format!("keys {prefix}"), place, |store, script, now| {
+fn keys(prefix: &str, place: Place<'_>) -> ScriptResult {
+    read(&format!("keys {prefix}"), place, |store, script, now| {
         let keys = store.keys(script, prefix, now)?;
         Ok(keys.into_iter().map(Dynamic::from).collect::<Array>().into())
     })
 }
 
-fn set(services: &Services, key: &str, value: &Dynamic, ttl: Option<i64>, place: Place<'_>) -> ScriptResult {
+fn set(key: &str, value: &Dynamic, ttl: Option<i64>, place: Place<'_>) -> ScriptResult {
     let text = value::to_json(value).map_err(|error| door::error(format!("store.set(\"{key}\", …): {error}")))?;
     let call = Call::new(Kind::Keep, "store.set").writing(key, &text).at(place);
-    access(services, call, |store, script, now| {
+    access(call, |store, script, now| {
         store.set(script, key, &text, ttl.map(|ttl| now.saturating_add(ttl)), now)?;
         Ok(Dynamic::UNIT)
     })
 }
 
-fn incr(services: &Services, key: &str, by: i64, place: Place<'_>) -> ScriptResult {
-    write(services, "store.incr", &format!("{key} by {by}"), place, |store, script, now| {
+fn incr(key: &str, by: i64, place: Place<'_>) -> ScriptResult {
+    write("store.incr", &format!("{key} by {by}"), place, |store, script, now| {
         Ok(store.incr(script, key, by, now)?.into())
     })
 }
@@ -240,33 +229,30 @@ fn ttl_of(options: &Map) -> Result<Option<i64>, Thrown> {
 }
 
 fn read(
-    services: &Services,
     detail: &str,
     place: Place<'_>,
     act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
 ) -> ScriptResult {
-    access(services, Call::new(Kind::Pure, "store").with(detail).at(place), act)
+    access(Call::new(Kind::Pure, "store").with(detail).at(place), act)
 }
 
 fn write(
-    services: &Services,
     name: &'static str,
     detail: &str,
     place: Place<'_>,
     act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
 ) -> ScriptResult {
-    access(services, Call::new(Kind::Keep, name).with(detail).at(place), act)
+    access(Call::new(Kind::Keep, name).with(detail).at(place), act)
 }
 
 fn access(
-    services: &Services,
     call: Call<'_>,
     act: impl FnOnce(&crate::store::Store, &str, Timestamp) -> Result<Dynamic, StoreError>,
 ) -> ScriptResult {
     let name = call.name().to_owned();
     door::pass(call, |run: &Rc<Run>| {
         let live = run.live.as_ref().ok_or_else(|| at_top_level("store"))?;
-        let value = act(&services.store, run.generation.name(), services.clock.now());
+        let value = act(live.journal.store(), run.generation.name(), live.clock.now());
         live.journal.note_data();
         value.map(Answer::Value).map_err(|error| door::named("STORE_FAILED", format!("{name}: {error}")))
     })

@@ -1,7 +1,9 @@
 //! The language that scripts are written in, by itself: what Rhai brings, and how it is read. What the host puts in is in
 //! `engine`.
 
+use std::any::TypeId;
 use std::rc::Rc;
+use std::sync::OnceLock;
 
 use rhai::module_resolvers::DummyModuleResolver;
 use rhai::packages::{
@@ -31,6 +33,22 @@ pub(crate) fn language() -> Engine {
     BasicMapPackage::new().register_into_engine(&mut engine);
     MoreStringPackage::new().register_into_engine(&mut engine);
     engine
+}
+
+/// The names of the functions that Rhai itself brings, each with the type of its first parameter.
+pub(crate) fn functions() -> &'static [(String, TypeId)] {
+    static STANDARD: OnceLock<Vec<(String, TypeId)>> = OnceLock::new();
+    STANDARD.get_or_init(|| {
+        let entry = |function: rhai::FuncInfo<'_>| {
+            let name = function.metadata.name.to_string();
+            let is_word = name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
+            is_word.then(|| (name, function.metadata.param_types.first().copied().unwrap_or(TypeId::of::<()>())))
+        };
+        let mut all = language().collect_fn_metadata(None, entry, true);
+        all.sort();
+        all.dedup();
+        all
+    })
 }
 
 /// An engine that only compiles, to find what a script imports.

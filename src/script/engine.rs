@@ -10,8 +10,10 @@ use rhai::{Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, Pos
 use super::Limits;
 use super::caught;
 use super::dialect::{EXPRESSION_DEPTH, language};
-use super::live::Services;
+use super::http::Web;
+use super::live::{Directory, Services};
 use super::{command, data, http, object, run, text, time};
+use crate::clock::Clock;
 
 /// How many modules one script may load.
 const MODULES: usize = 500;
@@ -22,11 +24,23 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     engine.on_progress(|_| run::on_progress());
     engine.set_module_resolver(Resolver);
     time::register(&mut engine, services);
-    data::register(&mut engine, services);
+    data::register(&mut engine);
     object::register(&mut engine, services);
     command::register(&mut engine, services);
     http::register(&mut engine, services);
     engine
+}
+
+/// An engine for scripts that are only loaded: everything is there by its name, and nothing reaches the world.
+pub(crate) fn without_world(limits: &Rc<Limits>) -> Engine {
+    build(&Rc::new(Services {
+        clock: Clock::system(),
+        limits: Rc::clone(limits),
+        directory: Directory::default(),
+        web: Web::none(limits),
+        dry_run: true,
+        resend_in_doubt: false,
+    }))
 }
 
 /// An engine with the language as scripts have it, and with nothing by which they reach the world.
@@ -61,5 +75,65 @@ impl ModuleResolver for Resolver {
     ) -> Result<Rc<Module>, Box<EvalAltResult>> {
         let run = run::current().ok_or_else(|| EvalAltResult::ErrorModuleNotFound(path.to_owned(), position))?;
         run.generation.module(engine, source, path, position)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::any::TypeId;
+    use std::collections::BTreeSet;
+
+    use super::super::data::{State, Store};
+    use super::super::object::{Event, Invite, Message, Person, SessionRef};
+    use super::super::surface::{FUNCTIONS, PROPERTIES};
+    use super::*;
+    use crate::protocol::COMMANDS;
+
+    /// Every function of the host in the engine's registry: the type that it is a method of, its name, and how many
+    /// arguments it takes.
+    fn registered() -> Vec<(Option<&'static str>, String, usize)> {
+        let engine = without_world(&Rc::new(Limits::default()));
+        let host = |id: &TypeId| {
+            let hosts = [
+                (TypeId::of::<Message>(), "Message"),
+                (TypeId::of::<Person>(), "Person"),
+                (TypeId::of::<Invite>(), "Invite"),
+                (TypeId::of::<Event>(), "Event"),
+                (TypeId::of::<SessionRef>(), "Session"),
+                (TypeId::of::<State>(), "State"),
+                (TypeId::of::<Store>(), "Store"),
+            ];
+            hosts.into_iter().find(|(known, _)| known == id).map(|(_, name)| name)
+        };
+        let entry = |function: rhai::FuncInfo<'_>| {
+            let data = function.metadata;
+            let of = data.param_types.first().and_then(host);
+            Some((of, data.name.to_string(), data.num_params - usize::from(of.is_some())))
+        };
+        engine.collect_fn_metadata(None, entry, false)
+    }
+
+    #[test]
+    fn every_function_that_is_registered_is_documented_and_nothing_else() {
+        let commands: BTreeSet<_> = COMMANDS.iter().map(|row| row.function).collect();
+        let documented: BTreeSet<_> = FUNCTIONS
+            .iter()
+            .map(|row| (row.of, row.name.to_owned(), row.parameters.len()))
+            .chain(PROPERTIES.iter().filter(|row| row.of != "Event" && row.of != "Invite").map(|row| {
+                let name = format!("get${}", row.name);
+                (Some(row.of), name, 0)
+            }))
+            .collect();
+        // These are the language's own, in another form.
+        let own = ["==", "replace", "parse_int", "parse_float", "print", "to_string"];
+        let registered: BTreeSet<_> = registered()
+            .into_iter()
+            .filter(|(_, name, _)| {
+                !commands.contains(name.as_str()) && !name.starts_with("index$") && !own.contains(&name.as_str())
+            })
+            .collect();
+        let missing: Vec<_> = registered.difference(&documented).collect();
+        let invented: Vec<_> = documented.difference(&registered).collect();
+        assert!(missing.is_empty() && invented.is_empty(), "not documented: {missing:?}\nnot registered: {invented:?}");
     }
 }

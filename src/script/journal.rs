@@ -82,6 +82,11 @@ impl Journal {
         })
     }
 
+    /// The store that it writes to.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// Whether anything is recorded.
     pub(crate) fn is_on(&self) -> bool {
         self.mode != JournalMode::Off

@@ -1,16 +1,14 @@
-//! What is known of a value without running anything: its kind, and which host type that is.
+//! What is known of a value without running anything: its kind.
 
 use std::any::TypeId;
 
-use rhai::{Array, ImmutableString, Map};
+use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map};
 
-use crate::protocol::Hook;
-use crate::script::data::{State, Store};
-use crate::script::object::{Event, Invite, Message, Person, SessionRef};
-use crate::script::stage;
+use super::stage;
+use crate::protocol::{self, Hook};
 
 /// The kind of a value, as far as it is known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     /// Anything.
     #[default]
@@ -102,11 +100,22 @@ impl Kind {
         }
     }
 
-    /// The Rust type behind it, where there is exactly one.
-    pub(crate) fn type_id(self) -> Option<TypeId> {
+    /// The kind as it is told apart where values are: an error is a map, and an event one of any hook. Nothing where several
+    /// kinds of values may be meant, and of what only tests have.
+    pub(crate) fn exact(self) -> Option<Self> {
+        match self {
+            Self::Unknown | Self::MaybeString | Self::Stage(_) => None,
+            Self::Failure => Some(Self::Map),
+            Self::Event(_) => Some(Self::Event(None)),
+            kind => Some(kind),
+        }
+    }
+
+    /// The Rust type behind a kind that the language itself brings.
+    pub(crate) fn id(self) -> Option<TypeId> {
         Some(match self {
-            Self::Unknown | Self::MaybeString | Self::Stage(_) => return None,
-            Self::Function => TypeId::of::<rhai::FnPtr>(),
+            Self::Unknown => TypeId::of::<Dynamic>(),
+            Self::Function => TypeId::of::<FnPtr>(),
             Self::Unit => TypeId::of::<()>(),
             Self::Bool => TypeId::of::<bool>(),
             Self::Int => TypeId::of::<i64>(),
@@ -114,15 +123,37 @@ impl Kind {
             Self::Char => TypeId::of::<char>(),
             Self::String => TypeId::of::<ImmutableString>(),
             Self::Array => TypeId::of::<Array>(),
-            Self::Map | Self::Failure => TypeId::of::<Map>(),
-            Self::Message => TypeId::of::<Message>(),
-            Self::Person => TypeId::of::<Person>(),
-            Self::Invite => TypeId::of::<Invite>(),
-            Self::Event(_) => TypeId::of::<Event>(),
-            Self::Session => TypeId::of::<SessionRef>(),
-            Self::State => TypeId::of::<State>(),
-            Self::Store => TypeId::of::<Store>(),
+            Self::Map => TypeId::of::<Map>(),
+            _ => return None,
         })
+    }
+
+    /// The kind that the language itself brings with this Rust type; that of any value is [`Unknown`](Self::Unknown).
+    pub(crate) fn of_id(id: TypeId) -> Option<Self> {
+        const OWN: [Kind; 10] = [
+            Kind::Unknown,
+            Kind::Function,
+            Kind::Unit,
+            Kind::Bool,
+            Kind::Int,
+            Kind::Float,
+            Kind::Char,
+            Kind::String,
+            Kind::Array,
+            Kind::Map,
+        ];
+        OWN.into_iter().find(|kind| kind.id() == Some(id))
+    }
+
+    /// The kind of a command's field.
+    pub(crate) fn of_wire(kind: protocol::Kind) -> Self {
+        match kind {
+            protocol::Kind::Str => Self::String,
+            protocol::Kind::Bool => Self::Bool,
+            protocol::Kind::Int => Self::Int,
+            protocol::Kind::Float => Self::Float,
+            protocol::Kind::List => Self::Array,
+        }
     }
 
     /// The name of its type in the table of the surface, for the host's own types.

@@ -14,17 +14,18 @@ use super::bundle::{Bundle, script_name};
 use super::check::{Checker, Finding};
 use super::dialect;
 use super::disk::{Disk, Seen, Sight, Stamp, parent, read_text};
+use super::dry_start::DryStart;
 use super::fault::Fault;
 use super::handle::Update;
 use super::suggest::did_you_mean;
 use crate::protocol::Hook;
-use crate::store::StoreError;
 
 /// Scripts and the folders that they come from.
 pub struct Library {
     roots: Vec<Root>,
     reader: Engine,
     checker: Checker,
+    dry_start: DryStart,
     scripts: BTreeMap<PathBuf, Script>,
     /// The names of scripts that were missing from the start.
     missed: BTreeSet<String>,
@@ -224,20 +225,18 @@ impl Script {
 
 impl Library {
     /// A library of the scripts at `roots`, which are files or folders. Nothing is read yet.
-    ///
-    /// # Errors
-    /// When the store that scripts are tried against cannot be made.
-    pub fn new(roots: Vec<PathBuf>, limits: Limits) -> Result<Self, StoreError> {
-        Ok(Self {
+    pub fn new(roots: Vec<PathBuf>, limits: Limits) -> Self {
+        Self {
             roots: roots.into_iter().map(|path| Root { path, kind: None }).collect(),
             reader: dialect::for_reading(),
-            checker: Checker::new(limits)?,
+            checker: Checker::new(),
+            dry_start: DryStart::new(limits),
             scripts: BTreeMap::new(),
             missed: BTreeSet::new(),
             root_faults: BTreeMap::new(),
             generations: 0,
             seen: Seen::new(),
-        })
+        }
     }
 
     /// The scripts in the order of their paths.
@@ -438,7 +437,7 @@ impl Library {
         let tried = read.and_then(|bundle| {
             let fresh = script.live.as_ref().is_none_or(|live| live.hash != bundle.hash);
             let (hooks, timers) = match fresh {
-                true => self.checker.try_load(&bundle)?,
+                true => self.dry_start.load(&bundle)?,
                 false => (script.hooks.clone(), script.timers),
             };
             Ok((bundle, fresh, (hooks, timers)))

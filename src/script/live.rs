@@ -22,7 +22,7 @@ use super::timer::Schedule;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::Event;
 use crate::session::{Dedup, Handle, Media, MediaError, Ready};
-use crate::store::{Recovered, Store};
+use crate::store::Recovered;
 
 /// How many display names a session remembers.
 const NAMES: usize = 20_000;
@@ -30,7 +30,6 @@ const NAMES: usize = 20_000;
 /// What the host functions of one worker stand on.
 pub(crate) struct Services {
     pub(crate) clock: Clock,
-    pub(crate) store: Store,
     pub(crate) limits: Rc<Limits>,
     pub(crate) directory: Directory,
     /// The web as far as scripts may reach it.

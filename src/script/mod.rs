@@ -18,7 +18,7 @@
 //! | `worker`, `handle` | the thread that owns all of these, and its owner's end |
 //! | `disk`, `outlook` | what is there, unreadable or missing; noticing that it may have changed |
 //! | `settle` | when what changes is to be read |
-//! | `library`, `watch` | the scripts on disk, and when they are looked at again |
+//! | `library`, `dry_start`, `watch` | the scripts on disk; whether one loads; when they are looked at again |
 //! | `fault`, `diagnostic` | what is wrong with a script, and where; the card that shows it |
 //! | `syntax`, `trace` | from the parser's errors to faults, and from what ended a run |
 //! | `headers`, `kind` | where a file's functions stand; what is known of a value |
@@ -40,6 +40,7 @@ mod dialect;
 mod disk;
 mod dispatch;
 mod door;
+mod dry_start;
 pub mod duration;
 mod engine;
 pub mod errors;
@@ -86,6 +87,7 @@ pub(crate) mod watch;
 mod worker;
 
 pub use bundle::{Bundle, script_name, stdlib_modules};
+pub use dry_start::DryStart;
 pub use fault::{Excerpt, Fault, Missing, Thrown};
 pub use handle::{Assignment, Shared, Update, Updater, WorkerHandle};
 pub use hook::signature;

@@ -79,7 +79,7 @@ pub(super) fn language_names(engine: &Engine, functions: &mut Vec<Name>, methods
         {
             continue;
         }
-        let kind = |id: &std::any::TypeId| KINDS.into_iter().find(|kind| kind.type_id().as_ref() == Some(id));
+        let kind = |id: &std::any::TypeId| KINDS.into_iter().find(|kind| kind.id().as_ref() == Some(id));
         let noun = |id: &std::any::TypeId| kind(id).map_or("value", Kind::word);
         match types.split_first() {
             None => functions.push(Name { signature: format!("{name}()"), name, ..Name::default() }),

@@ -4,7 +4,6 @@
 //! What is known without running is in `check`; here only the name and the types of the arguments are at hand.
 
 use std::any::TypeId;
-use std::sync::OnceLock;
 
 use super::dialect;
 use super::fault::Missing;
@@ -55,7 +54,7 @@ pub(crate) fn proposal(missing: &Missing, text: &str, place: Option<(usize, usiz
         return Some(help);
     }
     let own: Vec<String> = headers(text).into_iter().map(|header| header.name).collect();
-    let standard = standard().iter().map(|(name, _)| name.as_str());
+    let standard = dialect::functions().iter().map(|(name, _)| name.as_str());
     let candidates = own.iter().map(String::as_str).chain(standard).chain(names());
     let meant = method_synonym(of, name).or_else(|| closest(name, candidates)).or_else(|| synonym(name))?;
     let known = signatures(meant);
@@ -117,29 +116,14 @@ fn free_signatures(name: &str) -> Vec<String> {
 /// The kinds of values that the language's own functions of a name work on.
 fn owners(name: &str) -> Vec<Kind> {
     let known = [Kind::String, Kind::Char, Kind::Array, Kind::Map, Kind::Int, Kind::Float, Kind::Bool, Kind::Function];
-    let firsts: Vec<TypeId> = standard().iter().filter(|(known, _)| known == name).map(|(_, first)| *first).collect();
+    let firsts: Vec<TypeId> =
+        dialect::functions().iter().filter(|(known, _)| known == name).map(|(_, first)| *first).collect();
     let mut owners: Vec<_> =
-        known.into_iter().filter(|kind| kind.type_id().is_some_and(|id| firsts.contains(&id))).collect();
+        known.into_iter().filter(|kind| kind.id().is_some_and(|id| firsts.contains(&id))).collect();
     if owners.is_empty() && FUNCTIONS.iter().any(|row| row.of.is_some() && row.name == name) {
         owners.push(Kind::Unknown);
     }
     owners
-}
-
-/// The names of the functions that Rhai itself brings, each with the type of its first parameter.
-fn standard() -> &'static [(String, TypeId)] {
-    static STANDARD: OnceLock<Vec<(String, TypeId)>> = OnceLock::new();
-    STANDARD.get_or_init(|| {
-        let entry = |function: rhai::FuncInfo<'_>| {
-            let name = function.metadata.name.to_string();
-            let is_word = name.chars().all(|letter| letter.is_alphanumeric() || letter == '_');
-            is_word.then(|| (name, function.metadata.param_types.first().copied().unwrap_or(TypeId::of::<()>())))
-        };
-        let mut all = dialect::language().collect_fn_metadata(None, entry, true);
-        all.sort();
-        all.dedup();
-        all
-    })
 }
 
 /// What is here under this name, and what other bot engines and languages call it.
@@ -244,7 +228,8 @@ mod tests {
     #[test]
     fn what_is_proposed_for_a_foreign_name_exists() {
         for (known, _) in SYNONYMS {
-            let exists = names().any(|name| name == *known) || standard().iter().any(|(name, _)| name == known);
+            let exists =
+                names().any(|name| name == *known) || dialect::functions().iter().any(|(name, _)| name == known);
             assert!(exists || *known == "type_of", "{known}");
         }
         assert!(OF_STRINGS.iter().all(|name| SYNONYMS.iter().any(|(known, _)| known == name)));

@@ -3,15 +3,11 @@
 //! One table for `check`, the editor definitions, the documentation of tests and the proposals in their cards. What the
 //! functions *do* is the business of whoever runs tests; a test there compares both.
 
-use std::collections::BTreeSet;
-use std::sync::OnceLock;
-
-use super::Limits;
-use super::engine;
+use super::dialect;
 use super::fault::Missing;
 use super::proposal::typed;
 use super::suggest::closest;
-use super::surface::{HostFunction, HostProperty, names, ticked};
+use super::surface::{FUNCTIONS as OF_SCRIPTS, HostFunction, HostProperty, Reach, names, ticked};
 
 /// The names that every test sees, with their types.
 pub static GLOBALS: &[(&str, &str)] = &[("bot", "Bot"), ("clock", "Clock"), ("gateway", "Gateway"), ("web", "Web")];
@@ -34,7 +30,7 @@ const fn row(
     result: &'static str,
     doc: &'static str,
 ) -> HostFunction {
-    HostFunction { of, name, parameters, result, doc, in_hooks: false }
+    HostFunction { of, name, parameters, result, doc, reach: Reach::Tests }
 }
 
 const fn property(of: &'static str, name: &'static str, kind: &'static str, doc: &'static str) -> HostProperty {
@@ -432,15 +428,12 @@ pub(crate) const NO_SLEEP: &str = "time stands still in a test: `clock.advance(\
 
 /// What a test does instead of calling a function that scripts alone have.
 pub(crate) fn instead(name: &str) -> Option<&'static str> {
-    static LANGUAGE: OnceLock<BTreeSet<String>> = OnceLock::new();
     if name == "sleep" {
         return Some(NO_SLEEP);
     }
-    let language = LANGUAGE.get_or_init(|| {
-        let named = |function: rhai::FuncInfo<'_>| Some(function.metadata.name.to_string());
-        engine::guest(&Limits::default()).collect_fn_metadata(None, named, true).into_iter().collect()
-    });
-    let is_of_scripts = names().any(|known| known == name) && !language.contains(name);
+    let is_of_language = dialect::functions().iter().any(|(known, _)| known == name);
+    let is_of_tests = OF_SCRIPTS.iter().any(|row| row.name == name && row.reach == Reach::Anywhere);
+    let is_of_scripts = names().any(|known| known == name) && !is_of_language && !is_of_tests;
     is_of_scripts.then_some("that is the bot's: a test acts through people, `bot`, `clock`, `gateway` and `web`")
 }
 

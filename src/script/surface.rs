@@ -18,8 +18,21 @@ pub struct HostFunction {
     pub result: &'static str,
     /// What it does.
     pub doc: &'static str,
-    /// Whether it cannot be used while a script is loaded, at its top level.
-    pub in_hooks: bool,
+    /// Where it can be used.
+    pub reach: Reach,
+}
+
+/// Where a function can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// In scripts and in scenario tests: it needs nothing but its arguments.
+    Anywhere,
+    /// In scripts, also while one is loaded, at its top level.
+    Scripts,
+    /// In scripts, but not while one is loaded.
+    Hooks,
+    /// In scenario tests.
+    Tests,
 }
 
 /// A property of an object that the host gives to scripts.
@@ -49,7 +62,16 @@ const fn function(
     result: &'static str,
     doc: &'static str,
 ) -> HostFunction {
-    HostFunction { of: None, name, parameters, result, doc, in_hooks: false }
+    HostFunction { of: None, name, parameters, result, doc, reach: Reach::Scripts }
+}
+
+const fn pure(
+    name: &'static str,
+    parameters: &'static [(&'static str, &'static str)],
+    result: &'static str,
+    doc: &'static str,
+) -> HostFunction {
+    HostFunction { of: None, name, parameters, result, doc, reach: Reach::Anywhere }
 }
 
 const fn effect(
@@ -58,7 +80,7 @@ const fn effect(
     result: &'static str,
     doc: &'static str,
 ) -> HostFunction {
-    HostFunction { of: None, name, parameters, result, doc, in_hooks: true }
+    HostFunction { of: None, name, parameters, result, doc, reach: Reach::Hooks }
 }
 
 const fn method(
@@ -68,12 +90,15 @@ const fn method(
     result: &'static str,
     doc: &'static str,
 ) -> HostFunction {
-    HostFunction { of: Some(of), name, parameters, result, doc, in_hooks: true }
+    HostFunction { of: Some(of), name, parameters, result, doc, reach: Reach::Hooks }
 }
 
 const fn property(of: &'static str, name: &'static str, kind: &'static str, doc: &'static str) -> HostProperty {
     HostProperty { of, name, kind, doc }
 }
+
+/// The largest number of arguments for which a wrong call of a command is answered with its signature.
+pub(crate) const MAX_ARGUMENTS: usize = 8;
 
 /// Every host function and method but for the gateway's commands.
 pub static FUNCTIONS: &[HostFunction] = &[
@@ -164,43 +189,43 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "map",
         "The same with headers, such as `#{headers: #{\"Content-Type\": \"text/csv\"}}`.",
     ),
-    function("log_debug", &[("value", "any")], "()", "Writes a line to the log that is usually not shown."),
-    function("log_info", &[("value", "any")], "()", "Writes a line to the log."),
-    function("log_warn", &[("value", "any")], "()", "Writes a warning to the log."),
-    function("log_error", &[("value", "any")], "()", "Writes an error to the log."),
-    function(
+    pure("log_debug", &[("value", "any")], "()", "Writes a line to the log that is usually not shown."),
+    pure("log_info", &[("value", "any")], "()", "Writes a line to the log."),
+    pure("log_warn", &[("value", "any")], "()", "Writes a warning to the log."),
+    pure("log_error", &[("value", "any")], "()", "Writes an error to the log."),
+    pure(
         "parse_json",
         &[("text", "string")],
         "any",
         "The value that JSON text stands for; throws where the text is no JSON.",
     ),
-    function(
+    pure(
         "to_json",
         &[("value", "any")],
         "string",
         "The JSON text of a value: numbers, texts, arrays, maps, true, false and `()`.",
     ),
-    function(
+    pure(
         "plain_text",
         &[("text", "string")],
         "string",
         "A text as it is meant, however it was typed: the digits of every script are 0 to 9, and wide letters, signs and spaces \
          are narrow.",
     ),
-    function(
+    pure(
         "is_match",
         &[("text", "string"), ("pattern", "string")],
         "bool",
         "Whether a regular expression is found in a text: text.is_match(`^hi\\b`).",
     ),
-    function(
+    pure(
         "captures",
         &[("text", "string"), ("pattern", "string")],
         "any",
         "The first match of a regular expression and its groups as an array; `()` without a match.",
     ),
-    function("find_all", &[("text", "string"), ("pattern", "string")], "array", "Every match of a regular expression."),
-    function(
+    pure("find_all", &[("text", "string"), ("pattern", "string")], "array", "Every match of a regular expression."),
+    pure(
         "replace_all",
         &[("text", "string"), ("pattern", "string"), ("with", "string")],
         "string",
@@ -352,37 +377,5 @@ pub(crate) fn arguments(count: usize) -> String {
         0 => "no arguments".to_owned(),
         1 => "1 argument".to_owned(),
         _ => format!("{count} arguments"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::script::check::registered;
-
-    #[test]
-    fn every_function_that_is_registered_is_documented_and_nothing_else() {
-        let commands: BTreeSet<_> = COMMANDS.iter().map(|row| row.function).collect();
-        let documented: BTreeSet<_> = FUNCTIONS
-            .iter()
-            .map(|row| (row.of, row.name.to_owned(), row.parameters.len()))
-            .chain(PROPERTIES.iter().filter(|row| row.of != "Event" && row.of != "Invite").map(|row| {
-                let name = format!("get${}", row.name);
-                (Some(row.of), name, 0)
-            }))
-            .collect();
-        // These are the language's own, in another form.
-        let own = ["==", "replace", "parse_int", "parse_float", "print", "to_string"];
-        let registered: BTreeSet<_> = registered()
-            .into_iter()
-            .filter(|(_, name, _)| {
-                !commands.contains(name.as_str()) && !name.starts_with("index$") && !own.contains(&name.as_str())
-            })
-            .collect();
-        let missing: Vec<_> = registered.difference(&documented).collect();
-        let invented: Vec<_> = documented.difference(&registered).collect();
-        assert!(missing.is_empty() && invented.is_empty(), "not documented: {missing:?}\nnot registered: {invented:?}");
     }
 }

@@ -19,8 +19,6 @@ use tokio::task::{AbortHandle, LocalSet, spawn_local};
 use tokio::time::timeout;
 
 use self::attached::Attached;
-use super::Limits;
-use super::bundle::Bundle;
 use super::dispatch;
 use super::engine;
 use super::fault::Fault;
@@ -174,7 +172,7 @@ impl Worker {
         }
         let file = current.as_ref().map_or(script, |current| &current.bundle.script.file);
         let cannot = |reason: String| Fault::of_file(file, format!("a run that waited cannot go on: {reason}"));
-        let sources = self.services.store.bundle(&hash).map_err(|error| cannot(error.to_string()))?;
+        let sources = self.journal.store().bundle(&hash).map_err(|error| cannot(error.to_string()))?;
         let sources =
             sources.ok_or_else(|| cannot("the sources that it began with are not kept any more".to_owned()))?;
         let generation = Generation::load_pinned(&self.engine, &self.services.limits, &sources, number)
@@ -246,12 +244,11 @@ pub(super) fn serve(shared: Shared, orders: mpsc::UnboundedReceiver<Order>) {
 /// Does what a worker is asked for, until it is told to stop.
 pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Order>) {
     let Shared { clock, store, limits, directory, web, dry_run, journal, resend_in_doubt, ended } = shared;
-    let journal = Journal::new(journal, store.clone(), clock.clone());
+    let journal = Journal::new(journal, store, clock.clone());
     let mut writing = spawn_local(Rc::clone(&journal).write());
     let disk_watch = spawn_local(Rc::clone(&journal).follow_disk());
     let web = Web::new(&web, &limits, clock.clone());
-    let services =
-        Rc::new(Services { clock, store, limits: Rc::new(limits), directory, web, dry_run, resend_in_doubt });
+    let services = Rc::new(Services { clock, limits: Rc::new(limits), directory, web, dry_run, resend_in_doubt });
     let worker = Rc::new(Worker {
         engine: Rc::new(engine::build(&services)),
         services,
@@ -349,14 +346,4 @@ async fn watch_clock(worker: Rc<Worker>) {
         }
         looks.next().await;
     }
-}
-
-/// Checks that a bundle loads, on an engine of the caller's own thread; gives its hooks and how many timers it declares.
-pub(crate) fn try_load(
-    engine: &Rc<Engine>,
-    limits: &Rc<Limits>,
-    bundle: &Arc<Bundle>,
-) -> Result<(Vec<Hook>, usize), Fault> {
-    let generation = Generation::load(engine, limits, bundle, 0)?;
-    Ok((generation.hooks.iter().copied().collect(), generation.declared().len()))
 }

@@ -156,16 +156,12 @@ fn files(disk: &Disk, paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
 
 /// Loads the scripts of a folder.
 fn setting(disk: &Disk, folder: PathBuf, options: &Options) -> (Arc<Setting>, Option<Fault>) {
-    let (scripts, fault) = match Library::new(vec![folder.clone()], options.limits) {
-        Ok(mut library) => {
-            library.look(Look::Start);
-            disk.add(library.seen());
-            disk.note(&folder, is_of_tests);
-            let fault = library.faults().next().cloned();
-            (library.scripts().filter_map(|script| script.live.clone()).collect(), fault)
-        }
-        Err(error) => (Vec::new(), Some(Fault::of_file(folder.display().to_string(), error))),
-    };
+    let mut library = Library::new(vec![folder.clone()], options.limits);
+    library.look(Look::Start);
+    disk.add(library.seen());
+    disk.note(&folder, is_of_tests);
+    let fault = library.faults().next().cloned();
+    let scripts = library.scripts().filter_map(|script| script.live.clone()).collect();
     let setting = Setting {
         folder,
         scripts,

@@ -9,13 +9,16 @@ mod wire;
 
 use std::path::{Path, PathBuf};
 
-use hotline::script::Limits;
 use hotline::script::check::{Checker, Report};
+use hotline::script::{DryStart, Limits};
 
 /// Checks scripts and folders as `hotline check` does.
 fn check(roots: &[&Path]) -> Report {
     let roots: Vec<PathBuf> = roots.iter().map(|root| (*root).to_owned()).collect();
-    let checking = move || Checker::new(Limits::default()).expect("a checker").check(&roots);
+    let checking = move || {
+        let dry_start = DryStart::new(Limits::default());
+        Checker::new().check(&roots, |bundle| dry_start.fault(bundle))
+    };
     let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(checking).expect("a thread");
     thread.join().expect("the check does not panic")
 }

@@ -12,7 +12,7 @@ use crate::protocol::COMMANDS;
 use crate::script::kind::Kind;
 use crate::script::proposal;
 use crate::script::suggest::closest;
-use crate::script::surface::{self, arguments, ticked};
+use crate::script::surface::{self, Reach, arguments, ticked};
 
 impl Walk<'_> {
     /// Walks over a call and gives the kind of its result.
@@ -64,10 +64,9 @@ impl Walk<'_> {
             return Kind::Unknown;
         }
         let result = fitting.iter().skip(1).fold(fitting[0].result, |kind, native| kind.or(native.result));
-        if surface::FUNCTIONS
-            .iter()
-            .any(|row| row.of.is_none() && row.name == name && row.in_hooks && row.parameters.len() == count)
-        {
+        if surface::FUNCTIONS.iter().any(|row| {
+            row.of.is_none() && row.name == name && row.reach == Reach::Hooks && row.parameters.len() == count
+        }) {
             self.refuse_top_level(name, position);
         }
         let result = known::result(Kind::Unknown, name, count).unwrap_or(result);

@@ -1,65 +1,111 @@
-//! The functions and properties that the engine really has, read from its registry.
+//! The functions and properties that there are, read from the tables, and from what the language itself brings.
 
-use std::any::TypeId;
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use rhai::{Dynamic, Engine};
-
-use crate::protocol::Command;
+use crate::protocol::{COMMANDS, Command};
+use crate::script::dialect;
 use crate::script::kind::Kind;
-use crate::script::surface::{FUNCTIONS, PROPERTIES};
+use crate::script::surface::{FUNCTIONS, HostFunction, MAX_ARGUMENTS, PROPERTIES, Reach};
 
 /// Functions of the language itself that are in no registry; they take any number of arguments.
 const LANGUAGE: &[&str] =
     &["Fn", "call", "curry", "debug", "eval", "is_def_fn", "is_def_var", "is_shared", "print", "type_of"];
 
-/// A registered function.
+/// A function with its parameters.
 #[derive(Clone, Debug)]
 pub(crate) struct Native {
-    types: Vec<TypeId>,
+    /// What each parameter takes, of which [`Kind::Unknown`] is anything; nothing where that is no kind of ours.
+    types: Vec<Option<Kind>>,
     /// The kind of what it gives.
     pub(crate) result: Kind,
 }
 
-/// Everything that is registered.
+/// Everything that can be called or read.
+#[derive(Default)]
 pub(crate) struct Known {
     functions: HashMap<String, Vec<Native>>,
-    getters: HashMap<(TypeId, String), Kind>,
-    setters: HashSet<(TypeId, String)>,
+    getters: HashMap<(Kind, String), Kind>,
+    setters: HashSet<(Kind, String)>,
     names: BTreeSet<String>,
 }
 
 impl Known {
-    /// Reads the registry of an engine.
-    pub(crate) fn of(engine: &Engine) -> Self {
-        let mut known = Self {
-            functions: HashMap::new(),
-            getters: HashMap::new(),
-            setters: HashSet::new(),
-            names: BTreeSet::new(),
-        };
-        let all = engine.collect_fn_metadata(
+    /// What scripts know.
+    pub(crate) fn of_scripts() -> Self {
+        let mut known = Self::of_language();
+        for row in FUNCTIONS {
+            known.add_row(row);
+        }
+        for row in COMMANDS.iter().filter(|row| !row.is_login()) {
+            known.add_command(row);
+        }
+        // What an event has depends on the event.
+        for row in PROPERTIES.iter().filter(|row| row.of != "Event" && row.of != "Invite") {
+            known.getters.insert((Kind::named(row.of), row.name.to_owned()), Kind::named(row.kind));
+        }
+        known
+    }
+
+    /// What tests know, but for the table of their own.
+    pub(crate) fn of_tests() -> Self {
+        let mut known = Self::of_language();
+        for row in FUNCTIONS.iter().filter(|row| row.reach == Reach::Anywhere) {
+            known.add_row(row);
+        }
+        known
+    }
+
+    fn of_language() -> Self {
+        let mut known = Self::default();
+        let all = dialect::language().collect_fn_metadata(
             None,
             |function| {
                 let data = function.metadata;
-                Some((data.name.to_string(), data.param_types.to_vec(), data.return_type.to_string()))
+                let types: Vec<_> = data.param_types.iter().map(|id| Kind::of_id(*id)).collect();
+                Some((data.name.to_string(), types, kind_of(&data.return_type)))
             },
             true,
         );
         for (name, types, result) in all {
-            if let (Some(property), Some(of)) = (name.strip_prefix("get$"), types.first()) {
-                known.getters.insert((*of, property.to_owned()), kind_of(&result));
-            } else if let (Some(property), Some(of)) = (name.strip_prefix("set$"), types.first()) {
-                known.setters.insert((*of, property.to_owned()));
+            let of = types.first().copied().flatten();
+            if let (Some(property), Some(of)) = (name.strip_prefix("get$"), of) {
+                known.getters.insert((of, property.to_owned()), result);
+            } else if let (Some(property), Some(of)) = (name.strip_prefix("set$"), of) {
+                known.setters.insert((of, property.to_owned()));
             } else {
-                if is_word(&name) {
-                    known.names.insert(name.clone());
-                }
-                known.functions.entry(name).or_default().push(Native { types, result: kind_of(&result) });
+                known.add(&name, types, result);
             }
         }
         known.names.extend(LANGUAGE.iter().map(|name| (*name).to_owned()));
         known
+    }
+
+    fn add(&mut self, name: &str, types: Vec<Option<Kind>>, result: Kind) {
+        if is_word(name) {
+            self.names.insert(name.to_owned());
+        }
+        self.functions.entry(name.to_owned()).or_default().push(Native { types, result });
+    }
+
+    fn add_row(&mut self, row: &HostFunction) {
+        let of = row.of.map(|of| Some(Kind::named(of)));
+        let parameter = |(name, kind): &(&str, &str)| match *name {
+            // It is given by its name, or as a value.
+            "function" => Some(Kind::Unknown),
+            _ => Some(Kind::named(kind)),
+        };
+        let types = of.into_iter().chain(row.parameters.iter().map(parameter)).collect();
+        self.add(row.name, types, Kind::named(row.result));
+    }
+
+    /// A command is a function and a method of sessions. A wrong call of it gets an answer too, so it takes whatever comes.
+    fn add_command(&mut self, row: &Command) {
+        let exact: Vec<_> = row.positional().map(|field| Some(Kind::of_wire(field.kind))).collect();
+        let loose = (0..=MAX_ARGUMENTS).map(|count| vec![Some(Kind::Unknown); count]);
+        for types in loose.chain((!exact.is_empty()).then_some(exact)) {
+            self.add(row.function, [vec![Some(Kind::Session)], types.clone()].concat(), Kind::Unknown);
+            self.add(row.function, types, Kind::Unknown);
+        }
     }
 
     /// Whether this is a function of the language itself.
@@ -79,8 +125,8 @@ impl Known {
 
     /// The names of the functions that can be called as methods of such a value.
     pub(crate) fn methods(&self, of: Kind) -> impl Iterator<Item = &str> {
-        let of = of.type_id();
-        let fits = move |native: &Native| native.types.first().is_some_and(|first| Some(*first) == of);
+        let of = of.exact();
+        let fits = move |native: &Native| of.is_some() && native.types.first() == Some(&of);
         self.functions
             .iter()
             .filter(move |(name, natives)| is_word(name) && natives.iter().any(fits))
@@ -120,18 +166,18 @@ impl Known {
 
     /// What a property gives, if there is one.
     pub(crate) fn getter(&self, of: Kind, name: &str) -> Option<Kind> {
-        self.getters.get(&(of.type_id()?, name.to_owned())).copied()
+        self.getters.get(&(of.exact()?, name.to_owned())).copied()
     }
 
     /// The properties of a value of this kind, for a proposal.
     pub(crate) fn getters(&self, of: Kind) -> impl Iterator<Item = &str> {
-        let of = of.type_id();
+        let of = of.exact();
         self.getters.keys().filter(move |(owner, _)| Some(*owner) == of).map(|(_, name)| name.as_str())
     }
 
     /// Whether a property can be set.
     pub(crate) fn has_setter(&self, of: Kind, name: &str) -> bool {
-        of.type_id().is_some_and(|of| self.setters.contains(&(of, name.to_owned())))
+        of.exact().is_some_and(|of| self.setters.contains(&(of, name.to_owned())))
     }
 }
 
@@ -140,15 +186,11 @@ impl Native {
     pub(crate) fn takes(&self, kinds: &[Kind]) -> bool {
         self.types.len() == kinds.len()
             && self.types.iter().zip(kinds).all(|(wanted, kind)| {
-                let function = TypeId::of::<rhai::FnPtr>();
-                *wanted == TypeId::of::<Dynamic>()
+                *wanted == Some(Kind::Unknown)
                     || match kind {
-                        Kind::Function => *wanted == function,
-                        Kind::Stage(_) => false,
-                        Kind::MaybeString => {
-                            *wanted == TypeId::of::<rhai::ImmutableString>() || *wanted == TypeId::of::<()>()
-                        }
-                        kind => kind.type_id().is_none_or(|found| found == *wanted),
+                        Kind::Unknown => true,
+                        Kind::MaybeString => matches!(wanted, Some(Kind::String | Kind::Unit)),
+                        kind => wanted.is_some() && *wanted == kind.exact(),
                     }
             })
     }

@@ -88,7 +88,7 @@ impl Worker {
             scripts: live.scripts.borrow().clone(),
             now: self.services.clock.now(),
         };
-        let mut recovered = self.services.store.recover(&live.name, tenant)?;
+        let mut recovered = self.journal.store().recover(&live.name, tenant)?;
         self.journal.follow(live);
         if recovered.has_moved {
             tracing::warn!(
@@ -147,7 +147,7 @@ impl Worker {
                 if certificate.is_empty() {
                     tracing::warn!(session, "its certificate does not count any more: the next start asks for a PIN");
                 }
-                if let Err(error) = self.services.store.save_certificate(gateway, account, &certificate) {
+                if let Err(error) = self.journal.store().save_certificate(gateway, account, &certificate) {
                     tracing::warn!(
                         session,
                         "the certificate could not be kept, so the next login needs a PIN again: {error}"
