@@ -17,6 +17,23 @@ const STEP: Timestamp = 7 * 24 * 3_600 * 1_000;
 /// How many changes of the clock are looked past for a time that matches: a leap day comes within eight years.
 const CHANGES: usize = 64;
 
+/// Checks a pattern.
+///
+/// # Errors
+/// With what is wrong about it.
+pub(crate) fn check(pattern: &str) -> Result<(), String> {
+    let wrong = |reason: String| {
+        let example = "such as \"0 9 * * 1-5\" (minute, hour, day, month, weekday)";
+        format!("\"{pattern}\" is no cron pattern {example}: {reason}")
+    };
+    let fields = pattern.split_whitespace().count();
+    // More fields would be seconds and years, and mean something else than they seem to.
+    if fields > 5 {
+        return Err(wrong(format!("it has {fields} fields, expected 5")));
+    }
+    Cron::from_str(pattern).map(drop).map_err(|error| wrong(error.to_string()))
+}
+
 /// The next time after `now` in local time; `None` when there is none any more.
 pub(crate) fn next(pattern: &str, now: Timestamp) -> Option<Timestamp> {
     next_in(pattern, now, |at| {

@@ -66,7 +66,7 @@ pub(crate) mod outlook;
 mod own;
 mod plain;
 mod prompt;
-mod proposal;
+pub(crate) mod proposal;
 mod rebuild;
 mod record;
 mod run;

@@ -54,6 +54,12 @@ impl HostFunction {
         let names: Vec<_> = self.parameters.iter().map(|(name, _)| *name).collect();
         format!("{}({})", self.name, names.join(", "))
     }
+
+    /// The signature with its types, such as `reply(text: string)`.
+    pub(crate) fn typed(&self) -> String {
+        let parameters: Vec<_> = self.parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
+        format!("{}({})", self.name, parameters.join(", "))
+    }
 }
 
 const fn function(

@@ -3,10 +3,8 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::Rc;
-use std::str::FromStr;
 use std::time::Duration;
 
-use croner::Cron;
 use rhai::{Dynamic, Position};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -86,16 +84,7 @@ impl Spec {
     /// # Errors
     /// With what is wrong about it.
     pub(crate) fn cron(pattern: &str) -> Result<Self, String> {
-        let wrong = |reason: String| {
-            let example = "such as \"0 9 * * 1-5\" (minute, hour, day, month, weekday)";
-            format!("\"{pattern}\" is no cron pattern {example}: {reason}")
-        };
-        let fields = pattern.split_whitespace().count();
-        // More fields would be seconds and years, and mean something else than they seem to.
-        if fields > 5 {
-            return Err(wrong(format!("it has {fields} fields, expected 5")));
-        }
-        Cron::from_str(pattern).map_err(|error| wrong(error.to_string()))?;
+        cron::check(pattern)?;
         Ok(Self::Cron(pattern.to_owned()))
     }
 }

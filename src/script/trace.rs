@@ -6,9 +6,9 @@ use super::bundle::Bundle;
 use super::fault::{Fault, Missing, Thrown};
 use super::headers::{Header, headers};
 use super::kind::Kind;
-use super::proposal::proposal;
+use super::proposal::{proposal, testing};
 use super::surface::arguments;
-use super::{errors, plain, stage, syntax};
+use super::{errors, plain, syntax};
 
 /// How many characters of a thrown value are shown.
 const LONGEST: usize = 2_000;
@@ -37,7 +37,7 @@ pub(crate) fn with_source(fault: Fault, bundle: &Bundle) -> Fault {
 #[must_use]
 pub(crate) fn with_test_source(fault: Fault, bundle: &Bundle) -> Fault {
     with_source_by(fault, bundle, |missing, text, place| {
-        stage::proposal(missing).or_else(|| proposal(missing, text, place))
+        testing::proposal(missing).or_else(|| proposal(missing, text, place))
     })
 }
 

@@ -11,7 +11,7 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, ModuleRes
 use super::context::{Outcome, error};
 use super::{allowance, functions};
 use crate::script::guest::{self, Fiber};
-use crate::script::stage::NO_SLEEP;
+use crate::script::proposal::testing::NO_SLEEP;
 use crate::script::{Bundle, Fault, Limits, Source, syntax};
 
 /// The address space of a test's stack, in bytes. Only what is touched costs memory.

@@ -12,7 +12,7 @@ use crate::protocol::COMMANDS;
 use crate::script::kind::Kind;
 use crate::script::proposal;
 use crate::script::suggest::closest;
-use crate::script::surface::{self, Reach, arguments, ticked};
+use crate::script::surface::{self, HostFunction, Reach, arguments, ticked};
 
 impl Walk<'_> {
     /// Walks over a call and gives the kind of its result.
@@ -216,12 +216,7 @@ impl Walk<'_> {
     pub(crate) fn wrong_types(&mut self, name: &str, kinds: &[Kind], position: Position) {
         let found = kinds.iter().map(|kind| kind.noun()).collect::<Vec<_>>().join(", ");
         let signatures = surface::FUNCTIONS.iter().filter(|row| row.name == name && row.of.is_none());
-        let signatures: Vec<_> = signatures
-            .map(|row| {
-                let parameters: Vec<_> = row.parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
-                format!("{name}({})", parameters.join(", "))
-            })
-            .collect();
+        let signatures: Vec<_> = signatures.map(HostFunction::typed).collect();
         let help = match name {
             "log" => Some("write to the log with log_info(value)".to_owned()),
             _ => (!signatures.is_empty()).then(|| format!("it is {}", ticked(&signatures))),

@@ -5,10 +5,10 @@ use regex::Regex;
 use rhai::{Expr, Position};
 
 use crate::protocol::Kind as Wire;
+use crate::script::cron;
 use crate::script::duration::parse_duration;
 use crate::script::kind::Kind;
 use crate::script::suggest::closest;
-use crate::script::timer::Spec;
 
 /// What is wrong with an argument.
 pub(crate) struct Wrong {
@@ -24,7 +24,7 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
     match (of, name, arguments) {
         (None, "sleep" | "after" | "every", [first, ..]) => wrong.extend(duration(name, first)),
         (None, "cron", [Expr::StringConstant(pattern, position), ..]) => {
-            if let Err(message) = Spec::cron(pattern) {
+            if let Err(message) = cron::check(pattern) {
                 wrong.push(Wrong { rule: "bad-literal", position: *position, message, help: None });
             }
         }

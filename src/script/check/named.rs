@@ -2,14 +2,14 @@
 
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::expression::closure_of;
+use super::chain::closure_of;
 use super::parsed::{Function, Parsed};
 use super::walk::Walk;
+use crate::script::cron;
 use crate::script::kind::Kind;
 use crate::script::suggest::closest;
 use crate::script::surface::arguments;
 use crate::script::surface::ticked;
-use crate::script::timer::Spec;
 
 /// How a timer passes arguments on.
 const TIMER_ARGUMENTS: &str = "a timer's arguments are its third argument: an array of them, or a single one";
@@ -49,7 +49,8 @@ impl Walk<'_> {
         let Some(function) = call.args.get(1) else { return };
         if let ("cron", Some(Expr::StringConstant(pattern, position))) = (call.name.as_str(), call.args.first())
             // Leap days come again from any time on.
-            && Spec::cron(pattern).is_ok_and(|spec| spec.next(0).is_none())
+            && cron::check(pattern).is_ok()
+            && cron::next(pattern, 0).is_none()
         {
             let message = format!("\"{pattern}\" is never due: there is no such date");
             self.warn("never-due", *position, message, None);

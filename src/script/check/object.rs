@@ -2,14 +2,14 @@
 
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::expression::closure_of;
+use super::chain::closure_of;
 use super::known;
 use super::scope::Origin;
 use super::walk::{GaveNothing, Walk};
 use crate::protocol::{COMMANDS, EVENTS, EventField, FieldKind, Hook};
 use crate::script::errors::CAUGHT_FIELDS;
 use crate::script::kind::Kind;
-use crate::script::proposal::{self, method_synonym, typed};
+use crate::script::proposal::{self, method_synonym};
 use crate::script::stage;
 use crate::script::suggest::closest;
 use crate::script::surface::arguments;
@@ -241,7 +241,7 @@ impl Walk<'_> {
         }
         let host: Vec<_> =
             surface::FUNCTIONS.iter().filter(|row| row.of.is_some() && row.of == of.host_type()).collect();
-        let same: Vec<_> = host.iter().filter(|row| row.name == name).map(|row| typed(row)).collect();
+        let same: Vec<_> = host.iter().filter(|row| row.name == name).map(|row| row.typed()).collect();
         if !same.is_empty() {
             let found = kinds.iter().map(|kind| kind.noun()).collect::<Vec<_>>().join(", ");
             let message = match kinds {

@@ -5,6 +5,7 @@ use rhai::{Expr, FnCallExpr, Position, Token};
 use super::walk::{Walk, place_of};
 use crate::script::kind::Kind;
 use crate::script::plain;
+use crate::script::proposal::operator_help;
 
 impl Walk<'_> {
     /// Walks over an operator and gives the kind of its result.
@@ -14,7 +15,7 @@ impl Walk<'_> {
         match (token, kinds.as_slice()) {
             (Some(Token::Bang), [kind]) => {
                 if !matches!(kind, Kind::Unknown | Kind::Bool) {
-                    let help = plain::operator_help("!", &kinds, "", None);
+                    let help = operator_help("!", &kinds, "", None);
                     self.error("condition", position, plain::operator("!", &kinds), help);
                 }
                 Kind::Bool
@@ -44,7 +45,7 @@ impl Walk<'_> {
                 [left, right],
             ) if !self.known.operates(&call.name, *left, *right) => {
                 let place = place_of(position);
-                let help = plain::operator_help(&call.name, &kinds, &self.file.source.text, place);
+                let help = operator_help(&call.name, &kinds, &self.file.source.text, place);
                 self.error("wrong-type", position, plain::operator(&call.name, &kinds), help);
                 Kind::Unknown
             }

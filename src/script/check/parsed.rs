@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{AST, ASTNode, Engine, Expr, FnAccess, Position, Stmt};
 
-use super::expression::{Step, steps_of};
+use super::chain::{Step, steps_of};
 use crate::script::diagnostic::Lines;
 use crate::script::fault::Fault;
 use crate::script::headers::{Header, headers};

@@ -7,11 +7,42 @@ use std::path::{Path, PathBuf};
 use rhai::{Engine, Position};
 
 use super::parsed::{Files, Parsed};
-use super::walk::Role;
 use crate::script::bundle::{APART, Bundle, IMPORTS, find, script_name};
 use crate::script::disk::Disk;
 use crate::script::fault::Fault;
 use crate::script::source::Source;
+
+/// What a file is to its check.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// A script: the host calls its hooks, and nobody else its functions.
+    Script,
+    /// A script that other files import: they call its functions.
+    Shared,
+    /// A module: others call its functions.
+    Module,
+    /// A scenario test: `hotline test` calls its functions.
+    Test,
+    /// A module that only tests import.
+    TestModule,
+}
+
+impl Role {
+    /// Whether the host calls hooks of the file.
+    pub(crate) fn has_hooks(self) -> bool {
+        matches!(self, Self::Script | Self::Shared)
+    }
+
+    /// Whether other files call its functions.
+    pub(crate) fn is_open(self) -> bool {
+        matches!(self, Self::Shared | Self::Module | Self::TestModule)
+    }
+
+    /// Whether it sees what tests see.
+    pub(crate) fn is_test(self) -> bool {
+        matches!(self, Self::Test | Self::TestModule)
+    }
+}
 
 /// The files that a file has to do with.
 #[derive(Debug, Default)]

@@ -5,7 +5,7 @@ use rhai::Position;
 use super::parsed::Function;
 use super::walk::{Named, Walk};
 use crate::script::kind::Kind;
-use crate::script::proposal::typed;
+use crate::script::proposal::testing;
 use crate::script::stage;
 use crate::script::suggest::closest;
 use crate::script::surface::arguments;
@@ -22,7 +22,7 @@ impl Walk<'_> {
             self.wrong_stage_call(&format!("`{name}`"), &rows, kinds, position);
             return Kind::staged(rows[0].result);
         }
-        if let (Some(help), true) = (stage::instead(name), own.is_empty()) {
+        if let (Some(help), true) = (testing::instead(name), own.is_empty()) {
             let message = format!("a test has no function `{name}`");
             self.error("unknown-function", position, message, Some(help.to_owned()));
             return Kind::Unknown;
@@ -31,7 +31,7 @@ impl Walk<'_> {
         if let Some(first) = natives.iter().find(|native| native.takes(kinds)) {
             return first.result;
         }
-        match (stage::meant(None, name), own.is_empty() && !self.known.has(name)) {
+        match (testing::meant(None, name), own.is_empty() && !self.known.has(name)) {
             (Some(help), true) => {
                 self.error("unknown-function", position, format!("no function `{name}`"), Some(help));
             }
@@ -57,7 +57,7 @@ impl Walk<'_> {
             let property = stage::PROPERTIES.iter().any(|row| row.of == owner && row.name == name);
             let help = match property {
                 true => Some(format!("it is a property: write it without parentheses, `.{name}`")),
-                false => stage::meant(Some(owner), name),
+                false => testing::meant(Some(owner), name),
             };
             self.error("unknown-method", position, format!("{} has no method `{name}`", of.noun()), help);
             return Some(Kind::Unknown);
@@ -67,7 +67,7 @@ impl Walk<'_> {
     }
 
     fn wrong_stage_call(&mut self, what: &str, rows: &[&HostFunction], kinds: &[Kind], position: Position) {
-        let same: Vec<_> = rows.iter().map(|row| typed(row)).collect();
+        let same: Vec<_> = rows.iter().map(|row| row.typed()).collect();
         let message = match rows.iter().any(|row| row.parameters.len() == kinds.len()) {
             true => {
                 let found = kinds.iter().map(|kind| kind.noun()).collect::<Vec<_>>().join(", ");
@@ -88,7 +88,7 @@ impl Walk<'_> {
             Some(row) => Some(format!("it is a method: `{}`", row.signature())),
             None => match closest(name, own().map(|row| row.name)) {
                 Some(meant) => Some(format!("did you mean `{meant}`?")),
-                None => stage::meant(Some(of), name),
+                None => testing::meant(Some(of), name),
             },
         };
         let message = format!("{} has no property `{name}`", stage::noun(of));

@@ -4,7 +4,7 @@
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Token};
 
-use super::expression::{Step, closure_of, steps_of};
+use super::chain::{Step, closure_of, steps_of};
 use super::known;
 use super::scope::Origin;
 use super::walk::{GaveNothing, Named, Walk};

@@ -2,8 +2,9 @@
 
 use rhai::Position;
 
+use super::project::Role;
 use super::scope::{Alias, Origin, Variable};
-use super::walk::{Role, Walk, position_of};
+use super::walk::{Walk, position_of};
 use crate::script::hook;
 
 impl Walk<'_> {

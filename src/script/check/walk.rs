@@ -11,7 +11,7 @@ use super::finding::Finding;
 use super::flow;
 use super::known::Known;
 use super::parsed::{Files, Function, Parsed};
-use super::project::Around;
+use super::project::{Around, Role};
 use super::scope::{Alias, Origin, Scope, Variable, Visible};
 use crate::protocol::Hook;
 use crate::script::diagnostic::Severity;
@@ -30,38 +30,6 @@ pub(crate) struct Facts {
     pub(crate) calls: HashMap<(String, usize), Vec<Kind>>,
     /// The places of variables that hold values of several kinds.
     pub(crate) mixed: HashSet<(usize, usize)>,
-}
-
-/// What a file is to its check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Role {
-    /// A script: the host calls its hooks, and nobody else its functions.
-    Script,
-    /// A script that other files import: they call its functions.
-    Shared,
-    /// A module: others call its functions.
-    Module,
-    /// A scenario test: `hotline test` calls its functions.
-    Test,
-    /// A module that only tests import.
-    TestModule,
-}
-
-impl Role {
-    /// Whether the host calls hooks of the file.
-    pub(crate) fn has_hooks(self) -> bool {
-        matches!(self, Self::Script | Self::Shared)
-    }
-
-    /// Whether other files call its functions.
-    pub(crate) fn is_open(self) -> bool {
-        matches!(self, Self::Shared | Self::Module | Self::TestModule)
-    }
-
-    /// Whether it sees what tests see.
-    pub(crate) fn is_test(self) -> bool {
-        matches!(self, Self::Test | Self::TestModule)
-    }
 }
 
 /// One walk over one file.

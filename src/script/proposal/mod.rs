@@ -3,23 +3,27 @@
 //!
 //! What is known without running is in `check`; here only the name and the types of the arguments are at hand.
 
+mod operator;
+pub(crate) mod testing;
+
 use std::any::TypeId;
 
-use super::dialect;
-use super::fault::Missing;
-use super::headers::{Header, headers};
-use super::kind::Kind;
-use super::plain;
-use super::suggest::closest;
-use super::surface::{FUNCTIONS, HostFunction, names, signatures, ticked};
+pub(crate) use self::operator::operator_help;
+
 use crate::protocol::{COMMANDS, Command};
+use crate::script::dialect;
+use crate::script::fault::Missing;
+use crate::script::headers::{Header, headers};
+use crate::script::kind::Kind;
+use crate::script::suggest::closest;
+use crate::script::surface::{FUNCTIONS, HostFunction, names, signatures, ticked};
 
 /// What whoever made a call may have meant; `text` is the file that it stands in, `place` where.
 pub(crate) fn proposal(missing: &Missing, text: &str, place: Option<(usize, usize)>) -> Option<String> {
     let name = missing.name.as_str();
     let kinds: Vec<Kind> = missing.types.iter().map(|name| Kind::of_type(name)).collect();
     if !name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_') {
-        return plain::operator_help(name, &kinds, text, place);
+        return operator_help(name, &kinds, text, place);
     }
     let own: Vec<_> = headers(text).into_iter().filter(|header| header.name == name).collect();
     if !own.is_empty() {
@@ -68,7 +72,7 @@ pub(crate) const NOTHING_THERE: &str =
 /// What a host object has that was meant by a method.
 fn of_object(of: Kind, name: &str) -> Option<String> {
     let own: Vec<&HostFunction> = FUNCTIONS.iter().filter(|row| row.of.is_some() && row.of == of.host_type()).collect();
-    let same: Vec<_> = own.iter().filter(|row| row.name == name).map(|row| typed(row)).collect();
+    let same: Vec<_> = own.iter().filter(|row| row.name == name).map(|row| row.typed()).collect();
     if !same.is_empty() {
         return Some(format!("it is {}", ticked(&same)));
     }
@@ -100,16 +104,10 @@ pub(crate) const PERSON_GETS: &str = "write to a person with `send_text(person.m
 /// How a group is written to.
 pub(crate) const EVENT_SENDS: &str = "an event is no message: write to its group with `send_text(event.group_id, …)`";
 
-/// The signature of a method with its types.
-pub(crate) fn typed(row: &HostFunction) -> String {
-    let parameters: Vec<_> = row.parameters.iter().map(|(name, kind)| format!("{name}: {kind}")).collect();
-    format!("{}({})", row.name, parameters.join(", "))
-}
-
 /// The signatures of the commands and free functions called `name`.
 fn free_signatures(name: &str) -> Vec<String> {
     let commands = COMMANDS.iter().filter(|row| !row.is_login() && row.function == name).map(Command::signature);
-    let functions = FUNCTIONS.iter().filter(|row| row.of.is_none() && row.name == name).map(typed);
+    let functions = FUNCTIONS.iter().filter(|row| row.of.is_none() && row.name == name).map(HostFunction::typed);
     commands.chain(functions).collect()
 }
 

@@ -1,0 +1,72 @@
+//! What Rhai's tree spreads over several nodes: chains such as `msg.sender.name[0]`, and closures.
+
+use rhai::{ASTFlags, Expr, FnCallExpr, FnPtr, Position, Stmt};
+
+/// One link of a chain such as `msg.sender.name[0]`.
+pub(crate) enum Step<'a> {
+    Property(&'a str, Position),
+    Method(&'a FnCallExpr, Position),
+    Index(&'a Expr),
+}
+
+/// A closure as Rhai writes it: the variables that it captures, and its name.
+pub(crate) struct Closure<'a> {
+    pub(crate) name: String,
+    pub(crate) captured: Vec<&'a str>,
+    pub(crate) position: Position,
+}
+
+/// The closure that an expression makes, if it is one.
+pub(crate) fn closure_of(expression: &Expr) -> Option<Closure<'_>> {
+    let pointer = |expression: &Expr| match expression {
+        Expr::DynamicConstant(value, position) => {
+            let pointer = value.read_lock::<FnPtr>()?;
+            pointer.is_anonymous().then(|| (pointer.fn_name().to_owned(), *position))
+        }
+        _ => None,
+    };
+    if let Some((name, position)) = pointer(expression) {
+        return Some(Closure { name, captured: Vec::new(), position });
+    }
+    // A closure that captures is a block of two: share the variables, then bind them to the function.
+    let Expr::Stmt(block) = expression else { return None };
+    let [Stmt::Share(shared), Stmt::Expr(bound)] = block.statements() else { return None };
+    let Expr::FnCall(call, _) = &**bound else { return None };
+    let (name, position) = pointer(call.args.first()?)?;
+    let captured = shared.iter().map(|(ident, _)| ident.name.as_str()).collect();
+    Some(Closure { name, captured, position })
+}
+
+/// A chain as its root and its links in the order of the text.
+pub(crate) fn steps_of(expression: &Expr) -> (&Expr, Vec<Step<'_>>) {
+    let (mut root, mut links) = (expression, Vec::new());
+    // The left side of a chain can be a chain of its own.
+    while let Expr::Dot(parts, flags, _) | Expr::Index(parts, flags, _) = root {
+        let mut own = Vec::new();
+        follow(&parts.rhs, matches!(root, Expr::Dot(..)), *flags, &mut own);
+        own.append(&mut links);
+        links = own;
+        root = &parts.lhs;
+    }
+    (root, links)
+}
+
+fn follow<'a>(right: &'a Expr, dot: bool, flags: ASTFlags, steps: &mut Vec<Step<'a>>) {
+    let (element, rest) = match right {
+        Expr::Dot(parts, inner, _) if !flags.contains(ASTFlags::BREAK) => {
+            (&parts.lhs, Some((&parts.rhs, true, *inner)))
+        }
+        Expr::Index(parts, inner, _) if !flags.contains(ASTFlags::BREAK) => {
+            (&parts.lhs, Some((&parts.rhs, false, *inner)))
+        }
+        other => (other, None),
+    };
+    steps.push(match element {
+        Expr::Property(property, position) if dot => Step::Property(&property.2, *position),
+        Expr::MethodCall(call, position) if dot => Step::Method(call, *position),
+        other => Step::Index(other),
+    });
+    if let Some((right, dot, flags)) = rest {
+        follow(right, dot, flags, steps);
+    }
+}
