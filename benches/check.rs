@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hotline::script::check::{Checker, Report};
+use hotline::language::check::{Checker, Report};
 use hotline::script::{DryStart, Limits};
 
 /// How many scripts are checked.

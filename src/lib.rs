@@ -10,8 +10,9 @@
 //! | 0 | [`visible`] | what a terminal shows of a text that somebody else wrote |
 //! | 1 | [`session`] | one live session: a state machine without I/O, its socket task, the cloneable handle |
 //! | 1 | [`sandbox`] | the embedded gateway: a world of accounts, chats and messages behind the same wire |
+//! | 1 | [`language`] | scripts as text: sources, tables of functions, faults and their words, the check |
 //! | 1 | [`store`] | SQLite: the journal, certificates and the scripts' stores |
-//! | 2 | [`script`] | the Rhai host: fibers, host calls, bindings, hooks, modules, generations and reload |
+//! | 2 | [`script`] | the Rhai host: fibers, host calls, bindings, generations and reload |
 //! | 3 | [`host`] | configuration and supervision: wires the lower floors into a running system |
 //! | 4 | [`testing`] | scenario tests: people, a gateway and a clock around the bot |
 //! | 5 | [`cli`] | one file per subcommand |
@@ -20,6 +21,7 @@ pub mod access;
 pub mod cli;
 pub mod clock;
 pub mod host;
+pub mod language;
 pub mod protocol;
 pub mod sandbox;
 pub mod script;

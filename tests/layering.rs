@@ -13,6 +13,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("session", 1),
     ("sandbox", 1),
     ("store", 1),
+    ("language", 1),
     ("script", 2),
     ("host", 3),
     ("testing", 4),
@@ -44,6 +45,17 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["control", "reception"],
             &["handshake", "http"],
             &["server"],
+        ],
+    ),
+    (
+        "language",
+        &[
+            &["cron", "dialect", "disk", "duration", "errors", "fault", "functions", "headers", "spelling"],
+            &["diagnostic", "source", "testing"],
+            &["kind", "parse"],
+            &["bundle", "suggest"],
+            &["definitions", "explain", "hook", "names"],
+            &["check", "trace"],
         ],
     ),
     (
@@ -447,6 +459,16 @@ fn imports_are_read_from_paths_and_not_from_texts_or_tests() {
     assert_eq!(found, ["a::inner", "b", "c", "c::d", "f"].map(module).into());
     let handed_on = bare("pub(crate) use self::inner::Thing; mod inner;");
     assert_eq!(imports(&modules, &module("a"), &handed_on), BTreeSet::new());
+}
+
+#[test]
+fn the_language_waits_for_nothing() {
+    let mut paths = Vec::new();
+    sources(Path::new("src/language"), &mut paths);
+    for path in paths {
+        let text = fs::read_to_string(&path).expect("a source is readable");
+        assert!(!text.contains("tokio::"), "{} uses tokio", path.display());
+    }
 }
 
 #[test]

@@ -16,7 +16,7 @@ use super::exit::Exit;
 use super::live::{Keeper, Live};
 use super::output;
 use crate::clock::Clock;
-use crate::host::suggest::did_you_mean;
+use crate::language::spelling::did_you_mean;
 use crate::protocol::{COMMANDS, Command, Content, Failure, FailureCode, Field, Kind, check_field_names, check_fields};
 use crate::session::{CallError, Handle, Media, MediaError, MediaMode, SessionConfig};
 

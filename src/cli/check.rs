@@ -1,4 +1,4 @@
-//! `hotline check`: everything that can be known about scripts without running them. What that is, `script::check` knows.
+//! `hotline check`: everything that can be known about scripts without running them. What that is, `language::check` knows.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,9 +7,10 @@ use anyhow::anyhow;
 
 use super::exit::Exit;
 use super::{account, forget, output};
-use crate::script::check::{Checker, Finding};
-use crate::script::diagnostic::{COLUMNS, Look, Severity};
-use crate::script::{DryStart, Fault, script_name};
+use crate::language::check::{Checker, Finding};
+use crate::language::diagnostic::{COLUMNS, Look, Severity};
+use crate::language::{Fault, script_name};
+use crate::script::DryStart;
 use crate::store::{Held, JournalReader, Kept};
 use crate::visible;
 

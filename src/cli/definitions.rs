@@ -1,4 +1,4 @@
-//! `hotline definitions`: `.d.rhai` files for editors. What stands in them comes from `script::definitions`.
+//! `hotline definitions`: `.d.rhai` files for editors. What stands in them comes from `language::definitions`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use anyhow::Context;
 
 use super::exit::Exit;
 use super::output;
-use crate::script::definitions;
+use crate::language::definitions;
 
 /// The arguments of `definitions`.
 #[derive(Debug, clap::Args)]

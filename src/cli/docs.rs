@@ -5,13 +5,13 @@ use std::fmt::Write;
 
 use super::exit::Exit;
 use super::output;
+use crate::language::definitions::library_functions;
+use crate::language::errors::{self, CAUGHT_FIELDS};
+use crate::language::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES, Reach};
 use crate::protocol::{
     COMMANDS, Command, EVENTS, EventField, EventSpec, Family, Field, FieldKind, HOOKS, Hook, HookSpec, Kind, Origin,
     Presence, Repetition, Safety,
 };
-use crate::script::definitions::library_functions;
-use crate::script::errors::{self, CAUGHT_FIELDS};
-use crate::script::surface::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES, Reach};
 
 /// The arguments of `docs`.
 #[derive(Debug, clap::Args)]

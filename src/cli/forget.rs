@@ -11,8 +11,9 @@ use super::exit::Exit;
 use super::{output, record};
 use crate::clock::Clock;
 use crate::host::control::{self, Request};
-use crate::script::guest::Disk;
-use crate::script::{Fault, Unforgettable, script_name};
+use crate::language::disk::Disk;
+use crate::language::{Fault, script_name};
+use crate::script::Unforgettable;
 use crate::store::{Durability, JournalReader, Store, StoreError};
 
 /// The arguments of `forget`.

@@ -19,7 +19,7 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
 use super::gather::{Again, Gathering, Repeatable};
-use crate::script::diagnostic::paint;
+use crate::language::diagnostic::paint;
 use crate::visible;
 
 /// How the log looks: lines for people, or JSON objects for tools.

@@ -27,12 +27,12 @@ pub(super) fn columns() -> Option<usize> {
 #[cfg(unix)]
 fn terminal_columns() -> Option<usize> {
     let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    Some(if size.ws_col == 0 { crate::script::diagnostic::COLUMNS } else { usize::from(size.ws_col) })
+    Some(if size.ws_col == 0 { crate::language::diagnostic::COLUMNS } else { usize::from(size.ws_col) })
 }
 
 #[cfg(not(unix))]
 fn terminal_columns() -> Option<usize> {
-    io::stdout().is_terminal().then_some(crate::script::diagnostic::COLUMNS)
+    io::stdout().is_terminal().then_some(crate::language::diagnostic::COLUMNS)
 }
 
 /// Writes a text that is painted, or all our own, and brings its own line ends.

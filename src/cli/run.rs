@@ -15,8 +15,8 @@ use crate::access::Access;
 use crate::clock::Clock;
 use crate::host::config::{Config, Session};
 use crate::host::{self, Host, Options, report};
+use crate::language::diagnostic::plain_card;
 use crate::sandbox::{self, Sandbox, StartError};
-use crate::script::diagnostic::plain_card;
 use crate::session::{Ended, Login, MediaMode, Pacing, Secret};
 
 /// The arguments of `run`.

@@ -6,8 +6,8 @@ use anyhow::{Context, anyhow};
 
 use super::exit::Exit;
 use super::{account, frames, output};
-use crate::script::diagnostic::Look;
-use crate::script::guest::{Seen, Stamp};
+use crate::language::diagnostic::Look;
+use crate::language::disk::{Seen, Stamp};
 use crate::script::outlook::{Outlook, Wake};
 use crate::testing::{self, FindError, Options, Report, RunError, Snapshots, TestResult};
 use crate::visible;

@@ -7,8 +7,8 @@ use super::exit::Exit;
 use super::record::{self, Look};
 use super::{journal, output};
 use crate::clock::Timestamp;
+use crate::language::Bundle;
 use crate::protocol::{EventSpec, Hook};
-use crate::script::Bundle;
 use crate::store::{Handling, JournalReader, LinedUp, Lineup, Outcome, RunRecord, RunRow};
 use crate::visible;
 

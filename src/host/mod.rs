@@ -12,5 +12,3 @@ mod sessions;
 
 pub use prompt::{Keeping, PromptHost};
 pub use run::{Host, Options, StartError, report};
-
-pub use crate::script::suggest;

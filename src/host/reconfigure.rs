@@ -10,8 +10,8 @@ use std::time::Instant;
 use tokio::sync::watch;
 
 use super::config::{Config, Session};
+use crate::language::disk::Disk;
 use crate::script::Parting;
-use crate::script::guest::Disk;
 use crate::script::outlook::{End, Outlook, Wake};
 
 /// What a new version of the configuration asks for.

@@ -18,14 +18,15 @@ use super::reconfigure::Following;
 use super::sessions::{ScriptNames, prepare};
 use crate::clock::Clock;
 use crate::host::keeping::{Keeper, Keeping};
-use crate::script::check::Finding;
-use crate::script::diagnostic::{self, Severity, plain_card};
-use crate::script::guest::is_script_name;
+use crate::language::Fault;
+use crate::language::check::Finding;
+use crate::language::diagnostic::{self, Severity, plain_card};
+use crate::language::disk::is_script_name;
 use crate::script::outlook::{End, Outlook};
 use crate::script::watch::{Asker, watch};
 use crate::script::{
-    Changes, Directory, Fault, JournalMode, Library, Limits, Look, Script, Shared, Update, Updater, WebAccess,
-    WorkerHandle, continue_ids_after,
+    Changes, Directory, JournalMode, Library, Limits, Look, Script, Shared, Update, Updater, WebAccess, WorkerHandle,
+    continue_ids_after,
 };
 use crate::session::{Ended, MediaError};
 use crate::store::{Durability, Held, LinedUp, Lineup, Store, StoreError};

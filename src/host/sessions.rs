@@ -10,7 +10,7 @@ use super::config::{Config, Session};
 use super::descriptors;
 use super::reconfigure::{Following, Plan, plan};
 use super::run::{Host, StartError};
-use crate::host::suggest::did_you_mean;
+use crate::language::spelling::did_you_mean;
 use crate::script::{Assignment, Directory, Parting, Script};
 use crate::session::{self, Ended, Media, Restraint, SessionConfig};
 use crate::store::Store;

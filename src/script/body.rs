@@ -8,8 +8,8 @@ use std::collections::HashMap;
 
 use rhai::{AST, Dynamic, EvalAltResult, EvalContext, Expr, Expression, ImmutableString, Position, StmtBlock};
 
-use super::dialect;
 use super::door::ScriptResult;
+use crate::language::dialect;
 
 /// A named function's body, by itself.
 pub(super) struct Body {

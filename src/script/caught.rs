@@ -7,11 +7,11 @@ use std::cell::RefCell;
 
 use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Map, NativeCallContext, Position, Token};
 
-use super::diagnostic::{Look, Severity, card};
 use super::door::Thrown;
-use super::errors::{CAUGHT_FIELDS, name};
-use super::fault::Fault;
-use super::trace;
+use crate::language::diagnostic::{Look, Severity, card};
+use crate::language::errors::{CAUGHT_FIELDS, name};
+use crate::language::fault::Fault;
+use crate::language::trace;
 
 thread_local! {
     /// The names of the variables of all `catch` that were compiled on this thread: few, since people call them alike.
@@ -215,8 +215,8 @@ fn parse(text: &str) -> EvalAltResult {
 
 #[cfg(test)]
 mod tests {
-    use super::super::errors;
     use super::*;
+    use crate::language::errors;
 
     const NONE: Position = Position::NONE;
 

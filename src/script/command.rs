@@ -14,8 +14,8 @@ use super::door::{self, Answer, Call, Place, ScriptResult, Thrown};
 use super::live::{Live, Member, Services};
 use super::object::SessionRef;
 use super::run::Run;
-use super::surface::MAX_ARGUMENTS;
 use super::value;
+use crate::language::functions::MAX_ARGUMENTS;
 use crate::protocol::{self, COMMANDS, Command, Content, Damages, Field, Kind, Presence, Safety, check_field_names};
 use crate::session::{CallError, Handle, Holdup, MediaError};
 

@@ -7,10 +7,10 @@ use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Nativ
 
 use super::caught;
 use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
-use super::duration::parse_duration;
 use super::run::Run;
 use super::value;
 use crate::clock::Timestamp;
+use crate::language::duration::parse_duration;
 use crate::store::StoreError;
 
 /// Stands for the script's map for this session; the map itself stays with the host.

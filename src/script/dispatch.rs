@@ -13,9 +13,7 @@ use rhai::Dynamic;
 use tokio::task::spawn_local;
 
 use super::caught;
-use super::diagnostic::plain_card;
 use super::door::ScriptResult;
-use super::fault::Fault;
 use super::fiber::Panic;
 use super::generation::Generation;
 use super::journal::Arrival;
@@ -28,8 +26,10 @@ use super::record::End;
 use super::run::{self, Run, Stage, Start};
 use super::subject::Subject;
 use super::timer::{Beat, Scheduled, Spec};
-use super::trace;
 use super::worker::Worker;
+use crate::language::diagnostic::plain_card;
+use crate::language::fault::Fault;
+use crate::language::trace;
 use crate::protocol::{Event, EventSpec, Hook, Message};
 use crate::store::{RunRecord, message_number};
 

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use rhai::Engine;
 
 use super::Limits;
-use super::bundle::Bundle;
 use super::engine;
-use super::fault::Fault;
 use super::generation::Generation;
-use super::trace;
+use crate::language::bundle::Bundle;
+use crate::language::fault::Fault;
+use crate::language::trace;
 use crate::protocol::Hook;
 
 /// Tries scripts, on the thread that it was made on.

@@ -9,11 +9,11 @@ use rhai::{Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, Pos
 
 use super::Limits;
 use super::caught;
-use super::dialect::{EXPRESSION_DEPTH, language};
 use super::http::Web;
 use super::live::{Directory, Services};
 use super::{command, data, http, object, run, text, time};
 use crate::clock::Clock;
+use crate::language::dialect::{EXPRESSION_DEPTH, language};
 
 /// How many modules one script may load.
 const MODULES: usize = 500;
@@ -85,8 +85,8 @@ mod tests {
 
     use super::super::data::{State, Store};
     use super::super::object::{Event, Invite, Message, Person, SessionRef};
-    use super::super::surface::{FUNCTIONS, PROPERTIES};
     use super::*;
+    use crate::language::functions::{FUNCTIONS, PROPERTIES};
     use crate::protocol::COMMANDS;
 
     /// Every function of the host in the engine's registry: the type that it is a method of, its name, and how many

@@ -16,18 +16,18 @@ use sha2::{Digest, Sha256};
 
 use super::Limits;
 use super::body::Body;
-use super::bundle::Bundle;
 use super::door::ScriptResult;
-use super::fault::Fault;
 use super::fiber::{Fiber, OutOfStacks, Panic};
-use super::hook;
 use super::lane::Lane;
 use super::record::Record;
 use super::run::{self, Driven, Run, Start};
-use super::source::Source;
-use super::syntax;
 use super::timer::Timer;
-use super::trace;
+use crate::language::bundle::Bundle;
+use crate::language::fault::Fault;
+use crate::language::hook;
+use crate::language::parse;
+use crate::language::source::Source;
+use crate::language::trace;
 use crate::protocol::Hook;
 use crate::store::{BundleHash, Entry};
 
@@ -124,12 +124,12 @@ impl Generation {
     }
 
     fn compile(engine: &Rc<Engine>, limits: &Rc<Limits>, bundle: &Arc<Bundle>, number: u64) -> Result<Rc<Self>, Fault> {
-        let ast = syntax::compile(engine, &bundle.script)?;
+        let ast = parse::compile(engine, &bundle.script)?;
         let hooks = hook::find(bundle, &ast)?;
         let module_asts = bundle
             .modules
             .values()
-            .map(|source: &Source| Ok((source.file.clone(), syntax::compile(engine, source)?)))
+            .map(|source: &Source| Ok((source.file.clone(), parse::compile(engine, source)?)))
             .collect::<Result<_, Fault>>()?;
         Ok(Rc::new(Self {
             bundle: Arc::clone(bundle),

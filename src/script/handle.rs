@@ -9,8 +9,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
 use super::Limits;
-use super::bundle::Bundle;
-use super::fault::Fault;
 use super::http::WebAccess;
 use super::journal::JournalMode;
 use super::leaving::Parting;
@@ -18,6 +16,8 @@ use super::live::Directory;
 use super::prompt;
 use super::worker::{serve, work};
 use crate::clock::Clock;
+use crate::language::bundle::Bundle;
+use crate::language::fault::Fault;
 use crate::session::{Ended, Handle, Inbox, Media, SessionConfig};
 use crate::store::Store;
 

@@ -4,8 +4,8 @@
 
 use std::collections::VecDeque;
 
-use super::cron;
 use crate::clock::Timestamp;
+use crate::language::cron;
 
 /// By how much the time of day must have moved to count as set.
 const STEP: Timestamp = 500;

@@ -10,14 +10,14 @@ use std::sync::Arc;
 use rhai::Engine;
 
 use super::Limits;
-use super::bundle::{Bundle, script_name};
-use super::check::{Checker, Finding};
-use super::dialect;
-use super::disk::{Disk, Seen, Sight, Stamp, parent, read_text};
 use super::dry_start::DryStart;
-use super::fault::Fault;
 use super::handle::Update;
-use super::suggest::did_you_mean;
+use crate::language::bundle::{Bundle, script_name};
+use crate::language::check::{Checker, Finding};
+use crate::language::dialect;
+use crate::language::disk::{Disk, Seen, Sight, Stamp, parent, read_text};
+use crate::language::fault::Fault;
+use crate::language::spelling::did_you_mean;
 use crate::protocol::Hook;
 
 /// Scripts and the folders that they come from.

@@ -7,13 +7,13 @@ use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
 use super::command;
 use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
-use super::duration::parse_duration;
 use super::hours;
 use super::lane::Entry;
 use super::live::{Member, Reply, Services};
 use super::run::{Run, Stage};
-use super::surface::PROPERTIES;
 use super::value;
+use crate::language::duration::parse_duration;
+use crate::language::functions::PROPERTIES;
 use crate::protocol::commands::{AcceptGroupInvitation, GetContacts, RejectGroupInvitation};
 use crate::protocol::{self, Content, Damage, Damages, EVENTS, EventSpec, FieldKind, fields_of, integer, whole};
 

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
-use super::disk::{Seen, Stamp, name_of, parent};
 use super::settle::{Due, Settle};
+use crate::language::disk::{Seen, Stamp, name_of, parent};
 
 /// How often every file is looked at, since there are changes that the system does not report: a link in the middle of a
 /// chain, a file on a mount, and every one where its watches are used up.

@@ -12,20 +12,20 @@ use rhai::{AST, Array, Dynamic, Engine, Expr, Map, Scope, Stmt};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::spawn_local;
 
-use super::bundle::Bundle;
-use super::disk::Disk;
-use super::fault::Fault;
 use super::fiber::Fiber;
 use super::generation::Generation;
 use super::handle::WorkerHandle;
 use super::lane::Lane;
 use super::live::Live;
-use super::names::{Name, Names, language_names, offered, surface_names};
-use super::proposal::proposal;
 use super::run::{self, Driven, Run, Start};
-use super::source::Source;
 use super::worker::Worker;
-use super::{dialect, syntax, trace};
+use crate::language::bundle::Bundle;
+use crate::language::disk::Disk;
+use crate::language::fault::Fault;
+use crate::language::names::{Name, Names, host_names, language_names, offered};
+use crate::language::source::Source;
+use crate::language::suggest::proposal;
+use crate::language::{dialect, parse, trace};
 use crate::session::Signal;
 
 /// How a line is named in messages.
@@ -237,7 +237,7 @@ impl Prompt {
         let compiled = engine.compile_with_scope(&scope, text);
         let mut ast = compiled.map_err(|error| {
             let source = Source { file: PROMPT.to_owned(), path: None, text: text.into() };
-            syntax::fault(&source, &error)
+            parse::fault(&source, &error)
         })?;
         ast.set_source(PROMPT);
         Ok(ast)
@@ -256,7 +256,7 @@ impl Prompt {
         }));
         variables.sort();
         variables.dedup_by(|later, first| later.0 == first.0);
-        let (mut functions, mut methods) = surface_names();
+        let (mut functions, mut methods) = host_names();
         language_names(engine, &mut functions, &mut methods);
         for function in self.functions.borrow().iter_fn_def() {
             let parameters: Vec<_> = function.params.iter().map(|name| name.to_string()).collect();

@@ -8,7 +8,6 @@ use rhai::Dynamic;
 use tokio::task::spawn_local;
 
 use super::dispatch::{Call, ENDED_WITH_SESSION, Outcome, call_own, dispatch, end, fail, go_on, start};
-use super::fault::Fault;
 use super::generation::Generation;
 use super::lane::{Lane, LaneKey};
 use super::leaving::Parting;
@@ -18,6 +17,7 @@ use super::record::{FORMAT, Record};
 use super::run::{Run, Start};
 use super::subject::Subject;
 use super::worker::Worker;
+use crate::language::fault::Fault;
 use crate::protocol::{Content, Event};
 use crate::store::{Handling, Recovered, RunRecord, RunRow};
 

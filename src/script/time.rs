@@ -7,12 +7,12 @@ use rhai::{Dynamic, Engine, FnPtr, NativeCallContext};
 use serde_json::Value;
 
 use super::door::{self, Answer, Call, Kind, Place, ScriptResult, Thrown};
-use super::duration::parse_duration;
 use super::live::Services;
 use super::object::{detach, until};
 use super::run::Stage;
 use super::timer::{Spec, TIMERS, Timer};
 use super::value;
+use crate::language::duration::parse_duration;
 use crate::store::Origin;
 
 /// Registers the functions.

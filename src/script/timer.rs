@@ -10,14 +10,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use super::cron;
-use super::fault::Fault;
 use super::generation::Generation;
-use super::headers::{Header, headers};
 use super::hours::{self, Hours};
 use super::run;
-use super::surface::{arguments as counted, ticked};
 use crate::clock::{Clock, Timestamp};
+use crate::language::cron;
+use crate::language::fault::Fault;
+use crate::language::functions::{arguments as counted, ticked};
+use crate::language::headers::{Header, headers};
 use crate::protocol::{Content, Event};
 use crate::store::{Cut, Origin, TimerRow};
 

@@ -7,10 +7,10 @@ use rhai::{Dynamic, Engine, Map};
 use super::context::{Gateway, error, world};
 use super::unmet::Thrown;
 use super::world::BOT;
+use crate::language::duration::parse_duration;
+use crate::language::spelling::did_you_mean;
 use crate::protocol::{Failure, FailureCode, Family};
 use crate::sandbox::{Fault, Refusal, Traffic, Trouble, When};
-use crate::script::duration::parse_duration;
-use crate::script::suggest::did_you_mean;
 
 /// Whom a trouble strikes, and when.
 struct Aim {

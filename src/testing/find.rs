@@ -9,8 +9,9 @@ use super::Options;
 use super::report::Failed;
 use super::suite::{self, Suite};
 use super::world::Setting;
-use crate::script::guest::{Disk, Seen};
-use crate::script::{Fault, Library, Look, guest, trace};
+use crate::language::disk::{Disk, Seen, read_error};
+use crate::language::{Fault, trace};
+use crate::script::{Library, Look};
 
 /// How the name of a test file ends.
 const ENDING: &str = "_test.rhai";
@@ -127,7 +128,7 @@ fn files(disk: &Disk, paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
         };
         if path.is_dir() {
             let failed =
-                |error: &std::io::Error| FindError::Unreadable { path: path.clone(), reason: guest::read_error(error) };
+                |error: &std::io::Error| FindError::Unreadable { path: path.clone(), reason: read_error(error) };
             let mut inside = Vec::new();
             disk.note(path, is_of_tests);
             for entry in fs::read_dir(path).map_err(|error| failed(&error))? {

@@ -12,9 +12,12 @@ use super::context::{Gateway, Outcome, Person, act, error, refused, wait, world}
 use super::web::Web;
 use super::world::{BOT, Group};
 use super::{expectations, faults, snapshot, unmet, web};
+use crate::language::Bundle;
+use crate::language::dialect::for_reading;
+use crate::language::disk::Disk;
+use crate::language::duration::parse_duration;
 use crate::sandbox::{Body, ContentType, Operation};
-use crate::script::duration::parse_duration;
-use crate::script::{Bundle, guest};
+use crate::script::guest;
 
 /// The names that every function of a test sees.
 pub(super) const GLOBALS: &[&str] = &["bot", "clock", "gateway", "web"];
@@ -283,7 +286,7 @@ fn register_bot(engine: &mut Engine) {
 /// A script of the test's folder, with another text.
 fn bundle(folder: &Path, name: &str, text: &str) -> Outcome<Arc<Bundle>> {
     let path = folder.join(format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name)));
-    let bundle = Bundle::of_text(&guest::for_reading(), &guest::Disk::default(), &path, folder, text);
+    let bundle = Bundle::of_text(&for_reading(), &Disk::default(), &path, folder, text);
     bundle.map(Arc::new).map_err(|fault| error(fault.to_string()))
 }
 
@@ -343,7 +346,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::script::{Limits, stage};
+    use crate::language::testing;
+    use crate::script::Limits;
 
     /// What an engine has registered: names and numbers of parameters.
     fn registered(engine: &Engine) -> BTreeSet<(String, usize)> {
@@ -360,9 +364,9 @@ mod tests {
         let known = registered(&language);
         let found: BTreeSet<_> =
             registered(&engine).difference(&known).filter(|(name, _)| name != "==").cloned().collect();
-        let rows = stage::FUNCTIONS.iter();
+        let rows = testing::FUNCTIONS.iter();
         let rows = rows.map(|row| (row.name.to_owned(), row.parameters.len() + usize::from(row.of.is_some())));
-        let getters = stage::PROPERTIES.iter().map(|row| (format!("get${}", row.name), 1));
+        let getters = testing::PROPERTIES.iter().map(|row| (format!("get${}", row.name), 1));
         let table: BTreeSet<_> = rows.chain(getters).filter(|entry| !known.contains(entry)).collect();
         let missing: Vec<_> = found.difference(&table).collect();
         let invented: Vec<_> = table.difference(&found).collect();
@@ -378,7 +382,7 @@ mod tests {
         let page = std::fs::read_to_string(&path).expect("the page");
         let (before, rest) = page.split_once("<!-- tables -->\n").expect("its beginning is marked");
         let (_, after) = rest.split_once("<!-- end -->").expect("its end is marked");
-        let fresh = format!("{before}<!-- tables -->\n{}\n<!-- end -->{after}", stage::tables());
+        let fresh = format!("{before}<!-- tables -->\n{}\n<!-- end -->{after}", testing::tables());
         if page != fresh {
             std::fs::write(&path, fresh).expect("the page is writable");
             panic!("docs/testing.md was stale and has been written anew: run the tests again");

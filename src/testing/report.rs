@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::unmet::Difference;
-use crate::script::Fault;
-use crate::script::diagnostic::{Look, Severity, card, paint};
+use crate::language::Fault;
+use crate::language::diagnostic::{Look, Severity, card, paint};
 
 /// How many lines of the conversation and of the log a failure shows.
 const LINES: usize = 12;

@@ -22,7 +22,7 @@ use super::suite::{self, Suite};
 use super::unmet::Difference;
 use super::world::World;
 use super::{Options, PATIENCE};
-use crate::script::{Fault, guest, trace};
+use crate::language::{Fault, trace};
 
 /// The stack of a thread that compiles tests and scripts, in bytes. Only what is touched costs memory.
 const STACK: usize = 64 << 20;
@@ -182,7 +182,7 @@ impl Executor {
         if let Some(suite) = self.suites.get(&file.path) {
             return Ok(Rc::clone(suite));
         }
-        let suite = Suite::load(&self.engine, &guest::Disk::default(), &file.path)?;
+        let suite = Suite::load(&self.engine, &crate::language::disk::Disk::default(), &file.path)?;
         self.suites.insert(file.path.clone(), Rc::clone(&suite));
         Ok(suite)
     }

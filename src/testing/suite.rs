@@ -10,9 +10,11 @@ use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, ModuleRes
 
 use super::context::{Outcome, error};
 use super::{allowance, functions};
+use crate::language::dialect::for_reading;
+use crate::language::suggest::in_tests::NO_SLEEP;
+use crate::language::{Bundle, Fault, Source, parse};
+use crate::script::Limits;
 use crate::script::guest::{self, Fiber};
-use crate::script::proposal::testing::NO_SLEEP;
-use crate::script::{Bundle, Fault, Limits, Source, syntax};
 
 /// The address space of a test's stack, in bytes. Only what is touched costs memory.
 const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };
@@ -47,9 +49,9 @@ impl Suite {
     ///
     /// # Errors
     /// For the first file that cannot be read or does not compile.
-    pub(super) fn load(engine: &Engine, disk: &guest::Disk, file: &Path) -> Result<Rc<Self>, Fault> {
+    pub(super) fn load(engine: &Engine, disk: &crate::language::disk::Disk, file: &Path) -> Result<Rc<Self>, Fault> {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let bundle = Bundle::read(&guest::for_reading(), disk, file, folder)?;
+        let bundle = Bundle::read(&for_reading(), disk, file, folder)?;
         let ast = compile(engine, &bundle.script)?;
         let modules = bundle.modules.values();
         let module_asts =
@@ -121,7 +123,7 @@ fn compile(engine: &Engine, source: &Source) -> Result<AST, Fault> {
     for name in functions::GLOBALS {
         scope.push(*name, ());
     }
-    let mut ast = engine.compile_with_scope(&scope, &*source.text).map_err(|error| syntax::fault(source, &error))?;
+    let mut ast = engine.compile_with_scope(&scope, &*source.text).map_err(|error| parse::fault(source, &error))?;
     ast.set_source(source.file.as_str());
     Ok(ast)
 }

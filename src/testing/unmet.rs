@@ -3,7 +3,7 @@
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 use similar::{ChangeTag, TextDiff};
 
-use crate::script::diagnostic::text_width;
+use crate::language::diagnostic::text_width;
 
 /// An error on its way through a test.
 pub(super) type Thrown = Box<EvalAltResult>;

@@ -6,7 +6,7 @@ use rhai::{Dynamic, Engine, Map};
 
 use super::context::{Outcome, error, wait, world};
 use super::unmet;
-use crate::script::duration::parse_duration;
+use crate::language::duration::parse_duration;
 use crate::script::guest;
 use crate::script::stub::{Pattern, Reaction, Seen};
 

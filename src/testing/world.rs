@@ -17,12 +17,11 @@ use super::log::Log;
 use super::stillness::Stillness;
 use super::{Snapshots, allowance};
 use crate::clock::{Clock, Timestamp};
+use crate::language::{Bundle, Fault};
 use crate::protocol::{self, Failure, Message, Received};
 use crate::sandbox::{self, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, Tap};
 use crate::script::stub::Stubs;
-use crate::script::{
-    Assignment, Bundle, Directory, Fault, JournalMode, Limits, Shared, Update, WebAccess, WorkerHandle,
-};
+use crate::script::{Assignment, Directory, JournalMode, Limits, Shared, Update, WebAccess, WorkerHandle};
 use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig};
 use crate::store::{Store, StoreError};
 

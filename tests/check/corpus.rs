@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use hotline::script::diagnostic::Look;
+use hotline::language::diagnostic::Look;
 
 use crate::check;
 

@@ -222,7 +222,7 @@ fn with_module(script: &str, module: &str) -> Vec<String> {
     fs::create_dir(folder.path().join("lib")).expect("a folder");
     fs::write(folder.path().join("a.rhai"), script).expect("a file");
     fs::write(folder.path().join("lib/m.rhai"), module).expect("a file");
-    let shown = |finding: &hotline::script::check::Finding| {
+    let shown = |finding: &hotline::language::check::Finding| {
         let file = finding.fault.file.rsplit('/').next().unwrap_or_default().to_owned();
         let place = format!("{file}:{}:{}", finding.fault.line.unwrap_or(0), finding.fault.column.unwrap_or(0));
         format!("{place} {}", finding.fault.message.replace(&*folder.path().to_string_lossy(), ""))
@@ -306,7 +306,7 @@ fn in_test(text: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("a.rhai"), "fn on_start() {}").expect("a file");
     fs::write(folder.path().join("a_test.rhai"), text).expect("a file");
-    let shown = |finding: &hotline::script::check::Finding| {
+    let shown = |finding: &hotline::language::check::Finding| {
         let fault = &finding.fault;
         let help = fault.help.as_ref().map(|help| format!("; {help}")).unwrap_or_default();
         format!("{}:{} {}{help}", fault.line.unwrap_or(0), fault.column.unwrap_or(0), fault.message)

@@ -9,7 +9,7 @@ mod wire;
 
 use std::path::{Path, PathBuf};
 
-use hotline::script::check::{Checker, Report};
+use hotline::language::check::{Checker, Report};
 use hotline::script::{DryStart, Limits};
 
 /// Checks scripts and folders as `hotline check` does.
@@ -28,7 +28,7 @@ fn findings(text: &str) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let script = folder.path().join("script.rhai");
     std::fs::write(&script, text).expect("the folder is writable");
-    let shown = |finding: &hotline::script::check::Finding| {
+    let shown = |finding: &hotline::language::check::Finding| {
         let fault = &finding.fault;
         let place = format!("{}:{}", fault.line.unwrap_or(0), fault.column.unwrap_or(0));
         format!("{place} {} {}: {}", finding.severity.word(), finding.rule, fault.message)

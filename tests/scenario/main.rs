@@ -13,7 +13,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hotline::script::diagnostic::Look;
+use hotline::language::diagnostic::Look;
 use hotline::testing::{self, Options, Report};
 use tempfile::TempDir;
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::Conversation;
 use super::book::{Target, is_group};
-use crate::host::suggest::did_you_mean;
+use crate::language::spelling::did_you_mean;
 use crate::protocol::commands::{
     GetContacts, SearchContactByPhones, SearchContactByUrl, SearchContactByUserid, SearchGroupById,
 };

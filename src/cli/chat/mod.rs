@@ -23,13 +23,13 @@ use super::exit::Exit;
 use super::live::{Keeper, Live, RefusedLogin};
 use super::{account, blocking};
 use crate::host::config::Session;
+use crate::language::duration::parse_duration;
 use crate::protocol::commands::{
     AcceptGroupInvitation, CreateGroup, GetAllContactIds, GetJoinedGroupIds, InviteIntoGroup, LeaveGroup,
     RejectGroupInvitation, SendText,
 };
 use crate::protocol::{Call, Event};
 use crate::sandbox::{DEFAULT_LISTEN, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD};
-use crate::script::duration::parse_duration;
 use crate::session::{CallError, Handle, Login, Pacing, Secret, SessionConfig, Signal};
 use crate::visible;
 

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 
 use super::syntax::{self, Kind, goes_on, paint, pieces};
 use crate::cli::logging::{self, AbovePrompt};
-use crate::script::{Name, Names};
+use crate::language::{Name, Names};
 use crate::visible;
 
 /// The prompt.

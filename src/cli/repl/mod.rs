@@ -19,9 +19,10 @@ use crate::access::Access;
 use crate::clock::Clock;
 use crate::host::config::{Config, Session};
 use crate::host::{Keeping, PromptHost};
+use crate::language::diagnostic::{COLUMNS, Look, Severity, card};
+use crate::language::{Fault, Name};
 use crate::sandbox::{self, Sandbox};
-use crate::script::diagnostic::{COLUMNS, Look, Severity, card};
-use crate::script::{Fault, Name, PROMPT};
+use crate::script::PROMPT;
 use crate::session::{Ended, Phase, Signal};
 use crate::session::{Login, Pacing, Secret};
 use crate::visible;
@@ -289,7 +290,8 @@ impl Repl {
             ("events", _) => "expected :events on or :events off".to_owned(),
             _ => {
                 let known = COMMANDS.iter().map(|(name, _)| name.trim_start_matches(':'));
-                let hint = crate::host::suggest::closest(name, known).map(|name| format!("; did you mean :{name}?"));
+                let hint =
+                    crate::language::spelling::closest(name, known).map(|name| format!("; did you mean :{name}?"));
                 format!("there is no :{name}{}", hint.unwrap_or_else(|| "; :help lists what there is".to_owned()))
             }
         };

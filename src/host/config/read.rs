@@ -7,8 +7,8 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, Place};
-use crate::host::suggest::did_you_mean;
-use crate::script::duration::parse_duration;
+use crate::language::duration::parse_duration;
+use crate::language::spelling::did_you_mean;
 use crate::session::without_credentials;
 
 /// The text of a configuration, where it comes from, and the environment that its `${NAME}`s refer to.

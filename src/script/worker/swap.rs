@@ -10,9 +10,9 @@ use rhai::{Dynamic, Map};
 use tokio::task::spawn_local;
 
 use super::{ENDED_WITH_SCRIPT, Worker};
+use crate::language::fault::Fault;
 use crate::protocol::Hook;
 use crate::script::dispatch;
-use crate::script::fault::Fault;
 use crate::script::generation::Generation;
 use crate::script::handle::Update;
 use crate::script::live::Live;

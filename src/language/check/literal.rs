@@ -1,0 +1,114 @@
+//! Arguments that are written out: durations, cron patterns, regular expressions and options are read as the host
+//! will read them.
+
+use regex::Regex;
+use rhai::{Expr, Position};
+
+use crate::language::cron;
+use crate::language::duration::parse_duration;
+use crate::language::kind::Kind;
+use crate::language::spelling::closest;
+use crate::protocol::Kind as Wire;
+
+/// What is wrong with an argument.
+pub(crate) struct Wrong {
+    pub(crate) rule: &'static str,
+    pub(crate) position: Position,
+    pub(crate) message: String,
+    pub(crate) help: Option<String>,
+}
+
+/// Reads what a call is given; `of` is the kind of a method's object.
+pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wrong> {
+    let mut wrong = Vec::new();
+    match (of, name, arguments) {
+        (None, "sleep" | "after" | "every", [first, ..]) => wrong.extend(duration(name, first)),
+        (None, "cron", [Expr::StringConstant(pattern, position), ..]) => {
+            if let Err(message) = cron::check(pattern) {
+                wrong.push(Wrong { rule: "bad-literal", position: *position, message, help: None });
+            }
+        }
+        (None, "is_match" | "captures" | "find_all" | "replace_all", [_, second, ..]) => wrong.extend(pattern(second)),
+        (
+            Some(Kind::String | Kind::MaybeString | Kind::Unknown),
+            "is_match" | "captures" | "find_all" | "replace_all",
+            [first, ..],
+        ) => {
+            wrong.extend(pattern(first));
+        }
+        (Some(Kind::Message), "ask", [_, options]) => wrong.extend(option("ask", "timeout", options, lasting)),
+        (Some(Kind::Store), "set", [_, _, options]) => wrong.extend(option("store.set", "ttl", options, lasting)),
+        (None, "http_get", [_, options]) | (None, "http_post", [_, _, options]) => {
+            wrong.extend(option(name, "headers", options, |_, _, _| None));
+        }
+        _ => {}
+    }
+    wrong
+}
+
+/// Whether a field of a command can hold a value of this kind.
+pub(crate) fn accepts(field: Wire, kind: Kind) -> bool {
+    match kind {
+        Kind::Unknown => true,
+        Kind::String | Kind::MaybeString => field == Wire::Str,
+        Kind::Bool => field == Wire::Bool,
+        Kind::Int => matches!(field, Wire::Int | Wire::Float),
+        Kind::Float => field == Wire::Float,
+        Kind::Array => field == Wire::List,
+        _ => false,
+    }
+}
+
+fn duration(name: &str, argument: &Expr) -> Option<Wrong> {
+    let Expr::StringConstant(text, position) = argument else { return None };
+    let error = parse_duration(text).err()?;
+    Some(Wrong { rule: "bad-literal", position: *position, message: format!("{name}: {error}"), help: None })
+}
+
+fn pattern(argument: &Expr) -> Option<Wrong> {
+    let Expr::StringConstant(text, position) = argument else { return None };
+    let error = Regex::new(text).err()?;
+    // The last line of the message says what is wrong, those before it draw the place.
+    let reason = error.to_string();
+    let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
+    Some(Wrong {
+        rule: "bad-literal",
+        position: *position,
+        message: format!("this regular expression does not compile: {reason}"),
+        help: Some("in backticks a backslash stands for itself: `\\d+`".to_owned()),
+    })
+}
+
+/// Whether the value of an option, of a function, is in order.
+type Value = fn(&str, &str, &Expr) -> Option<Wrong>;
+
+fn option(of: &str, known: &'static str, options: &Expr, value_of: Value) -> Vec<Wrong> {
+    let Expr::Map(entries, _) = options else { return Vec::new() };
+    let mut wrong = Vec::new();
+    for (name, value) in &entries.0 {
+        if name.name == known {
+            wrong.extend(value_of(of, known, value));
+        } else {
+            let help = match closest(&name.name, [known]) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => format!("it has `{known}`"),
+            };
+            wrong.push(Wrong {
+                rule: "wrong-arguments",
+                position: name.pos,
+                message: format!("{of} has no option `{}`", name.name),
+                help: Some(help),
+            });
+        }
+    }
+    wrong
+}
+
+/// An option that is a duration.
+fn lasting(of: &str, name: &str, value: &Expr) -> Option<Wrong> {
+    let (Expr::IntegerConstant(_, position) | Expr::FloatConstant(_, position)) = value else {
+        return duration(&format!("{of}: {name}"), value);
+    };
+    let message = format!("{of} needs {name}, a duration such as \"10m\"; found a number");
+    Some(Wrong { rule: "wrong-type", position: *position, message, help: None })
+}

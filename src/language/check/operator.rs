@@ -1,0 +1,104 @@
+//! Operators: which kinds they work with, and comparisons that never come out otherwise.
+
+use rhai::{Expr, FnCallExpr, Position, Token};
+
+use super::walk::{Walk, place_of};
+use crate::language::explain;
+use crate::language::kind::Kind;
+use crate::language::suggest::operator_help;
+
+impl Walk<'_> {
+    /// Walks over an operator and gives the kind of its result.
+    pub(crate) fn operator(&mut self, call: &FnCallExpr, position: Position) -> Kind {
+        let kinds: Vec<_> = call.args.iter().map(|argument| self.value(argument)).collect();
+        let token = call.op_token.as_ref();
+        match (token, kinds.as_slice()) {
+            (Some(Token::Bang), [kind]) => {
+                if !matches!(kind, Kind::Unknown | Kind::Bool) {
+                    let help = operator_help("!", &kinds, "", None);
+                    self.error("condition", position, explain::operator("!", &kinds), help);
+                }
+                Kind::Bool
+            }
+            (Some(Token::EqualsTo | Token::NotEqualsTo), [left, right]) => {
+                self.compare(*left, *right, token == Some(&Token::EqualsTo), position);
+                Kind::Bool
+            }
+            (
+                Some(Token::LessThan | Token::GreaterThan | Token::LessThanEqualsTo | Token::GreaterThanEqualsTo),
+                [left, right],
+            ) => {
+                if differ(*left, *right) || *left == Kind::Unit || *right == Kind::Unit {
+                    let message = format!("{} and {} have no order: this is always false", left.noun(), right.noun());
+                    self.warn("comparison", position, message, conversion(*left, *right));
+                }
+                Kind::Bool
+            }
+            (Some(Token::Divide), [Kind::Int, Kind::Int]) => {
+                if let [Expr::IntegerConstant(left, _), Expr::IntegerConstant(right, _)] = call.args.as_slice() {
+                    self.divide(*left, *right, position);
+                }
+                Kind::Int
+            }
+            (
+                Some(Token::Plus | Token::Minus | Token::Multiply | Token::Divide | Token::Modulo | Token::PowerOf),
+                [left, right],
+            ) if !self.known.operates(&call.name, *left, *right) => {
+                let place = place_of(position);
+                let help = operator_help(&call.name, &kinds, &self.file.source.text, place);
+                self.error("wrong-type", position, explain::operator(&call.name, &kinds), help);
+                Kind::Unknown
+            }
+            (Some(Token::Plus), [left, right]) if left == &Kind::String || right == &Kind::String => Kind::String,
+            (Some(Token::Plus | Token::Minus | Token::Multiply | Token::Modulo), [Kind::Int, Kind::Int]) => Kind::Int,
+            _ => Kind::Unknown,
+        }
+    }
+
+    fn compare(&mut self, left: Kind, right: Kind, equal: bool, position: Position) {
+        if differ(left, right) {
+            let outcome = if equal { "never equal" } else { "always different" };
+            let message = format!("{} and {} are {outcome}", left.noun(), right.noun());
+            self.warn("comparison", position, message, conversion(left, right));
+        }
+    }
+
+    fn divide(&mut self, left: i64, right: i64, position: Position) {
+        if right == 0 {
+            self.error("division", position, "a division by zero fails", None);
+        } else if left % right != 0 {
+            let message = format!("{left} / {right} is {}: integers divide without a fraction", left / right);
+            self.warn("division", position, message, Some(format!("write {left}.0 / {right} for the fraction")));
+        }
+    }
+}
+
+/// Whether values of these kinds are certainly never equal.
+fn differ(left: Kind, right: Kind) -> bool {
+    let class = |kind: Kind| match kind {
+        Kind::Bool => Some(1),
+        Kind::Int | Kind::Float => Some(2),
+        Kind::Char | Kind::String | Kind::MaybeString => Some(3),
+        Kind::Array => Some(4),
+        Kind::Map => Some(5),
+        Kind::Message => Some(6),
+        Kind::Person => Some(7),
+        _ => None,
+    };
+    matches!((class(left), class(right)), (Some(left), Some(right)) if left != right)
+}
+
+fn conversion(left: Kind, right: Kind) -> Option<String> {
+    let number = |kind| matches!(kind, Kind::Int | Kind::Float);
+    let text = |kind| matches!(kind, Kind::String | Kind::MaybeString);
+    if (number(left) && text(right)) || (text(left) && number(right)) {
+        return Some("make both the same: parse_int(text), or number.to_string()".to_owned());
+    }
+    if left == Kind::Person || right == Kind::Person {
+        return Some("a person's mid is `.mid`, the name `.name`".to_owned());
+    }
+    if left == Kind::Message || right == Kind::Message {
+        return Some("the text of a message is `.text`".to_owned());
+    }
+    None
+}

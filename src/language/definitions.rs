@@ -1,0 +1,275 @@
+//! Everything that scripts can use as `.d.rhai` files, which editors read for completion and help.
+//!
+//! They are written from the tables and the standard library's own comments. Where they go is the command line's business.
+
+use std::fmt::Write;
+
+use super::bundle::stdlib_sources;
+use super::dialect;
+use super::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, PROPERTIES};
+use super::headers::headers;
+use super::testing;
+use crate::protocol::{COMMANDS, Command, EVENTS, FieldKind, HOOKS, Hook, Kind};
+
+/// A function of the standard library.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LibraryFunction {
+    /// The module's import path, such as `std/words`.
+    pub module: String,
+    /// The signature, such as `is_yes(text)`.
+    pub signature: String,
+    /// What it does.
+    pub doc: String,
+}
+
+/// The functions that the standard library's modules offer.
+pub fn library_functions() -> Vec<LibraryFunction> {
+    let mut found = Vec::new();
+    for (module, text) in stdlib_sources() {
+        let offered = headers(text).into_iter().filter(|header| !header.private);
+        found.extend(offered.map(|header| LibraryFunction {
+            module: module.clone(),
+            signature: header.signature(),
+            doc: header.doc,
+        }));
+    }
+    found
+}
+
+/// Every definition file: its path inside the folder, and its text.
+pub fn files() -> Vec<(String, String)> {
+    let mut files = vec![("hotline.d.rhai".to_owned(), host()), ("hooks.d.rhai".to_owned(), hooks())];
+    files.push(("testing.d.rhai".to_owned(), testing()));
+    for (name, text) in dialect::language().definitions().include_standard_packages(true).iter_files() {
+        let name = match name.as_str() {
+            "__static__.d.rhai" => "rhai.d.rhai",
+            other => other,
+        };
+        files.push((name.to_owned(), without_eval(&text)));
+    }
+    for (module, text) in stdlib_sources() {
+        files.push((format!("{module}.d.rhai"), library_module(&module, text)));
+    }
+    files
+}
+
+fn host() -> String {
+    let mut page = String::from("module static;\n");
+    page.push_str(
+        "\n/// This script's map for the session at hand: it outlives reloads.\nconst state: State;\n\
+         \n/// What this script keeps for good, shared by its sessions.\nconst store: Store;\n",
+    );
+    for row in COMMANDS.iter().filter(|row| !row.is_login()) {
+        command(&mut page, row);
+    }
+    for row in FUNCTIONS {
+        function(&mut page, row);
+    }
+    for row in PROPERTIES {
+        getter(&mut page, row.of, row.name, row.kind, row.doc);
+    }
+    let mut seen = Vec::new();
+    for field in EVENTS.iter().filter(|row| !is_message(row.hook)).flat_map(|row| row.fields) {
+        if seen.contains(&field.name) {
+            continue;
+        }
+        seen.push(field.name);
+        let kind = match field.kind {
+            FieldKind::Str | FieldKind::Json => "string",
+            FieldKind::NullableStr => "string or ()",
+            FieldKind::Int => "integer",
+            FieldKind::StrMap => "map",
+        };
+        let of = EVENTS.iter().filter(|row| row.fields.iter().any(|other| other.name == field.name));
+        let of: Vec<_> = of.filter(|row| !is_message(row.hook)).map(|row| row.subcommand).collect();
+        let doc = format!("{} (of {})", field.doc, of.join(", "));
+        for object in ["Event", "Invite"] {
+            let concerns = object == "Event" || of.contains(&"NOTIFIED_INVITE_INTO_CHAT");
+            if concerns {
+                getter(&mut page, object, field.name, kind, &doc);
+            }
+        }
+    }
+    page
+}
+
+/// A definition file without the functions that are switched off, nor their documentation.
+fn without_eval(text: &str) -> String {
+    let is_off = |piece: &str| piece.lines().any(|line| line.starts_with("fn eval("));
+    let pieces: Vec<_> = text.split("\n\n").filter(|piece| !is_off(piece)).collect();
+    pieces.join("\n\n")
+}
+
+/// What the argument of a hook has, a line each.
+fn fields(page: &mut String, hook: Hook, argument: &str) {
+    let mut seen = Vec::new();
+    for field in EVENTS.iter().filter(|row| row.hook == Some(hook)).flat_map(|row| row.fields) {
+        if !seen.contains(&field.name) {
+            seen.push(field.name);
+            let _ = writeln!(page, "/// - `{argument}.{}`: {}", field.name, field.doc);
+        }
+    }
+}
+
+fn testing() -> String {
+    let mut page = String::from("module static;\n");
+    for (name, of) in testing::GLOBALS {
+        documentation(&mut page, &format!("Of a test: {}.", testing::noun(of)));
+        let _ = writeln!(page, "const {name}: {of};");
+    }
+    for row in testing::FUNCTIONS {
+        function(&mut page, row);
+    }
+    for row in testing::PROPERTIES {
+        getter(&mut page, row.of, row.name, row.kind, row.doc);
+    }
+    page
+}
+
+fn hooks() -> String {
+    let mut page = String::from("module static;\n");
+    for row in HOOKS {
+        documentation(&mut page, &format!("A hook: {}.", row.doc));
+        if row.hook == Hook::Error {
+            for (name, kind, doc) in ERROR_FIELDS {
+                let _ = writeln!(page, "/// - `error.{name}` ({kind}): {doc}");
+            }
+        }
+        match (row.hook, row.parameters) {
+            // What a message has is in the definitions of its type.
+            (Hook::Message | Hook::OwnMessage, _) => {}
+            (hook, [argument, ..]) => fields(&mut page, hook, argument),
+            _ => {}
+        }
+        let parameters: Vec<_> = row
+            .parameters
+            .iter()
+            .enumerate()
+            .map(|(index, name)| format!("{name}: {}", parameter(row.hook, index)))
+            .collect();
+        let _ = writeln!(page, "fn {}({}) -> ?;", row.name, parameters.join(", "));
+    }
+    page
+}
+
+fn library_module(module: &str, text: &str) -> String {
+    let name = module.rsplit('/').next().unwrap_or(module);
+    let mut page = format!("module {name};\n");
+    for header in headers(text).into_iter().filter(|header| !header.private) {
+        documentation(&mut page, &header.doc);
+        let parameters: Vec<_> = header.parameters.iter().map(|(name, _)| format!("{name}: ?")).collect();
+        let _ = writeln!(page, "fn {}({}) -> ?;", header.name, parameters.join(", "));
+    }
+    page
+}
+
+fn command(page: &mut String, row: &Command) {
+    let mut doc = format!("{}\n\nGives `{}`.\n", row.doc.trim(), row.result);
+    for field in row.fields {
+        let _ = write!(doc, "\n- `{}`: {}; {}", field.name, field.kind.noun(), field.doc);
+    }
+    let fields: Vec<_> = row.positional().map(|field| format!("{}: {}", field.name, wire_type(field.kind))).collect();
+    for receiver in ["", "session: Session"] {
+        let forms = [Some(fields.join(", ")), (!row.fields.is_empty()).then(|| "fields: Map".to_owned())];
+        for form in forms.into_iter().flatten() {
+            let parameters: Vec<_> = [receiver, &form].into_iter().filter(|part| !part.is_empty()).collect();
+            documentation(page, &doc);
+            let _ = writeln!(page, "fn {}({}) -> ?;", row.function, parameters.join(", "));
+        }
+    }
+}
+
+fn function(page: &mut String, row: &HostFunction) {
+    documentation(page, row.doc);
+    let receiver = row.of.map(|of| format!("{}: {of}", of.to_lowercase()));
+    let parameters = row.parameters.iter().map(|(name, kind)| format!("{name}: {}", type_name(kind)));
+    let parameters: Vec<_> = receiver.into_iter().chain(parameters).collect();
+    let _ = writeln!(page, "fn {}({}) -> {};", row.name, parameters.join(", "), type_name(row.result));
+}
+
+fn getter(page: &mut String, of: &str, name: &str, kind: &str, doc: &str) {
+    documentation(page, doc);
+    let _ = writeln!(page, "fn get {name}({}: {of}) -> {};", of.to_lowercase(), type_name(kind));
+}
+
+fn documentation(page: &mut String, text: &str) {
+    page.push('\n');
+    for line in text.trim().lines() {
+        page.push_str(format!("/// {}", line.trim()).trim_end());
+        page.push('\n');
+    }
+}
+
+fn is_message(hook: Option<Hook>) -> bool {
+    matches!(hook, Some(Hook::Message | Hook::OwnMessage))
+}
+
+fn parameter(hook: Hook, index: usize) -> &'static str {
+    match (hook, index) {
+        (Hook::Message | Hook::OwnMessage, _) => "Message",
+        (Hook::Invite, _) => "Invite",
+        (Hook::Pin | Hook::Disconnect | Hook::Notify, 0) => "String",
+        (Hook::Error | Hook::Reload, _) => "Map",
+        (Hook::Notify, _) => "?",
+        _ => "Event",
+    }
+}
+
+/// A type of the tables as definition files write it.
+fn type_name(kind: &str) -> &str {
+    match kind {
+        "string" => "String",
+        "integer" => "int",
+        "array" => "Array",
+        "map" => "Map",
+        "any" | "string or ()" => "?",
+        "Message or ()" => "Message",
+        "Person or ()" => "Person",
+        other => other,
+    }
+}
+
+fn wire_type(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Str => "String",
+        Kind::Bool => "bool",
+        Kind::Int => "int",
+        Kind::Float => "float",
+        Kind::List => "Array",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_of_every_table_is_defined_and_documented() {
+        let files = files();
+        let text = |name: &str| &files.iter().find(|(file, _)| file == name).expect("the file").1;
+        let (host, hooks) = (text("hotline.d.rhai"), text("hooks.d.rhai"));
+        for row in COMMANDS.iter().filter(|row| !row.is_login()) {
+            assert!(host.contains(&format!("fn {}(", row.function)), "{}", row.function);
+        }
+        for row in FUNCTIONS {
+            assert!(host.contains(&format!("fn {}(", row.name)), "{}", row.name);
+            assert!(row.doc.ends_with(['.', ';']) || row.doc.ends_with('`'), "{}: {}", row.name, row.doc);
+        }
+        for row in HOOKS {
+            assert!(hooks.contains(&format!("fn {}(", row.name)), "{}", row.name);
+        }
+        assert!(host.contains("fn send_text(session: Session, to: String, content: String) -> ?;"), "{host}");
+        assert!(text("std/words.d.rhai").contains("/// Tells whether a text means yes"));
+        for function in library_functions() {
+            assert!(!function.doc.is_empty(), "{} has no documentation", function.signature);
+        }
+        for (name, text) in &files {
+            let bare = text.lines().zip(text.lines().skip(1)).find(|(before, line)| {
+                (name.starts_with('h') || name.starts_with("std"))
+                    && line.starts_with("fn ")
+                    && !before.starts_with("///")
+            });
+            assert_eq!(bare, None, "{name}");
+        }
+    }
+}

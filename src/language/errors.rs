@@ -1,0 +1,89 @@
+//! The errors that scripts can catch: what one has, and their names. How Rhai's own get this shape is not here.
+
+use rhai::EvalAltResult;
+
+use crate::protocol::FailureCode;
+
+/// The entries of a caught error: name, kind, documentation.
+pub static CAUGHT_FIELDS: &[(&str, &str, &str)] = &[
+    ("code", "integer", "The gateway's code; -1 where no gateway has refused anything."),
+    ("name", "string", "What kind of error it is, such as TIMEOUT: see the table of names."),
+    ("message", "string", "What went wrong, for people."),
+    ("command", "string or ()", "The command, or the function of the web, that failed."),
+];
+
+/// The names of errors that no gateway's code has, with what each means.
+pub static ERROR_NAMES: &[(&str, &str)] = &[
+    (
+        "BAD_ARGUMENT",
+        "A function of Hotline cannot work with what it was called with: its kind, its range, a duration, a cron pattern.",
+    ),
+    ("BAD_PATTERN", "A regular expression does not compile."),
+    ("NOT_JSON", "The text that parse_json was given is no JSON."),
+    ("NOT_A_NUMBER", "The text that parse_int or parse_float was given is no number."),
+    ("WRONG_PLACE", "The function cannot be used here: at the top level of a script, or where no session is at hand."),
+    ("LIMIT", "A limit is reached, such as the number of timers."),
+    ("STORE_FAILED", "The store cannot be read or written."),
+    ("TIMEOUT", "No answer came in time."),
+    ("IN_DOUBT", "It was sent, and nothing is known of what came of it: it may have been done."),
+    ("DISCONNECTED", "The connection is lost, and nothing was sent."),
+    ("QUEUE_FULL", "Too many commands wait already."),
+    ("STOPPED", "The session ends."),
+    ("NO_GATEWAY", "The session has no gateway that it could use."),
+    ("LOGIN_REFUSED", "The gateway refused the session's login."),
+    ("FAILED", "The gateway refused with a code that is not known, and gave no name."),
+    ("UNSUPPORTED", "The gateway or this way to it cannot do that."),
+    ("FILE", "A file cannot be read or written, or lies where a script may not go."),
+    ("TRANSFER_FAILED", "A file could not be transferred."),
+    ("HTTP_FAILED", "A request to the web failed before there was an answer."),
+    ("TOO_LARGE", "The answer of the web is longer than it may be."),
+    ("NOT_ALLOWED", "The configuration does not allow requests to that host."),
+    ("FUNCTION_NOT_FOUND", "No function of that name takes these arguments."),
+    ("VARIABLE_NOT_FOUND", "There is no variable of that name."),
+    ("PROPERTY_NOT_FOUND", "The value has no such property."),
+    ("MODULE_NOT_FOUND", "There is no such module."),
+    ("OUT_OF_BOUNDS", "An array, a text or a number's bits have no item at that place."),
+    ("WRONG_TYPE", "The value is of another kind than expected."),
+    ("DIVISION_BY_ZERO", "A number is divided by zero."),
+    ("ARITHMETIC", "A sum cannot be computed, such as one that is too large."),
+    ("CONSTANT", "What cannot be changed was to be changed."),
+    ("DATA_RACE", "A variable is being changed elsewhere at the same time."),
+    ("THROWN", "A function of the language itself threw a text."),
+    ("UNMET", "In a scenario test: an expectation was not met."),
+];
+
+/// Every name that a caught error can have, with what it means; those of gateways have their codes.
+pub fn names() -> impl Iterator<Item = (&'static str, Option<i64>, &'static str)> {
+    let own = ERROR_NAMES.iter().map(|(name, doc)| (*name, None, *doc));
+    let codes = FailureCode::ALL.iter().map(|code| (code.name(), Some(code.number()), ""));
+    own.chain(codes)
+}
+
+/// The name of an error of Rhai's own that a script can catch.
+pub(crate) fn name(error: &EvalAltResult) -> Option<&'static str> {
+    Some(match error {
+        EvalAltResult::ErrorFunctionNotFound(..) => "FUNCTION_NOT_FOUND",
+        EvalAltResult::ErrorVariableNotFound(..) => "VARIABLE_NOT_FOUND",
+        EvalAltResult::ErrorPropertyNotFound(..) | EvalAltResult::ErrorDotExpr(..) => "PROPERTY_NOT_FOUND",
+        EvalAltResult::ErrorModuleNotFound(..) => "MODULE_NOT_FOUND",
+        EvalAltResult::ErrorArrayBounds(..)
+        | EvalAltResult::ErrorStringBounds(..)
+        | EvalAltResult::ErrorBitFieldBounds(..)
+        | EvalAltResult::ErrorIndexNotFound(..) => "OUT_OF_BOUNDS",
+        EvalAltResult::ErrorMismatchDataType(..)
+        | EvalAltResult::ErrorMismatchOutputType(..)
+        | EvalAltResult::ErrorIndexingType(..)
+        | EvalAltResult::ErrorUnboundThis(..)
+        | EvalAltResult::ErrorFor(..) => "WRONG_TYPE",
+        EvalAltResult::ErrorArithmetic(text, _) if text.contains("ivision by zero") => "DIVISION_BY_ZERO",
+        EvalAltResult::ErrorArithmetic(text, _) if text.starts_with("Error parsing") => "NOT_A_NUMBER",
+        EvalAltResult::ErrorArithmetic(..) => "ARITHMETIC",
+        EvalAltResult::ErrorVariableExists(..)
+        | EvalAltResult::ErrorForbiddenVariable(..)
+        | EvalAltResult::ErrorNonPureMethodCallOnConstant(..)
+        | EvalAltResult::ErrorAssignmentToConstant(..) => "CONSTANT",
+        EvalAltResult::ErrorDataRace(..) => "DATA_RACE",
+        EvalAltResult::ErrorRuntime(value, _) if value.is_string() => "THROWN",
+        _ => return None,
+    })
+}

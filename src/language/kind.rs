@@ -1,0 +1,228 @@
+//! What is known of a value without running anything: its kind.
+
+use std::any::TypeId;
+
+use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map};
+
+use super::testing;
+use crate::protocol::{self, Hook};
+
+/// The kind of a value, as far as it is known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    /// Anything.
+    #[default]
+    Unknown,
+    Unit,
+    Bool,
+    Int,
+    Float,
+    Char,
+    String,
+    /// A string, or `()` where there is none.
+    MaybeString,
+    Array,
+    Map,
+    Function,
+    Message,
+    Person,
+    Invite,
+    /// The event of a hook; of several hooks where a function serves several.
+    Event(Option<Hook>),
+    Session,
+    State,
+    Store,
+    /// What `on_error` gets.
+    Failure,
+    /// An object of a scenario test, by its type.
+    Test(&'static str),
+}
+
+impl Kind {
+    /// What a value has that is of this kind on one way and of that on another.
+    pub(crate) fn or(self, other: Self) -> Self {
+        match (self, other) {
+            (a, b) if a == b => a,
+            (Self::Event(_), Self::Event(_)) => Self::Event(None),
+            (Self::String, Self::Unit) | (Self::Unit, Self::String) => Self::MaybeString,
+            (Self::MaybeString, Self::String | Self::Unit) | (Self::String | Self::Unit, Self::MaybeString) => {
+                Self::MaybeString
+            }
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The kind that the table of functions names.
+    pub(crate) fn named(name: &str) -> Self {
+        match name {
+            "()" => Self::Unit,
+            "bool" => Self::Bool,
+            "integer" => Self::Int,
+            "float" => Self::Float,
+            "string" => Self::String,
+            "string or ()" => Self::MaybeString,
+            "array" => Self::Array,
+            "map" => Self::Map,
+            // Nobody is blamed for not asking whether the other case is at hand.
+            "Message" | "Message or ()" => Self::Message,
+            "Person" | "Person or ()" => Self::Person,
+            "Session" => Self::Session,
+            "Invite" => Self::Invite,
+            "Event" => Self::Event(None),
+            "State" => Self::State,
+            "Store" => Self::Store,
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The kind that the table of scenario tests names.
+    pub(crate) fn of_test(name: &str) -> Self {
+        testing::object(name).map_or_else(|| Self::named(name), Self::Test)
+    }
+
+    /// The kind behind the name that Rhai gives a type in its errors.
+    pub(crate) fn of_type(name: &str) -> Self {
+        match name.rsplit("::").next().unwrap_or(name) {
+            "()" => Self::Unit,
+            "bool" => Self::Bool,
+            "i64" => Self::Int,
+            "f64" => Self::Float,
+            "char" => Self::Char,
+            "string" | "ImmutableString" | "String" | "&str" | "&str | ImmutableString | String" => Self::String,
+            "array" => Self::Array,
+            "map" => Self::Map,
+            "Fn" => Self::Function,
+            "Event" => Self::Event(None),
+            "Invite" => Self::Invite,
+            "State" => Self::State,
+            "Store" => Self::Store,
+            other => Self::named(other),
+        }
+    }
+
+    /// The kind as it is told apart where values are: an error is a map, and an event one of any hook. Nothing where several
+    /// kinds of values may be meant, and of what only tests have.
+    pub(crate) fn exact(self) -> Option<Self> {
+        match self {
+            Self::Unknown | Self::MaybeString | Self::Test(_) => None,
+            Self::Failure => Some(Self::Map),
+            Self::Event(_) => Some(Self::Event(None)),
+            kind => Some(kind),
+        }
+    }
+
+    /// The Rust type behind a kind that the language itself brings.
+    pub(crate) fn id(self) -> Option<TypeId> {
+        Some(match self {
+            Self::Unknown => TypeId::of::<Dynamic>(),
+            Self::Function => TypeId::of::<FnPtr>(),
+            Self::Unit => TypeId::of::<()>(),
+            Self::Bool => TypeId::of::<bool>(),
+            Self::Int => TypeId::of::<i64>(),
+            Self::Float => TypeId::of::<f64>(),
+            Self::Char => TypeId::of::<char>(),
+            Self::String => TypeId::of::<ImmutableString>(),
+            Self::Array => TypeId::of::<Array>(),
+            Self::Map => TypeId::of::<Map>(),
+            _ => return None,
+        })
+    }
+
+    /// The kind that the language itself brings with this Rust type; that of any value is [`Unknown`](Self::Unknown).
+    pub(crate) fn of_id(id: TypeId) -> Option<Self> {
+        const OWN: [Kind; 10] = [
+            Kind::Unknown,
+            Kind::Function,
+            Kind::Unit,
+            Kind::Bool,
+            Kind::Int,
+            Kind::Float,
+            Kind::Char,
+            Kind::String,
+            Kind::Array,
+            Kind::Map,
+        ];
+        OWN.into_iter().find(|kind| kind.id() == Some(id))
+    }
+
+    /// The kind of a command's field.
+    pub(crate) fn of_wire(kind: protocol::Kind) -> Self {
+        match kind {
+            protocol::Kind::Str => Self::String,
+            protocol::Kind::Bool => Self::Bool,
+            protocol::Kind::Int => Self::Int,
+            protocol::Kind::Float => Self::Float,
+            protocol::Kind::List => Self::Array,
+        }
+    }
+
+    /// The name of its type in the table of functions, for the host's own types.
+    pub(crate) fn host_type(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Message => "Message",
+            Self::Person => "Person",
+            Self::Invite => "Invite",
+            Self::Event(_) => "Event",
+            Self::Session => "Session",
+            Self::State => "State",
+            Self::Store => "Store",
+            _ => return None,
+        })
+    }
+
+    /// The kind in one word, as signatures have it and as Rhai names its type.
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Unit => "()",
+            Self::Bool => "bool",
+            Self::Int => "i64",
+            Self::Float => "f64",
+            Self::Char => "char",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Map => "map",
+            Self::Function => "Fn",
+            _ => "value",
+        }
+    }
+
+    /// What a person would call such a value.
+    pub(crate) fn noun(self) -> &'static str {
+        match self {
+            Self::Unknown => "something",
+            Self::Unit => "()",
+            Self::Bool => "true or false",
+            Self::Int => "an integer",
+            Self::Float => "a number",
+            Self::Char => "a character",
+            Self::String => "a string",
+            Self::MaybeString => "a string or ()",
+            Self::Array => "an array",
+            Self::Map => "a map",
+            Self::Function => "a function",
+            Self::Message => "a message",
+            Self::Person => "a person",
+            Self::Invite => "an invitation",
+            Self::Event(_) => "an event",
+            Self::Session => "a session",
+            Self::State => "the state",
+            Self::Store => "the store",
+            Self::Failure => "an error",
+            Self::Test(of) => testing::noun(of),
+        }
+    }
+
+    /// What a hook's parameter holds.
+    pub(crate) fn of_parameter(hook: Hook, index: usize) -> Self {
+        match (hook, index) {
+            (Hook::Message | Hook::OwnMessage, 0) => Self::Message,
+            (Hook::Invite, 0) => Self::Invite,
+            (Hook::Pin | Hook::Disconnect | Hook::Notify, 0) => Self::String,
+            (Hook::Error, 0) => Self::Failure,
+            (Hook::Reload, 0) => Self::Map,
+            (Hook::Notify, _) => Self::Unknown,
+            (hook, 0) => Self::Event(Some(hook)),
+            _ => Self::Unknown,
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! Scripts as text: what they are made of, what they may call, what is wrong with them, and what can be known of them without
+//! running them. What runs them is not here: nothing waits, and nothing reaches a session or the store.
+//!
+//! | module | what lives there |
+//! |---|---|
+//! | `disk`, `source`, `bundle` | what is there, unreadable or missing; a file's text; a script's pinned sources |
+//! | `dialect`, `parse`, `headers` | what Rhai brings; compiling, and syntax errors in plain words; where a file's functions stand |
+//! | `functions`, `errors`, `testing` | the tables: every host function and property, documented; the errors that can be caught; the API of scenario tests |
+//! | `hook`, `kind` | the functions that the host calls; what is known of a value |
+//! | `cron`, `duration` | when a pattern is due; how long something lasts |
+//! | `fault`, `diagnostic` | what is wrong with a script, and where; the card that shows it |
+//! | `trace`, `explain` | from what ended a run to a fault; its words |
+//! | `suggest`, `spelling` | what may have been meant; the known name that is closest to a mistyped one |
+//! | `check` | what can be known about a script without running it |
+//! | `names`, `definitions` | what can be written at a prompt; everything that scripts can use as files for editors |
+
+pub(crate) mod bundle;
+pub mod check;
+pub(crate) mod cron;
+pub mod definitions;
+pub mod diagnostic;
+pub(crate) mod dialect;
+pub(crate) mod disk;
+pub mod duration;
+pub mod errors;
+pub(crate) mod explain;
+pub(crate) mod fault;
+pub mod functions;
+pub(crate) mod headers;
+pub(crate) mod hook;
+pub(crate) mod kind;
+pub(crate) mod names;
+pub(crate) mod parse;
+pub(crate) mod source;
+pub mod spelling;
+pub(crate) mod suggest;
+pub mod testing;
+pub(crate) mod trace;
+
+pub use bundle::{Bundle, script_name, stdlib_modules};
+pub use fault::{Excerpt, Fault, Missing, Thrown};
+pub use hook::signature;
+pub use names::{Name, Names};
+pub use source::Source;
