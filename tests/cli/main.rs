@@ -41,9 +41,24 @@ impl From<Output> for Outcome {
 
 /// The binary, in a folder, without the log settings of whoever runs the tests.
 fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
+    let mut command = binary();
     command.args(arguments);
     within(command, folder)
+}
+
+/// The binary, which hears that its terminal closes also where whoever runs the tests does not, as under `nohup`.
+fn binary() -> Command {
+    let binary = env!("CARGO_BIN_EXE_hotline");
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    // The lowest bit is that of the first signal, SIGHUP.
+    if ignored.is_none_or(|mask| mask & 1 == 0) {
+        return Command::new(binary);
+    }
+    let mut command = Command::new("env");
+    command.args(["--default-signal=HUP", binary]);
+    command
 }
 
 /// A command that runs the binary in a folder.
