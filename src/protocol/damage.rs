@@ -20,17 +20,19 @@ pub enum Damage {
     Range,
     /// Nesting beyond [`MAX_DEPTH`](super::MAX_DEPTH), which reads as null.
     Depth,
-    /// A key without a value, which reads as null.
+    /// A key without a value, or with a word that is none, which reads as null.
     NoValue,
     /// Something before or after the object, which is passed over.
     Surplus,
     /// A field of another type than its table says, which reads as null.
     WrongType,
+    /// A content that is no object where its table says so: its fields read as null.
+    NoObject,
 }
 
 impl Damage {
     /// Every kind, in the order of their declaration.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::HalfCharacter,
         Self::Escape,
         Self::Control,
@@ -41,6 +43,7 @@ impl Damage {
         Self::NoValue,
         Self::Surplus,
         Self::WrongType,
+        Self::NoObject,
     ];
 
     /// What was found, for a sentence that goes on with what becomes of it.
@@ -56,6 +59,7 @@ impl Damage {
             Self::NoValue => "a key without a value",
             Self::Surplus => "something beside the object",
             Self::WrongType => "a field of the wrong type",
+            Self::NoObject => "a content that is no object",
         }
     }
 
@@ -66,6 +70,7 @@ impl Damage {
             Self::Control => "it reads as itself",
             Self::RepeatedKey => "the last value counts",
             Self::NoNumber | Self::Range | Self::Depth | Self::NoValue | Self::WrongType => "it reads as ()",
+            Self::NoObject => "it reaches on_notify, and its fields read as ()",
             Self::Surplus => "it is passed over",
         }
     }

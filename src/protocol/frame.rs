@@ -54,9 +54,6 @@ pub enum DecodeError {
     /// It names no command.
     #[error("the frame names no command")]
     NoCommand,
-    /// It should answer a request, but no number says which.
-    #[error("the reply to {0} carries no task_id")]
-    NoTaskId(String),
     /// It is an event without a name.
     #[error("the event carries no subcommand")]
     NoSubcommand,
@@ -104,6 +101,13 @@ pub enum Incoming {
     Reply {
         /// The request's number.
         task_id: i64,
+        /// The result, or the refusal.
+        outcome: Result<Content, Failure>,
+    },
+    /// The answer to a request of this command whose number is lost.
+    Unnumbered {
+        /// The request's command.
+        command: String,
         /// The result, or the refusal.
         outcome: Result<Content, Failure>,
     },
@@ -231,7 +235,7 @@ fn decode_legal(text: &str) -> Result<Incoming, DecodeError> {
             (None, Some(_), None) => Ok(Incoming::Login(outcome(frame.code, content))),
             (None, None, None) => Err(DecodeError::NoCommand),
             (None, Some(_), Some(command)) if super::Command::named(&command).is_some_and(|row| !row.is_login()) => {
-                Err(DecodeError::NoTaskId(command.into_owned()))
+                Ok(Incoming::Unnumbered { command: command.into_owned(), outcome: outcome(frame.code, content) })
             }
             (None, _, Some(command)) => {
                 Ok(Incoming::Other { command: command.into_owned(), frame: Content(text.to_owned()) })
@@ -361,7 +365,7 @@ mod tests {
         ] {
             assert!(decode(frame).is_err(), "{}", &frame[..frame.len().min(40)]);
         }
-        assert!(matches!(decode(r#"{"command":"SendText","code":0}"#), Err(DecodeError::NoTaskId(_))));
+        assert!(matches!(decode(r#"{"command":"SendText","code":0}"#), Ok(Incoming::Unnumbered { .. })));
         assert!(matches!(decode(r#"{"command":"OnPinCode","code":0,"content":"{}"}"#), Ok(Incoming::Other { .. })));
     }
 

@@ -157,6 +157,10 @@ impl<'a> Reader<'a> {
                     self.note(Damage::NoValue);
                     Node::NULL
                 }
+                letter if letter.is_ascii_alphabetic() => self.word(depth + 1).unwrap_or_else(|| {
+                    self.note(Damage::NoValue);
+                    Node::NULL
+                }),
                 _ => self.value(depth + 1)?,
             };
             if depth == 0 && self.first.is_none() {
@@ -338,6 +342,7 @@ mod tests {
             (r#"{"a":[1e400,-1e400]}"#, r#"{"a":[null,null]}"#, Range),
             (r#"{"a": ,"b":1}"#, r#"{"a":null,"b":1}"#, NoValue),
             (r#"{"a":}"#, r#"{"a":null}"#, NoValue),
+            (r#"{"a":None,"b":1}"#, r#"{"a":null,"b":1}"#, NoValue),
             ("{\"a\":1}\0\0", r#"{"a":1}"#, Surplus),
             ("\u{feff}{\"a\":1} {", r#"{"a":1}"#, Surplus),
         ] {
@@ -391,7 +396,7 @@ mod tests {
             "{\"a\":",
             "{\"a\":1",
             "{\"a\":1,}",
-            "{\"a\":x}",
+            "{\"a\":x y}",
             "[1,]",
             "[1 2]",
             "[1] done",

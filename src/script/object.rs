@@ -86,6 +86,9 @@ impl Event {
     /// Reads the content of an event for the account `me`, and notes what was wrong with it.
     pub(crate) fn read(spec: &'static EventSpec, content: &Content, me: &str, damages: &mut Damages) -> Self {
         let raw = value::from_content_noting(content.as_str(), damages);
+        if !raw.is_map() && spec.fields.iter().any(|row| !row.optional) {
+            damages.insert(Damage::NoObject);
+        }
         for row in spec.fields {
             if field(&raw, row.name).is_some_and(|found| typed(row.kind, found).is_none()) {
                 damages.insert(Damage::WrongType);

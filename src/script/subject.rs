@@ -4,7 +4,7 @@ use rhai::Dynamic;
 
 use super::object::{self, Message};
 use super::value;
-use crate::protocol::{Damages, Event, EventSpec, Hook};
+use crate::protocol::{Damage, Damages, Event, EventSpec, Hook};
 
 /// An event, read for the account that it arrived at.
 pub(super) struct Subject {
@@ -31,6 +31,9 @@ impl Subject {
             let own =
                 event.subcommand == "SEND_MESSAGE" || message.as_ref().is_some_and(|message| message.sender() == me);
             // A message that is no object has no sender and no chat: it reaches on_notify only.
+            if message.is_none() {
+                damages.insert(Damage::NoObject);
+            }
             let hook = message.as_ref().map(|_| if own { Hook::OwnMessage } else { Hook::Message });
             return Self { event, hook, message, object: None, chat, damages };
         }

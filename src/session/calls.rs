@@ -237,6 +237,12 @@ impl<T: Completion> Calls<T> {
         Some(call.order)
     }
 
+    /// The number of the one call of a command that is under way; `None` where there are several, or none.
+    pub(super) fn only_one(&self, command: &str) -> Option<i64> {
+        let mut calls = self.sent.values().filter(|call| call.order.command == command);
+        calls.next().filter(|_| calls.next().is_none()).map(|call| call.task_id)
+    }
+
     /// The connection is gone: what can be repeated waits to be sent again. Gives the rest in the order of sending: whether
     /// that happened is not known.
     pub(super) fn connection_lost(&mut self) -> Vec<T> {

@@ -25,7 +25,8 @@ use super::rate_limit::{Gates, Restraint};
 use super::redact::Secrets;
 use super::signal::{Ended, Signal};
 use super::status::{Phase, Status};
-use crate::protocol::{Content, Damages, Event, Failure, HEARTBEAT, Incoming, decode_noting, encode_fields};
+use crate::protocol::commands::GetProfile;
+use crate::protocol::{Call, Content, Damages, Event, Failure, HEARTBEAT, Incoming, decode_noting, encode_fields};
 
 /// A connection takes no longer than this to come about, proxies and TLS included.
 pub(super) const CONNECT: Duration = Duration::from_secs(30);
@@ -336,7 +337,7 @@ impl<T: Completion> Machine<T> {
     pub(super) fn noise(&mut self, connection: Connection, now: Duration) {
         self.heard(connection, now);
         self.counts.received += 1;
-        self.counts.ignored += 1;
+        self.ignore(format_args!("it is binary, and JSON text was expected"));
     }
 
     /// A text frame arrived.
@@ -347,6 +348,7 @@ impl<T: Completion> Machine<T> {
         self.counts.received += 1;
         let own_reply = match &self.state {
             State::Live { probe: Some(probe), .. } => Some(probe.task_id),
+            State::Identifying { question, .. } => *question,
             _ => None,
         };
         self.heard(connection, now);
@@ -354,20 +356,39 @@ impl<T: Completion> Machine<T> {
             return self.login_frame(text, now);
         }
         match decode_noting(text, &mut self.damages) {
-            Ok(Incoming::Reply { task_id, outcome }) => match self.calls.answered(task_id) {
-                Some(order) => self.answer(order, outcome, now),
-                None if own_reply == Some(task_id) => {
-                    if let Err(failure) = &outcome {
-                        self.hear(failure, now);
-                    }
+            Ok(Incoming::Reply { task_id, outcome }) => self.reply(task_id, own_reply, outcome, now),
+            Ok(Incoming::Unnumbered { command, outcome }) => {
+                let own = own_reply.filter(|_| command == GetProfile::COMMAND.name);
+                match (self.calls.only_one(&command), own) {
+                    (Some(task_id), None) | (None, Some(task_id)) => self.reply(task_id, own, outcome, now),
+                    _ => self.ignore(format_args!("the answer to {command} carries no task_id")),
                 }
-                None => self.profile(task_id, outcome, now),
-            },
+            }
             Ok(Incoming::Event(event)) => self.event(event, now),
             Ok(Incoming::HeartBeat) => {}
-            Ok(Incoming::Login(_) | Incoming::Other { .. }) | Err(_) => self.counts.ignored += 1,
+            Ok(Incoming::Login(_) | Incoming::Other { .. }) => self.counts.ignored += 1,
+            Err(error) => self.ignore(format_args!("{error}")),
         }
         self.send_waiting(now);
+    }
+
+    /// An answer to a request; `own` is the number of one that the session itself has under way.
+    fn reply(&mut self, task_id: i64, own: Option<i64>, outcome: Result<Content, Failure>, now: Duration) {
+        match self.calls.answered(task_id) {
+            Some(order) => self.answer(order, outcome, now),
+            None if own == Some(task_id) && self.is_live() => {
+                if let Err(failure) = &outcome {
+                    self.hear(failure, now);
+                }
+            }
+            None => self.profile(task_id, outcome, now),
+        }
+    }
+
+    /// Passes over a frame that can mean nothing, and says so.
+    fn ignore(&mut self, reason: std::fmt::Arguments<'_>) {
+        self.counts.ignored += 1;
+        tracing::warn!(session = self.config.name, "a frame of the gateway is ignored: {reason}");
     }
 
     /// What was wrong with the frames since this was asked last.
@@ -518,7 +539,11 @@ impl<T: Completion> Machine<T> {
     fn event(&mut self, event: Event, now: Duration) {
         if self.dedup.is_repeated(&event, now) {
             self.counts.repeated += 1;
-            tracing::info!(subcommand = event.subcommand, "the gateway repeated an event; it is not handled twice");
+            tracing::info!(
+                session = self.config.name,
+                subcommand = event.subcommand,
+                "the gateway repeated an event; it is not handled twice"
+            );
         } else if self.is_live() {
             self.hand_on(event);
         } else {
@@ -532,6 +557,7 @@ impl<T: Completion> Machine<T> {
         if self.kept.len() >= KEPT || self.kept_bytes + size > KEPT_BYTES {
             if !std::mem::replace(&mut self.is_overfull, true) {
                 tracing::warn!(
+                    session = self.config.name,
                     "the gateway sends more events before the login is done than can be kept: the further ones are lost"
                 );
             }

@@ -291,6 +291,43 @@ fn what_an_outage_leaves_to_be_sent_again_waits_while_the_gateway_complains() {
     assert!(question(&mut machine).is_some());
 }
 
+/// What became of the calls that are over.
+fn completed(machine: &mut Machine<u32>) -> Vec<(u32, bool)> {
+    let outputs = std::iter::from_fn(|| machine.output());
+    let over = |output| match output {
+        Output::Complete(reply, result) => Some((reply, result.is_ok())),
+        _ => None,
+    };
+    outputs.filter_map(over).collect()
+}
+
+#[test]
+fn an_answer_that_has_lost_its_number_is_that_of_the_one_call_of_its_command() {
+    let call = |machine: &mut Machine<u32>, command: &'static str, reply| {
+        let row = crate::protocol::Command::named(command);
+        let order = Order { step: Step::Whole, command: command.into(), row, fields: "{}".into(), reply };
+        machine.call(order, Duration::ZERO);
+    };
+    for number in ["", r#""task_id":null,"#, r#""task_id":"x","#, r#""task_id":{},"#, r#""task_id":NaN,"#] {
+        let mut machine = live(1);
+        call(&mut machine, "GetSettings", 1);
+        call(&mut machine, "GetProfile", 2);
+        let answer = format!(r#"{{"command":"GetProfile",{number}"code":0,"content":"{{}}"}}"#);
+        machine.frame(machine.connection, &answer, Duration::ZERO);
+        assert_eq!(completed(&mut machine), [(2, true)], "{number}");
+        call(&mut machine, "GetProfile", 3);
+        call(&mut machine, "GetProfile", 4);
+        let ignored = machine.counts.ignored;
+        machine.frame(machine.connection, &answer, Duration::ZERO);
+        assert_eq!((completed(&mut machine), machine.counts.ignored), (vec![], ignored + 1), "either may be meant");
+    }
+    let mut machine = Machine::<u32>::new(config(), 1, Duration::ZERO);
+    machine.connected(1, Duration::ZERO);
+    machine.frame(1, r#"{"command":"OnLogin","code":0,"content":"{}"}"#, Duration::ZERO);
+    machine.frame(1, r#"{"command":"GetProfile","code":0,"content":"{\"mid\":\"u9\"}"}"#, Duration::ZERO);
+    assert_eq!(machine.phase(), Phase::Live);
+}
+
 #[test]
 fn events_that_come_before_the_login_are_kept_within_reason_and_cost_no_connection() {
     let mut machine = Machine::<u32>::new(config(), 1, Duration::ZERO);
