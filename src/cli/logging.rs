@@ -181,7 +181,7 @@ impl<S: Subscriber> Layer<S> for Gather {
 /// Where a line comes from that may repeat.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Source {
-    /// A script says it: what differs is all said, and the same a few times.
+    /// A script says it, or would send it: what differs is all said, and the same a few times.
     Script,
     /// What comes and goes, such as a connection: each turn is said, unless there are many; numbers make no difference.
     Turns,
@@ -197,6 +197,8 @@ impl Source {
         match metadata.target() {
             "hotline::script" if metadata.module_path() == Some("hotline::script::text") => Some(Self::Script),
             "hotline::script" => Some(Self::Others),
+            // What a dry run does not send.
+            "hotline::script::command" | "hotline::script::http" => Some(Self::Script),
             _ if is_in("hotline::script::worker::attached") || is_in("hotline::session::socket") => Some(Self::Turns),
             // A disk that fills and empties.
             _ if is_in("hotline::store") => Some(Self::Turns),
