@@ -19,10 +19,10 @@ use super::{Snapshots, allowance};
 use crate::clock::{Clock, Timestamp};
 use crate::language::{Bundle, Fault};
 use crate::protocol::{self, Failure, Message, Received};
-use crate::sandbox::{self, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, Tap};
+use crate::sandbox::{self, Carried, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, Tap};
 use crate::script::stub::Stubs;
 use crate::script::{Assignment, Directory, JournalMode, Limits, Shared, Update, WebAccess, WorkerHandle};
-use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig};
+use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig, Status};
 use crate::store::{Store, StoreError};
 
 /// When a world's clock begins: a Monday morning.
@@ -36,6 +36,9 @@ const SESSION: &str = "main";
 
 /// How long a bot that is stopped may take to finish, in real time.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long a bot may take to come to rest after its start at least, in real time.
+const LOGIN: Duration = Duration::from_secs(10);
 
 /// How often a socket that must hold something is looked at before the thread rests in between.
 const LOOKS: u32 = 100;
@@ -206,10 +209,10 @@ impl World {
         let local = LocalSet::new();
         let done = Rc::new(Cell::new(false));
         let is_done = Rc::clone(&done);
-        let task = spawn_local(async move {
+        let task = spawn_local(self.stillness.clone().within(async move {
             local.run_until(work).await;
             is_done.set(true);
-        });
+        }));
 
         let email = format!("{BOT}@{DEMO_DOMAIN}");
         let login = Login::Email { email: email.clone(), password: Secret::new(DEMO_PASSWORD) };
@@ -231,7 +234,8 @@ impl World {
         let scripts = self.only.borrow().clone();
         worker.attach(Assignment { config, inbox, handle: handle.clone(), media, scripts, seed: 1 });
         self.bot.replace(Some(Bot { worker, handle, task: task.abort_handle(), done }));
-        self.settle().await
+        // How soon a machine connects is no matter of the test's.
+        self.settle_within(self.setting.patience.max(LOGIN)).await
     }
 
     /// Ends the bot as a crash of its process would, when what it recorded had reached the disk.
@@ -253,7 +257,7 @@ impl World {
         bot.worker.stop(GRACE);
         let began = Instant::now();
         while !bot.done.get() {
-            self.check_patience(began, "it does not stop")?;
+            self.check_patience(began, self.setting.patience, "it does not stop")?;
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         self.settle().await
@@ -308,15 +312,21 @@ impl World {
 
     /// Waits until nothing goes on any more before somebody acts or the clock is advanced.
     pub(super) async fn settle(&self) -> Result<(), WorldError> {
+        self.settle_within(self.setting.patience).await
+    }
+
+    async fn settle_within(&self, patience: Duration) -> Result<(), WorldError> {
         let began = Instant::now();
         let mut looks = 0;
         loop {
-            let left = self.setting.patience.saturating_sub(began.elapsed());
+            let left = patience.saturating_sub(began.elapsed());
+            let before = self.traffic();
             let came = tokio::time::timeout(left, self.stillness.come()).await;
-            if came.is_ok() && self.is_at_rest() {
+            // What a frame causes that comes right after stillness, before this goes on, may not have happened yet.
+            if came.is_ok() && before == self.traffic() && self.is_at_rest() {
                 return Ok(());
             }
-            self.check_patience(began, "its runs go on and on")?;
+            self.check_patience(began, patience, "its runs go on and on")?;
             looks += 1;
             if looks > LOOKS {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -324,8 +334,7 @@ impl World {
         }
     }
 
-    fn check_patience(&self, began: Instant, busy: &str) -> Result<(), WorldError> {
-        let patience = self.setting.patience;
+    fn check_patience(&self, began: Instant, patience: Duration, busy: &str) -> Result<(), WorldError> {
         if began.elapsed() < patience {
             return Ok(());
         }
@@ -333,11 +342,16 @@ impl World {
         Err(WorldError::Busy { patience, busy: busy.to_owned() })
     }
 
+    /// What the two ends of the bot's connection tell of it.
+    fn traffic(&self) -> (Option<Carried>, Option<Status>) {
+        (self.control.carried(), self.bot.borrow().as_ref().map(|bot| bot.handle.status()))
+    }
+
     /// Whether both ends of the bot's connection have the same frames behind them.
     fn is_at_rest(&self) -> bool {
-        let carried = self.control.carried();
+        let (carried, status) = self.traffic();
         let is_open = carried.is_some_and(|carried| carried.is_open);
-        let Some(status) = self.bot.borrow().as_ref().map(|bot| bot.handle.status()) else { return !is_open };
+        let Some(status) = status else { return !is_open };
         match status.phase {
             Phase::Connecting => false,
             Phase::Lost { .. } | Phase::Refused(_) | Phase::Unusable(_) | Phase::Stopped => !is_open,
