@@ -1,6 +1,6 @@
 //! What runs away: it is killed within its limit, with an error that names the line, while others are served.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::sync::Mutex;
 
@@ -27,16 +27,14 @@ async fn assert_killed(runaway: &str, expected: &str) {
     let bot = start(runaway).await;
     bot.says("u1", "go");
     // One worker runs both: whoever writes meanwhile has their answer.
-    let mut waits = Vec::new();
+    let mut served = 0;
     while bot.texts_to("errors").is_empty() {
-        let asked = Instant::now();
         bot.says("u2", "hello");
         assert_eq!(bot.text_to("u2").await, "hello", "{runaway}");
-        waits.push(asked.elapsed());
+        served += 1;
     }
-    waits.sort();
-    let median = waits[waits.len() / 2];
-    assert!(median < Duration::from_millis(50), "{runaway}: {median:?} of {} at the middle", waits.len());
+    // One that kept the worker to itself for all of its time would let a single answer through, at its end.
+    assert!(served > 2 || !expected.ends_with(CPU), "{runaway}: {served} served meanwhile");
     let error = bot.text_to("errors").await;
     assert!(error.contains(expected), "{runaway}: {error}");
     // The chat of the killed run is free again.
