@@ -33,7 +33,7 @@ use super::prompt::{self, Prompts};
 use super::run::{Run, is_last_word};
 use crate::language::fault::Fault;
 use crate::protocol::{HOOKS, Hook};
-use crate::session::Ended;
+use crate::session::{Ended, Handle};
 use crate::store::BundleHash;
 
 /// How many runs a worker has going at once, those that have let go of their lane not counted; further events wait.
@@ -59,6 +59,8 @@ pub(crate) struct Worker {
     /// Scripts that are missing.
     holding: Rc<Holding>,
     sessions: RefCell<BTreeMap<String, Attached>>,
+    /// Sessions that wait until the disk takes writes, by their names.
+    coming: RefCell<BTreeMap<String, (Handle, AbortHandle)>>,
     /// Runs that go on by themselves, by their ids.
     parked: RefCell<HashMap<u64, (Rc<Run>, AbortHandle)>>,
     /// Runs that their events wait for.
@@ -258,6 +260,7 @@ pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Ord
         unloaded: RefCell::default(),
         holding: Rc::default(),
         sessions: RefCell::default(),
+        coming: RefCell::default(),
         parked: RefCell::default(),
         listed: RefCell::default(),
         hook_names: HOOKS.iter().map(|spec| spec.name.into()).collect(),
@@ -278,8 +281,9 @@ pub(super) async fn work(shared: Shared, mut orders: mpsc::UnboundedReceiver<Ord
         };
         let Some(order) = order else { break };
         match order {
-            Order::Attach(assignment) => worker.attach(*assignment),
+            Order::Attach(assignment) => worker.attach(assignment),
             Order::Detach(name, parting, done) => {
+                worker.give_up(&name);
                 let worker = Rc::clone(&worker);
                 spawn_local(async move {
                     Rc::clone(&worker).leave(&[name], parting, worker.services.limits.grace).await;

@@ -56,6 +56,9 @@ pub enum StoreError {
     /// Something in the database cannot be understood.
     #[error("{0}")]
     Unreadable(String),
+    /// Nobody has come so far as to make the tables: a first start failed, as on a full disk.
+    #[error("the database {} is empty: no bot has started on it yet", .0.display())]
+    Empty(PathBuf),
     /// The database was made by an older version of the program, and whoever only reads it does not change it.
     #[error(
         "the database {} has schema version {found}, this version of hotline reads {known}: the bot brings it up to date when \
@@ -233,6 +236,11 @@ fn try_disk(file: &Path) -> io::Result<()> {
 }
 
 impl StoreError {
+    /// Whether it may be over as soon as the disk takes writes.
+    pub fn is_of_disk(&self) -> bool {
+        matches!(self, Self::Unwritable { .. } | Self::Disk(_))
+    }
+
     /// What the system says of a data folder.
     pub(super) fn of_folder(folder: &Path, reason: io::Error) -> Self {
         match DiskFault::of_io(&reason) {

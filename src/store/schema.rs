@@ -43,6 +43,7 @@ pub(super) fn check(connection: &Connection, file: &Path) -> Result<(), StoreErr
     let found: i64 = version.map_err(|error| StoreError::from(error).in_file(file))?;
     let known = i64::try_from(STEPS.len()).unwrap_or(i64::MAX);
     match found.cmp(&known) {
+        Ordering::Less if found == 0 => Err(StoreError::Empty(file.to_owned())),
         Ordering::Less => Err(StoreError::Older { file: file.to_owned(), found, known }),
         Ordering::Equal => Ok(()),
         Ordering::Greater => Err(StoreError::Newer { file: file.to_owned(), found, known }),

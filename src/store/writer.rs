@@ -412,7 +412,10 @@ impl Writer {
                 let committed = self.shared.check_disk().and_then(|()| self.commit());
                 drop(reply.send(committed));
             }
-            Job::Recover { session, tenant, reply } => drop(reply.send(self.recover(&session, &tenant))),
+            Job::Recover { session, tenant, reply } => {
+                let recovered = self.recover(&session, &tenant).map_err(|error| error.in_file(&self.shared.file));
+                drop(reply.send(recovered));
+            }
             Job::Prune { pruning, reply } => {
                 drop(reply.send(prune::prune(&self.connection, self.log.pinned(), pruning)));
             }

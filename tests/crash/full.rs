@@ -69,6 +69,8 @@ async fn a_disk_that_is_full_at_the_start_is_called_full_by_every_command() {
     assert_eq!(status, Some(1));
     assert!(said.contains("the disk is full: ") && said.contains("make room on it"), "{said}");
     assert!(!said.contains("no database"), "{said}");
+    let (status, said) = says(&scene, &["journal"]);
+    assert!(status == Some(1) && said.contains("is empty: no bot has started on it yet"), "{said}");
     disk.clear();
     scene.start();
     scene.alice.says("hello").await;
@@ -154,6 +156,25 @@ async fn what_is_said_while_the_disk_is_full_is_answered_later() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_said_while_the_disk_is_full_is_answered_later_by_a_strict_bot_too() {
     what_is_said_to_a_full_disk_is_answered_later("strict").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_session_that_is_new_while_the_disk_is_full_begins_when_it_is_not() {
+    let Some(disk) = Disk::of(8) else { return };
+    let mut scene = scene_on(&disk, "", SCRIPT).await;
+    scene.start();
+    scene.alice.says("first").await;
+    assert_eq!(scene.hears().await, "first 1 1");
+    disk.fill();
+    scene.folder.configure(|text| {
+        let (_, session) = text.split_once("[[session]]").expect("it has one");
+        let second = session.replace("bot@", "carol@");
+        format!("{text}\n[[session]]\nname = \"second\"\n{second}")
+    });
+    scene.folder.logs("it begins when what it left behind can be read: the ").await;
+    disk.clear();
+    scene.folder.logs("logged in session=\"second\"").await;
+    scene.end().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -27,6 +28,9 @@ use crate::store::{StoreError, Tenant, TimerRow, message_number};
 /// How long an `on_stop` may take when the grace is over already, and a gateway to close.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// How often a session that waits for the disk is tried.
+const RETRY: Duration = Duration::from_millis(500);
+
 /// A session with the tasks that it goes on in.
 pub(super) struct Attached {
     pub(super) live: Rc<Live>,
@@ -35,16 +39,52 @@ pub(super) struct Attached {
 }
 
 impl Worker {
-    pub(super) fn attach(self: &Rc<Self>, assignment: Assignment) {
-        let Assignment { config, inbox, handle, media, scripts, seed } = assignment;
+    /// Takes up a session: at once, or when the disk takes writes.
+    pub(super) fn attach(self: &Rc<Self>, assignment: Box<Assignment>) {
+        let (name, handle) = (assignment.config.name.clone(), assignment.handle.clone());
+        let Err((mut assignment, error)) = self.try_attach(assignment) else { return };
+        tracing::warn!(session = name, "it begins when what it left behind can be read: {error}");
+        let worker = Rc::clone(self);
+        let coming = spawn_local(async move {
+            loop {
+                // Wall time: the disk does not wait for the clock of tests.
+                tokio::time::sleep(RETRY).await;
+                match worker.try_attach(assignment) {
+                    Ok(()) => return,
+                    Err((again, _)) => assignment = again,
+                }
+            }
+        });
+        self.coming.borrow_mut().insert(name, (handle, coming.abort_handle()));
+    }
+
+    /// Takes up no session any more that waits for the disk.
+    pub(super) fn give_up(&self, name: &str) {
+        if let Some((handle, coming)) = self.coming.borrow_mut().remove(name)
+            && !self.sessions.borrow().contains_key(name)
+        {
+            coming.abort();
+            self.services.directory.remove(&handle);
+        }
+    }
+
+    /// Takes up a session; gives it back where the disk is what keeps it from that.
+    fn try_attach(self: &Rc<Self>, assignment: Box<Assignment>) -> Result<(), (Box<Assignment>, StoreError)> {
+        let (handle, media, scripts) =
+            (assignment.handle.clone(), Arc::clone(&assignment.media), assignment.scripts.clone());
         let live = Live::new(handle, media, scripts, &self.services, &self.journal, &self.holding);
+        let config = &assignment.config;
         if let Err(error) = self.restore(&live, config.residence(), config.login.account()) {
+            if error.is_of_disk() {
+                return Err((assignment, error));
+            }
             // On an empty state it would write over the one that is there.
             self.services.directory.remove(&live.handle);
             let reason = format!("what it left behind cannot be read: {error}");
             let _ = self.ended.send((live.name.to_string(), Ended::Unusable(reason)));
-            return;
+            return Ok(());
         }
+        let Assignment { config, inbox, seed, .. } = *assignment;
         let loaded: BTreeSet<_> = self.scripts_of(&live).map(|generation| generation.name().to_owned()).collect();
         for gone in live.schedule.scripts() {
             if !loaded.contains(&gone) && !self.is_unloaded(&live, &gone) && !live.is_held(&gone) {
@@ -72,6 +112,7 @@ impl Worker {
         let timers = spawn_local(keep_time(Rc::clone(self), Rc::clone(&live)));
         let tasks = vec![task.abort_handle(), timers.abort_handle()];
         self.sessions.borrow_mut().insert(name, Attached { live, tasks, ended: Some(ended) });
+        Ok(())
     }
 
     /// Takes up the state and the timers that an earlier process left behind; its events and runs wait for the login.
