@@ -365,10 +365,11 @@ fn last_cut(connection: &Connection) -> Result<Option<(i64, i64)>, StoreError> {
     Ok(connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
-/// The latest time that a late cut was taken at: the clock may have been set since.
+/// The time that the last cut was taken at. Earlier ones may tell a later time: the clock was set back since, and what was due
+/// was moved with it.
 pub(super) fn last_time(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
-    let sql = "SELECT max(at) FROM (SELECT at FROM cut ORDER BY id DESC LIMIT 64)";
-    Ok(connection.query_row(sql, [], |row| row.get(0))?)
+    let sql = "SELECT at FROM cut ORDER BY id DESC LIMIT 1";
+    Ok(connection.query_row(sql, [], |row| row.get(0)).optional()?)
 }
 
 /// What came to a session from a time on, in the order of arrival: what came from its gateway.

@@ -268,3 +268,15 @@ fn damage_is_named_with_the_file_and_what_to_do() {
         }
     }
 }
+
+#[test]
+fn a_process_was_last_seen_at_the_time_of_its_last_cut_though_the_clock_was_set_back_before() {
+    let folder = tempdir().expect("a folder");
+    let store = open(folder.path());
+    for (id, at) in [(1, NOW + DAY), (2, NOW)] {
+        record(&store, Cut { at, events: vec![EventRow { done: false, ..message(id, at) }], ..Cut::default() });
+    }
+    drop(store);
+    let recovered = open(folder.path()).recover("main", tenant("a")).expect("it can be read");
+    assert_eq!(recovered.last, Some(NOW));
+}
