@@ -78,7 +78,7 @@ const CIRCLE: usize = 3;
 
 /// Folders in which a circle is still larger, with how many files it has. These numbers only ever fall, and a folder whose circles
 /// have become as small as all others goes from the list.
-const STILL_LARGER: &[(&str, usize)] = &[("script", 13), ("sandbox", 6)];
+const STILL_LARGER: &[(&str, usize)] = &[("script", 13)];
 
 /// A module, as the names of its path: `["session", "media"]`.
 type Module = Vec<String>;

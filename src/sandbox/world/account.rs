@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::ids::Mid;
-use super::news::News;
+use super::state::News;
 use crate::clock::Timestamp;
 use crate::protocol::{Contact, Profile, Settings};
 

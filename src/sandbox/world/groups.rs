@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::account::picture_url;
 use super::ids::Mid;
 use super::messages::{Body, ContentType};
+use super::state::Group;
 use super::{Act, MAX_CHATS, MAX_GROUP, MAX_GROUP_NAME, Reply, World, check_length, done, own_mid, person_mid, quoted};
 use crate::clock::Timestamp;
 use crate::protocol::commands::{
@@ -15,23 +15,6 @@ use crate::protocol::commands::{
     UpdateGroupName,
 };
 use crate::protocol::{Chat, Failure, FailureCode, GroupExtra, MidKind, mid_kind};
-
-/// One group of the world. It ends when its last member leaves.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Group {
-    pub(crate) mid: Mid,
-    pub(crate) name: String,
-    pub(crate) picture: Option<String>,
-    pub(crate) created: Timestamp,
-    pub(crate) creator: Mid,
-    /// Each member with when they joined.
-    pub(crate) members: BTreeMap<Mid, Timestamp>,
-    /// Each invitee with when they were invited.
-    pub(crate) invitees: BTreeMap<Mid, Timestamp>,
-    /// What its url ends with.
-    pub(crate) ticket: String,
-    pub(crate) join_by_url: bool,
-}
 
 impl Group {
     fn url(&self) -> String {

@@ -16,6 +16,7 @@ mod model;
 mod news;
 mod operator;
 mod profile;
+mod state;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -25,8 +26,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::account::Account;
-use self::groups::Group;
 use self::ids::Ids;
+use self::state::Group;
 use crate::clock::Timestamp;
 use crate::protocol::{Failure, FailureCode, Message, MidKind, Request, Safety, mid_kind};
 

@@ -3,58 +3,12 @@
 //! Who is connected is not known here. The hub says when an account is left, and a login says that someone is back.
 
 use std::borrow::Cow;
-use std::collections::VecDeque;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-
 use super::messages::chat_key;
+use super::state::{Item, ON_ITS_WAY, What};
 use super::{Content, Delivery, Mid, Reach, Reply, World, done};
 use crate::clock::Timestamp;
-
-/// How many events are kept for an account; the oldest go first.
-pub(crate) const KEPT: usize = 1_000;
-
-/// How long an event is kept for an account that is connected, in milliseconds: what a kill finds on its way is this recent.
-const ON_ITS_WAY: Timestamp = 10_000;
-
-/// What one account is still to be told.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub(crate) struct News {
-    /// Whether someone is logged in, as far as the world was told.
-    present: bool,
-    /// Invariant: ascending by number.
-    kept: VecDeque<Item>,
-}
-
-/// An event that is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Item {
-    number: u64,
-    at: Timestamp,
-    what: What,
-}
-
-/// A message is kept by its place in its chat, which holds it anyway.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-enum What {
-    Message { chat: Arc<str>, id: u64 },
-    Event { subcommand: Cow<'static, str>, content: Value },
-}
-
-impl News {
-    fn push(&mut self, item: Item) {
-        if self.kept.len() == KEPT {
-            self.kept.pop_front();
-        }
-        let now = item.at;
-        self.kept.push_back(item);
-        while self.present && self.kept.front().is_some_and(|oldest| oldest.at < now - ON_ITS_WAY) {
-            self.kept.pop_front();
-        }
-    }
-}
 
 impl World {
     /// Numbers the events of a deed and keeps them for those they go to; a closed account is told nothing.
@@ -143,6 +97,7 @@ impl World {
 
 #[cfg(test)]
 mod tests {
+    use super::super::state::KEPT;
     use super::super::{Body, Deed, Operation, Scene};
     use super::*;
 
