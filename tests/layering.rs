@@ -50,10 +50,10 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "language",
         &[
-            &["cron", "dialect", "disk", "duration", "errors", "fault", "functions", "headers", "spelling"],
+            &["chain", "cron", "dialect", "disk", "duration", "errors", "fault", "functions", "headers", "spelling"],
             &["diagnostic", "source", "testing"],
             &["kind", "parse"],
-            &["bundle", "suggest"],
+            &["bundle", "race", "suggest"],
             &["definitions", "explain", "hook", "names"],
             &["check", "trace"],
         ],

@@ -62,6 +62,8 @@ pub fn names() -> impl Iterator<Item = (&'static str, Option<i64>, &'static str)
 /// The name of an error of Rhai's own that a script can catch.
 pub(crate) fn name(error: &EvalAltResult) -> Option<&'static str> {
     Some(match error {
+        // A signature has parentheses: what has none says what a function of the language cannot work with.
+        EvalAltResult::ErrorFunctionNotFound(text, _) if !text.contains(" (") => "WRONG_TYPE",
         EvalAltResult::ErrorFunctionNotFound(..) => "FUNCTION_NOT_FOUND",
         EvalAltResult::ErrorVariableNotFound(..) => "VARIABLE_NOT_FOUND",
         EvalAltResult::ErrorPropertyNotFound(..) | EvalAltResult::ErrorDotExpr(..) => "PROPERTY_NOT_FOUND",
@@ -86,4 +88,37 @@ pub(crate) fn name(error: &EvalAltResult) -> Option<&'static str> {
         EvalAltResult::ErrorRuntime(value, _) if value.is_string() => "THROWN",
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_name_that_the_sources_give_an_error_is_in_the_table() {
+        let giving = r#"(?:(?:named|Refusal::new|thrown|failure)\(\s*(?:-1,\s*)?|=>\s*(?:\{\s*)?|"name"\.into\(\), )"([A-Z_]{4,})""#;
+        let giving = regex::Regex::new(giving).expect("it compiles");
+        let (mut given, mut folders) = (Vec::new(), vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")]);
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+                let is_part = ["language", "script", "session", "protocol", "testing"]
+                    .iter()
+                    .any(|part| entry.iter().any(|name| name == *part));
+                if entry.is_dir() {
+                    folders.push(entry);
+                } else if is_part && entry.extension().is_some_and(|end| end == "rs") {
+                    let text = std::fs::read_to_string(&entry).expect("a source");
+                    let text = text.split("#[cfg(test)]").next().unwrap_or_default();
+                    given.extend(giving.captures_iter(text).map(|found| found[1].to_owned()));
+                }
+            }
+        }
+        let known: Vec<_> = names().map(|(name, ..)| name).collect();
+        for name in &given {
+            assert!(known.contains(&name.as_str()), "{name} is in no table");
+        }
+        for (name, _) in ERROR_NAMES {
+            assert!(given.iter().any(|given| given == name), "nothing gives an error the name {name}");
+        }
+    }
 }

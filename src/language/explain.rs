@@ -44,19 +44,18 @@ pub(crate) fn error(error: &EvalAltResult) -> Option<(String, Option<String>)> {
         EvalAltResult::ErrorAssignmentToConstant(name, _) if matches!(name.as_str(), "state" | "store") => {
             (format!("`{name}` itself cannot be replaced"), help("set an entry, as in `state.name = …`"))
         }
-        EvalAltResult::ErrorDataRace(name, _) => {
-            let name = name.trim_start_matches("variable ").trim_matches('\'');
-            let what = if name.is_empty() { "a value".to_owned() } else { format!("`{name}`") };
-            (
-                format!(
-                    "{what} is in use: a method of it has not returned yet, and a closure reaches for it meanwhile"
-                ),
-                help("keep what is needed in another variable first, or write a loop in place of the closure"),
-            )
-        }
+        EvalAltResult::ErrorDataRace(..) => (
+            in_use("a value", "a method of it"),
+            help("keep what is needed in another variable first, or write a loop in place of the closure"),
+        ),
         EvalAltResult::ErrorVariableNotFound(name, _) => (format!("no variable `{name}`"), foreign_name(name)),
         _ => return None,
     })
+}
+
+/// What a data race is.
+pub(crate) fn in_use(value: &str, holder: &str) -> String {
+    format!("{value} is in use: {holder} has not returned yet, and a closure reaches for it meanwhile")
 }
 
 /// What an operator says to kinds that it does not work with.

@@ -30,6 +30,8 @@ pub struct Fault {
     pub generation: Option<u64>,
     /// The function that a run looked for in vain, for the proposal of another one.
     pub missing: Option<Box<Missing>>,
+    /// How a run came to reach for a value that is in use, for the place of the call that holds it.
+    pub race: Option<Box<Race>>,
 }
 
 /// A thrown `#{code, name, message, command}`, as plain values.
@@ -72,6 +74,15 @@ pub struct Missing {
     pub name: String,
     /// The types of what it was called with, in Rhai's words; a method's object comes first.
     pub types: Vec<String>,
+}
+
+/// Where a run met a data race, as far as Rhai tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Race {
+    /// The method whose closure has what the method works on, where Rhai names it.
+    pub method: Option<String>,
+    /// The calls that led there, the innermost first: what was called, and where.
+    pub calls: Vec<(String, Position)>,
 }
 
 /// One line for logs, with the calls below it.

@@ -6,15 +6,16 @@
 //! | `disk`, `source`, `bundle` | what is there, unreadable or missing; a file's text; a script's pinned sources |
 //! | `dialect`, `parse`, `headers` | what Rhai brings; compiling, and syntax errors in plain words; where a file's functions stand |
 //! | `functions`, `errors`, `testing` | the tables: every host function and property, documented; the errors that can be caught; the API of scenario tests |
-//! | `hook`, `kind` | the functions that the host calls; what is known of a value |
+//! | `hook`, `kind`, `chain` | the functions that the host calls; what is known of a value; what Rhai's tree spreads over several nodes |
 //! | `cron`, `duration` | when a pattern is due; how long something lasts |
 //! | `fault`, `diagnostic` | what is wrong with a script, and where; the card that shows it |
-//! | `trace`, `explain` | from what ended a run to a fault; its words |
+//! | `trace`, `explain`, `race` | from what ended a run to a fault; its words; which call holds a value that is in use |
 //! | `suggest`, `spelling` | what may have been meant; the known name that is closest to a mistyped one |
 //! | `check` | what can be known about a script without running it |
 //! | `names`, `definitions` | what can be written at a prompt; everything that scripts can use as files for editors |
 
 pub(crate) mod bundle;
+mod chain;
 pub mod check;
 pub(crate) mod cron;
 pub mod definitions;
@@ -31,6 +32,7 @@ pub(crate) mod hook;
 pub(crate) mod kind;
 pub(crate) mod names;
 pub(crate) mod parse;
+mod race;
 pub(crate) mod source;
 pub mod spelling;
 pub(crate) mod suggest;

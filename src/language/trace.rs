@@ -1,17 +1,25 @@
 //! From what ended a run to the fault that people see: its place, the calls that led there, the line of source, a proposal.
 
-use rhai::{Dynamic, EvalAltResult, Map};
+use rhai::{Dynamic, EvalAltResult, Map, Position};
 
 use super::bundle::Bundle;
-use super::fault::{Fault, Missing, Thrown};
+use super::fault::{Fault, Missing, Race, Thrown};
 use super::functions::arguments;
 use super::headers::{Header, headers};
 use super::kind::Kind;
+use super::source::Source;
 use super::suggest::{in_tests, proposal};
 use super::{errors, explain, parse};
 
 /// How many characters of a thrown value are shown.
 const LONGEST: usize = 2_000;
+
+/// A call that led to a fault.
+struct Call {
+    name: String,
+    file: String,
+    position: Position,
+}
 
 /// A fault that ended a run which began in `file`.
 pub(crate) fn of_run(file: &str, error: &EvalAltResult) -> Fault {
@@ -19,7 +27,14 @@ pub(crate) fn of_run(file: &str, error: &EvalAltResult) -> Fault {
     let mut calls = Vec::new();
     descend(&mut fault, error, &mut calls);
     calls.reverse();
-    fault.calls = calls;
+    let shown = |call: &Call| {
+        let name = if call.name.starts_with("anon$") { "a closure" } else { &call.name };
+        format!("{name} ({})", call.file)
+    };
+    fault.calls = calls.iter().map(shown).collect();
+    if let Some(race) = &mut fault.race {
+        race.calls = calls.into_iter().map(|call| (call.name, call.position)).collect();
+    }
     if let Some((end, _)) = fault.message.char_indices().nth(LONGEST) {
         fault.message.truncate(end);
         fault.message.push('…');
@@ -47,11 +62,31 @@ fn with_source_by(
     propose: impl Fn(&Missing, &str, Option<(usize, usize)>) -> Option<String>,
 ) -> Fault {
     let Some(source) = bundle.source(&fault.file) else { return fault };
-    point_at_name(&mut fault, &source.text);
+    match fault.race.take() {
+        Some(race) => point_at_holder(&mut fault, &race, source),
+        None => point_at_name(&mut fault, &source.text),
+    }
     if let (Some(missing), None) = (fault.missing.take(), &fault.help) {
         fault.help = propose(&missing, &source.text, fault.line.zip(fault.column));
     }
     fault.with_excerpt(&source.text)
+}
+
+/// Moves the place to the call that holds the value which a closure reaches for.
+fn point_at_holder(fault: &mut Fault, race: &Race, source: &Source) {
+    let holders = race.holders(source);
+    match holders.as_slice() {
+        [] => {}
+        [holder] => {
+            (fault.line, fault.column) = (holder.position.line(), holder.position.position());
+            fault.message = explain::in_use(&format!("`{}`", holder.root), &format!("`{}`", holder.method));
+        }
+        [first, ..] => {
+            let lines = holders.iter().filter_map(|holder| holder.position.line()).map(|line| line.to_string());
+            let lines = lines.collect::<Vec<_>>().join(" or ");
+            fault.message = explain::in_use("a value", &format!("`{}` in line {lines}", first.method));
+        }
+    }
 }
 
 /// Moves the place from the brace of a function's body, which is all that Rhai keeps, to the function's name.
@@ -68,7 +103,7 @@ fn point_at_name(fault: &mut Fault, text: &str) {
     }
 }
 
-fn descend(fault: &mut Fault, error: &EvalAltResult, calls: &mut Vec<String>) {
+fn descend(fault: &mut Fault, error: &EvalAltResult, calls: &mut Vec<Call>) {
     let position = error.position();
     if !position.is_none() {
         (fault.line, fault.column) = (position.line(), position.position());
@@ -81,8 +116,7 @@ fn descend(fault: &mut Fault, error: &EvalAltResult, calls: &mut Vec<String>) {
             if !source.is_empty() {
                 fault.file.clone_from(source);
             }
-            let name = if name.starts_with("anon$") { "a closure" } else { name };
-            calls.push(format!("{name} ({})", fault.file));
+            calls.push(Call { name: name.clone(), file: fault.file.clone(), position });
             descend(fault, inner, calls);
         }
         EvalAltResult::ErrorInModule(module, inner, _) => {
@@ -94,7 +128,7 @@ fn descend(fault: &mut Fault, error: &EvalAltResult, calls: &mut Vec<String>) {
         EvalAltResult::ErrorRuntime(value, _) => take_thrown(fault, value),
         EvalAltResult::ErrorTerminated(reason, _) => fault.message = reason.to_string(),
         EvalAltResult::ErrorParsing(kind, _) => (fault.message, fault.help) = parse::explain(kind),
-        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+        EvalAltResult::ErrorFunctionNotFound(signature, _) if signature.contains(" (") => {
             let missing = missing(signature);
             let types: Vec<_> = missing.types.iter().map(|name| plain_type(name)).collect();
             let kinds: Vec<_> = missing.types.iter().map(|name| Kind::of_type(name)).collect();
@@ -110,6 +144,7 @@ fn descend(fault: &mut Fault, error: &EvalAltResult, calls: &mut Vec<String>) {
             };
             fault.missing = (!missing.name.starts_with("anon$")).then(|| Box::new(missing));
         }
+        EvalAltResult::ErrorFunctionNotFound(reason, _) => fault.message.clone_from(reason),
         EvalAltResult::ErrorStackOverflow(_) => {
             fault.message = "functions call each other too deeply (limits.call_depth)".to_owned();
         }
@@ -117,6 +152,9 @@ fn descend(fault: &mut Fault, error: &EvalAltResult, calls: &mut Vec<String>) {
             fault.message = format!("{} grows too large (limits.string, limits.array)", what.to_lowercase());
         }
         other => {
+            if let EvalAltResult::ErrorDataRace(what, _) = other {
+                fault.race = Some(Box::new(Race::of(what)));
+            }
             let plain = explain::error(other).unwrap_or_else(|| (message_without_position(other), None));
             (fault.message, fault.help) = plain;
         }

@@ -95,6 +95,42 @@ error: no function `send_txt` takes (string, string)
 }
 
 #[test]
+fn the_card_of_a_data_race_points_at_the_call_that_holds_the_value() {
+    let several =
+        "let list = [1];\n    if list.is_empty() { list.map(|x| list.len()); }\n    list.map(|x| list.len());";
+    for (body, message, place) in [
+        (
+            "let list = [1];\n    list.map(|x| {\n        x + list.len()\n    });",
+            "`list` is in use: `map` has",
+            ":3:10",
+        ),
+        (
+            "let list = [1];\n    let f = || list.push(1);\n    list.sort(\n        f);",
+            "`list` is in use: `sort` has",
+            ":4:10",
+        ),
+        (
+            "let list = [1];\n    let f = || { list = []; };\n    list.for_each(|i|\n        f.call());",
+            "`list` is in use: `for_each` has",
+            ":4:10",
+        ),
+        (
+            "let o = #{ items: [1], n: 0 };\n    let f = || o.n += 1;\n    o.items.filter(f);",
+            "`o` is in use: `filter` has",
+            ":4:13",
+        ),
+        (several, "a value is in use: `map` in line 3 or 4 has", ""),
+    ] {
+        let folder = tempfile::tempdir().expect("a folder");
+        let running = Running::start(folder.path(), &[("a.rhai", &format!("fn on_start() {{\n    {body}\n}}\n"))], &[]);
+        let card = running.part(&format!("error: {message}"), "place of the closure");
+        let is_placed = card.lines().any(|line| line.trim() == format!("--> scripts/a.rhai{place}"));
+        assert!(is_placed, "{body}:\n{card}");
+        assert!(card.contains("= help: keep what is needed in another variable first"), "{card}");
+    }
+}
+
+#[test]
 fn a_script_that_does_not_load_shows_its_card() {
     let folder = tempfile::tempdir().expect("a folder");
     let running = Running::start(folder.path(), &[("b.rhai", "fn on_mesage(msg) {\n    msg.reply(\"hi\");\n}\n")], &[]);

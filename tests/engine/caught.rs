@@ -23,6 +23,7 @@ async fn whatever_fails_is_caught_in_one_shape() {
         ("fails(0)", "DIVISION_BY_ZERO", "division by zero: 1 / 0"),
         ("[0].map(|n| fails(n))", "DIVISION_BY_ZERO", "division by zero: 1 / 0"),
         ("let list = [1]; list[5]", "OUT_OF_BOUNDS", "there is no item 5: the array has 1 item"),
+        ("[3, \"x\"].sort()", "WRONG_TYPE", "elements of different types cannot be sorted"),
         ("let x = (); x.name", "PROPERTY_NOT_FOUND", "() has no property `name`"),
         ("if msg.id { print(1); }", "WRONG_TYPE", "expected true or false, found a string"),
         ("parse_int(\"x\")", "NOT_A_NUMBER", "\"x\" is no whole number"),

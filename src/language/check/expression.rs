@@ -2,10 +2,10 @@
 
 use rhai::{BinaryExpr, Expr, OpAssignment, Position};
 
-use super::chain::{Step, closure_of, steps_of};
 use super::known;
 use super::scope::Origin;
 use super::walk::{GaveNothing, Value, Walk, place_of};
+use crate::language::chain::{Step, closure_of, steps_of};
 use crate::language::kind::Kind;
 use crate::language::parse;
 use crate::language::spelling::closest;

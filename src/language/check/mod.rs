@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `parsed`, `project` | the files: functions and imports; all of them together |
 //! | `known` | the functions and properties that there are |
-//! | `walk`, `expression`, `object`, `chain` | the walk over one file: statements, expressions, properties and methods |
+//! | `walk`, `expression`, `object` | the walk over one file: statements, expressions, properties and methods |
 //! | `call`, `command`, `module`, `named`, `operator` | calls: of functions, of the gateway's commands, of modules, by a name, by an operator |
 //! | `trap`, `flow`, `unused` | traps of the language; code that is never reached; what nobody uses |
 //! | `literal`, `scope` | arguments that are written out; visible names |
@@ -14,7 +14,6 @@
 //! How findings are shown is the command line's business.
 
 mod call;
-mod chain;
 mod command;
 mod expression;
 mod finding;

@@ -2,9 +2,9 @@
 
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::chain::closure_of;
 use super::parsed::{Function, Parsed};
 use super::walk::Walk;
+use crate::language::chain::closure_of;
 use crate::language::cron;
 use crate::language::functions::arguments;
 use crate::language::functions::ticked;

@@ -2,10 +2,10 @@
 
 use rhai::{Expr, FnCallExpr, Position};
 
-use super::chain::closure_of;
 use super::known;
 use super::scope::Origin;
 use super::walk::{GaveNothing, Walk};
+use crate::language::chain::closure_of;
 use crate::language::errors::CAUGHT_FIELDS;
 use crate::language::functions::arguments;
 use crate::language::functions::{self, ERROR_FIELDS, PROPERTIES, ticked};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{AST, ASTNode, Engine, Expr, FnAccess, Position, Stmt};
 
-use super::chain::{Step, steps_of};
+use crate::language::chain::{Step, steps_of};
 use crate::language::diagnostic::Lines;
 use crate::language::fault::Fault;
 use crate::language::headers::{Header, headers};

@@ -4,10 +4,10 @@
 
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Token};
 
-use super::chain::{Step, closure_of, steps_of};
 use super::known;
 use super::scope::Origin;
 use super::walk::{GaveNothing, Named, Walk};
+use crate::language::chain::{Step, closure_of, steps_of};
 use crate::language::functions::FUNCTIONS;
 use crate::language::kind::Kind;
 
