@@ -1,6 +1,7 @@
 //! The scripts on disk and what became of them: which are live, on which generation, and what is wrong with the others.
 //!
-//! Reading and checking happens here, on the thread of whoever owns the library; when to look again is decided in `outlook` and `settle`.
+//! Reading and checking happens here, on the thread of whoever owns the library; when to look again is decided in `outlook`
+//! and `settle`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
