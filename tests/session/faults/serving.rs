@@ -102,12 +102,12 @@ impl Record {
     }
 }
 
-/// The event of an item: a message, or another one.
+/// The event of an item: a message, or another one. Each is about a group of its own, so that none undoes another.
 fn event(item: u32) -> Value {
     let (subcommand, content) = if is_message(item) {
         ("RECEIVE_MESSAGE", json!({"id": item.to_string(), "from": "u1", "to": "u9", "text": "x"}))
     } else {
-        ("NOTIFIED_LEAVE_CHAT", json!({"group_id": "c1", "id": item.to_string()}))
+        ("NOTIFIED_LEAVE_CHAT", json!({"group_id": format!("c{item}"), "id": item.to_string()}))
     };
     json!({"command": "OnNotify", "subcommand": subcommand, "content": content.to_string()})
 }
