@@ -4,6 +4,7 @@ mod caught;
 mod commands;
 mod damage;
 mod data;
+mod earlier;
 mod events;
 mod facts;
 mod held;
