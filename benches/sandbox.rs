@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
-use hotline::sandbox::{Config, NewAccount, Sandbox};
+use hotline::sandbox::{NewAccount, Sandbox, SandboxConfig};
 use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -349,7 +349,7 @@ impl Drop for Server {
 }
 
 async fn serve_sandbox(accounts: usize) -> Result<()> {
-    let mut config = Config { listen: "127.0.0.1:0".parse()?, ..Config::default() };
+    let mut config = SandboxConfig { listen: "127.0.0.1:0".parse()?, ..SandboxConfig::default() };
     config.limits.frames_per_second = u32::MAX;
     let sandbox = Sandbox::start(config).await?;
     for index in 0..accounts {

@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::host::config::{Config, Session};
 use crate::host::{self, Host, Options, report};
 use crate::language::diagnostic::plain_card;
-use crate::sandbox::{self, Sandbox, StartError};
+use crate::sandbox::{self, Sandbox, SandboxConfig, SandboxStartError};
 use crate::session::{Ended, Login, MediaMode, Pacing, Secret};
 
 /// The arguments of `run`.
@@ -134,13 +134,13 @@ impl Args {
 }
 
 /// Starts the embedded sandbox where it is expected, or on a free port where that one is taken.
-async fn start_sandbox(clock: &Clock, access: &Access) -> Result<Sandbox, StartError> {
+async fn start_sandbox(clock: &Clock, access: &Access) -> Result<Sandbox, SandboxStartError> {
     let (clock, access) = (clock.clone(), access.clone());
-    let config = sandbox::Config { clock, access, tap: frames::tap(), ..sandbox::Config::default() };
+    let config = SandboxConfig { clock, access, tap: frames::tap(), ..SandboxConfig::default() };
     match Sandbox::start(config.clone()).await {
-        Err(StartError::Listen { address, cause }) if cause.kind() == io::ErrorKind::AddrInUse => {
+        Err(SandboxStartError::Listen { address, cause }) if cause.kind() == io::ErrorKind::AddrInUse => {
             let listen = SocketAddr::new(address.ip(), 0);
-            let sandbox = Sandbox::start(sandbox::Config { listen, ..config }).await?;
+            let sandbox = Sandbox::start(SandboxConfig { listen, ..config }).await?;
             tracing::warn!("{address} is taken: the embedded sandbox listens on {} instead", sandbox.addr());
             Ok(sandbox)
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::exit::Exit;
 use super::{blocking, frames, output};
 use crate::access::{Access, HostName, Origin};
-use crate::sandbox::{Config, DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD, Sandbox};
+use crate::sandbox::{DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD, Sandbox, SandboxConfig};
 
 /// The arguments of `sandbox`.
 #[derive(Debug, clap::Args)]
@@ -35,7 +35,8 @@ impl Args {
             let mut asked = blocking::Asked::listen()?;
             let access = Access { hosts: self.allow_hosts.clone(), origins: self.allow_origins.clone() };
             let data = self.data.clone();
-            let config = Config { listen: self.listen, access, data, tap: frames::tap(), ..Config::default() };
+            let config =
+                SandboxConfig { listen: self.listen, access, data, tap: frames::tap(), ..SandboxConfig::default() };
             let sandbox = Sandbox::start(config).await?;
             output::write(&self.greeting(&sandbox.url(), &sandbox.files()?))?;
             asked.wait().await;

@@ -14,7 +14,7 @@ pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 
 /// How a sandbox is set up.
 #[derive(Clone, Debug)]
-pub struct Config {
+pub struct SandboxConfig {
     /// Where it listens; port 0 takes a free one.
     pub listen: SocketAddr,
     /// Who may connect besides programs of this machine.
@@ -30,12 +30,12 @@ pub struct Config {
     /// Who types the PIN that a login shows.
     pub pin_entry: PinEntry,
     /// How much it takes.
-    pub limits: Limits,
+    pub limits: SandboxLimits,
     /// Who hears every text frame of every connection, such as a test that checks them all.
     pub tap: Option<Tap>,
 }
 
-impl Default for Config {
+impl Default for SandboxConfig {
     fn default() -> Self {
         Self {
             listen: DEFAULT_LISTEN,
@@ -45,7 +45,7 @@ impl Default for Config {
             seed: 1,
             clock: Clock::system(),
             pin_entry: PinEntry::After(Duration::from_secs(2)),
-            limits: Limits::default(),
+            limits: SandboxLimits::default(),
             tap: None,
         }
     }
@@ -53,7 +53,7 @@ impl Default for Config {
 
 /// How much a sandbox takes.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub struct SandboxLimits {
     /// Connections at a time; one more is refused with status 503.
     pub connections: usize,
     /// Frames per second and connection; a request beyond is answered with EXCESSIVE_ACCESS.
@@ -66,7 +66,7 @@ pub struct Limits {
     pub file_bytes: u64,
 }
 
-impl Default for Limits {
+impl Default for SandboxLimits {
     fn default() -> Self {
         Self {
             connections: 10_000,

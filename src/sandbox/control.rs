@@ -7,20 +7,20 @@ use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
-use super::faults::{Fault, FaultId, Refusal};
-use super::hub::{Counts, End, Entrance, Hub, Outgoing};
-use super::shared::Shared;
+use super::faults::{FaultId, InjectedFault, Refusal};
+use super::hub::{CloseReason, Counts, Entrance, Hub, Outgoing};
+use super::shared::SandboxShared;
 use super::tally::Carried;
-use super::world::{Body, Deed, FileNeed, Mid, NewAccount, Operation, Outcome, Proxy, Written};
+use super::world::{Deed, DeedOutcome, Draft, FileNeed, GatewayProxy, Mid, NewAccount, Operation, Written};
 use crate::protocol::{Event, Failure, FailureCode, Incoming, Message, Request, decode};
 
 /// Looks into a sandbox and changes it; clones share it.
 #[derive(Clone)]
-pub struct Control(Arc<Shared>);
+pub struct Control(Arc<SandboxShared>);
 
 /// An account of the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Person {
+pub struct AccountStatus {
     /// What it is called.
     pub name: String,
     /// Its mid.
@@ -42,7 +42,7 @@ pub struct Sent {
 ///
 /// One that is not read for long is ended as a client would be.
 pub struct Watcher {
-    shared: Arc<Shared>,
+    shared: Arc<SandboxShared>,
     entrance: Entrance,
 }
 
@@ -84,14 +84,14 @@ impl Drop for Watcher {
 }
 
 impl Control {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(super) fn new(shared: Arc<SandboxShared>) -> Self {
         Self(shared)
     }
 
     /// Everyone in the world.
-    pub fn people(&self) -> Vec<Person> {
+    pub fn people(&self) -> Vec<AccountStatus> {
         self.0.with(|hub| {
-            let person = |(name, mid): (&str, &Mid)| Person {
+            let person = |(name, mid): (&str, &Mid)| AccountStatus {
                 name: name.to_owned(),
                 mid: mid.to_string(),
                 connections: hub.connected(Some(mid)),
@@ -121,7 +121,7 @@ impl Control {
     }
 
     /// The proxy that an account's latest login asked for.
-    pub fn proxy(&self, who: &str) -> Option<Proxy> {
+    pub fn proxy(&self, who: &str) -> Option<GatewayProxy> {
         self.0.with(|hub| hub.world.find(who).and_then(|mid| hub.world.proxy_of(mid).cloned()))
     }
 
@@ -147,14 +147,14 @@ impl Control {
     /// # Errors
     /// Whatever a client would be answered.
     pub fn say(&self, from: &str, to: &str, content: &str) -> Result<Sent, Failure> {
-        self.post(from, to, Body::text(content))
+        self.post(from, to, Draft::text(content))
     }
 
     /// Sends a message of any kind as `from` to a person or a group.
     ///
     /// # Errors
     /// As with [`say`](Self::say).
-    pub fn post(&self, from: &str, to: &str, body: Body) -> Result<Sent, Failure> {
+    pub fn post(&self, from: &str, to: &str, body: Draft) -> Result<Sent, Failure> {
         let from = self.known(from)?;
         let to = self.mid(to).unwrap_or_else(|| to.to_owned());
         let content = self.operate(Operation::Post { from, to, body })?;
@@ -224,19 +224,19 @@ impl Control {
 
     /// Ends the connections of an account without a word, as a broken network would; gives how many.
     pub fn drop_connections(&self, who: &str) -> usize {
-        self.on_account(who, |hub, mid| hub.end_all(Some(mid), End::Dropped)).unwrap_or_default()
+        self.on_account(who, |hub, mid| hub.end_all(Some(mid), CloseReason::Dropped)).unwrap_or_default()
     }
 
     /// Ends every connection without a word; gives how many.
     pub fn drop_all_connections(&self) -> usize {
-        self.0.with(|hub| hub.end_all(None, End::Dropped))
+        self.0.with(|hub| hub.end_all(None, CloseReason::Dropped))
     }
 
     /// Makes trouble with what the sandbox sends.
     ///
     /// # Errors
     /// When it names an account that is not there.
-    pub fn inject(&self, mut fault: Fault) -> Result<FaultId, Failure> {
+    pub fn inject(&self, mut fault: InjectedFault) -> Result<FaultId, Failure> {
         fault.account = self.whose(fault.account.as_deref())?;
         Ok(self.0.with(|hub| hub.faults.inject(fault)))
     }
@@ -273,7 +273,7 @@ impl Control {
 
     fn enact(&self, deed: &Deed) -> Result<Value, Failure> {
         self.0.with(|hub| {
-            let Outcome { reply, deliveries } = hub.enact(None, deed);
+            let DeedOutcome { reply, deliveries } = hub.enact(None, deed);
             hub.deliver(&deliveries, None);
             reply
         })

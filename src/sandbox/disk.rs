@@ -23,21 +23,21 @@ const STORE: &str = ".sandbox";
 const CHUNK: usize = 256 * 1024;
 
 /// The folder, made when it is first needed.
-pub(super) struct Disk {
-    place: Place,
+pub(super) struct FileStore {
+    place: FileRoot,
     root: OnceLock<PathBuf>,
     arrivals: AtomicU64,
 }
 
-enum Place {
+enum FileRoot {
     Kept(PathBuf),
     /// Removed with the sandbox.
     Temporary,
 }
 
-impl Disk {
+impl FileStore {
     pub(super) fn new(folder: Option<PathBuf>) -> Self {
-        let place = folder.map_or(Place::Temporary, Place::Kept);
+        let place = folder.map_or(FileRoot::Temporary, FileRoot::Kept);
         Self { place, root: OnceLock::new(), arrivals: AtomicU64::new(0) }
     }
 
@@ -47,15 +47,15 @@ impl Disk {
             return Ok(root);
         }
         let folder = match &self.place {
-            Place::Kept(folder) => {
+            FileRoot::Kept(folder) => {
                 fs::create_dir_all(folder)?;
                 folder.canonicalize()?
             }
-            Place::Temporary => temporary_folder()?.canonicalize()?,
+            FileRoot::Temporary => temporary_folder()?.canonicalize()?,
         };
         fs::create_dir_all(folder.join(STORE))?;
         let ours = self.root.get_or_init(|| folder.clone());
-        if *ours != folder && matches!(self.place, Place::Temporary) {
+        if *ours != folder && matches!(self.place, FileRoot::Temporary) {
             // Another thread was faster.
             let _ = fs::remove_dir_all(&folder);
         }
@@ -206,9 +206,9 @@ impl Disk {
     }
 }
 
-impl Drop for Disk {
+impl Drop for FileStore {
     fn drop(&mut self) {
-        if let (Place::Temporary, Some(root)) = (&self.place, self.root.get()) {
+        if let (FileRoot::Temporary, Some(root)) = (&self.place, self.root.get()) {
             let _ = fs::remove_dir_all(root);
         }
     }
@@ -234,7 +234,7 @@ impl Arriving {
     }
 
     /// Takes the end.
-    pub(super) async fn finish(mut self, disk: &Disk) -> Result<StoredFile, Failure> {
+    pub(super) async fn finish(mut self, disk: &FileStore) -> Result<StoredFile, Failure> {
         self.file.flush().await.map_err(|error| broken(&error))?;
         let key = hex(&self.hash.finalize());
         disk.settle(self.part, &key, self.name, self.size).map_err(|error| broken(&error))

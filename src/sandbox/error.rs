@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// Why a sandbox does not start. What the system says is in the text, so it is no source besides.
 #[derive(Debug, thiserror::Error)]
-pub enum StartError {
+pub enum SandboxStartError {
     /// The address cannot be listened on.
     #[error("cannot listen on {address}: {cause} (`--listen ADDR` chooses another address)")]
     Listen {

@@ -12,7 +12,7 @@ pub type FaultId = u64;
 
 /// Trouble with what the sandbox sends.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Fault {
+pub struct InjectedFault {
     /// Whose connections it strikes, by mid or name; `None` strikes everyone's.
     pub account: Option<String>,
     /// Which frames.
@@ -93,7 +93,7 @@ pub(super) enum Blow {
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     last: FaultId,
-    frames: Vec<Armed<Fault>>,
+    frames: Vec<Armed<InjectedFault>>,
     commands: Vec<Armed<Refusal>>,
 }
 
@@ -106,7 +106,7 @@ struct Armed<T> {
 }
 
 impl Faults {
-    pub(super) fn inject(&mut self, fault: Fault) -> FaultId {
+    pub(super) fn inject(&mut self, fault: InjectedFault) -> FaultId {
         self.last += 1;
         self.frames.push(Armed::new(self.last, fault.when, fault));
         self.last
@@ -130,7 +130,7 @@ impl Faults {
     /// What a frame meets. The fault that was asked for first has it.
     pub(super) fn strike(&mut self, account: Option<&str>, traffic: Traffic) -> Option<Blow> {
         let index = self.frames.iter_mut().position(|armed| {
-            let Fault { account: whose, on, when, .. } = &armed.what;
+            let InjectedFault { account: whose, on, when, .. } = &armed.what;
             let concerned = matches_account(whose.as_deref(), account) && (*on == Traffic::All || *on == traffic);
             let when = *when;
             concerned && armed.fires(when)
@@ -244,8 +244,8 @@ impl Draws {
 mod tests {
     use super::*;
 
-    fn fault(when: When) -> Fault {
-        Fault { account: Some("u1".to_owned()), on: Traffic::Events, trouble: Trouble::Swallow, when }
+    fn fault(when: When) -> InjectedFault {
+        InjectedFault { account: Some("u1".to_owned()), on: Traffic::Events, trouble: Trouble::Swallow, when }
     }
 
     #[test]

@@ -15,14 +15,14 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
 use super::reception::{self, linger};
-use super::shared::Shared;
+use super::shared::SandboxShared;
 use crate::protocol::MAX_FRAME;
 
 /// A connection that carries frames.
-pub(super) type Socket = WebSocketStream<TcpStream>;
+pub(super) type ServerSocket = WebSocketStream<TcpStream>;
 
 /// Makes a WebSocket of a connection, if that is what it asks for and it may.
-pub(super) async fn socket(shared: &Shared, stream: TcpStream) -> Option<Socket> {
+pub(super) async fn socket(shared: &SandboxShared, stream: TcpStream) -> Option<ServerSocket> {
     let is_open = AtomicBool::new(false);
     let answer = async |request: Request<Incoming>| {
         let answer = open(shared, request);
@@ -51,7 +51,7 @@ pub(super) async fn socket(shared: &Shared, stream: TcpStream) -> Option<Socket>
 /// The answer that makes a WebSocket of a connection, or the one that says why it becomes none.
 ///
 /// By which name a program calls the gateway is its own affair: a page is known by its origin.
-fn open(shared: &Shared, request: Request<Incoming>) -> Result<Response, Response> {
+fn open(shared: &SandboxShared, request: Request<Incoming>) -> Result<Response, Response> {
     shared.access.check_origin(request.headers()).map_err(IntoResponse::into_response)?;
     let asks = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"websocket");
     if !request.headers().get(header::UPGRADE).is_some_and(asks) {

@@ -21,7 +21,7 @@ use tokio_io_timeout::TimeoutStream;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
 
 use super::reception;
-use super::shared::{Shared, stopped};
+use super::shared::{SandboxShared, stopped};
 use super::world::{Deed, Errand, StoredFile, TICKET_HEADER, Ticket};
 use crate::protocol::{Failure, FailureCode};
 
@@ -40,7 +40,7 @@ const DEFAULT_PICTURE: &[u8] = &[
 ];
 
 /// Serves until the sandbox stops.
-pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
+pub(super) async fn listen(shared: Arc<SandboxShared>, listener: TcpListener) {
     let listed = Arc::clone(&shared);
     // A page that is let in has to be told that it may read the answers.
     let pages = CorsLayer::new()
@@ -61,7 +61,7 @@ pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
     reception::last_words(connections).await;
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream, routes: Router) {
+async fn serve(shared: Arc<SandboxShared>, stream: TcpStream, routes: Router) {
     let here = stream.local_addr().ok().map(|address| address.ip());
     let mut stopping = shared.stopping.subscribe();
     let routes = TowerToHyperService::new(routes);
@@ -87,7 +87,7 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream, routes: Router) {
 }
 
 async fn upload(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<SandboxShared>>,
     Path(token): Path<String>,
     headers: HeaderMap,
     parts: Multipart,
@@ -101,7 +101,7 @@ async fn upload(
 }
 
 /// Reads the parts `params`, then `files`, and sends the message. Until the file begins, the url can be used again.
-async fn take_upload(shared: &Arc<Shared>, token: &str, mut parts: Multipart) -> Result<Response, Refusal> {
+async fn take_upload(shared: &Arc<SandboxShared>, token: &str, mut parts: Multipart) -> Result<Response, Refusal> {
     let ticket = shared.with(|hub| hub.world.ticket(token).cloned()).ok_or_else(gone)?;
     let Errand::Upload { name, params, .. } = &ticket.errand else {
         return Err(Refusal(StatusCode::METHOD_NOT_ALLOWED, "this url is for a download".to_owned()));
@@ -146,7 +146,7 @@ async fn take_upload(shared: &Arc<Shared>, token: &str, mut parts: Multipart) ->
     Err(bad_request("the part \"files\" is missing"))
 }
 
-fn send(shared: &Arc<Shared>, ticket: &Ticket, file: StoredFile) -> Result<Response, Refusal> {
+fn send(shared: &Arc<SandboxShared>, ticket: &Ticket, file: StoredFile) -> Result<Response, Refusal> {
     let deed = Deed::Uploaded { ticket: ticket.clone(), file };
     let content = shared.with(|hub| {
         let outcome = hub.enact(ticket.device, &deed);
@@ -157,7 +157,7 @@ fn send(shared: &Arc<Shared>, ticket: &Ticket, file: StoredFile) -> Result<Respo
 }
 
 async fn download(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<SandboxShared>>,
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
@@ -169,7 +169,7 @@ async fn download(
     stream(&shared, &file.key, Some(file.size), "application/octet-stream").await
 }
 
-async fn picture(State(shared): State<Arc<Shared>>, Path(key): Path<String>) -> Result<Response, Refusal> {
+async fn picture(State(shared): State<Arc<SandboxShared>>, Path(key): Path<String>) -> Result<Response, Refusal> {
     if key == "default" {
         return Ok(([(header::CONTENT_TYPE, "image/png")], DEFAULT_PICTURE).into_response());
     }
@@ -189,7 +189,7 @@ fn check_head(token: &str, headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// Takes a url back that was handed out: each can be used once.
-fn redeem(shared: &Arc<Shared>, token: &str) -> Result<Ticket, Refusal> {
+fn redeem(shared: &Arc<SandboxShared>, token: &str) -> Result<Ticket, Refusal> {
     let now = shared.clock.now();
     shared.with(|hub| hub.world.redeem(token, now)).ok_or_else(gone)
 }
@@ -198,7 +198,12 @@ fn gone() -> Refusal {
     Refusal(StatusCode::GONE, "this url was used already, has expired, or never was".to_owned())
 }
 
-async fn stream(shared: &Arc<Shared>, key: &str, size: Option<u64>, kind: &'static str) -> Result<Response, Refusal> {
+async fn stream(
+    shared: &Arc<SandboxShared>,
+    key: &str,
+    size: Option<u64>,
+    kind: &'static str,
+) -> Result<Response, Refusal> {
     let missing = |_| Refusal(StatusCode::NOT_FOUND, "the file is gone".to_owned());
     let file = shared.disk.open(key).await.map_err(missing)?;
     let size = match size {
@@ -221,7 +226,7 @@ async fn stream(shared: &Arc<Shared>, key: &str, size: Option<u64>, kind: &'stat
 
 /// Waits for the next piece of a transfer that does not stand still.
 async fn in_time<T>(
-    shared: &Shared,
+    shared: &SandboxShared,
     piece: impl Future<Output = Result<T, axum::extract::multipart::MultipartError>>,
 ) -> Result<T, Refusal> {
     tokio::select! {

@@ -44,21 +44,23 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use self::disk::Disk;
+use self::disk::FileStore;
 use self::hub::{Hub, OutboxLimits};
 use self::persist::{DataFile, beside};
-use self::shared::{Shared, lock, media_url};
+use self::shared::{SandboxShared, lock, media_url};
 use self::world::World;
 use crate::protocol::Failure;
 
-pub use self::config::{Config, DEFAULT_LISTEN, Limits};
-pub use self::control::{Control, Person, Sent, Watcher};
-pub use self::error::StartError;
-pub use self::faults::{Fault, FaultId, Refusal, Traffic, Trouble, When};
+pub use self::config::{DEFAULT_LISTEN, SandboxConfig, SandboxLimits};
+pub use self::control::{AccountStatus, Control, Sent, Watcher};
+pub use self::error::SandboxStartError;
+pub use self::faults::{FaultId, InjectedFault, Refusal, Traffic, Trouble, When};
 pub use self::hub::{Counts, PinEntry};
 pub use self::tally::Carried;
 pub use self::tap::{Heard, Tap, Way};
-pub use self::world::{Body, ContentType, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, Operation, Proxy};
+pub use self::world::{
+    ContentType, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, Draft, GatewayProxy, NewAccount, Operation,
+};
 
 /// How many were started in this process.
 static SANDBOXES: AtomicU64 = AtomicU64::new(0);
@@ -66,7 +68,7 @@ static SANDBOXES: AtomicU64 = AtomicU64::new(0);
 /// A running sandbox. Dropping it ends it at once; [`stop`](Self::stop) says goodbye first.
 pub struct Sandbox {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    shared: Arc<SandboxShared>,
     tasks: JoinSet<()>,
 }
 
@@ -75,8 +77,8 @@ impl Sandbox {
     ///
     /// # Errors
     /// When it cannot listen, or cannot read its data file.
-    pub async fn start(config: Config) -> Result<Self, StartError> {
-        let refused = |cause| StartError::Listen { address: config.listen, cause };
+    pub async fn start(config: SandboxConfig) -> Result<Self, SandboxStartError> {
+        let refused = |cause| SandboxStartError::Listen { address: config.listen, cause };
         let listener = server::bind(config.listen).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
         let media_listener = server::bind(SocketAddr::new(config.listen.ip(), 0)).await.map_err(refused)?;
@@ -93,7 +95,7 @@ impl Sandbox {
         // One that listens everywhere is reached by each client at an address of its own.
         let media_host = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
         let media = media_url(media_host, media_port);
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(SandboxShared {
             hub: Mutex::new(Hub::new(world, data, config.clock.clone(), media, outbox)),
             disk: Arc::new(disk),
             access: config.access,
@@ -164,12 +166,16 @@ impl Drop for Sandbox {
 }
 
 /// The folder for files: the one asked for, else one beside the data file, else a temporary one.
-fn disk_for(folder: Option<PathBuf>, data: Option<&std::path::Path>, world: &World) -> Result<Disk, StartError> {
+fn disk_for(
+    folder: Option<PathBuf>,
+    data: Option<&std::path::Path>,
+    world: &World,
+) -> Result<FileStore, SandboxStartError> {
     let Some(folder) = folder.or_else(|| data.map(|data| beside(data, "files"))) else {
-        return Ok(Disk::new(None));
+        return Ok(FileStore::new(None));
     };
-    let failed = |cause| StartError::Files { path: folder.clone(), cause };
-    let disk = Disk::new(Some(folder.clone()));
+    let failed = |cause| SandboxStartError::Files { path: folder.clone(), cause };
+    let disk = FileStore::new(Some(folder.clone()));
     disk.root().map_err(failed)?;
     disk.sweep(&world.stored_keys().map(str::to_owned).collect()).map_err(failed)?;
     Ok(disk)

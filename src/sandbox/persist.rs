@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::error::StartError;
+use super::error::SandboxStartError;
 use super::world::{Deed, Scene, World};
 use crate::clock::Timestamp;
 
@@ -41,8 +41,8 @@ impl DataFile {
     /// Opens the file and gives the world in it; a missing or empty file begins with `fresh`.
     ///
     /// The file is written anew with what it came to, so that it does not grow over restarts.
-    pub(super) fn open(path: &Path, fresh: impl FnOnce() -> World) -> Result<(Self, World), StartError> {
-        let failed = |cause| StartError::Data { path: path.to_owned(), cause };
+    pub(super) fn open(path: &Path, fresh: impl FnOnce() -> World) -> Result<(Self, World), SandboxStartError> {
+        let failed = |cause| SandboxStartError::Data { path: path.to_owned(), cause };
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(failed)?;
         }
@@ -53,7 +53,7 @@ impl DataFile {
             private(OpenOptions::new().create(true).truncate(false)).open(beside(path, "lock")).map_err(failed)?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StartError::InUse { path: path.to_owned() }),
+            Err(TryLockError::WouldBlock) => return Err(SandboxStartError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
         let world = match read(path)? {
@@ -94,9 +94,9 @@ impl Drop for DataFile {
     }
 }
 
-fn read(path: &Path) -> Result<Option<World>, StartError> {
-    let failed = |cause| StartError::Data { path: path.to_owned(), cause };
-    let corrupt = |line: usize, reason: String| StartError::Corrupt { path: path.to_owned(), line, reason };
+fn read(path: &Path) -> Result<Option<World>, SandboxStartError> {
+    let failed = |cause| SandboxStartError::Data { path: path.to_owned(), cause };
+    let corrupt = |line: usize, reason: String| SandboxStartError::Corrupt { path: path.to_owned(), line, reason };
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),

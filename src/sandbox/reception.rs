@@ -17,7 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::shared::{Shared, stopped};
+use super::shared::{SandboxShared, stopped};
 use crate::access::Stranger;
 use crate::clock::Clock;
 
@@ -33,9 +33,9 @@ const LINGER_BYTES: usize = 64 * 1024 * 1024;
 
 /// Accepts connections, and has each served by `serve`, until the sandbox stops.
 pub(super) async fn accept<F>(
-    shared: &Arc<Shared>,
+    shared: &Arc<SandboxShared>,
     listener: TcpListener,
-    serve: impl Fn(Arc<Shared>, TcpStream) -> F,
+    serve: impl Fn(Arc<SandboxShared>, TcpStream) -> F,
 ) -> JoinSet<()>
 where
     F: Future<Output = ()> + Send + 'static,
@@ -70,14 +70,14 @@ pub(super) async fn last_words(mut connections: JoinSet<()>) {
 }
 
 /// How a connection's requests are read: a head that does not come to its end ends the connection.
-pub(super) fn requests(shared: &Shared) -> http1::Builder {
+pub(super) fn requests(shared: &SandboxShared) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder.timer(Ticks(shared.clock.clone())).header_read_timeout(HEAD);
     builder
 }
 
 /// Checks by whom a request is made, and by which name it calls the listener.
-pub(super) fn check<B>(shared: &Shared, here: Option<IpAddr>, request: &Request<B>) -> Result<(), Stranger> {
+pub(super) fn check<B>(shared: &SandboxShared, here: Option<IpAddr>, request: &Request<B>) -> Result<(), Stranger> {
     shared.access.check_origin(request.headers())?;
     let addresses: Vec<_> = here.into_iter().chain([shared.listen]).collect();
     shared.access.check_host(request.uri(), request.headers(), &addresses)
@@ -90,7 +90,7 @@ impl IntoResponse for Stranger {
 }
 
 /// Answers a connection that there is no room for.
-async fn refuse(shared: Arc<Shared>, mut stream: TcpStream) {
+async fn refuse(shared: Arc<SandboxShared>, mut stream: TcpStream) {
     let body = format!("the sandbox has {} connections, which is its limit", shared.limits.connections);
     let status = "503 Service Unavailable\r\nContent-Type: text/plain; charset=utf-8";
     let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
@@ -100,7 +100,7 @@ async fn refuse(shared: Arc<Shared>, mut stream: TcpStream) {
 }
 
 /// Reads what still comes, since closing with unread bytes would take the last words back.
-pub(super) async fn linger(shared: &Shared, stream: &mut TcpStream) {
+pub(super) async fn linger(shared: &SandboxShared, stream: &mut TcpStream) {
     let discard = async {
         let mut buffer = vec![0; 64 * 1024];
         let mut left = LINGER_BYTES;

@@ -16,11 +16,11 @@ use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
-use super::handshake::{self, Socket};
-use super::hub::{ConnectionId, End, Entrance, Outgoing, PinEntry};
+use super::handshake::{self, ServerSocket};
+use super::hub::{CloseReason, ConnectionId, Entrance, Outgoing, PinEntry};
 use super::pace::{Allowance, Pace};
 use super::reception::{self, LINGER, linger};
-use super::shared::Shared;
+use super::shared::SandboxShared;
 use super::tally::Tally;
 use super::tap::Way;
 use super::world::FileNeed;
@@ -31,13 +31,13 @@ use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Received, Reque
 const PIN_LIFE: Duration = Duration::from_secs(180);
 
 /// Accepts connections until the sandbox stops; its connections end with it.
-pub(super) async fn listen(shared: Arc<Shared>, listener: TcpListener) {
+pub(super) async fn listen(shared: Arc<SandboxShared>, listener: TcpListener) {
     let connections = reception::accept(&shared, listener, serve).await;
-    shared.with(|hub| hub.end_all(None, End::Stopping));
+    shared.with(|hub| hub.end_all(None, CloseReason::Stopping));
     reception::last_words(connections).await;
 }
 
-async fn serve(shared: Arc<Shared>, stream: TcpStream) {
+async fn serve(shared: Arc<SandboxShared>, stream: TcpStream) {
     let _ = stream.set_nodelay(true);
     let here = stream.local_addr().ok().map(|address| address.ip());
     let Some(socket) = handshake::socket(&shared, stream).await else { return };
@@ -54,26 +54,26 @@ async fn serve(shared: Arc<Shared>, stream: TcpStream) {
 
 /// Carries frames both ways until the connection ends.
 async fn carry(
-    shared: &Arc<Shared>,
+    shared: &Arc<SandboxShared>,
     entrance: &mut Entrance,
     carried: &Tally,
-    sink: &mut SplitSink<Socket, Message>,
-    stream: &mut SplitStream<Socket>,
+    sink: &mut SplitSink<ServerSocket, Message>,
+    stream: &mut SplitStream<ServerSocket>,
 ) -> Ended {
     let id = entrance.id;
     let writing = write(shared, id, &mut entrance.outbox, &entrance.waiting, &entrance.told, carried, sink);
     tokio::pin!(writing);
     let ended = tokio::select! {
         biased;
-        end = &mut entrance.end => Ended::ByUs(end.unwrap_or(End::Dropped)),
+        end = &mut entrance.end => Ended::ByUs(end.unwrap_or(CloseReason::Dropped)),
         ended = read(shared, id, carried, stream) => ended,
         () = &mut writing => Ended::ByPeer,
     };
     match ended {
         // Whoever does not read would keep it for ever, and whoever is gone gets nothing any more.
-        Ended::ByPeer | Ended::ByUs(End::Overflow) => return ended,
-        Ended::ByUs(End::Dropped | End::Stopping) => {}
-        Ended::Breach(..) => shared.with(|hub| hub.end(id, End::Dropped)),
+        Ended::ByPeer | Ended::ByUs(CloseReason::Overflow) => return ended,
+        Ended::ByUs(CloseReason::Dropped | CloseReason::Stopping) => {}
+        Ended::Breach(..) => shared.with(|hub| hub.end(id, CloseReason::Dropped)),
     }
     // The outbox has no more senders: the writer ends after what was sent before.
     tokio::select! {
@@ -86,16 +86,16 @@ async fn carry(
 /// How a connection ended.
 enum Ended {
     ByPeer,
-    ByUs(End),
+    ByUs(CloseReason),
     /// The client broke a rule: which code says so, and what the rule is.
     Breach(CloseCode, String),
 }
 
-async fn close(shared: &Shared, mut socket: Socket, ended: Ended) {
+async fn close(shared: &SandboxShared, mut socket: ServerSocket, ended: Ended) {
     let (code, reason) = match ended {
-        Ended::ByPeer | Ended::ByUs(End::Dropped) => return,
-        Ended::ByUs(End::Stopping) => (CloseCode::Away, "the sandbox stops".to_owned()),
-        Ended::ByUs(End::Overflow) => {
+        Ended::ByPeer | Ended::ByUs(CloseReason::Dropped) => return,
+        Ended::ByUs(CloseReason::Stopping) => (CloseCode::Away, "the sandbox stops".to_owned()),
+        Ended::ByUs(CloseReason::Overflow) => {
             let limits = &shared.limits;
             let reason = format!(
                 "it reads too slowly: at most {} frames and {} bytes wait for a connection",
@@ -128,13 +128,13 @@ fn short(text: &str) -> String {
 }
 
 async fn write(
-    shared: &Shared,
+    shared: &SandboxShared,
     id: ConnectionId,
     outbox: &mut mpsc::Receiver<Outgoing>,
     waiting: &AtomicUsize,
     told: &AtomicU64,
     carried: &Tally,
-    sink: &mut SplitSink<Socket, Message>,
+    sink: &mut SplitSink<ServerSocket, Message>,
 ) {
     const BATCH: usize = 64;
     let mut batch = Vec::new();
@@ -161,7 +161,12 @@ async fn write(
     }
 }
 
-async fn read(shared: &Arc<Shared>, id: ConnectionId, carried: &Tally, stream: &mut SplitStream<Socket>) -> Ended {
+async fn read(
+    shared: &Arc<SandboxShared>,
+    id: ConnectionId,
+    carried: &Tally,
+    stream: &mut SplitStream<ServerSocket>,
+) -> Ended {
     let mut allowance = Allowance::new();
     while let Some(frame) = stream.next().await {
         match frame {
@@ -193,7 +198,7 @@ async fn read(shared: &Arc<Shared>, id: ConnectionId, carried: &Tally, stream: &
 }
 
 /// Carries out one frame.
-async fn take(shared: &Arc<Shared>, id: ConnectionId, text: &str, pace: Pace) {
+async fn take(shared: &Arc<SandboxShared>, id: ConnectionId, text: &str, pace: Pace) {
     match receive(text) {
         None => shared.with(|hub| hub.counts.ignored += 1),
         Some(Received::HeartBeat) => shared.with(|hub| hub.counts.heartbeats += 1),
@@ -213,7 +218,7 @@ async fn take(shared: &Arc<Shared>, id: ConnectionId, text: &str, pace: Pace) {
     }
 }
 
-async fn command(shared: &Arc<Shared>, id: ConnectionId, envelope: &Envelope, request: Request) {
+async fn command(shared: &Arc<SandboxShared>, id: ConnectionId, envelope: &Envelope, request: Request) {
     if FileNeed::of(&request) == FileNeed::Nothing {
         return shared.with(|hub| match hub.admit(id, &request) {
             Ok(by) => hub.command(id, by, envelope, request, None),
@@ -231,7 +236,7 @@ async fn command(shared: &Arc<Shared>, id: ConnectionId, envelope: &Envelope, re
     });
 }
 
-fn log_in(shared: &Arc<Shared>, id: ConnectionId, request: &Request) {
+fn log_in(shared: &Arc<SandboxShared>, id: ConnectionId, request: &Request) {
     let Some(pin) = shared.with(|hub| hub.login(id, request)) else { return };
     let typed = pin.clone();
     let waiter = Arc::clone(shared);

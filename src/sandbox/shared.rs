@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::config::Limits;
-use super::disk::Disk;
+use super::config::SandboxLimits;
+use super::disk::FileStore;
 use super::hub::{ConnectionId, Hub, PinEntry};
 use super::tally::Tallies;
 use super::tap::{Heard, Tap, Way};
@@ -20,14 +20,14 @@ use crate::clock::Clock;
 use crate::protocol::{Failure, Request};
 
 /// What the tasks of a sandbox share.
-pub(super) struct Shared {
+pub(super) struct SandboxShared {
     pub(super) hub: Mutex<Hub>,
-    pub(super) disk: Arc<Disk>,
+    pub(super) disk: Arc<FileStore>,
     pub(super) access: Access,
     pub(super) listen: IpAddr,
     pub(super) media_port: u16,
     pub(super) clock: Clock,
-    pub(super) limits: Limits,
+    pub(super) limits: SandboxLimits,
     /// Its number within this process, for the tap.
     pub(super) number: u64,
     pub(super) tap: Option<Tap>,
@@ -39,7 +39,7 @@ pub(super) struct Shared {
     pub(super) carried: Tallies,
 }
 
-impl Shared {
+impl SandboxShared {
     /// Works on the hub. The lock is held for this call only, never across an await.
     pub(super) fn with<T>(self: &Arc<Self>, work: impl FnOnce(&mut Hub) -> T) -> T {
         let (done, alarms) = {

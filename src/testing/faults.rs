@@ -10,7 +10,7 @@ use super::world::BOT;
 use crate::language::duration::parse_duration;
 use crate::language::spelling::did_you_mean;
 use crate::protocol::{Failure, FailureCode, Family};
-use crate::sandbox::{Fault, Refusal, Traffic, Trouble, When};
+use crate::sandbox::{InjectedFault, Refusal, Traffic, Trouble, When};
 
 /// Whom a trouble strikes, and when.
 struct Aim {
@@ -105,7 +105,7 @@ fn strike(what: &str, trouble: Trouble, aim: Aim) -> Result<(), Thrown> {
         "all" => Traffic::All,
         other => return Err(error(format!("\"{other}\" are no frames; expected \"replies\", \"events\" or \"all\""))),
     };
-    let fault = Fault { account: Some(aim.account), on, trouble, when: aim.when };
+    let fault = InjectedFault { account: Some(aim.account), on, trouble, when: aim.when };
     world()?.control.inject(fault).map(|_| ()).map_err(|failure| error(failure.to_string()))
 }
 

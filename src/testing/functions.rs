@@ -16,7 +16,7 @@ use crate::language::Bundle;
 use crate::language::dialect::for_reading;
 use crate::language::disk::Disk;
 use crate::language::duration::parse_duration;
-use crate::sandbox::{Body, ContentType, Operation};
+use crate::sandbox::{ContentType, Draft, Operation};
 use crate::script::guest;
 
 /// The names that every function of a test sees.
@@ -60,11 +60,11 @@ fn register_person(engine: &mut Engine) {
     engine.register_get("mid", |person: &mut Person| -> Outcome<String> { Ok(world()?.mid(&person.0)) });
     engine.register_fn("==", |one: Person, other: Person| one == other);
 
-    engine.register_fn("says", |person: &mut Person, text: &str| say(person, BOT, Body::text(text)));
+    engine.register_fn("says", |person: &mut Person, text: &str| say(person, BOT, Draft::text(text)));
     engine.register_fn("says_in", |person: &mut Person, group: Group, text: &str| {
-        say(person, &group.mid, Body::text(text))
+        say(person, &group.mid, Draft::text(text))
     });
-    engine.register_fn("sends_image", |person: &mut Person| say(person, BOT, Body::new(ContentType::Image)));
+    engine.register_fn("sends_image", |person: &mut Person| say(person, BOT, Draft::new(ContentType::Image)));
     engine.register_fn("sends_sticker", |person: &mut Person| say(person, BOT, sticker()));
     engine.register_fn("sends_file", |person: &mut Person, name: &str| say(person, BOT, file(name)));
     engine.register_fn("sends_file", |person: &mut Person, name: &str, text: &str| {
@@ -74,7 +74,7 @@ fn register_person(engine: &mut Engine) {
         send_file(person, &group.mid, name, text)
     });
     engine.register_fn("sends_image_in", |person: &mut Person, group: Group| {
-        say(person, &group.mid, Body::new(ContentType::Image))
+        say(person, &group.mid, Draft::new(ContentType::Image))
     });
     engine.register_fn("sends_sticker_in", |person: &mut Person, group: Group| say(person, &group.mid, sticker()));
     engine.register_fn("sends_file_in", |person: &mut Person, group: Group, name: &str| {
@@ -83,7 +83,7 @@ fn register_person(engine: &mut Engine) {
 }
 
 /// Sends a message and gives its id.
-fn say(person: &Person, to: &str, body: Body) -> Outcome<String> {
+fn say(person: &Person, to: &str, body: Draft) -> Outcome<String> {
     let sent = world()?.control.post(&person.0, to, body).map_err(refused)?;
     Ok(sent.id)
 }
@@ -97,16 +97,16 @@ fn send_file(person: &Person, to: &str, name: &str, text: &str) -> Outcome<Strin
     Ok(id.unwrap_or_default())
 }
 
-fn sticker() -> Body {
+fn sticker() -> Draft {
     let metadata = [("STKID", "1"), ("STKPKGID", "1"), ("STKVER", "100")];
     let metadata = metadata.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
-    Body { metadata, ..Body::new(ContentType::Sticker) }
+    Draft { metadata, ..Draft::new(ContentType::Sticker) }
 }
 
-fn file(name: &str) -> Body {
+fn file(name: &str) -> Draft {
     let metadata = [("FILE_NAME", name), ("FILE_SIZE", "1024")];
     let metadata = metadata.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
-    Body { metadata, ..Body::new(ContentType::File) }
+    Draft { metadata, ..Draft::new(ContentType::File) }
 }
 
 /// The mid of a person, or of the bot.

@@ -19,7 +19,9 @@ use super::{Snapshots, allowance};
 use crate::clock::{Clock, Timestamp};
 use crate::language::{Bundle, Fault};
 use crate::protocol::{self, Failure, Message, Received};
-use crate::sandbox::{self, Carried, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, Tap};
+use crate::sandbox::{
+    Carried, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, SandboxConfig, SandboxStartError, Tap,
+};
 use crate::script::stub::Stubs;
 use crate::script::{Assignment, Directory, JournalMode, Limits, Shared, Update, WebAccess, WorkerHandle};
 use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig, Status};
@@ -65,7 +67,7 @@ pub(super) struct Setting {
 pub(super) enum WorldError {
     /// The gateway does not start.
     #[error(transparent)]
-    Sandbox(#[from] sandbox::StartError),
+    Sandbox(#[from] SandboxStartError),
     /// The store does not start.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -149,12 +151,12 @@ impl World {
         log: Log,
     ) -> Result<Rc<Self>, WorldError> {
         let clock = Clock::manual(START);
-        let config = sandbox::Config {
+        let config = SandboxConfig {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             clock: clock.clone(),
             pin_entry: PinEntry::After(Duration::from_secs(2)),
             tap: setting.tap.clone(),
-            ..sandbox::Config::default()
+            ..SandboxConfig::default()
         };
         let sandbox = Sandbox::start(config).await?;
         let numbered = setting.scripts.iter().zip(1..);

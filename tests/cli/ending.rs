@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use hotline::sandbox::{DEFAULT_LISTEN, Fault, Sandbox, Traffic, Trouble, When};
+use hotline::sandbox::{DEFAULT_LISTEN, InjectedFault, Sandbox, Traffic, Trouble, When};
 
 use crate::live::until;
 use crate::person::Person;
@@ -46,7 +46,7 @@ async fn bot(folder: &Path, sandbox: &Sandbox) -> Bot {
 async fn busy(sandbox: &Sandbox, bot: Bot, delay: Duration) -> Bot {
     let control = sandbox.control();
     let trouble = Trouble::Delay(delay..=delay);
-    let fault = Fault { account: Some("bot".into()), on: Traffic::Replies, trouble, when: When::Next(1) };
+    let fault = InjectedFault { account: Some("bot".into()), on: Traffic::Replies, trouble, when: When::Next(1) };
     control.inject(fault).expect("there is a bot");
     control.say("alice", "bot", "who are you?").expect("they know each other");
     let waits = move || {

@@ -2,7 +2,7 @@
 
 use hotline::protocol::Request;
 use hotline::protocol::commands::SetNickName;
-use hotline::sandbox::{Config, Fault, Sandbox, Traffic, Trouble, When};
+use hotline::sandbox::{InjectedFault, Sandbox, SandboxConfig, Traffic, Trouble, When};
 use hotline::visible::steers;
 use serde_json::{Value, json};
 
@@ -24,7 +24,7 @@ fn on_notify(subcommand, content) { if subcommand.contains(\"ODD\") { log_info(s
 /// A sandbox whose frames nobody checks: some are none of the protocol's.
 async fn sandbox() -> Sandbox {
     let listen = "127.0.0.1:0".parse().expect("an address");
-    Sandbox::start(Config { listen, ..Config::default() }).await.expect("a free port")
+    Sandbox::start(SandboxConfig { listen, ..SandboxConfig::default() }).await.expect("a free port")
 }
 
 fn bot(sandbox: &Sandbox, script: &str) -> tempfile::TempDir {
@@ -128,8 +128,12 @@ async fn what_repeats_is_said_once_and_counted() {
     );
     let running = Bot::start(folder.path(), &["run"]);
     running.logs("logged in");
-    let fault =
-        Fault { account: Some("bot".to_owned()), on: Traffic::Events, trouble: Trouble::Repeat, when: When::Next(300) };
+    let fault = InjectedFault {
+        account: Some("bot".to_owned()),
+        on: Traffic::Events,
+        trouble: Trouble::Repeat,
+        when: When::Next(300),
+    };
     control.inject(fault).expect("it is there");
     for number in 0..300 {
         control.say("alice", "bot", &number.to_string()).expect("sent");

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hotline::protocol::Message;
-use hotline::sandbox::{Control, Fault, NewAccount, Traffic, Trouble, When};
+use hotline::sandbox::{Control, InjectedFault, NewAccount, Traffic, Trouble, When};
 use hotline::store::{Handling, Outcome};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -195,7 +195,7 @@ async fn hold_campaign(promise: Promise, kills: u64) {
     let control = sandbox.control();
     control.create_account(NewAccount::named("twin")).expect("a new name");
     let when = When::Chance { probability: 0.1, seed };
-    let repeating = Fault { account: None, on: Traffic::Events, trouble: Trouble::Repeat, when };
+    let repeating = InjectedFault { account: None, on: Traffic::Events, trouble: Trouble::Repeat, when };
     control.inject(repeating).expect("a fault");
     let site = Site::at_pace(pace).await;
     let folder = Folder::new(&configuration(promise, &sandbox.url()));

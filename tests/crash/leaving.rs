@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use hotline::sandbox::{Fault, Traffic, Trouble, When};
+use hotline::sandbox::{InjectedFault, Traffic, Trouble, When};
 
 use crate::person::Person;
 use crate::scene::Scene;
@@ -29,7 +29,7 @@ fn on_error(error) { log_error(`it failed: ${error}`); }
 
 /// A bot whose replies from the gateway take their time from now on.
 async fn slow(scene: &Scene, trouble: Trouble, when: When) {
-    let fault = Fault { account: Some("bot".into()), on: Traffic::Replies, trouble, when };
+    let fault = InjectedFault { account: Some("bot".into()), on: Traffic::Replies, trouble, when };
     scene.control.inject(fault).expect("there is a bot");
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use hotline::sandbox::{Fault, Traffic, Trouble, When};
+use hotline::sandbox::{InjectedFault, Traffic, Trouble, When};
 use hotline::store::{JournalReader, Standing};
 use rusqlite::Connection;
 use serde_json::json;
@@ -556,8 +556,12 @@ async fn in_doubt(keys: &str) -> Scene {
     scene.start();
     scene.alice.says("ping").await;
     assert_eq!(scene.hears().await, "pong");
-    let lost =
-        Fault { account: Some("bot".to_owned()), on: Traffic::Replies, trouble: Trouble::Swallow, when: When::Next(1) };
+    let lost = InjectedFault {
+        account: Some("bot".to_owned()),
+        on: Traffic::Replies,
+        trouble: Trouble::Swallow,
+        when: When::Next(1),
+    };
     scene.control.inject(lost).expect("a fault");
     scene.alice.says("go").await;
     assert_eq!(scene.hears().await, "did it arrive?");

@@ -1,6 +1,6 @@
 //! Runs that were in the web when their process ended: several of one chat at once, each goes on, and none twice.
 
-use hotline::sandbox::{Fault, Traffic, Trouble, When};
+use hotline::sandbox::{InjectedFault, Traffic, Trouble, When};
 use std::time::Duration;
 
 use crate::scene::Scene;
@@ -88,7 +88,8 @@ async fn a_post_that_was_not_answered_is_in_doubt_and_one_that_was_is_not_made_a
 
     // The chat is held by a command when the answer comes.
     let delay = Trouble::Delay(Duration::from_secs(3600)..=Duration::from_secs(3600));
-    let fault = Fault { account: Some("bot".into()), on: Traffic::Replies, trouble: delay, when: When::Next(1) };
+    let fault =
+        InjectedFault { account: Some("bot".into()), on: Traffic::Replies, trouble: delay, when: When::Next(1) };
     scene.control.inject(fault).expect("there is a bot");
     scene.alice.says("hold").await;
     scene.is_in("GetSettings").await;

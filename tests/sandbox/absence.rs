@@ -1,6 +1,6 @@
 //! What an account is told that was away: everything that came meanwhile, once, right after its login.
 
-use hotline::sandbox::{Fault, Traffic, Trouble, When};
+use hotline::sandbox::{InjectedFault, Traffic, Trouble, When};
 use serde_json::json;
 
 use crate::client::{Client, sandbox, sandbox_with};
@@ -60,7 +60,8 @@ async fn an_event_that_a_fault_drops_the_connection_for_comes_at_the_next_login_
     let sandbox = sandbox().await;
     let control = sandbox.control();
     let mut bot = Client::login(&sandbox, "bot").await;
-    let fault = |trouble| Fault { account: Some("bot".to_owned()), on: Traffic::Events, trouble, when: When::Next(1) };
+    let fault =
+        |trouble| InjectedFault { account: Some("bot".to_owned()), on: Traffic::Events, trouble, when: When::Next(1) };
     control.say("alice", "bot", "before").expect("sent");
     control.inject(fault(Trouble::Swallow)).expect("it is there");
     control.say("alice", "bot", "swallowed").expect("sent");

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
-use hotline::sandbox::{Config, Sandbox};
+use hotline::sandbox::{Sandbox, SandboxConfig};
 use serde_json::{Map, Value, json};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -22,8 +22,8 @@ pub(crate) async fn sandbox() -> Sandbox {
 }
 
 /// A sandbox on a free port, set up further.
-pub(crate) async fn sandbox_with(change: impl FnOnce(&mut Config)) -> Sandbox {
-    let mut config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
+pub(crate) async fn sandbox_with(change: impl FnOnce(&mut SandboxConfig)) -> Sandbox {
+    let mut config = SandboxConfig { listen: "127.0.0.1:0".parse().expect("an address"), ..SandboxConfig::default() };
     change(&mut config);
     Sandbox::start(config).await.expect("the sandbox starts")
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hotline::clock::Clock;
 use hotline::protocol::{Failure, FailureCode, Family};
-use hotline::sandbox::{Fault, Refusal, Sandbox, Traffic, Trouble, When};
+use hotline::sandbox::{InjectedFault, Refusal, Sandbox, Traffic, Trouble, When};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
@@ -13,7 +13,7 @@ use crate::client::{Client, sandbox, sandbox_with};
 async fn bot_and_fault(clock: Clock, on: Traffic, trouble: Trouble, when: When) -> (Sandbox, Client) {
     let sandbox = sandbox_with(|config| config.clock = clock).await;
     let bot = Client::login(&sandbox, "bot").await;
-    let fault = Fault { account: Some("bot".to_owned()), on, trouble, when };
+    let fault = InjectedFault { account: Some("bot".to_owned()), on, trouble, when };
     sandbox.control().inject(fault).expect("the bot is there");
     (sandbox, bot)
 }
@@ -124,7 +124,7 @@ async fn replies_are_repeated_delayed_and_reordered() {
 async fn a_fault_of_an_account_strikes_what_answers_its_logins() {
     let sandbox = sandbox_with(|config| config.pin_entry = hotline::sandbox::PinEntry::ByHand).await;
     let control = sandbox.control();
-    let swallow = |account: &str| Fault {
+    let swallow = |account: &str| InjectedFault {
         account: Some(account.to_owned()),
         on: Traffic::Replies,
         trouble: Trouble::Swallow,

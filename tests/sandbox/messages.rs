@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use hotline::sandbox::{Body, ContentType, Heard, Operation, Tap, Way};
+use hotline::sandbox::{ContentType, Draft, Heard, Operation, Tap, Way};
 use serde_json::{Value, json};
 
 use crate::client::{Client, sandbox, sandbox_with};
@@ -108,7 +108,7 @@ async fn what_no_command_causes_the_control_interface_does() {
         .post(
             "alice",
             "bot",
-            Body::new(ContentType::Sticker).with("STKID", "7").with("STKPKGID", "1").with("STKVER", "1"),
+            Draft::new(ContentType::Sticker).with("STKID", "7").with("STKPKGID", "1").with("STKVER", "1"),
         )
         .expect("she may");
     let message = bot.event("RECEIVE_MESSAGE").await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use hotline::protocol::{Request, commands};
-use hotline::sandbox::{Config, Sandbox, StartError};
+use hotline::sandbox::{Sandbox, SandboxConfig, SandboxStartError};
 use serde_json::{Value, json};
 
 use crate::client::{Client, sandbox_with};
@@ -19,8 +19,8 @@ async fn kept_in(path: &Path) -> Sandbox {
 }
 
 async fn start_error(path: &Path) -> String {
-    let config = Config { listen: "127.0.0.1:0".parse().expect("an address"), ..Config::default() };
-    match Sandbox::start(Config { data: Some(path.to_owned()), ..config }).await {
+    let config = SandboxConfig { listen: "127.0.0.1:0".parse().expect("an address"), ..SandboxConfig::default() };
+    match Sandbox::start(SandboxConfig { data: Some(path.to_owned()), ..config }).await {
         Ok(_) => panic!("it should not start"),
         Err(error) => error.to_string(),
     }
@@ -145,9 +145,9 @@ async fn a_file_in_use_and_a_port_in_use_are_named() {
     let sandbox = kept_in(&path).await;
     let error = start_error(&path).await;
     assert!(error.contains("x.db is in use by another sandbox"), "{error}");
-    let config = Config { listen: sandbox.addr(), ..Config::default() };
+    let config = SandboxConfig { listen: sandbox.addr(), ..SandboxConfig::default() };
     let error = Sandbox::start(config).await.err().expect("the port is taken");
-    assert!(matches!(error, StartError::Listen { .. }));
+    assert!(matches!(error, SandboxStartError::Listen { .. }));
     let text = error.to_string();
     assert!(text.contains(&sandbox.addr().to_string()) && text.contains("--listen"), "{text}");
     sandbox.stop().await;

@@ -21,7 +21,7 @@ use crate::host::config::{Config, Session};
 use crate::host::{Keeping, PromptHost};
 use crate::language::diagnostic::{COLUMNS, Look, Severity, card};
 use crate::language::{Fault, Name};
-use crate::sandbox::{self, Sandbox};
+use crate::sandbox::{self, Sandbox, SandboxConfig};
 use crate::script::PROMPT;
 use crate::session::{Ended, Phase, Signal};
 use crate::session::{Login, Pacing, Secret};
@@ -98,7 +98,7 @@ impl Args {
 async fn start_sandbox(access: Access) -> anyhow::Result<Sandbox> {
     let listen = std::net::SocketAddr::new(sandbox::DEFAULT_LISTEN.ip(), 0);
     let (clock, tap) = (Clock::system(), frames::tap());
-    Ok(Sandbox::start(sandbox::Config { listen, access, clock, tap, ..sandbox::Config::default() }).await?)
+    Ok(Sandbox::start(SandboxConfig { listen, access, clock, tap, ..SandboxConfig::default() }).await?)
 }
 
 /// The session of the sandbox's demo bot.

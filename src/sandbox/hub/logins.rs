@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{Connection, ConnectionId, Hub, Outgoing, Traffic};
 use crate::protocol::{Failure, FailureCode, Family, Request, encode_login, encode_pin};
-use crate::sandbox::world::{Deed, Knock, Mid, Presence, Reply, SignIn};
+use crate::sandbox::world::{CommandReply, ConnectionState, Deed, Knock, Mid, SignIn};
 
 /// Who types the PIN that a login shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,7 +123,7 @@ impl Hub {
         self.bind(id, mid);
     }
 
-    pub(super) fn finish_login(&mut self, id: ConnectionId, reply: &Reply) {
+    pub(super) fn finish_login(&mut self, id: ConnectionId, reply: &CommandReply) {
         self.counts.answered += 1;
         self.queue(id, Traffic::Replies, Outgoing::plain(encode_login(reply)));
         if let Some(connection) = self.connections.get_mut(&id) {
@@ -132,12 +132,12 @@ impl Hub {
     }
 
     /// Whether an account is connected, other than by `id` itself.
-    fn presence(&self, mid: Option<&str>, id: ConnectionId) -> Presence {
+    fn presence(&self, mid: Option<&str>, id: ConnectionId) -> ConnectionState {
         let devices = mid.and_then(|mid| self.devices.get(mid));
         if devices.is_some_and(|ids| ids.iter().any(|other| *other != id && self.is_client(*other))) {
-            Presence::Connected
+            ConnectionState::Connected
         } else {
-            Presence::Away
+            ConnectionState::Away
         }
     }
 }

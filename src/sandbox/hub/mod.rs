@@ -17,7 +17,7 @@ use self::logins::PendingPin;
 use self::sending::Late;
 use super::faults::{Faults, Traffic};
 use super::persist::DataFile;
-use super::world::{Deed, Mid, Outcome, Reply, Scene, StoredFile, World, Written};
+use super::world::{CommandReply, Deed, DeedOutcome, Mid, Scene, StoredFile, World, Written};
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Request, encode_reply};
 
@@ -28,7 +28,7 @@ pub(super) type ConnectionId = u64;
 
 /// Why the sandbox ends a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum CloseReason {
     /// It did not read what it was sent.
     Overflow,
     /// A fault was asked for: it ends without a word, after what was sent before.
@@ -69,7 +69,7 @@ pub(super) struct Entrance {
     pub(super) waiting: Arc<AtomicUsize>,
     /// The greatest number of an event that the socket has taken.
     pub(super) told: Arc<AtomicU64>,
-    pub(super) end: oneshot::Receiver<End>,
+    pub(super) end: oneshot::Receiver<CloseReason>,
 }
 
 /// What is at the other end of an outbox.
@@ -88,7 +88,7 @@ struct Connection {
     told: Arc<AtomicU64>,
     /// The greatest number of an event in the outbox or beyond it.
     promised: u64,
-    end: oneshot::Sender<End>,
+    end: oneshot::Sender<CloseReason>,
     account: Option<Mid>,
     /// The account of a login that has no answer yet.
     knocking: Option<Mid>,
@@ -204,9 +204,10 @@ impl Hub {
     }
 
     /// Ends a connection. What waits in its outbox still goes out, unless it does not read.
-    pub(super) fn end(&mut self, id: ConnectionId, why: End) {
+    pub(super) fn end(&mut self, id: ConnectionId, why: CloseReason) {
         let Some(connection) = self.connections.get(&id) else { return };
-        let told = if why == End::Dropped { connection.promised } else { connection.told.load(Ordering::Relaxed) };
+        let told =
+            if why == CloseReason::Dropped { connection.promised } else { connection.told.load(Ordering::Relaxed) };
         if let Some(connection) = self.remove(id, told) {
             // The task may be gone already.
             let _ = connection.end.send(why);
@@ -214,7 +215,7 @@ impl Hub {
     }
 
     /// Ends the connections of an account, or all.
-    pub(super) fn end_all(&mut self, of: Option<&str>, why: End) -> usize {
+    pub(super) fn end_all(&mut self, of: Option<&str>, why: CloseReason) -> usize {
         let ids = self.clients(of);
         for id in &ids {
             self.end(*id, why);
@@ -252,7 +253,7 @@ impl Hub {
     }
 
     /// Sends the answer to a request.
-    pub(super) fn answer(&mut self, id: ConnectionId, envelope: &Envelope, reply: &Reply) {
+    pub(super) fn answer(&mut self, id: ConnectionId, envelope: &Envelope, reply: &CommandReply) {
         let is_login = matches!(envelope.command.as_str(), "Login" | "LoginWithToken");
         if is_login {
             return self.finish_login(id, reply);
@@ -270,7 +271,7 @@ impl Hub {
     }
 
     /// Carries out a deed of the world and keeps it. Its events are still to be delivered.
-    pub(super) fn enact(&mut self, device: Option<ConnectionId>, deed: &Deed) -> Outcome {
+    pub(super) fn enact(&mut self, device: Option<ConnectionId>, deed: &Deed) -> DeedOutcome {
         let now: Timestamp = self.clock.now();
         let kept = deed.changes_the_world();
         if kept && self.is_closed {
@@ -335,8 +336,8 @@ impl Hub {
     }
 }
 
-fn unkept(reason: &str) -> Outcome {
-    Outcome { reply: Err(Failure::new(FailureCode::Malformed, reason)), deliveries: Vec::new() }
+fn unkept(reason: &str) -> DeedOutcome {
+    DeedOutcome { reply: Err(Failure::new(FailureCode::Malformed, reason)), deliveries: Vec::new() }
 }
 
 #[cfg(test)]

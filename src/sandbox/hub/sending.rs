@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::{ConnectionId, End, Hub, Outgoing, Traffic};
+use super::{CloseReason, ConnectionId, Hub, Outgoing, Traffic};
 use crate::protocol::{MAX_FRAME, encode_event};
 use crate::sandbox::faults::Blow;
-use crate::sandbox::world::{Delivery, Reach};
+use crate::sandbox::world::{Audience, Delivery};
 
 /// How long a frame that is to come after the next one waits for that.
 const REORDER_PATIENCE: Duration = Duration::from_millis(200);
@@ -42,7 +42,7 @@ impl Hub {
                 // Backwards, since a full outbox ends its connection, which moves those behind it forward.
                 for index in (0..devices).rev() {
                     let Some(id) = self.devices.get(mid).and_then(|ids| ids.get(index)).copied() else { break };
-                    if delivery.reach == Reach::OtherDevices && Some(id) == from {
+                    if delivery.audience == Audience::OtherDevices && Some(id) == from {
                         continue;
                     }
                     let text = frame.get_or_insert_with(|| encoded(delivery)).clone();
@@ -109,7 +109,7 @@ impl Hub {
                 self.push(id, frame);
                 self.release_reordered(id);
             }
-            Some(Blow::Drop) => self.end(id, End::Dropped),
+            Some(Blow::Drop) => self.end(id, CloseReason::Dropped),
             Some(Blow::Swallow) => self.push(id, Outgoing { text: None, ..frame }),
             Some(Blow::Repeat) => {
                 self.push(id, frame.clone());
@@ -154,7 +154,7 @@ impl Hub {
         let fits = waiting <= self.outbox.bytes.max(size);
         if !fits || connection.outbox.try_send(frame).is_err() {
             self.counts.overflowed += 1;
-            self.end(id, End::Overflow);
+            self.end(id, CloseReason::Overflow);
         } else {
             connection.promised = connection.promised.max(number);
         }

@@ -37,7 +37,7 @@ pub(crate) struct Account {
     /// What the url of its QR code ends with.
     pub(crate) ticket: String,
     /// The proxy of the latest login that named one.
-    pub(crate) proxy: Option<Proxy>,
+    pub(crate) proxy: Option<GatewayProxy>,
     /// What it is still to be told.
     #[serde(default)]
     pub(crate) news: News,
@@ -68,7 +68,7 @@ pub(crate) struct Birthday {
 
 /// The proxy that a login asks the gateway to use.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Proxy {
+pub struct GatewayProxy {
     /// The host.
     pub server: String,
     /// The port.
@@ -82,10 +82,10 @@ pub struct Proxy {
     pub password: String,
 }
 
-impl std::fmt::Debug for Proxy {
+impl std::fmt::Debug for GatewayProxy {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { server, port, kind, username, .. } = self;
-        write!(f, "Proxy({kind} {username}@{server}:{port})")
+        write!(f, "GatewayProxy({kind} {username}@{server}:{port})")
     }
 }
 

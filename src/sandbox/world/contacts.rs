@@ -6,19 +6,19 @@ use serde_json::{Map, Value, json};
 
 use super::account::{Account, FoundBy, Friend};
 use super::profile::person_url;
-use super::{Act, MAX_DISPLAY_NAME, Reply, World, check_length, done, malformed, own_mid, person_mid, quoted};
+use super::{Act, CommandReply, MAX_DISPLAY_NAME, World, check_length, done, malformed, own_mid, person_mid, quoted};
 use crate::protocol::commands::{BlockContact, EnableContactNotification, MarkContact, UpdateContactName};
 use crate::protocol::{Failure, FailureCode};
 
 impl World {
-    pub(super) fn get_all_contact_ids(&self, act: &Act<'_>) -> Reply {
+    pub(super) fn get_all_contact_ids(&self, act: &Act<'_>) -> CommandReply {
         let me = self.me(act)?;
         let shown: Vec<_> = me.contacts.keys().filter(|mid| !me.blocked.contains(*mid)).map(|mid| &**mid).collect();
         Ok(json!(shown))
     }
 
     /// Gives what is known of the people, each once; mids that nobody has are left out.
-    pub(super) fn get_contacts(&self, act: &Act<'_>, mids: &[String]) -> Reply {
+    pub(super) fn get_contacts(&self, act: &Act<'_>, mids: &[String]) -> CommandReply {
         let me = self.me(act)?;
         let mut contacts = Vec::new();
         let mut given = BTreeSet::new();
@@ -38,19 +38,19 @@ impl World {
         &mut self,
         act: &mut Act<'_>,
         request: &EnableContactNotification,
-    ) -> Reply {
+    ) -> CommandReply {
         self.friend(act, &request.mid)?.muted = !request.enable;
         done()
     }
 
-    pub(super) fn update_contact_name(&mut self, act: &mut Act<'_>, request: &UpdateContactName) -> Reply {
+    pub(super) fn update_contact_name(&mut self, act: &mut Act<'_>, request: &UpdateContactName) -> CommandReply {
         // An empty name takes the own choice back.
         check_length("name", &request.name, 0, MAX_DISPLAY_NAME)?;
         self.friend(act, &request.mid)?.name.clone_from(&request.name);
         done()
     }
 
-    pub(super) fn mark_contact(&mut self, act: &mut Act<'_>, request: &MarkContact) -> Reply {
+    pub(super) fn mark_contact(&mut self, act: &mut Act<'_>, request: &MarkContact) -> CommandReply {
         let now = act.now;
         let friend = self.friend(act, &request.mid)?;
         match (request.mark, friend.favourite_since) {
@@ -61,7 +61,7 @@ impl World {
         done()
     }
 
-    pub(super) fn block_contact(&mut self, act: &mut Act<'_>, request: &BlockContact) -> Reply {
+    pub(super) fn block_contact(&mut self, act: &mut Act<'_>, request: &BlockContact) -> CommandReply {
         let person = self.person("mid", &request.mid)?.mid.clone();
         if person == *act.by {
             return Err(own_mid("mid"));
@@ -78,7 +78,7 @@ impl World {
         done()
     }
 
-    pub(super) fn search_contact_by_userid(&self, act: &Act<'_>, user_id: &str) -> Reply {
+    pub(super) fn search_contact_by_userid(&self, act: &Act<'_>, user_id: &str) -> CommandReply {
         let found = self.accounts.values().find(|person| {
             !user_id.is_empty() && person.user_id == user_id && person.settings.privacy_search_by_userid
         });
@@ -94,7 +94,7 @@ impl World {
     }
 
     /// Gives who has these numbers; numbers that nobody has, or whose owner cannot be found by phone, are left out.
-    pub(super) fn search_contact_by_phones(&self, act: &Act<'_>, phones: &[String]) -> Reply {
+    pub(super) fn search_contact_by_phones(&self, act: &Act<'_>, phones: &[String]) -> CommandReply {
         let me = self.me(act)?;
         let mut contacts = Map::new();
         for phone in phones {
@@ -112,7 +112,7 @@ impl World {
         Ok(Value::Object(contacts))
     }
 
-    pub(super) fn search_contact_by_url(&self, act: &Act<'_>, url: &str) -> Reply {
+    pub(super) fn search_contact_by_url(&self, act: &Act<'_>, url: &str) -> CommandReply {
         let found = self.accounts.values().find(|person| person_url(person) == url);
         let missing = || {
             let message = format!("\"url\" takes the url that a person's GetQrCode gave; found {}", quoted(url));
@@ -122,7 +122,7 @@ impl World {
         Ok(json!(self.me(act)?.view(person, FoundBy::Mid, act.media)))
     }
 
-    pub(super) fn search_and_add_contacts_by_mid(&mut self, act: &mut Act<'_>, mid: &str) -> Reply {
+    pub(super) fn search_and_add_contacts_by_mid(&mut self, act: &mut Act<'_>, mid: &str) -> CommandReply {
         let person = self.person("mid", mid)?.mid.clone();
         if person == *act.by {
             return Err(own_mid("mid"));

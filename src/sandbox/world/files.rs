@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::ids::{Ids, Mid};
-use super::messages::{Body, ContentType};
-use super::{Act, Reply, World, check_length, malformed, quoted};
+use super::messages::{ContentType, Draft};
+use super::{Act, CommandReply, World, check_length, malformed, quoted};
 use crate::clock::Timestamp;
 use crate::protocol::commands::{
     DownloadFile, GetDownloadFileParam, GetSendAudioParam, GetSendFileParam, GetSendImageParam, GetSendVideoParam,
@@ -114,23 +114,23 @@ impl Act<'_> {
 }
 
 impl World {
-    pub(super) fn send_image(&mut self, act: &mut Act<'_>, request: &SendImage) -> Reply {
+    pub(super) fn send_image(&mut self, act: &mut Act<'_>, request: &SendImage) -> CommandReply {
         self.send_stored(act, &request.to, ContentType::Image, None)
     }
 
-    pub(super) fn send_video(&mut self, act: &mut Act<'_>, request: &SendVideo) -> Reply {
+    pub(super) fn send_video(&mut self, act: &mut Act<'_>, request: &SendVideo) -> CommandReply {
         self.send_stored(act, &request.to, ContentType::Video, Some(request.duration))
     }
 
-    pub(super) fn send_audio(&mut self, act: &mut Act<'_>, request: &SendAudio) -> Reply {
+    pub(super) fn send_audio(&mut self, act: &mut Act<'_>, request: &SendAudio) -> CommandReply {
         self.send_stored(act, &request.to, ContentType::Audio, Some(request.duration))
     }
 
-    pub(super) fn send_file(&mut self, act: &mut Act<'_>, request: &SendFile) -> Reply {
+    pub(super) fn send_file(&mut self, act: &mut Act<'_>, request: &SendFile) -> CommandReply {
         self.send_stored(act, &request.to, ContentType::File, None)
     }
 
-    fn send_stored(&mut self, act: &mut Act<'_>, to: &str, kind: ContentType, duration: Option<i64>) -> Reply {
+    fn send_stored(&mut self, act: &mut Act<'_>, to: &str, kind: ContentType, duration: Option<i64>) -> CommandReply {
         let to = self.destination(act, to)?;
         check_duration(duration)?;
         let file = act.stored()?.clone();
@@ -153,7 +153,7 @@ impl World {
         check_duration(duration)
     }
 
-    pub(super) fn send_uploaded(&mut self, act: &mut Act<'_>, ticket: &Ticket) -> Reply {
+    pub(super) fn send_uploaded(&mut self, act: &mut Act<'_>, ticket: &Ticket) -> CommandReply {
         let Errand::Upload { to, kind, duration, .. } = &ticket.errand else {
             return Err(malformed("this url is for a download"));
         };
@@ -164,7 +164,7 @@ impl World {
         Ok(self.post(act, &to, file_body(*kind, *duration, file)))
     }
 
-    pub(super) fn download_file(&mut self, act: &mut Act<'_>, request: &DownloadFile) -> Reply {
+    pub(super) fn download_file(&mut self, act: &mut Act<'_>, request: &DownloadFile) -> CommandReply {
         self.file_of(act.by, &request.msg_id)?;
         Ok(json!({"path": request.path}))
     }
@@ -175,22 +175,22 @@ impl World {
         file.ok_or_else(|| Failure::new(FailureCode::NotFound, format!("message {msg_id} has no file")))
     }
 
-    pub(super) fn get_send_image_param(&mut self, act: &mut Act<'_>, request: &GetSendImageParam) -> Reply {
+    pub(super) fn get_send_image_param(&mut self, act: &mut Act<'_>, request: &GetSendImageParam) -> CommandReply {
         let GetSendImageParam { to, path, msg_id } = request;
         self.hand_out_upload(act, to, ContentType::Image, None, path, msg_id)
     }
 
-    pub(super) fn get_send_file_param(&mut self, act: &mut Act<'_>, request: &GetSendFileParam) -> Reply {
+    pub(super) fn get_send_file_param(&mut self, act: &mut Act<'_>, request: &GetSendFileParam) -> CommandReply {
         let GetSendFileParam { to, path, msg_id } = request;
         self.hand_out_upload(act, to, ContentType::File, None, path, msg_id)
     }
 
-    pub(super) fn get_send_video_param(&mut self, act: &mut Act<'_>, request: &GetSendVideoParam) -> Reply {
+    pub(super) fn get_send_video_param(&mut self, act: &mut Act<'_>, request: &GetSendVideoParam) -> CommandReply {
         let GetSendVideoParam { to, path, duration, msg_id } = request;
         self.hand_out_upload(act, to, ContentType::Video, Some(*duration), path, msg_id)
     }
 
-    pub(super) fn get_send_audio_param(&mut self, act: &mut Act<'_>, request: &GetSendAudioParam) -> Reply {
+    pub(super) fn get_send_audio_param(&mut self, act: &mut Act<'_>, request: &GetSendAudioParam) -> CommandReply {
         let GetSendAudioParam { to, path, duration, msg_id } = request;
         self.hand_out_upload(act, to, ContentType::Audio, Some(*duration), path, msg_id)
     }
@@ -203,7 +203,7 @@ impl World {
         duration: Option<i64>,
         path: &str,
         msg_id: &str,
-    ) -> Reply {
+    ) -> CommandReply {
         let to = self.destination(act, to)?;
         check_duration(duration)?;
         check_length("path", path, 1, MAX_PATH)?;
@@ -217,7 +217,11 @@ impl World {
         Ok(json!({"url": url, "heads": heads(&token), "params": params, "path": path}))
     }
 
-    pub(super) fn get_download_file_param(&mut self, act: &mut Act<'_>, request: &GetDownloadFileParam) -> Reply {
+    pub(super) fn get_download_file_param(
+        &mut self,
+        act: &mut Act<'_>,
+        request: &GetDownloadFileParam,
+    ) -> CommandReply {
         let file = self.file_of(act.by, &request.msg_id)?.clone();
         let token = self.hand_out(act, Errand::Download { file });
         let url = format!("{}/download/{token}", act.media);
@@ -283,8 +287,8 @@ fn check_duration(duration: Option<i64>) -> Result<(), Failure> {
     }
 }
 
-fn file_body(kind: ContentType, duration: Option<i64>, file: StoredFile) -> Body {
-    let mut body = Body::new(kind);
+fn file_body(kind: ContentType, duration: Option<i64>, file: StoredFile) -> Draft {
+    let mut body = Draft::new(kind);
     if kind == ContentType::File {
         body.metadata.insert("FILE_NAME".to_owned(), file.name.clone());
         body.metadata.insert("FILE_SIZE".to_owned(), file.size.to_string());

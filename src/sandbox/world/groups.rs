@@ -6,9 +6,11 @@ use serde_json::json;
 
 use super::account::picture_url;
 use super::ids::Mid;
-use super::messages::{Body, ContentType};
+use super::messages::{ContentType, Draft};
 use super::state::Group;
-use super::{Act, MAX_CHATS, MAX_GROUP, MAX_GROUP_NAME, Reply, World, check_length, done, own_mid, person_mid, quoted};
+use super::{
+    Act, CommandReply, MAX_CHATS, MAX_GROUP, MAX_GROUP_NAME, World, check_length, done, own_mid, person_mid, quoted,
+};
 use crate::clock::Timestamp;
 use crate::protocol::commands::{
     CreateGroup, EnableGroupNotification, EnableJoinByUrl, InviteIntoGroup, JoinGroupByUrl, SearchGroupById,
@@ -37,11 +39,11 @@ impl Group {
 }
 
 impl World {
-    pub(super) fn get_joined_group_ids(&self, act: &Act<'_>) -> Reply {
+    pub(super) fn get_joined_group_ids(&self, act: &Act<'_>) -> CommandReply {
         Ok(json!(self.groups_of(act.by).map(|group| &*group.mid).collect::<Vec<_>>()))
     }
 
-    pub(super) fn search_group_by_id(&self, act: &Act<'_>, request: &SearchGroupById) -> Reply {
+    pub(super) fn search_group_by_id(&self, act: &Act<'_>, request: &SearchGroupById) -> CommandReply {
         if let Some(id) = &request.id {
             let group = self.group("id", id)?;
             if !group.members.contains_key(act.by) && !group.invitees.contains_key(act.by) {
@@ -63,7 +65,7 @@ impl World {
         Ok(json!(chats))
     }
 
-    pub(super) fn search_group_by_url(&self, act: &Act<'_>, url: &str) -> Reply {
+    pub(super) fn search_group_by_url(&self, act: &Act<'_>, url: &str) -> CommandReply {
         let found = self.groups.values().find(|group| group.url() == url);
         let missing = || {
             let message = format!("\"url\" takes the url that a group's GetGroupQrcode gave; found {}", quoted(url));
@@ -76,11 +78,11 @@ impl World {
         Ok(json!(self.chat(group, act)))
     }
 
-    pub(super) fn get_group_qrcode(&self, act: &Act<'_>, group_id: &str) -> Reply {
+    pub(super) fn get_group_qrcode(&self, act: &Act<'_>, group_id: &str) -> CommandReply {
         Ok(json!({"url": self.own_group(act, group_id)?.url()}))
     }
 
-    pub(super) fn create_group(&mut self, act: &mut Act<'_>, request: &CreateGroup) -> Reply {
+    pub(super) fn create_group(&mut self, act: &mut Act<'_>, request: &CreateGroup) -> CommandReply {
         check_length("name", &request.name, 1, MAX_GROUP_NAME)?;
         self.check_chats(act.by)?;
         if request.mids.iter().any(|mid| **mid == **act.by) {
@@ -108,14 +110,14 @@ impl World {
         Ok(chat)
     }
 
-    pub(super) fn update_group_picture(&mut self, act: &mut Act<'_>, group_id: &str) -> Reply {
+    pub(super) fn update_group_picture(&mut self, act: &mut Act<'_>, group_id: &str) -> CommandReply {
         self.own_group(act, group_id)?;
         let picture = act.picture()?.key.clone();
         self.own_group_mut(act, group_id)?.picture = Some(picture);
         self.group_changed(act, group_id, "2")
     }
 
-    pub(super) fn invite_into_group(&mut self, act: &mut Act<'_>, request: &InviteIntoGroup) -> Reply {
+    pub(super) fn invite_into_group(&mut self, act: &mut Act<'_>, request: &InviteIntoGroup) -> CommandReply {
         if request.mids.is_empty() {
             return Err(Failure::new(FailureCode::InvalidLength, "\"mids\" takes at least one mid; found none"));
         }
@@ -134,7 +136,7 @@ impl World {
         done()
     }
 
-    pub(super) fn accept_group_invitation(&mut self, act: &mut Act<'_>, group_id: &str) -> Reply {
+    pub(super) fn accept_group_invitation(&mut self, act: &mut Act<'_>, group_id: &str) -> CommandReply {
         self.invitation(act, group_id)?;
         self.check_chats(act.by)?;
         let (by, now) = (act.by.clone(), act.now);
@@ -149,7 +151,7 @@ impl World {
     }
 
     /// Declines. The members see no event, as with LINE; the account's other devices see the invitation gone.
-    pub(super) fn reject_group_invitation(&mut self, act: &mut Act<'_>, group_id: &str) -> Reply {
+    pub(super) fn reject_group_invitation(&mut self, act: &mut Act<'_>, group_id: &str) -> CommandReply {
         self.invitation(act, group_id)?;
         let by = act.by.clone();
         self.group_mut("group_id", group_id)?.invitees.remove(&by);
@@ -158,7 +160,7 @@ impl World {
     }
 
     /// Leaves. Every device of whoever left takes the group off its list at an event that names nobody.
-    pub(super) fn leave_group(&mut self, act: &mut Act<'_>, group_id: &str) -> Reply {
+    pub(super) fn leave_group(&mut self, act: &mut Act<'_>, group_id: &str) -> CommandReply {
         let others = self.own_group(act, group_id)?.others(act.by);
         let by = act.by.clone();
         act.tell(vec![by.clone()], "NOTIFIED_LEAVE_CHAT", json!({"group_id": group_id}));
@@ -167,7 +169,7 @@ impl World {
         done()
     }
 
-    pub(super) fn join_group_by_url(&mut self, act: &mut Act<'_>, request: &JoinGroupByUrl) -> Reply {
+    pub(super) fn join_group_by_url(&mut self, act: &mut Act<'_>, request: &JoinGroupByUrl) -> CommandReply {
         let group = self.group("group_id", &request.group_id)?;
         if group.members.contains_key(act.by) {
             let message = format!("this account is a member of {} already", group.mid);
@@ -194,7 +196,7 @@ impl World {
     }
 
     /// Renames, and leaves a message about it in the group.
-    pub(super) fn update_group_name(&mut self, act: &mut Act<'_>, request: &UpdateGroupName) -> Reply {
+    pub(super) fn update_group_name(&mut self, act: &mut Act<'_>, request: &UpdateGroupName) -> CommandReply {
         check_length("name", &request.name, 1, MAX_GROUP_NAME)?;
         let group = self.own_group_mut(act, &request.group_id)?;
         group.name.clone_from(&request.name);
@@ -202,16 +204,20 @@ impl World {
         self.group_changed(act, &request.group_id, "1")?;
         let metadata =
             BTreeMap::from([("event_type".into(), "update_group_name".into()), ("name".into(), request.name.clone())]);
-        self.post(act, &mid, Body { metadata, ..Body::new(ContentType::ChatEvent) });
+        self.post(act, &mid, Draft { metadata, ..Draft::new(ContentType::ChatEvent) });
         done()
     }
 
-    pub(super) fn enable_join_by_url(&mut self, act: &mut Act<'_>, request: &EnableJoinByUrl) -> Reply {
+    pub(super) fn enable_join_by_url(&mut self, act: &mut Act<'_>, request: &EnableJoinByUrl) -> CommandReply {
         self.own_group_mut(act, &request.group_id)?.join_by_url = request.enable;
         self.group_changed(act, &request.group_id, "4")
     }
 
-    pub(super) fn enable_group_notification(&mut self, act: &mut Act<'_>, request: &EnableGroupNotification) -> Reply {
+    pub(super) fn enable_group_notification(
+        &mut self,
+        act: &mut Act<'_>,
+        request: &EnableGroupNotification,
+    ) -> CommandReply {
         let group = self.own_group(act, &request.group_id)?.mid.clone();
         let muted = &mut self.me_mut(act)?.muted_groups;
         if request.enable {
@@ -257,7 +263,7 @@ impl World {
         }
     }
 
-    fn group_changed(&mut self, act: &mut Act<'_>, group_id: &str, kind: &str) -> Reply {
+    fn group_changed(&mut self, act: &mut Act<'_>, group_id: &str, kind: &str) -> CommandReply {
         let others = self.group("group_id", group_id)?.others(act.by);
         let content = json!({"group_id": group_id, "mid": &**act.by, "type": kind});
         act.tell_own_devices("NOTIFIED_UPDATE_CHAT", content.clone());

@@ -5,9 +5,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::account::{Account, Certificate, Proxy};
+use super::account::{Account, Certificate, GatewayProxy};
 use super::ids::Mid;
-use super::{Reply, World, malformed, quoted};
+use super::{CommandReply, World, malformed, quoted};
 use crate::protocol::commands::{Login, LoginWithToken};
 use crate::protocol::{Failure, FailureCode};
 
@@ -17,7 +17,7 @@ pub(crate) struct SignIn {
     pub(crate) mid: Mid,
     /// The certificate that was shown, `None` where one is to be given.
     pub(crate) certificate: Option<String>,
-    pub(crate) proxy: Option<Proxy>,
+    pub(crate) proxy: Option<GatewayProxy>,
 }
 
 /// What a login still needs.
@@ -31,7 +31,7 @@ pub(crate) enum Knock {
 
 /// Whether the account has a live connection already.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Presence {
+pub(crate) enum ConnectionState {
     Away,
     Connected,
 }
@@ -48,7 +48,7 @@ impl World {
     }
 
     /// Checks a login by email address and password.
-    pub(crate) fn check_login(&self, request: &Login, presence: Presence) -> Result<Knock, Failure> {
+    pub(crate) fn check_login(&self, request: &Login, presence: ConnectionState) -> Result<Knock, Failure> {
         let texts = [&request.proxy_server, &request.proxy_type, &request.proxy_username, &request.proxy_password];
         let proxy = proxy_of(texts, request.proxy_port)?;
         let account = self.mid_of_email(&request.email).and_then(|mid| self.accounts.get(mid));
@@ -69,7 +69,11 @@ impl World {
     }
 
     /// Checks a login by phone number and token.
-    pub(crate) fn check_token_login(&self, request: &LoginWithToken, presence: Presence) -> Result<Knock, Failure> {
+    pub(crate) fn check_token_login(
+        &self,
+        request: &LoginWithToken,
+        presence: ConnectionState,
+    ) -> Result<Knock, Failure> {
         let texts = [&request.proxy_server, &request.proxy_type, &request.proxy_username, &request.proxy_password];
         let proxy = proxy_of(texts, request.proxy_port)?;
         let account = self.mid_of_phone(&request.phone).and_then(|mid| self.accounts.get(mid));
@@ -81,7 +85,7 @@ impl World {
     }
 
     /// Carries a login out and gives the content of its answer.
-    pub(super) fn sign_in(&mut self, sign_in: &SignIn) -> Reply {
+    pub(super) fn sign_in(&mut self, sign_in: &SignIn) -> CommandReply {
         let gone = || Failure::new(FailureCode::AuthenticationFailed, "the account is gone");
         let account = self.accounts.get_mut(&sign_in.mid).ok_or_else(gone)?;
         // The valid one is given out again, so that only revoking makes another. A revoked one is never forgotten: it would
@@ -105,13 +109,13 @@ impl World {
 
 impl World {
     /// Whether a further login is allowed, for one that was checked before and has waited since.
-    pub(crate) fn check_presence(&self, mid: &str, presence: Presence) -> Result<(), Failure> {
+    pub(crate) fn check_presence(&self, mid: &str, presence: ConnectionState) -> Result<(), Failure> {
         self.accounts.get(mid).map_or(Ok(()), |account| check_secondary(account, presence))
     }
 }
 
-fn check_secondary(account: &Account, presence: Presence) -> Result<(), Failure> {
-    if presence == Presence::Connected && !account.settings.privacy_allow_secondary_device_login {
+fn check_secondary(account: &Account, presence: ConnectionState) -> Result<(), Failure> {
+    if presence == ConnectionState::Connected && !account.settings.privacy_allow_secondary_device_login {
         let message = "the account is logged in elsewhere and allows no further login";
         return Err(Failure::new(FailureCode::NotAuthorizedDevice, message));
     }
@@ -120,7 +124,7 @@ fn check_secondary(account: &Account, presence: Presence) -> Result<(), Failure>
 
 /// Reads `[server, type, username, password]` and the port. Without a server and a port there is no proxy, whatever the type:
 /// some clients always send all fields.
-fn proxy_of(texts: [&Option<String>; 4], port: Option<i64>) -> Result<Option<Proxy>, Failure> {
+fn proxy_of(texts: [&Option<String>; 4], port: Option<i64>) -> Result<Option<GatewayProxy>, Failure> {
     let [server, kind, username, password] = texts.map(|text| text.as_deref().unwrap_or_default());
     if server.is_empty() && port.unwrap_or_default() == 0 {
         return Ok(None);
@@ -140,5 +144,5 @@ fn proxy_of(texts: [&Option<String>; 4], port: Option<i64>) -> Result<Option<Pro
     // It goes with http only, and some clients send an old one all the same.
     let password = if kind == "socks5" { "" } else { password };
     let [server, kind, username, password] = [server, kind, username, password].map(str::to_owned);
-    Ok(Some(Proxy { server, port, kind, username, password }))
+    Ok(Some(GatewayProxy { server, port, kind, username, password }))
 }

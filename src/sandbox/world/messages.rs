@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use super::ids::Mid;
 use super::{
-    Act, Content, Delivery, MAX_PLACE, MAX_TEXT, Reach, Reply, StoredFile, World, check_length, malformed, own_mid,
-    quoted,
+    Act, Audience, CommandReply, Delivery, EventContent, MAX_PLACE, MAX_TEXT, StoredFile, World, check_length,
+    malformed, own_mid, quoted,
 };
 use crate::clock::Timestamp;
 use crate::protocol::commands::{SendContact, SendLocation, SendText};
@@ -70,7 +70,7 @@ impl ContentType {
 
 /// A message before it is sent.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Body {
+pub struct Draft {
     /// What kind of message it is.
     pub kind: ContentType,
     /// The text, where there is one.
@@ -81,7 +81,7 @@ pub struct Body {
     pub(crate) file: Option<StoredFile>,
 }
 
-impl Body {
+impl Draft {
     /// A message of a kind with nothing in it.
     pub fn new(kind: ContentType) -> Self {
         Self { kind, text: None, metadata: BTreeMap::new(), file: None }
@@ -107,7 +107,7 @@ pub(crate) struct Post {
     pub(crate) from: Mid,
     pub(crate) to: Mid,
     pub(crate) at: Timestamp,
-    pub(crate) body: Body,
+    pub(crate) body: Draft,
     /// It went to someone who has blocked its author, and never reached them.
     pub(crate) withheld: bool,
 }
@@ -127,16 +127,16 @@ impl Post {
 }
 
 /// The messages of one chat, ascending by id.
-pub(crate) type Chat = VecDeque<Post>;
+pub(crate) type Posts = VecDeque<Post>;
 
 impl World {
-    pub(super) fn send_text(&mut self, act: &mut Act<'_>, request: &SendText) -> Reply {
+    pub(super) fn send_text(&mut self, act: &mut Act<'_>, request: &SendText) -> CommandReply {
         let to = self.destination(act, &request.to)?;
         check_length("content", &request.content, 1, MAX_TEXT)?;
-        Ok(self.post(act, &to, Body::text(request.content.as_str())))
+        Ok(self.post(act, &to, Draft::text(request.content.as_str())))
     }
 
-    pub(super) fn send_location(&mut self, act: &mut Act<'_>, request: &SendLocation) -> Reply {
+    pub(super) fn send_location(&mut self, act: &mut Act<'_>, request: &SendLocation) -> CommandReply {
         let to = self.destination(act, &request.to)?;
         let SendLocation { title, address, latitude, longitude, .. } = request;
         check_length("title", title, 0, MAX_PLACE)?;
@@ -152,10 +152,10 @@ impl World {
             ("latitude".to_owned(), latitude.to_string()),
             ("longitude".to_owned(), longitude.to_string()),
         ]);
-        Ok(self.post(act, &to, Body { metadata, ..Body::new(ContentType::Location) }))
+        Ok(self.post(act, &to, Draft { metadata, ..Draft::new(ContentType::Location) }))
     }
 
-    pub(super) fn send_contact(&mut self, act: &mut Act<'_>, request: &SendContact) -> Reply {
+    pub(super) fn send_contact(&mut self, act: &mut Act<'_>, request: &SendContact) -> CommandReply {
         let to = self.destination(act, &request.to)?;
         check_length("displayName", &request.display_name, 0, MAX_PLACE)?;
         let contact = &request.contact_mid_or_vcard;
@@ -163,7 +163,7 @@ impl World {
             self.person("contactMidOrVcard", contact)?;
             let name = ("displayName".to_owned(), request.display_name.clone());
             let metadata = BTreeMap::from([("mid".to_owned(), contact.clone()), name]);
-            Body { metadata, ..Body::new(ContentType::Contact) }
+            Draft { metadata, ..Draft::new(ContentType::Contact) }
         } else {
             check_length("contactMidOrVcard", contact, 1, MAX_TEXT)?;
             if !is_vcard(contact) {
@@ -173,7 +173,7 @@ impl World {
             }
             let kind = ("ORGCONTP".to_owned(), "CONTACT".to_owned());
             let metadata = BTreeMap::from([kind, ("vCard".to_owned(), contact.clone())]);
-            Body { metadata, ..Body::text(request.display_name.as_str()) }
+            Draft { metadata, ..Draft::text(request.display_name.as_str()) }
         };
         Ok(self.post(act, &to, body))
     }
@@ -208,7 +208,7 @@ impl World {
     ///
     /// A message to a person who has blocked its author is kept and answered as any other, and reaches nobody: LINE does
     /// not tell the blocked that they are.
-    pub(super) fn post(&mut self, act: &mut Act<'_>, to: &Mid, body: Body) -> Value {
+    pub(super) fn post(&mut self, act: &mut Act<'_>, to: &Mid, body: Draft) -> Value {
         let first = u64::try_from(act.now).unwrap_or_default().saturating_mul(IDS_PER_MILLISECOND);
         self.last_message = self.last_message.max(first) + 1;
         let by = act.by.clone();
@@ -222,9 +222,9 @@ impl World {
         };
         let message = Arc::new(post.wire());
         let sent = json!({"id": message.id, "to": message.to, "timestamp": message.timestamp});
-        let own = Content::Message(Arc::clone(&message));
-        act.deliver(Delivery::new(vec![by.clone()], Reach::OtherDevices, "SEND_MESSAGE", own));
-        act.tell(receivers, "RECEIVE_MESSAGE", Content::Message(message));
+        let own = EventContent::Message(Arc::clone(&message));
+        act.deliver(Delivery::new(vec![by.clone()], Audience::OtherDevices, "SEND_MESSAGE", own));
+        act.tell(receivers, "RECEIVE_MESSAGE", EventContent::Message(message));
         let chat = self.chats.entry(chat_key(&by, to)).or_default();
         if chat.len() == KEPT {
             chat.pop_front();

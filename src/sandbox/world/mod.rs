@@ -31,12 +31,12 @@ use self::state::Group;
 use crate::clock::Timestamp;
 use crate::protocol::{Failure, FailureCode, Message, MidKind, Request, Safety, mid_kind};
 
-pub use self::account::Proxy;
+pub use self::account::GatewayProxy;
 pub use self::demo::{DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD};
 pub(crate) use self::files::{Errand, FileNeed, StoredFile, TICKET_HEADER, Ticket, file_name};
 pub(crate) use self::ids::{Mid, hex};
-pub(crate) use self::logins::{Knock, Presence, SignIn};
-pub use self::messages::{Body, ContentType};
+pub(crate) use self::logins::{ConnectionState, Knock, SignIn};
+pub use self::messages::{ContentType, Draft};
 pub use self::operator::{NewAccount, Operation};
 
 /// The longest text message, in characters.
@@ -55,7 +55,7 @@ const MAX_GROUP: usize = 500;
 const MAX_CHATS: usize = 1_000;
 
 /// The answer to a command: a success's content, or the refusal.
-pub(crate) type Reply = Result<Value, Failure>;
+pub(crate) type CommandReply = Result<Value, Failure>;
 
 /// Everything that is the case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -67,7 +67,7 @@ pub(crate) struct World {
     last_event: u64,
     accounts: BTreeMap<Mid, Account>,
     groups: BTreeMap<Mid, Group>,
-    chats: BTreeMap<Arc<str>, messages::Chat>,
+    chats: BTreeMap<Arc<str>, messages::Posts>,
     /// What does not outlive the process: urls handed out, PINs shown.
     #[serde(skip)]
     passing: files::Passing,
@@ -114,7 +114,7 @@ pub(crate) struct Written(pub(crate) Request);
 
 /// Which of an account's connections are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Reach {
+pub(crate) enum Audience {
     /// All of them.
     EveryDevice,
     /// All but the one that the command came from.
@@ -125,28 +125,28 @@ pub(crate) enum Reach {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Delivery {
     pub(crate) to: Vec<Mid>,
-    pub(crate) reach: Reach,
+    pub(crate) audience: Audience,
     pub(crate) subcommand: Cow<'static, str>,
-    pub(crate) content: Content,
+    pub(crate) content: EventContent,
     /// Its number; those of later events are greater.
     pub(crate) number: u64,
 }
 
 impl Delivery {
-    fn new(to: Vec<Mid>, reach: Reach, subcommand: &'static str, content: impl Into<Content>) -> Self {
-        Self { to, reach, subcommand: subcommand.into(), content: content.into(), number: 0 }
+    fn new(to: Vec<Mid>, audience: Audience, subcommand: &'static str, content: impl Into<EventContent>) -> Self {
+        Self { to, audience, subcommand: subcommand.into(), content: content.into(), number: 0 }
     }
 }
 
 /// What belongs to an event.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
-pub(crate) enum Content {
+pub(crate) enum EventContent {
     Message(Arc<Message>),
     Fields(Value),
 }
 
-impl From<Value> for Content {
+impl From<Value> for EventContent {
     fn from(fields: Value) -> Self {
         Self::Fields(fields)
     }
@@ -154,8 +154,8 @@ impl From<Value> for Content {
 
 /// What came of a deed. A refused one has changed nothing and told nobody.
 #[derive(Debug)]
-pub(crate) struct Outcome {
-    pub(crate) reply: Reply,
+pub(crate) struct DeedOutcome {
+    pub(crate) reply: CommandReply,
     pub(crate) deliveries: Vec<Delivery>,
 }
 
@@ -186,13 +186,13 @@ impl Act<'_> {
         }
     }
 
-    fn tell(&mut self, to: Vec<Mid>, subcommand: &'static str, content: impl Into<Content>) {
-        self.deliver(Delivery::new(to, Reach::EveryDevice, subcommand, content));
+    fn tell(&mut self, to: Vec<Mid>, subcommand: &'static str, content: impl Into<EventContent>) {
+        self.deliver(Delivery::new(to, Audience::EveryDevice, subcommand, content));
     }
 
     fn tell_own_devices(&mut self, subcommand: &'static str, content: Value) {
         let to = vec![self.by.clone()];
-        self.deliver(Delivery::new(to, Reach::OtherDevices, subcommand, content));
+        self.deliver(Delivery::new(to, Audience::OtherDevices, subcommand, content));
     }
 }
 
@@ -208,7 +208,7 @@ impl World {
     }
 
     /// Carries a deed out.
-    pub(crate) fn apply(&mut self, scene: &Scene<'_>, deed: &Deed) -> Outcome {
+    pub(crate) fn apply(&mut self, scene: &Scene<'_>, deed: &Deed) -> DeedOutcome {
         let Scene { now, media, device } = *scene;
         let nobody = Mid::default();
         let operator = |operation| World::operator_of(operation).map_or(nobody.clone(), Mid::from);
@@ -224,7 +224,7 @@ impl World {
             Deed::Command { request, .. } => self.dispatch(&mut act, &request.0),
             Deed::Uploaded { ticket, .. } => self.send_uploaded(&mut act, ticket),
             Deed::SignedIn(sign_in) => match self.sign_in(sign_in) {
-                Ok(content) => return Outcome { reply: Ok(content), deliveries: self.arrive(now, &by) },
+                Ok(content) => return DeedOutcome { reply: Ok(content), deliveries: self.arrive(now, &by) },
                 refused => refused,
             },
             Deed::Left { mid, told } => self.depart(mid, *told),
@@ -232,11 +232,11 @@ impl World {
         };
         let mut deliveries = act.deliveries;
         self.keep_news(now, &mut deliveries);
-        Outcome { reply, deliveries }
+        DeedOutcome { reply, deliveries }
     }
 
     /// Every command of the table; one that is missing does not compile.
-    fn dispatch(&mut self, act: &mut Act<'_>, request: &Request) -> Reply {
+    fn dispatch(&mut self, act: &mut Act<'_>, request: &Request) -> CommandReply {
         self.me(act)?;
         match request {
             Request::Login(_) | Request::LoginWithToken(_) => Err(malformed("a login is a matter of the connection")),
@@ -306,7 +306,7 @@ impl World {
     }
 
     /// The proxy of an account's latest login that named one.
-    pub(crate) fn proxy_of(&self, mid: &str) -> Option<&Proxy> {
+    pub(crate) fn proxy_of(&self, mid: &str) -> Option<&GatewayProxy> {
         self.accounts.get(mid)?.proxy.as_ref()
     }
 
@@ -365,7 +365,7 @@ fn closed_account() -> Failure {
     Failure::new(FailureCode::NotAuthenticated, "the account of this connection is closed")
 }
 
-fn done() -> Reply {
+fn done() -> CommandReply {
     Ok(json!({}))
 }
 

@@ -6,8 +6,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::messages::chat_key;
-use super::state::{Item, ON_ITS_WAY, What};
-use super::{Content, Delivery, Mid, Reach, Reply, World, done};
+use super::state::{NewsItem, ON_ITS_WAY, What};
+use super::{Audience, CommandReply, Delivery, EventContent, Mid, World, done};
 use crate::clock::Timestamp;
 
 impl World {
@@ -19,22 +19,22 @@ impl World {
             delivery.to.retain(|mid| self.accounts.contains_key(mid));
             self.last_event += 1;
             delivery.number = self.last_event;
-            if delivery.reach == Reach::OtherDevices {
+            if delivery.audience == Audience::OtherDevices {
                 continue;
             }
             let what = match &delivery.content {
-                Content::Message(message) => {
+                EventContent::Message(message) => {
                     let key = chat_key(&message.from, &message.to);
                     let chat = self.chats.get_key_value(&key).map_or(key, |(known, _)| Arc::clone(known));
                     What::Message { chat, id: message.id.parse().unwrap_or_default() }
                 }
-                Content::Fields(content) => {
+                EventContent::Fields(content) => {
                     What::Event { subcommand: delivery.subcommand.clone(), content: content.clone() }
                 }
             };
             for mid in &delivery.to {
                 if let Some(account) = self.accounts.get_mut(mid) {
-                    account.news.push(Item { number: delivery.number, at: now, what: what.clone() });
+                    account.news.push(NewsItem { number: delivery.number, at: now, what: what.clone() });
                 }
             }
         }
@@ -55,7 +55,7 @@ impl World {
     }
 
     /// The last connection of an account is gone; events up to `told` have reached it.
-    pub(super) fn depart(&mut self, mid: &str, told: u64) -> Reply {
+    pub(super) fn depart(&mut self, mid: &str, told: u64) -> CommandReply {
         if let Some(account) = self.accounts.get_mut(mid) {
             account.news.present = false;
             account.news.kept.retain(|item| item.number > told);
@@ -82,23 +82,23 @@ impl World {
     }
 
     /// Makes an event of what was kept; `None` for a message that is gone from its chat.
-    fn retell(&self, mid: &Mid, item: Item) -> Option<Delivery> {
+    fn retell(&self, mid: &Mid, item: NewsItem) -> Option<Delivery> {
         let (subcommand, content) = match item.what {
             What::Message { chat, id } => {
                 let posts = self.chats.get(&chat)?;
                 let post = posts.get(posts.binary_search_by_key(&id, |post| post.id).ok()?)?;
-                (Cow::Borrowed("RECEIVE_MESSAGE"), Content::Message(Arc::new(post.wire())))
+                (Cow::Borrowed("RECEIVE_MESSAGE"), EventContent::Message(Arc::new(post.wire())))
             }
-            What::Event { subcommand, content } => (subcommand, Content::Fields(content)),
+            What::Event { subcommand, content } => (subcommand, EventContent::Fields(content)),
         };
-        Some(Delivery { to: vec![mid.clone()], reach: Reach::EveryDevice, subcommand, content, number: item.number })
+        Some(Delivery { to: vec![mid.clone()], audience: Audience::EveryDevice, subcommand, content, number: item.number })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::state::KEPT;
-    use super::super::{Body, Deed, Operation, Scene};
+    use super::super::{Deed, Draft, Operation, Scene};
     use super::*;
 
     fn world() -> (World, Mid, Mid) {
@@ -109,15 +109,15 @@ mod tests {
     }
 
     fn say(world: &mut World, now: Timestamp, from: &Mid, to: &Mid, text: &str) -> u64 {
-        let post = Operation::Post { from: from.to_string(), to: to.to_string(), body: Body::text(text) };
+        let post = Operation::Post { from: from.to_string(), to: to.to_string(), body: Draft::text(text) };
         let outcome = world.apply(&Scene { now, media: "", device: None }, &Deed::Operated(post));
         outcome.deliveries.iter().map(|delivery| delivery.number).max().expect("somebody is told")
     }
 
     fn texts(deliveries: &[Delivery]) -> Vec<String> {
         let text = |delivery: &Delivery| match &delivery.content {
-            Content::Message(message) => message.text.clone(),
-            Content::Fields(_) => None,
+            EventContent::Message(message) => message.text.clone(),
+            EventContent::Fields(_) => None,
         };
         deliveries.iter().filter_map(text).collect()
     }

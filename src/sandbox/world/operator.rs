@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::account::{Account, Friend};
 use super::ids::Mid;
-use super::messages::{Body, chat_key};
-use super::{Act, Reply, World, check_length, done, malformed};
+use super::messages::{Draft, chat_key};
+use super::{Act, CommandReply, World, check_length, done, malformed};
 use crate::protocol::{Failure, FailureCode, MidKind, Settings};
 
 /// An account to create.
@@ -65,7 +65,7 @@ pub enum Operation {
         /// The person or group it goes to.
         to: String,
         /// What it holds.
-        body: Body,
+        body: Draft,
     },
     /// A member removes another one.
     Kick {
@@ -126,7 +126,7 @@ pub enum Operation {
 }
 
 impl World {
-    pub(super) fn operate(&mut self, act: &mut Act<'_>, operation: &Operation) -> Reply {
+    pub(super) fn operate(&mut self, act: &mut Act<'_>, operation: &Operation) -> CommandReply {
         match operation {
             Operation::CreateAccount(account) => Ok(json!({"mid": &*create_account(self, account)?})),
             Operation::CreateGroup { name, members } => self.found_group(act, name, members),
@@ -154,7 +154,7 @@ impl World {
         }
     }
 
-    fn found_group(&mut self, act: &mut Act<'_>, name: &str, members: &[String]) -> Reply {
+    fn found_group(&mut self, act: &mut Act<'_>, name: &str, members: &[String]) -> CommandReply {
         check_length("name", name, 1, super::MAX_GROUP_NAME)?;
         if members.is_empty() || members.len() > super::MAX_GROUP {
             let message = format!("\"members\" takes 1 to {} people; found {}", super::MAX_GROUP, members.len());
@@ -172,7 +172,7 @@ impl World {
         Ok(json!({"mid": mid}))
     }
 
-    fn kick(&mut self, act: &mut Act<'_>, group_id: &str, target: &str) -> Reply {
+    fn kick(&mut self, act: &mut Act<'_>, group_id: &str, target: &str) -> CommandReply {
         let group = self.own_group(act, group_id)?;
         if !group.members.contains_key(target) || target == &**act.by {
             return Err(Failure::new(FailureCode::NotAMember, format!("{target} is no other member of {group_id}")));
@@ -184,7 +184,7 @@ impl World {
         done()
     }
 
-    fn cancel_invitation(&mut self, act: &mut Act<'_>, group_id: &str, target: &str) -> Reply {
+    fn cancel_invitation(&mut self, act: &mut Act<'_>, group_id: &str, target: &str) -> CommandReply {
         self.own_group(act, group_id)?;
         if self.group_mut("group", group_id)?.invitees.remove(target).is_none() {
             return Err(Failure::new(FailureCode::NotAnInvitee, format!("{target} is not invited into {group_id}")));
@@ -195,7 +195,7 @@ impl World {
     }
 
     /// Tells a message's author, in a group every other member, what someone did with it.
-    fn react(&mut self, act: &mut Act<'_>, msg_id: &str, subcommand: &'static str) -> Reply {
+    fn react(&mut self, act: &mut Act<'_>, msg_id: &str, subcommand: &'static str) -> CommandReply {
         let post = self.visible_post(act.by, msg_id)?;
         let (told, chat) = match self.groups.get(&post.to) {
             Some(group) => (group.others(act.by), post.to.clone()),
@@ -206,7 +206,7 @@ impl World {
         done()
     }
 
-    fn unsend(&mut self, act: &mut Act<'_>, msg_id: &str) -> Reply {
+    fn unsend(&mut self, act: &mut Act<'_>, msg_id: &str) -> CommandReply {
         let post = self.visible_post(act.by, msg_id)?;
         if post.from != *act.by {
             return Err(malformed(format!("{msg_id} is a message of someone else")));
@@ -224,7 +224,7 @@ impl World {
         done()
     }
 
-    fn unregister(&mut self, act: &mut Act<'_>) -> Reply {
+    fn unregister(&mut self, act: &mut Act<'_>) -> CommandReply {
         let by = act.by.clone();
         let groups: Vec<_> = self.groups.values().filter(|group| group.members.contains_key(&by)).collect();
         for mid in groups.into_iter().map(|group| group.mid.clone()).collect::<Vec<_>>() {

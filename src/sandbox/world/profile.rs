@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::account::{Account, Birthday};
-use super::{Act, MAX_DISPLAY_NAME, MAX_STATUS_MESSAGE, Reply, World, check_length, done, malformed, quoted};
+use super::{Act, CommandReply, MAX_DISPLAY_NAME, MAX_STATUS_MESSAGE, World, check_length, done, malformed, quoted};
 use crate::protocol::commands::{SetBirthday, SetMyUserid, SetNickName, SetSignature};
 use crate::protocol::{Failure, FailureCode};
 
@@ -11,40 +11,40 @@ use crate::protocol::{Failure, FailureCode};
 const USER_ID: (usize, usize) = (4, 20);
 
 impl World {
-    pub(super) fn get_profile(&self, act: &Act<'_>) -> Reply {
+    pub(super) fn get_profile(&self, act: &Act<'_>) -> CommandReply {
         Ok(json!(self.me(act)?.profile(act.media)))
     }
 
-    pub(super) fn get_settings(&self, act: &Act<'_>) -> Reply {
+    pub(super) fn get_settings(&self, act: &Act<'_>) -> CommandReply {
         Ok(json!(self.me(act)?.settings))
     }
 
-    pub(super) fn set_nick_name(&mut self, act: &mut Act<'_>, request: &SetNickName) -> Reply {
+    pub(super) fn set_nick_name(&mut self, act: &mut Act<'_>, request: &SetNickName) -> CommandReply {
         check_length("nickname", &request.nickname, 1, MAX_DISPLAY_NAME)?;
         self.me_mut(act)?.display_name.clone_from(&request.nickname);
         self.profile_changed(act, "2", &json!({"DISPLAY_NAME": request.nickname}));
         Ok(json!({"nickname": request.nickname}))
     }
 
-    pub(super) fn set_signature(&mut self, act: &mut Act<'_>, request: &SetSignature) -> Reply {
+    pub(super) fn set_signature(&mut self, act: &mut Act<'_>, request: &SetSignature) -> CommandReply {
         check_length("signature", &request.signature, 0, MAX_STATUS_MESSAGE)?;
         self.me_mut(act)?.status_message.clone_from(&request.signature);
         self.profile_changed(act, "16", &json!({"STATUS_MESSAGE": request.signature}));
         Ok(json!({"signature": request.signature}))
     }
 
-    pub(super) fn update_profile_picture(&mut self, act: &mut Act<'_>) -> Reply {
+    pub(super) fn update_profile_picture(&mut self, act: &mut Act<'_>) -> CommandReply {
         let picture = act.picture()?.key.clone();
         self.me_mut(act)?.picture = Some(picture.clone());
         self.profile_changed(act, "8", &json!({"PICTURE_STATUS": picture}));
         done()
     }
 
-    pub(super) fn check_userid_valid(&self, user_id: &str) -> Reply {
+    pub(super) fn check_userid_valid(&self, user_id: &str) -> CommandReply {
         Ok(json!({"valid": is_user_id(user_id) && !self.is_taken(user_id)}))
     }
 
-    pub(super) fn set_my_userid(&mut self, act: &mut Act<'_>, request: &SetMyUserid) -> Reply {
+    pub(super) fn set_my_userid(&mut self, act: &mut Act<'_>, request: &SetMyUserid) -> CommandReply {
         let wanted = &request.user_id;
         check_length("user_id", wanted, USER_ID.0, USER_ID.1)?;
         if !is_user_id(wanted) {
@@ -66,11 +66,11 @@ impl World {
         Ok(json!({"user_id": wanted}))
     }
 
-    pub(super) fn get_qr_code(&self, act: &Act<'_>) -> Reply {
+    pub(super) fn get_qr_code(&self, act: &Act<'_>) -> CommandReply {
         Ok(json!({"url": person_url(self.me(act)?)}))
     }
 
-    pub(super) fn set_birthday(&mut self, act: &mut Act<'_>, request: &SetBirthday) -> Reply {
+    pub(super) fn set_birthday(&mut self, act: &mut Act<'_>, request: &SetBirthday) -> CommandReply {
         let SetBirthday { year, day } = request;
         if !is_day_of(year, day) {
             return Err(malformed(format!(
@@ -85,13 +85,13 @@ impl World {
         done()
     }
 
-    pub(super) fn enable_search_by_user_id(&mut self, act: &mut Act<'_>, enable: bool) -> Reply {
+    pub(super) fn enable_search_by_user_id(&mut self, act: &mut Act<'_>, enable: bool) -> CommandReply {
         self.me_mut(act)?.settings.privacy_search_by_userid = enable;
         act.tell_own_devices("UPDATE_SETTINGS", json!({"mid": &**act.by}));
         done()
     }
 
-    pub(super) fn enable_secondary_login(&mut self, act: &mut Act<'_>, enable: bool) -> Reply {
+    pub(super) fn enable_secondary_login(&mut self, act: &mut Act<'_>, enable: bool) -> CommandReply {
         self.me_mut(act)?.settings.privacy_allow_secondary_device_login = enable;
         act.tell_own_devices("UPDATE_SETTINGS", json!({"mid": &**act.by}));
         done()

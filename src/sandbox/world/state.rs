@@ -39,12 +39,12 @@ pub(crate) struct News {
     /// Whether someone is logged in, as far as the world was told.
     pub(super) present: bool,
     /// Invariant: ascending by number.
-    pub(super) kept: VecDeque<Item>,
+    pub(super) kept: VecDeque<NewsItem>,
 }
 
 /// An event that is kept.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Item {
+pub(super) struct NewsItem {
     pub(super) number: u64,
     pub(super) at: Timestamp,
     pub(super) what: What,
@@ -59,7 +59,7 @@ pub(super) enum What {
 
 impl News {
     /// Keeps an event, instead of the oldest where there are many.
-    pub(super) fn push(&mut self, item: Item) {
+    pub(super) fn push(&mut self, item: NewsItem) {
         if self.kept.len() == KEPT {
             self.kept.pop_front();
         }

@@ -23,7 +23,7 @@ const RECENT: Duration = Duration::from_secs(5);
 
 /// What one connection suffers from.
 #[derive(Clone, Copy, Debug)]
-enum Fault {
+enum InjectedFault {
     None,
     /// The gateway is just starting: it takes the connection and drops it.
     Restart,
@@ -47,17 +47,17 @@ enum Fault {
     Events,
 }
 
-const FAULTS: [Fault; 10] = [
-    Fault::Restart,
-    Fault::Closed,
-    Fault::NoHandshake,
-    Fault::NoLogin,
-    Fault::LatePin,
-    Fault::Drop,
-    Fault::Close,
-    Fault::HalfOpen,
-    Fault::Replies,
-    Fault::Events,
+const FAULTS: [InjectedFault; 10] = [
+    InjectedFault::Restart,
+    InjectedFault::Closed,
+    InjectedFault::NoHandshake,
+    InjectedFault::NoLogin,
+    InjectedFault::LatePin,
+    InjectedFault::Drop,
+    InjectedFault::Close,
+    InjectedFault::HalfOpen,
+    InjectedFault::Replies,
+    InjectedFault::Events,
 ];
 
 /// What the gateway knows across connections.
@@ -118,13 +118,13 @@ const fn is_message(item: u32) -> bool {
 
 /// Serves connections, each with its fault, then calm ones, and refuses the login after that, or in their middle.
 pub(super) async fn serve(mut gateway: Gateway, record: Rc<Record>, mut rng: StdRng) {
-    let mut faults: Vec<_> = FAULTS.into_iter().chain([Fault::Replies; FAULTY - FAULTS.len()]).collect();
+    let mut faults: Vec<_> = FAULTS.into_iter().chain([InjectedFault::Replies; FAULTY - FAULTS.len()]).collect();
     faults.shuffle(&mut rng);
     for (number, fault) in faults.into_iter().enumerate() {
         if record.setup.refuses_after == Some(number) {
             return refuse(&gateway).await;
         }
-        if matches!(fault, Fault::Closed) {
+        if matches!(fault, InjectedFault::Closed) {
             let address = gateway.address();
             drop(gateway);
             record.clock.sleep(Duration::from_secs(20)).await;
@@ -133,8 +133,8 @@ pub(super) async fn serve(mut gateway: Gateway, record: Rc<Record>, mut rng: Std
         }
         let stream = gateway.accept_tcp().await;
         match fault {
-            Fault::Restart => continue,
-            Fault::NoHandshake => {
+            InjectedFault::Restart => continue,
+            InjectedFault::NoHandshake => {
                 // The client gives up: then its side is closed.
                 let mut rest = Vec::new();
                 let mut stream = stream;
@@ -149,7 +149,7 @@ pub(super) async fn serve(mut gateway: Gateway, record: Rc<Record>, mut rng: Std
     }
     while !record.is_done.get() {
         if let Some(client) = Client::try_on(gateway.accept_tcp().await).await {
-            Connection::serve(client, &record, Fault::None, &mut rng).await;
+            Connection::serve(client, &record, InjectedFault::None, &mut rng).await;
         }
     }
     refuse(&gateway).await;
@@ -173,7 +173,7 @@ async fn refuse(gateway: &Gateway) {
 struct Connection<'a> {
     client: Client,
     record: &'a Record,
-    fault: Fault,
+    fault: InjectedFault,
     rng: &'a mut StdRng,
     /// Replies that are held back.
     held: VecDeque<Value>,
@@ -186,7 +186,7 @@ struct Connection<'a> {
 }
 
 impl<'a> Connection<'a> {
-    async fn serve(client: Client, record: &'a Record, fault: Fault, rng: &'a mut StdRng) {
+    async fn serve(client: Client, record: &'a Record, fault: InjectedFault, rng: &'a mut StdRng) {
         let mut connection = Self {
             client,
             record,
@@ -216,7 +216,7 @@ impl<'a> Connection<'a> {
             self.repeat().await?;
         }
         let mut left = match self.fault {
-            Fault::Drop | Fault::Close | Fault::HalfOpen => self.rng.random_range(1..40),
+            InjectedFault::Drop | InjectedFault::Close | InjectedFault::HalfOpen => self.rng.random_range(1..40),
             _ => 150,
         };
         loop {
@@ -227,14 +227,14 @@ impl<'a> Connection<'a> {
             }
             left -= 1;
             match self.fault {
-                Fault::None if self.record.is_done.get() => return Some(()),
-                Fault::HalfOpen if left <= 0 => {
+                InjectedFault::None if self.record.is_done.get() => return Some(()),
+                InjectedFault::HalfOpen if left <= 0 => {
                     self.silent_since = Some(self.record.clock.elapsed());
                     loop {
                         self.client.next().await?;
                     }
                 }
-                Fault::None => {}
+                InjectedFault::None => {}
                 _ if left <= 0 => return Some(()),
                 _ => {}
             }
@@ -246,10 +246,10 @@ impl<'a> Connection<'a> {
         assert_eq!(login["command"], "Login");
         self.record.logins.borrow_mut().push(self.record.clock.elapsed());
         match self.fault {
-            Fault::NoLogin => loop {
+            InjectedFault::NoLogin => loop {
                 self.client.next().await?;
             },
-            Fault::LatePin => {
+            InjectedFault::LatePin => {
                 let clock = self.record.clock.clone();
                 let late = if self.rng.random() { 100 } else { 130 };
                 clock.sleep(Duration::from_secs(late)).await;
@@ -279,7 +279,7 @@ impl<'a> Connection<'a> {
             return Some(());
         }
         let reply = |code: i64, content: String| json!({"command": command, "task_id": frame["task_id"], "code": code, "content": content});
-        let is_faulty = matches!(self.fault, Fault::Replies);
+        let is_faulty = matches!(self.fault, InjectedFault::Replies);
         if is_faulty && self.record.setup.is_paced && command != "GetProfile" && self.rng.random_ratio(1, 20) {
             return self.send(reply(4, "EXCESSIVE_ACCESS: slow down".to_owned())).await;
         }
@@ -323,7 +323,7 @@ impl<'a> Connection<'a> {
         let next = self.record.next_item();
         let mut items: Vec<_> = (next..ITEMS.min(next + self.rng.random_range(0..3))).collect();
         self.record.made.set(items.last().map_or(next, |last| last + 1));
-        if matches!(self.fault, Fault::Events) {
+        if matches!(self.fault, InjectedFault::Events) {
             // Only a message that comes twice over one connection is the same one.
             items.extend(items.clone().into_iter().filter(|item| is_message(*item)));
             items.shuffle(self.rng);

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::{DEVICES, NOW, Result, Step, written};
 
 /// Who is told, whether on every connection or only on those the deed did not come from, and what.
-type Told = (usize, Reach, &'static str, Value);
+type Told = (usize, Audience, &'static str, Value);
 
-use super::Reach::{self, EveryDevice, OtherDevices};
+use super::Audience::{self, EveryDevice, OtherDevices};
 
 #[derive(Debug, Default)]
 struct Group {
