@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use criterion::Criterion;
 use hotline::clock::Clock;
 use hotline::host::config::{Config, Session};
-use hotline::host::{Host, Options};
+use hotline::host::{Host, RunOptions};
 use hotline::protocol::{self, Incoming, Message};
 use hotline::session::{Login, MediaMode, Pacing, Secret};
 use serde::Deserialize;
@@ -197,7 +197,7 @@ impl Bot {
             sessions: vec![session],
             ..Config::without_file(folder.path())
         };
-        let options = Options { config, strict: true, dry_run: matches!(run, Run::Dry), clock: Clock::system() };
+        let options = RunOptions { config, strict: true, dry_run: matches!(run, Run::Dry), clock: Clock::system() };
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.expect("a runtime");
         let host = runtime.block_on(Host::start(options)).expect("the engine starts");

@@ -16,7 +16,7 @@ pub(super) const DEFAULT_CONFIG: &str = "hotline.toml";
 /// The flags of a command that needs sessions.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Session")]
-pub(super) struct Flags {
+pub(super) struct SessionFlags {
     /// The configuration [default: hotline.toml where it exists]
     #[arg(long, value_name = "FILE", conflicts_with = "gateway")]
     pub(super) config: Option<PathBuf>,
@@ -42,7 +42,7 @@ pub(super) struct Flags {
     auth_token: Option<String>,
 }
 
-impl Flags {
+impl SessionFlags {
     /// The configuration that the flags name or make; `None` where there is none at all.
     pub(super) fn configuration(&self) -> Result<Option<Config>, Exit> {
         let login = self.login();
@@ -127,7 +127,7 @@ pub(super) fn by_flags(url: &str, login: Login) -> anyhow::Result<Session> {
 ///
 /// Its secrets are not needed for that: they may be set for the bot alone.
 pub(super) fn file(named: Option<&Path>) -> Result<Option<Config>, Exit> {
-    let flags = Flags { config: named.map(Path::to_owned), ..Flags::default() };
+    let flags = SessionFlags { config: named.map(Path::to_owned), ..SessionFlags::default() };
     flags.file(|name| Some(std::env::var(name).unwrap_or_else(|_| format!("the value of {name}"))))
 }
 

@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value};
 use super::account;
 use super::blocking;
 use super::exit::Exit;
-use super::live::{Keeper, Live};
+use super::live::{CertificateStore, LiveSession};
 use super::output;
 use crate::clock::Clock;
 use crate::language::spelling::did_you_mean;
@@ -22,7 +22,7 @@ use crate::session::{CallError, Handle, Media, MediaError, MediaMode, SessionCon
 
 /// The arguments of `call`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct CallArgs {
     /// The command, such as SendText or send_text
     #[arg(value_parser = CommandName, hide_possible_values = true)]
     command: String,
@@ -40,7 +40,7 @@ pub(super) struct Args {
     session: Option<String>,
 
     #[command(flatten)]
-    account: account::Flags,
+    account: account::SessionFlags,
 }
 
 /// Takes any name, and tells shells the known ones: what is wrong with another is said in our own words.
@@ -69,7 +69,7 @@ impl TypedValueParser for CommandName {
 const NO_SESSION: &str = "there is no hotline.toml here: name a configuration by --config, or a session by flags, such as \
                           --gateway ws://127.0.0.1:16089 --email alice@sandbox.test --password sandbox";
 
-impl Args {
+impl CallArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let command = find(&self.command).map_err(Exit::Usage)?;
         let fields = read_fields(command, self.fields.as_deref(), &self.assignments).map_err(Exit::Usage)?;
@@ -77,7 +77,8 @@ impl Args {
         let session = account::choose(&config, self.session.as_deref())?;
         // By flags there is a data folder where a bot has run by flags.
         let has_folder = self.account.gateway.is_none() || config.data.is_dir();
-        let keeper = if has_folder { Keeper::folder(config.data.clone())? } else { Keeper::Nowhere };
+        let keeper =
+            if has_folder { CertificateStore::folder(config.data.clone())? } else { CertificateStore::Nowhere };
         let settings = session.settings(&config.limits, &config.pacing, None);
         let mode = session.media;
         let content = blocking::run(async {
@@ -88,7 +89,7 @@ impl Args {
                 }
                 _ => None,
             };
-            let mut live = Live::start(settings, keeper)?;
+            let mut live = LiveSession::start(settings, keeper)?;
             let outcome = match live.logged_in().await {
                 Ok(_) => carry(live.handle(), [media.as_ref(), uploading.as_ref()], command, fields).await,
                 Err(error) => Err(error),

@@ -19,7 +19,7 @@ const STACK: usize = 64 << 20;
 
 /// The arguments of `check`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct CheckArgs {
     /// Scripts, and folders of scripts and tests [default: those of hotline.toml, or scripts/]
     #[arg(value_name = "SCRIPT or FOLDER")]
     scripts: Vec<PathBuf>,
@@ -51,7 +51,7 @@ enum Format {
     Short,
 }
 
-impl Args {
+impl CheckArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let (scripts, limits) = account::scripts(self.config.as_deref(), &self.scripts)?;
         let held = self.held(&scripts)?;

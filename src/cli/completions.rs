@@ -5,13 +5,13 @@ use super::output;
 
 /// The arguments of `completions`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     shell: clap_complete::Shell,
 }
 
-impl Args {
+impl CompletionsArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let mut script = Vec::new();
         clap_complete::generate(self.shell, &mut super::definition(), "hotline", &mut script);

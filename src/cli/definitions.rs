@@ -11,12 +11,12 @@ use crate::language::definitions;
 
 /// The arguments of `definitions`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct DefinitionsArgs {
     /// Where the `.d.rhai` files go [default: definitions/]
     folder: Option<PathBuf>,
 }
 
-impl Args {
+impl DefinitionsArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let folder = self.folder.unwrap_or_else(|| PathBuf::from("definitions"));
         let count = write(&folder)?;

@@ -15,9 +15,9 @@ use crate::protocol::{
 
 /// The arguments of `docs`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {}
+pub(super) struct DocsArgs {}
 
-impl Args {
+impl DocsArgs {
     #[expect(clippy::unused_self, reason = "every subcommand is run in the same way")]
     pub(super) fn run(self) -> Result<(), Exit> {
         output::painted(&reference())?;

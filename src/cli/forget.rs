@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use super::exit::Exit;
 use super::{output, record};
 use crate::clock::Clock;
-use crate::host::control::{self, Request};
+use crate::host::control::{self, ControlRequest};
 use crate::language::disk::Disk;
 use crate::language::{Fault, script_name};
 use crate::script::Unforgettable;
@@ -18,19 +18,19 @@ use crate::store::{Durability, JournalReader, Store, StoreError};
 
 /// The arguments of `forget`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct ForgetArgs {
     /// The script's name, or where its file was
     script: PathBuf,
 
     #[command(flatten)]
-    record: record::Flags,
+    record: record::JournalFlags,
 }
 
-impl Args {
+impl ForgetArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let script = name(&self.script);
         let data = self.record.folder()?;
-        let request = Request::Forget { script: script.clone() };
+        let request = ControlRequest::Forget { script: script.clone() };
         match control::ask(&data, &request).context("the running bot cannot be asked")? {
             Some(reply) => reply.map_err(|reason| anyhow!(reason))?,
             None => forget(&data, &script, &self.record.scripts()?)?,

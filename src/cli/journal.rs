@@ -13,16 +13,16 @@ const EXCERPT: usize = 60;
 #[command(
     after_help = "The table is as wide as the terminal. Elsewhere, as in a pipe, each event is whole on its line."
 )]
-pub(super) struct Args {
+pub(super) struct JournalArgs {
     /// How many events, the latest ones
     #[arg(long, value_name = "COUNT", default_value_t = 50)]
     last: u32,
 
     #[command(flatten)]
-    record: record::Flags,
+    record: record::JournalFlags,
 }
 
-impl Args {
+impl JournalArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let journal = self.record.open()?;
         let mut events = journal.events(self.last)?;
@@ -35,12 +35,12 @@ impl Args {
             output::note("no event is recorded");
             return Ok(());
         }
-        output::write(&table(&events, record::Look::of_output()))?;
+        output::write(&table(&events, record::TableStyle::of_output()))?;
         Ok(())
     }
 }
 
-fn table(events: &[Handling], look: record::Look) -> String {
+fn table(events: &[Handling], look: record::TableStyle) -> String {
     let has_session = look.names(events.iter().map(|handling| &*handling.event.session));
     let row = |handling: &Handling| {
         let event = &handling.event;
@@ -67,7 +67,7 @@ fn excerpt(event: &EventRow) -> String {
 }
 
 /// What became of an event, in a few words.
-pub(super) fn outcome(Handling { event, runs }: &Handling, look: record::Look) -> String {
+pub(super) fn outcome(Handling { event, runs }: &Handling, look: record::TableStyle) -> String {
     let mut parts: Vec<_> = event.answered.map(|run| format!("answers run {run}")).into_iter().collect();
     let own_hook = EventSpec::named(&event.subcommand).and_then(|spec| spec.hook).map(Hook::name);
     let standing = |run: &RunRecord| {

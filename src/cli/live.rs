@@ -19,11 +19,11 @@ const NO_CERTIFICATE: &str = "the certificates of earlier logins cannot be read,
                               for a PIN: nothing is sent";
 
 /// A session and what it tells.
-pub(super) struct Live {
+pub(super) struct LiveSession {
     handle: Handle,
     signals: mpsc::Receiver<Signal>,
     task: JoinHandle<Ended>,
-    keeper: Keeper,
+    keeper: CertificateStore,
     gateway: String,
     /// The gateway as it may be shown.
     shown: String,
@@ -41,12 +41,12 @@ pub(super) struct Me {
     pub(super) name: Option<String>,
 }
 
-impl Live {
+impl LiveSession {
     /// Starts a session on the current `LocalSet`.
     ///
     /// # Errors
     /// When its certificate cannot be read: without it, the login would ask for a PIN that nobody expects.
-    pub(super) fn start(mut config: SessionConfig, keeper: Keeper) -> anyhow::Result<Self> {
+    pub(super) fn start(mut config: SessionConfig, keeper: CertificateStore) -> anyhow::Result<Self> {
         let (gateway, account) = (config.gateway.clone(), config.login.account().to_owned());
         config.certificate = keeper.certificate(&gateway, &account)?;
         let (handle, inbox) = session::channel(&config);
@@ -112,7 +112,7 @@ impl Live {
 }
 
 /// Keeps certificates in the data folder, so that the next login needs no PIN.
-pub(super) enum Keeper {
+pub(super) enum CertificateStore {
     /// In a data folder, which is made when there is something to keep.
     Folder {
         /// The folder.
@@ -126,7 +126,7 @@ pub(super) enum Keeper {
     Nowhere,
 }
 
-impl Keeper {
+impl CertificateStore {
     /// Keeps them in a data folder, or reads them from it where a running bot has it.
     ///
     /// # Errors

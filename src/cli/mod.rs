@@ -86,40 +86,40 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the scripts against live sessions
-    Run(run::Args),
+    Run(run::RunArgs),
     /// Run the embedded gateway alone
-    Sandbox(sandbox::Args),
+    Sandbox(sandbox::SandboxArgs),
     /// Talk to the bot in this terminal
-    Chat(chat::Args),
+    Chat(chat::ChatArgs),
     /// Send one command and print its content as JSON
-    Call(call::Args),
+    Call(call::CallArgs),
     /// Find everything that can be known about scripts without running them
-    Check(check::Args),
+    Check(check::CheckArgs),
     /// Run the scenario tests of scripts
-    Test(test::Args),
+    Test(test::TestArgs),
     /// A prompt against a live session
-    Repl(repl::Args),
+    Repl(repl::ReplArgs),
     /// List what is parked and where, or end it
-    Runs(runs::Args),
+    Runs(runs::RunsArgs),
     /// Tell why an event was handled as it was
-    Trace(trace::Args),
+    Trace(trace::TraceArgs),
     /// List what was recorded
-    Journal(journal::Args),
+    Journal(journal::JournalArgs),
     /// End what a script was at that is missing for good
-    Forget(forget::Args),
+    Forget(forget::ForgetArgs),
     /// Make a bot to start from
-    New(new::Args),
+    New(new::NewArgs),
     /// Write the editor definitions of everything that scripts can use
-    Definitions(definitions::Args),
+    Definitions(definitions::DefinitionsArgs),
     /// Print the reference of commands, hooks and events
-    Docs(docs::Args),
+    Docs(docs::DocsArgs),
     /// Print the completions of a shell
-    Completions(completions::Args),
+    Completions(completions::CompletionsArgs),
 }
 
 impl Default for Command {
     fn default() -> Self {
-        Self::Run(run::Args::default())
+        Self::Run(run::RunArgs::default())
     }
 }
 

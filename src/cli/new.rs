@@ -21,12 +21,12 @@ const FILES: &[(&str, &str)] = &[
 
 /// The arguments of `new`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct NewArgs {
     /// The folder to make
     folder: PathBuf,
 }
 
-impl Args {
+impl NewArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let folder = self.folder;
         refuse_what_is_there(&folder)?;

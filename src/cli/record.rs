@@ -14,7 +14,7 @@ use crate::visible;
 
 /// Where the record lies.
 #[derive(Debug, clap::Args)]
-pub(super) struct Flags {
+pub(super) struct JournalFlags {
     /// The configuration [default: hotline.toml where it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -28,7 +28,7 @@ pub(super) struct Flags {
     pub(super) json: bool,
 }
 
-impl Flags {
+impl JournalFlags {
     /// Opens the record, whether a bot is running or not.
     pub(super) fn open(&self) -> Result<JournalReader, Exit> {
         let journal = JournalReader::open(&self.folder()?);
@@ -61,12 +61,12 @@ impl Flags {
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
+pub(super) struct TableStyle {
     /// How wide a table may be; `None` where nobody looks at it: then nothing in it is cut.
     pub(super) columns: Option<usize>,
 }
 
-impl Look {
+impl TableStyle {
     /// For whoever reads standard output.
     pub(super) fn of_output() -> Self {
         Self { columns: output::columns() }
@@ -147,7 +147,7 @@ pub(super) fn missing(held: &Held) -> String {
     let file = if file.is_empty() { "its file" } else { file };
     format!(
         "{script} is held: {file} is missing since {}; `hotline forget {script}` ends what it was at",
-        Look::WHOLE.time(*since)
+        TableStyle::WHOLE.time(*since)
     )
 }
 
@@ -167,25 +167,25 @@ mod tests {
     #[test]
     fn a_table_is_as_wide_as_its_cells() {
         let rows = [row(&["7", "茶 tea"]), row(&["12", ""])];
-        assert_eq!(Look::WHOLE.table(&["id", "what"], &rows), "id  what\n7   茶 tea\n12\n");
+        assert_eq!(TableStyle::WHOLE.table(&["id", "what"], &rows), "id  what\n7   茶 tea\n12\n");
     }
 
     #[test]
     fn a_table_keeps_to_its_room_and_cuts_what_is_widest() {
         let long = "日本語 ".repeat(30);
         let rows = [row(&["1", "12:00:00", "RECEIVE_MESSAGE", &long, "on_message: handled"])];
-        let table = Look { columns: Some(80) }.table(&["event", "time", "what", "content", "outcome"], &rows);
+        let table = TableStyle { columns: Some(80) }.table(&["event", "time", "what", "content", "outcome"], &rows);
         assert!(table.lines().all(|line| visible::width(line) <= 80), "{table}");
         assert!(table.contains("RECEIVE_MESSAGE") && table.contains("on_message: handled"), "{table}");
         assert!(table.contains("日本語 日本語") && table.contains('…'), "{table}");
-        let table = Look { columns: Some(10) }.table(&["event", "time", "what", "content", "outcome"], &rows);
+        let table = TableStyle { columns: Some(10) }.table(&["event", "time", "what", "content", "outcome"], &rows);
         assert!(table.contains("12:00:00"), "{table}");
     }
 
     #[test]
     fn no_cell_of_a_table_steers_the_terminal_or_leaves_its_line() {
         let rows = [row(&["a\u{1b}[2J\u{9b}", "b\n7  forged\u{2028}x", "c\u{202e}d\u{200b}e"])];
-        let table = Look::WHOLE.table(&["x", "y", "z"], &rows);
+        let table = TableStyle::WHOLE.table(&["x", "y", "z"], &rows);
         assert_eq!(table.lines().count(), 2);
         assert!(table.chars().all(|letter| letter == '\n' || !visible::steers(letter)), "{table:?}");
     }
@@ -200,6 +200,6 @@ mod tests {
     fn what_a_script_threw_does_not_steer_the_terminal() {
         let fault = Some("bot.rhai:1: \u{1b}[31mred\u{7}\nmore".to_owned());
         let failed = Standing { ended: Some(0), outcome: "failed".to_owned(), fault, ..Standing::default() };
-        assert_eq!(Look::WHOLE.standing(&failed), "failed: bot.rhai:1: \u{fffd}[31mred\u{fffd}");
+        assert_eq!(TableStyle::WHOLE.standing(&failed), "failed: bot.rhai:1: \u{fffd}[31mred\u{fffd}");
     }
 }

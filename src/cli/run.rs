@@ -14,14 +14,14 @@ use super::{account, chat, frames};
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::host::config::{Config, Session};
-use crate::host::{self, Host, Options, report};
+use crate::host::{self, Host, RunOptions, report};
 use crate::language::diagnostic::plain_card;
 use crate::sandbox::{self, Sandbox, SandboxConfig, SandboxStartError};
 use crate::session::{Ended, Login, MediaMode, Pacing, Secret};
 
 /// The arguments of `run`.
 #[derive(Debug, Default, clap::Args)]
-pub(super) struct Args {
+pub(super) struct RunArgs {
     /// Scripts, and folders of scripts [default: scripts/]
     #[arg(value_name = "SCRIPT or FOLDER")]
     scripts: Vec<PathBuf>,
@@ -43,7 +43,7 @@ pub(super) struct Args {
     dry_run: bool,
 
     #[command(flatten)]
-    account: account::Flags,
+    account: account::SessionFlags,
 }
 
 /// What `--console` says.
@@ -63,7 +63,7 @@ fn parse_console(text: &str) -> Result<Console, String> {
     }
 }
 
-impl Args {
+impl RunArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let given = self.account.configuration()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -94,7 +94,7 @@ impl Args {
         if let Some(Console::Listen(_)) = self.console {
             tracing::warn!("--console has no effect yet");
         }
-        let options = Options { config, strict: self.strict, dry_run: self.dry_run, clock };
+        let options = RunOptions { config, strict: self.strict, dry_run: self.dry_run, clock };
         let mut host = Host::start(options).await.map_err(|error| match error {
             host::StartError::Missing(_) => {
                 Exit::usage(anyhow::anyhow!("{error}; `hotline new FOLDER` makes a bot to start from"))
@@ -191,7 +191,7 @@ impl Chat {
             tracing::info!("talk to the bot in another terminal: hotline chat{gateway}");
             return Self { stop, task: None };
         }
-        let options = chat::Options::demo(sandbox.url(), chat::DEFAULT_PERSON);
+        let options = chat::ChatOptions::demo(sandbox.url(), chat::DEFAULT_PERSON);
         Self { stop, task: Some(tokio::task::spawn_blocking(|| chat::run(options, stopped))) }
     }
 

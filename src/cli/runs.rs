@@ -9,12 +9,12 @@ use crate::store::RunRecord;
 /// The arguments of `runs`.
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true)]
-pub(super) struct Args {
+pub(super) struct RunsArgs {
     #[command(subcommand)]
     action: Option<Action>,
 
     #[command(flatten)]
-    record: record::Flags,
+    record: record::JournalFlags,
 }
 
 #[derive(Debug, clap::Subcommand)]
@@ -25,11 +25,11 @@ enum Action {
         id: i64,
 
         #[command(flatten)]
-        record: record::Flags,
+        record: record::JournalFlags,
     },
 }
 
-impl Args {
+impl RunsArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         match self.action {
             None => list(&self.record),
@@ -38,7 +38,7 @@ impl Args {
     }
 }
 
-fn list(flags: &record::Flags) -> Result<(), Exit> {
+fn list(flags: &record::JournalFlags) -> Result<(), Exit> {
     let journal = flags.open()?;
     let (runs, held) = (journal.open_runs()?, journal.held()?);
     let is_held = |run: &RunRecord| held.iter().any(|held| held.script == *run.run.script);
@@ -55,13 +55,13 @@ fn list(flags: &record::Flags) -> Result<(), Exit> {
     if runs.is_empty() {
         output::note("no run goes on");
     } else {
-        output::write(&table(&runs, is_held, record::Look::of_output()))?;
+        output::write(&table(&runs, is_held, record::TableStyle::of_output()))?;
     }
     held.iter().for_each(|held| output::note(record::missing(held)));
     Ok(())
 }
 
-fn table(runs: &[RunRecord], is_held: impl Fn(&RunRecord) -> bool, look: record::Look) -> String {
+fn table(runs: &[RunRecord], is_held: impl Fn(&RunRecord) -> bool, look: record::TableStyle) -> String {
     let has_session = look.names(runs.iter().map(|record| &*record.run.session));
     let row = |record: &RunRecord| {
         let RunRecord { run, standing, .. } = record;
@@ -82,7 +82,7 @@ fn table(runs: &[RunRecord], is_held: impl Fn(&RunRecord) -> bool, look: record:
     look.table(&heading, &runs.iter().map(row).collect::<Vec<_>>())
 }
 
-fn kill(id: i64, flags: &record::Flags) -> Result<(), Exit> {
+fn kill(id: i64, flags: &record::JournalFlags) -> Result<(), Exit> {
     let journal = flags.open()?;
     let Some(run) = journal.run(id)? else {
         return Err(Exit::Failed(anyhow!("there is no run {id}; `hotline runs` lists those that go on")));
@@ -90,7 +90,7 @@ fn kill(id: i64, flags: &record::Flags) -> Result<(), Exit> {
     if run.standing.ended.is_some() {
         return Err(Exit::Failed(anyhow!(
             "run {id} has ended already: {}",
-            record::Look::WHOLE.standing(&run.standing)
+            record::TableStyle::WHOLE.standing(&run.standing)
         )));
     }
     flags.kill(id)?;

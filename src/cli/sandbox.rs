@@ -10,7 +10,7 @@ use crate::sandbox::{DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD, Sandbox, Sandbo
 
 /// The arguments of `sandbox`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct SandboxArgs {
     /// Where it listens
     #[arg(long, value_name = "ADDR", default_value_t = DEFAULT_LISTEN, value_parser = listen_address)]
     listen: SocketAddr,
@@ -28,7 +28,7 @@ pub(super) struct Args {
     allow_origins: Vec<Origin>,
 }
 
-impl Args {
+impl SandboxArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         blocking::run(async {
             // Before anything is promised: whoever reads the first line may already send the signal.

@@ -15,7 +15,7 @@ use crate::visible;
 /// The arguments of `test`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "A file *_test.rhai beside the scripts holds tests: functions test_…() without parameters.")]
-pub(super) struct Args {
+pub(super) struct TestArgs {
     /// Scenario tests, and folders of them [default: the folders of hotline.toml, or scripts/]
     #[arg(value_name = "FILE or FOLDER")]
     files: Vec<PathBuf>,
@@ -45,7 +45,7 @@ pub(super) struct Args {
     json: bool,
 }
 
-impl Args {
+impl TestArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let (scripts, limits) = account::scripts(self.config.as_deref(), &self.files)?;
         let files = if self.files.is_empty() { folders(&scripts) } else { scripts };

@@ -4,7 +4,7 @@ use anyhow::anyhow;
 use data_encoding::HEXLOWER;
 
 use super::exit::Exit;
-use super::record::{self, Look};
+use super::record::{self, TableStyle};
 use super::{journal, output};
 use crate::clock::Timestamp;
 use crate::language::Bundle;
@@ -17,12 +17,12 @@ const EXCERPT: usize = 100;
 
 /// The arguments of `trace`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct TraceArgs {
     /// The event's id, as the log and `hotline journal` show it
     event: i64,
 
     #[command(flatten)]
-    record: record::Flags,
+    record: record::JournalFlags,
 }
 
 /// A run with the sources that it ran.
@@ -32,7 +32,7 @@ struct Traced<'a> {
     sources: Option<Bundle>,
 }
 
-impl Args {
+impl TraceArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let journal = self.record.open()?;
         let Some(handling) = journal.event(self.event)? else {
@@ -140,11 +140,11 @@ fn timeline(handling: &Handling, runs: &[Traced<'_>], absent: &[Absent], asker: 
     let mut text = format!(
         "event {}  {}  {}  session {}\n  {}\n  {}\n",
         event.id,
-        Look::WHOLE.time(event.at),
+        TableStyle::WHOLE.time(event.at),
         visible::line(&event.subcommand),
         visible::line(&event.session),
         record::short(&event.content, 4 * EXCERPT),
-        journal::outcome(handling, Look::WHOLE),
+        journal::outcome(handling, TableStyle::WHOLE),
     );
     if let Some(run) = asker {
         text += &format!(
@@ -202,13 +202,13 @@ fn timeline_of(begin: Timestamp, traced: &Traced<'_>) -> String {
     }
     match (&standing.waiting, standing.ended) {
         (_, Some(ended)) => {
-            text += &format!("{:>10}  it ends: {}\n", offset(begin, ended), Look::WHOLE.standing(standing))
+            text += &format!("{:>10}  it ends: {}\n", offset(begin, ended), TableStyle::WHOLE.standing(standing))
         }
         (Some(waiting), None) => {
             if *waiting.place != *place {
                 show_place(&mut text, &waiting.place);
             }
-            text += &format!("{:>10}    it {}\n", offset(begin, waiting.since), Look::WHOLE.standing(standing));
+            text += &format!("{:>10}    it {}\n", offset(begin, waiting.since), TableStyle::WHOLE.standing(standing));
         }
         (None, None) => {}
     }

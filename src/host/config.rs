@@ -20,8 +20,8 @@ use crate::protocol::Family;
 use crate::script::{AllowedHost, JournalMode, Limits};
 use crate::session::{Pacing, Rate};
 
-pub use error::{ConfigError, Place};
-use read::{Item, Source, Table};
+pub use error::{ConfigError, ConfigPosition};
+use read::{ConfigText, ConfigValue, Table};
 pub use session::{Session, parse_gateway};
 
 /// Where the console listens when nothing else is said.
@@ -135,7 +135,7 @@ impl Config {
     /// # Errors
     /// For the first thing that is wrong: what was found, what was expected, and where.
     pub fn parse(text: &str, path: &Path, env: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
-        let source = Source { text, path, env: &env };
+        let source = ConfigText { text, path, env: &env };
         let document = source.document()?;
         let table = Table::new(&source, "the configuration", 0, document.get_ref(), KEYS)?;
         let mut config = Self::without_file(path.parent().unwrap_or(Path::new("")));
@@ -162,7 +162,7 @@ impl Config {
     }
 
     fn read_top(&mut self, table: &Table<'_>) -> Result<(), ConfigError> {
-        let path = |item: &Item<'_>| Ok(table.source.resolve(&item.name("a path")?));
+        let path = |item: &ConfigValue<'_>| Ok(table.source.resolve(&item.name("a path")?));
         if let Some(scripts) = table.get("scripts") {
             self.scripts = scripts.list("an array of paths", path)?;
         }
@@ -183,7 +183,7 @@ impl Config {
         if let Some(in_doubt) = table.get("in_doubt") {
             self.in_doubt = in_doubt.choice(&[("throw", InDoubt::Throw), ("resend", InDoubt::Resend)])?;
         }
-        if let Some(retention) = table.read("retention", Item::duration)? {
+        if let Some(retention) = table.read("retention", ConfigValue::duration)? {
             self.retention = retention;
         }
         if let Some(hosts) = table.get("allow_hosts") {
@@ -217,26 +217,26 @@ fn without_effect(table: &Table<'_>, config: &Config) -> Vec<String> {
 
 fn read_limits(table: &Table<'_>) -> Result<Limits, ConfigError> {
     let default = Limits::default();
-    let count = |item: &Item<'_>| {
+    let count = |item: &ConfigValue<'_>| {
         let count = item.count()?;
         usize::try_from(count).map_err(|_| item.wrong("a smaller number"))
     };
     Ok(Limits {
-        cpu: table.read("cpu", Item::duration)?.unwrap_or(default.cpu),
-        reply: table.read("reply", Item::duration)?.unwrap_or(default.reply),
-        ask: table.read("ask", Item::duration)?.unwrap_or(default.ask),
+        cpu: table.read("cpu", ConfigValue::duration)?.unwrap_or(default.cpu),
+        reply: table.read("reply", ConfigValue::duration)?.unwrap_or(default.reply),
+        ask: table.read("ask", ConfigValue::duration)?.unwrap_or(default.ask),
         call_depth: table.read("call_depth", count)?.unwrap_or(default.call_depth),
-        string: table.read("string", Item::size)?.unwrap_or(default.string),
+        string: table.read("string", ConfigValue::size)?.unwrap_or(default.string),
         array: table.read("array", count)?.unwrap_or(default.array),
-        memory: table.read("memory", Item::size)?.unwrap_or(default.memory),
-        calls: table.read("calls", Item::count)?.unwrap_or(default.calls),
-        grace: table.read("grace", Item::duration)?.unwrap_or(default.grace),
+        memory: table.read("memory", ConfigValue::size)?.unwrap_or(default.memory),
+        calls: table.read("calls", ConfigValue::count)?.unwrap_or(default.calls),
+        grace: table.read("grace", ConfigValue::duration)?.unwrap_or(default.grace),
     })
 }
 
 const PACING: &str = "\"off\", \"gentle\" or a table such as { text = \"30/min\", group = \"5/min\" }";
 
-fn read_pacing(item: &Item<'_>) -> Result<Pacing, ConfigError> {
+fn read_pacing(item: &ConfigValue<'_>) -> Result<Pacing, ConfigError> {
     if !item.is_table() {
         let word = item.text(PACING)?;
         return match word.as_str() {
@@ -258,24 +258,24 @@ fn read_pacing(item: &Item<'_>) -> Result<Pacing, ConfigError> {
     Ok(Pacing::Custom(rates))
 }
 
-fn read_rate(item: &Item<'_>) -> Result<Rate, ConfigError> {
+fn read_rate(item: &ConfigValue<'_>) -> Result<Rate, ConfigError> {
     let expected = "a rate such as \"2/s\", \"30/min\" or \"100/h\"";
     item.text(expected)?.parse().map_err(|_| item.wrong(expected))
 }
 
 const HOSTS: &str = "an array of host names such as [\"api.example.com\"]";
 
-fn read_host(item: &Item<'_>) -> Result<AllowedHost, ConfigError> {
+fn read_host(item: &ConfigValue<'_>) -> Result<AllowedHost, ConfigError> {
     let wrong = |_| item.wrong("a host name alone, such as \"api.example.com\" or \"api.example.com:8443\"");
     item.name(HOSTS)?.parse().map_err(wrong)
 }
 
 /// A text of which its own type knows what it has to be.
-fn read_parsed<T: FromStr<Err: Display>>(item: &Item<'_>) -> Result<T, ConfigError> {
+fn read_parsed<T: FromStr<Err: Display>>(item: &ConfigValue<'_>) -> Result<T, ConfigError> {
     item.text("a string")?.parse().map_err(|expected: T::Err| item.wrong(&expected.to_string()))
 }
 
-fn read_listen(item: &Item<'_>) -> Result<Option<SocketAddr>, ConfigError> {
+fn read_listen(item: &ConfigValue<'_>) -> Result<Option<SocketAddr>, ConfigError> {
     let expected = "an address such as \"127.0.0.1:8765\", or \"off\"";
     match item.text(expected)?.as_str() {
         "off" => Ok(None),

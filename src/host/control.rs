@@ -14,7 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// What a running bot is asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Request {
+pub enum ControlRequest {
     /// End what a script was at that is missing.
     Forget {
         /// Its name.
@@ -23,21 +23,21 @@ pub enum Request {
 }
 
 /// What a running bot answers: nothing where all is done, or why it is not.
-pub type Reply = Result<(), String>;
+pub type ControlReply = Result<(), String>;
 
 #[cfg(unix)]
-pub(super) use listening::Control;
+pub(super) use listening::ControlSocket;
 
 /// Asks the bot that runs on a data folder; `None` where none listens.
 ///
 /// # Errors
 /// When it cannot be asked, or does not answer.
 #[cfg(unix)]
-pub fn ask(data: &Path, request: &Request) -> io::Result<Option<Reply>> {
+pub fn ask(data: &Path, request: &ControlRequest) -> io::Result<Option<ControlReply>> {
     use std::io::{BufRead, BufReader, ErrorKind, Write};
     use std::os::unix::net::UnixStream;
 
-    let place = listening::Place::of(data)?;
+    let place = listening::SocketPath::of(data)?;
     let mut stream = match UnixStream::connect(&place.path) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::ConnectionRefused) => return Ok(None),
         stream => stream?,
@@ -54,7 +54,7 @@ pub fn ask(data: &Path, request: &Request) -> io::Result<Option<Reply>> {
 /// # Errors
 /// Never.
 #[cfg(not(unix))]
-pub fn ask(_: &Path, _: &Request) -> io::Result<Option<Reply>> {
+pub fn ask(_: &Path, _: &ControlRequest) -> io::Result<Option<ControlReply>> {
     Ok(None)
 }
 
@@ -72,7 +72,7 @@ mod listening {
     use tokio::task::AbortHandle;
     use tokio::time::timeout;
 
-    use super::{PATIENCE, Reply, Request};
+    use super::{ControlReply, ControlRequest, PATIENCE};
     use crate::store::socket_file;
 
     /// The longest path that a socket may have everywhere, in bytes.
@@ -82,13 +82,13 @@ mod listening {
     const REQUEST: u64 = 64 << 10;
 
     /// Where a data folder's socket is, by a path that is short enough.
-    pub(super) struct Place {
+    pub(super) struct SocketPath {
         pub(super) path: PathBuf,
         /// Kept open for as long as the path names it.
         _folder: Option<File>,
     }
 
-    impl Place {
+    impl SocketPath {
         pub(super) fn of(data: &Path) -> io::Result<Self> {
             let path = socket_file(data);
             if path.as_os_str().as_bytes().len() <= LONGEST {
@@ -101,21 +101,21 @@ mod listening {
     }
 
     /// A socket that is listened on until this is dropped.
-    pub(crate) struct Control {
+    pub(crate) struct ControlSocket {
         socket: PathBuf,
         task: AbortHandle,
     }
 
-    impl Control {
+    impl ControlSocket {
         /// Listens in a data folder, which this process has for itself; `take` is given what it is asked for.
         ///
         /// # Errors
         /// When the folder takes no socket.
-        pub(crate) fn listen<F: Future<Output = Reply> + Send + 'static>(
+        pub(crate) fn listen<F: Future<Output = ControlReply> + Send + 'static>(
             data: &Path,
-            take: impl Fn(Request) -> F + Clone + Send + 'static,
+            take: impl Fn(ControlRequest) -> F + Clone + Send + 'static,
         ) -> io::Result<Self> {
-            let (place, socket) = (Place::of(data)?, socket_file(data));
+            let (place, socket) = (SocketPath::of(data)?, socket_file(data));
             match fs::remove_file(&socket) {
                 // A process that was killed leaves it behind.
                 Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -136,7 +136,7 @@ mod listening {
         }
     }
 
-    impl Drop for Control {
+    impl Drop for ControlSocket {
         fn drop(&mut self) {
             self.task.abort();
             // Whoever finds it without a listener knows what that means.
@@ -144,7 +144,10 @@ mod listening {
         }
     }
 
-    async fn answer<F: Future<Output = Reply>>(mut stream: UnixStream, take: impl Fn(Request) -> F) -> io::Result<()> {
+    async fn answer<F: Future<Output = ControlReply>>(
+        mut stream: UnixStream,
+        take: impl Fn(ControlRequest) -> F,
+    ) -> io::Result<()> {
         let (reader, mut writer) = stream.split();
         let mut line = String::new();
         BufReader::new(reader.take(REQUEST)).read_line(&mut line).await?;

@@ -15,7 +15,7 @@ const SAVE: Duration = Duration::from_secs(10);
 
 /// Clones share it: files come and go on one thread, and time is counted on another.
 #[derive(Clone)]
-pub(super) struct Missing(Arc<Mutex<Counted>>);
+pub(super) struct MissingScripts(Arc<Mutex<Counted>>);
 
 struct Counted {
     held: BTreeMap<String, Held>,
@@ -29,7 +29,7 @@ struct Counted {
     store: Option<Store>,
 }
 
-impl Missing {
+impl MissingScripts {
     /// What an earlier process missed, where `store` is one that records.
     ///
     /// # Errors

@@ -3,12 +3,12 @@
 pub mod config;
 pub mod control;
 pub(crate) mod descriptors;
-mod keeping;
+mod maintenance;
 mod missing;
 mod prompt;
 mod reconfigure;
 mod run;
 mod sessions;
 
-pub use prompt::{Keeping, PromptHost};
-pub use run::{Host, Options, StartError, report};
+pub use prompt::{PromptHost, PromptStorage};
+pub use run::{Host, RunOptions, StartError, report};

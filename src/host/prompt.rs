@@ -17,7 +17,7 @@ const GRACE: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Where certificates and the store of the prompt are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Keeping {
+pub enum PromptStorage {
     /// In the configuration's data folder, which is made if it is missing.
     DataFolder,
     /// In memory, unless there is a data folder already.
@@ -41,10 +41,10 @@ impl PromptHost {
     ///
     /// # Errors
     /// When the data folder or a thread is not to be had.
-    pub async fn start(config: &Config, session: &Session, keeping: Keeping) -> Result<Self, StartError> {
-        let store = match keeping {
-            Keeping::Nothing => Store::in_memory()?,
-            Keeping::Memory if !config.data.is_dir() => Store::in_memory()?,
+    pub async fn start(config: &Config, session: &Session, storage: PromptStorage) -> Result<Self, StartError> {
+        let store = match storage {
+            PromptStorage::Nothing => Store::in_memory()?,
+            PromptStorage::Memory if !config.data.is_dir() => Store::in_memory()?,
             _ => Store::open(&config.data, Durability::Relaxed)?,
         };
         let directory = Directory::default();

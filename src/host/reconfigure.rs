@@ -16,7 +16,7 @@ use crate::script::outlook::{End, Outlook, Wake};
 
 /// What a new version of the configuration asks for.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Plan {
+pub(super) struct ConfigPlan {
     /// The names of sessions that are to go.
     pub(super) removed: Vec<String>,
     /// Sessions that are to come.
@@ -30,9 +30,9 @@ pub(super) struct Plan {
 }
 
 /// Compares two versions of the configuration.
-pub(super) fn plan(old: &Config, new: &Config) -> Plan {
+pub(super) fn plan(old: &Config, new: &Config) -> ConfigPlan {
     let before = |name: &str| old.sessions.iter().find(|session| session.name == name);
-    let mut plan = Plan { fixed: fixed(old, new), ..Plan::default() };
+    let mut plan = ConfigPlan { fixed: fixed(old, new), ..ConfigPlan::default() };
     let is_gone = |session: &&Session| new.sessions.iter().all(|other| other.name != session.name);
     plan.removed = old.sessions.iter().filter(is_gone).map(|session| session.name.clone()).collect();
     for session in &new.sessions {
@@ -216,8 +216,8 @@ mod tests {
     fn a_version_that_says_the_same_asks_for_nothing() {
         let a = account("a@b", "one");
         let (old, new) = (config("", &[("main", &a)]), config("# a remark\nworkers = 2\n", &[("main", &a)]));
-        assert_eq!(plan(&old, &old), Plan::default());
-        assert_eq!(plan(&old, &new), Plan { fixed: vec!["workers"], ..Plan::default() });
+        assert_eq!(plan(&old, &old), ConfigPlan::default());
+        assert_eq!(plan(&old, &new), ConfigPlan { fixed: vec!["workers"], ..ConfigPlan::default() });
     }
 
     #[test]
@@ -242,6 +242,6 @@ mod tests {
             "http.allow",
             "console.listen",
         ];
-        assert_eq!(plan(&old, &new), Plan { fixed: every.into(), ..Plan::default() });
+        assert_eq!(plan(&old, &new), ConfigPlan { fixed: every.into(), ..ConfigPlan::default() });
     }
 }

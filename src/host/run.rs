@@ -10,14 +10,14 @@ use std::time::Instant;
 
 use super::config::{self, Config};
 #[cfg(unix)]
-use super::control::Control;
-use super::control::{Reply, Request};
+use super::control::ControlSocket;
+use super::control::{ControlReply, ControlRequest};
 use super::descriptors;
-use super::missing::Missing;
+use super::missing::MissingScripts;
 use super::reconfigure::Following;
 use super::sessions::{ScriptNames, prepare};
 use crate::clock::Clock;
-use crate::host::keeping::{Keeper, Keeping};
+use crate::host::maintenance::{Maintenance, MaintenanceThread};
 use crate::language::Fault;
 use crate::language::check::Finding;
 use crate::language::diagnostic::{self, Severity, plain_card};
@@ -71,7 +71,7 @@ fn list(faults: &[Fault]) -> String {
 
 /// What to run.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct RunOptions {
     /// The configuration.
     pub config: Config,
     /// Whether a faulty script stops the start.
@@ -99,11 +99,11 @@ pub struct Host {
     findings: Vec<Finding>,
     pub(super) ended: UnboundedReceiver<(String, Ended)>,
     watching: Watching,
-    keeper: Keeper,
+    maintenance: MaintenanceThread,
     /// None where the data folder takes no socket.
     #[cfg(unix)]
-    control: Option<Control>,
-    pub(super) missing: Missing,
+    control: Option<ControlSocket>,
+    pub(super) missing: MissingScripts,
     pub(super) following: Option<(Config, Following)>,
     /// Whether sessions came, went or changed since the start.
     pub(super) has_changed: bool,
@@ -115,8 +115,8 @@ impl Host {
     ///
     /// # Errors
     /// When the data folder, a named script or a thread is not to be had, or a script is faulty and that is not allowed.
-    pub async fn start(options: Options) -> Result<Self, StartError> {
-        let Options { config, strict, dry_run, clock } = options;
+    pub async fn start(options: RunOptions) -> Result<Self, StartError> {
+        let RunOptions { config, strict, dry_run, clock } = options;
         if let Some(missing) = config.scripts.iter().find(|path| matches!(path.try_exists(), Ok(false))) {
             return Err(StartError::Missing(missing.clone()));
         }
@@ -177,8 +177,8 @@ impl Host {
         updaters.iter().for_each(|worker| worker.unloaded(unloaded.clone()));
         let records = journal != JournalMode::Off;
         let recording = records.then(|| Recording { store: store.clone(), clock: clock.clone() });
-        let missing = Missing::new(records.then(|| store.clone()), clock.clone(), config.retention)?;
-        let keeping = Keeping {
+        let missing = MissingScripts::new(records.then(|| store.clone()), clock.clone(), config.retention)?;
+        let maintenance = Maintenance {
             store: store.clone(),
             data: config.data.clone(),
             clock,
@@ -190,7 +190,7 @@ impl Host {
             missing: missing.clone(),
             library: watching.library.clone(),
         };
-        let keeper = keeping.start().map_err(StartError::Thread)?;
+        let maintenance = maintenance.start().map_err(StartError::Thread)?;
         recording.iter().for_each(|recording| recording.line_up(&scripts));
         let (assigned, ends) = (BTreeMap::new(), BTreeMap::new());
         let sessions = config.sessions.clone();
@@ -207,7 +207,7 @@ impl Host {
             findings,
             ended,
             watching,
-            keeper,
+            maintenance,
             #[cfg(unix)]
             control: None,
             missing: missing.clone(),
@@ -246,7 +246,7 @@ impl Host {
     fn listen(&mut self) {
         let library = self.watching.library.clone();
         let take = move |request| take(library.clone(), request);
-        let control = Control::listen(&self.config.data, take);
+        let control = ControlSocket::listen(&self.config.data, take);
         self.control = control
             .inspect_err(|error| tracing::warn!("`hotline forget` cannot reach this bot: no socket: {error}"))
             .ok();
@@ -280,9 +280,9 @@ impl Host {
         for worker in &self.workers {
             worker.stop(self.config.limits.grace);
         }
-        let Self { workers, store, watching, keeper, missing, following, .. } = self;
+        let Self { workers, store, watching, maintenance, missing, following, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {
-            drop(keeper);
+            drop(maintenance);
             for worker in workers {
                 worker.join();
             }
@@ -359,8 +359,8 @@ impl Watching {
 }
 
 /// Does what another command asks for.
-async fn take(library: Asker, request: Request) -> Reply {
-    let Request::Forget { script } = request;
+async fn take(library: Asker, request: ControlRequest) -> ControlReply {
+    let ControlRequest::Forget { script } = request;
     let stopping = |_| "the bot is stopping".to_owned();
     library.forget(script).await.map_err(stopping)?.map_err(|error| error.to_string())
 }
@@ -370,7 +370,7 @@ struct Followers {
     workers: Vec<Updater>,
     /// None where nothing is recorded.
     recording: Option<Recording>,
-    missing: Missing,
+    missing: MissingScripts,
     directory: Directory,
 }
 

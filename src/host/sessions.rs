@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::config::{Config, Session};
 use super::descriptors;
-use super::reconfigure::{Following, Plan, plan};
+use super::reconfigure::{ConfigPlan, Following, plan};
 use super::run::{Host, StartError};
 use crate::language::spelling::did_you_mean;
 use crate::script::{Assignment, Directory, Parting, Script};
@@ -47,7 +47,7 @@ impl Host {
     /// Takes up a new version of the configuration.
     async fn take_up(&mut self, new: &Config) {
         let Some((old, _)) = &mut self.following else { return };
-        let Plan { removed, added, changed, altered, fixed } = plan(old, new);
+        let ConfigPlan { removed, added, changed, altered, fixed } = plan(old, new);
         let before = std::mem::replace(old, new.clone());
         self.has_changed |= !(removed.is_empty() && added.is_empty() && changed.is_empty());
         for key in fixed {

@@ -5,7 +5,7 @@ use hotline::session::Ended;
 
 use super::support::{Gateway, Setup, soon};
 
-async fn start_error(setup: &Setup, change: impl FnOnce(&mut hotline::host::Options)) -> StartError {
+async fn start_error(setup: &Setup, change: impl FnOnce(&mut hotline::host::RunOptions)) -> StartError {
     let gateway = Gateway::listen(None).await;
     let mut options = setup.options(std::slice::from_ref(&gateway));
     change(&mut options);

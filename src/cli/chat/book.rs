@@ -9,7 +9,7 @@ use crate::visible;
 
 /// Someone or something that can be written to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Target {
+pub(super) struct Recipient {
     pub(super) mid: String,
     pub(super) name: String,
 }
@@ -38,12 +38,12 @@ impl Book {
         self.people.contains_key(mid) || self.groups.contains_key(mid)
     }
 
-    pub(super) fn target(&self, mid: &str) -> Target {
-        Target { mid: mid.to_owned(), name: self.name(mid) }
+    pub(super) fn target(&self, mid: &str) -> Recipient {
+        Recipient { mid: mid.to_owned(), name: self.name(mid) }
     }
 
     /// The person or group of a name or mid; names are compared without regard to case.
-    pub(super) fn find(&self, name: &str) -> Option<Target> {
+    pub(super) fn find(&self, name: &str) -> Option<Recipient> {
         if crate::protocol::mid_kind(name).is_some() {
             return Some(self.target(name));
         }

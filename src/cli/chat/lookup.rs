@@ -6,7 +6,7 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::Conversation;
-use super::book::{Target, is_group};
+use super::book::{Recipient, is_group};
 use crate::language::spelling::did_you_mean;
 use crate::protocol::commands::{
     GetContacts, SearchContactByPhones, SearchContactByUrl, SearchContactByUserid, SearchGroupById,
@@ -15,7 +15,7 @@ use crate::sandbox::DEMO_ACCOUNTS;
 
 impl Conversation {
     /// The person or group of a name, a mid, a phone number, a user id or the url of a QR code.
-    pub(super) async fn find(&mut self, name: &str) -> anyhow::Result<Target> {
+    pub(super) async fn find(&mut self, name: &str) -> anyhow::Result<Recipient> {
         if self.book.find(name).is_none() {
             self.look_up(name).await;
         }
@@ -38,7 +38,7 @@ impl Conversation {
 
     /// Whom to talk to where no bot is named: the contact of that name, the first one, or somebody of the demo's, its bot
     /// above all.
-    pub(super) async fn find_default(&mut self, contacts: &[String]) -> Option<Target> {
+    pub(super) async fn find_default(&mut self, contacts: &[String]) -> Option<Recipient> {
         let named = contacts.iter().find(|mid| self.book.name(mid) == "bot");
         if let Some(mid) = named.or(contacts.first()) {
             return Some(self.book.target(mid));
@@ -98,7 +98,7 @@ impl Conversation {
         anyhow::anyhow!("nobody here is named \"{name}\"{hint}")
     }
 
-    pub(super) fn current(&self) -> anyhow::Result<&Target> {
+    pub(super) fn current(&self) -> anyhow::Result<&Recipient> {
         self.current.as_ref().context("nobody was found to write to, so nothing is sent: /to NAME, or /to alone")
     }
 }

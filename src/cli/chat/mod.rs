@@ -16,11 +16,11 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use self::book::{Book, Target, is_group};
+use self::book::{Book, Recipient, is_group};
 use self::line::{HELP, Line};
 use self::terminal::Terminal;
 use super::exit::Exit;
-use super::live::{Keeper, Live, RefusedLogin};
+use super::live::{CertificateStore, LiveSession, RefusedLogin};
 use super::{account, blocking};
 use crate::host::config::Session;
 use crate::language::duration::parse_duration;
@@ -38,7 +38,7 @@ pub(super) const DEFAULT_PERSON: &str = "alice";
 
 /// The arguments of `chat`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct ChatArgs {
     /// Who talks: an account of the sandbox
     #[arg(long = "as", value_name = "NAME", default_value = DEFAULT_PERSON)]
     name: String,
@@ -48,11 +48,11 @@ pub(super) struct Args {
     wait: Duration,
 
     #[command(flatten)]
-    account: account::Flags,
+    account: account::SessionFlags,
 }
 
 /// Who talks, where, and for how long.
-pub(super) struct Options {
+pub(super) struct ChatOptions {
     /// The gateway's url.
     pub(super) gateway: String,
     /// The account.
@@ -63,7 +63,7 @@ pub(super) struct Options {
     pub(super) wait: Duration,
 }
 
-impl Options {
+impl ChatOptions {
     /// A demo account at a sandbox.
     pub(super) fn demo(gateway: String, name: &str) -> Self {
         let email = if name.contains('@') { name.to_owned() } else { format!("{name}@{DEMO_DOMAIN}") };
@@ -72,7 +72,7 @@ impl Options {
     }
 }
 
-impl Args {
+impl ChatArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let login = self.account.login();
         let mut partner = None;
@@ -91,9 +91,9 @@ impl Args {
                 None => format!("ws://{DEFAULT_LISTEN}"),
             },
         };
-        let demo = Options::demo(gateway, &self.name);
+        let demo = ChatOptions::demo(gateway, &self.name);
         let login = login.unwrap_or(demo.login);
-        let options = Options { wait: self.wait, login, bot: partner, ..demo };
+        let options = ChatOptions { wait: self.wait, login, bot: partner, ..demo };
         let (_never, stop) = watch::channel(false);
         run(options, stop)
     }
@@ -120,7 +120,7 @@ fn no_demo(bot: &Session) -> anyhow::Error {
 /// Chats until the person ends it, the process is asked to end, or `stop` becomes true.
 ///
 /// It takes the calling thread, with a runtime of its own, so that it goes beside an engine in the same process.
-pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(), Exit> {
+pub(super) fn run(options: ChatOptions, mut stop: watch::Receiver<bool>) -> Result<(), Exit> {
     let outcome = blocking::run(async {
         let mut asked = blocking::Asked::listen()?;
         let settings = SessionConfig {
@@ -128,7 +128,7 @@ pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(
             pacing: Pacing::Off,
             ..SessionConfig::new("chat", options.gateway.clone(), options.login.clone())
         };
-        let mut live = Live::start(settings, Keeper::Nowhere)?;
+        let mut live = LiveSession::start(settings, CertificateStore::Nowhere)?;
         let outcome = tokio::select! {
             outcome = talk(&mut live, &options) => outcome,
             _ = stop.wait_for(|stop| *stop) => Ok(()),
@@ -140,7 +140,7 @@ pub(super) fn run(options: Options, mut stop: watch::Receiver<bool>) -> Result<(
     outcome.map_err(Exit::Failed)
 }
 
-async fn talk(live: &mut Live, options: &Options) -> anyhow::Result<()> {
+async fn talk(live: &mut LiveSession, options: &ChatOptions) -> anyhow::Result<()> {
     let (account, wait) = (options.login.account(), options.wait);
     let me = live.logged_in().await.map_err(|error| advised(error, account))?;
     let (notes, mut failures) = mpsc::channel(64);
@@ -217,9 +217,9 @@ struct Conversation {
     /// Whether the account is one of a sandbox's, where the demo people are to be found.
     is_demo: bool,
     /// Whom they came to talk to.
-    bot: Option<Target>,
+    bot: Option<Recipient>,
     /// Where their messages go.
-    current: Option<Target>,
+    current: Option<Recipient>,
     terminal: Terminal,
     /// Where messages that could not be sent are told.
     notes: mpsc::Sender<anyhow::Error>,
@@ -393,7 +393,7 @@ impl Conversation {
         Ok(())
     }
 
-    fn here(&self) -> anyhow::Result<Target> {
+    fn here(&self) -> anyhow::Result<Recipient> {
         let group = self.current.as_ref().filter(|target| is_group(&target.mid));
         group.cloned().context("this is no group: /to GROUP or /group NAME")
     }
@@ -405,7 +405,7 @@ impl Conversation {
         Ok(())
     }
 
-    async fn invitation(&mut self, name: Option<&str>) -> anyhow::Result<Target> {
+    async fn invitation(&mut self, name: Option<&str>) -> anyhow::Result<Recipient> {
         match name {
             Some(name) => self.find(name).await,
             None => {

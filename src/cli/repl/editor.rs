@@ -16,7 +16,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{CompletionType, Config, Context, Editor, ExternalPrinter, Helper};
 use tokio::sync::mpsc;
 
-use super::syntax::{self, Kind, goes_on, paint, pieces};
+use super::syntax::{self, TokenKind, goes_on, paint, tokens};
 use crate::cli::logging::{self, AbovePrompt};
 use crate::language::{Name, Names};
 use crate::visible;
@@ -31,14 +31,14 @@ const SHOWN: usize = 76;
 const HISTORY: usize = 1_000;
 
 /// What can be completed; the prompt's thread reads it, the session's thread writes it.
-pub(super) type Known = Arc<Mutex<Names>>;
+pub(super) type CompletionNames = Arc<Mutex<Names>>;
 
 /// A prompt on the terminal.
 pub(super) struct Prompt {
     lines: mpsc::Receiver<String>,
     asks: mpsc::Sender<()>,
     printer: Box<dyn ExternalPrinter>,
-    known: Known,
+    known: CompletionNames,
     _log: AbovePrompt,
 }
 
@@ -51,7 +51,7 @@ impl Prompt {
             .auto_add_history(true)
             .build();
         let mut editor: Editor<Assistant, FileHistory> = Editor::with_config(config)?;
-        let known = Known::default();
+        let known = CompletionNames::default();
         editor.set_helper(Some(Assistant { known: Arc::clone(&known), is_coloured }));
         let history = history();
         if let Some(path) = &history {
@@ -120,13 +120,13 @@ fn history() -> Option<PathBuf> {
     Some(folder.join("repl_history"))
 }
 
-fn lock(known: &Known) -> MutexGuard<'_, Names> {
+fn lock(known: &CompletionNames) -> MutexGuard<'_, Names> {
     known.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What helps while a line is typed.
 struct Assistant {
-    known: Known,
+    known: CompletionNames,
     is_coloured: bool,
 }
 
@@ -167,23 +167,23 @@ fn complete(known: &Names, before: &str) -> (usize, Vec<Pair>) {
         let commands = super::COMMANDS.iter().map(|(name, _)| *name).filter(|name| name.starts_with(before));
         return (0, commands.map(|name| pair(name, name)).collect());
     }
-    let (start, word) = match pieces(before).last() {
-        Some(piece) if matches!(piece.kind, Kind::Word | Kind::Keyword) => {
-            (piece.range.start, &before[piece.range.clone()])
+    let (start, word) = match tokens(before).last() {
+        Some(token) if matches!(token.kind, TokenKind::Word | TokenKind::Keyword) => {
+            (token.range.start, &before[token.range.clone()])
         }
         // Nothing is completed within a text or a comment.
-        Some(piece) if matches!(piece.kind, Kind::Text | Kind::Comment) => return (before.len(), Vec::new()),
+        Some(token) if matches!(token.kind, TokenKind::Text | TokenKind::Comment) => return (before.len(), Vec::new()),
         _ => (before.len(), ""),
     };
     let rest = before[..start].trim_end();
     if let Some(owner) = rest.strip_suffix("::") {
-        let module = pieces(owner).last().map(|piece| owner[piece.range.clone()].to_owned()).unwrap_or_default();
+        let module = tokens(owner).last().map(|token| owner[token.range.clone()].to_owned()).unwrap_or_default();
         let functions = known.modules.get(&module).map(Vec::as_slice).unwrap_or_default();
         return (start, functions.iter().filter(|name| name.name.starts_with(word)).map(entry).collect());
     }
     if let Some(owner) = rest.strip_suffix('.') {
         // A number's point is no dot before a method.
-        let owner = pieces(owner).last().map(|piece| owner[piece.range.clone()].to_owned()).unwrap_or_default();
+        let owner = tokens(owner).last().map(|token| owner[token.range.clone()].to_owned()).unwrap_or_default();
         let of = known.variables.iter().find(|(name, _)| *name == owner).map(|(_, of)| of.as_str());
         let fits = |name: &&Name| of.is_none() || name.of.as_deref() == of;
         let methods = known.methods.iter().filter(|name| name.name.starts_with(word)).filter(fits);

@@ -18,7 +18,7 @@ use super::{account, frames, logging, output};
 use crate::access::Access;
 use crate::clock::Clock;
 use crate::host::config::{Config, Session};
-use crate::host::{Keeping, PromptHost};
+use crate::host::{PromptHost, PromptStorage};
 use crate::language::diagnostic::{COLUMNS, Look, Severity, card};
 use crate::language::{Fault, Name};
 use crate::sandbox::{self, Sandbox, SandboxConfig};
@@ -45,16 +45,16 @@ const COMMANDS: &[(&str, &str)] = &[
 
 /// The arguments of `repl`.
 #[derive(Debug, clap::Args)]
-pub(super) struct Args {
+pub(super) struct ReplArgs {
     /// The session, where the configuration has several
     #[arg(long, value_name = "NAME")]
     session: Option<String>,
 
     #[command(flatten)]
-    account: account::Flags,
+    account: account::SessionFlags,
 }
 
-impl Args {
+impl ReplArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let given = self.account.configuration()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -68,18 +68,18 @@ impl Args {
         let mut config = given.clone().unwrap_or_else(|| Config::without_file(std::path::Path::new("")));
         // A configuration that names no account yet is tried out like none at all, by its own scripts and limits.
         let sandbox = if config.sessions.is_empty() { Some(start_sandbox(config.access.clone()).await?) } else { None };
-        let keeping = match (&given, &sandbox) {
-            (Some(_), None) if self.account.gateway.is_none() => Keeping::DataFolder,
+        let storage = match (&given, &sandbox) {
+            (Some(_), None) if self.account.gateway.is_none() => PromptStorage::DataFolder,
             // What the sandbox forgets is not kept, and the data folder belongs to the bot that runs.
-            (_, Some(_)) => Keeping::Nothing,
-            _ => Keeping::Memory,
+            (_, Some(_)) => PromptStorage::Nothing,
+            _ => PromptStorage::Memory,
         };
         if let Some(sandbox) = &sandbox {
             config.sessions.push(demo(&sandbox.url())?);
             config.pacing = Pacing::Off;
         }
         let session = account::choose(&config, self.session.as_deref())?;
-        let host = PromptHost::start(&config, session, keeping).await?;
+        let host = PromptHost::start(&config, session, storage).await?;
         let (heard, signals) = mpsc::channel(SIGNALS);
         host.prompt().listen(heard);
         let mut repl = Repl { host, signals, shows_events: true, has_failed: false };

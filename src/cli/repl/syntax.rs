@@ -34,9 +34,9 @@ pub(super) const KEYWORDS: &[&str] = &[
     "type_of",
 ];
 
-/// What a piece of text is.
+/// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum TokenKind {
     Keyword,
     Word,
     Number,
@@ -47,10 +47,10 @@ pub(super) enum Kind {
     Other,
 }
 
-/// A piece of text.
+/// A piece of a text, of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Piece {
-    pub(super) kind: Kind,
+pub(super) struct Token {
+    pub(super) kind: TokenKind,
     pub(super) range: Range<usize>,
     /// Whether its end is in the text.
     pub(super) is_closed: bool,
@@ -59,13 +59,13 @@ pub(super) struct Piece {
 /// Whether more lines have to follow before this is something to evaluate.
 pub(super) fn goes_on(text: &str) -> bool {
     let mut depth = 0_usize;
-    for piece in pieces(text) {
-        match piece.kind {
-            Kind::Open => depth += 1,
+    for token in tokens(text) {
+        match token.kind {
+            TokenKind::Open => depth += 1,
             // One bracket too many is for the compiler to complain about.
-            Kind::Close => depth = depth.saturating_sub(1),
+            TokenKind::Close => depth = depth.saturating_sub(1),
             // A text in double quotes ends on its line: what is missing there is for the compiler to say.
-            _ if !piece.is_closed => return !text[piece.range].starts_with('"'),
+            _ if !token.is_closed => return !text[token.range].starts_with('"'),
             _ => {}
         }
     }
@@ -75,15 +75,15 @@ pub(super) fn goes_on(text: &str) -> bool {
 /// A text with colours for a terminal.
 pub(super) fn paint(text: &str) -> String {
     let mut painted = String::with_capacity(text.len() * 2);
-    for piece in pieces(text) {
-        let style = match piece.kind {
-            Kind::Keyword => "35",
-            Kind::Number => "36",
-            Kind::Text => "32",
-            Kind::Comment => "90",
-            Kind::Word | Kind::Open | Kind::Close | Kind::Other => "",
+    for token in tokens(text) {
+        let style = match token.kind {
+            TokenKind::Keyword => "35",
+            TokenKind::Number => "36",
+            TokenKind::Text => "32",
+            TokenKind::Comment => "90",
+            TokenKind::Word | TokenKind::Open | TokenKind::Close | TokenKind::Other => "",
         };
-        let part = &text[piece.range];
+        let part = &text[token.range];
         if style.is_empty() {
             painted.push_str(part);
         } else {
@@ -93,9 +93,9 @@ pub(super) fn paint(text: &str) -> String {
     painted
 }
 
-/// The pieces of a text; together they are the whole of it.
-pub(super) fn pieces(text: &str) -> Vec<Piece> {
-    let mut pieces = Vec::new();
+/// The tokens of a text; together they are the whole of it.
+pub(super) fn tokens(text: &str) -> Vec<Token> {
+    let mut tokens = Vec::new();
     let mut start = 0;
     while let Some(first) = text[start..].chars().next() {
         let rest = &text[start..];
@@ -104,46 +104,46 @@ pub(super) fn pieces(text: &str) -> Vec<Piece> {
             '`' => string(rest, '`'),
             // A letter in quotes; a lone quote is no text.
             '\'' => match string(rest, '\'') {
-                (_, _, false) => (Kind::Other, 1, true),
+                (_, _, false) => (TokenKind::Other, 1, true),
                 letter => letter,
             },
-            '/' if rest.starts_with("//") => (Kind::Comment, rest.find('\n').unwrap_or(rest.len()), true),
+            '/' if rest.starts_with("//") => (TokenKind::Comment, rest.find('\n').unwrap_or(rest.len()), true),
             '/' if rest.starts_with("/*") => match rest.find("*/") {
-                Some(end) => (Kind::Comment, end + 2, true),
-                None => (Kind::Comment, rest.len(), false),
+                Some(end) => (TokenKind::Comment, end + 2, true),
+                None => (TokenKind::Comment, rest.len(), false),
             },
-            '(' | '[' | '{' => (Kind::Open, 1, true),
-            ')' | ']' | '}' => (Kind::Close, 1, true),
+            '(' | '[' | '{' => (TokenKind::Open, 1, true),
+            ')' | ']' | '}' => (TokenKind::Close, 1, true),
             letter if letter.is_ascii_digit() => {
                 let is_part = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '_');
-                (Kind::Number, rest.find(|letter| !is_part(letter)).unwrap_or(rest.len()), true)
+                (TokenKind::Number, rest.find(|letter| !is_part(letter)).unwrap_or(rest.len()), true)
             }
             letter if letter.is_alphabetic() || letter == '_' => {
                 let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
                 let length = rest.find(|letter| !is_part(letter)).unwrap_or(rest.len());
-                let kind = if KEYWORDS.contains(&&rest[..length]) { Kind::Keyword } else { Kind::Word };
+                let kind = if KEYWORDS.contains(&&rest[..length]) { TokenKind::Keyword } else { TokenKind::Word };
                 (kind, length, true)
             }
-            other => (Kind::Other, other.len_utf8(), true),
+            other => (TokenKind::Other, other.len_utf8(), true),
         };
-        pieces.push(Piece { kind, range: start..start + length, is_closed });
+        tokens.push(Token { kind, range: start..start + length, is_closed });
         start += length;
     }
-    pieces
+    tokens
 }
 
-fn string(text: &str, quote: char) -> (Kind, usize, bool) {
+fn string(text: &str, quote: char) -> (TokenKind, usize, bool) {
     let mut escaped = false;
     for (index, letter) in text.char_indices().skip(1) {
         match letter {
             _ if escaped => escaped = false,
             '\\' if quote != '`' => escaped = true,
             '\n' if quote == '\'' => break,
-            letter if letter == quote => return (Kind::Text, index + 1, true),
+            letter if letter == quote => return (TokenKind::Text, index + 1, true),
             _ => {}
         }
     }
-    (Kind::Text, text.len(), false)
+    (TokenKind::Text, text.len(), false)
 }
 
 #[cfg(test)]
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn colours_change_no_letter() {
         let text = "let ü = \"str\"; // 12\nif x { 1.5 } else { 'c' }";
-        let plain: String = pieces(text).into_iter().map(|piece| &text[piece.range]).collect();
+        let plain: String = tokens(text).into_iter().map(|token| &text[token.range]).collect();
         assert_eq!(plain, text);
         assert_eq!(paint("let x = 1"), "\x1b[35mlet\x1b[0m x = \x1b[36m1\x1b[0m");
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// A place in a configuration file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct ConfigPosition {
     /// The file.
     pub path: PathBuf,
     /// The line, from 1.
@@ -14,7 +14,7 @@ pub struct Place {
     pub column: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ConfigPosition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}:{}", self.path.display(), self.line, self.column)
     }
@@ -27,7 +27,7 @@ pub enum ConfigError {
     #[error("{place}: {message}")]
     Syntax {
         /// Where.
-        place: Place,
+        place: ConfigPosition,
         /// What the parser found and expected.
         message: String,
     },
@@ -35,7 +35,7 @@ pub enum ConfigError {
     #[error("{place}: unknown key \"{key}\" in {table}{suggestion}")]
     UnknownKey {
         /// Where.
-        place: Place,
+        place: ConfigPosition,
         /// The key.
         key: String,
         /// The table that it stands in.
@@ -47,7 +47,7 @@ pub enum ConfigError {
     #[error("{place}: \"{key}\" is {found}, expected {expected}")]
     Wrong {
         /// Where.
-        place: Place,
+        place: ConfigPosition,
         /// The key.
         key: String,
         /// What stands there.
@@ -59,7 +59,7 @@ pub enum ConfigError {
     #[error("{place}: {table} lacks \"{key}\", expected {expected}")]
     Missing {
         /// Where the table begins.
-        place: Place,
+        place: ConfigPosition,
         /// The key.
         key: &'static str,
         /// The table that it should stand in.
@@ -71,7 +71,7 @@ pub enum ConfigError {
     #[error("{place}: {message}")]
     Conflict {
         /// Where.
-        place: Place,
+        place: ConfigPosition,
         /// Which keys, and what to do about it.
         message: String,
     },
@@ -79,7 +79,7 @@ pub enum ConfigError {
     #[error("{place}: \"{key}\" needs the environment variable {name}, which is not set")]
     UnsetVariable {
         /// Where.
-        place: Place,
+        place: ConfigPosition,
         /// The key.
         key: String,
         /// The variable's name.

@@ -6,23 +6,23 @@ use std::time::Duration;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::error::{ConfigError, Place};
+use super::error::{ConfigError, ConfigPosition};
 use crate::language::duration::parse_duration;
 use crate::language::spelling::did_you_mean;
 use crate::session::without_credentials;
 
 /// The text of a configuration, where it comes from, and the environment that its `${NAME}`s refer to.
-pub(super) struct Source<'a> {
+pub(super) struct ConfigText<'a> {
     pub(super) text: &'a str,
     pub(super) path: &'a Path,
     pub(super) env: &'a dyn Fn(&str) -> Option<String>,
 }
 
-impl Source<'_> {
-    pub(super) fn place(&self, offset: usize) -> Place {
+impl ConfigText<'_> {
+    pub(super) fn place(&self, offset: usize) -> ConfigPosition {
         let before = self.text.get(..offset).unwrap_or(self.text);
         let line_start = before.rfind('\n').map_or(0, |at| at + 1);
-        Place {
+        ConfigPosition {
             path: self.path.to_owned(),
             line: before.matches('\n').count() + 1,
             column: before[line_start..].chars().count() + 1,
@@ -44,7 +44,7 @@ impl Source<'_> {
 
 /// A table whose keys are all known.
 pub(super) struct Table<'a> {
-    pub(super) source: &'a Source<'a>,
+    pub(super) source: &'a ConfigText<'a>,
     name: String,
     at: usize,
     entries: &'a DeTable<'a>,
@@ -53,7 +53,7 @@ pub(super) struct Table<'a> {
 impl<'a> Table<'a> {
     /// Takes a table after checking that it has only `known` keys.
     pub(super) fn new(
-        source: &'a Source<'a>,
+        source: &'a ConfigText<'a>,
         name: &str,
         at: usize,
         entries: &'a DeTable<'a>,
@@ -72,21 +72,21 @@ impl<'a> Table<'a> {
         }
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<Item<'a>> {
+    pub(super) fn get(&self, key: &str) -> Option<ConfigValue<'a>> {
         let (name, value) = self.entries.get_key_value(key)?;
-        Some(Item { source: self.source, key: name.get_ref().to_string(), value })
+        Some(ConfigValue { source: self.source, key: name.get_ref().to_string(), value })
     }
 
     /// The value of a key, read by `read`, where the key is there.
     pub(super) fn read<T>(
         &self,
         key: &str,
-        read: impl FnOnce(&Item<'a>) -> Result<T, ConfigError>,
+        read: impl FnOnce(&ConfigValue<'a>) -> Result<T, ConfigError>,
     ) -> Result<Option<T>, ConfigError> {
         self.get(key).map(|item| read(&item)).transpose()
     }
 
-    pub(super) fn require(&self, key: &'static str, expected: &str) -> Result<Item<'a>, ConfigError> {
+    pub(super) fn require(&self, key: &'static str, expected: &str) -> Result<ConfigValue<'a>, ConfigError> {
         self.get(key).ok_or_else(|| self.missing(key, expected))
     }
 
@@ -94,21 +94,21 @@ impl<'a> Table<'a> {
         ConfigError::Missing { place: self.place(), key, table: self.name.clone(), expected: expected.to_owned() }
     }
 
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> ConfigPosition {
         self.source.place(self.at)
     }
 }
 
 /// One value with its key.
 #[derive(Clone)]
-pub(super) struct Item<'a> {
-    source: &'a Source<'a>,
+pub(super) struct ConfigValue<'a> {
+    source: &'a ConfigText<'a>,
     pub(super) key: String,
     value: &'a Spanned<DeValue<'a>>,
 }
 
-impl<'a> Item<'a> {
-    pub(super) fn place(&self) -> Place {
+impl<'a> ConfigValue<'a> {
+    pub(super) fn place(&self) -> ConfigPosition {
         self.source.place(self.value.span().start)
     }
 
@@ -228,10 +228,10 @@ impl<'a> Item<'a> {
     pub(super) fn list<T>(
         &self,
         expected: &str,
-        read: impl Fn(&Item<'a>) -> Result<T, ConfigError>,
+        read: impl Fn(&ConfigValue<'a>) -> Result<T, ConfigError>,
     ) -> Result<Vec<T>, ConfigError> {
         let items = self.value.get_ref().as_array().ok_or_else(|| self.wrong(expected))?;
-        let item = |value| Item { source: self.source, key: self.key.clone(), value };
+        let item = |value| ConfigValue { source: self.source, key: self.key.clone(), value };
         items.iter().map(|value| read(&item(value))).collect()
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use url::Url;
 
 use super::error::ConfigError;
-use super::read::{Item, Table};
+use super::read::{ConfigValue, Table};
 use crate::script::Limits;
 use crate::session::{ConnectVia, Login, MediaMode, Pacing, Proxy, ProxyKind, Secret, SessionConfig};
 
@@ -65,7 +65,7 @@ pub fn parse_gateway(text: &str) -> Option<Url> {
     (matches!(url.scheme(), "ws" | "wss") && url.has_host() && url.fragment().is_none()).then_some(url)
 }
 
-pub(super) fn read_all(item: &Item<'_>) -> Result<Vec<Session>, ConfigError> {
+pub(super) fn read_all(item: &ConfigValue<'_>) -> Result<Vec<Session>, ConfigError> {
     let expected = "[[session]], once for each session";
     let tables = item.list(expected, |item| item.table("[[session]]", expected, KEYS))?;
     let mut sessions: Vec<Session> = Vec::with_capacity(tables.len());
@@ -97,12 +97,12 @@ fn read(table: &Table<'_>) -> Result<Session, ConfigError> {
     })
 }
 
-fn read_media(item: &Item<'_>) -> Result<MediaMode, ConfigError> {
+fn read_media(item: &ConfigValue<'_>) -> Result<MediaMode, ConfigError> {
     item.choice(&[("gateway", MediaMode::Gateway), ("upload", MediaMode::Upload), ("auto", MediaMode::Auto)])
 }
 
 /// A script's name, with or without its ending.
-fn read_script(item: &Item<'_>) -> Result<String, ConfigError> {
+fn read_script(item: &ConfigValue<'_>) -> Result<String, ConfigError> {
     let name = item.name("a script's name")?;
     Ok(name.strip_suffix(".rhai").unwrap_or(&name).to_owned())
 }
@@ -141,7 +141,7 @@ fn read_login(table: &Table<'_>) -> Result<Login, ConfigError> {
     }
 }
 
-fn read_proxy(item: &Item<'_>) -> Result<Proxy, ConfigError> {
+fn read_proxy(item: &ConfigValue<'_>) -> Result<Proxy, ConfigError> {
     let expected = "a table such as { type = \"socks5\", server = \"127.0.0.1\", port = 1080 }";
     let table = item.table("proxy", expected, &["type", "server", "port", "username", "password"])?;
     let kinds = "\"socks5\" or \"http\"";
@@ -166,7 +166,7 @@ fn read_proxy(item: &Item<'_>) -> Result<Proxy, ConfigError> {
     Ok(Proxy { kind, server, port, username, password })
 }
 
-fn read_connect_via(item: &Item<'_>) -> Result<ConnectVia, ConfigError> {
+fn read_connect_via(item: &ConfigValue<'_>) -> Result<ConnectVia, ConfigError> {
     let expected = "a url such as \"socks5://127.0.0.1:1080\" or \"http://user:password@host:8080\"";
     // The parser's own message would say less than what is expected here.
     item.text(expected)?.parse().map_err(|_| item.wrong(expected))

@@ -91,7 +91,13 @@ impl World {
             }
             What::Event { subcommand, content } => (subcommand, EventContent::Fields(content)),
         };
-        Some(Delivery { to: vec![mid.clone()], audience: Audience::EveryDevice, subcommand, content, number: item.number })
+        Some(Delivery {
+            to: vec![mid.clone()],
+            audience: Audience::EveryDevice,
+            subcommand,
+            content,
+            number: item.number,
+        })
     }
 }
 

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use hotline::clock::Clock;
 use hotline::host::config::{Config, DEFAULT_RETENTION, Session};
-use hotline::host::control::{self, Reply, Request};
-use hotline::host::{Host, Options, StartError};
+use hotline::host::control::{self, ControlReply, ControlRequest};
+use hotline::host::{Host, RunOptions, StartError};
 use hotline::script::{AllowedHost, Limits};
 use hotline::session::{Login, MediaMode, Pacing, Secret};
 use tempfile::TempDir;
@@ -180,7 +180,7 @@ impl Setup {
     }
 
     /// What the engine is started with.
-    pub(crate) fn options(&self, gateways: &[Gateway]) -> Options {
+    pub(crate) fn options(&self, gateways: &[Gateway]) -> RunOptions {
         let folder = self.folder.path();
         let session = |((name, scripts), gateway): (&(&str, Option<Vec<String>>), &Gateway)| Session {
             name: (*name).to_owned(),
@@ -204,7 +204,7 @@ impl Setup {
             sessions: self.sessions.iter().zip(gateways).map(session).collect(),
             ..Config::without_file(folder)
         };
-        Options { config, strict: false, dry_run: self.dry_run, clock: self.clock.clone() }
+        RunOptions { config, strict: false, dry_run: self.dry_run, clock: self.clock.clone() }
     }
 }
 
@@ -269,9 +269,9 @@ impl Bot {
     }
 
     /// Has another command ask the engine to forget a script.
-    pub(crate) async fn forget(&self, script: &str) -> Reply {
+    pub(crate) async fn forget(&self, script: &str) -> ControlReply {
         let data = self.setup.data.clone().unwrap_or_else(|| self.setup.folder.path().join("data"));
-        let request = Request::Forget { script: script.to_owned() };
+        let request = ControlRequest::Forget { script: script.to_owned() };
         let asked = tokio::task::spawn_blocking(move || control::ask(&data, &request));
         asked.await.expect("it does not panic").expect("it can be asked").expect("it listens")
     }

@@ -1,4 +1,4 @@
-//! The housekeeping while a system runs: what is over for long goes from the journal, runs that somebody asked to kill end, and
+//! The maintenance while a system runs: what is over for long goes from the journal, runs that somebody asked to kill end, and
 //! scripts that are missing for long are forgotten.
 //!
 //! What is pruned, and how a run ends, is decided below.
@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::missing::Missing;
+use super::missing::MissingScripts;
 use crate::clock::{Clock, Timestamp};
 use crate::script::watch::Asker;
 use crate::script::{Directory, Updater};
@@ -28,8 +28,8 @@ const LOGIN: Duration = Duration::from_secs(60);
 /// The store has at least this long for others between two slices, and as long as the slice took.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// What the housekeeping needs.
-pub(super) struct Keeping {
+/// What the maintenance needs.
+pub(super) struct Maintenance {
     pub(super) store: Store,
     /// The data folder.
     pub(super) data: PathBuf,
@@ -45,18 +45,18 @@ pub(super) struct Keeping {
     /// Whether there is a journal to keep in order.
     pub(super) records: bool,
     /// The scripts whose files are missing.
-    pub(super) missing: Missing,
+    pub(super) missing: MissingScripts,
     /// Where it is said that one is to be forgotten.
     pub(super) library: Asker,
 }
 
 /// The thread that does it; it ends when this is dropped.
-pub(super) struct Keeper {
+pub(super) struct MaintenanceThread {
     stop: Option<mpsc::Sender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
-impl Keeping {
+impl Maintenance {
     /// Looks once for runs that are to be killed, then again and again on a thread of its own.
     ///
     /// Sessions that start after this do not rebuild the runs that were to be killed. What is over for long goes when they are
@@ -64,15 +64,15 @@ impl Keeping {
     ///
     /// # Errors
     /// When the system gives no thread.
-    pub(super) fn start(self) -> std::io::Result<Keeper> {
+    pub(super) fn start(self) -> std::io::Result<MaintenanceThread> {
         self.kill();
         self.missing.count();
         let (stop, stopped) = mpsc::channel();
-        let thread = thread::Builder::new().name("keeping".to_owned()).spawn(move || self.keep(&stopped))?;
-        Ok(Keeper { stop: Some(stop), thread: Some(thread) })
+        let thread = thread::Builder::new().name("maintenance".to_owned()).spawn(move || self.work(&stopped))?;
+        Ok(MaintenanceThread { stop: Some(stop), thread: Some(thread) })
     }
 
-    fn keep(&self, stopped: &mpsc::Receiver<()>) {
+    fn work(&self, stopped: &mpsc::Receiver<()>) {
         let began = Instant::now();
         let (mut killed, mut pruned, mut pruning) = (began, None::<Instant>, None);
         let mut pause = KILL_CHECK;
@@ -159,7 +159,7 @@ impl Keeping {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for MaintenanceThread {
     fn drop(&mut self) {
         drop(self.stop.take());
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
