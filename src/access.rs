@@ -14,7 +14,7 @@ pub struct Access {
     /// The names, besides loopback and the address that is listened on.
     pub hosts: Vec<HostName>,
     /// The origins of the web pages that may connect.
-    pub origins: Vec<Origin>,
+    pub origins: Vec<WebOrigin>,
 }
 
 impl Access {
@@ -29,9 +29,9 @@ impl Access {
             return Ok(());
         };
         let text = text(given);
-        match text.parse::<Origin>() {
+        match text.parse::<WebOrigin>() {
             Ok(origin) if self.origins.contains(&origin) => Ok(()),
-            Ok(Origin(origin)) => Err(Stranger::Origin(origin)),
+            Ok(WebOrigin(origin)) => Err(Stranger::Origin(origin)),
             Err(_) => Err(Stranger::NoOrigin(text)),
         }
     }
@@ -122,9 +122,9 @@ pub struct NoHostName;
 
 /// Where a web page comes from: scheme, host and port, as a browser sends it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin(String);
+pub struct WebOrigin(String);
 
-impl FromStr for Origin {
+impl FromStr for WebOrigin {
     type Err = NotAnOrigin;
 
     fn from_str(text: &str) -> Result<Self, NotAnOrigin> {
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn what_is_listed_is_a_whole_host_or_origin() {
         for text in ["", "*", "localhost", "http://", "http://a/b", "http://a?b", "null", "http://*.a b"] {
-            assert_eq!(text.parse::<Origin>(), Err(NotAnOrigin), "{text}");
+            assert_eq!(text.parse::<WebOrigin>(), Err(NotAnOrigin), "{text}");
         }
         for text in ["", "a b", "a:80", "http://a", "::1", "a/b"] {
             assert_eq!(text.parse::<HostName>(), Err(NoHostName), "{text}");

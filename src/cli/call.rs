@@ -17,7 +17,9 @@ use super::live::{CertificateStore, LiveSession};
 use super::output;
 use crate::clock::Clock;
 use crate::language::spelling::did_you_mean;
-use crate::protocol::{COMMANDS, Command, Content, Failure, FailureCode, Field, Kind, check_field_names, check_fields};
+use crate::protocol::{
+    COMMANDS, Command, Content, Failure, FailureCode, Field, FieldKind, check_field_names, check_fields,
+};
 use crate::session::{CallError, Handle, Media, MediaError, MediaMode, SessionConfig};
 
 /// The arguments of `call`.
@@ -199,29 +201,29 @@ fn unknown_field(command: &Command, name: &str) -> anyhow::Error {
 /// How a call looks on the command line.
 fn usage(command: &Command) -> String {
     let fields = command.fields.iter().map(|field| match field.kind {
-        Kind::Str => format!(" {}=TEXT", field.name),
-        Kind::Bool => format!(" {}=true|false", field.name),
-        Kind::Int => format!(" {}=INTEGER", field.name),
-        Kind::Float => format!(" {}=NUMBER", field.name),
-        Kind::List => format!(" {}=A,B,…", field.name),
+        FieldKind::Str => format!(" {}=TEXT", field.name),
+        FieldKind::Bool => format!(" {}=true|false", field.name),
+        FieldKind::Int => format!(" {}=INTEGER", field.name),
+        FieldKind::Float => format!(" {}=NUMBER", field.name),
+        FieldKind::List => format!(" {}=A,B,…", field.name),
     });
     format!("hotline call {}{}", command.name, fields.collect::<String>())
 }
 
 fn read_value(field: &Field, text: &str) -> anyhow::Result<Value> {
     let value = match field.kind {
-        Kind::Str => Some(Value::from(text)),
-        Kind::Bool => text.parse().ok().map(Value::Bool),
-        Kind::Int => text.parse::<i64>().ok().map(Value::from),
-        Kind::Float => text.parse().ok().and_then(Number::from_f64).map(Value::Number),
-        Kind::List => read_list(text),
+        FieldKind::Str => Some(Value::from(text)),
+        FieldKind::Bool => text.parse().ok().map(Value::Bool),
+        FieldKind::Int => text.parse::<i64>().ok().map(Value::from),
+        FieldKind::Float => text.parse().ok().and_then(Number::from_f64).map(Value::Number),
+        FieldKind::List => read_list(text),
     };
     value.ok_or_else(|| anyhow!("\"{}\" is \"{text}\", expected {}", field.name, field.kind.noun()))
 }
 
 fn read_list(text: &str) -> Option<Value> {
     if text.trim_start().starts_with('[') {
-        return serde_json::from_str(text).ok().filter(|value| Kind::List.accepts(value));
+        return serde_json::from_str(text).ok().filter(|value| FieldKind::List.accepts(value));
     }
     let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
     Some(items.map(Value::from).collect())

@@ -9,8 +9,8 @@ use crate::language::definitions::library_functions;
 use crate::language::errors::{self, CAUGHT_FIELDS};
 use crate::language::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES, Reach};
 use crate::protocol::{
-    COMMANDS, Command, EVENTS, EventField, EventSpec, Family, Field, FieldKind, HOOKS, Hook, HookSpec, Kind, Origin,
-    Presence, Repetition, Safety,
+    COMMANDS, Command, EVENTS, EventField, EventFieldKind, EventSpec, Family, Field, FieldKind, HOOKS, Hook, HookSpec,
+    Presence, Provenance, Repetition, Safety,
 };
 
 /// The arguments of `docs`.
@@ -179,7 +179,7 @@ fn render_command(page: &mut String, command: &Command) {
     }
     let _ = writeln!(page, "- Gives: `{}`", command.result);
     let _ = writeln!(page, "- Again after a lost connection: {}", safety(command.safety));
-    if command.origin == Origin::Proven {
+    if command.origin == Provenance::Proven {
         page.push_str("- Known from the vendor's own programs; their documentation does not have it\n");
     }
     if !command.fields.is_empty() {
@@ -259,13 +259,13 @@ const fn safety(safety: Safety) -> &'static str {
     }
 }
 
-const fn kind(kind: Kind) -> &'static str {
+const fn kind(kind: FieldKind) -> &'static str {
     match kind {
-        Kind::Str => "string",
-        Kind::Bool => "bool",
-        Kind::Int => "integer",
-        Kind::Float => "float",
-        Kind::List => "array of strings",
+        FieldKind::Str => "string",
+        FieldKind::Bool => "bool",
+        FieldKind::Int => "integer",
+        FieldKind::Float => "float",
+        FieldKind::List => "array of strings",
     }
 }
 
@@ -279,10 +279,10 @@ const fn presence(field: &Field) -> &'static str {
 
 fn event_kind(field: &EventField) -> String {
     let kind = match field.kind {
-        FieldKind::Str | FieldKind::Json => "string",
-        FieldKind::NullableStr => "string or `()`",
-        FieldKind::Int => "integer",
-        FieldKind::StrMap => "map of strings",
+        EventFieldKind::Str | EventFieldKind::Json => "string",
+        EventFieldKind::NullableStr => "string or `()`",
+        EventFieldKind::Int => "integer",
+        EventFieldKind::StrMap => "map of strings",
     };
     if field.optional { format!("{kind}, may be missing") } else { kind.to_owned() }
 }

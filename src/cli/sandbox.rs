@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::exit::Exit;
 use super::{blocking, frames, output};
-use crate::access::{Access, HostName, Origin};
+use crate::access::{Access, HostName, WebOrigin};
 use crate::sandbox::{DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD, Sandbox, SandboxConfig};
 
 /// The arguments of `sandbox`.
@@ -25,7 +25,7 @@ pub(super) struct SandboxArgs {
 
     /// The origins of the web pages that may connect, such as http://localhost:5173; no other page may
     #[arg(long, alias = "allow-origin", value_name = "ORIGIN,…", value_delimiter = ',')]
-    allow_origins: Vec<Origin>,
+    allow_origins: Vec<WebOrigin>,
 }
 
 impl SandboxArgs {

@@ -9,7 +9,7 @@ use super::dialect;
 use super::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, PROPERTIES};
 use super::headers::headers;
 use super::testing;
-use crate::protocol::{COMMANDS, Command, EVENTS, FieldKind, HOOKS, Hook, Kind};
+use crate::protocol::{COMMANDS, Command, EVENTS, EventFieldKind, FieldKind, HOOKS, Hook};
 
 /// A function of the standard library.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,10 +75,10 @@ fn host() -> String {
         }
         seen.push(field.name);
         let kind = match field.kind {
-            FieldKind::Str | FieldKind::Json => "string",
-            FieldKind::NullableStr => "string or ()",
-            FieldKind::Int => "integer",
-            FieldKind::StrMap => "map",
+            EventFieldKind::Str | EventFieldKind::Json => "string",
+            EventFieldKind::NullableStr => "string or ()",
+            EventFieldKind::Int => "integer",
+            EventFieldKind::StrMap => "map",
         };
         let of = EVENTS.iter().filter(|row| row.fields.iter().any(|other| other.name == field.name));
         let of: Vec<_> = of.filter(|row| !is_message(row.hook)).map(|row| row.subcommand).collect();
@@ -229,13 +229,13 @@ fn type_name(kind: &str) -> &str {
     }
 }
 
-fn wire_type(kind: Kind) -> &'static str {
+fn wire_type(kind: FieldKind) -> &'static str {
     match kind {
-        Kind::Str => "String",
-        Kind::Bool => "bool",
-        Kind::Int => "int",
-        Kind::Float => "float",
-        Kind::List => "Array",
+        FieldKind::Str => "String",
+        FieldKind::Bool => "bool",
+        FieldKind::Int => "int",
+        FieldKind::Float => "float",
+        FieldKind::List => "Array",
     }
 }
 

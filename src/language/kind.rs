@@ -146,13 +146,13 @@ impl Kind {
     }
 
     /// The kind of a command's field.
-    pub(crate) fn of_wire(kind: protocol::Kind) -> Self {
+    pub(crate) fn of_wire(kind: protocol::FieldKind) -> Self {
         match kind {
-            protocol::Kind::Str => Self::String,
-            protocol::Kind::Bool => Self::Bool,
-            protocol::Kind::Int => Self::Int,
-            protocol::Kind::Float => Self::Float,
-            protocol::Kind::List => Self::Array,
+            protocol::FieldKind::Str => Self::String,
+            protocol::FieldKind::Bool => Self::Bool,
+            protocol::FieldKind::Int => Self::Int,
+            protocol::FieldKind::Float => Self::Float,
+            protocol::FieldKind::List => Self::Array,
         }
     }
 

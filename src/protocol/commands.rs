@@ -63,7 +63,7 @@ impl Family {
 
 /// Where the knowledge of a row comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum Provenance {
     /// The vendor's documentation names it.
     Documented,
     /// Only the vendor's own client programs use it.
@@ -72,7 +72,7 @@ pub enum Origin {
 
 /// The JSON type of a request field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum FieldKind {
     /// A string.
     Str,
     /// `true` or `false`.
@@ -85,7 +85,7 @@ pub enum Kind {
     List,
 }
 
-impl Kind {
+impl FieldKind {
     /// What a person would call this type.
     pub const fn noun(self) -> &'static str {
         match self {
@@ -126,7 +126,7 @@ pub struct Field {
     /// The name on the wire, to the letter.
     pub name: &'static str,
     /// The JSON type.
-    pub kind: Kind,
+    pub kind: FieldKind,
     /// Whether it must be there.
     pub presence: Presence,
     /// What it means, in a sentence.
@@ -145,7 +145,7 @@ pub struct Command {
     /// How it is paced.
     pub family: Family,
     /// Where the row comes from.
-    pub origin: Origin,
+    pub origin: Provenance,
     /// The shape of a success's content.
     pub result: &'static str,
     /// What it does, in a sentence or two.
@@ -205,19 +205,19 @@ macro_rules! field_type {
 
 macro_rules! field_kind {
     (str) => {
-        Kind::Str
+        FieldKind::Str
     };
     (bool) => {
-        Kind::Bool
+        FieldKind::Bool
     };
     (int) => {
-        Kind::Int
+        FieldKind::Int
     };
     (float) => {
-        Kind::Float
+        FieldKind::Float
     };
     (list) => {
-        Kind::List
+        FieldKind::List
     };
 }
 
@@ -246,7 +246,7 @@ macro_rules! commands {
             function: stringify!($function),
             safety: Safety::$safety,
             family: Family::$family,
-            origin: Origin::$origin,
+            origin: Provenance::$origin,
             result: $result,
             doc: concat!($($doc),+).trim_ascii(),
             fields: &[$( Field {

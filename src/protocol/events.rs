@@ -131,7 +131,7 @@ impl Hook {
 
 /// The JSON type of an event field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FieldKind {
+pub enum EventFieldKind {
     /// A string.
     Str,
     /// A string, or null where there is none.
@@ -150,7 +150,7 @@ pub struct EventField {
     /// The name on the wire, to the letter.
     pub name: &'static str,
     /// The JSON type.
-    pub kind: FieldKind,
+    pub kind: EventFieldKind,
     /// Whether it can be missing.
     pub optional: bool,
     /// What it means.
@@ -215,22 +215,22 @@ impl EventSpec {
 
 macro_rules! event_kind {
     (str) => {
-        (FieldKind::Str, false)
+        (EventFieldKind::Str, false)
     };
     (optional) => {
-        (FieldKind::Str, true)
+        (EventFieldKind::Str, true)
     };
     (json) => {
-        (FieldKind::Json, false)
+        (EventFieldKind::Json, false)
     };
     (nullable) => {
-        (FieldKind::NullableStr, false)
+        (EventFieldKind::NullableStr, false)
     };
     (int) => {
-        (FieldKind::Int, false)
+        (EventFieldKind::Int, false)
     };
     (map) => {
-        (FieldKind::StrMap, false)
+        (EventFieldKind::StrMap, false)
     };
 }
 

@@ -14,9 +14,9 @@ mod request;
 mod tolerant;
 mod types;
 
-pub use commands::{COMMANDS, Call, Command, Family, Field, Kind, Origin, Presence, Request, Safety};
+pub use commands::{COMMANDS, Call, Command, Family, Field, FieldKind, Presence, Provenance, Request, Safety};
 pub use damage::{Damage, Damages};
-pub use events::{EVENTS, EventField, EventSpec, FieldKind, HOOKS, Hook, HookSpec, Message, Repetition};
+pub use events::{EVENTS, EventField, EventFieldKind, EventSpec, HOOKS, Hook, HookSpec, Message, Repetition};
 pub use failure::{Failure, FailureCode};
 pub use frame::{
     Content, DecodeError, EncodeError, Event, HEARTBEAT, Incoming, MAX_FRAME, check_field_names, decode, decode_noting,

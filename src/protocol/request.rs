@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::commands::{Command, Field, Kind, Presence, Request};
+use super::commands::{Command, Field, FieldKind, Presence, Request};
 use super::failure::{Failure, FailureCode};
 use super::mend::mend;
 
@@ -162,7 +162,7 @@ pub fn check_fields(row: &Command, fields: &Map<String, Value>) -> Result<(), Re
             (None | Some(Value::Null), Presence::Optional | Presence::Either) => {}
             // A number without a fraction that is no integer can only be too large.
             (Some(Value::Number(number)), _)
-                if field.kind == Kind::Int && number.as_f64().is_none_or(|number| number.fract() == 0.0) =>
+                if field.kind == FieldKind::Int && number.as_f64().is_none_or(|number| number.fract() == 0.0) =>
             {
                 return Err(wrong(field, format!("an integer from {} to {}", i64::MIN, i64::MAX)));
             }
@@ -189,7 +189,7 @@ pub fn found(value: Option<&Value>) -> String {
         Some(Value::Bool(value)) => value.to_string(),
         Some(Value::Number(number)) => format!("the number {number}"),
         Some(Value::String(_)) => "a string".to_owned(),
-        Some(Value::Array(items)) => match items.iter().find(|item| !Kind::Str.accepts(item)) {
+        Some(Value::Array(items)) => match items.iter().find(|item| !FieldKind::Str.accepts(item)) {
             Some(item) => format!("an array with {} in it", found(Some(item))),
             None => "an array".to_owned(),
         },

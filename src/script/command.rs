@@ -16,7 +16,9 @@ use super::object::SessionRef;
 use super::run::Run;
 use super::value;
 use crate::language::functions::MAX_ARGUMENTS;
-use crate::protocol::{self, COMMANDS, Command, Content, Damages, Field, Kind, Presence, Safety, check_field_names};
+use crate::protocol::{
+    self, COMMANDS, Command, Content, Damages, Field, FieldKind, Presence, Safety, check_field_names,
+};
 use crate::session::{CallError, Handle, Holdup, MediaError};
 
 /// Registers every command, `command`, and the methods of session handles.
@@ -282,7 +284,7 @@ fn push_field(text: &mut String, row: &Command, field: &Field, value: &Dynamic) 
     text.push(':');
     match (field.kind, value.as_int()) {
         #[expect(clippy::cast_precision_loss, reason = "a whole number that stands for a float is small")]
-        (Kind::Float, Ok(number)) => text.push_str(&serde_json::json!(number as f64).to_string()),
+        (FieldKind::Float, Ok(number)) => text.push_str(&serde_json::json!(number as f64).to_string()),
         _ => match value.as_immutable_string_ref() {
             Ok(string) => push_json(text, &string),
             Err(_) => text.push_str(&value::to_json(value).map_err(|error| door::error(error.to_string()))?),
@@ -295,22 +297,22 @@ fn push_json(text: &mut String, string: &str) {
     text.push_str(&serde_json::to_string(string).expect("a string is JSON"));
 }
 
-fn type_of(kind: Kind) -> TypeId {
+fn type_of(kind: FieldKind) -> TypeId {
     match kind {
-        Kind::Str => TypeId::of::<ImmutableString>(),
-        Kind::Bool => TypeId::of::<bool>(),
-        Kind::Int => TypeId::of::<i64>(),
-        Kind::Float => TypeId::of::<f64>(),
-        Kind::List => TypeId::of::<Array>(),
+        FieldKind::Str => TypeId::of::<ImmutableString>(),
+        FieldKind::Bool => TypeId::of::<bool>(),
+        FieldKind::Int => TypeId::of::<i64>(),
+        FieldKind::Float => TypeId::of::<f64>(),
+        FieldKind::List => TypeId::of::<Array>(),
     }
 }
 
-fn has_type(kind: Kind, value: &Dynamic) -> bool {
+fn has_type(kind: FieldKind, value: &Dynamic) -> bool {
     match kind {
-        Kind::Str => value.is_string(),
-        Kind::Bool => value.is_bool(),
-        Kind::Int => value.is_int(),
-        Kind::Float => value.is_float() || value.is_int(),
-        Kind::List => value.read_lock::<Array>().is_some_and(|items| items.iter().all(Dynamic::is_string)),
+        FieldKind::Str => value.is_string(),
+        FieldKind::Bool => value.is_bool(),
+        FieldKind::Int => value.is_int(),
+        FieldKind::Float => value.is_float() || value.is_int(),
+        FieldKind::List => value.read_lock::<Array>().is_some_and(|items| items.iter().all(Dynamic::is_string)),
     }
 }

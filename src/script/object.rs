@@ -15,7 +15,7 @@ use super::value;
 use crate::language::duration::parse_duration;
 use crate::language::functions::PROPERTIES;
 use crate::protocol::commands::{AcceptGroupInvitation, GetContacts, RejectGroupInvitation};
-use crate::protocol::{self, Content, Damage, Damages, EVENTS, EventSpec, FieldKind, fields_of, integer, whole};
+use crate::protocol::{self, Content, Damage, Damages, EVENTS, EventFieldKind, EventSpec, fields_of, integer, whole};
 
 /// A message, as `on_message` gets it.
 #[derive(Clone)]
@@ -189,22 +189,22 @@ fn field(raw: &Dynamic, name: &str) -> Option<Dynamic> {
 
 /// A value that arrived in a field of this kind, where it can stand for one: a number for its text, and a numeric text for its
 /// number. `()` stands for itself.
-fn typed(kind: FieldKind, value: Dynamic) -> Option<Dynamic> {
+fn typed(kind: EventFieldKind, value: Dynamic) -> Option<Dynamic> {
     if value.is_unit() {
         return Some(value);
     }
     match kind {
-        FieldKind::StrMap => value.is_map().then_some(value),
-        FieldKind::Int => {
+        EventFieldKind::StrMap => value.is_map().then_some(value),
+        EventFieldKind::Int => {
             let text = || integer(&value.as_immutable_string_ref().ok()?);
             let float = || value.as_float().ok().and_then(whole);
             value.as_int().ok().or_else(float).or_else(text).map(Dynamic::from)
         }
-        FieldKind::Str | FieldKind::NullableStr | FieldKind::Json => match value.as_float() {
+        EventFieldKind::Str | EventFieldKind::NullableStr | EventFieldKind::Json => match value.as_float() {
             // A larger number has lost digits already.
             Ok(float) => whole(float).map(|number| number.to_string().into()),
             Err(_) if value.is_string() => Some(value),
-            Err(_) if kind != FieldKind::Json && (value.is_array() || value.is_map()) => None,
+            Err(_) if kind != EventFieldKind::Json && (value.is_array() || value.is_map()) => None,
             Err(_) => value::to_json(&value).ok().map(Dynamic::from),
         },
     }

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use hotline::protocol::{COMMANDS, Kind, Presence};
+use hotline::protocol::{COMMANDS, FieldKind, Presence};
 use hotline::sandbox::{NewAccount, Sandbox};
 use serde_json::{Map, Value, json};
 
@@ -158,11 +158,13 @@ async fn whatever_the_fields_say_there_is_exactly_one_reply() {
             let mut fields = Map::new();
             for field in command.positional() {
                 let value = match field.kind {
-                    Kind::Str => json!(texts[pick(texts.len())]),
-                    Kind::Bool => json!(pick(2) == 0),
-                    Kind::Int => json!([i64::MIN, -1, 0, 1, i64::MAX][pick(5)]),
-                    Kind::Float => json!([-1e308, -90.0, 0.1, 180.0, 1e308][pick(5)]),
-                    Kind::List => json!((0..pick(4)).map(|_| texts[pick(texts.len())].clone()).collect::<Vec<_>>()),
+                    FieldKind::Str => json!(texts[pick(texts.len())]),
+                    FieldKind::Bool => json!(pick(2) == 0),
+                    FieldKind::Int => json!([i64::MIN, -1, 0, 1, i64::MAX][pick(5)]),
+                    FieldKind::Float => json!([-1e308, -90.0, 0.1, 180.0, 1e308][pick(5)]),
+                    FieldKind::List => {
+                        json!((0..pick(4)).map(|_| texts[pick(texts.len())].clone()).collect::<Vec<_>>())
+                    }
                 };
                 fields.insert(field.name.to_owned(), value);
             }
@@ -175,13 +177,13 @@ async fn whatever_the_fields_say_there_is_exactly_one_reply() {
     }
 }
 
-fn example(kind: Kind) -> Value {
+fn example(kind: FieldKind) -> Value {
     match kind {
-        Kind::Str => json!("x"),
-        Kind::Bool => json!(true),
-        Kind::Int => json!(1),
-        Kind::Float => json!(1.5),
-        Kind::List => json!([]),
+        FieldKind::Str => json!("x"),
+        FieldKind::Bool => json!(true),
+        FieldKind::Int => json!(1),
+        FieldKind::Float => json!(1.5),
+        FieldKind::List => json!([]),
     }
 }
 

@@ -7,7 +7,7 @@ use super::walk::Walk;
 use crate::language::functions::arguments;
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
-use crate::protocol::{COMMANDS, Command, Kind as Wire, Presence};
+use crate::protocol::{COMMANDS, Command, FieldKind, Presence};
 
 impl Walk<'_> {
     /// Checks the call of a gateway's command.
@@ -121,13 +121,13 @@ impl Walk<'_> {
 }
 
 /// How a value becomes the text that a field needs.
-fn as_text(wanted: Wire, kind: Kind) -> Option<String> {
+fn as_text(wanted: FieldKind, kind: Kind) -> Option<String> {
     match (wanted, kind) {
-        (Wire::Str, Kind::Int | Kind::Float | Kind::Bool | Kind::Char) => {
+        (FieldKind::Str, Kind::Int | Kind::Float | Kind::Bool | Kind::Char) => {
             Some("backticks make a text of it: `${value}`".to_owned())
         }
-        (Wire::Str, Kind::Message) => Some("a message's text is `.text`, where an answer goes `.chat`".to_owned()),
-        (Wire::Str, Kind::Person) => Some("a person's mid is `.mid`, the name `.name`".to_owned()),
+        (FieldKind::Str, Kind::Message) => Some("a message's text is `.text`, where an answer goes `.chat`".to_owned()),
+        (FieldKind::Str, Kind::Person) => Some("a person's mid is `.mid`, the name `.name`".to_owned()),
         _ => None,
     }
 }

@@ -8,7 +8,7 @@ use crate::language::cron;
 use crate::language::duration::parse_duration;
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
-use crate::protocol::Kind as Wire;
+use crate::protocol::FieldKind;
 
 /// What is wrong with an argument.
 pub(crate) struct Wrong {
@@ -47,14 +47,14 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
 }
 
 /// Whether a field of a command can hold a value of this kind.
-pub(crate) fn accepts(field: Wire, kind: Kind) -> bool {
+pub(crate) fn accepts(field: FieldKind, kind: Kind) -> bool {
     match kind {
         Kind::Unknown => true,
-        Kind::String | Kind::MaybeString => field == Wire::Str,
-        Kind::Bool => field == Wire::Bool,
-        Kind::Int => matches!(field, Wire::Int | Wire::Float),
-        Kind::Float => field == Wire::Float,
-        Kind::Array => field == Wire::List,
+        Kind::String | Kind::MaybeString => field == FieldKind::Str,
+        Kind::Bool => field == FieldKind::Bool,
+        Kind::Int => matches!(field, FieldKind::Int | FieldKind::Float),
+        Kind::Float => field == FieldKind::Float,
+        Kind::Array => field == FieldKind::List,
         _ => false,
     }
 }

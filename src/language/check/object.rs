@@ -13,7 +13,7 @@ use crate::language::kind::Kind;
 use crate::language::spelling::closest;
 use crate::language::suggest::{self, method_synonym};
 use crate::language::testing;
-use crate::protocol::{COMMANDS, EVENTS, EventField, FieldKind, Hook};
+use crate::protocol::{COMMANDS, EVENTS, EventField, EventFieldKind, Hook};
 
 impl Walk<'_> {
     /// The kind of a property that is read.
@@ -346,9 +346,9 @@ pub(crate) fn shown(call: &FnCallExpr) -> String {
 fn field_kind(field: &EventField) -> Kind {
     match field.kind {
         _ if field.optional => Kind::Unknown,
-        FieldKind::Str | FieldKind::Json => Kind::String,
-        FieldKind::NullableStr => Kind::MaybeString,
-        FieldKind::Int => Kind::Int,
-        FieldKind::StrMap => Kind::Map,
+        EventFieldKind::Str | EventFieldKind::Json => Kind::String,
+        EventFieldKind::NullableStr => Kind::MaybeString,
+        EventFieldKind::Int => Kind::Int,
+        EventFieldKind::StrMap => Kind::Map,
     }
 }

@@ -7,7 +7,7 @@ mod ways;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
-use hotline::protocol::{COMMANDS, Command, EVENTS, EventSpec, FieldKind, Hook, Kind, Presence};
+use hotline::protocol::{COMMANDS, Command, EVENTS, EventFieldKind, EventSpec, FieldKind, Hook, Presence};
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -111,8 +111,8 @@ fn sample(spec: &EventSpec, number: usize) -> Value {
         ("target", _) => json!("u2"),
         ("contentType", _) => json!("NONE"),
         ("params", _) => json!("{\"DISPLAY_NAME\":\"Ann\"}"),
-        (_, FieldKind::Int) => json!(1_700_000_000_000_i64),
-        (_, FieldKind::StrMap) => json!({"MENTION": "{\"MENTIONEES\":[]}", "A": "b"}),
+        (_, EventFieldKind::Int) => json!(1_700_000_000_000_i64),
+        (_, EventFieldKind::StrMap) => json!({"MENTION": "{\"MENTIONEES\":[]}", "A": "b"}),
         _ => json!("u1"),
     };
     let mut content: Map<_, _> =
@@ -244,11 +244,11 @@ fn answer(row: &Command) -> Value {
 /// Fields that suit a command, and nothing more.
 fn fields(row: &Command) -> Value {
     let value = |kind| match kind {
-        Kind::Str => json!("u1"),
-        Kind::Int => json!(1),
-        Kind::Bool => json!(true),
-        Kind::Float => json!(1.5),
-        Kind::List => json!(["u1"]),
+        FieldKind::Str => json!("u1"),
+        FieldKind::Int => json!(1),
+        FieldKind::Bool => json!(true),
+        FieldKind::Float => json!(1.5),
+        FieldKind::List => json!(["u1"]),
     };
     let mut fields: Map<_, _> = row
         .fields
