@@ -7,7 +7,7 @@ const QUIET: Duration = Duration::from_secs(30);
 
 /// What is to be said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum BacklogChange {
     /// Calls have begun to wait.
     Builds,
     /// None has been waiting for a while.
@@ -23,16 +23,16 @@ pub(super) struct Backlog {
 
 impl Backlog {
     /// Sees how many wait now.
-    pub(super) fn look(&mut self, waiting: usize, now: Duration) -> Option<News> {
+    pub(super) fn look(&mut self, waiting: usize, now: Duration) -> Option<BacklogChange> {
         match (waiting, self.seen) {
             (0, Some(seen)) if now >= seen + QUIET => {
                 self.seen = None;
-                Some(News::Gone)
+                Some(BacklogChange::Gone)
             }
             (0, _) => None,
             (_, seen) => {
                 self.seen = Some(now);
-                seen.is_none().then_some(News::Builds)
+                seen.is_none().then_some(BacklogChange::Builds)
             }
         }
     }
@@ -47,13 +47,13 @@ mod tests {
         let mut backlog = Backlog::default();
         let second = Duration::from_secs(1);
         assert_eq!(backlog.look(0, second), None);
-        assert_eq!(backlog.look(1, 2 * second), Some(News::Builds));
+        assert_eq!(backlog.look(1, 2 * second), Some(BacklogChange::Builds));
         assert_eq!(backlog.look(9, 3 * second), None);
         assert_eq!(backlog.look(0, 4 * second), None, "it may come again at once");
         assert_eq!(backlog.look(1, 20 * second), None);
         assert_eq!(backlog.look(0, 49 * second), None);
-        assert_eq!(backlog.look(0, 50 * second), Some(News::Gone));
+        assert_eq!(backlog.look(0, 50 * second), Some(BacklogChange::Gone));
         assert_eq!(backlog.look(0, 90 * second), None);
-        assert_eq!(backlog.look(2, 91 * second), Some(News::Builds));
+        assert_eq!(backlog.look(2, 91 * second), Some(BacklogChange::Builds));
     }
 }

@@ -88,7 +88,7 @@ pub(super) trait Completion {
 
 /// How much of a call is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum CallStep {
     /// It is sent as soon as it may be.
     Whole,
     /// Its caller wants a slot for it, and sends it then.
@@ -99,9 +99,9 @@ pub(super) enum Step {
 
 /// A call as its caller gives it.
 #[derive(Debug)]
-pub(super) struct Order<T> {
+pub(super) struct CallOrder<T> {
     /// How much of it is asked for.
-    pub(super) step: Step,
+    pub(super) step: CallStep,
     /// The command's name on the wire.
     pub(super) command: Cow<'static, str>,
     /// Its row, where it is a known one.
@@ -112,7 +112,7 @@ pub(super) struct Order<T> {
     pub(super) reply: T,
 }
 
-impl<T> Order<T> {
+impl<T> CallOrder<T> {
     /// How it may be repeated; nothing is known of an unknown command, so it counts as an effect.
     fn safety(&self) -> Safety {
         self.row.map_or(Safety::Effect, |row| row.safety)
@@ -123,7 +123,7 @@ impl<T> Order<T> {
 #[derive(Debug)]
 pub(super) struct Pending<T> {
     pub(super) task_id: i64,
-    pub(super) order: Order<T>,
+    pub(super) order: CallOrder<T>,
     /// When it began to wait, and when that ends.
     began: Duration,
     deadline: Duration,
@@ -168,7 +168,7 @@ impl<T: Completion> Calls<T> {
     ///
     /// # Errors
     /// Gives its completion back when as many wait as may.
-    pub(super) fn push(&mut self, order: Order<T>, now: Duration, reply: Duration) -> Result<(), (T, CallError)> {
+    pub(super) fn push(&mut self, order: CallOrder<T>, now: Duration, reply: Duration) -> Result<(), (T, CallError)> {
         if self.waiting.len() >= self.limit {
             self.waiting.retain(|call| !call.order.reply.is_abandoned());
         }
@@ -181,7 +181,7 @@ impl<T: Completion> Calls<T> {
     }
 
     /// Gives a call its number and its deadline. Its caller puts it among those that wait, or sends it.
-    pub(super) fn begin(&mut self, order: Order<T>, now: Duration, reply: Duration) -> Pending<T> {
+    pub(super) fn begin(&mut self, order: CallOrder<T>, now: Duration, reply: Duration) -> Pending<T> {
         let task_id = self.take_task_id();
         let deadline = now.saturating_add(reply);
         self.due.push(Reverse((deadline, task_id)));
@@ -231,7 +231,7 @@ impl<T: Completion> Calls<T> {
     }
 
     /// Takes the call that a reply belongs to.
-    pub(super) fn answered(&mut self, task_id: i64) -> Option<Order<T>> {
+    pub(super) fn answered(&mut self, task_id: i64) -> Option<CallOrder<T>> {
         let call = self.sent.remove(&task_id)?;
         self.sweep_when_worthwhile();
         Some(call.order)

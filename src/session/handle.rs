@@ -5,10 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use super::calls::{CallError, Order, Step};
+use super::calls::{CallError, CallOrder, CallStep};
 use super::config::SessionConfig;
 use super::rate_limit::Pacing;
-use super::shared::{Shared, Slot};
+use super::shared::{SessionShared, Slot};
 use super::status::{Holdup, Phase, Status};
 use crate::protocol::{Call, Command, Content, Damages, Failure, FailureCode, fields_of};
 
@@ -16,37 +16,37 @@ use crate::protocol::{Call, Command, Content, Damages, Failure, FailureCode, fie
 #[derive(Clone, Debug)]
 pub struct Handle {
     name: Arc<str>,
-    orders: mpsc::Sender<Request>,
-    shared: Arc<Shared>,
+    orders: mpsc::Sender<QueuedCall>,
+    shared: Arc<SessionShared>,
 }
 
 /// The session's own end of the channel, for [`run`](super::run).
 #[derive(Debug)]
 pub struct Inbox {
-    pub(super) orders: mpsc::Receiver<Request>,
-    pub(super) shared: Arc<Shared>,
+    pub(super) orders: mpsc::Receiver<QueuedCall>,
+    pub(super) shared: Arc<SessionShared>,
 }
 
 /// What goes through the channel.
 #[derive(Debug)]
-pub(super) struct Request {
-    pub(super) order: Order<Reply>,
+pub(super) struct QueuedCall {
+    pub(super) order: CallOrder<ReplyTo>,
     /// The slot that a granted call uses.
     pub(super) slot: Option<Slot>,
 }
 
 /// Where the result of a call goes.
 #[derive(Debug)]
-pub(super) enum Reply {
+pub(super) enum ReplyTo {
     /// To one who waits for the gateway's answer.
     Content(oneshot::Sender<Result<Content, CallError>>),
     /// To one who waits for a slot.
     Slot(oneshot::Sender<Result<Slot, CallError>>),
 }
 
-impl Reply {
+impl ReplyTo {
     /// Gives a slot.
-    pub(super) fn grant(self, shared: &Arc<Shared>) {
+    pub(super) fn grant(self, shared: &Arc<SessionShared>) {
         if let Self::Slot(sender) = self {
             // The caller may have given up meanwhile: then the slot is dropped here.
             let _ = sender.send(Ok(Slot::new(shared)));
@@ -76,7 +76,7 @@ pub struct Permit {
 /// The channel holds as many calls as may be outstanding; when it is full, callers wait for their turn to enter.
 pub fn channel(config: &SessionConfig) -> (Handle, Inbox) {
     let (sender, orders) = mpsc::channel(config.max_outstanding.max(1));
-    let shared = Arc::new(Shared::new(config.pacing != Pacing::Off));
+    let shared = Arc::new(SessionShared::new(config.pacing != Pacing::Off));
     let handle = Handle { name: config.name.as_str().into(), orders: sender, shared: Arc::clone(&shared) };
     (handle, Inbox { orders, shared })
 }
@@ -100,12 +100,12 @@ impl Handle {
     /// See [`CallError`]. A login is refused at once: the session signs in by itself.
     pub async fn call(&self, command: &str, fields: String) -> Result<Content, CallError> {
         let (name, row) = named(command)?;
-        self.order(Step::Whole, name, row, fields, None).await
+        self.order(CallStep::Whole, name, row, fields, None).await
     }
 
     /// Gives the permit to send a command, where it may be sent at once.
     ///
-    /// Under pacing the answer is always `None`: whether the gate is open is only known where the calls are sent.
+    /// Under pacing the answer is always `None`: whether a call may go at once is only known where the calls are sent.
     ///
     /// # Errors
     /// A login is refused: the session signs in by itself.
@@ -127,9 +127,9 @@ impl Handle {
         }
         let (command, row) = named(command)?;
         let (sender, granted) = oneshot::channel();
-        let (step, reply) = (Step::Slot, Reply::Slot(sender));
-        let order = Order { step, command: command.clone(), row, fields: String::new(), reply };
-        self.orders.send(Request { order, slot: None }).await.map_err(|_| self.ended())?;
+        let (step, reply) = (CallStep::Slot, ReplyTo::Slot(sender));
+        let order = CallOrder { step, command: command.clone(), row, fields: String::new(), reply };
+        self.orders.send(QueuedCall { order, slot: None }).await.map_err(|_| self.ended())?;
         let slot = granted.await.unwrap_or_else(|_| Err(self.ended()))?;
         Ok(Permit { command, row, slot })
     }
@@ -150,7 +150,7 @@ impl Handle {
     /// As [`call`](Self::call).
     pub async fn send(&self, permit: Permit, fields: String) -> Result<Content, CallError> {
         let Permit { command, row, slot } = permit;
-        self.order(Step::Granted, command, row, fields, Some(slot)).await
+        self.order(CallStep::Granted, command, row, fields, Some(slot)).await
     }
 
     /// Sends a typed request and waits for its result.
@@ -159,7 +159,7 @@ impl Handle {
     /// As [`call`](Self::call).
     pub async fn request<C: Call>(&self, call: &C) -> Result<Content, CallError> {
         let (name, row) = named(C::COMMAND.name)?;
-        self.order(Step::Whole, name, row, fields_of(call), None).await
+        self.order(CallStep::Whole, name, row, fields_of(call), None).await
     }
 
     /// What can be seen of the session now.
@@ -192,15 +192,15 @@ impl Handle {
 
     async fn order(
         &self,
-        step: Step,
+        step: CallStep,
         command: Cow<'static, str>,
         row: Option<&'static Command>,
         fields: String,
         slot: Option<Slot>,
     ) -> Result<Content, CallError> {
         let (sender, result) = oneshot::channel();
-        let order = Order { step, command, row, fields, reply: Reply::Content(sender) };
-        self.orders.send(Request { order, slot }).await.map_err(|_| self.ended())?;
+        let order = CallOrder { step, command, row, fields, reply: ReplyTo::Content(sender) };
+        self.orders.send(QueuedCall { order, slot }).await.map_err(|_| self.ended())?;
         result.await.unwrap_or_else(|_| Err(self.ended()))
     }
 

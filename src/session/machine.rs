@@ -21,7 +21,7 @@ use login::own_request;
 use super::calls::{CallError, Calls, Completion};
 use super::config::SessionConfig;
 use super::dedup::Dedup;
-use super::rate_limit::{Gates, Restraint};
+use super::rate_limit::{CallQueues, Restraint};
 use super::redact::Secrets;
 use super::signal::{Ended, Signal};
 use super::status::{Phase, Status};
@@ -121,14 +121,14 @@ pub(super) struct Machine<T> {
     heard: Duration,
     is_reading: bool,
     beat: Duration,
-    gates: Gates<T>,
+    queues: CallQueues<T>,
     calls: Calls<T>,
     dedup: Dedup,
     kept: VecDeque<Event>,
     kept_bytes: usize,
     /// What was wrong with the frames since it was asked for last.
     damages: Damages,
-    /// When calls that have passed their gates go on that a pause holds back.
+    /// When calls that have passed their queues go on that a pause holds back.
     resume_at: Option<Duration>,
     is_overfull: bool,
     /// Whether no new connection is made.
@@ -144,7 +144,7 @@ impl<T: Completion> Machine<T> {
         let mut machine = Self {
             certificate: config.certificate.clone(),
             secrets: Secrets::of(&config),
-            gates: Gates::new(&config.pacing, config.max_outstanding.max(1)),
+            queues: CallQueues::new(&config.pacing, config.max_outstanding.max(1)),
             calls: Calls::new(config.max_outstanding.max(1)),
             state: State::Lost { retry: config.restraint.retry },
             attempts: config.restraint.attempts,
@@ -165,7 +165,7 @@ impl<T: Completion> Machine<T> {
             outputs: VecDeque::new(),
             counts: Status::default(),
         };
-        machine.gates.take_over(&machine.config.restraint);
+        machine.queues.take_over(&machine.config.restraint);
         if machine.config.restraint.retry <= now {
             machine.connect(now);
         }
@@ -189,7 +189,7 @@ impl<T: Completion> Machine<T> {
             State::Lost { retry } if !self.is_held => Some(*retry),
             State::Lost { .. } | State::Refused(_) | State::Unusable(_) | State::Stopped => None,
         };
-        [state, self.calls.next_deadline(), self.gates.next_wake(), self.resume_at].into_iter().flatten().min()
+        [state, self.calls.next_deadline(), self.queues.next_wake(), self.resume_at].into_iter().flatten().min()
     }
 
     /// The owner takes no events for a while, or takes them again: meanwhile no new connection is made.
@@ -243,7 +243,7 @@ impl<T: Completion> Machine<T> {
     pub(super) fn write_status(&self, status: &mut Status) {
         status.outstanding = self.calls.outstanding();
         status.queued = self.calls.queued();
-        status.paced = self.gates.waiting();
+        status.paced = self.queues.waiting();
         status.logins = self.counts.logins;
         status.events = self.counts.events;
         status.repeated = self.counts.repeated;
@@ -401,7 +401,7 @@ impl<T: Completion> Machine<T> {
         while let Some((reply, error)) = self.calls.expired(now) {
             self.complete(reply, Err(error));
         }
-        while let Some(order) = self.gates.next_ready(now) {
+        while let Some(order) = self.queues.next_ready(now) {
             self.admit(order, now);
         }
         let silent = self.silent();
@@ -462,7 +462,7 @@ impl<T: Completion> Machine<T> {
             _ => self.began + BACKOFF_MIN,
         };
         // How well it is now is known only later; until then its failures count.
-        self.gates.restraint(Restraint { attempts: self.attempts, retry, ..Restraint::default() })
+        self.queues.restraint(Restraint { attempts: self.attempts, retry, ..Restraint::default() })
     }
 
     fn phase(&self) -> Phase {

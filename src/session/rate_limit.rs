@@ -15,7 +15,7 @@ use governor::middleware::NoOpMiddleware;
 use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 
-use super::calls::{CallError, Completion, Order};
+use super::calls::{CallError, CallOrder, Completion};
 use crate::protocol::{Failure, FailureCode, Family};
 
 /// How fast a session sends.
@@ -123,9 +123,9 @@ const FORGIVEN: Duration = Duration::from_secs(3_600);
 type Limiter = RateLimiter<NotKeyed, InMemoryState, Now, NoOpMiddleware<Duration>>;
 
 /// The calls of a session that wait for their turn.
-pub(super) struct Gates<T> {
+pub(super) struct CallQueues<T> {
     now: Now,
-    gates: BTreeMap<Family, Gate<T>>,
+    queues: BTreeMap<Family, CallQueue<T>>,
     limit: usize,
     waiting: usize,
     pause_until: Duration,
@@ -133,47 +133,47 @@ pub(super) struct Gates<T> {
     is_off: bool,
 }
 
-struct Gate<T> {
+struct CallQueue<T> {
     limiter: Limiter,
-    queue: VecDeque<Order<T>>,
+    calls: VecDeque<CallOrder<T>>,
     /// When the first of the queue may go, as far as is known.
     opens: Duration,
 }
 
-impl<T: Completion> Gates<T> {
-    /// Gates at which at most `limit` calls wait.
+impl<T: Completion> CallQueues<T> {
+    /// Queues in which at most `limit` calls wait.
     pub(super) fn new(pacing: &Pacing, limit: usize) -> Self {
         let now = Now::default();
-        let gate = |family| {
+        let queue = |family| {
             let limiter = RateLimiter::direct_with_clock(pacing.rate(family)?.quota(), now.clone());
-            Some((family, Gate { limiter, queue: VecDeque::new(), opens: Duration::ZERO }))
+            Some((family, CallQueue { limiter, calls: VecDeque::new(), opens: Duration::ZERO }))
         };
-        let gates = Family::ALL.into_iter().filter_map(gate).collect();
+        let queues = Family::ALL.into_iter().filter_map(queue).collect();
         let is_off = *pacing == Pacing::Off;
-        Self { now, gates, limit, waiting: 0, pause_until: Duration::ZERO, complaints: 0, is_off }
+        Self { now, queues, limit, waiting: 0, pause_until: Duration::ZERO, complaints: 0, is_off }
     }
 
     /// Gives a call back that may go at once, else keeps it.
     ///
     /// # Errors
     /// Gives its completion back when as many wait as may.
-    pub(super) fn enter(&mut self, order: Order<T>, now: Duration) -> Result<Option<Order<T>>, (T, CallError)> {
+    pub(super) fn enter(&mut self, order: CallOrder<T>, now: Duration) -> Result<Option<CallOrder<T>>, (T, CallError)> {
         // Nothing is known of an unknown command, so it is paced like what is most watched.
         let family = order.row.map_or(Family::Group, |row| row.family);
-        let Some(gate) = self.gates.get_mut(&family) else { return Ok(Some(order)) };
+        let Some(queue) = self.queues.get_mut(&family) else { return Ok(Some(order)) };
         self.now.set(now);
-        if gate.queue.is_empty() && gate.try_open(self.pause_until, now) {
+        if queue.calls.is_empty() && queue.try_open(self.pause_until, now) {
             return Ok(Some(order));
         }
         if self.waiting >= self.limit {
             self.sweep();
         }
-        let Some(gate) = self.gates.get_mut(&family) else { return Ok(Some(order)) };
+        let Some(queue) = self.queues.get_mut(&family) else { return Ok(Some(order)) };
         if self.waiting >= self.limit {
             return Err((order.reply, CallError::QueueFull { limit: self.limit }));
         }
         self.waiting += 1;
-        gate.queue.push_back(order);
+        queue.calls.push_back(order);
         Ok(None)
     }
 
@@ -190,10 +190,10 @@ impl<T: Completion> Gates<T> {
 
     /// Forgets the calls that nobody waits for any more.
     fn sweep(&mut self) {
-        for gate in self.gates.values_mut() {
-            gate.queue.retain(|order| !order.reply.is_abandoned());
+        for queue in self.queues.values_mut() {
+            queue.calls.retain(|order| !order.reply.is_abandoned());
         }
-        self.waiting = self.gates.values().map(|gate| gate.queue.len()).sum();
+        self.waiting = self.queues.values().map(|queue| queue.calls.len()).sum();
     }
 
     /// Until when nothing is sent, because the gateway complained; it may be over.
@@ -202,19 +202,19 @@ impl<T: Completion> Gates<T> {
     }
 
     /// Takes a call whose turn has come.
-    pub(super) fn next_ready(&mut self, now: Duration) -> Option<Order<T>> {
+    pub(super) fn next_ready(&mut self, now: Duration) -> Option<CallOrder<T>> {
         if self.waiting == 0 {
             return None;
         }
         self.now.set(now);
-        for gate in self.gates.values_mut() {
-            while gate.queue.front().is_some_and(|order| order.reply.is_abandoned()) {
-                gate.queue.pop_front();
+        for queue in self.queues.values_mut() {
+            while queue.calls.front().is_some_and(|order| order.reply.is_abandoned()) {
+                queue.calls.pop_front();
                 self.waiting -= 1;
             }
-            if !gate.queue.is_empty() && gate.opens <= now && gate.try_open(self.pause_until, now) {
+            if !queue.calls.is_empty() && queue.opens <= now && queue.try_open(self.pause_until, now) {
                 self.waiting -= 1;
-                return gate.queue.pop_front();
+                return queue.calls.pop_front();
             }
         }
         None
@@ -225,12 +225,12 @@ impl<T: Completion> Gates<T> {
         if self.waiting == 0 {
             return None;
         }
-        self.gates.values().filter(|gate| !gate.queue.is_empty()).map(|gate| gate.opens).min()
+        self.queues.values().filter(|queue| !queue.calls.is_empty()).map(|queue| queue.opens).min()
     }
 
     /// Whether every call may pass at once.
     pub(super) fn are_none(&self) -> bool {
-        self.gates.is_empty()
+        self.queues.is_empty()
     }
 
     /// How many wait.
@@ -241,7 +241,7 @@ impl<T: Completion> Gates<T> {
     /// Takes every call that waits.
     pub(super) fn take_all(&mut self) -> Vec<T> {
         self.waiting = 0;
-        let queues = self.gates.values_mut().flat_map(|gate| gate.queue.drain(..));
+        let queues = self.queues.values_mut().flat_map(|queue| queue.calls.drain(..));
         queues.map(|order| order.reply).collect()
     }
 
@@ -278,7 +278,7 @@ impl<T: Completion> Gates<T> {
     }
 }
 
-impl<T> Gate<T> {
+impl<T> CallQueue<T> {
     /// Lets one call through if it may go now; else notes when to try again.
     fn try_open(&mut self, pause_until: Duration, now: Duration) -> bool {
         if now < pause_until {
@@ -319,7 +319,7 @@ mod tests {
 
     use super::*;
     use crate::protocol::Command;
-    use crate::session::calls::Step;
+    use crate::session::calls::CallStep;
 
     /// A call that was withdrawn.
     const ABANDONED: u32 = u32::MAX;
@@ -330,9 +330,9 @@ mod tests {
         }
     }
 
-    fn order(command: &'static str, reply: u32) -> Order<u32> {
-        Order {
-            step: Step::Whole,
+    fn order(command: &'static str, reply: u32) -> CallOrder<u32> {
+        CallOrder {
+            step: CallStep::Whole,
             command: Cow::Borrowed(command),
             row: Command::named(command),
             fields: "{}".into(),
@@ -343,17 +343,17 @@ mod tests {
     #[test]
     fn a_rate_is_kept_and_a_sixth_of_it_may_go_at_once() {
         let rate: Rate = "30/min".parse().expect("a rate");
-        let mut gates = Gates::new(&Pacing::Custom([(Family::Text, rate)].into()), 1_000);
+        let mut queues = CallQueues::new(&Pacing::Custom([(Family::Text, rate)].into()), 1_000);
         let mut sent = Vec::new();
         for reply in 0..100 {
-            if gates.enter(order("SendText", reply), Duration::ZERO).expect("it fits").is_some() {
+            if queues.enter(order("SendText", reply), Duration::ZERO).expect("it fits").is_some() {
                 sent.push(Duration::ZERO);
             }
         }
-        assert_eq!((sent.len(), gates.waiting()), (5, 95));
+        assert_eq!((sent.len(), queues.waiting()), (5, 95));
         let mut expected = 5;
-        while let Some(now) = gates.next_wake() {
-            while let Some(order) = gates.next_ready(now) {
+        while let Some(now) = queues.next_wake() {
+            while let Some(order) = queues.next_ready(now) {
                 assert_eq!(order.reply, expected, "the order is kept");
                 expected += 1;
                 sent.push(now);
@@ -371,14 +371,14 @@ mod tests {
     fn the_rate_that_is_configured_is_what_goes_out_in_the_long_run() {
         for text in ["2/min", "6/min", "7/min", "30/min", "100/h", "1/s"] {
             let rate: Rate = text.parse().expect("a rate");
-            let mut gates = Gates::new(&Pacing::Custom([(Family::Group, rate)].into()), 10_000);
+            let mut queues = CallQueues::new(&Pacing::Custom([(Family::Group, rate)].into()), 10_000);
             let count = rate.count.get();
             for reply in 0..20 * count {
-                let _ = gates.enter(order("CreateGroup", reply), Duration::ZERO).expect("it fits");
+                let _ = queues.enter(order("CreateGroup", reply), Duration::ZERO).expect("it fits");
             }
             let mut late = 0;
-            while let Some(now) = gates.next_wake().filter(|now| *now <= 10 * rate.per) {
-                while gates.next_ready(now).is_some() {
+            while let Some(now) = queues.next_wake().filter(|now| *now <= 10 * rate.per) {
+                while queues.next_ready(now).is_some() {
                     late += 1;
                 }
             }
@@ -389,44 +389,44 @@ mod tests {
     #[test]
     fn calls_that_nobody_waits_for_make_room_for_others() {
         let rate: Rate = "1/h".parse().expect("a rate");
-        let mut gates = Gates::new(&Pacing::Custom([(Family::Text, rate)].into()), 2);
-        assert!(gates.enter(order("SendText", 0), Duration::ZERO).expect("it fits").is_some());
+        let mut queues = CallQueues::new(&Pacing::Custom([(Family::Text, rate)].into()), 2);
+        assert!(queues.enter(order("SendText", 0), Duration::ZERO).expect("it fits").is_some());
         for reply in [ABANDONED, 1] {
-            assert!(gates.enter(order("SendText", reply), Duration::ZERO).expect("it fits").is_none());
+            assert!(queues.enter(order("SendText", reply), Duration::ZERO).expect("it fits").is_none());
         }
-        assert!(gates.enter(order("SendText", 2), Duration::ZERO).expect("one has been withdrawn").is_none());
-        assert!(gates.enter(order("SendText", 3), Duration::ZERO).is_err());
+        assert!(queues.enter(order("SendText", 2), Duration::ZERO).expect("one has been withdrawn").is_none());
+        assert!(queues.enter(order("SendText", 3), Duration::ZERO).is_err());
     }
 
     #[test]
     fn families_do_not_wait_for_each_other() {
-        let mut gates = Gates::new(&Pacing::Gentle, 1_000);
-        while gates.enter(order("CreateGroup", 0), Duration::ZERO).expect("it fits").is_some() {}
-        assert!(gates.enter(order("SendText", 0), Duration::ZERO).expect("it fits").is_some());
+        let mut queues = CallQueues::new(&Pacing::Gentle, 1_000);
+        while queues.enter(order("CreateGroup", 0), Duration::ZERO).expect("it fits").is_some() {}
+        assert!(queues.enter(order("SendText", 0), Duration::ZERO).expect("it fits").is_some());
     }
 
     #[test]
     fn a_complaint_pauses_everything_and_a_second_one_longer() {
-        let mut gates = Gates::new(&Pacing::Gentle, 1_000);
+        let mut queues = CallQueues::new(&Pacing::Gentle, 1_000);
         let excessive = Failure::new(FailureCode::ExcessiveAccess, "slow down");
         let second = Duration::from_secs(1);
-        assert_eq!(gates.complained(&excessive, second), Some(10 * second));
-        assert_eq!(gates.complained(&excessive, 2 * second), None, "it is about what was sent before");
-        assert!(gates.enter(order("GetProfile", 1), 2 * second).expect("it fits").is_none());
-        assert_eq!(gates.next_wake(), Some(11 * second));
-        assert!(gates.next_ready(11 * second).is_some());
-        assert_eq!(gates.complained(&excessive, 12 * second), Some(20 * second));
+        assert_eq!(queues.complained(&excessive, second), Some(10 * second));
+        assert_eq!(queues.complained(&excessive, 2 * second), None, "it is about what was sent before");
+        assert!(queues.enter(order("GetProfile", 1), 2 * second).expect("it fits").is_none());
+        assert_eq!(queues.next_wake(), Some(11 * second));
+        assert!(queues.next_ready(11 * second).is_some());
+        assert_eq!(queues.complained(&excessive, 12 * second), Some(20 * second));
         let not_found = Failure::new(FailureCode::NotFound, "nobody");
-        assert_eq!(gates.complained(&not_found, 40 * second), None);
+        assert_eq!(queues.complained(&not_found, 40 * second), None);
     }
 
     #[test]
     fn without_pacing_nothing_waits() {
-        let mut gates = Gates::new(&Pacing::Off, 1);
+        let mut queues = CallQueues::new(&Pacing::Off, 1);
         let abuse = Failure::new(FailureCode::AbuseBlock, "enough");
-        assert_eq!(gates.complained(&abuse, Duration::ZERO), Some(Duration::ZERO));
+        assert_eq!(queues.complained(&abuse, Duration::ZERO), Some(Duration::ZERO));
         for reply in 0..100 {
-            assert!(gates.enter(order("SendText", reply), Duration::ZERO).expect("it fits").is_some());
+            assert!(queues.enter(order("SendText", reply), Duration::ZERO).expect("it fits").is_some());
         }
     }
 

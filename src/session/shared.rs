@@ -13,7 +13,7 @@ use crate::protocol::Damages;
 
 /// What the handles and the socket task share beside the channel.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(super) struct SessionShared {
     status: Mutex<Status>,
     stop: AtomicBool,
     resume: AtomicBool,
@@ -23,7 +23,7 @@ pub(super) struct Shared {
     pub(super) waker: AtomicWaker,
 }
 
-impl Shared {
+impl SessionShared {
     pub(super) fn new(is_paced: bool) -> Self {
         Self { is_paced, ..Self::default() }
     }
@@ -105,17 +105,17 @@ impl Slots {
 
 /// A slot that is given: the right to send one call now. Dropped unused, it goes to the next one.
 #[derive(Debug)]
-pub(super) struct Slot(Option<Arc<Shared>>);
+pub(super) struct Slot(Option<Arc<SessionShared>>);
 
 impl Slot {
     /// Gives a slot.
-    pub(super) fn new(shared: &Arc<Shared>) -> Self {
+    pub(super) fn new(shared: &Arc<SessionShared>) -> Self {
         shared.slots.given.fetch_add(1, Ordering::Relaxed);
         Self(Some(Arc::clone(shared)))
     }
 
     /// Takes a slot without asking, where that is possible.
-    pub(super) fn take(shared: &Arc<Shared>) -> Option<Self> {
+    pub(super) fn take(shared: &Arc<SessionShared>) -> Option<Self> {
         let taken = shared.slots.room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(1));
         taken.is_ok().then(|| Self::new(shared))
     }

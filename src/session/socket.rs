@@ -14,13 +14,13 @@ use futures_util::{Sink, Stream};
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
-use super::backlog::{Backlog, News};
+use super::backlog::{Backlog, BacklogChange};
 use super::calls::Completion;
 use super::config::SessionConfig;
-use super::handle::{Inbox, Reply, Request};
+use super::handle::{Inbox, QueuedCall, ReplyTo};
 use super::machine::{Connection, Machine, Output};
 use super::signal::{Ended, Flow, Signal};
-use super::transport::{ConnectError, Socket, connect};
+use super::transport::{ConnectError, GatewaySocket, connect};
 use crate::clock::Clock;
 
 /// So many frames, and so many calls, are taken in one pass; then the other tasks of the thread have theirs.
@@ -33,7 +33,7 @@ const SIGNAL: usize = 256;
 /// A gateway has this long to take the last frames and to say goodbye.
 const GOODBYE: Duration = Duration::from_secs(1);
 
-impl Completion for Reply {
+impl Completion for ReplyTo {
     fn is_abandoned(&self) -> bool {
         match self {
             Self::Content(sender) => sender.is_closed(),
@@ -96,18 +96,18 @@ struct Timer {
 
 enum Wire {
     None,
-    Connecting(Connection, Waiting<Result<Socket, ConnectError>>),
-    Open(Connection, Box<Socket>),
+    Connecting(Connection, Waiting<Result<GatewaySocket, ConnectError>>),
+    Open(Connection, Box<GatewaySocket>),
     /// The session is over; what is still to be written is written after the last pass.
-    Leaving(Box<Socket>),
+    Leaving(Box<GatewaySocket>),
 }
 
 struct Driver<S> {
     config: Arc<SessionConfig>,
     clock: Clock,
-    machine: Machine<Reply>,
+    machine: Machine<ReplyTo>,
     inbox: Inbox,
-    orders: Vec<Request>,
+    orders: Vec<QueuedCall>,
     wire: Wire,
     outgoing: VecDeque<String>,
     must_flush: bool,
@@ -250,7 +250,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
                 Poll::Ready(count) => taken += count,
                 Poll::Pending => return false,
             }
-            for Request { order, slot } in self.orders.drain(..) {
+            for QueuedCall { order, slot } in self.orders.drain(..) {
                 if let Some(slot) = slot {
                     slot.spend();
                 }
@@ -398,14 +398,14 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
         let (paced, queued) = self.machine.waiting();
         let session = self.config.name.as_str();
         match self.backlog.look(paced + queued, now) {
-            Some(News::Builds) if paced > 0 => {
+            Some(BacklogChange::Builds) if paced > 0 => {
                 tracing::info!(session, "scripts send faster than its pacing: calls wait for their turn");
             }
-            Some(News::Builds) if self.machine.is_live() => {
+            Some(BacklogChange::Builds) if self.machine.is_live() => {
                 tracing::info!(session, "many calls are unanswered: others wait for that");
             }
-            Some(News::Builds) => tracing::info!(session, "calls wait for the connection"),
-            Some(News::Gone) => tracing::info!(session, "no call waits to be sent any more"),
+            Some(BacklogChange::Builds) => tracing::info!(session, "calls wait for the connection"),
+            Some(BacklogChange::Gone) => tracing::info!(session, "no call waits to be sent any more"),
             None => {}
         }
     }
@@ -444,13 +444,13 @@ fn describe(error: &WebSocketError) -> String {
 }
 
 /// Says goodbye, for as long as that may take.
-async fn bounded_goodbye(socket: Socket, outgoing: VecDeque<String>) {
+async fn bounded_goodbye(socket: GatewaySocket, outgoing: VecDeque<String>) {
     // A bound on the operating system's work, not a behaviour: the clock of the session may stand still.
     let _ = tokio::time::timeout(GOODBYE, say_goodbye(socket, outgoing)).await;
 }
 
 /// Writes what is left, then the closing frame, and waits until the gateway has closed too.
-async fn say_goodbye(mut socket: Socket, outgoing: VecDeque<String>) {
+async fn say_goodbye(mut socket: GatewaySocket, outgoing: VecDeque<String>) {
     use futures_util::{SinkExt, StreamExt};
     for frame in outgoing {
         if socket.feed(Message::text(frame)).await.is_err() {

@@ -32,7 +32,7 @@ impl<T: Completion> Machine<T> {
     /// The gateway does not take the login. One who complains of haste is asked again when its pause is over; whatever else it
     /// says is about the account, and asking again could cost it.
     fn login_failed(&mut self, failure: Failure, now: Duration) {
-        if let Some(pause) = self.gates.login_pause(&failure, now) {
+        if let Some(pause) = self.queues.login_pause(&failure, now) {
             let told = self.secrets.hidden(&failure.to_string());
             return self.lose_until(&format!("the login is put off: {told}"), now, now + pause);
         }
@@ -146,7 +146,7 @@ impl<T: Completion> Machine<T> {
         if let Err(failure) = &outcome {
             self.hear(failure, now);
         }
-        let pause = self.gates.pause_until();
+        let pause = self.queues.pause_until();
         if let State::Identifying { due, .. } = &mut self.state {
             *due = pause.max(*due);
         }

@@ -3,7 +3,7 @@
 use super::tests::config;
 use super::*;
 use crate::session::Pacing;
-use crate::session::calls::{Order, Step};
+use crate::session::calls::{CallOrder, CallStep};
 use crate::session::config::SILENCE;
 
 /// A machine that is live on its first connection, its outputs taken.
@@ -232,9 +232,10 @@ fn a_session_that_takes_the_place_of_another_goes_on_with_its_pauses() {
     assert_eq!(next.phase(), Phase::Lost { attempts: 4 });
     next.tick(retry);
     log_in(&mut next, retry);
-    let order = Order { step: Step::Whole, command: "SendText".into(), row: None, fields: "{}".into(), reply: 1 };
+    let order =
+        CallOrder { step: CallStep::Whole, command: "SendText".into(), row: None, fields: "{}".into(), reply: 1 };
     next.call(order, retry);
-    assert_eq!(next.gates.next_wake(), Some(Duration::from_secs(301)));
+    assert_eq!(next.queues.next_wake(), Some(Duration::from_secs(301)));
     next.hear(&abuse, Duration::from_secs(302));
     let told = signals(&mut next);
     assert!(matches!(&told[..], [Signal::Slowed { pause, .. }] if pause.as_secs() == 600), "{told:?}");
@@ -277,7 +278,7 @@ fn what_an_outage_leaves_to_be_sent_again_waits_while_the_gateway_complains() {
     let mut machine = Machine::<u32>::new(SessionConfig { pacing: Pacing::Gentle, ..config() }, 1, Duration::ZERO);
     log_in(&mut machine, Duration::ZERO);
     let row = crate::protocol::Command::named("GetProfile");
-    let order = Order { step: Step::Whole, command: "GetProfile".into(), row, fields: "{}".into(), reply: 1 };
+    let order = CallOrder { step: CallStep::Whole, command: "GetProfile".into(), row, fields: "{}".into(), reply: 1 };
     machine.call(order, Duration::ZERO);
     assert!(question(&mut machine).is_some());
     let haste = Failure { code: 4, content: "EXCESSIVE_ACCESS: slow down".into() };
@@ -305,7 +306,7 @@ fn completed(machine: &mut Machine<u32>) -> Vec<(u32, bool)> {
 fn an_answer_that_has_lost_its_number_is_that_of_the_one_call_of_its_command() {
     let call = |machine: &mut Machine<u32>, command: &'static str, reply| {
         let row = crate::protocol::Command::named(command);
-        let order = Order { step: Step::Whole, command: command.into(), row, fields: "{}".into(), reply };
+        let order = CallOrder { step: CallStep::Whole, command: command.into(), row, fields: "{}".into(), reply };
         machine.call(order, Duration::ZERO);
     };
     for number in ["", r#""task_id":null,"#, r#""task_id":"x","#, r#""task_id":{},"#, r#""task_id":NaN,"#] {

@@ -6,12 +6,12 @@ use std::time::Duration;
 use super::{Completion, Machine, Output, State};
 use crate::protocol::{Content, Failure, encode_fields};
 use crate::session::calls::CallError;
-use crate::session::calls::{Order, Pending, Step};
+use crate::session::calls::{CallOrder, CallStep, Pending};
 use crate::session::signal::Signal;
 
 impl<T: Completion> Machine<T> {
     /// A caller wants a command sent.
-    pub(in crate::session) fn call(&mut self, order: Order<T>, now: Duration) {
+    pub(in crate::session) fn call(&mut self, order: CallOrder<T>, now: Duration) {
         match &self.state {
             State::Refused(failure) => {
                 let error = CallError::LoginRefused(failure.clone());
@@ -22,8 +22,8 @@ impl<T: Completion> Machine<T> {
                 self.complete(order.reply, Err(error));
             }
             State::Stopped => self.complete(order.reply, Err(CallError::Stopped)),
-            _ if order.step == Step::Granted => self.send_granted(order, now),
-            _ => match self.gates.enter(order, now) {
+            _ if order.step == CallStep::Granted => self.send_granted(order, now),
+            _ => match self.queues.enter(order, now) {
                 Ok(Some(order)) => self.admit(order, now),
                 Ok(None) => {}
                 Err((reply, error)) => self.complete(reply, Err(error)),
@@ -40,17 +40,17 @@ impl<T: Completion> Machine<T> {
 
     /// How many calls may be sent without asking for a slot first.
     pub(in crate::session) fn room(&self) -> usize {
-        let is_open = self.is_live() && self.gates.are_none() && self.calls.queued() == 0;
+        let is_open = self.is_live() && self.queues.are_none() && self.calls.queued() == 0;
         if is_open { self.calls.room() } else { 0 }
     }
 
     /// How many calls wait for their turn, and how many for the connection.
     pub(in crate::session) fn waiting(&self) -> (usize, usize) {
-        (self.gates.waiting(), self.calls.queued())
+        (self.queues.waiting(), self.calls.queued())
     }
 
-    /// A call has passed its gate: from now on its time runs.
-    pub(super) fn admit(&mut self, order: Order<T>, now: Duration) {
+    /// A call has left its queue: from now on its time runs.
+    pub(super) fn admit(&mut self, order: CallOrder<T>, now: Duration) {
         match self.calls.push(order, now, self.config.reply) {
             Ok(()) => self.send_waiting(now),
             Err((reply, error)) => self.complete(reply, Err(error)),
@@ -58,7 +58,7 @@ impl<T: Completion> Machine<T> {
     }
 
     /// Sends a call that has its slot. Where the connection was lost since, it waits for the next one.
-    fn send_granted(&mut self, order: Order<T>, now: Duration) {
+    fn send_granted(&mut self, order: CallOrder<T>, now: Duration) {
         self.calls.used_slot();
         if self.is_live() {
             let call = self.calls.begin(order, now, self.config.reply);
@@ -67,7 +67,7 @@ impl<T: Completion> Machine<T> {
         self.admit(order, now);
     }
 
-    pub(super) fn answer(&mut self, order: Order<T>, outcome: Result<Content, Failure>, now: Duration) {
+    pub(super) fn answer(&mut self, order: CallOrder<T>, outcome: Result<Content, Failure>, now: Duration) {
         if let Err(failure) = &outcome {
             self.hear(failure, now);
         }
@@ -76,14 +76,14 @@ impl<T: Completion> Machine<T> {
 
     /// Hears a refusal that may be a complaint.
     pub(super) fn hear(&mut self, failure: &Failure, now: Duration) {
-        if let Some(pause) = self.gates.complained(failure, now) {
+        if let Some(pause) = self.queues.complained(failure, now) {
             self.signal(Signal::Slowed { failure: failure.clone(), pause });
         }
     }
 
     pub(super) fn take_all(&mut self) -> Vec<T> {
         let mut replies = self.calls.take_all();
-        replies.extend(self.gates.take_all());
+        replies.extend(self.queues.take_all());
         replies
     }
 
@@ -93,13 +93,13 @@ impl<T: Completion> Machine<T> {
         if !self.is_live() {
             return;
         }
-        let pause_until = self.gates.pause_until();
+        let pause_until = self.queues.pause_until();
         if now < pause_until {
             self.resume_at = (self.calls.queued() > 0).then_some(pause_until);
             return;
         }
         while let Some(call) = self.calls.next_to_send() {
-            if call.order.step == Step::Slot {
+            if call.order.step == CallStep::Slot {
                 self.calls.gave_slot();
                 self.outputs.push_back(Output::Grant(call.order.reply));
             } else {

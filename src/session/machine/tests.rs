@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::protocol::{Command, Family, Safety, find_text};
-use crate::session::calls::{Order, Step};
+use crate::session::calls::{CallOrder, CallStep};
 use crate::session::{Login, Pacing, Secret};
 
 const COMMANDS: [&str; 4] = ["GetProfile", "BlockContact", "SendText", "SomethingNew"];
@@ -26,9 +26,9 @@ fn paced() -> Pacing {
     Pacing::Custom(rates.map(|(family, rate)| (family, rate.parse().expect("a rate"))).into())
 }
 
-fn order(step: Step, command: &'static str, number: u32) -> Order<u32> {
+fn order(step: CallStep, command: &'static str, number: u32) -> CallOrder<u32> {
     let fields = json!({"number": number}).to_string();
-    Order { step, command: Cow::Borrowed(command), row: Command::named(command), fields, reply: number }
+    CallOrder { step, command: Cow::Borrowed(command), row: Command::named(command), fields, reply: number }
 }
 
 #[derive(Clone, Debug)]
@@ -155,13 +155,13 @@ impl World {
     fn act(&mut self, action: Action) {
         let (connection, now) = (self.connection, self.now);
         match action {
-            Action::Call(which) => self.call(which, Step::Whole),
-            Action::Reserve(which) => self.call(which, Step::Slot),
+            Action::Call(which) => self.call(which, CallStep::Whole),
+            Action::Reserve(which) => self.call(which, CallStep::Slot),
             Action::UseSlot => {
                 if let Some(number) = self.granted.pop() {
                     let call = self.calls.get_mut(&number).expect("it was made");
                     call.1 = now;
-                    let order = order(Step::Granted, COMMANDS[call.0], number);
+                    let order = order(CallStep::Granted, COMMANDS[call.0], number);
                     self.machine.call(order, now);
                 }
             }
@@ -220,7 +220,7 @@ impl World {
         self.settle();
     }
 
-    fn call(&mut self, which: usize, step: Step) {
+    fn call(&mut self, which: usize, step: CallStep) {
         let number = u32::try_from(self.calls.len()).expect("few");
         self.calls.insert(number, (which, self.now));
         self.machine.call(order(step, COMMANDS[which], number), self.now);
@@ -271,7 +271,7 @@ impl World {
         self.machine.tick(self.now);
         self.settle();
         for (call, (_, began)) in &self.calls {
-            // One that waits at its gate has not begun to count.
+            // One that waits in its queue has not begun to count.
             let is_due = !self.is_paced && self.now >= *began + Duration::from_secs(30);
             let is_over = self.done.contains(call) || self.granted.contains(call);
             assert!(!is_due || is_over, "call {call} waits longer than it may");
@@ -288,8 +288,8 @@ impl World {
         let limit = machine.config.max_outstanding;
         assert!(machine.calls.outstanding() + self.granted.len() <= limit, "no more than may be are unanswered");
         assert!(machine.calls.queued() <= 2 * limit, "those of a lost connection wait before as many others");
-        assert!(machine.gates.waiting() <= limit, "the gates are bounded too");
-        assert!(self.is_paced || machine.gates.waiting() == 0);
+        assert!(machine.queues.waiting() <= limit, "the queues are bounded too");
+        assert!(self.is_paced || machine.queues.waiting() == 0);
         assert!(machine.room() + machine.calls.outstanding() + self.granted.len() <= limit);
     }
 

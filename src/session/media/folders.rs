@@ -48,7 +48,7 @@ pub(super) struct Folders(Vec<PathBuf>);
 
 /// A file to be read.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct UploadSource {
     pub(super) file: File,
     pub(super) size: u64,
     pub(super) name: String,
@@ -65,7 +65,7 @@ impl Folders {
     /// Opens a file for reading. A relative path is looked for in the folders, in their order.
     ///
     /// Invariant: what is opened lies in one of the folders after all symbolic links are followed.
-    pub(super) async fn open(&self, path: &str) -> Result<Source, FolderError> {
+    pub(super) async fn open(&self, path: &str) -> Result<UploadSource, FolderError> {
         let mut missing = None;
         for candidate in self.candidates(path) {
             let failed = |reason| FolderError::File { path: candidate.clone(), reason };
@@ -89,13 +89,13 @@ impl Folders {
             let file = File::open(&real).await.map_err(failed)?;
             let size = file.metadata().await.map_err(failed)?.len();
             let name = candidate.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            return Ok(Source { file, size, name });
+            return Ok(UploadSource { file, size, name });
         }
         Err(missing.unwrap_or_else(|| self.outside(path)))
     }
 
     /// Begins a file that appears under its name only when it is finished. A relative path is in the first folder.
-    pub(super) async fn create(&self, path: &str) -> Result<Target, FolderError> {
+    pub(super) async fn create(&self, path: &str) -> Result<DownloadTarget, FolderError> {
         let candidate = self.candidates(path).next().ok_or_else(|| self.outside(path))?;
         let (Some(parent), Some(name)) = (candidate.parent(), candidate.file_name()) else {
             return Err(self.outside(path));
@@ -111,7 +111,7 @@ impl Folders {
         }
         let partial = parent.join(format!(".{:016x}.part", rand::random::<u64>()));
         let file = OpenOptions::new().write(true).create_new(true).open(&partial).await.map_err(failed)?;
-        Ok(Target { file, partial, path: parent.join(name), is_finished: false })
+        Ok(DownloadTarget { file, partial, path: parent.join(name), is_finished: false })
     }
 
     fn candidates(&self, path: &str) -> impl Iterator<Item = PathBuf> {
@@ -133,14 +133,14 @@ impl Folders {
 
 /// A file that is being written; dropped before its end, it leaves nothing behind.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct DownloadTarget {
     file: File,
     partial: PathBuf,
     path: PathBuf,
     is_finished: bool,
 }
 
-impl Target {
+impl DownloadTarget {
     pub(super) async fn write(&mut self, bytes: &[u8]) -> Result<(), FolderError> {
         let written = self.file.write_all(bytes).await;
         written.map_err(|reason| FolderError::File { path: self.path.clone(), reason })
@@ -156,7 +156,7 @@ impl Target {
     }
 }
 
-impl Drop for Target {
+impl Drop for DownloadTarget {
     fn drop(&mut self) {
         if !self.is_finished {
             // Nothing more can be done about it than to leave the partial file.

@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use folders::Folders;
-use transfer::{Flow, SILENCE, form, in_full};
+use transfer::{SILENCE, UploadProgress, form, in_full};
 
 use super::config::{Proxy, ProxyKind, SessionConfig};
 use super::handle::Handle;
@@ -195,7 +195,7 @@ impl Media {
         let source = self.folders.open(path).await?;
         let parameters = parameters::<C>(&handle.request(ask).await?)?;
         let request = carrier.up.post(&parameters.url).headers(headers::<C>(&parameters)?);
-        let flow = Flow::new(carrier.clock.clone());
+        let flow = UploadProgress::new(carrier.clock.clone());
         let request = request.multipart(form(source, parameters.params, flow.clone()));
         let content = Content::new(json!({"id": msg_id, "to": to, "timestamp": now}).to_string());
         Ok(Ready::upload(request, flow, content))

@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio_util::io::ReaderStream;
 
 use super::error::MediaError;
-use super::folders::{Source, Target};
+use super::folders::{DownloadTarget, UploadSource};
 use crate::clock::Clock;
 use crate::protocol::Content;
 use crate::session::handle::{Handle, Permit};
@@ -28,37 +28,37 @@ const LAST_SILENCE: Duration = Duration::from_secs(300);
 
 /// A command that can be sent now.
 #[derive(Debug)]
-pub struct Ready(Step);
+pub struct Ready(Transfer);
 
 #[derive(Debug)]
-enum Step {
+enum Transfer {
     /// The gateway is asked, for whom a path is a text like any other.
     Call(Permit, String),
     Upload {
         request: RequestBuilder,
-        flow: Flow,
+        flow: UploadProgress,
         content: Content,
     },
     Download {
         request: RequestBuilder,
-        target: Target,
+        target: DownloadTarget,
     },
 }
 
 impl Ready {
     /// A command that names no file of this machine.
     pub(crate) fn call(permit: Permit, fields: String) -> Self {
-        Self(Step::Call(permit, fields))
+        Self(Transfer::Call(permit, fields))
     }
 
     /// An upload whose body goes as `flow` says; `content` is what comes of it.
-    pub(super) fn upload(request: RequestBuilder, flow: Flow, content: Content) -> Self {
-        Self(Step::Upload { request, flow, content })
+    pub(super) fn upload(request: RequestBuilder, flow: UploadProgress, content: Content) -> Self {
+        Self(Transfer::Upload { request, flow, content })
     }
 
     /// A download into a file.
-    pub(super) fn download(request: RequestBuilder, target: Target) -> Self {
-        Self(Step::Download { request, target })
+    pub(super) fn download(request: RequestBuilder, target: DownloadTarget) -> Self {
+        Self(Transfer::Download { request, target })
     }
 
     /// Sends it, and waits for its result.
@@ -67,14 +67,14 @@ impl Ready {
     /// See [`MediaError`].
     pub async fn send(self, handle: &Handle) -> Result<Content, MediaError> {
         match self.0 {
-            Step::Call(permit, fields) => Ok(handle.send(permit, fields).await?),
+            Transfer::Call(permit, fields) => Ok(handle.send(permit, fields).await?),
             // Boxed: it is large, and those who wait for an answer have room for it too.
             transfer => Box::pin(transfer.carry()).await,
         }
     }
 }
 
-impl Step {
+impl Transfer {
     /// Transfers a file over HTTP.
     async fn carry(self) -> Result<Content, MediaError> {
         match self {
@@ -108,13 +108,13 @@ impl Step {
 
 /// How the body of an upload goes: a server that takes bytes is alive, however long the whole takes.
 #[derive(Clone, Debug)]
-pub(super) struct Flow {
+pub(super) struct UploadProgress {
     clock: Clock,
     /// Until when, in the clock's elapsed milliseconds, the silence is no silence yet.
     until: Arc<AtomicU64>,
 }
 
-impl Flow {
+impl UploadProgress {
     pub(super) fn new(clock: Clock) -> Self {
         let flow = Self { clock, until: Arc::default() };
         flow.moved(SILENCE);
@@ -140,7 +140,7 @@ impl Flow {
 }
 
 /// The form of an upload.
-pub(super) fn form(source: Source, params: String, flow: Flow) -> Form {
+pub(super) fn form(source: UploadSource, params: String, flow: UploadProgress) -> Form {
     let taken = flow.clone();
     let chunks = ReaderStream::with_capacity(source.file, CHUNK).inspect(move |_| taken.moved(SILENCE));
     // A stream is asked for more only when what it gave before is on its way.

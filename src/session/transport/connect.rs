@@ -16,7 +16,7 @@ use crate::protocol::MAX_FRAME;
 use crate::session::config::{ConnectVia, ProxyKind, SessionConfig};
 
 /// A connection to a gateway, ready for frames.
-pub(in crate::session) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(in crate::session) type GatewaySocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// So much is read from the connection at a time.
 const READ_BUFFER: usize = 16 * 1024;
@@ -61,7 +61,7 @@ impl ConnectError {
         }
     }
 
-    fn of_handshake(place: &Place, error: WebSocketError) -> Self {
+    fn of_handshake(place: &HostPort, error: WebSocketError) -> Self {
         match &error {
             WebSocketError::Io(cause) => match tls_error(cause) {
                 Some(error @ rustls::Error::InvalidCertificate(_)) => Self::Untrusted(place.text(), error.clone()),
@@ -78,12 +78,12 @@ fn tls_error(error: &std::io::Error) -> Option<&rustls::Error> {
 }
 
 /// Where a gateway is.
-struct Place {
+struct HostPort {
     host: String,
     port: u16,
 }
 
-impl Place {
+impl HostPort {
     fn of(gateway: &str) -> Result<(Url, Self), ConnectError> {
         let url = Url::parse(gateway).map_err(|error| ConnectError::Url(error.to_string()))?;
         if !matches!(url.scheme(), "ws" | "wss") {
@@ -106,8 +106,8 @@ impl Place {
 }
 
 /// Connects to the gateway of a session.
-pub(in crate::session) async fn connect(config: &SessionConfig) -> Result<Socket, ConnectError> {
-    let (url, place) = Place::of(&config.gateway)?;
+pub(in crate::session) async fn connect(config: &SessionConfig) -> Result<GatewaySocket, ConnectError> {
+    let (url, place) = HostPort::of(&config.gateway)?;
     let connector = match url.scheme() {
         "wss" => Connector::Rustls(client_config(config.root.clone()).await?),
         _ => Connector::Plain,
@@ -125,7 +125,7 @@ pub(in crate::session) async fn connect(config: &SessionConfig) -> Result<Socket
     socket.map(|(socket, _)| socket).map_err(|error| ConnectError::of_handshake(&place, error))
 }
 
-async fn open(place: &Place) -> Result<TcpStream, ConnectError> {
+async fn open(place: &HostPort) -> Result<TcpStream, ConnectError> {
     let failed = |error| ConnectError::Connect(place.text(), error);
     let stream = TcpStream::connect((place.host.as_str(), place.port)).await.map_err(failed)?;
     // Frames are small and answers to them are awaited: Nagle's algorithm would hold them back.
@@ -133,8 +133,8 @@ async fn open(place: &Place) -> Result<TcpStream, ConnectError> {
     Ok(stream)
 }
 
-async fn connect_via(via: &ConnectVia, place: &Place) -> Result<TcpStream, ConnectError> {
-    let proxy = Place { host: via.host.clone(), port: via.port };
+async fn connect_via(via: &ConnectVia, place: &HostPort) -> Result<TcpStream, ConnectError> {
+    let proxy = HostPort { host: via.host.clone(), port: via.port };
     let stream = open(&proxy).await?;
     let refused = |reason: String| ConnectError::Proxy(proxy.text(), place.text(), reason);
     match via.kind {
@@ -155,7 +155,7 @@ async fn connect_via(via: &ConnectVia, place: &Place) -> Result<TcpStream, Conne
 }
 
 /// Asks an http proxy for a tunnel.
-async fn tunnel(mut stream: TcpStream, via: &ConnectVia, place: &Place) -> Result<TcpStream, String> {
+async fn tunnel(mut stream: TcpStream, via: &ConnectVia, place: &HostPort) -> Result<TcpStream, String> {
     let target = place.text();
     let authorization = via.username.as_ref().map(|username| {
         let password = via.password.as_ref().map_or("", |password| password.expose());

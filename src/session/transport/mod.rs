@@ -8,5 +8,5 @@
 mod connect;
 mod tls;
 
-pub(super) use connect::{ConnectError, Socket, connect};
+pub(super) use connect::{ConnectError, GatewaySocket, connect};
 pub use tls::{TlsError, media_config};
