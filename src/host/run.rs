@@ -135,7 +135,7 @@ impl Host {
             store.forget_changes();
         }
         if journal != JournalMode::Off {
-            store.write_with_cuts();
+            store.write_with_batches();
         }
         continue_ids_after(store.highest_id()?.cast_unsigned());
         let names = ScriptNames::default();
@@ -494,7 +494,7 @@ fn check(library: &Library, update: &Update) -> Vec<Finding> {
 /// Writes what a check found to the log.
 pub fn report(findings: &[Finding]) {
     for finding in findings {
-        let card = finding.card(diagnostic::Look::PLAIN);
+        let card = finding.card(diagnostic::CardStyle::PLAIN);
         match finding.severity {
             Severity::Error => tracing::error!(card, check = finding.rule, "{}", finding.line()),
             Severity::Warning => tracing::warn!(card, check = finding.rule, "{}", finding.line()),

@@ -19,7 +19,7 @@ use super::run::{self, Run};
 use super::value;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::Event;
-use crate::store::{BundleHash, BundleRow, Cut, EventRow, Handled, MessageRow, RunChange, RunRow, Standing, Store};
+use crate::store::{Batch, BundleHash, BundleRow, EventRow, Handled, MessageRow, RunChange, RunRow, Standing, Store};
 
 /// How long a relaxed journal gathers before it writes.
 const GATHER: Duration = Duration::from_millis(10);
@@ -187,7 +187,7 @@ impl Journal {
         if self.mode != JournalMode::Strict {
             return change();
         }
-        let cuts = self.store.hold_cuts();
+        let cuts = self.store.hold_batches();
         let value = change();
         let cut = self.take();
         cuts.record(cut, None);
@@ -293,16 +293,16 @@ impl Journal {
     }
 
     /// Takes everything that has to be recorded, as it is at this moment.
-    fn take(&self) -> Cut {
+    fn take(&self) -> Batch {
         let Pending { events, messages, handled, runs, closed, bundles, .. } = self.take_pending();
-        let mut cut = Cut {
+        let mut cut = Batch {
             at: self.clock.now(),
             events: events.into_values().collect(),
             messages,
             handled,
             runs: runs.iter().map(|run| change_of(run)).collect(),
             bundles,
-            ..Cut::default()
+            ..Batch::default()
         };
         cut.runs.extend(closed);
         for live in self.followed() {

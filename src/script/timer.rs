@@ -19,7 +19,7 @@ use crate::language::fault::Fault;
 use crate::language::functions::{arguments as counted, ticked};
 use crate::language::headers::{Header, headers};
 use crate::protocol::{Content, Event};
-use crate::store::{Cut, Origin, TimerRow};
+use crate::store::{Batch, Origin, TimerRow};
 
 /// How many timers a session holds: a function that sets two of itself would set ever more.
 pub(crate) const TIMERS: usize = 100_000;
@@ -416,7 +416,7 @@ impl Schedule {
     }
 
     /// Moves what has changed since the last time into a cut.
-    pub(crate) fn take_changes(&self, session: &str, cut: &mut Cut) {
+    pub(crate) fn take_changes(&self, session: &str, cut: &mut Batch) {
         let changed = self.unrecorded.take();
         if changed.is_empty() {
             return;
@@ -551,9 +551,9 @@ mod tests {
         let id = schedule
             .add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made)
             .expect("it is due");
-        schedule.take_changes("main", &mut Cut::default());
+        schedule.take_changes("main", &mut Batch::default());
         let gone = || {
-            let mut cut = Cut::default();
+            let mut cut = Batch::default();
             schedule.take_changes("main", &mut cut);
             cut.gone_timers
         };
@@ -602,7 +602,7 @@ mod tests {
         let tick = |seconds| timer("tick", Spec::Every(Duration::from_secs(seconds)));
         let rows = vec![row(1, &tick(60), 900), row(2, &tick(60), 700), row(3, &tick(60), 800), row(4, &tick(61), 750)];
         assert!(schedule.restore(rows, 0, None).is_empty());
-        let mut cut = Cut::default();
+        let mut cut = Batch::default();
         schedule.take_changes("main", &mut cut);
         assert_eq!(cut.gone_timers, [1, 2]);
         assert_eq!(cut.timers.iter().map(|row| (row.id, row.due)).collect::<Vec<_>>(), [(3, 700)]);
@@ -659,9 +659,9 @@ mod tests {
         let schedule = Schedule::default();
         schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
         let kept = schedule.add("b", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
-        schedule.take_changes("main", &mut Cut::default());
+        schedule.take_changes("main", &mut Batch::default());
         schedule.forget("a");
-        let mut cut = Cut::default();
+        let mut cut = Batch::default();
         schedule.take_changes("main", &mut cut);
         assert_eq!((cut.gone_timers.len(), cut.timers.len()), (1, 0));
         assert_eq!(schedule.scripts(), BTreeSet::from(["b".to_owned()]));

@@ -79,7 +79,7 @@ pub(super) fn database_file(folder: &Path) -> PathBuf {
 
 /// What is done with a database that another process may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Access {
+pub(super) enum OpenMode {
     /// It is only read, so that its file may lie where nothing can be written.
     Read,
     /// Something is written into it.
@@ -87,14 +87,14 @@ pub(super) enum Access {
 }
 
 /// Opens the database of a data folder that another process may have, without taking the folder.
-pub(super) fn existing_database(folder: &Path, access: Access) -> Result<Connection, StoreError> {
+pub(super) fn existing_database(folder: &Path, access: OpenMode) -> Result<Connection, StoreError> {
     let file = database_file(folder);
     if !file.exists() {
         let reason = Error::new(ErrorKind::NotFound, format!("there is no {DATABASE} in it"));
         return Err(StoreError::Folder { folder: folder.to_owned(), reason });
     }
     let opened = match access {
-        Access::Read => {
+        OpenMode::Read => {
             open(&file, OpenFlags::SQLITE_OPEN_READ_ONLY).or_else(|error| match error.sqlite_error_code() {
                 // Where the files beside it can neither be found nor made, nobody writes it.
                 Some(
@@ -103,7 +103,7 @@ pub(super) fn existing_database(folder: &Path, access: Access) -> Result<Connect
                 _ => Err(error),
             })
         }
-        Access::Write => open(&file, OpenFlags::SQLITE_OPEN_READ_WRITE),
+        OpenMode::Write => open(&file, OpenFlags::SQLITE_OPEN_READ_WRITE),
     };
     let connection = opened.map_err(|reason| StoreError::from(reason).in_file(&file))?;
     super::schema::check(&connection, &file)?;

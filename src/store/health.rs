@@ -46,9 +46,9 @@ impl Health {
 ///
 /// Whoever moves, deletes or replaces one leaves the writer with a file that nobody finds again: what it writes is lost.
 #[derive(Debug, Default)]
-pub(super) struct Files(Vec<(PathBuf, Identity)>);
+pub(super) struct DatabaseFiles(Vec<(PathBuf, Identity)>);
 
-impl Files {
+impl DatabaseFiles {
     /// The files of the database as they are now.
     pub(super) fn of(database: &Path) -> Self {
         let beside = |end: &str| {
@@ -104,7 +104,7 @@ mod tests {
         let (database, aside) = (folder.path().join("hotline.db"), folder.path().join("aside"));
         fs::write(&database, "").expect("the folder is ours");
         fs::write(folder.path().join("hotline.db-wal"), "").expect("the folder is ours");
-        let files = Files::of(&database);
+        let files = DatabaseFiles::of(&database);
         assert!(files.check().is_ok());
         fs::rename(&database, &aside).expect("the folder is ours");
         assert!(matches!(files.check(), Err(StoreError::Gone(_))));

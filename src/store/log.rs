@@ -1,12 +1,12 @@
-//! The log: what comes and goes within a moment, written cut by cut and never touched again.
+//! The log: what comes and goes within a moment, written batch by batch and never touched again.
 //!
 //! Most events are handled at once. To give each its rows, and to change them when a reply comes, costs many times what the
-//! event itself is worth; so a cut's events and runs are one row together. What is not over when it is [`SETTLE`] old
+//! event itself is worth; so a batch's events and runs are one row together. What is not over when it is [`SETTLE`] old
 //! **settles**: it moves into the tables of `rows` with all that is known of it, and everything that is learnt of it later
 //! goes there.
 //!
 //! Invariant: an event is in the tables with everything that belongs to it, or in the log with everything that belongs to it.
-//! The **horizon** of a cut is the earliest one that still has something open when the cut has been written: what is open in
+//! The **horizon** of a batch is the earliest one that still has something open when the batch has been written: what is open in
 //! an earlier one has settled, what is open in it or in a later one has not.
 
 use std::collections::{BTreeMap, HashSet};
@@ -16,7 +16,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
-use super::record::{BundleHash, Cut, EventRow, Handled, Handling, RunChange, RunRecord, Standing};
+use super::record::{Batch, BundleHash, EventRow, Handled, Handling, RunChange, RunRecord, Standing};
 use super::rows;
 use crate::clock::Timestamp;
 use crate::protocol::{Content, Event, Message};
@@ -27,13 +27,14 @@ const SETTLE: Timestamp = 1_000;
 const FORMAT: i64 = 2;
 /// The formats that are read: the second only knows more outcomes of calls.
 const READ: std::ops::RangeInclusive<i64> = 1..=FORMAT;
-/// So many cuts earlier may an event be that comes later by its id.
+/// So many batches earlier may an event be that comes later by its id.
 const OVERLAP: i32 = 64;
 /// How many message ids of a session are remembered over a restart, and of all sessions together.
 const REMEMBERED: usize = 50_000;
 const REMEMBERED_IN_ALL: usize = 200_000;
 
-/// The table of the log. `low` to `high` are the ids of the events and runs that begin in a cut.
+/// The table of the log, in which a batch is called a `cut`: data folders keep the name. `low` to `high` are the ids of the
+/// events and runs that begin in a batch.
 pub(super) const SCHEMA: &str = "
     CREATE TABLE cut (
         id INTEGER PRIMARY KEY,
@@ -48,7 +49,7 @@ pub(super) const SCHEMA: &str = "
     CREATE INDEX cut_ids ON cut (high, low);
 ";
 
-/// What one cut says of events and runs.
+/// What one batch says of events and runs.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Body {
     events: Vec<EventRow>,
@@ -56,7 +57,7 @@ struct Body {
     runs: Vec<RunChange>,
 }
 
-/// What a cut says of one event, in a few words.
+/// What a batch says of one event, in a few words.
 #[derive(Clone, Copy, Debug)]
 enum Mark {
     Arrived { event: i64, is_done: bool },
@@ -64,12 +65,12 @@ enum Mark {
     Run { event: i64, run: i64, begins: bool, has_ended: bool },
 }
 
-/// A cut with its events and runs packed, on its way to the writer.
+/// A batch with its events and runs packed, on its way to the writer.
 #[derive(Debug)]
 pub(super) struct Packed {
     marks: Vec<Mark>,
     body: Vec<u8>,
-    rest: Cut,
+    rest: Batch,
 }
 
 impl Packed {
@@ -79,9 +80,9 @@ impl Packed {
     }
 }
 
-/// Packs a cut. Whoever records it does this, so that the writer neither waits for it nor frees what others allocated.
-pub(super) fn pack(mut cut: Cut) -> Packed {
-    let (events, handled, runs) = (take(&mut cut.events), take(&mut cut.handled), take(&mut cut.runs));
+/// Packs a batch. Whoever records it does this, so that the writer neither waits for it nor frees what others allocated.
+pub(super) fn pack(mut batch: Batch) -> Packed {
+    let (events, handled, runs) = (take(&mut batch.events), take(&mut batch.handled), take(&mut batch.runs));
     let arrived = events.iter().map(|event| Mark::Arrived { event: event.id, is_done: event.done });
     let done = handled.iter().map(|handled| Mark::Handled { event: handled.event });
     let changed = runs.iter().map(|run| Mark::Run {
@@ -92,10 +93,10 @@ pub(super) fn pack(mut cut: Cut) -> Packed {
     });
     let marks: Vec<_> = arrived.chain(done).chain(changed).collect();
     let body = postcard::to_allocvec(&Body { events, handled, runs }).expect("a body holds only plain data");
-    Packed { marks, body, rest: cut }
+    Packed { marks, body, rest: batch }
 }
 
-/// A cut's row.
+/// A batch's row.
 #[derive(Debug)]
 struct CutRow {
     id: i64,
@@ -106,11 +107,11 @@ struct CutRow {
     body: Vec<u8>,
 }
 
-/// A cut, sorted into what belongs in the log and what belongs in the tables.
+/// A batch, sorted into what belongs in the log and what belongs in the tables.
 #[derive(Debug)]
 pub(super) struct Sorted {
     row: Option<CutRow>,
-    rows: Cut,
+    rows: Batch,
 }
 
 /// The writer's side of the log.
@@ -125,8 +126,8 @@ pub(super) struct Log {
 /// An event that is not over and has not settled.
 #[derive(Debug)]
 struct Open {
-    /// The cut that it arrived in, and the time of that cut.
-    cut: i64,
+    /// The batch that it arrived in, and the time of that batch.
+    batch: i64,
     at: Timestamp,
     is_done: bool,
     /// Its runs that go on.
@@ -137,10 +138,10 @@ impl Log {
     /// Takes the log up where the last process left it: what it left open settles.
     ///
     /// # Errors
-    /// When the database cannot be read or written, or a cut that is needed cannot be understood.
+    /// When the database cannot be read or written, or a batch that is needed cannot be understood.
     pub(super) fn open(connection: &mut Connection) -> Result<Self, StoreError> {
         settle(connection, None)?;
-        let next = last_cut(connection)?.map_or(1, |(last, _)| last + 1);
+        let next = last_batch(connection)?.map_or(1, |(last, _)| last + 1);
         Ok(Self { next, open: BTreeMap::new(), pinned: HashSet::new() })
     }
 
@@ -149,7 +150,7 @@ impl Log {
         self.pinned.iter().copied()
     }
 
-    /// Sorts a cut into log and tables.
+    /// Sorts a batch into log and tables.
     ///
     /// # Errors
     /// When a body cannot be understood that was packed a moment ago, which is a bug.
@@ -179,11 +180,11 @@ impl Log {
     }
 
     /// Notes what becomes of events; gives those that have settled, or were never in the log.
-    fn note(&mut self, marks: &[Mark], cut: i64, at: Timestamp) -> HashSet<i64> {
+    fn note(&mut self, marks: &[Mark], batch: i64, at: Timestamp) -> HashSet<i64> {
         let mut settled = HashSet::new();
         for mark in marks {
             if let Mark::Arrived { event, is_done } = *mark {
-                self.open.insert(event, Open { cut, at, is_done, runs: Vec::new() });
+                self.open.insert(event, Open { batch, at, is_done, runs: Vec::new() });
             }
             let Some(open) = self.open.get_mut(&mark.event()) else {
                 settled.insert(mark.event());
@@ -201,7 +202,7 @@ impl Log {
     }
 
     fn horizon(&self) -> i64 {
-        self.open.values().map(|open| open.cut).min().unwrap_or(self.next)
+        self.open.values().map(|open| open.batch).min().unwrap_or(self.next)
     }
 
     /// Whether something has been open for so long at a time that it is worth while to settle.
@@ -215,10 +216,10 @@ impl Log {
     /// When the database cannot be read or written.
     pub(super) fn settle(&mut self, connection: &mut Connection, now: Option<Timestamp>) -> Result<(), StoreError> {
         let is_old = |open: &&Open| now.is_none_or(|now| open.at < now.saturating_sub(SETTLE));
-        // Those of earlier cuts too, however late their clocks were: the horizon lies between two cuts.
-        let Some(last) = self.open.values().filter(is_old).map(|open| open.cut).max() else { return Ok(()) };
+        // Those of earlier batches too, however late their clocks were: the horizon lies between two batches.
+        let Some(last) = self.open.values().filter(is_old).map(|open| open.batch).max() else { return Ok(()) };
         settle(connection, Some(last))?;
-        self.open.retain(|_, open| open.cut > last);
+        self.open.retain(|_, open| open.batch > last);
         Ok(())
     }
 }
@@ -231,7 +232,7 @@ impl Mark {
     }
 }
 
-/// Writes a cut within a transaction.
+/// Writes a batch within a transaction.
 pub(super) fn write(transaction: &Transaction<'_>, sorted: &Sorted) -> rusqlite::Result<()> {
     if let Some(CutRow { id, low, high, events, horizon, body }) = &sorted.row {
         let (at, events) = (sorted.rows.at, u32::try_from(*events).unwrap_or(u32::MAX));
@@ -242,16 +243,16 @@ pub(super) fn write(transaction: &Transaction<'_>, sorted: &Sorted) -> rusqlite:
     rows::write(transaction, &sorted.rows)
 }
 
-/// Moves what is open in the cuts up to `last`, or in all of them, into the tables, with everything that is known of it.
+/// Moves what is open in the batches up to `last`, or in all of them, into the tables, with everything that is known of it.
 fn settle(connection: &mut Connection, last: Option<i64>) -> Result<(), StoreError> {
     // What is read first could not be written any more if somebody else wrote meanwhile.
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let Some((newest, horizon)) = last_cut(&transaction)? else { return Ok(()) };
+    let Some((newest, horizon)) = last_batch(&transaction)? else { return Ok(()) };
     let mut recent = Recent::default();
     recent.replay(&transaction, horizon, None)?;
     let last = last.unwrap_or(newest);
-    let mut settled = Cut::default();
-    let open = recent.events.into_values().filter(|told| told.cut <= last && !told.is_over());
+    let mut settled = Batch::default();
+    let open = recent.events.into_values().filter(|told| told.batch <= last && !told.is_over());
     open.for_each(|told| told.settle(&mut settled));
     rows::write(&transaction, &settled)?;
     // Were they settled once more, what has been learnt of them since would be lost.
@@ -260,29 +261,29 @@ fn settle(connection: &mut Connection, last: Option<i64>) -> Result<(), StoreErr
     Ok(())
 }
 
-fn unpack(cut: i64, body: &[u8]) -> Result<Body, StoreError> {
-    postcard::from_bytes(body).map_err(|error| StoreError::Unreadable(format!("cut {cut} of the journal: {error}")))
+fn unpack(batch: i64, body: &[u8]) -> Result<Body, StoreError> {
+    postcard::from_bytes(body).map_err(|error| StoreError::Unreadable(format!("batch {batch} of the journal: {error}")))
 }
 
-/// What a cut of the past says, of its `format` and `body`; nothing where it cannot be understood.
-fn past(cut: &Row<'_>) -> rusqlite::Result<Body> {
-    let body = cut.get_ref(1)?.as_blob()?;
-    Ok(READ.contains(&cut.get(0)?).then(|| postcard::from_bytes(body).ok()).flatten().unwrap_or_default())
+/// What a batch of the past says, of its `format` and `body`; nothing where it cannot be understood.
+fn past(batch: &Row<'_>) -> rusqlite::Result<Body> {
+    let body = batch.get_ref(1)?.as_blob()?;
+    Ok(READ.contains(&batch.get(0)?).then(|| postcard::from_bytes(body).ok()).flatten().unwrap_or_default())
 }
 
-/// Events and their runs as cuts tell of them.
+/// Events and their runs as batches tell of them.
 #[derive(Debug, Default)]
 struct Recent {
     events: BTreeMap<i64, Told>,
-    /// Runs whose event is in none of the cuts.
+    /// Runs whose event is in none of the batches.
     strays: BTreeMap<i64, RunRecord>,
 }
 
 #[derive(Debug)]
 struct Told {
     handling: Handling,
-    /// The cut that it arrived in.
-    cut: i64,
+    /// The batch that it arrived in.
+    batch: i64,
 }
 
 impl Told {
@@ -291,10 +292,10 @@ impl Told {
     }
 
     /// Adds everything that is known of it to what is to be written into the tables.
-    fn settle(self, cut: &mut Cut) {
+    fn settle(self, batch: &mut Batch) {
         let Handling { event, runs } = self.handling;
-        cut.events.push(event);
-        cut.runs.extend(runs.into_iter().map(|RunRecord { run, standing, entries }| RunChange {
+        batch.events.push(event);
+        batch.runs.extend(runs.into_iter().map(|RunRecord { run, standing, entries }| RunChange {
             id: run.id,
             event: run.event,
             begun: Some(run),
@@ -305,9 +306,9 @@ impl Told {
 }
 
 impl Recent {
-    fn apply(&mut self, cut: i64, body: Body) {
+    fn apply(&mut self, batch: i64, body: Body) {
         for event in body.events {
-            self.events.insert(event.id, Told { handling: Handling { event, runs: Vec::new() }, cut });
+            self.events.insert(event.id, Told { handling: Handling { event, runs: Vec::new() }, batch });
         }
         for handled in body.handled {
             if let Some(told) = self.events.get_mut(&handled.event) {
@@ -340,15 +341,15 @@ impl Recent {
         }
     }
 
-    /// Applies the cuts from one on, up to and with the first whose horizon is beyond `until`.
+    /// Applies the batches from one on, up to and with the first whose horizon is beyond `until`.
     fn replay(&mut self, connection: &Connection, from: i64, until: Option<i64>) -> Result<(), StoreError> {
         let sql = "SELECT id, horizon, format, body FROM cut WHERE id >= ?1 ORDER BY id";
         let mut statement = connection.prepare_cached(sql)?;
-        let mut cuts = statement.query([from])?;
-        while let Some(cut) = cuts.next()? {
-            let (id, horizon, format) = (cut.get(0)?, cut.get::<_, i64>(1)?, cut.get::<_, i64>(2)?);
+        let mut batches = statement.query([from])?;
+        while let Some(batch) = batches.next()? {
+            let (id, horizon, format) = (batch.get(0)?, batch.get::<_, i64>(1)?, batch.get::<_, i64>(2)?);
             if READ.contains(&format) {
-                let body = cut.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
+                let body = batch.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
                 self.apply(id, unpack(id, body)?);
             }
             if until.is_some_and(|until| horizon > until) {
@@ -359,13 +360,13 @@ impl Recent {
     }
 }
 
-/// The last cut's id and horizon.
-fn last_cut(connection: &Connection) -> Result<Option<(i64, i64)>, StoreError> {
+/// The last batch's id and horizon.
+fn last_batch(connection: &Connection) -> Result<Option<(i64, i64)>, StoreError> {
     let sql = "SELECT id, horizon FROM cut ORDER BY id DESC LIMIT 1";
     Ok(connection.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
 }
 
-/// The time that the last cut was taken at. Earlier ones may tell a later time: the clock was set back since, and what was due
+/// The time that the last batch was taken at. Earlier ones may tell a later time: the clock was set back since, and what was due
 /// was moved with it.
 pub(super) fn last_time(connection: &Connection) -> Result<Option<Timestamp>, StoreError> {
     let sql = "SELECT at FROM cut ORDER BY id DESC LIMIT 1";
@@ -375,10 +376,10 @@ pub(super) fn last_time(connection: &Connection) -> Result<Option<Timestamp>, St
 /// What came to a session from a time on, in the order of arrival: what came from its gateway.
 pub(super) fn since(connection: &Connection, session: &str, from: Timestamp) -> Result<Vec<Event>, StoreError> {
     let mut events = BTreeMap::new();
-    let mut cuts = connection.prepare_cached("SELECT format, body, at FROM cut ORDER BY id DESC")?;
-    let mut cuts = cuts.query([])?;
-    while let Some(cut) = cuts.next()?.filter(|cut| cut.get(2).is_ok_and(|at: Timestamp| at >= from)) {
-        let of_session = past(cut)?.events.into_iter().filter(|event| &*event.session == session && event.at >= from);
+    let mut batches = connection.prepare_cached("SELECT format, body, at FROM cut ORDER BY id DESC")?;
+    let mut batches = batches.query([])?;
+    while let Some(batch) = batches.next()?.filter(|batch| batch.get(2).is_ok_and(|at: Timestamp| at >= from)) {
+        let of_session = past(batch)?.events.into_iter().filter(|event| &*event.session == session && event.at >= from);
         events.extend(of_session.map(|event| (event.id, (event.subcommand, event.content))));
     }
     // What waits is in the tables, and is not much.
@@ -393,7 +394,7 @@ pub(super) fn since(connection: &Connection, session: &str, from: Timestamp) -> 
 /// What the log has that is not over and has not settled.
 pub(super) fn open(connection: &Connection) -> Result<Vec<Handling>, StoreError> {
     let mut recent = Recent::default();
-    if let Some((_, horizon)) = last_cut(connection)? {
+    if let Some((_, horizon)) = last_batch(connection)? {
         recent.replay(connection, horizon, None)?;
     }
     let open = recent.events.into_values().filter(|told| !told.is_over());
@@ -405,13 +406,13 @@ pub(super) fn latest(connection: &Connection, most: u32) -> Result<Vec<Handling>
     let mut from = i64::MAX;
     {
         let mut statement = connection.prepare_cached("SELECT id, events FROM cut ORDER BY id DESC")?;
-        let mut cuts = statement.query([])?;
+        let mut batches = statement.query([])?;
         let (mut found, mut further) = (0_u32, 0);
-        // Cuts of several workers overlap, so that somewhat earlier ones may have later events.
-        while let Some(cut) = cuts.next()?.filter(|_| found < most || further < OVERLAP) {
+        // Batches of several workers overlap, so that somewhat earlier ones may have later events.
+        while let Some(batch) = batches.next()?.filter(|_| found < most || further < OVERLAP) {
             further += i32::from(found >= most);
-            from = cut.get(0)?;
-            found = found.saturating_add(cut.get(1)?);
+            from = batch.get(0)?;
+            found = found.saturating_add(batch.get(1)?);
         }
     }
     let mut recent = Recent::default();
@@ -440,11 +441,11 @@ fn find<T>(
     mut look: impl FnMut(&mut Recent) -> Option<T>,
 ) -> Result<Option<T>, StoreError> {
     let sql = "SELECT id FROM cut WHERE high >= ?1 AND low <= ?1 ORDER BY high";
-    let cuts: Vec<i64> =
+    let batches: Vec<i64> =
         connection.prepare_cached(sql)?.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for cut in cuts {
+    for batch in batches {
         let mut recent = Recent::default();
-        recent.replay(connection, cut, Some(cut))?;
+        recent.replay(connection, batch, Some(batch))?;
         if let Some(found) = look(&mut recent) {
             return Ok(Some(found));
         }
@@ -460,10 +461,10 @@ pub(super) fn messages(connection: &Connection) -> Result<BTreeMap<String, HashS
         .prepare_cached("SELECT name, since FROM session")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;
-    let mut cuts = connection.prepare_cached("SELECT format, body FROM cut ORDER BY id DESC")?;
-    let mut cuts = cuts.query([])?;
-    while let Some(cut) = cuts.next()?.filter(|_| !messages.is_full()) {
-        for event in past(cut)?.events.iter().rev() {
+    let mut batches = connection.prepare_cached("SELECT format, body FROM cut ORDER BY id DESC")?;
+    let mut batches = batches.query([])?;
+    while let Some(batch) = batches.next()?.filter(|_| !messages.is_full()) {
+        for event in past(batch)?.events.iter().rev() {
             if since.get(&*event.session).is_none_or(|since| event.id > *since) {
                 messages.add(&event.session, &event.subcommand, &event.content);
             }
@@ -522,15 +523,15 @@ fn message_id(subcommand: &str, content: &str) -> Option<String> {
     Message::read(content).map(|message| message.id).filter(|id| !id.is_empty())
 }
 
-/// The earliest cut in which something is open.
+/// The earliest batch in which something is open.
 pub(super) fn horizon(connection: &Connection) -> Result<i64, StoreError> {
-    Ok(last_cut(connection)?.map_or(i64::MIN, |(_, horizon)| horizon))
+    Ok(last_batch(connection)?.map_or(i64::MIN, |(_, horizon)| horizon))
 }
 
-/// Keeps the ids of the messages of a cut that is to go.
-pub(super) fn keep_messages_of(transaction: &Transaction<'_>, cut: i64) -> Result<(), StoreError> {
+/// Keeps the ids of the messages of a batch that is to go.
+pub(super) fn keep_messages_of(transaction: &Transaction<'_>, batch: i64) -> Result<(), StoreError> {
     let sql = "SELECT format, body FROM cut WHERE id = ?1";
-    let body = transaction.prepare_cached(sql)?.query_row([cut], past)?;
+    let body = transaction.prepare_cached(sql)?.query_row([batch], past)?;
     for event in body.events {
         keep_message(transaction, &event.session, &event.subcommand, &event.content, event.at)?;
     }

@@ -32,7 +32,7 @@ pub fn number(id: &str) -> Option<i64> {
     id.parse().ok()
 }
 
-/// Writes the messages of a cut.
+/// Writes the messages of a batch.
 pub(super) fn write(transaction: &Transaction<'_>, messages: &[MessageRow]) -> rusqlite::Result<()> {
     let mut highest: BTreeMap<&str, i64> = BTreeMap::new();
     for MessageRow { session, id, at } in messages {

@@ -13,19 +13,19 @@ pub const SCRIPT_LIMIT: usize = 64 * 1024 * 1024;
 
 /// A value and when it ends.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(super) struct StoredValue {
     pub(super) json: Arc<str>,
     pub(super) expiry: Option<Timestamp>,
 }
 
-impl Entry {
+impl StoredValue {
     fn is_over(&self, now: Timestamp) -> bool {
         self.expiry.is_some_and(|expiry| expiry <= now)
     }
 }
 
 /// What the disk has to learn: a key, and its value unless it is gone.
-pub(super) type Change = (Arc<str>, String, Option<Entry>);
+pub(super) type Change = (Arc<str>, String, Option<StoredValue>);
 
 /// The values of every script that has been used.
 #[derive(Debug, Default)]
@@ -37,7 +37,7 @@ pub(super) struct Mirror {
 
 #[derive(Debug, Default)]
 struct Values {
-    entries: BTreeMap<String, Entry>,
+    entries: BTreeMap<String, StoredValue>,
     /// Invariant: the bytes of all keys and texts in `entries`.
     size: usize,
 }
@@ -48,7 +48,7 @@ impl Mirror {
     }
 
     /// Takes over what is on disk; what is over already goes from there too.
-    pub(super) fn load(&mut self, script: &str, rows: Vec<(String, Entry)>, now: Timestamp) {
+    pub(super) fn load(&mut self, script: &str, rows: Vec<(String, StoredValue)>, now: Timestamp) {
         let name: Arc<str> = script.into();
         let mut values = Values::default();
         for (key, entry) in rows {
@@ -88,7 +88,7 @@ impl Mirror {
             return Err(StoreError::StoreFull { script: script.to_owned(), size: total, limit: SCRIPT_LIMIT });
         }
         let values = self.scripts.entry(script.into()).or_default();
-        values.entries.insert(key.to_owned(), Entry { json: json.into(), expiry });
+        values.entries.insert(key.to_owned(), StoredValue { json: json.into(), expiry });
         values.size = total;
         self.mark(script, key);
         Ok(())

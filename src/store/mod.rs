@@ -5,9 +5,9 @@
 //! | `folder` | the data folder: its permissions, its lock, its database file |
 //! | `schema` | the schema's versions and the steps between them |
 //! | `mirror` | the scripts' values in memory, which decide what a `get` gives |
-//! | `record` | what the journal takes down, and cuts, the unit in which it does |
+//! | `record` | what the journal takes down, and batches, the unit in which it does |
 //! | `held` | the scripts that are missing, and what is kept of scripts |
-//! | `log`, `rows` | where cuts are written: what comes and goes at once; the tables of what lasts |
+//! | `log`, `rows` | where batches are written: what comes and goes at once; the tables of what lasts |
 //! | `messages` | the ids of the messages that are not handled again |
 //! | `prune` | what is over for long goes, slice by slice |
 //! | `reader` | the journal as people read it |
@@ -51,10 +51,10 @@ pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
 pub use prune::Pruning;
 pub use reader::JournalReader;
 pub use record::{
-    BundleHash, BundleRow, CallKind, Cut, Entry, EventRow, Handled, Handling, LinedUp, Lineup, MessageRow, Origin,
+    Batch, BundleHash, BundleRow, CallKind, Entry, EventRow, Handled, Handling, LinedUp, Lineup, MessageRow, Origin,
     Outcome, Recovered, RunChange, RunRecord, RunRow, Standing, Tenant, TimerRow, Waiting,
 };
-use writer::{Job, Shared, Writer};
+use writer::{Job, StoreShared, Writer};
 
 /// A database of so many bytes is checked within some tenths of a second.
 const CHECKED_SOON: u64 = 64 * 1024 * 1024;
@@ -93,7 +93,7 @@ pub struct Store(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    shared: Arc<Shared>,
+    shared: Arc<StoreShared>,
     thread: Mutex<Option<JoinHandle<()>>>,
     past_messages: Mutex<PastMessages>,
     /// A connection that only reads beside the writer; none where the database is in memory.
@@ -142,7 +142,7 @@ impl Store {
             Some(_) => Some(Mutex::new(Connection::open_with_flags(&file, OpenFlags::SQLITE_OPEN_READ_ONLY)?)),
             None => None,
         };
-        let (shared, jobs) = Shared::new(file);
+        let (shared, jobs) = StoreShared::new(file);
         let writer = Writer::new(connection, durability.gather(), Arc::clone(&shared), jobs)?;
         let thread = std::thread::Builder::new()
             .name("store".to_owned())
@@ -231,21 +231,21 @@ impl Store {
         self.with_script(script, now, |mirror| Ok(mirror.keys(script, prefix, now)))
     }
 
-    /// Records a cut, together with every value of the scripts that has changed so far.
+    /// Records a batch, together with every value of the scripts that has changed so far.
     ///
-    /// Guarantee: written whole or not at all, after all cuts that were handed over before, of any thread. `done` is told when
-    /// it is on disk; while the disk takes no writes, cuts are kept and tried again.
-    pub fn record(&self, cut: Cut, done: Option<tokio::sync::oneshot::Sender<()>>) {
+    /// Guarantee: written whole or not at all, after all batches that were handed over before, of any thread. `done` is told when
+    /// it is on disk; while the disk takes no writes, batches are kept and tried again.
+    pub fn record(&self, batch: Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
         // Packed before others are kept waiting.
-        let packed = log::pack(cut);
-        self.hold_cuts().hand_over(packed, done);
+        let packed = log::pack(batch);
+        self.hold_batches().hand_over(packed, done);
     }
 
-    /// Lets no other thread record a cut until what this gives is dropped.
+    /// Lets no other thread record a batch until what this gives is dropped.
     ///
-    /// Guarantee: what the holder writes meanwhile is in no other thread's cut.
-    pub fn hold_cuts(&self) -> Cuts<'_> {
-        Cuts { store: self, _held: self.0.shared.recording() }
+    /// Guarantee: what the holder writes meanwhile is in no other thread's batch.
+    pub fn hold_batches(&self) -> Batches<'_> {
+        Batches { store: self, _held: self.0.shared.recording() }
     }
 
     /// Keeps every further change of the scripts' values in memory only: a rehearsal leaves no traces.
@@ -253,15 +253,15 @@ impl Store {
         self.0.shared.forget_changes();
     }
 
-    /// Leaves the scripts' values to be written with the cuts, so that both always belong to the same moment.
-    pub fn write_with_cuts(&self) {
-        self.0.shared.write_with_cuts();
+    /// Leaves the scripts' values to be written with the batches, so that both always belong to the same moment.
+    pub fn write_with_batches(&self) {
+        self.0.shared.write_with_batches();
     }
 
     /// What a session left behind when its process ended. From now on it is the `tenant`'s: where it was another account's,
     /// its runs, its timers and the ids of its messages have ended with that.
     ///
-    /// Guarantee: everything of all cuts that were recorded before, of any thread.
+    /// Guarantee: everything of all batches that were recorded before, of any thread.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -272,7 +272,7 @@ impl Store {
         Ok(if recovered.has_moved { recovered } else { Recovered { messages, ..recovered } })
     }
 
-    /// Whether a session has taken a message, as its cuts say.
+    /// Whether a session has taken a message, as its batches say.
     ///
     /// Guarantee: everything that is on disk, for as long as nothing prunes it. It waits for no writer.
     ///
@@ -298,7 +298,7 @@ impl Store {
 
     /// What is kept of scripts that runs, timers or a state of theirs could go on with, by session.
     ///
-    /// Guarantee: everything of all cuts that were recorded before, of any thread, and that has settled.
+    /// Guarantee: everything of all batches that were recorded before, of any thread, and that has settled.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -355,7 +355,7 @@ impl Store {
 
     /// The highest id of the journal; new ids come after it.
     ///
-    /// Guarantee: no id of any cut that was recorded before is higher.
+    /// Guarantee: no id of any batch that was recorded before is higher.
     ///
     /// # Errors
     /// When the database cannot be read.
@@ -486,22 +486,22 @@ impl Store {
     }
 }
 
-/// The right to record cuts, held by one thread.
+/// The right to record batches, held by one thread.
 #[derive(Debug)]
-pub struct Cuts<'a> {
+pub struct Batches<'a> {
     store: &'a Store,
     _held: MutexGuard<'a, ()>,
 }
 
-impl Cuts<'_> {
+impl Batches<'_> {
     /// As [`Store::record`].
-    pub fn record(&self, cut: Cut, done: Option<tokio::sync::oneshot::Sender<()>>) {
-        self.hand_over(log::pack(cut), done);
+    pub fn record(&self, batch: Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
+        self.hand_over(log::pack(batch), done);
     }
 
-    fn hand_over(&self, cut: log::Packed, done: Option<tokio::sync::oneshot::Sender<()>>) {
+    fn hand_over(&self, batch: log::Packed, done: Option<tokio::sync::oneshot::Sender<()>>) {
         let changes = self.store.mirror().take_changes();
-        self.store.0.shared.hand_over(Job::Record { cut: Box::new(cut), changes, done });
+        self.store.0.shared.hand_over(Job::Record { batch: Box::new(batch), changes, done });
     }
 }
 

@@ -11,8 +11,8 @@ use crate::clock::Timestamp;
 
 /// So many runs, or events of the tables, are looked at in one slice.
 const ROWS: usize = 500;
-/// So many cuts, each of which holds what a worker did in a moment.
-const CUTS: usize = 20;
+/// So many batches, each of which holds what a worker did in a moment.
+const BATCHES: usize = 20;
 
 /// A pruning and how far it is.
 #[derive(Clone, Copy, Debug)]
@@ -27,7 +27,7 @@ pub struct Pruning {
 enum Stage {
     Runs(i64),
     Events(i64),
-    Cuts(i64),
+    Batches(i64),
     Messages,
     Rest,
 }
@@ -49,8 +49,10 @@ pub(super) fn prune(
     let transaction = connection.unchecked_transaction()?;
     let next = match stage {
         Stage::Runs(from) => Some(runs(&transaction, before, from)?.map_or(Stage::Events(i64::MIN), Stage::Runs)),
-        Stage::Events(from) => Some(events(&transaction, before, from)?.map_or(Stage::Cuts(i64::MIN), Stage::Events)),
-        Stage::Cuts(from) => Some(cuts(&transaction, before, from)?.map_or(Stage::Messages, Stage::Cuts)),
+        Stage::Events(from) => {
+            Some(events(&transaction, before, from)?.map_or(Stage::Batches(i64::MIN), Stage::Events))
+        }
+        Stage::Batches(from) => Some(batches(&transaction, before, from)?.map_or(Stage::Messages, Stage::Batches)),
         Stage::Messages if messages::prune(&transaction, before)? => Some(Stage::Messages),
         Stage::Messages => Some(Stage::Rest),
         Stage::Rest => {
@@ -102,9 +104,9 @@ fn events(transaction: &Transaction<'_>, before: Timestamp, from: i64) -> Result
     Ok(beyond(seen, ROWS, last, before))
 }
 
-/// Cuts in which nothing is open, but for the ids of their messages.
-fn cuts(transaction: &Transaction<'_>, before: Timestamp, from: i64) -> Result<Option<i64>, StoreError> {
-    let sql = format!("SELECT id, at FROM cut WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT {CUTS}");
+/// Batches in which nothing is open, but for the ids of their messages.
+fn batches(transaction: &Transaction<'_>, before: Timestamp, from: i64) -> Result<Option<i64>, StoreError> {
+    let sql = format!("SELECT id, at FROM cut WHERE id > ?1 AND id < ?2 ORDER BY id LIMIT {BATCHES}");
     let horizon = log::horizon(transaction)?;
     let found: Vec<(i64, Timestamp)> = transaction
         .prepare_cached(&sql)?
@@ -114,5 +116,5 @@ fn cuts(transaction: &Transaction<'_>, before: Timestamp, from: i64) -> Result<O
         log::keep_messages_of(transaction, *id)?;
         transaction.prepare_cached("DELETE FROM cut WHERE id = ?1")?.execute([id])?;
     }
-    Ok(beyond(found.len(), CUTS, found.last().copied(), before))
+    Ok(beyond(found.len(), BATCHES, found.last().copied(), before))
 }

@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use crate::clock::Timestamp;
 
 use super::error::StoreError;
-use super::folder::Access;
+use super::folder::OpenMode;
 use super::held::{Held, Kept};
 use super::record::{BundleHash, Handling, Lineup, RunRecord};
 use super::{folder, held, log, rows, writer};
@@ -25,7 +25,7 @@ impl JournalReader {
     /// # Errors
     /// When there is none, or it was made by an older or a newer version.
     pub fn open(folder: &Path) -> Result<Self, StoreError> {
-        let connection = folder::existing_database(folder, Access::Read)?;
+        let connection = folder::existing_database(folder, OpenMode::Read)?;
         Ok(Self { connection, file: folder::database_file(folder) })
     }
 
@@ -34,7 +34,7 @@ impl JournalReader {
     /// # Errors
     /// When the database of the data folder cannot be written, and as [`open`](Self::open).
     pub fn kill(folder: &Path, run: i64) -> Result<(), StoreError> {
-        let connection = folder::existing_database(folder, Access::Write)?;
+        let connection = folder::existing_database(folder, OpenMode::Write)?;
         let asked = connection.execute("INSERT OR IGNORE INTO kill VALUES (?1)", [run]);
         asked.map_err(|error| StoreError::from(error).in_file(&folder::database_file(folder)))?;
         Ok(())

@@ -1,6 +1,6 @@
-//! What the journal takes down: events, runs, their host calls, timers; and cuts, the unit in which it is taken down.
+//! What the journal takes down: events, runs, their host calls, timers; and batches, the unit in which it is taken down.
 //!
-//! A **cut** is everything that one worker has to record, taken at one moment between two steps of its runs. A cut is
+//! A **batch** is everything that one worker has to record, taken at one moment between two steps of its runs. A batch is
 //! written whole or not at all, with the scripts' values as they were then, so what is on disk is always a moment that was.
 //! Where it is written is not known here, nor what it means to a run.
 
@@ -208,7 +208,7 @@ pub struct RunChange {
     pub id: i64,
     /// The event that it handles.
     pub event: i64,
-    /// What it is, unless an earlier cut of this process said so.
+    /// What it is, unless an earlier batch of this process said so.
     pub begun: Option<RunRow>,
     /// How far it is now.
     pub standing: Standing,
@@ -280,14 +280,14 @@ pub struct BundleRow {
 
 /// Everything that a worker has to record at one moment.
 #[derive(Clone, Debug, Default)]
-pub struct Cut {
+pub struct Batch {
     /// The moment.
     pub at: Timestamp,
     /// Events that are new.
     pub events: Vec<EventRow>,
     /// Messages that are new, which are remembered for longer than their events.
     pub messages: Vec<MessageRow>,
-    /// Events of earlier cuts that have been handled since.
+    /// Events of earlier batches that have been handled since.
     pub handled: Vec<Handled>,
     /// Runs that are new or have changed.
     pub runs: Vec<RunChange>,

@@ -10,7 +10,7 @@ use super::error::StoreError;
 use super::log;
 use super::messages;
 use super::record::{
-    BundleHash, CallKind, Cut, Entry, EventRow, Handling, Lineup, Origin, Outcome, Recovered, RunChange, RunRecord,
+    Batch, BundleHash, CallKind, Entry, EventRow, Handling, Lineup, Origin, Outcome, Recovered, RunChange, RunRecord,
     RunRow, Standing, Tenant, TimerRow,
 };
 use crate::clock::Timestamp;
@@ -144,38 +144,38 @@ impl FromSql for Origin {
 }
 
 /// Writes what belongs into the tables, within a transaction.
-pub(super) fn write(transaction: &Transaction<'_>, cut: &Cut) -> rusqlite::Result<()> {
-    for event in &cut.events {
+pub(super) fn write(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
+    for event in &batch.events {
         transaction.prepare_cached("INSERT OR REPLACE INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(
             params![event.id, event.session, event.subcommand, event.content, event.at, event.done, event.answered],
         )?;
     }
-    for handled in &cut.handled {
+    for handled in &batch.handled {
         transaction
             .prepare_cached("UPDATE event SET done = 1, answered = ?2 WHERE id = ?1")?
             .execute(params![handled.event, handled.answered])?;
     }
-    messages::write(transaction, &cut.messages)?;
-    for run in &cut.runs {
+    messages::write(transaction, &batch.messages)?;
+    for run in &batch.runs {
         write_run(transaction, run)?;
     }
-    for timer in &cut.timers {
+    for timer in &batch.timers {
         transaction
             .prepare_cached("INSERT OR REPLACE INTO timer VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?
             .execute(params![timer.id, timer.session, timer.script, timer.timer, timer.due, timer.origin])?;
     }
-    for id in &cut.gone_timers {
+    for id in &batch.gone_timers {
         transaction.prepare_cached("DELETE FROM timer WHERE id = ?1")?.execute([id])?;
     }
-    for (session, script, state) in &cut.states {
+    for (session, script, state) in &batch.states {
         transaction
             .prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3)")?
             .execute(params![session, script, state])?;
     }
-    for bundle in &cut.bundles {
+    for bundle in &batch.bundles {
         transaction
             .prepare_cached("INSERT INTO bundle VALUES (?1, ?2, ?3, ?4) ON CONFLICT (hash) DO UPDATE SET used = ?4")?
-            .execute(params![bundle.hash, bundle.script, bundle.sources, cut.at])?;
+            .execute(params![bundle.hash, bundle.script, bundle.sources, batch.at])?;
     }
     Ok(())
 }

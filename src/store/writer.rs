@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::error::StoreError;
-use super::health::{Files, Health};
+use super::health::{DatabaseFiles, Health};
 use super::log::{self, Log, Packed, Sorted};
-use super::mirror::{Change, Entry, Mirror};
+use super::mirror::{Change, Mirror, StoredValue};
 use super::prune::{self, Pruning};
 use super::record::{MOMENT, Recovered, Tenant};
 use super::rows;
@@ -29,7 +29,7 @@ const RETRY: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_secs(1);
 
 /// Where the answer to a request goes.
-pub(super) type Answer<T> = SyncSender<Result<T, StoreError>>;
+pub(super) type Responder<T> = SyncSender<Result<T, StoreError>>;
 
 /// A piece of work on the database that answers by itself.
 pub(super) struct Query(Box<dyn FnOnce(&Connection) + Send>);
@@ -43,33 +43,33 @@ impl std::fmt::Debug for Query {
 /// A gateway, an account there, and its certificate.
 type Kept = [String; 3];
 
-/// A cut on its way to the disk.
-type Record = (Sorted, Vec<Change>, Option<oneshot::Sender<()>>);
+/// A batch on its way to the disk.
+type QueuedBatch = (Sorted, Vec<Change>, Option<oneshot::Sender<()>>);
 
 /// What the writer is asked for.
 #[derive(Debug)]
 pub(super) enum Job {
     Load {
         script: String,
-        reply: Answer<Vec<(String, Entry)>>,
+        reply: Responder<Vec<(String, StoredValue)>>,
     },
     Certificate {
         gateway: String,
         account: String,
-        reply: Answer<Option<String>>,
+        reply: Responder<Option<String>>,
     },
     SaveCertificate {
         gateway: String,
         account: String,
         certificate: String,
-        reply: Answer<()>,
+        reply: Responder<()>,
     },
     Flush {
-        reply: Answer<()>,
+        reply: Responder<()>,
     },
-    /// A cut of the journal, with the values that go with it.
+    /// A batch of the journal, with the values that go with it.
     Record {
-        cut: Box<Packed>,
+        batch: Box<Packed>,
         changes: Vec<Change>,
         done: Option<oneshot::Sender<()>>,
     },
@@ -77,12 +77,12 @@ pub(super) enum Job {
     Recover {
         session: String,
         tenant: Tenant,
-        reply: Answer<Recovered>,
+        reply: Responder<Recovered>,
     },
     /// A part of what is over for long is to go.
     Prune {
         pruning: Pruning,
-        reply: Answer<Option<Pruning>>,
+        reply: Responder<Option<Pruning>>,
     },
     /// Something to be read.
     Query(Query),
@@ -93,14 +93,14 @@ pub(super) enum Job {
 
 /// What the callers and the writer share.
 #[derive(Debug)]
-pub(super) struct Shared {
+pub(super) struct StoreShared {
     jobs: SyncSender<Job>,
     mirror: Mutex<Mirror>,
     loading: Mutex<()>,
     recording: Mutex<()>,
     is_announced: AtomicBool,
-    /// Whether changes wait for the next cut instead of being written by themselves.
-    with_cuts: AtomicBool,
+    /// Whether changes wait for the next batch instead of being written by themselves.
+    with_batches: AtomicBool,
     /// Whether changes are never written.
     is_forgetful: AtomicBool,
     is_finishing: AtomicBool,
@@ -109,7 +109,7 @@ pub(super) struct Shared {
     file: PathBuf,
 }
 
-impl Shared {
+impl StoreShared {
     pub(super) fn new(file: PathBuf) -> (Arc<Self>, Receiver<Job>) {
         let (jobs, receiver) = sync_channel(JOBS);
         let shared = Self {
@@ -118,7 +118,7 @@ impl Shared {
             loading: Mutex::default(),
             recording: Mutex::default(),
             is_announced: AtomicBool::new(false),
-            with_cuts: AtomicBool::new(false),
+            with_batches: AtomicBool::new(false),
             is_forgetful: AtomicBool::new(false),
             is_finishing: AtomicBool::new(false),
             health: Health::default(),
@@ -138,7 +138,7 @@ impl Shared {
         self.loading.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Held by whoever takes changes for a cut, until the cut is handed over.
+    /// Held by whoever takes changes for a batch, until the batch is handed over.
     ///
     /// Invariant: the writer never needs it, so that it may be held while there is no room in the writer's queue.
     pub(super) fn recording(&self) -> MutexGuard<'_, ()> {
@@ -146,7 +146,7 @@ impl Shared {
     }
 
     /// Asks the writer and waits for its answer.
-    pub(super) fn ask<T>(&self, job: impl FnOnce(Answer<T>) -> Job) -> Result<T, StoreError> {
+    pub(super) fn ask<T>(&self, job: impl FnOnce(Responder<T>) -> Job) -> Result<T, StoreError> {
         let (reply, answer) = sync_channel(1);
         self.jobs.send(job(reply)).map_err(|_| StoreError::Closed)?;
         let answer = answer.recv().map_err(|_| StoreError::Closed)?;
@@ -158,7 +158,9 @@ impl Shared {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        self.ask(|reply: Answer<T>| Job::Query(Query(Box::new(move |connection| drop(reply.send(read(connection)))))))
+        self.ask(|reply: Responder<T>| {
+            Job::Query(Query(Box::new(move |connection| drop(reply.send(read(connection))))))
+        })
     }
 
     /// Gives the writer something to do without waiting for it, but for room in its queue.
@@ -167,8 +169,8 @@ impl Shared {
         let _ = self.jobs.send(job);
     }
 
-    pub(super) fn write_with_cuts(&self) {
-        self.with_cuts.store(true, Ordering::Release);
+    pub(super) fn write_with_batches(&self) {
+        self.with_batches.store(true, Ordering::Release);
     }
 
     pub(super) fn forget_changes(&self) {
@@ -177,7 +179,7 @@ impl Shared {
 
     /// Tells the writer that the mirror has something to write.
     pub(super) fn announce(&self) {
-        if self.with_cuts.load(Ordering::Acquire) || self.is_announced.swap(true, Ordering::AcqRel) {
+        if self.with_batches.load(Ordering::Acquire) || self.is_announced.swap(true, Ordering::AcqRel) {
             return;
         }
         if let Err(TrySendError::Full(_)) = self.jobs.try_send(Job::Changed) {
@@ -215,21 +217,21 @@ impl Shared {
 pub(super) struct Writer {
     connection: Connection,
     gather: Duration,
-    shared: Arc<Shared>,
+    shared: Arc<StoreShared>,
     jobs: Receiver<Job>,
     log: Log,
     /// The latest time that is known of the process before.
     last: Option<Timestamp>,
     /// The sessions of which somebody has asked what they left behind.
     recovered: HashSet<String>,
-    /// The time of the latest cut.
+    /// The time of the latest batch.
     latest: Timestamp,
     /// The files that it was opened on.
-    files: Files,
+    files: DatabaseFiles,
     /// When it was looked last whether they are still there.
     looked: Instant,
-    /// Cuts that are not on disk yet, in their order.
-    records: Vec<Record>,
+    /// Batches that are not on disk yet, in their order.
+    records: Vec<QueuedBatch>,
     /// Certificates that are not on disk yet.
     certificates: Vec<Kept>,
     /// When it was said last that nothing can be written.
@@ -244,11 +246,11 @@ impl Writer {
     pub(super) fn new(
         mut connection: Connection,
         gather: Duration,
-        shared: Arc<Shared>,
+        shared: Arc<StoreShared>,
         jobs: Receiver<Job>,
     ) -> Result<Self, StoreError> {
         let (log, last) = (Log::open(&mut connection)?, log::last_time(&connection)?);
-        let files = Files::of(&shared.file);
+        let files = DatabaseFiles::of(&shared.file);
         Ok(Self {
             connection,
             gather,
@@ -280,7 +282,7 @@ impl Writer {
                     self.write_records();
                     let unwritten = self.records.len();
                     if let Err(error) = self.shared.check_disk().and_then(|()| self.commit()) {
-                        tracing::error!("what happened last is not recorded ({unwritten} cuts): {error}");
+                        tracing::error!("what happened last is not recorded ({unwritten} batches): {error}");
                     }
                     return;
                 }
@@ -292,14 +294,14 @@ impl Writer {
         }
     }
 
-    /// Serves a request and whatever has queued up behind it, so that many cuts share one commit.
+    /// Serves a request and whatever has queued up behind it, so that many batches share one commit.
     fn serve_all(&mut self, first: Job) {
         let mut next = Some(first);
         while let Some(job) = next {
             match job {
-                Job::Record { cut, changes, done } => {
-                    self.latest = cut.at();
-                    match self.log.sort(*cut) {
+                Job::Record { batch, changes, done } => {
+                    self.latest = batch.at();
+                    match self.log.sort(*batch) {
                         Ok(sorted) => self.records.push((sorted, changes, done)),
                         Err(error) => tracing::error!("what happened cannot be recorded: {error}"),
                     }
@@ -319,7 +321,7 @@ impl Writer {
         self.write_records();
     }
 
-    /// Writes the cuts and certificates that wait, in one transaction.
+    /// Writes the batches and certificates that wait, in one transaction.
     fn write_records(&mut self) {
         if self.records.is_empty() && self.certificates.is_empty() && !self.shared.health.is_stuck() {
             return;
@@ -385,7 +387,7 @@ impl Writer {
                 return Some(commit_at.filter(|at| *at > now).unwrap_or(now + RETRY));
             }
         }
-        if self.shared.with_cuts.load(Ordering::Acquire) || !self.shared.mirror().is_dirty() {
+        if self.shared.with_batches.load(Ordering::Acquire) || !self.shared.mirror().is_dirty() {
             return None;
         }
         self.shared.is_announced.store(true, Ordering::Release);
@@ -450,12 +452,12 @@ impl Writer {
         }
     }
 
-    fn load(&self, script: &str) -> Result<Vec<(String, Entry)>, StoreError> {
+    fn load(&self, script: &str) -> Result<Vec<(String, StoredValue)>, StoreError> {
         let sql = "SELECT key, json, expiry FROM script_store WHERE script = ?1";
         let mut statement = self.connection.prepare_cached(sql)?;
         let rows = statement.query_map([script], |row| {
             let json: String = row.get(1)?;
-            Ok((row.get(0)?, Entry { json: json.into(), expiry: row.get(2)? }))
+            Ok((row.get(0)?, StoredValue { json: json.into(), expiry: row.get(2)? }))
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
     }
@@ -488,7 +490,7 @@ pub(super) fn certificate(connection: &Connection, gateway: &str, account: &str)
 /// Writes what waits; with `try_anyway` something, so that it shows whether writing is possible.
 fn write_records(
     connection: &mut Connection,
-    records: &[Record],
+    records: &[QueuedBatch],
     certificates: &[Kept],
     try_anyway: bool,
 ) -> rusqlite::Result<()> {
@@ -518,7 +520,12 @@ fn write(connection: &mut Connection, changes: &[Change]) -> rusqlite::Result<()
     transaction.commit()
 }
 
-fn write_one(transaction: &Transaction<'_>, script: &str, key: &str, entry: Option<&Entry>) -> rusqlite::Result<usize> {
+fn write_one(
+    transaction: &Transaction<'_>,
+    script: &str,
+    key: &str,
+    entry: Option<&StoredValue>,
+) -> rusqlite::Result<usize> {
     match entry {
         Some(entry) => transaction
             .prepare_cached("INSERT OR REPLACE INTO script_store (script, key, json, expiry) VALUES (?1, ?2, ?3, ?4)")?

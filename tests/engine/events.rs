@@ -6,7 +6,7 @@ use std::time::Duration;
 use hotline::clock::Clock;
 use hotline::protocol::EVENTS;
 use hotline::session::Phase;
-use hotline::store::{Cut, Durability, MessageRow, Store};
+use hotline::store::{Batch, Durability, MessageRow, Store};
 use serde_json::{Value, json};
 
 use super::support::{Bot, Setup};
@@ -529,7 +529,7 @@ async fn a_message_is_handled_once_however_many_have_come_since() {
     {
         let row = |number: i64| MessageRow { session: "main".into(), id: number.to_string(), at: number };
         let store = Store::open(folder.path(), Durability::Relaxed).expect("it opens");
-        store.record(Cut { messages: (1..=100_000).map(row).collect(), ..Cut::default() }, None);
+        store.record(Batch { messages: (1..=100_000).map(row).collect(), ..Batch::default() }, None);
     }
     let script = "fn on_message(msg) { msg.reply(msg.id); }";
     let bot = Setup::new().data(folder.path()).script("bot", script).start().await;

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use hotline::store::{
-    BundleHash, Cut, Durability, EventRow, JournalReader, LinedUp, Lineup, MessageRow, Origin, Recovered, RunChange,
+    Batch, BundleHash, Durability, EventRow, JournalReader, LinedUp, Lineup, MessageRow, Origin, Recovered, RunChange,
     RunRow, Standing, Store, StoreError, Tenant, TimerRow, Waiting,
 };
 use rusqlite::Connection;
@@ -17,7 +17,7 @@ const DAY: i64 = 24 * 3_600 * 1_000;
 
 fn open(folder: &Path) -> Store {
     let store = Store::open(folder, Durability::Strict).expect("it opens");
-    store.write_with_cuts();
+    store.write_with_batches();
     store
 }
 
@@ -60,8 +60,8 @@ fn timer(id: i64) -> TimerRow {
     TimerRow { id, session, script, timer: "{}".to_owned(), due: NOW + DAY, origin: Origin::Made }
 }
 
-fn record(store: &Store, cut: Cut) {
-    store.record(cut, None);
+fn record(store: &Store, batch: Batch) {
+    store.record(batch, None);
     store.flush().expect("it is on disk");
 }
 
@@ -73,17 +73,17 @@ fn ids(folder: &Path) -> Vec<i64> {
 #[test]
 fn what_a_session_left_behind_is_not_another_accounts() {
     let folder = tempdir().expect("a folder");
-    let cut = || Cut {
+    let batch = || Batch {
         at: NOW,
         events: vec![message(1, NOW)],
         runs: vec![run(2, 1, None)],
         timers: vec![timer(3)],
-        ..Cut::default()
+        ..Batch::default()
     };
     {
         let store = open(folder.path());
         store.recover("main", tenant("a@b")).expect("it is read");
-        record(&store, cut());
+        record(&store, batch());
     }
     {
         let recovered = open(folder.path()).recover("main", tenant("a@b")).expect("it is read");
@@ -107,7 +107,7 @@ fn a_message_is_remembered_by_its_id_alone_and_not_as_another_accounts() {
     {
         let store = open(folder.path());
         store.recover("main", tenant("a@b")).expect("it is read");
-        record(&store, Cut { at: NOW, messages: ["7", "m8", "12", "9"].map(row).into(), ..Cut::default() });
+        record(&store, Batch { at: NOW, messages: ["7", "m8", "12", "9"].map(row).into(), ..Batch::default() });
         store.prune(NOW + DAY, NOW + DAY).expect("it is pruned");
         let has = |session: &str, id: &str| store.has_message(session, id).expect("it is read");
         assert!(has("main", "7") && has("main", "m8"));
@@ -124,14 +124,14 @@ fn a_message_is_remembered_by_its_id_alone_and_not_as_another_accounts() {
 fn an_event_stays_for_as_long_as_its_runs_and_its_message_is_remembered_longer() {
     let folder = tempdir().expect("a folder");
     let store = open(folder.path());
-    record(&store, Cut { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Cut::default() });
-    record(&store, Cut { at: NOW + 1, events: vec![message(3, NOW + 1)], ..Cut::default() });
+    record(&store, Batch { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Batch::default() });
+    record(&store, Batch { at: NOW + 1, events: vec![message(3, NOW + 1)], ..Batch::default() });
     // The conversation settles in the tables, and goes on for days.
-    record(&store, Cut { at: NOW + DAY, events: vec![message(4, NOW + DAY)], ..Cut::default() });
+    record(&store, Batch { at: NOW + DAY, events: vec![message(4, NOW + DAY)], ..Batch::default() });
     let end = RunChange { begun: None, ..run(2, 1, Some(NOW + 3 * DAY)) };
     record(
         &store,
-        Cut { at: NOW + 3 * DAY, events: vec![message(5, NOW + 3 * DAY)], runs: vec![end], ..Cut::default() },
+        Batch { at: NOW + 3 * DAY, events: vec![message(5, NOW + 3 * DAY)], runs: vec![end], ..Batch::default() },
     );
     store.prune(NOW + 2 * DAY, NOW + 3 * DAY).expect("it is pruned");
     assert_eq!(ids(folder.path()), [5, 1]);
@@ -150,7 +150,7 @@ fn an_event_stays_for_as_long_as_its_runs_and_its_message_is_remembered_longer()
 fn a_wish_to_kill_stays_until_the_end_is_on_disk() {
     let folder = tempdir().expect("a folder");
     let store = open(folder.path());
-    record(&store, Cut { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Cut::default() });
+    record(&store, Batch { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Batch::default() });
     JournalReader::kill(folder.path(), 2).expect("it is written");
     JournalReader::kill(folder.path(), 99).expect("it is written");
     for _ in 0..2 {
@@ -158,15 +158,15 @@ fn a_wish_to_kill_stays_until_the_end_is_on_disk() {
         assert_eq!(kills, [2]);
     }
     let end = RunChange { begun: None, ..run(2, 1, Some(NOW + 1)) };
-    record(&store, Cut { at: NOW + 1, runs: vec![end], ..Cut::default() });
+    record(&store, Batch { at: NOW + 1, runs: vec![end], ..Batch::default() });
     assert!(store.kills().expect("it is read").is_empty());
 }
 
 #[test]
 fn what_waits_for_a_session_that_is_gone_ends_with_the_retention() {
     let folder = tempdir().expect("a folder");
-    let cut = Cut { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Cut::default() };
-    record(&open(folder.path()), cut);
+    let batch = Batch { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Batch::default() };
+    record(&open(folder.path()), batch);
     let store = open(folder.path());
     let open_runs = || JournalReader::open(folder.path()).expect("it opens").open_runs().expect("it can be read").len();
     store.abandon(vec!["other".to_owned()], NOW - DAY, NOW).expect("it is written");
@@ -194,7 +194,7 @@ fn which_scripts_there_were_is_known_for_every_time() {
 #[test]
 fn whoever_only_reads_changes_nothing() {
     let folder = tempdir().expect("a folder");
-    record(&open(folder.path()), Cut { at: NOW, events: vec![message(1, NOW)], ..Cut::default() });
+    record(&open(folder.path()), Batch { at: NOW, events: vec![message(1, NOW)], ..Batch::default() });
     let file = folder.path().join("hotline.db");
     let before = fs::read(&file).expect("it is there");
     assert_eq!(ids(folder.path()), [1]);
@@ -224,7 +224,7 @@ fn filled() -> (tempfile::TempDir, Vec<u8>) {
         let store = open(folder.path());
         for id in 0..200 {
             let events = (0..20).map(|n| message(1 + id * 20 + n, NOW)).collect();
-            store.record(Cut { at: NOW, events, ..Cut::default() }, None);
+            store.record(Batch { at: NOW, events, ..Batch::default() }, None);
         }
         store.flush().expect("it is on disk");
     }
@@ -270,11 +270,11 @@ fn damage_is_named_with_the_file_and_what_to_do() {
 }
 
 #[test]
-fn a_process_was_last_seen_at_the_time_of_its_last_cut_though_the_clock_was_set_back_before() {
+fn a_process_was_last_seen_at_the_time_of_its_last_batch_though_the_clock_was_set_back_before() {
     let folder = tempdir().expect("a folder");
     let store = open(folder.path());
     for (id, at) in [(1, NOW + DAY), (2, NOW)] {
-        record(&store, Cut { at, events: vec![EventRow { done: false, ..message(id, at) }], ..Cut::default() });
+        record(&store, Batch { at, events: vec![EventRow { done: false, ..message(id, at) }], ..Batch::default() });
     }
     drop(store);
     let recovered = open(folder.path()).recover("main", tenant("a")).expect("it can be read");

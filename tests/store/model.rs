@@ -1,9 +1,9 @@
-//! What the journal keeps of events and runs: a small reference model, cut by cut, against the store on disk.
+//! What the journal keeps of events and runs: a small reference model, batch by batch, against the store on disk.
 
 use std::collections::BTreeMap;
 
 use hotline::store::{
-    BundleHash, BundleRow, CallKind, Cut, Durability, Entry, EventRow, Handled, Handling, JournalReader, Outcome,
+    Batch, BundleHash, BundleRow, CallKind, Durability, Entry, EventRow, Handled, Handling, JournalReader, Outcome,
     RunChange, RunRecord, RunRow, Standing, Store, Tenant,
 };
 use proptest::prelude::*;
@@ -27,8 +27,8 @@ enum Step {
     End(usize),
     /// An event is done.
     Done(usize),
-    /// A cut is taken, this many milliseconds after the last one.
-    Cut(u16),
+    /// A batch is taken, this many milliseconds after the last one.
+    Batch(u16),
     /// The process ends and another begins.
     Restart,
 }
@@ -41,7 +41,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         3 => any::<usize>().prop_map(Step::Answer),
         3 => any::<usize>().prop_map(Step::End),
         3 => any::<usize>().prop_map(Step::Done),
-        4 => (0_u16..3_000).prop_map(Step::Cut),
+        4 => (0_u16..3_000).prop_map(Step::Batch),
         1 => Just(Step::Restart),
     ];
     proptest::collection::vec(step, 1..60)
@@ -52,8 +52,8 @@ struct Journal {
     folder: TempDir,
     store: Option<Store>,
     model: BTreeMap<i64, Handling>,
-    cut: Cut,
-    /// Runs that have changed since the last cut: whether they have begun since, and their entries of before.
+    batch: Batch,
+    /// Runs that have changed since the last batch: whether they have begun since, and their entries of before.
     changed: BTreeMap<i64, (bool, usize)>,
     next: i64,
     /// How many messages have arrived, pruned ones too.
@@ -64,8 +64,8 @@ impl Journal {
     fn new() -> Self {
         let folder = tempdir().expect("a folder");
         let store = Some(Store::open(folder.path(), Durability::Relaxed).expect("it opens"));
-        let cut = Cut { at: START, ..Cut::default() };
-        Self { folder, store, model: BTreeMap::new(), cut, changed: BTreeMap::new(), next: 1, messages: 0 }
+        let batch = Batch { at: START, ..Batch::default() };
+        Self { folder, store, model: BTreeMap::new(), batch, changed: BTreeMap::new(), next: 1, messages: 0 }
     }
 
     fn store(&self) -> &Store {
@@ -86,12 +86,12 @@ impl Journal {
                     session: SESSION.into(),
                     subcommand: "RECEIVE_MESSAGE".to_owned(),
                     content: format!(r#"{{"id":"m{id}"}}"#),
-                    at: self.cut.at,
+                    at: self.batch.at,
                     done: false,
                     answered: None,
                 };
                 self.messages += 1;
-                self.cut.events.push(event.clone());
+                self.batch.events.push(event.clone());
                 self.model.insert(id, Handling { event, runs: Vec::new() });
             }
             Step::Begin(which) => {
@@ -105,7 +105,7 @@ impl Journal {
                     function: "on_message".into(),
                     generation: 1,
                     bundle: BundleHash([7; 32]),
-                    started: self.cut.at,
+                    started: self.batch.at,
                     rebuild: true,
                     format: 1,
                 };
@@ -136,12 +136,12 @@ impl Journal {
                 let Some(event) = self.pick_event(*which) else { return };
                 let handling = self.model.get_mut(&event).expect("it was picked");
                 handling.event.done = true;
-                match self.cut.events.iter_mut().find(|new| new.id == event) {
+                match self.batch.events.iter_mut().find(|new| new.id == event) {
                     Some(new) => new.done = true,
-                    None => self.cut.handled.push(Handled { event, answered: None }),
+                    None => self.batch.handled.push(Handled { event, answered: None }),
                 }
             }
-            Step::Cut(later) => self.record(*later),
+            Step::Batch(later) => self.record(*later),
             Step::Restart => {
                 self.record(0);
                 self.store = None;
@@ -165,7 +165,7 @@ impl Journal {
         let run = &mut open[run];
         // The last entry may be replaced.
         self.changed.entry(run.run.id).or_insert((false, run.entries.len().saturating_sub(1)));
-        change(run, self.cut.at);
+        change(run, self.batch.at);
     }
 
     fn record(&mut self, later: u16) {
@@ -174,11 +174,11 @@ impl Journal {
             let entries = (0_u32..).zip(run.entries.iter().cloned()).skip(known).collect();
             let begun = begins.then(|| run.run.clone());
             let (id, event, standing) = (run.run.id, run.run.event, run.standing.clone());
-            self.cut.runs.push(RunChange { id, event, begun, standing, entries });
+            self.batch.runs.push(RunChange { id, event, begun, standing, entries });
         }
-        let next = Cut { at: self.cut.at + i64::from(later), ..Cut::default() };
-        let cut = std::mem::replace(&mut self.cut, next);
-        self.store().record(cut, None);
+        let next = Batch { at: self.batch.at + i64::from(later), ..Batch::default() };
+        let batch = std::mem::replace(&mut self.batch, next);
+        self.store().record(batch, None);
     }
 
     /// Compares everything that can be read with the model.
@@ -202,7 +202,7 @@ impl Journal {
         assert_eq!(reader.open_runs().expect("it can be read"), open);
 
         let (gateway, account) = ("ws://a".to_owned(), "bot".to_owned());
-        let tenant = Tenant { gateway, account, scripts: None, now: self.cut.at };
+        let tenant = Tenant { gateway, account, scripts: None, now: self.batch.at };
         let recovered = self.store().recover(SESSION, tenant).expect("it can be read");
         let new: Vec<_> = self.model.values().filter(|one| !one.event.done).cloned().collect();
         assert_eq!(recovered.events, new);
@@ -221,7 +221,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
 
     #[test]
-    fn everything_that_was_recorded_is_there_however_it_was_cut(steps in steps()) {
+    fn everything_that_was_recorded_is_there_however_it_was_batched(steps in steps()) {
         let mut journal = Journal::new();
         for step in &steps {
             journal.take(step);
@@ -237,15 +237,15 @@ proptest! {
 #[test]
 fn what_is_over_goes_and_what_is_needed_stays() {
     let mut journal = Journal::new();
-    journal.cut.bundles.push(BundleRow {
+    journal.batch.bundles.push(BundleRow {
         hash: BundleHash([7; 32]),
         script: "bot".to_owned(),
         sources: "{}".to_owned(),
     });
-    for step in [Step::Arrive, Step::Begin(0), Step::End(0), Step::Done(0), Step::Cut(5_000)] {
+    for step in [Step::Arrive, Step::Begin(0), Step::End(0), Step::Done(0), Step::Batch(5_000)] {
         journal.take(&step);
     }
-    for step in [Step::Arrive, Step::Begin(0), Step::Done(0), Step::Cut(5_000), Step::Cut(0)] {
+    for step in [Step::Arrive, Step::Begin(0), Step::Done(0), Step::Batch(5_000), Step::Batch(0)] {
         journal.take(&step);
     }
     let year = 365 * 24 * 3_600 * 1_000;
@@ -256,7 +256,7 @@ fn what_is_over_goes_and_what_is_needed_stays() {
     assert_eq!(bundle(journal.store()).as_deref(), Some("{}"), "a run needs it");
 
     journal.take(&Step::End(0));
-    journal.take(&Step::Cut(0));
+    journal.take(&Step::Batch(0));
     journal.store().prune(START + 2 * year, START + 2 * year).expect("the disk is there");
     assert!(bundle(journal.store()).is_some(), "its script is loaded");
     journal.take(&Step::Restart);
