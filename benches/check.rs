@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hotline::language::check::{Checker, Report};
+use hotline::language::check::{CheckReport, Checker};
 use hotline::script::{DryStart, Limits};
 
 /// How many scripts are checked.
@@ -17,7 +17,7 @@ const SCRIPTS: usize = 200;
 const FUNCTIONS: [usize; 2] = [500, 5_000];
 
 /// Checks scripts as `hotline check` does.
-fn checked(checker: &Checker, dry_start: &DryStart, roots: &[PathBuf]) -> Report {
+fn checked(checker: &Checker, dry_start: &DryStart, roots: &[PathBuf]) -> CheckReport {
     checker.check(roots, |bundle| dry_start.fault(bundle))
 }
 

@@ -8,7 +8,7 @@ use anyhow::anyhow;
 use super::exit::Exit;
 use super::{account, forget, output};
 use crate::language::check::{Checker, Finding};
-use crate::language::diagnostic::{COLUMNS, Look, Severity};
+use crate::language::diagnostic::{COLUMNS, CardStyle, Severity};
 use crate::language::{Fault, script_name};
 use crate::script::DryStart;
 use crate::store::{Held, JournalReader, Kept};
@@ -117,7 +117,7 @@ impl CheckArgs {
                 output::write(&findings.map(|finding| visible::line(&finding.line()) + "\n").collect::<String>())
             }
             Format::Card => {
-                let look = Look { columns: COLUMNS, colour: output::is_coloured(&std::io::stdout()) };
+                let look = CardStyle { columns: COLUMNS, colour: output::is_coloured(&std::io::stdout()) };
                 output::painted(&findings.map(|finding| finding.card(look) + "\n").collect::<String>())
             }
         }

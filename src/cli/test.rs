@@ -6,10 +6,10 @@ use anyhow::{Context, anyhow};
 
 use super::exit::Exit;
 use super::{account, frames, output};
-use crate::language::diagnostic::Look;
-use crate::language::disk::{Seen, Stamp};
+use crate::language::diagnostic::CardStyle;
+use crate::language::disk::{Stamp, Stamps};
 use crate::script::outlook::{Outlook, Wake};
-use crate::testing::{self, FindError, Options, Report, RunError, Snapshots, TestResult};
+use crate::testing::{self, FindError, RunError, Snapshots, TestOptions, TestReport, TestResult};
 use crate::visible;
 
 /// The arguments of `test`.
@@ -51,12 +51,13 @@ impl TestArgs {
         let files = if self.files.is_empty() { folders(&scripts) } else { scripts };
         let snapshots = if self.update { Snapshots::Write } else { Snapshots::Compare };
         let filter = self.filter.clone();
-        let options = Options { paths: files, filter, snapshots, limits, tap: frames::tap(), ..Options::default() };
-        if self.watch { self.watch(&options) } else { self.run_once(&options, &mut Seen::new()) }
+        let options =
+            TestOptions { paths: files, filter, snapshots, limits, tap: frames::tap(), ..TestOptions::default() };
+        if self.watch { self.watch(&options) } else { self.run_once(&options, &mut Stamps::new()) }
     }
 
     /// Runs the tests once; `seen` is then what they were read from.
-    fn run_once(&self, options: &Options, seen: &mut Seen) -> Result<(), Exit> {
+    fn run_once(&self, options: &TestOptions, seen: &mut Stamps) -> Result<(), Exit> {
         let paint = Paint::for_output();
         let (plan, report) = testing::run(options, |result| self.show(result, &paint)).map_err(exit)?;
         seen.extend(plan.seen().clone());
@@ -83,7 +84,7 @@ impl TestArgs {
         let _ = output::painted(&format!("{word}  {name}  {took} ms\n"));
     }
 
-    fn conclude(&self, report: &Report, paint: &Paint) -> anyhow::Result<()> {
+    fn conclude(&self, report: &TestReport, paint: &Paint) -> anyhow::Result<()> {
         if let Some(path) = &self.junit {
             std::fs::write(path, report.to_junit()).with_context(|| format!("{} cannot be written", path.display()))?;
         }
@@ -93,7 +94,7 @@ impl TestArgs {
         }
         for result in &report.results {
             if let Some(failed) = result.failed() {
-                let look = Look { colour: paint.wanted, ..Look::PLAIN };
+                let look = CardStyle { colour: paint.wanted, ..CardStyle::PLAIN };
                 output::painted(&format!("\n{}", failed.card(&result.name, look)))?;
             }
         }
@@ -102,14 +103,14 @@ impl TestArgs {
     }
 
     /// Runs the tests again and again; what fails is shown and does not end it.
-    fn watch(&self, options: &Options) -> Result<(), Exit> {
+    fn watch(&self, options: &TestOptions) -> Result<(), Exit> {
         // What the tests themselves write is no reason to run them again.
         let is_news = if self.update { |name: &str| name.ends_with(".rhai") } else { testing::is_of_tests };
         // Ctrl-C ends it.
         let (mut outlook, _never) = Outlook::new(is_news);
         loop {
             // Where the tests cannot be found, what was named is waited for.
-            let mut seen = Seen::from_iter(options.paths.iter().map(|path| (path.clone(), Stamp::of(path))));
+            let mut seen = Stamps::from_iter(options.paths.iter().map(|path| (path.clone(), Stamp::of(path))));
             match self.run_once(options, &mut seen) {
                 Err(Exit::Usage(error)) => return Err(Exit::Usage(error)),
                 Err(Exit::Failed(error)) => output::line(&format!("{error:#}"))?,
@@ -145,7 +146,7 @@ fn exit(error: RunError) -> Exit {
     }
 }
 
-fn no_tests(options: &Options) -> anyhow::Error {
+fn no_tests(options: &TestOptions) -> anyhow::Error {
     let paths: Vec<_> = options.paths.iter().map(|path| path.display().to_string()).collect();
     match &options.filter {
         Some(filter) => anyhow!("no test of {} is named like \"{filter}\"", paths.join(", ")),

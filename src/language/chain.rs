@@ -3,7 +3,7 @@
 use rhai::{ASTFlags, Expr, FnCallExpr, FnPtr, Position, Stmt};
 
 /// One link of a chain such as `msg.sender.name[0]`.
-pub(crate) enum Step<'a> {
+pub(crate) enum ChainLink<'a> {
     Property(&'a str, Position),
     Method(&'a FnCallExpr, Position),
     Index(&'a Expr),
@@ -38,7 +38,7 @@ pub(crate) fn closure_of(expression: &Expr) -> Option<Closure<'_>> {
 }
 
 /// A chain as its root and its links in the order of the text.
-pub(crate) fn steps_of(expression: &Expr) -> (&Expr, Vec<Step<'_>>) {
+pub(crate) fn links_of(expression: &Expr) -> (&Expr, Vec<ChainLink<'_>>) {
     let (mut root, mut links) = (expression, Vec::new());
     // The left side of a chain can be a chain of its own.
     while let Expr::Dot(parts, flags, _) | Expr::Index(parts, flags, _) = root {
@@ -51,7 +51,7 @@ pub(crate) fn steps_of(expression: &Expr) -> (&Expr, Vec<Step<'_>>) {
     (root, links)
 }
 
-fn follow<'a>(right: &'a Expr, dot: bool, flags: ASTFlags, steps: &mut Vec<Step<'a>>) {
+fn follow<'a>(right: &'a Expr, dot: bool, flags: ASTFlags, links: &mut Vec<ChainLink<'a>>) {
     let (element, rest) = match right {
         Expr::Dot(parts, inner, _) if !flags.contains(ASTFlags::BREAK) => {
             (&parts.lhs, Some((&parts.rhs, true, *inner)))
@@ -61,12 +61,12 @@ fn follow<'a>(right: &'a Expr, dot: bool, flags: ASTFlags, steps: &mut Vec<Step<
         }
         other => (other, None),
     };
-    steps.push(match element {
-        Expr::Property(property, position) if dot => Step::Property(&property.2, *position),
-        Expr::MethodCall(call, position) if dot => Step::Method(call, *position),
-        other => Step::Index(other),
+    links.push(match element {
+        Expr::Property(property, position) if dot => ChainLink::Property(&property.2, *position),
+        Expr::MethodCall(call, position) if dot => ChainLink::Method(call, *position),
+        other => ChainLink::Index(other),
     });
     if let Some((right, dot, flags)) = rest {
-        follow(right, dot, flags, steps);
+        follow(right, dot, flags, links);
     }
 }

@@ -40,14 +40,14 @@ impl Severity {
 
 /// What a card is drawn for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Look {
+pub struct CardStyle {
     /// How wide it may be.
     pub columns: usize,
     /// Whether it is coloured with ANSI sequences.
     pub colour: bool,
 }
 
-impl Look {
+impl CardStyle {
     /// Without colour, 80 columns wide: for logs and files.
     pub const PLAIN: Self = Self { columns: COLUMNS, colour: false };
 }
@@ -77,7 +77,7 @@ impl Lines {
 }
 
 /// Draws the card of a fault. It ends with a line break.
-pub fn card(fault: &Fault, severity: Severity, look: Look) -> String {
+pub fn card(fault: &Fault, severity: Severity, look: CardStyle) -> String {
     let word = severity.word();
     let message = wrap(&visible::text(&fault.message), look.columns.saturating_sub(word.len() + 2), word.len() + 2);
     let number = fault.line.map(|line| line.to_string()).unwrap_or_default();
@@ -101,7 +101,7 @@ pub fn card(fault: &Fault, severity: Severity, look: Look) -> String {
 
 /// The card of an error for logs and files, without a line break at its end.
 pub fn plain_card(fault: &Fault) -> String {
-    card(fault, Severity::Error, Look::PLAIN).trim_end().to_owned()
+    card(fault, Severity::Error, CardStyle::PLAIN).trim_end().to_owned()
 }
 
 /// Colours a card that was drawn without.
@@ -256,7 +256,7 @@ mod tests {
             ("x = 1", 3, "      ^"),
             ("f(\"a b\")", 3, "      ^^^^^"),
         ] {
-            let card = card(&fault(text, column), Severity::Error, Look::PLAIN);
+            let card = card(&fault(text, column), Severity::Error, CardStyle::PLAIN);
             let mark = card.lines().find(|line| line.contains('^')).expect("a mark");
             assert_eq!(mark.replacen("  |", "   ", 1).trim_end(), expected, "{card}");
         }
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn no_line_of_a_card_is_wider_than_its_look() {
         let long = format!("let x = \"{}\"; send_txt(x); // {}", "話".repeat(60), "y".repeat(100));
-        let card = card(&fault(&long, 72), Severity::Warning, Look::PLAIN);
+        let card = card(&fault(&long, 72), Severity::Warning, CardStyle::PLAIN);
         assert!(card.lines().all(|line| text_width(line) <= COLUMNS), "{card}");
         assert!(card.contains("…") && card.contains("send_txt"), "{card}");
     }
@@ -283,8 +283,8 @@ mod tests {
     #[test]
     fn colour_changes_nothing_but_the_colour() {
         let fault = fault("send_txt(1)", 1);
-        let coloured = card(&fault, Severity::Error, Look { colour: true, ..Look::PLAIN });
-        let plain = card(&fault, Severity::Error, Look::PLAIN);
+        let coloured = card(&fault, Severity::Error, CardStyle { colour: true, ..CardStyle::PLAIN });
+        let plain = card(&fault, Severity::Error, CardStyle::PLAIN);
         let pattern = regex::Regex::new("\x1b\\[[0-9;]*m").expect("a pattern");
         assert_eq!(pattern.replace_all(&coloured, ""), plain);
     }

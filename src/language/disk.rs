@@ -51,11 +51,11 @@ impl<T> Sight<T> {
 /// Reads, and remembers how everything was just before it was looked at, also what was not there.
 #[derive(Debug, Default)]
 pub(crate) struct Disk {
-    seen: RefCell<Seen>,
+    seen: RefCell<Stamps>,
 }
 
 /// Paths that were looked at, and how they were then.
-pub(crate) type Seen = BTreeMap<PathBuf, Stamp>;
+pub(crate) type Stamps = BTreeMap<PathBuf, Stamp>;
 
 impl Disk {
     /// The text of a file.
@@ -95,12 +95,12 @@ impl Disk {
     }
 
     /// Remembers what somebody else looked at.
-    pub(crate) fn add(&self, seen: Seen) {
+    pub(crate) fn add(&self, seen: Stamps) {
         self.seen.borrow_mut().extend(seen);
     }
 
     /// All that was looked at.
-    pub(crate) fn seen(self) -> Seen {
+    pub(crate) fn seen(self) -> Stamps {
         self.seen.into_inner()
     }
 

@@ -29,7 +29,7 @@ pub struct Fault {
     /// The generation that ran.
     pub generation: Option<u64>,
     /// The function that a run looked for in vain, for the proposal of another one.
-    pub missing: Option<Box<Missing>>,
+    pub missing: Option<Box<MissingFunction>>,
     /// How a run came to reach for a value that is in use, for the place of the call that holds it.
     pub race: Option<Box<Race>>,
 }
@@ -69,7 +69,7 @@ impl Excerpt {
 
 /// A function that was looked for in vain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Missing {
+pub struct MissingFunction {
     /// Its name.
     pub name: String,
     /// The types of what it was called with, in Rhai's words; a method's object comes first.

@@ -3,7 +3,7 @@
 //! Only so much of the text is read as that takes; whether it compiles is the parser's business.
 
 /// A place in a file: line and column, counted from 1.
-pub(crate) type Place = (usize, usize);
+pub(crate) type LineColumn = (usize, usize);
 
 /// The head of a function definition.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,9 +11,9 @@ pub(crate) struct Header {
     /// The function's name.
     pub(crate) name: String,
     /// Where the name stands.
-    pub(crate) place: Place,
+    pub(crate) place: LineColumn,
     /// The parameters and where they stand.
-    pub(crate) parameters: Vec<(String, Place)>,
+    pub(crate) parameters: Vec<(String, LineColumn)>,
     /// The lines of its documentation, without their slashes.
     pub(crate) doc: String,
     /// Whether only its own file can call it.
@@ -74,7 +74,7 @@ impl Scanner<'_> {
     }
 
     /// The next word, symbol or comment; texts are passed over.
-    fn next_piece(&mut self) -> Option<(Piece, Place)> {
+    fn next_piece(&mut self) -> Option<(Piece, LineColumn)> {
         loop {
             let place = (self.line, self.column);
             let letter = self.advance()?;

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use rhai::{AST, ASTNode, Expr, Position, Stmt};
 
-use super::chain::{Step, closure_of, steps_of};
+use super::chain::{ChainLink, closure_of, links_of};
 use super::fault::Race;
 use super::headers::headers;
 use super::source::Source;
@@ -90,10 +90,10 @@ fn read(ast: &AST) -> (Vec<Use>, Vec<Capture>) {
                 closures.extend(capture(&parts.1, Some(parts.0.name.as_str())));
             }
             Some(ASTNode::Expr(expression @ (Expr::Dot(..) | Expr::Index(..)))) => {
-                let (root, steps) = steps_of(expression);
+                let (root, links) = links_of(expression);
                 let Expr::Variable(variable, ..) = root else { return true };
-                uses.extend(steps.iter().filter_map(|step| match step {
-                    Step::Method(call, position) => Some(Use {
+                uses.extend(links.iter().filter_map(|link| match link {
+                    ChainLink::Method(call, position) => Some(Use {
                         method: call.name.to_string(),
                         root: variable.1.to_string(),
                         position: *position,

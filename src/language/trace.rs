@@ -3,7 +3,7 @@
 use rhai::{Dynamic, EvalAltResult, Map, Position};
 
 use super::bundle::Bundle;
-use super::fault::{Fault, Missing, Race, Thrown};
+use super::fault::{Fault, MissingFunction, Race, Thrown};
 use super::functions::arguments;
 use super::headers::{Header, headers};
 use super::kind::Kind;
@@ -59,7 +59,7 @@ pub(crate) fn with_test_source(fault: Fault, bundle: &Bundle) -> Fault {
 fn with_source_by(
     mut fault: Fault,
     bundle: &Bundle,
-    propose: impl Fn(&Missing, &str, Option<(usize, usize)>) -> Option<String>,
+    propose: impl Fn(&MissingFunction, &str, Option<(usize, usize)>) -> Option<String>,
 ) -> Fault {
     let Some(source) = bundle.source(&fault.file) else { return fault };
     match fault.race.take() {
@@ -189,12 +189,12 @@ fn between(text: &str, from: (usize, usize), to: (usize, usize)) -> String {
 }
 
 /// What Rhai's `name (type, type)` says.
-fn missing(signature: &str) -> Missing {
+fn missing(signature: &str) -> MissingFunction {
     let (name, types) = signature.split_once(" (").unwrap_or((signature, ")"));
     // A type can be `()` itself: only the last parenthesis closes the list.
     let types = types.strip_suffix(')').unwrap_or(types);
     let types = types.split(", ").filter(|name| !name.is_empty()).map(str::to_owned).collect();
-    Missing { name: name.rsplit("::").next().unwrap_or(name).to_owned(), types }
+    MissingFunction { name: name.rsplit("::").next().unwrap_or(name).to_owned(), types }
 }
 
 /// A type as scripts know it.

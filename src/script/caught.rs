@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Map, NativeCallContext, Position, Token};
 
 use super::door::Thrown;
-use crate::language::diagnostic::{Look, Severity, card};
+use crate::language::diagnostic::{CardStyle, Severity, card};
 use crate::language::errors::{CAUGHT_FIELDS, name};
 use crate::language::fault::Fault;
 use crate::language::trace;
@@ -45,7 +45,7 @@ pub(crate) fn of_fault(fault: &Fault) -> Map {
     let text = |value: Option<&String>| value.map_or(Dynamic::UNIT, |value| value.as_str().into());
     map.insert("help".into(), text(fault.help.as_ref()));
     map.insert("source".into(), text(fault.excerpt.as_ref().map(|excerpt| &excerpt.text)));
-    map.insert("card".into(), card(fault, Severity::Error, Look::PLAIN).into());
+    map.insert("card".into(), card(fault, Severity::Error, CardStyle::PLAIN).into());
     map.insert("calls".into(), fault.calls.iter().map(|call| call.as_str().into()).collect::<Vec<Dynamic>>().into());
     let thrown = fault.thrown.clone().unwrap_or_default();
     let text = |value: Option<String>| value.map_or(Dynamic::UNIT, Dynamic::from);

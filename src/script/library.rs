@@ -16,7 +16,7 @@ use super::handle::Update;
 use crate::language::bundle::{Bundle, script_name};
 use crate::language::check::{Checker, Finding};
 use crate::language::dialect;
-use crate::language::disk::{Disk, Seen, Sight, Stamp, parent, read_text};
+use crate::language::disk::{Disk, Sight, Stamp, Stamps, parent, read_text};
 use crate::language::fault::Fault;
 use crate::language::spelling::did_you_mean;
 use crate::protocol::Hook;
@@ -33,7 +33,7 @@ pub struct Library {
     root_faults: BTreeMap<PathBuf, Fault>,
     generations: u64,
     /// How the folders were at the last look, and what else was looked for there.
-    seen: Seen,
+    seen: Stamps,
 }
 
 /// A script or a folder of scripts, as it was named.
@@ -104,7 +104,7 @@ pub struct Script {
     /// What was found at the last look and does not count yet.
     suspect: Option<Suspect>,
     /// How all that it was read from was then, and what its imports looked for in vain.
-    seen: Seen,
+    seen: Stamps,
 }
 
 impl Script {
@@ -214,7 +214,7 @@ impl Script {
         let Some(live) = self.live.as_deref().filter(|_| is_settled) else {
             return false;
         };
-        let now: Seen = self.seen.keys().map(|path| (path.clone(), Stamp::of(path))).collect();
+        let now: Stamps = self.seen.keys().map(|path| (path.clone(), Stamp::of(path))).collect();
         let has_come = |(path, stamp): (&PathBuf, &Stamp)| stamp.is_missing() && !now[path].is_missing();
         if self.seen.iter().any(has_come) || !is_unchanged(live) {
             return false;
@@ -236,7 +236,7 @@ impl Library {
             missed: BTreeSet::new(),
             root_faults: BTreeMap::new(),
             generations: 0,
-            seen: Seen::new(),
+            seen: Stamps::new(),
         }
     }
 
@@ -251,7 +251,7 @@ impl Library {
     }
 
     /// All that was looked at, and how it was then. What two scripts saw differently is to be looked at again.
-    pub(crate) fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Stamps {
         let mut all = self.seen.clone();
         for (path, stamp) in self.scripts.values().flat_map(|script| &script.seen) {
             all.entry(path.clone()).and_modify(|known| *known = known.or(*stamp)).or_insert(*stamp);

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::settle::{Due, Settle};
-use crate::language::disk::{Seen, Stamp, name_of, parent};
+use crate::language::disk::{Stamp, Stamps, name_of, parent};
 
 /// How often every file is looked at, since there are changes that the system does not report: a link in the middle of a
 /// chain, a file on a mount, and every one where its watches are used up.
@@ -72,7 +72,7 @@ pub(crate) struct Outlook {
     names: BTreeSet<PathBuf>,
     listings: BTreeSet<PathBuf>,
     /// What is followed, and how it was when it was read.
-    seen: Seen,
+    seen: Stamps,
     /// Whether a watched folder has been moved or replaced, so that the system may have ceased to watch it.
     is_stale: bool,
     /// Whether it was said that something cannot be watched.
@@ -105,7 +105,7 @@ impl Outlook {
             folders: Folders::new(),
             names: BTreeSet::new(),
             listings: BTreeSet::new(),
-            seen: Seen::new(),
+            seen: Stamps::new(),
             is_stale: false,
             is_warned: false,
             settle: Settle::default(),
@@ -115,7 +115,7 @@ impl Outlook {
     }
 
     /// Follows these from now on, and nothing else.
-    pub(crate) fn follow(&mut self, seen: Seen) {
+    pub(crate) fn follow(&mut self, seen: Stamps) {
         if seen == self.seen && !self.is_stale {
             return;
         }
@@ -300,7 +300,7 @@ fn warn(what: &str, mut error: notify::Error) {
 mod tests {
     use super::*;
 
-    fn stamps(paths: &[&Path]) -> Seen {
+    fn stamps(paths: &[&Path]) -> Stamps {
         paths.iter().map(|path| (path.to_path_buf(), Stamp::of(path))).collect()
     }
 

@@ -7,54 +7,54 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, ImmutableString};
 
-use super::unmet::Thrown;
-use super::world::{World, WorldError};
+use super::unmet::TestError;
+use super::world::{TestWorld, WorldError};
 use crate::protocol::Failure;
 use crate::script::guest;
 
 /// A person of the world, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Person(pub(super) ImmutableString);
+pub(super) struct TestPerson(pub(super) ImmutableString);
 
 /// Stands for the world's gateway.
 #[derive(Clone)]
 pub(super) struct Gateway;
 
 /// What a function of a test comes to.
-pub(super) type Outcome<T = Dynamic> = Result<T, Thrown>;
+pub(super) type TestOutcome<T = Dynamic> = Result<T, TestError>;
 
 thread_local! {
-    static CURRENT: RefCell<Option<Rc<World>>> = const { RefCell::new(None) };
+    static CURRENT: RefCell<Option<Rc<TestWorld>>> = const { RefCell::new(None) };
 }
 
 /// Has the tests of this thread act on a world, or on none.
-pub(super) fn enter(world: Option<Rc<World>>) {
+pub(super) fn enter(world: Option<Rc<TestWorld>>) {
     CURRENT.set(world);
 }
 
 /// The world of the test that runs on this thread.
-pub(super) fn world() -> Outcome<Rc<World>> {
+pub(super) fn world() -> TestOutcome<Rc<TestWorld>> {
     CURRENT.with_borrow(Clone::clone).ok_or_else(|| error("this only works inside a running test"))
 }
 
 /// Waits on the test's fiber.
-pub(super) fn wait<T>(future: impl Future<Output = Result<T, WorldError>>) -> Outcome<T> {
+pub(super) fn wait<T>(future: impl Future<Output = Result<T, WorldError>>) -> TestOutcome<T> {
     guest::park(future).ok_or_else(|| error("nothing can wait here"))?.map_err(|reason| error(reason.to_string()))
 }
 
 /// The error of a function that was called wrongly.
-pub(super) fn error(message: impl AsRef<str>) -> Thrown {
+pub(super) fn error(message: impl AsRef<str>) -> TestError {
     guest::thrown(-1, "BAD_ARGUMENT", message.as_ref(), None)
 }
 
 /// What a test is told when the gateway refuses what somebody does.
-pub(super) fn refused(failure: Failure) -> Thrown {
+pub(super) fn refused(failure: Failure) -> TestError {
     let (code, name) = (failure.code, failure.name().to_owned());
     guest::thrown(code, &name, &WorldError::Refused(failure).to_string(), None)
 }
 
 /// Sends a command as somebody other than the bot's session, and gives its content.
-pub(super) fn act(who: &str, command: &str, fields: &serde_json::Value) -> Outcome<Dynamic> {
+pub(super) fn act(who: &str, command: &str, fields: &serde_json::Value) -> TestOutcome<Dynamic> {
     let world = world()?;
     let content = wait(world.act(who, command, fields))?;
     Ok(guest::from_json(&content.to_string()).unwrap_or_default())

@@ -3,9 +3,9 @@
 use rhai::{Array, Dynamic, Engine, Map};
 use serde_json::json;
 
-use super::context::{Outcome, Person, act, error, wait, world};
+use super::context::{TestOutcome, TestPerson, act, error, wait, world};
 use super::unmet;
-use super::world::{BOT, Group, describe};
+use super::world::{BOT, TestGroup, describe};
 use crate::protocol::Message;
 
 /// Whose eyes look at which chat.
@@ -17,33 +17,33 @@ struct View {
 }
 
 impl View {
-    fn of_person(person: &Person) -> Self {
+    fn of_person(person: &TestPerson) -> Self {
         Self { reader: person.0.to_string(), eyes: person.0.to_string(), chat: BOT.to_owned() }
     }
 
-    fn of_person_in(person: &Person, group: &Group) -> Self {
+    fn of_person_in(person: &TestPerson, group: &TestGroup) -> Self {
         Self { chat: group.mid.clone(), ..Self::of_person(person) }
     }
 
-    fn of_group(group: &Group) -> Self {
+    fn of_group(group: &TestGroup) -> Self {
         Self { reader: format!("the group {}", group.name), eyes: group.member.clone(), chat: group.mid.clone() }
     }
 
     /// The bot's next message, once nothing more is under way.
-    fn next(&self) -> Outcome<Option<Message>> {
+    fn next(&self) -> TestOutcome<Option<Message>> {
         let world = world()?;
         wait(world.settle())?;
         Ok(world.next_from_bot(&self.reader, &self.eyes, &self.chat))
     }
 
-    fn expect(&self, text: &str) -> Outcome<()> {
+    fn expect(&self, text: &str) -> TestOutcome<()> {
         match self.next()? {
             Some(message) if message.text.as_deref() == Some(text) => Ok(()),
             came => Err(unmet::message(&self.reader, text, came.as_ref().map(describe), &world()?.why_silent())),
         }
     }
 
-    fn expect_match(&self, pattern: &str) -> Outcome<Array> {
+    fn expect_match(&self, pattern: &str) -> TestOutcome<Array> {
         let regex = regex::Regex::new(pattern)
             .map_err(|reason| error(format!("the regular expression does not compile: {reason}")))?;
         let came = self.next()?;
@@ -56,7 +56,7 @@ impl View {
         Err(unmet::message(&self.reader, &expected, came.as_ref().map(describe), &world()?.why_silent()))
     }
 
-    fn expect_kind(&self, kind: &str) -> Outcome<Map> {
+    fn expect_kind(&self, kind: &str) -> TestOutcome<Map> {
         match self.next()? {
             Some(message) if message.content_type == kind => Ok(message_map(&message)),
             came => {
@@ -67,7 +67,7 @@ impl View {
     }
 
     /// A file of this name, and where it is given of this text.
-    fn expect_file(&self, name: &str, text: Option<&str>) -> Outcome<Map> {
+    fn expect_file(&self, name: &str, text: Option<&str>) -> TestOutcome<Map> {
         let named = |message: &Message| message.content_metadata.get("FILE_NAME").cloned().unwrap_or_default();
         let came = match self.next()? {
             Some(message) if message.content_type == "FILE" && named(&message) == name => message,
@@ -91,14 +91,14 @@ impl View {
         Ok(message_map(&came))
     }
 
-    fn expect_nothing(&self) -> Outcome<()> {
+    fn expect_nothing(&self) -> TestOutcome<()> {
         match self.next()? {
             None => Ok(()),
             Some(message) => Err(unmet::message(&self.reader, "no message", Some(describe(&message)), "")),
         }
     }
 
-    fn receive(&self) -> Outcome<Map> {
+    fn receive(&self) -> TestOutcome<Map> {
         match self.next()? {
             Some(message) => Ok(message_map(&message)),
             None => Err(unmet::message(&self.reader, "a message", None, &world()?.why_silent())),
@@ -122,33 +122,33 @@ fn message_map(message: &Message) -> Map {
 /// Registers what people and groups can expect of the bot.
 pub(super) fn register(engine: &mut Engine) {
     let of = View::of_person;
-    engine.register_fn("expects", move |person: &mut Person, text: &str| of(person).expect(text));
-    engine.register_fn("expects_match", move |person: &mut Person, pattern: &str| of(person).expect_match(pattern));
-    engine.register_fn("expects_kind", move |person: &mut Person, kind: &str| of(person).expect_kind(kind));
-    engine.register_fn("expects_file", move |person: &mut Person, name: &str| of(person).expect_file(name, None));
-    engine.register_fn("expects_file", move |person: &mut Person, name: &str, text: &str| {
+    engine.register_fn("expects", move |person: &mut TestPerson, text: &str| of(person).expect(text));
+    engine.register_fn("expects_match", move |person: &mut TestPerson, pattern: &str| of(person).expect_match(pattern));
+    engine.register_fn("expects_kind", move |person: &mut TestPerson, kind: &str| of(person).expect_kind(kind));
+    engine.register_fn("expects_file", move |person: &mut TestPerson, name: &str| of(person).expect_file(name, None));
+    engine.register_fn("expects_file", move |person: &mut TestPerson, name: &str, text: &str| {
         of(person).expect_file(name, Some(text))
     });
-    engine.register_fn("expects_nothing", move |person: &mut Person| of(person).expect_nothing());
-    engine.register_fn("receives", move |person: &mut Person| of(person).receive());
+    engine.register_fn("expects_nothing", move |person: &mut TestPerson| of(person).expect_nothing());
+    engine.register_fn("receives", move |person: &mut TestPerson| of(person).receive());
     let of = View::of_person_in;
-    engine.register_fn("expects_in", move |person: &mut Person, group: Group, text: &str| {
+    engine.register_fn("expects_in", move |person: &mut TestPerson, group: TestGroup, text: &str| {
         of(person, &group).expect(text)
     });
-    engine.register_fn("expects_match_in", move |person: &mut Person, group: Group, pattern: &str| {
+    engine.register_fn("expects_match_in", move |person: &mut TestPerson, group: TestGroup, pattern: &str| {
         of(person, &group).expect_match(pattern)
     });
-    engine.register_fn("expects_nothing_in", move |person: &mut Person, group: Group| {
+    engine.register_fn("expects_nothing_in", move |person: &mut TestPerson, group: TestGroup| {
         of(person, &group).expect_nothing()
     });
     let of = View::of_group;
-    engine.register_fn("expects", move |group: &mut Group, text: &str| of(group).expect(text));
-    engine.register_fn("expects_match", move |group: &mut Group, pattern: &str| of(group).expect_match(pattern));
-    engine.register_fn("expects_kind", move |group: &mut Group, kind: &str| of(group).expect_kind(kind));
-    engine.register_fn("expects_file", move |group: &mut Group, name: &str| of(group).expect_file(name, None));
-    engine.register_fn("expects_file", move |group: &mut Group, name: &str, text: &str| {
+    engine.register_fn("expects", move |group: &mut TestGroup, text: &str| of(group).expect(text));
+    engine.register_fn("expects_match", move |group: &mut TestGroup, pattern: &str| of(group).expect_match(pattern));
+    engine.register_fn("expects_kind", move |group: &mut TestGroup, kind: &str| of(group).expect_kind(kind));
+    engine.register_fn("expects_file", move |group: &mut TestGroup, name: &str| of(group).expect_file(name, None));
+    engine.register_fn("expects_file", move |group: &mut TestGroup, name: &str, text: &str| {
         of(group).expect_file(name, Some(text))
     });
-    engine.register_fn("expects_nothing", move |group: &mut Group| of(group).expect_nothing());
-    engine.register_fn("receives", move |group: &mut Group| of(group).receive());
+    engine.register_fn("expects_nothing", move |group: &mut TestGroup| of(group).expect_nothing());
+    engine.register_fn("receives", move |group: &mut TestGroup| of(group).receive());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rhai::{Dynamic, Engine, Map};
 
 use super::context::{Gateway, error, world};
-use super::unmet::Thrown;
+use super::unmet::TestError;
 use super::world::BOT;
 use crate::language::duration::parse_duration;
 use crate::language::spelling::did_you_mean;
@@ -51,13 +51,13 @@ pub(super) fn register(engine: &mut Engine) {
             strike(what, aimed.clone(), aim(&options)?)
         });
     }
-    engine.register_fn("recovers", |_: &mut Gateway| -> Result<(), Thrown> {
+    engine.register_fn("recovers", |_: &mut Gateway| -> Result<(), TestError> {
         world()?.control.clear_faults();
         Ok(())
     });
 }
 
-fn times(count: i64) -> Result<Aim, Thrown> {
+fn times(count: i64) -> Result<Aim, TestError> {
     match u32::try_from(count) {
         Ok(count @ 1..) => Ok(Aim { account: BOT.to_owned(), when: When::Next(count) }),
         _ => Err(error(format!("a fault strikes at least once; found {count}"))),
@@ -65,7 +65,7 @@ fn times(count: i64) -> Result<Aim, Thrown> {
 }
 
 /// Reads `#{times: 3}` or `#{chance: 0.5, seed: 7}`, both also with an `account`.
-fn aim(options: &Map) -> Result<Aim, Thrown> {
+fn aim(options: &Map) -> Result<Aim, TestError> {
     const KEYS: [&str; 4] = ["times", "chance", "seed", "account"];
     if let Some(key) = options.keys().find(|key| !KEYS.contains(&key.as_str())) {
         let hint = did_you_mean(key, KEYS);
@@ -93,12 +93,12 @@ fn aim(options: &Map) -> Result<Aim, Thrown> {
     Ok(aim)
 }
 
-fn delay(by: &str) -> Result<Trouble, Thrown> {
+fn delay(by: &str) -> Result<Trouble, TestError> {
     let by: Duration = parse_duration(by).map_err(|reason| error(format!("gateway.delays: {reason}")))?;
     Ok(Trouble::Delay(by..=by))
 }
 
-fn strike(what: &str, trouble: Trouble, aim: Aim) -> Result<(), Thrown> {
+fn strike(what: &str, trouble: Trouble, aim: Aim) -> Result<(), TestError> {
     let on = match what {
         "replies" => Traffic::Replies,
         "events" => Traffic::Events,
@@ -109,7 +109,7 @@ fn strike(what: &str, trouble: Trouble, aim: Aim) -> Result<(), Thrown> {
     world()?.control.inject(fault).map(|_| ()).map_err(|failure| error(failure.to_string()))
 }
 
-fn refuse(what: &str, failure: &str, aim: Aim) -> Result<(), Thrown> {
+fn refuse(what: &str, failure: &str, aim: Aim) -> Result<(), TestError> {
     let family = match Family::ALL.into_iter().find(|family| family.name() == what) {
         None if what == "all" => None,
         Some(family) => Some(family),

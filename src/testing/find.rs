@@ -5,11 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::Options;
+use super::TestOptions;
 use super::report::Failed;
 use super::suite::{self, Suite};
 use super::world::Setting;
-use crate::language::disk::{Disk, Seen, read_error};
+use crate::language::disk::{Disk, Stamps, read_error};
 use crate::language::{Fault, trace};
 use crate::script::{Library, Look};
 
@@ -40,9 +40,9 @@ pub enum FindError {
 
 /// The tests that are to be run.
 #[derive(Clone, Debug, Default)]
-pub struct Plan {
+pub struct TestPlan {
     pub(super) files: Vec<TestFile>,
-    seen: Seen,
+    seen: Stamps,
 }
 
 /// A test file.
@@ -63,7 +63,7 @@ pub(super) struct Test {
     pub(super) line: usize,
 }
 
-impl Plan {
+impl TestPlan {
     /// How many tests there are, files that cannot run among them.
     pub fn len(&self) -> usize {
         self.files.iter().map(|file| file.tests.as_ref().map_or(1, Vec::len)).sum()
@@ -75,14 +75,14 @@ impl Plan {
     }
 
     /// All that these tests were found in and read from, and how it was then.
-    pub(crate) fn seen(&self) -> &Seen {
+    pub(crate) fn seen(&self) -> &Stamps {
         &self.seen
     }
 
     /// Finds the tests.
     ///
     /// It compiles on the caller's thread, which needs a large stack.
-    pub(super) fn find(options: &Options) -> Result<Self, FindError> {
+    pub(super) fn find(options: &TestOptions) -> Result<Self, FindError> {
         let mut settings: BTreeMap<PathBuf, (Arc<Setting>, Option<Fault>)> = BTreeMap::new();
         let engine = suite::engine(&options.limits);
         let mut plan = Self::default();
@@ -156,7 +156,7 @@ fn files(disk: &Disk, paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
 }
 
 /// Loads the scripts of a folder.
-fn setting(disk: &Disk, folder: PathBuf, options: &Options) -> (Arc<Setting>, Option<Fault>) {
+fn setting(disk: &Disk, folder: PathBuf, options: &TestOptions) -> (Arc<Setting>, Option<Fault>) {
     let mut library = Library::new(vec![folder.clone()], options.limits);
     library.look(Look::Start);
     disk.add(library.seen());

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module};
 use serde_json::json;
 
-use super::context::{Gateway, Outcome, Person, act, error, refused, wait, world};
-use super::web::Web;
-use super::world::{BOT, Group};
+use super::context::{Gateway, TestOutcome, TestPerson, act, error, refused, wait, world};
+use super::web::TestWeb;
+use super::world::{BOT, TestGroup};
 use super::{expectations, faults, snapshot, unmet, web};
 use crate::language::Bundle;
 use crate::language::dialect::for_reading;
@@ -36,7 +36,7 @@ pub(super) fn register(engine: &mut Engine) {
     globals.set_var("bot", Dynamic::from(Bot));
     globals.set_var("clock", Dynamic::from(ClockRef));
     globals.set_var("gateway", Dynamic::from(Gateway));
-    globals.set_var("web", Dynamic::from(Web));
+    globals.set_var("web", Dynamic::from(TestWeb));
     engine.register_global_module(globals.into());
     register_person(engine);
     expectations::register(engine);
@@ -50,46 +50,48 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 fn register_person(engine: &mut Engine) {
-    engine.register_type_with_name::<Person>("Person");
-    engine.register_fn("person", |name: ImmutableString| -> Outcome<Person> {
+    engine.register_type_with_name::<TestPerson>("Person");
+    engine.register_fn("person", |name: ImmutableString| -> TestOutcome<TestPerson> {
         let world = world()?;
         world.person(&name).map_err(|reason| error(format!("person(\"{name}\"): {reason}")))?;
-        Ok(Person(name))
+        Ok(TestPerson(name))
     });
-    engine.register_get("name", |person: &mut Person| person.0.clone());
-    engine.register_get("mid", |person: &mut Person| -> Outcome<String> { Ok(world()?.mid(&person.0)) });
-    engine.register_fn("==", |one: Person, other: Person| one == other);
+    engine.register_get("name", |person: &mut TestPerson| person.0.clone());
+    engine.register_get("mid", |person: &mut TestPerson| -> TestOutcome<String> { Ok(world()?.mid(&person.0)) });
+    engine.register_fn("==", |one: TestPerson, other: TestPerson| one == other);
 
-    engine.register_fn("says", |person: &mut Person, text: &str| say(person, BOT, Draft::text(text)));
-    engine.register_fn("says_in", |person: &mut Person, group: Group, text: &str| {
+    engine.register_fn("says", |person: &mut TestPerson, text: &str| say(person, BOT, Draft::text(text)));
+    engine.register_fn("says_in", |person: &mut TestPerson, group: TestGroup, text: &str| {
         say(person, &group.mid, Draft::text(text))
     });
-    engine.register_fn("sends_image", |person: &mut Person| say(person, BOT, Draft::new(ContentType::Image)));
-    engine.register_fn("sends_sticker", |person: &mut Person| say(person, BOT, sticker()));
-    engine.register_fn("sends_file", |person: &mut Person, name: &str| say(person, BOT, file(name)));
-    engine.register_fn("sends_file", |person: &mut Person, name: &str, text: &str| {
+    engine.register_fn("sends_image", |person: &mut TestPerson| say(person, BOT, Draft::new(ContentType::Image)));
+    engine.register_fn("sends_sticker", |person: &mut TestPerson| say(person, BOT, sticker()));
+    engine.register_fn("sends_file", |person: &mut TestPerson, name: &str| say(person, BOT, file(name)));
+    engine.register_fn("sends_file", |person: &mut TestPerson, name: &str, text: &str| {
         send_file(person, &world()?.mid(BOT), name, text)
     });
-    engine.register_fn("sends_file_in", |person: &mut Person, group: Group, name: &str, text: &str| {
+    engine.register_fn("sends_file_in", |person: &mut TestPerson, group: TestGroup, name: &str, text: &str| {
         send_file(person, &group.mid, name, text)
     });
-    engine.register_fn("sends_image_in", |person: &mut Person, group: Group| {
+    engine.register_fn("sends_image_in", |person: &mut TestPerson, group: TestGroup| {
         say(person, &group.mid, Draft::new(ContentType::Image))
     });
-    engine.register_fn("sends_sticker_in", |person: &mut Person, group: Group| say(person, &group.mid, sticker()));
-    engine.register_fn("sends_file_in", |person: &mut Person, group: Group, name: &str| {
+    engine.register_fn("sends_sticker_in", |person: &mut TestPerson, group: TestGroup| {
+        say(person, &group.mid, sticker())
+    });
+    engine.register_fn("sends_file_in", |person: &mut TestPerson, group: TestGroup, name: &str| {
         say(person, &group.mid, file(name))
     });
 }
 
 /// Sends a message and gives its id.
-fn say(person: &Person, to: &str, body: Draft) -> Outcome<String> {
+fn say(person: &TestPerson, to: &str, body: Draft) -> TestOutcome<String> {
     let sent = world()?.control.post(&person.0, to, body).map_err(refused)?;
     Ok(sent.id)
 }
 
 /// Sends a file that can be fetched, and gives the message's id.
-fn send_file(person: &Person, to: &str, name: &str, text: &str) -> Outcome<String> {
+fn send_file(person: &TestPerson, to: &str, name: &str, text: &str) -> TestOutcome<String> {
     let world = world()?;
     world.hold(name, text).map_err(|reason| error(reason.to_string()))?;
     let sent = act(&person.0, "SendFile", &json!({"to": to, "path": name}))?;
@@ -110,13 +112,13 @@ fn file(name: &str) -> Draft {
 }
 
 /// The mid of a person, or of the bot.
-fn mid_of(who: &Dynamic) -> Outcome<String> {
+fn mid_of(who: &Dynamic) -> TestOutcome<String> {
     Ok(world()?.mid(&name_of(who)?))
 }
 
 /// The name of a person, or of the bot.
-fn name_of(who: &Dynamic) -> Outcome<String> {
-    if let Some(person) = who.read_lock::<Person>() {
+fn name_of(who: &Dynamic) -> TestOutcome<String> {
+    if let Some(person) = who.read_lock::<TestPerson>() {
         return Ok(person.0.to_string());
     }
     if who.is::<Bot>() {
@@ -126,88 +128,91 @@ fn name_of(who: &Dynamic) -> Outcome<String> {
 }
 
 fn register_deeds(engine: &mut Engine) {
-    engine.register_fn("creates_group", |person: &mut Person, name: &str, invited: Array| -> Outcome<Group> {
-        let mids = invited.iter().map(mid_of).collect::<Outcome<Vec<_>>>()?;
-        let chat = act(&person.0, "CreateGroup", &json!({"name": name, "mids": mids}))?;
-        let mid = chat.read_lock::<Map>().and_then(|chat| chat.get("chatMid").map(ToString::to_string));
-        let group = Group { mid: mid.unwrap_or_default(), name: name.to_owned(), member: person.0.to_string() };
-        world()?.know_group(group.clone());
-        Ok(group)
-    });
-    engine.register_fn("invites", |person: &mut Person, who: Dynamic, group: Group| {
+    engine.register_fn(
+        "creates_group",
+        |person: &mut TestPerson, name: &str, invited: Array| -> TestOutcome<TestGroup> {
+            let mids = invited.iter().map(mid_of).collect::<TestOutcome<Vec<_>>>()?;
+            let chat = act(&person.0, "CreateGroup", &json!({"name": name, "mids": mids}))?;
+            let mid = chat.read_lock::<Map>().and_then(|chat| chat.get("chatMid").map(ToString::to_string));
+            let group = TestGroup { mid: mid.unwrap_or_default(), name: name.to_owned(), member: person.0.to_string() };
+            world()?.know_group(group.clone());
+            Ok(group)
+        },
+    );
+    engine.register_fn("invites", |person: &mut TestPerson, who: Dynamic, group: TestGroup| {
         act(&person.0, "InviteIntoGroup", &json!({"group_id": group.mid, "mids": [mid_of(&who)?]}))
     });
-    engine.register_fn("joins", |person: &mut Person, group: Group| {
+    engine.register_fn("joins", |person: &mut TestPerson, group: TestGroup| {
         act(&person.0, "AcceptGroupInvitation", &json!({"group_id": group.mid}))
     });
-    engine.register_fn("rejects", |person: &mut Person, group: Group| {
+    engine.register_fn("rejects", |person: &mut TestPerson, group: TestGroup| {
         act(&person.0, "RejectGroupInvitation", &json!({"group_id": group.mid}))
     });
-    engine.register_fn("leaves", |person: &mut Person, group: Group| {
+    engine.register_fn("leaves", |person: &mut TestPerson, group: TestGroup| {
         act(&person.0, "LeaveGroup", &json!({"group_id": group.mid}))
     });
-    engine.register_fn("renames", |person: &mut Person, group: Group, name: &str| {
+    engine.register_fn("renames", |person: &mut TestPerson, group: TestGroup, name: &str| {
         act(&person.0, "UpdateGroupName", &json!({"group_id": group.mid, "name": name}))
     });
-    engine.register_fn("is_now_called", |person: &mut Person, name: &str| {
+    engine.register_fn("is_now_called", |person: &mut TestPerson, name: &str| {
         act(&person.0, "SetNickName", &json!({"nickname": name}))
     });
-    engine.register_fn("adds_bot", |person: &mut Person| {
+    engine.register_fn("adds_bot", |person: &mut TestPerson| {
         act(&person.0, "SearchAndAddContactsByMid", &json!({"mid": world()?.mid(BOT)}))
     });
-    engine.register_fn("does", |person: &mut Person, command: &str, fields: Map| {
+    engine.register_fn("does", |person: &mut TestPerson, command: &str, fields: Map| {
         let fields = guest::to_value(&fields.into()).map_err(|reason| error(reason.to_string()))?;
         act(&person.0, command, &fields)
     });
-    engine.register_fn("kicks", |person: &mut Person, who: Dynamic, group: Group| {
+    engine.register_fn("kicks", |person: &mut TestPerson, who: Dynamic, group: TestGroup| {
         let (by, target) = (world()?.mid(&person.0), mid_of(&who)?);
         operate(Operation::Kick { group: group.mid, by, target })
     });
-    engine.register_fn("cancels_invitation", |person: &mut Person, who: Dynamic, group: Group| {
+    engine.register_fn("cancels_invitation", |person: &mut TestPerson, who: Dynamic, group: TestGroup| {
         let (by, target) = (world()?.mid(&person.0), mid_of(&who)?);
         operate(Operation::CancelInvitation { group: group.mid, by, target })
     });
-    engine.register_fn("reads", |person: &mut Person, message: &str| {
+    engine.register_fn("reads", |person: &mut TestPerson, message: &str| {
         operate(Operation::Read { by: world()?.mid(&person.0), msg_id: message.to_owned() })
     });
-    engine.register_fn("unsends", |person: &mut Person, message: &str| {
+    engine.register_fn("unsends", |person: &mut TestPerson, message: &str| {
         operate(Operation::Unsend { by: world()?.mid(&person.0), msg_id: message.to_owned() })
     });
-    engine.register_fn("reacts_to", |person: &mut Person, message: &str| {
+    engine.register_fn("reacts_to", |person: &mut TestPerson, message: &str| {
         operate(Operation::React { by: world()?.mid(&person.0), msg_id: message.to_owned() })
     });
 }
 
-fn operate(operation: Operation) -> Outcome<()> {
+fn operate(operation: Operation) -> TestOutcome<()> {
     world()?.control.operate(operation).map(|_| ()).map_err(refused)
 }
 
 fn register_group(engine: &mut Engine) {
-    engine.register_type_with_name::<Group>("Group");
-    engine.register_fn("group", |name: &str, members: Array| -> Outcome<Group> {
+    engine.register_type_with_name::<TestGroup>("Group");
+    engine.register_fn("group", |name: &str, members: Array| -> TestOutcome<TestGroup> {
         let world = world()?;
-        let names = members.iter().map(name_of).collect::<Outcome<Vec<_>>>()?;
+        let names = members.iter().map(name_of).collect::<TestOutcome<Vec<_>>>()?;
         let people = names.iter().map(String::as_str).collect::<Vec<_>>();
         let Some(member) = people.iter().find(|who| **who != BOT).or(people.first()) else {
             return Err(error("group(name, members) needs at least one member"));
         };
         let mid = world.control.create_group(name, &people).map_err(refused)?;
-        let group = Group { mid, name: name.to_owned(), member: (*member).to_owned() };
+        let group = TestGroup { mid, name: name.to_owned(), member: (*member).to_owned() };
         world.know_group(group.clone());
         Ok(group)
     });
-    engine.register_get("name", |group: &mut Group| group.name.clone());
-    engine.register_get("mid", |group: &mut Group| group.mid.clone());
-    engine.register_fn("members", |group: &mut Group| mids_in(group, "memberMids"));
-    engine.register_fn("invited", |group: &mut Group| mids_in(group, "inviteeMids"));
-    engine.register_fn("has", |group: &mut Group, who: Dynamic| -> Outcome<bool> {
+    engine.register_get("name", |group: &mut TestGroup| group.name.clone());
+    engine.register_get("mid", |group: &mut TestGroup| group.mid.clone());
+    engine.register_fn("members", |group: &mut TestGroup| mids_in(group, "memberMids"));
+    engine.register_fn("invited", |group: &mut TestGroup| mids_in(group, "inviteeMids"));
+    engine.register_fn("has", |group: &mut TestGroup, who: Dynamic| -> TestOutcome<bool> {
         let name = name_of(&who)?;
         Ok(mids_in(group, "memberMids")?.iter().any(|member| member.to_string() == name))
     });
 }
 
 /// The names of those in a group, or invited into it, once nothing more is under way.
-fn mids_in(group: &Group, field: &str) -> Outcome<Array> {
+fn mids_in(group: &TestGroup, field: &str) -> TestOutcome<Array> {
     let world = world()?;
     wait(world.settle())?;
     let chat = wait(world.act(&group.member, "SearchGroupById", &json!({"id": group.mid})))?;
@@ -222,8 +227,8 @@ fn mids_in(group: &Group, field: &str) -> Outcome<Array> {
 fn register_bot(engine: &mut Engine) {
     engine.register_type_with_name::<Bot>("Bot");
     engine.register_get("name", |_: &mut Bot| BOT);
-    engine.register_get("mid", |_: &mut Bot| -> Outcome<String> { Ok(world()?.mid(BOT)) });
-    engine.register_get("is_live", |_: &mut Bot| -> Outcome<bool> {
+    engine.register_get("mid", |_: &mut Bot| -> TestOutcome<String> { Ok(world()?.mid(BOT)) });
+    engine.register_get("is_live", |_: &mut Bot| -> TestOutcome<bool> {
         let world = world()?;
         wait(world.settle())?;
         Ok(world.is_live())
@@ -231,7 +236,7 @@ fn register_bot(engine: &mut Engine) {
     engine.register_fn("start", |_: &mut Bot| wait(world()?.start()));
     engine.register_fn("kill", |_: &mut Bot| wait(world()?.kill()));
     engine.register_fn("stop", |_: &mut Bot| wait(world()?.stop()));
-    engine.register_fn("runs", |_: &mut Bot, scripts: Array| -> Outcome<()> {
+    engine.register_fn("runs", |_: &mut Bot, scripts: Array| -> TestOutcome<()> {
         let world = world()?;
         let known = world.script_names();
         let names: Vec<_> = scripts.iter().map(ToString::to_string).collect();
@@ -240,28 +245,28 @@ fn register_bot(engine: &mut Engine) {
         }
         wait(world.run_only(names))
     });
-    engine.register_fn("reload", |_: &mut Bot, name: &str, text: &str| -> Outcome<()> {
+    engine.register_fn("reload", |_: &mut Bot, name: &str, text: &str| -> TestOutcome<()> {
         let world = world()?;
         let bundle = bundle(&world.setting.folder, name, text)?;
         wait(world.reload(bundle))
     });
-    engine.register_fn("remove", |_: &mut Bot, name: &str| -> Outcome<()> {
+    engine.register_fn("remove", |_: &mut Bot, name: &str| -> TestOutcome<()> {
         let world = world()?;
         wait(world.remove(name))
     });
-    engine.register_fn("forget", |_: &mut Bot, name: &str| -> Outcome<()> {
+    engine.register_fn("forget", |_: &mut Bot, name: &str| -> TestOutcome<()> {
         let world = world()?;
         if !wait(world.forget(name))? {
             return Err(error(format!("{name} is not missing; bot.remove(\"{name}\") takes it away")));
         }
         Ok(())
     });
-    engine.register_fn("notices", |_: &mut Bot, subcommand: &str, content: Dynamic| -> Outcome<()> {
+    engine.register_fn("notices", |_: &mut Bot, subcommand: &str, content: Dynamic| -> TestOutcome<()> {
         let content = guest::to_value(&content).map_err(|reason| error(reason.to_string()))?;
         world()?.control.notify(BOT, subcommand, &content);
         Ok(())
     });
-    engine.register_fn("expects_error", |_: &mut Bot, text: &str| -> Outcome<String> {
+    engine.register_fn("expects_error", |_: &mut Bot, text: &str| -> TestOutcome<String> {
         let world = world()?;
         wait(world.settle())?;
         world.log.take_failure(text).ok_or_else(|| {
@@ -276,7 +281,7 @@ fn register_bot(engine: &mut Engine) {
             )
         })
     });
-    engine.register_fn("logged", |_: &mut Bot, text: &str| -> Outcome<bool> {
+    engine.register_fn("logged", |_: &mut Bot, text: &str| -> TestOutcome<bool> {
         let world = world()?;
         wait(world.settle())?;
         Ok(world.log.lines().iter().any(|line| line.contains(text)))
@@ -284,7 +289,7 @@ fn register_bot(engine: &mut Engine) {
 }
 
 /// A script of the test's folder, with another text.
-fn bundle(folder: &Path, name: &str, text: &str) -> Outcome<Arc<Bundle>> {
+fn bundle(folder: &Path, name: &str, text: &str) -> TestOutcome<Arc<Bundle>> {
     let path = folder.join(format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name)));
     let bundle = Bundle::of_text(&for_reading(), &Disk::default(), &path, folder, text);
     bundle.map(Arc::new).map_err(|fault| error(fault.to_string()))
@@ -292,46 +297,46 @@ fn bundle(folder: &Path, name: &str, text: &str) -> Outcome<Arc<Bundle>> {
 
 fn register_surroundings(engine: &mut Engine) {
     engine.register_type_with_name::<ClockRef>("Clock");
-    engine.register_fn("advance", |_: &mut ClockRef, by: &str| -> Outcome<()> {
+    engine.register_fn("advance", |_: &mut ClockRef, by: &str| -> TestOutcome<()> {
         let by = parse_duration(by).map_err(|reason| error(format!("clock.advance: {reason}")))?;
         wait(world()?.advance(by))
     });
-    engine.register_fn("now", |_: &mut ClockRef| -> Outcome<i64> { Ok(world()?.clock.now()) });
+    engine.register_fn("now", |_: &mut ClockRef| -> TestOutcome<i64> { Ok(world()?.clock.now()) });
     engine.register_type_with_name::<Gateway>("Gateway");
-    engine.register_fn("drop", |_: &mut Gateway| -> Outcome<()> {
+    engine.register_fn("drop", |_: &mut Gateway| -> TestOutcome<()> {
         let world = world()?;
         world.control.drop_connections(BOT);
         wait(world.settle())
     });
     engine.register_fn("holds", |_: &mut Gateway, name: &str| hold(name, "a file"));
     engine.register_fn("holds", |_: &mut Gateway, name: &str, text: &str| hold(name, text));
-    engine.register_fn("settle", || -> Outcome<()> { wait(world()?.settle()) });
-    engine.register_fn("snapshot", |name: &str| -> Outcome<()> {
+    engine.register_fn("settle", || -> TestOutcome<()> { wait(world()?.settle()) });
+    engine.register_fn("snapshot", |name: &str| -> TestOutcome<()> {
         let world = world()?;
         wait(world.settle())?;
         snapshot::compare(&world, name)
     });
 }
 
-fn hold(name: &str, text: &str) -> Outcome<()> {
+fn hold(name: &str, text: &str) -> TestOutcome<()> {
     world()?.hold(name, text).map_err(|reason| error(reason.to_string()))
 }
 
 fn register_assertions(engine: &mut Engine) {
-    engine.register_fn("assert", |condition: bool| -> Outcome<()> {
+    engine.register_fn("assert", |condition: bool| -> TestOutcome<()> {
         if condition { Ok(()) } else { Err(error("the assertion does not hold")) }
     });
-    engine.register_fn("assert", |condition: bool, message: &str| -> Outcome<()> {
+    engine.register_fn("assert", |condition: bool, message: &str| -> TestOutcome<()> {
         if condition { Ok(()) } else { Err(error(message)) }
     });
     engine.register_fn("assert_eq", |found: Dynamic, expected: Dynamic| assert_equal(&found, &expected));
     engine.register_fn("assert_eq", |found: Dynamic, expected: Dynamic, message: &str| {
         assert_equal(&found, &expected).map_err(|thrown| unmet::with_message(thrown, message))
     });
-    engine.register_fn("fail", |message: &str| -> Outcome<()> { Err(error(message)) });
+    engine.register_fn("fail", |message: &str| -> TestOutcome<()> { Err(error(message)) });
 }
 
-fn assert_equal(found: &Dynamic, expected: &Dynamic) -> Outcome<()> {
+fn assert_equal(found: &Dynamic, expected: &Dynamic) -> TestOutcome<()> {
     let value = |value: &Dynamic| guest::to_value(value).map_err(|reason| error(format!("assert_eq: {reason}")));
     let (found, expected) = (value(found)?, value(expected)?);
     if found == expected {

@@ -15,24 +15,24 @@ const LINES: usize = 200;
 
 /// The log of one world; clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Log(Arc<Mutex<Kept>>);
+pub(super) struct TestLog(Arc<Mutex<Kept>>);
 
 #[derive(Debug, Default)]
 struct Kept {
     lines: Vec<String>,
-    failures: Vec<Failure>,
+    failures: Vec<RunFailure>,
 }
 
 /// A run of the bot that failed.
 #[derive(Clone, Debug)]
-pub(super) struct Failure {
+pub(super) struct RunFailure {
     /// What was wrong, in one line and the calls below it.
     pub(super) message: String,
     /// Its card.
     pub(super) card: String,
 }
 
-impl Log {
+impl TestLog {
     /// Listens on this thread until the guard goes.
     pub(super) fn listen(&self) -> DefaultGuard {
         let subscriber = tracing_subscriber::registry().with(Listener(self.clone()));
@@ -45,7 +45,7 @@ impl Log {
     }
 
     /// The runs that failed, and that no test has asked for yet.
-    pub(super) fn failures(&self) -> Vec<Failure> {
+    pub(super) fn failures(&self) -> Vec<RunFailure> {
         self.kept().failures.clone()
     }
 
@@ -61,7 +61,7 @@ impl Log {
     }
 }
 
-struct Listener(Log);
+struct Listener(TestLog);
 
 impl<S: Subscriber> Layer<S> for Listener {
     fn enabled(&self, metadata: &tracing::Metadata<'_>, _: Context<'_, S>) -> bool {
@@ -86,7 +86,7 @@ impl<S: Subscriber> Layer<S> for Listener {
         let is_failure = is_of_script && *event.metadata().level() == Level::ERROR && fields.has_function;
         kept.lines.push(format!("{level} {script}{}", fields.message));
         if is_failure {
-            kept.failures.push(Failure { message: fields.message, card: fields.card });
+            kept.failures.push(RunFailure { message: fields.message, card: fields.card });
         }
     }
 }

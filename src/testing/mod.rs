@@ -39,8 +39,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 pub(crate) use find::is_of_tests;
-pub use find::{FindError, Plan};
-pub use report::{Failed, Report, TestResult, Verdict};
+pub use find::{FindError, TestPlan};
+pub use report::{Failed, TestReport, TestResult, Verdict};
 pub use runner::{RunError, run};
 pub use unmet::Difference;
 
@@ -62,7 +62,7 @@ pub enum Snapshots {
 
 /// What to run, and how.
 #[derive(Clone, Debug)]
-pub struct Options {
+pub struct TestOptions {
     /// Test files, and folders of them.
     pub paths: Vec<PathBuf>,
     /// Only tests whose file and name, as `file::name`, hold this text.

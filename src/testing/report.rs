@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use super::unmet::Difference;
 use crate::language::Fault;
-use crate::language::diagnostic::{Look, Severity, card, paint};
+use crate::language::diagnostic::{CardStyle, Severity, card, paint};
 
 /// How many lines of the conversation and of the log a failure shows.
 const LINES: usize = 12;
 
 /// What came of all tests.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct TestReport {
     /// The results, in the order of the files and of the tests in them.
     pub results: Vec<TestResult>,
     /// How long all of them took.
@@ -123,7 +123,7 @@ impl Failed {
     }
 
     /// The failure for people: the card of what was wrong, what was expected, and what happened before.
-    pub fn card(&self, test: &str, look: Look) -> String {
+    pub fn card(&self, test: &str, look: CardStyle) -> String {
         let name = if test.is_empty() { String::new() } else { format!("{test}: ") };
         let fault = Fault { message: format!("{name}{}", self.fault.message), ..self.fault.clone() };
         let mut text = card(&fault, Severity::Error, look);
@@ -157,7 +157,7 @@ fn section(card: &mut String, title: &str, lines: &[String]) {
     }
 }
 
-impl Report {
+impl TestReport {
     /// How many tests failed.
     pub fn failed(&self) -> usize {
         self.results.iter().filter(|result| result.failed().is_some()).count()
@@ -212,7 +212,8 @@ fn junit_suite(xml: &mut String, results: &[TestResult]) {
         match result.failed() {
             None => xml.push_str("/>\n"),
             Some(failed) => {
-                let (message, card) = (escape(&failed.fault.message), escape(&failed.card(&result.name, Look::PLAIN)));
+                let (message, card) =
+                    (escape(&failed.fault.message), escape(&failed.card(&result.name, CardStyle::PLAIN)));
                 let _ = writeln!(xml, ">\n      <failure message=\"{message}\">{card}</failure>\n    </testcase>");
             }
         }

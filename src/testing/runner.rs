@@ -14,14 +14,14 @@ use rhai::Engine;
 use tokio::task::LocalSet;
 
 use super::context;
-use super::find::{FindError, Plan, Test, TestFile};
-use super::log::Log;
-use super::report::{Failed, Report, TestResult, Verdict};
+use super::find::{FindError, Test, TestFile, TestPlan};
+use super::log::TestLog;
+use super::report::{Failed, TestReport, TestResult, Verdict};
 use super::stillness::Stillness;
 use super::suite::{self, Suite};
 use super::unmet::Difference;
-use super::world::World;
-use super::{Options, PATIENCE};
+use super::world::TestWorld;
+use super::{PATIENCE, TestOptions};
 use crate::language::{Fault, trace};
 
 /// The stack of a thread that compiles tests and scripts, in bytes. Only what is touched costs memory.
@@ -45,11 +45,11 @@ pub enum RunError {
 ///
 /// # Errors
 /// When nothing can be run. A test that fails is no error.
-pub fn run(options: &Options, mut each: impl FnMut(&TestResult)) -> Result<(Plan, Report), RunError> {
+pub fn run(options: &TestOptions, mut each: impl FnMut(&TestResult)) -> Result<(TestPlan, TestReport), RunError> {
     let began = Instant::now();
     let plan = thread::scope(|scope| {
         let find = thread::Builder::new().name("tests".to_owned()).stack_size(STACK);
-        let finding = find.spawn_scoped(scope, || Plan::find(options)).map_err(RunError::Thread)?;
+        let finding = find.spawn_scoped(scope, || TestPlan::find(options)).map_err(RunError::Thread)?;
         Ok::<_, RunError>(finding.join().map_err(|_| RunError::Panic)??)
     })?;
 
@@ -91,7 +91,7 @@ pub fn run(options: &Options, mut each: impl FnMut(&TestResult)) -> Result<(Plan
     })?;
     let order = |result: &TestResult| plan.files.iter().position(|file| file.path == result.file);
     results.sort_by_key(|result| (order(result), result.line));
-    let report = Report { results, took: began.elapsed() };
+    let report = TestReport { results, took: began.elapsed() };
     Ok((plan, report))
 }
 
@@ -102,7 +102,7 @@ struct Executor {
 }
 
 impl Executor {
-    fn new(options: &Options) -> Self {
+    fn new(options: &TestOptions) -> Self {
         Self { engine: Rc::new(suite::engine(&options.limits)), suites: HashMap::new() }
     }
 
@@ -124,7 +124,7 @@ impl Executor {
             Ok(suite) => suite,
             Err(fault) => return Verdict::Failed(Failed::of_load(fault).into()),
         };
-        let log = Log::default();
+        let log = TestLog::default();
         let _listening = log.listen();
         let stillness = Stillness::default();
         let runtime = match stillness.runtime() {
@@ -139,7 +139,7 @@ impl Executor {
             let (setting, path, function) =
                 (Rc::new((*file.setting).clone()), file.path.clone(), test.function.clone());
             local.spawn_local(async move {
-                let world = match World::open(setting, path, stillness, log).await {
+                let world = match TestWorld::open(setting, path, stillness, log).await {
                     Ok(world) => world,
                     Err(error) => return Err(Box::new(Failed::of_load(Fault::of_file(&name, error)))),
                 };
@@ -189,7 +189,7 @@ impl Executor {
 }
 
 /// What is still wrong when a test has reached its end: runs of the bot that failed and that nobody expected to.
-async fn after(world: &World, suite: &Suite, file: &str, line: usize) -> Option<Failed> {
+async fn after(world: &TestWorld, suite: &Suite, file: &str, line: usize) -> Option<Failed> {
     let at_test = |fault: Fault| {
         let fault = Fault { line: Some(line), ..fault };
         Some(Failed::of_load(trace::with_test_source(fault, &suite.bundle)))
@@ -238,7 +238,7 @@ fn places(error: &rhai::EvalAltResult) -> Vec<Option<usize>> {
     }
 }
 
-impl Default for Options {
+impl Default for TestOptions {
     fn default() -> Self {
         Self {
             paths: Vec::new(),

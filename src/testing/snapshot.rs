@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 
 use super::Snapshots;
 use super::context::error;
-use super::unmet::{self, Thrown};
-use super::world::World;
+use super::unmet::{self, TestError};
+use super::world::TestWorld;
 
 /// Compares the conversation so far with the snapshot of this name, or writes it.
-pub(super) fn compare(world: &World, name: &str) -> Result<(), Thrown> {
+pub(super) fn compare(world: &TestWorld, name: &str) -> Result<(), TestError> {
     let plain = !name.is_empty() && name.chars().all(|letter| letter.is_alphanumeric() || "-_ ".contains(letter));
     if !plain {
         return Err(error(format!("a snapshot's name has letters, digits, spaces, - and _; found \"{name}\"")));

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope};
 
-use super::context::{Outcome, error};
+use super::context::{TestOutcome, error};
 use super::{allowance, functions};
 use crate::language::dialect::for_reading;
 use crate::language::suggest::in_tests::NO_SLEEP;
@@ -37,8 +37,8 @@ pub(super) fn engine(limits: &Limits) -> Engine {
     let mut engine = guest::language(limits);
     functions::register(&mut engine);
     // Rhai's own would keep the thread waiting, and no bot would go on meanwhile.
-    engine.register_fn("sleep", |_: i64| -> Outcome<()> { Err(error(NO_SLEEP)) });
-    engine.register_fn("sleep", |_: f64| -> Outcome<()> { Err(error(NO_SLEEP)) });
+    engine.register_fn("sleep", |_: i64| -> TestOutcome<()> { Err(error(NO_SLEEP)) });
+    engine.register_fn("sleep", |_: f64| -> TestOutcome<()> { Err(error(NO_SLEEP)) });
     engine.set_module_resolver(Resolver);
     engine.on_progress(allowance::look);
     engine

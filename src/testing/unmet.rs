@@ -6,7 +6,7 @@ use similar::{ChangeTag, TextDiff};
 use crate::language::diagnostic::text_width;
 
 /// An error on its way through a test.
-pub(super) type Thrown = Box<EvalAltResult>;
+pub(super) type TestError = Box<EvalAltResult>;
 
 /// The names of what an unmet expectation carries through a script.
 const EXPECTED: &str = "expected";
@@ -23,7 +23,7 @@ pub struct Difference {
 }
 
 /// Somebody got another message than they expected, or none; `why` says why there may be none.
-pub(super) fn message(reader: &str, expected: &str, came: Option<String>, why: &str) -> Thrown {
+pub(super) fn message(reader: &str, expected: &str, came: Option<String>, why: &str) -> TestError {
     let message = match &came {
         Some(_) => format!("{reader} got another message than expected"),
         None => format!("{reader} got no message: {why}"),
@@ -32,17 +32,17 @@ pub(super) fn message(reader: &str, expected: &str, came: Option<String>, why: &
 }
 
 /// A value is another one than expected.
-pub(super) fn values(expected: &str, came: String) -> Thrown {
+pub(super) fn values(expected: &str, came: String) -> TestError {
     thrown("the values differ".to_owned(), expected, Some(came))
 }
 
 /// A text is another one than the file that it was compared with.
-pub(super) fn text(message: String, expected: &str, came: String) -> Thrown {
+pub(super) fn text(message: String, expected: &str, came: String) -> TestError {
     thrown(message, expected, Some(came))
 }
 
 /// The same error with words of the test's author.
-pub(super) fn with_message(mut thrown: Thrown, message: &str) -> Thrown {
+pub(super) fn with_message(mut thrown: TestError, message: &str) -> TestError {
     if let EvalAltResult::ErrorRuntime(value, _) = &mut *thrown
         && let Some(mut map) = value.write_lock::<Map>()
     {
@@ -51,7 +51,7 @@ pub(super) fn with_message(mut thrown: Thrown, message: &str) -> Thrown {
     thrown
 }
 
-fn thrown(message: String, expected: &str, came: Option<String>) -> Thrown {
+fn thrown(message: String, expected: &str, came: Option<String>) -> TestError {
     let map = Map::from_iter([
         ("code".into(), (-1).into()),
         ("name".into(), "UNMET".into()),

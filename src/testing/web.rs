@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rhai::{Dynamic, Engine, Map};
 
-use super::context::{Outcome, error, wait, world};
+use super::context::{TestOutcome, error, wait, world};
 use super::unmet;
 use crate::language::duration::parse_duration;
 use crate::script::guest;
@@ -12,23 +12,23 @@ use crate::script::stub::{Pattern, Reaction, Seen};
 
 /// Stands for the web of the world.
 #[derive(Clone)]
-pub(super) struct Web;
+pub(super) struct TestWeb;
 
 /// Registers the methods of `web`.
 pub(super) fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<Web>("Web");
-    engine.register_fn("answers", |_: &mut Web, url: &str, answer: Dynamic| react(url, reaction(&answer)?, None));
-    engine.register_fn("answers", |_: &mut Web, url: &str, answer: Dynamic, times: i64| {
+    engine.register_type_with_name::<TestWeb>("Web");
+    engine.register_fn("answers", |_: &mut TestWeb, url: &str, answer: Dynamic| react(url, reaction(&answer)?, None));
+    engine.register_fn("answers", |_: &mut TestWeb, url: &str, answer: Dynamic, times: i64| {
         react(url, reaction(&answer)?, Some(times))
     });
-    engine.register_fn("refuses", |_: &mut Web, url: &str| react(url, Reaction::Refuse, None));
-    engine.register_fn("refuses", |_: &mut Web, url: &str, times: i64| react(url, Reaction::Refuse, Some(times)));
-    engine.register_fn("delays", |_: &mut Web, url: &str, by: &str| -> Outcome<()> {
+    engine.register_fn("refuses", |_: &mut TestWeb, url: &str| react(url, Reaction::Refuse, None));
+    engine.register_fn("refuses", |_: &mut TestWeb, url: &str, times: i64| react(url, Reaction::Refuse, Some(times)));
+    engine.register_fn("delays", |_: &mut TestWeb, url: &str, by: &str| -> TestOutcome<()> {
         let by = parse_duration(by).map_err(|reason| error(format!("web.delays: {reason}")))?;
         world()?.web.delay(Pattern::new(url), by);
         Ok(())
     });
-    engine.register_fn("expects", |_: &mut Web, url: &str| -> Outcome<Map> {
+    engine.register_fn("expects", |_: &mut TestWeb, url: &str| -> TestOutcome<Map> {
         let world = world()?;
         wait(world.settle())?;
         let came = world.web.take(&Pattern::new(url));
@@ -37,7 +37,7 @@ pub(super) fn register(engine: &mut Engine) {
             unmet::text("the web got no such request".to_owned(), url, others.unwrap_or_else(|| "none".to_owned()))
         })
     });
-    engine.register_fn("expects_nothing", |_: &mut Web| -> Outcome<()> {
+    engine.register_fn("expects_nothing", |_: &mut TestWeb| -> TestOutcome<()> {
         let world = world()?;
         wait(world.settle())?;
         match shown(&world.web.unseen()) {
@@ -47,7 +47,7 @@ pub(super) fn register(engine: &mut Engine) {
     });
 }
 
-fn react(url: &str, reaction: Reaction, times: Option<i64>) -> Outcome<()> {
+fn react(url: &str, reaction: Reaction, times: Option<i64>) -> TestOutcome<()> {
     let times = match times.map(u32::try_from) {
         None => None,
         Some(Ok(times @ 1..)) => Some(times),
@@ -58,7 +58,7 @@ fn react(url: &str, reaction: Reaction, times: Option<i64>) -> Outcome<()> {
 }
 
 /// An answer as a test writes it: a text, or a map of status, headers and body; a body that is no text becomes JSON.
-fn reaction(answer: &Dynamic) -> Outcome<Reaction> {
+fn reaction(answer: &Dynamic) -> TestOutcome<Reaction> {
     let plain = |body| Reaction::Answer { status: 200, headers: BTreeMap::new(), body };
     let Some(map) = answer.read_lock::<Map>() else {
         return Ok(plain(text(answer)?));
@@ -88,7 +88,7 @@ fn reaction(answer: &Dynamic) -> Outcome<Reaction> {
 }
 
 /// A body: a text as it is, anything else as JSON.
-fn text(value: &Dynamic) -> Outcome<String> {
+fn text(value: &Dynamic) -> TestOutcome<String> {
     match value.as_immutable_string_ref() {
         Ok(text) => Ok(text.to_string()),
         Err(_) => guest::to_value(value).map(|value| value.to_string()).map_err(|reason| error(reason.to_string())),

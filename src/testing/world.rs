@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use tokio::task::{AbortHandle, LocalSet, spawn_local};
 
-use super::log::Log;
+use super::log::TestLog;
 use super::stillness::Stillness;
 use super::{Snapshots, allowance};
 use crate::clock::{Clock, Timestamp};
@@ -97,10 +97,10 @@ pub(super) enum WorldError {
 }
 
 /// The world of one test.
-pub(super) struct World {
+pub(super) struct TestWorld {
     pub(super) clock: Clock,
     pub(super) control: Control,
-    pub(super) log: Log,
+    pub(super) log: TestLog,
     /// What answers in the web's place; it outlives the bot.
     pub(super) web: Stubs,
     pub(super) setting: Rc<Setting>,
@@ -121,7 +121,7 @@ pub(super) struct World {
     seen: RefCell<HashSet<(String, String)>>,
     /// Those whom the test named, in that order.
     people: RefCell<Vec<String>>,
-    groups: RefCell<Vec<Group>>,
+    groups: RefCell<Vec<TestGroup>>,
     sandbox: Sandbox,
 }
 
@@ -135,20 +135,20 @@ struct Bot {
 
 /// A group of the world.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Group {
+pub(super) struct TestGroup {
     pub(super) mid: String,
     pub(super) name: String,
     /// A member through whose eyes the test looks at it.
     pub(super) member: String,
 }
 
-impl World {
+impl TestWorld {
     /// Makes a world and starts its bot.
     pub(super) async fn open(
         setting: Rc<Setting>,
         file: PathBuf,
         stillness: Stillness,
-        log: Log,
+        log: TestLog,
     ) -> Result<Rc<Self>, WorldError> {
         let clock = Clock::manual(START);
         let config = SandboxConfig {
@@ -405,7 +405,7 @@ impl World {
     }
 
     /// Remembers a group, so that it is in snapshots.
-    pub(super) fn know_group(&self, group: Group) {
+    pub(super) fn know_group(&self, group: TestGroup) {
         self.groups.borrow_mut().push(group);
     }
 

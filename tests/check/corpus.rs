@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use hotline::language::diagnostic::Look;
+use hotline::language::diagnostic::CardStyle;
 
 use crate::check;
 
@@ -29,7 +29,7 @@ fn every_faulty_script_of_the_corpus_brings_its_cards() {
         for script in scripts {
             let report = check(&[&script]);
             assert!(!report.findings.is_empty(), "{} is not found faulty", script.display());
-            let cards: Vec<_> = report.findings.iter().map(|finding| finding.card(Look::PLAIN)).collect();
+            let cards: Vec<_> = report.findings.iter().map(|finding| finding.card(CardStyle::PLAIN)).collect();
             let name = script.file_stem().expect("a name").to_string_lossy().into_owned();
             insta::assert_snapshot!(name, cards.join("\n"));
         }
@@ -45,6 +45,6 @@ fn the_scripts_that_come_with_hotline_are_in_order() {
 #[test]
 fn a_card_in_colour_says_the_same() {
     let report = check(&[&Path::new(CORPUS).join("wide_characters.rhai")]);
-    let coloured = report.findings[0].card(Look { colour: true, ..Look::PLAIN });
+    let coloured = report.findings[0].card(CardStyle { colour: true, ..CardStyle::PLAIN });
     settings().bind(|| insta::assert_snapshot!("in_colour", coloured.replace('\x1b', "ESC")));
 }

@@ -9,11 +9,11 @@ mod wire;
 
 use std::path::{Path, PathBuf};
 
-use hotline::language::check::{Checker, Report};
+use hotline::language::check::{CheckReport, Checker};
 use hotline::script::{DryStart, Limits};
 
 /// Checks scripts and folders as `hotline check` does.
-fn check(roots: &[&Path]) -> Report {
+fn check(roots: &[&Path]) -> CheckReport {
     let roots: Vec<PathBuf> = roots.iter().map(|root| (*root).to_owned()).collect();
     let checking = move || {
         let dry_start = DryStart::new(Limits::default());

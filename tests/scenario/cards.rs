@@ -100,7 +100,7 @@ fn a_test_that_never_ends_is_ended() {
     options.patience = std::time::Duration::from_millis(200);
     let (_, report) = hotline::testing::run(&options, |_| ()).expect("it runs");
     let card =
-        report.results[0].failed().expect("it fails").card("test_it", hotline::language::diagnostic::Look::PLAIN);
+        report.results[0].failed().expect("it fails").card("test_it", hotline::language::diagnostic::CardStyle::PLAIN);
     assert!(card.contains("a_test.rhai:1\n") && card.contains("the test goes on and on"), "{card}");
 }
 
@@ -113,7 +113,7 @@ fn a_bot_that_never_rests_is_given_up() {
     options.patience = std::time::Duration::from_millis(300);
     let (_, report) = hotline::testing::run(&options, |_| ()).expect("it runs");
     let card =
-        report.results[0].failed().expect("it fails").card("test_it", hotline::language::diagnostic::Look::PLAIN);
+        report.results[0].failed().expect("it fails").card("test_it", hotline::language::diagnostic::CardStyle::PLAIN);
     assert!(card.contains("busy_test.rhai:3:21") && card.contains("still busy"), "{card}");
 }
 

@@ -13,8 +13,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hotline::language::diagnostic::Look;
-use hotline::testing::{self, Options, Report};
+use hotline::language::diagnostic::CardStyle;
+use hotline::testing::{self, TestOptions, TestReport};
 use tempfile::TempDir;
 
 /// A folder of scripts and tests.
@@ -38,16 +38,16 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    fn options(&self) -> Options {
-        Options {
+    fn options(&self) -> TestOptions {
+        TestOptions {
             paths: vec![self.0.path().to_owned()],
             patience: Duration::from_secs(20),
             tap: Some(wire::tap()),
-            ..Options::default()
+            ..TestOptions::default()
         }
     }
 
-    fn run(&self) -> Report {
+    fn run(&self) -> TestReport {
         testing::run(&self.options(), |_| ()).expect("the tests can be run").1
     }
 
@@ -56,17 +56,17 @@ impl Folder {
         let report = self.run();
         let failed: Vec<_> = report.results.iter().filter(|result| result.failed().is_some()).collect();
         assert_eq!(failed.len(), 1, "{}", cards_of(&report));
-        let card = failed[0].failed().expect("it failed").card(&failed[0].name, Look::PLAIN);
+        let card = failed[0].failed().expect("it failed").card(&failed[0].name, CardStyle::PLAIN);
         card.replace(&format!("{}/", self.0.path().display()), "")
     }
 }
 
-fn cards_of(report: &Report) -> String {
+fn cards_of(report: &TestReport) -> String {
     report
         .results
         .iter()
         .map(|result| match result.failed() {
-            Some(failed) => failed.card(&result.name, Look::PLAIN),
+            Some(failed) => failed.card(&result.name, CardStyle::PLAIN),
             None => format!("{} passed\n", result.name),
         })
         .collect()

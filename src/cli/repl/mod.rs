@@ -19,7 +19,7 @@ use crate::access::Access;
 use crate::clock::Clock;
 use crate::host::config::{Config, Session};
 use crate::host::{PromptHost, PromptStorage};
-use crate::language::diagnostic::{COLUMNS, Look, Severity, card};
+use crate::language::diagnostic::{COLUMNS, CardStyle, Severity, card};
 use crate::language::{Fault, Name};
 use crate::sandbox::{self, Sandbox, SandboxConfig};
 use crate::script::PROMPT;
@@ -365,7 +365,7 @@ fn help() -> String {
 fn drawn(fault: &Fault, colour: bool) -> String {
     match fault.line {
         None if fault.file.starts_with(PROMPT) => visible::text(&format!("error: {}\n", fault.message)).into_owned(),
-        _ => card(fault, Severity::Error, Look { colour, ..Look::PLAIN }),
+        _ => card(fault, Severity::Error, CardStyle { colour, ..CardStyle::PLAIN }),
     }
 }
 

@@ -3,9 +3,9 @@
 use rhai::{BinaryExpr, Expr, OpAssignment, Position};
 
 use super::known;
-use super::scope::Origin;
+use super::scope::VariableOrigin;
 use super::walk::{GaveNothing, Value, Walk, place_of};
-use crate::language::chain::{Step, closure_of, steps_of};
+use crate::language::chain::{ChainLink, closure_of, links_of};
 use crate::language::kind::Kind;
 use crate::language::parse;
 use crate::language::spelling::closest;
@@ -143,7 +143,7 @@ impl Walk<'_> {
                 };
                 known.entries = None;
                 let kind = if operation.is_op_assignment() { known.kind } else { known.kind.or(value) };
-                let (mixed, constant) = (kind != known.kind, known.origin == Origin::Const);
+                let (mixed, constant) = (kind != known.kind, known.origin == VariableOrigin::Const);
                 let place = place_of(known.position);
                 known.kind = kind;
                 if mixed {
@@ -161,7 +161,7 @@ impl Walk<'_> {
                     self.never_set(chain, value, operation.position());
                 }
                 self.chain(chain, Some(operation.position()));
-                let root = steps_of(chain).0;
+                let root = links_of(chain).0;
                 if matches!(root, Expr::Variable(variable, ..) if variable.1 == "state") {
                     self.only_data("state", value, sides.rhs.start_position());
                 }
@@ -174,57 +174,57 @@ impl Walk<'_> {
 
     /// Walks over a chain of properties, methods and indices; `assigned` is where it is assigned to, if it is.
     fn chain(&mut self, expression: &Expr, assigned: Option<Position>) -> Kind {
-        let (root, steps) = steps_of(expression);
+        let (root, links) = links_of(expression);
         let root_name = match root {
             Expr::Variable(variable, ..) if variable.2.is_empty() => Some(variable.1.as_str()),
             _ => None,
         };
-        if let (Some(name), Some(Step::Method(call, position))) = (root_name, steps.first())
+        if let (Some(name), Some(ChainLink::Method(call, position))) = (root_name, links.first())
             && self.called_on_module(name, call, *position)
         {
             return Kind::Unknown;
         }
-        if let (Some(name), Some(Step::Property(field, position))) = (root_name, steps.first()) {
+        if let (Some(name), Some(ChainLink::Property(field, position))) = (root_name, links.first()) {
             self.caught_field(name, field, *position);
         }
         let before = self.findings.len();
         let mut kind = self.expression(root);
         // What nothing is known of has any property: one mistake is one finding.
         let lost = self.findings.len() > before && kind == Kind::Unknown;
-        let count = steps.len();
+        let count = links.len();
         let mut written = root_name.unwrap_or("…").to_owned();
         // Whether the value at hand is the property of an object that gives only copies.
         let mut copied = false;
-        for (index, step) in steps.iter().enumerate() {
+        for (index, link) in links.iter().enumerate() {
             let target = assigned.is_some() && index + 1 == count;
             let of = kind;
-            kind = match *step {
-                Step::Method(call, _) if lost => {
+            kind = match *link {
+                ChainLink::Method(call, _) if lost => {
                     for argument in &call.args {
                         self.value(argument);
                     }
                     Kind::Unknown
                 }
-                Step::Index(at) if lost => {
+                ChainLink::Index(at) if lost => {
                     self.value(at);
                     Kind::Unknown
                 }
-                Step::Property(name, position) if target => self.set_property(kind, name, position),
-                Step::Property(name, position) => self.property(kind, name, position),
-                Step::Method(call, position) => {
+                ChainLink::Property(name, position) if target => self.set_property(kind, name, position),
+                ChainLink::Property(name, position) => self.property(kind, name, position),
+                ChainLink::Method(call, position) => {
                     let kind = self.method(kind, call, position, root_name);
                     if let Some(gave) = self.gave_nothing.as_mut().filter(|_| copied) {
                         gave.copied = Some(written.clone());
                     }
                     kind
                 }
-                Step::Index(at) => {
+                ChainLink::Index(at) => {
                     let key = self.value(at);
                     self.index(kind, key, at.start_position())
                 }
             };
             copied = false;
-            if let Step::Property(name, _) = step {
+            if let ChainLink::Property(name, _) = link {
                 written = format!("{written}.{name}");
                 copied = matches!(of, Kind::Message | Kind::Person | Kind::Event(_) | Kind::Invite | Kind::Session)
                     && matches!(kind, Kind::String | Kind::MaybeString);
@@ -280,7 +280,7 @@ impl Walk<'_> {
     pub(crate) fn unknown_variable(&mut self, name: &str, position: Position) {
         if let Some(variable) = self.outside.get(name) {
             variable.read = true;
-            let (message, help) = parse::outer_variable(name, variable.origin == Origin::Const);
+            let (message, help) = parse::outer_variable(name, variable.origin == VariableOrigin::Const);
             self.error("outer-variable", position, message, Some(help));
             return;
         }
@@ -326,12 +326,12 @@ impl Walk<'_> {
     fn qualified_variable(&mut self, namespace: &rhai::Namespace, name: &str, position: Position) -> Kind {
         if namespace.root() == "global" {
             let own = if self.at_top_level { &mut self.scope.variables } else { &mut self.outside };
-            if let Some(variable) = own.find(name, |variable| variable.origin == Origin::Const) {
+            if let Some(variable) = own.find(name, |variable| variable.origin == VariableOrigin::Const) {
                 variable.read = true;
                 return variable.kind;
             }
             let is_variable = own.get(name).is_some();
-            let constants = own.iter().filter(|variable| variable.origin == Origin::Const);
+            let constants = own.iter().filter(|variable| variable.origin == VariableOrigin::Const);
             let help = match closest(name, constants.map(|variable| variable.name.as_str())) {
                 _ if is_variable => Some(format!("declare it with const: const {name} = …;")),
                 Some(meant) => Some(format!("did you mean `global::{meant}`?")),

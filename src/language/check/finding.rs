@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::json;
 
-use crate::language::diagnostic::{Look, Severity, card};
+use crate::language::diagnostic::{CardStyle, Severity, card};
 use crate::language::fault::Fault;
 
 /// Something that a check found.
@@ -19,7 +19,7 @@ pub struct Finding {
 
 impl Finding {
     /// The card for people.
-    pub fn card(&self, look: Look) -> String {
+    pub fn card(&self, look: CardStyle) -> String {
         card(&self.fault, self.severity, look)
     }
 

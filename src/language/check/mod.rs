@@ -41,7 +41,7 @@ use rhai::Engine;
 pub use self::finding::Finding;
 
 use self::known::Known;
-use self::parsed::Files;
+use self::parsed::ParsedFiles;
 use self::project::{Around, Project, Role};
 use self::walk::{Facts, Walk};
 use super::bundle::Bundle;
@@ -63,14 +63,14 @@ pub struct Checker {
 
 /// What a check found.
 #[derive(Clone, Debug, Default)]
-pub struct Report {
+pub struct CheckReport {
     /// The findings in the order of their places.
     pub findings: Vec<Finding>,
     /// How many files were read.
     pub files: usize,
 }
 
-impl Report {
+impl CheckReport {
     /// How many findings have this weight.
     pub fn count(&self, severity: Severity) -> usize {
         self.findings.iter().filter(|finding| finding.severity == severity).count()
@@ -91,7 +91,7 @@ impl Checker {
 
     /// Checks scripts, and the scripts and modules of folders. With `start` a script is loaded in which nothing is wrong
     /// otherwise, as it would be to run it: what is left to find is a top level that fails.
-    pub fn check(&self, roots: &[PathBuf], start: impl Fn(&Arc<Bundle>) -> Option<Fault>) -> Report {
+    pub fn check(&self, roots: &[PathBuf], start: impl Fn(&Arc<Bundle>) -> Option<Fault>) -> CheckReport {
         let mut project = Project::default();
         for root in roots {
             project.add(&self.reader, root);
@@ -116,7 +116,7 @@ impl Checker {
         findings.extend(project.namesakes().into_iter().map(|fault| error("same-name", fault)));
         findings.sort_by(|a, b| place(a).cmp(&place(b)));
         findings.dedup();
-        Report { findings, files: project.files.len() }
+        CheckReport { findings, files: project.files.len() }
     }
 
     /// Checks a script that has been read, with its modules; nothing is read from the disk.
@@ -144,7 +144,7 @@ impl Checker {
         &self,
         name: &str,
         role: Role,
-        files: &Files,
+        files: &ParsedFiles,
         around: &Around<'_>,
         entries: &HashSet<&str>,
     ) -> Vec<Finding> {

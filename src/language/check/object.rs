@@ -3,7 +3,7 @@
 use rhai::{Expr, FnCallExpr, Position};
 
 use super::known;
-use super::scope::Origin;
+use super::scope::VariableOrigin;
 use super::walk::{GaveNothing, Walk};
 use crate::language::chain::closure_of;
 use crate::language::errors::CAUGHT_FIELDS;
@@ -143,7 +143,7 @@ impl Walk<'_> {
 
     /// Checks a property of what a `catch` has caught, if `variable` is that.
     pub(crate) fn caught_field(&mut self, variable: &str, name: &str, position: Position) {
-        let is_caught = self.scope.variable(variable).is_some_and(|variable| variable.origin == Origin::Catch);
+        let is_caught = self.scope.variable(variable).is_some_and(|variable| variable.origin == VariableOrigin::Catch);
         // A script can throw what it likes: a map with entries of its own, or a text.
         let is_known = CAUGHT_FIELDS.iter().any(|(field, ..)| *field == name);
         if !is_caught || is_known || self.entries.contains(name) || name == "len" {

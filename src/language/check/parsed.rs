@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{AST, ASTNode, Engine, Expr, FnAccess, Position, Stmt};
 
-use crate::language::chain::{Step, steps_of};
+use crate::language::chain::{ChainLink, links_of};
 use crate::language::diagnostic::Lines;
 use crate::language::fault::Fault;
 use crate::language::headers::{Header, headers};
@@ -188,13 +188,13 @@ impl Parsed {
         ast.walk(&mut |nodes: &[ASTNode<'_>]| {
             match nodes.last() {
                 Some(ASTNode::Stmt(Stmt::Assignment(parts))) if !parts.0.is_op_assignment() => {
-                    let (root, steps) = steps_of(&parts.1.lhs);
+                    let (root, links) = links_of(&parts.1.lhs);
                     if is_state(root) {
-                        match steps.first() {
-                            Some(Step::Property(name, _)) => {
+                        match links.first() {
+                            Some(ChainLink::Property(name, _)) => {
                                 self.kept.insert((*name).to_owned());
                             }
-                            Some(Step::Index(Expr::StringConstant(name, _))) => {
+                            Some(ChainLink::Index(Expr::StringConstant(name, _))) => {
                                 self.kept.insert(name.to_string());
                             }
                             Some(_) => self.keeps_more = true,
@@ -256,4 +256,4 @@ impl Headers {
 }
 
 /// The files of one check, by their names; a file that does not compile has its fault.
-pub(crate) type Files = BTreeMap<String, Result<Parsed, Fault>>;
+pub(crate) type ParsedFiles = BTreeMap<String, Result<Parsed, Fault>>;

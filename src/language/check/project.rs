@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rhai::{Engine, Position};
 
-use super::parsed::{Files, Parsed};
+use super::parsed::{Parsed, ParsedFiles};
 use crate::language::bundle::{APART, Bundle, IMPORTS, find, script_name};
 use crate::language::disk::Disk;
 use crate::language::fault::Fault;
@@ -58,7 +58,7 @@ pub(crate) struct Around<'a> {
 pub(crate) struct Project {
     disk: Disk,
     /// Every file that was read.
-    pub(crate) files: Files,
+    pub(crate) files: ParsedFiles,
     /// What could not be read.
     pub(crate) unreadable: Vec<Fault>,
     /// The scripts that `run` would load, each with the folder that its imports may lead into.

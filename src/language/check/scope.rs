@@ -8,7 +8,7 @@ use crate::language::kind::Kind;
 
 /// Where a variable comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Origin {
+pub(crate) enum VariableOrigin {
     Let,
     Const,
     Parameter,
@@ -21,7 +21,7 @@ pub(crate) enum Origin {
 pub(crate) struct Variable {
     pub(crate) name: String,
     pub(crate) kind: Kind,
-    pub(crate) origin: Origin,
+    pub(crate) origin: VariableOrigin,
     pub(crate) position: Position,
     /// Whether it is read anywhere.
     pub(crate) read: bool,
@@ -32,13 +32,13 @@ pub(crate) struct Variable {
 }
 
 impl Variable {
-    pub(crate) fn new(name: &str, kind: Kind, origin: Origin, position: Position) -> Self {
+    pub(crate) fn new(name: &str, kind: Kind, origin: VariableOrigin, position: Position) -> Self {
         Self { name: name.to_owned(), kind, origin, position, read: false, exported: false, entries: None }
     }
 
     /// Whether it is worth saying that nobody reads it.
     pub(crate) fn is_forgotten(&self) -> bool {
-        let counts = matches!(self.origin, Origin::Let | Origin::Const);
+        let counts = matches!(self.origin, VariableOrigin::Let | VariableOrigin::Const);
         counts && !self.read && !self.exported && !self.name.starts_with('_')
     }
 }

@@ -3,7 +3,7 @@
 use rhai::Position;
 
 use super::parsed::Function;
-use super::walk::{Named, Walk};
+use super::walk::{NameKind, Walk};
 use crate::language::functions::arguments;
 use crate::language::functions::{HostFunction, ticked};
 use crate::language::kind::Kind;
@@ -97,10 +97,10 @@ impl Walk<'_> {
     }
 
     /// Refuses a name that would take the place of one that every test sees.
-    pub(crate) fn refuse_test_name(&mut self, name: &str, position: Position, named: Named) {
+    pub(crate) fn refuse_test_name(&mut self, name: &str, position: Position, named: NameKind) {
         let taken = match named {
-            Named::Variable => testing::global(name).is_some(),
-            Named::Function => testing::rows(None, name).next().is_some(),
+            NameKind::Variable => testing::global(name).is_some(),
+            NameKind::Function => testing::rows(None, name).next().is_some(),
         };
         if taken {
             let message = format!("`{name}` is a name of every test and would be hidden");

@@ -5,9 +5,9 @@
 use rhai::{ASTNode, Expr, FnCallExpr, Position, Token};
 
 use super::known;
-use super::scope::Origin;
-use super::walk::{GaveNothing, Named, Walk};
-use crate::language::chain::{Step, closure_of, steps_of};
+use super::scope::VariableOrigin;
+use super::walk::{GaveNothing, NameKind, Walk};
+use crate::language::chain::{ChainLink, closure_of, links_of};
 use crate::language::functions::FUNCTIONS;
 use crate::language::kind::Kind;
 
@@ -83,11 +83,11 @@ impl Walk<'_> {
 
     /// Warns of a sum with an entry of the state that nothing ever sets.
     pub(crate) fn never_set(&mut self, chain: &Expr, value: Kind, position: Position) {
-        let (root, steps) = steps_of(chain);
-        let name = match (root, steps.as_slice()) {
-            (Expr::Variable(variable, ..), [step]) if variable.1 == "state" && variable.2.is_empty() => match step {
-                Step::Property(name, _) => (*name).to_owned(),
-                Step::Index(Expr::StringConstant(name, _)) => name.to_string(),
+        let (root, links) = links_of(chain);
+        let name = match (root, links.as_slice()) {
+            (Expr::Variable(variable, ..), [link]) if variable.1 == "state" && variable.2.is_empty() => match link {
+                ChainLink::Property(name, _) => (*name).to_owned(),
+                ChainLink::Index(Expr::StringConstant(name, _)) => name.to_string(),
                 _ => return,
             },
             _ => return,
@@ -200,12 +200,12 @@ impl Walk<'_> {
                 (*position, "use the value, or remove the line; a function is called with parentheses")
             }
             Expr::Dot(..) => {
-                let (_, steps) = steps_of(expression);
-                match steps.last() {
-                    Some(Step::Method(call, position)) if ONLY_GIVES.contains(&call.name.as_str()) => {
+                let (_, links) = links_of(expression);
+                match links.last() {
+                    Some(ChainLink::Method(call, position)) if ONLY_GIVES.contains(&call.name.as_str()) => {
                         (*position, "it changes nothing: keep what it gives, as in `let text = text.to_lower();`")
                     }
-                    Some(Step::Property(_, position)) => {
+                    Some(ChainLink::Property(_, position)) => {
                         (*position, "use the value, or remove the line; a method is called with parentheses")
                     }
                     _ => return,
@@ -220,7 +220,7 @@ impl Walk<'_> {
     }
 
     /// Refuses a name that would take a host name's place.
-    pub(crate) fn refuse_host_name(&mut self, name: &str, position: Position, named: Named) {
+    pub(crate) fn refuse_host_name(&mut self, name: &str, position: Position, named: NameKind) {
         if self.role.is_test() {
             self.refuse_test_name(name, position, named);
             return;
@@ -232,7 +232,7 @@ impl Walk<'_> {
         }
         let what = if known::command(name).is_some() {
             "a command of the gateway"
-        } else if named == Named::Function && FUNCTIONS.iter().any(|row| row.of.is_none() && row.name == name) {
+        } else if named == NameKind::Function && FUNCTIONS.iter().any(|row| row.of.is_none() && row.name == name) {
             // A method of an object is reached through that object, and stays what it is.
             "a function of the host"
         } else {
@@ -258,7 +258,7 @@ impl Walk<'_> {
 
     /// Warns of a closure that is stored in what it captures: nothing ever frees the two.
     pub(crate) fn held_by_itself(&mut self, chain: &Expr, value: &Expr) {
-        let (Expr::Variable(variable, ..), Some(closure)) = (steps_of(chain).0, closure_of(value)) else { return };
+        let (Expr::Variable(variable, ..), Some(closure)) = (links_of(chain).0, closure_of(value)) else { return };
         let name = variable.1.as_str();
         if closure.captured.contains(&name) && self.scope.variable(name).is_some() {
             let message = format!("`{name}` holds a closure that holds `{name}`: their memory is never freed");
@@ -271,7 +271,7 @@ impl Walk<'_> {
     pub(crate) fn kept_closure(&mut self, expression: &Expr) {
         let Some(closure) = closure_of(expression) else { return };
         for name in closure.captured {
-            if self.scope.variable(name).is_some_and(|variable| variable.origin == Origin::Loop) {
+            if self.scope.variable(name).is_some_and(|variable| variable.origin == VariableOrigin::Loop) {
                 let message = format!("the closure keeps the loop's variable `{name}`, which all rounds share");
                 let help = format!("copy it first: let own = {name}; and use own in the closure");
                 self.warn("loop-capture", closure.position, message, Some(help));

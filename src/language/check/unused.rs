@@ -3,7 +3,7 @@
 use rhai::Position;
 
 use super::project::Role;
-use super::scope::{Alias, Origin, Variable};
+use super::scope::{Alias, Variable, VariableOrigin};
 use super::walk::{Walk, position_of};
 use crate::language::hook;
 
@@ -11,7 +11,7 @@ impl Walk<'_> {
     /// Says which variables and modules nobody uses.
     pub(crate) fn report_unused(&mut self, variables: Vec<Variable>, aliases: Vec<Alias>) {
         for variable in variables.into_iter().filter(Variable::is_forgotten) {
-            let what = if variable.origin == Origin::Const { "constant" } else { "variable" };
+            let what = if variable.origin == VariableOrigin::Const { "constant" } else { "variable" };
             let help = format!("remove it, or call it `_{}`", variable.name);
             self.warn("unused", variable.position, format!("the {what} `{}` is never used", variable.name), Some(help));
         }

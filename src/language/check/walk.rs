@@ -10,9 +10,9 @@ use rhai::{ASTFlags, Expr, Position, Stmt, StmtBlock};
 use super::finding::Finding;
 use super::flow;
 use super::known::Known;
-use super::parsed::{Files, Function, Parsed};
+use super::parsed::{Function, Parsed, ParsedFiles};
 use super::project::{Around, Role};
-use super::scope::{Alias, Origin, Scope, Variable, Visible};
+use super::scope::{Alias, Scope, Variable, VariableOrigin, Visible};
 use crate::language::diagnostic::Severity;
 use crate::language::fault::{Excerpt, Fault};
 use crate::language::hook;
@@ -35,7 +35,7 @@ pub(crate) struct Facts {
 /// One walk over one file.
 pub(crate) struct Walk<'a> {
     pub(crate) known: &'a Known,
-    pub(crate) files: &'a Files,
+    pub(crate) files: &'a ParsedFiles,
     pub(crate) file: &'a Parsed,
     pub(crate) role: Role,
     pub(crate) around: &'a Around<'a>,
@@ -90,7 +90,7 @@ pub(crate) struct GaveNothing {
 impl<'a> Walk<'a> {
     pub(crate) fn new(
         known: &'a Known,
-        files: &'a Files,
+        files: &'a ParsedFiles,
         file: &'a Parsed,
         role: Role,
         around: &'a Around<'a>,
@@ -203,7 +203,7 @@ impl<'a> Walk<'a> {
     fn function(&mut self, function: &Function) {
         let place = function.header.as_ref().map(|header| header.place);
         let position = place.map_or(Position::NONE, position_of);
-        self.refuse_host_name(&function.name, position, Named::Function);
+        self.refuse_host_name(&function.name, position, NameKind::Function);
         let hook = Hook::named(&function.name)
             .filter(|hook| self.role.has_hooks() && hook.spec().parameters.len() == function.parameters.len());
         let calls = self.before.calls.get(&(function.name.clone(), function.parameters.len()));
@@ -212,7 +212,7 @@ impl<'a> Walk<'a> {
             let place =
                 function.header.as_ref().and_then(|header| header.parameters.get(index)).map(|(_, place)| *place);
             let position = place.map_or(position, position_of);
-            self.refuse_host_name(name, position, Named::Variable);
+            self.refuse_host_name(name, position, NameKind::Variable);
             let open_to_others = self.role.is_open() && !function.private;
             let mentioned = self.is_written(&function.name);
             let called_with = calls.and_then(|kinds| kinds.get(index)).copied();
@@ -223,7 +223,7 @@ impl<'a> Walk<'a> {
                 (None, _) if open_to_others || mentioned => Kind::Unknown,
                 (None, kind) => kind.unwrap_or_default(),
             };
-            self.declare(Variable::new(name, kind, Origin::Parameter, position));
+            self.declare(Variable::new(name, kind, VariableOrigin::Parameter, position));
         }
         self.in_hook = hook.is_some() && calls.is_none();
         self.statements(&function.body, Value::Used);
@@ -239,8 +239,8 @@ impl<'a> Walk<'a> {
         let in_hook = std::mem::replace(&mut self.in_hook, false);
         let mark = self.scope.mark();
         for name in &closure.parameters[captured.min(closure.parameters.len())..] {
-            self.refuse_host_name(name, position, Named::Variable);
-            self.declare(Variable::new(name, Kind::Unknown, Origin::Parameter, position));
+            self.refuse_host_name(name, position, NameKind::Variable);
+            self.declare(Variable::new(name, Kind::Unknown, VariableOrigin::Parameter, position));
         }
         self.statements(&closure.body, Value::Used);
         self.leave(mark);
@@ -298,8 +298,8 @@ impl<'a> Walk<'a> {
                 self.iterated(&flow.expr);
                 let mark = self.scope.mark();
                 for ident in std::iter::once(item).chain(counter) {
-                    self.refuse_host_name(&ident.name, ident.pos, Named::Variable);
-                    self.declare(Variable::new(&ident.name, Kind::Unknown, Origin::Loop, ident.pos));
+                    self.refuse_host_name(&ident.name, ident.pos, NameKind::Variable);
+                    self.declare(Variable::new(&ident.name, Kind::Unknown, VariableOrigin::Loop, ident.pos));
                 }
                 self.block(&flow.body, Value::Unused);
                 self.leave(mark);
@@ -310,8 +310,9 @@ impl<'a> Walk<'a> {
                 let before = self.findings.len();
                 let kind = self.value(initial);
                 let faulty = self.findings.len() > before;
-                self.refuse_host_name(&ident.name, ident.pos, Named::Variable);
-                let origin = if flags.contains(ASTFlags::CONSTANT) { Origin::Const } else { Origin::Let };
+                self.refuse_host_name(&ident.name, ident.pos, NameKind::Variable);
+                let origin =
+                    if flags.contains(ASTFlags::CONSTANT) { VariableOrigin::Const } else { VariableOrigin::Let };
                 let mut variable = Variable::new(&ident.name, kind, origin, ident.pos);
                 variable.exported = flags.contains(ASTFlags::EXPORTED);
                 // One mistake is one finding: what a faulty line sets is not reported as unused besides.
@@ -332,8 +333,8 @@ impl<'a> Walk<'a> {
                 self.block(&flow.body, Value::Unused);
                 let mark = self.scope.mark();
                 if let Expr::Variable(variable, _, position) = &flow.expr {
-                    self.refuse_host_name(&variable.1, *position, Named::Variable);
-                    self.declare(Variable::new(&variable.1, Kind::Unknown, Origin::Catch, *position));
+                    self.refuse_host_name(&variable.1, *position, NameKind::Variable);
+                    self.declare(Variable::new(&variable.1, Kind::Unknown, VariableOrigin::Catch, *position));
                 }
                 self.block(&flow.branch, value);
                 self.leave(mark);
@@ -458,7 +459,7 @@ pub(crate) enum Value {
 
 /// What bears a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Named {
+pub(crate) enum NameKind {
     Function,
     Variable,
 }

@@ -1,7 +1,7 @@
 //! What somebody may have meant who called a function in vain in a scenario test.
 
 use crate::language::dialect;
-use crate::language::fault::Missing;
+use crate::language::fault::MissingFunction;
 use crate::language::functions::{self, HostFunction, Reach, names, ticked};
 use crate::language::spelling::closest;
 use crate::language::testing::{FUNCTIONS, noun, object, rows};
@@ -23,7 +23,7 @@ pub(crate) fn meant(of: Option<&str>, name: &str) -> Option<String> {
 }
 
 /// What whoever called a function of a test in vain may have meant.
-pub(crate) fn proposal(missing: &Missing) -> Option<String> {
+pub(crate) fn proposal(missing: &MissingFunction) -> Option<String> {
     let first = missing.types.first().map(|name| name.rsplit("::").next().unwrap_or(name));
     let of = first.and_then(|name| object(name.strip_suffix("Ref").unwrap_or(name)));
     match of {

@@ -11,7 +11,7 @@ use std::any::TypeId;
 pub(crate) use self::operator::operator_help;
 
 use crate::language::dialect;
-use crate::language::fault::Missing;
+use crate::language::fault::MissingFunction;
 use crate::language::functions::{FUNCTIONS, HostFunction, names, signatures, ticked};
 use crate::language::headers::{Header, headers};
 use crate::language::kind::Kind;
@@ -19,7 +19,7 @@ use crate::language::spelling::closest;
 use crate::protocol::{COMMANDS, Command};
 
 /// What whoever made a call may have meant; `text` is the file that it stands in, `place` where.
-pub(crate) fn proposal(missing: &Missing, text: &str, place: Option<(usize, usize)>) -> Option<String> {
+pub(crate) fn proposal(missing: &MissingFunction, text: &str, place: Option<(usize, usize)>) -> Option<String> {
     let name = missing.name.as_str();
     let kinds: Vec<Kind> = missing.types.iter().map(|name| Kind::of_type(name)).collect();
     if !name.starts_with(|letter: char| letter.is_alphabetic() || letter == '_') {
@@ -235,7 +235,7 @@ mod tests {
 
     fn of(name: &str, types: &[&str]) -> Option<String> {
         let types = types.iter().map(|name| (*name).to_owned()).collect();
-        proposal(&Missing { name: name.to_owned(), types }, "fn greet(a) {}", None)
+        proposal(&MissingFunction { name: name.to_owned(), types }, "fn greet(a) {}", None)
     }
 
     #[test]
