@@ -17,7 +17,7 @@ use hotline::clock::Clock;
 use hotline::host::config::{Config, Session};
 use hotline::host::{Host, RunOptions};
 use hotline::protocol::{self, Incoming, Message};
-use hotline::session::{Login, MediaMode, Pacing, Secret};
+use hotline::session::{Credentials, MediaMode, Pacing, Secret};
 use serde::Deserialize;
 use serde_json::json;
 use tempfile::TempDir;
@@ -183,7 +183,7 @@ impl Bot {
         let session = Session {
             name: "main".to_owned(),
             gateway: url.parse().expect("a url"),
-            login: Login::Email { email: "bot@bench.test".to_owned(), password: Secret::new("-") },
+            login: Credentials::Email { email: "bot@bench.test".to_owned(), password: Secret::new("-") },
             proxy: None,
             connect_via: None,
             root: None,

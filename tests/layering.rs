@@ -5,6 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use hotline::protocol::COMMANDS;
+
 const FLOORS: &[(&str, u8)] = &[
     ("protocol", 0),
     ("access", 0),
@@ -80,6 +82,10 @@ const CIRCLE: usize = 3;
 /// have become as small as all others goes from the list.
 const STILL_LARGER: &[(&str, usize)] = &[("script", 13)];
 
+/// Names that a type of `script` still shares with another type. The list only ever gets shorter.
+const STILL_NAMED_TWICE: &[&str] =
+    &["Call", "End", "Entry", "Event", "Kind", "Message", "Outcome", "Request", "Store", "Thrown"];
+
 /// A module, as the names of its path: `["session", "media"]`.
 type Module = Vec<String>;
 
@@ -94,11 +100,7 @@ impl Imports {
 
     /// Those of the sources as users run them.
     fn read() -> Self {
-        let mut code = code();
-        let of_tests: Vec<_> = code.iter().flat_map(|(module, code)| test_modules(module, code)).collect();
-        code.retain(|module, _| !of_tests.iter().any(|tests| module.starts_with(tests)));
-        code.values_mut().for_each(|code| *code = without_tests(code));
-        Self::of(&code)
+        Self::of(&code_as_run())
     }
 
     fn of(code: &BTreeMap<Module, String>) -> Self {
@@ -138,6 +140,15 @@ fn code() -> BTreeMap<Module, String> {
     paths.retain(|path| !path.ends_with("main.rs"));
     let bare = |path: &PathBuf| bare(&fs::read_to_string(path).expect("a source is readable"));
     paths.iter().map(|path| (module_of(path), bare(path))).collect()
+}
+
+/// The code of every module, without what only tests have.
+fn code_as_run() -> BTreeMap<Module, String> {
+    let mut code = code();
+    let of_tests: Vec<_> = code.iter().flat_map(|(module, code)| test_modules(module, code)).collect();
+    code.retain(|module, _| !of_tests.iter().any(|tests| module.starts_with(tests)));
+    code.values_mut().for_each(|code| *code = without_tests(code));
+    code
 }
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
@@ -385,6 +396,19 @@ fn resolved(modules: &BTreeSet<Module>, here: &Module, path: &[String]) -> Optio
     modules.contains(&target).then_some(target)
 }
 
+/// The types of a file that others can see, by their names.
+fn visible_types(code: &str) -> Vec<&str> {
+    let items = code.match_indices("pub").filter(|(at, _)| !code[..*at].ends_with(is_of_name));
+    let names = items.filter_map(|(at, word)| {
+        let rest = &code[at + word.len()..];
+        let rest = if rest.starts_with('(') { rest.split_once(')')?.1 } else { rest };
+        let (kind, rest) = rest.strip_prefix(' ')?.split_once(' ')?;
+        let name = rest.split(|letter| !is_of_name(letter)).next().filter(|name| !name.is_empty());
+        name.filter(|_| ["struct", "enum", "union", "trait", "type"].contains(&kind))
+    });
+    names.collect()
+}
+
 fn floor(module: &str) -> u8 {
     let row = FLOORS.iter().find(|(name, _)| *name == module);
     row.unwrap_or_else(|| panic!("src/{module} has no floor: add it to the table in src/lib.rs and to this test")).1
@@ -437,6 +461,41 @@ fn few_files_import_each_other_in_a_circle() {
         }
     }
     assert!(wrong.is_empty(), "these files import each other in a circle:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_type_that_others_see_has_a_name_of_its_own() {
+    let code = code_as_run();
+    let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (module, code) in &code {
+        for name in visible_types(code) {
+            places.entry(name).or_default().push(module.join("::"));
+        }
+    }
+    for command in COMMANDS {
+        places.entry(command.name).or_default().push("the table of commands".to_owned());
+    }
+    places.retain(|_, places| places.len() > 1);
+    let (known, new): (Vec<_>, Vec<_>) = places.iter().partition(|(name, _)| STILL_NAMED_TWICE.contains(name));
+    assert!(new.is_empty(), "these names are of several types; a name says which: {new:#?}");
+    let known: Vec<_> = known.into_iter().map(|(name, _)| *name).collect();
+    assert_eq!(known, STILL_NAMED_TWICE, "a name that has become one type's goes from the list");
+}
+
+#[test]
+fn types_are_found_by_their_visibility() {
+    let code = bare(
+        r#"
+        pub struct A<T>(T);
+        /// pub struct No;
+        pub(crate) enum B { No }
+            pub(in crate::a) type C = u8;
+        pub(super) trait D {}
+        struct No; const TEXT: &str = "pub struct No;"; pub use super::No; pub fn no() {} pub const NO: u8 = 1;
+        pub struct $name;
+        "#,
+    );
+    assert_eq!(visible_types(&code), ["A", "B", "C", "D"]);
 }
 
 #[test]

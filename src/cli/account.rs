@@ -8,7 +8,7 @@ use url::Url;
 use super::exit::Exit;
 use crate::host::config::{Config, Session, parse_gateway};
 use crate::script::Limits;
-use crate::session::{Login, MediaMode, Secret, without_credentials};
+use crate::session::{Credentials, MediaMode, Secret, without_credentials};
 
 /// The configuration that is used where none is named.
 pub(super) const DEFAULT_CONFIG: &str = "hotline.toml";
@@ -90,13 +90,13 @@ impl SessionFlags {
     }
 
     /// The account that the flags name.
-    pub(super) fn login(&self) -> Option<Login> {
+    pub(super) fn login(&self) -> Option<Credentials> {
         match (&self.email, &self.password, &self.phone, &self.auth_token) {
             (Some(email), Some(password), ..) => {
-                Some(Login::Email { email: email.clone(), password: Secret::new(password.clone()) })
+                Some(Credentials::Email { email: email.clone(), password: Secret::new(password.clone()) })
             }
             (_, _, Some(phone), Some(auth_token)) => {
-                Some(Login::Token { phone: phone.clone(), auth_token: Secret::new(auth_token.clone()) })
+                Some(Credentials::Token { phone: phone.clone(), auth_token: Secret::new(auth_token.clone()) })
             }
             _ => None,
         }
@@ -110,7 +110,7 @@ pub(super) fn gateway(text: &str) -> anyhow::Result<Url> {
 }
 
 /// A session as flags give it.
-pub(super) fn by_flags(url: &str, login: Login) -> anyhow::Result<Session> {
+pub(super) fn by_flags(url: &str, login: Credentials) -> anyhow::Result<Session> {
     Ok(Session {
         name: "main".to_owned(),
         gateway: gateway(url)?,

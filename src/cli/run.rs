@@ -17,7 +17,7 @@ use crate::host::config::{Config, Session};
 use crate::host::{self, Host, RunOptions, report};
 use crate::language::diagnostic::plain_card;
 use crate::sandbox::{self, Sandbox, SandboxConfig, SandboxStartError};
-use crate::session::{Ended, Login, MediaMode, Pacing, Secret};
+use crate::session::{Credentials, Ended, MediaMode, Pacing, Secret};
 
 /// The arguments of `run`.
 #[derive(Debug, Default, clap::Args)]
@@ -150,8 +150,10 @@ async fn start_sandbox(clock: &Clock, access: &Access) -> Result<Sandbox, Sandbo
 
 /// The session of the embedded sandbox's demo bot. Files are uploaded: by path the sandbox reads only its own folder.
 fn demo(gateway: &str) -> anyhow::Result<Session> {
-    let login =
-        Login::Email { email: format!("bot@{}", sandbox::DEMO_DOMAIN), password: Secret::new(sandbox::DEMO_PASSWORD) };
+    let login = Credentials::Email {
+        email: format!("bot@{}", sandbox::DEMO_DOMAIN),
+        password: Secret::new(sandbox::DEMO_PASSWORD),
+    };
     Ok(Session { media: MediaMode::Upload, ..account::by_flags(gateway, login)? })
 }
 

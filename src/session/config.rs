@@ -51,7 +51,7 @@ impl fmt::Display for Secret {
 
 /// How an account signs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Login {
+pub enum Credentials {
     /// By email address and password; the first time the gateway asks for a PIN.
     Email {
         /// The account's email address.
@@ -68,7 +68,7 @@ pub enum Login {
     },
 }
 
-impl Login {
+impl Credentials {
     /// The account's name towards the gateway: its email address or phone number.
     pub fn account(&self) -> &str {
         match self {
@@ -214,7 +214,7 @@ pub struct SessionConfig {
     /// The gateway's url, `ws://` or `wss://`.
     pub gateway: String,
     /// How the account signs in.
-    pub login: Login,
+    pub login: Credentials,
     /// The gateway's way to the network.
     pub proxy: Option<Proxy>,
     /// The engine's own way to the gateway.
@@ -265,7 +265,7 @@ impl SessionConfig {
     }
 
     /// A session with the default limits, gentle pacing, no proxy and no certificate.
-    pub fn new(name: impl Into<String>, gateway: impl Into<String>, login: Login) -> Self {
+    pub fn new(name: impl Into<String>, gateway: impl Into<String>, login: Credentials) -> Self {
         Self {
             name: name.into(),
             gateway: gateway.into(),
@@ -291,7 +291,7 @@ mod tests {
 
     #[test]
     fn secrets_are_not_shown() {
-        let login = Login::Email { email: "a@b".into(), password: Secret::new("hunter2") };
+        let login = Credentials::Email { email: "a@b".into(), password: Secret::new("hunter2") };
         assert_eq!(format!("{login:?}"), r#"Email { email: "a@b", password: *** }"#);
         let config = SessionConfig { certificate: Some("paper".into()), ..SessionConfig::new("main", "ws://a", login) };
         assert!(!format!("{config:?}").contains("paper"));
@@ -300,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_login_carries_proxy_fields_only_where_there_is_a_proxy() {
-        let login = Login::Email { email: "a@b".into(), password: Secret::new("p") };
+        let login = Credentials::Email { email: "a@b".into(), password: Secret::new("p") };
         let (command, fields) = login.request(None, None);
         assert_eq!((command, fields.as_str()), ("Login", r#"{"email":"a@b","password":"p","cert":""}"#));
         let proxy = Proxy {
@@ -343,7 +343,7 @@ mod tests {
     }
 
     fn config(gateway: &str, via: Option<&str>) -> SessionConfig {
-        let login = Login::Email { email: "a".into(), password: Secret::new("b") };
+        let login = Credentials::Email { email: "a".into(), password: Secret::new("b") };
         let connect_via = via.map(|via| via.parse().expect("a proxy"));
         SessionConfig { connect_via, ..SessionConfig::new("main", gateway, login) }
     }

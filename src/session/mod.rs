@@ -37,7 +37,7 @@ mod status;
 mod transport;
 
 pub use calls::CallError;
-pub use config::{ConnectVia, Login, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
+pub use config::{ConnectVia, Credentials, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
 pub use dedup::Dedup;
 pub use handle::{Handle, Inbox, Permit, channel};
 pub use media::{FolderError, Media, MediaError, MediaMode, Ready};

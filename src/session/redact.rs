@@ -6,7 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 use url::Url;
 
-use super::config::{Login, SessionConfig};
+use super::config::{Credentials, SessionConfig};
 use crate::protocol::{Damages, read_value};
 
 /// What stands where a secret was.
@@ -50,8 +50,8 @@ impl Secrets {
     pub(super) fn of(config: &SessionConfig) -> Self {
         let mut secrets = Self(Vec::new());
         match &config.login {
-            Login::Email { password, .. } => secrets.add_chosen(password.expose()),
-            Login::Token { auth_token, .. } => secrets.add(auth_token.expose()),
+            Credentials::Email { password, .. } => secrets.add_chosen(password.expose()),
+            Credentials::Token { auth_token, .. } => secrets.add(auth_token.expose()),
         }
         if let Some(password) = config.proxy.as_ref().and_then(|proxy| proxy.password.as_ref()) {
             secrets.add_chosen(password.expose());
@@ -200,7 +200,7 @@ mod tests {
     use crate::session::Secret;
 
     fn secrets() -> Secrets {
-        let login = Login::Email { email: "a@b".into(), password: Secret::new("hunter2") };
+        let login = Credentials::Email { email: "a@b".into(), password: Secret::new("hunter2") };
         let certificate = Some("paper".to_owned());
         Secrets::of(&SessionConfig { certificate, ..SessionConfig::new("main", "ws://a", login) })
     }
@@ -242,7 +242,7 @@ mod tests {
             ("aVeryKey", "aVeryKey here", "*** here"),
             ("correcthorsebattery", "correcthorsebattery", "***"),
         ] {
-            let login = Login::Email { email: "a@b".into(), password: Secret::new(password) };
+            let login = Credentials::Email { email: "a@b".into(), password: Secret::new(password) };
             let secrets = Secrets::of(&SessionConfig::new("main", "ws://a", login));
             assert_eq!(secrets.hidden(text), expected);
         }

@@ -24,7 +24,9 @@ use crate::sandbox::{
 };
 use crate::script::stub::Stubs;
 use crate::script::{Assignment, Directory, JournalMode, Limits, Shared, Update, WebAccess, WorkerHandle};
-use crate::session::{self, Handle, Login, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig, Status};
+use crate::session::{
+    self, Credentials, Handle, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig, Status,
+};
 use crate::store::{Store, StoreError};
 
 /// When a world's clock begins: a Monday morning.
@@ -217,7 +219,7 @@ impl TestWorld {
         }));
 
         let email = format!("{BOT}@{DEMO_DOMAIN}");
-        let login = Login::Email { email: email.clone(), password: Secret::new(DEMO_PASSWORD) };
+        let login = Credentials::Email { email: email.clone(), password: Secret::new(DEMO_PASSWORD) };
         let mut config = SessionConfig::new(SESSION, self.url.clone(), login);
         config.certificate = self.store.certificate(&self.url, &email)?;
         config.reply = self.setting.limits.reply;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hotline::protocol::commands::SendText;
 use hotline::protocol::{Content, Failure, MAX_FRAME};
-use hotline::session::{CallError, Ended, Holdup, Login, Phase, Secret, SessionConfig, Signal};
+use hotline::session::{CallError, Credentials, Ended, Holdup, Phase, Secret, SessionConfig, Signal};
 use serde_json::json;
 use tokio::task::spawn_local;
 use tokio_tungstenite::tungstenite::Message;
@@ -50,7 +50,7 @@ fn a_token_login_carries_the_phone_number_and_the_token() {
     on_a_worker(async {
         let gateway = Gateway::listen().await;
         let mut config = config(&gateway.url());
-        config.login = Login::Token { phone: "+8190".into(), auth_token: Secret::new("t") };
+        config.login = Credentials::Token { phone: "+8190".into(), auth_token: Secret::new("t") };
         let _session = Session::start(config);
         let login = gateway.accept().await.receive().await;
         assert_eq!(login, json!({"command": "LoginWithToken", "phone": "+8190", "auth_token": "t"}));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use hotline::clock::Clock;
 use hotline::protocol::Event;
-use hotline::session::{Ended, Flow, Handle, Login, Pacing, Secret, SessionConfig, Signal, channel, run};
+use hotline::session::{Credentials, Ended, Flow, Handle, Pacing, Secret, SessionConfig, Signal, channel, run};
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, LocalSet};
 
@@ -14,7 +14,7 @@ use crate::gateway::soon;
 
 /// A session with an email login that sends as fast as it can.
 pub(crate) fn config(gateway: &str) -> SessionConfig {
-    let login = Login::Email { email: "bot@sandbox.test".into(), password: Secret::new("sandbox") };
+    let login = Credentials::Email { email: "bot@sandbox.test".into(), password: Secret::new("sandbox") };
     SessionConfig { pacing: Pacing::Off, ..SessionConfig::new("main", gateway, login) }
 }
 

@@ -30,7 +30,7 @@ use crate::protocol::commands::{
 };
 use crate::protocol::{Call, Event};
 use crate::sandbox::{DEFAULT_LISTEN, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD};
-use crate::session::{CallError, Handle, Login, Pacing, Secret, SessionConfig, Signal};
+use crate::session::{CallError, Credentials, Handle, Pacing, Secret, SessionConfig, Signal};
 use crate::visible;
 
 /// Who talks unless someone else is named.
@@ -56,7 +56,7 @@ pub(super) struct ChatOptions {
     /// The gateway's url.
     pub(super) gateway: String,
     /// The account.
-    pub(super) login: Login,
+    pub(super) login: Credentials,
     /// What the bot is to be found by, where its account is known.
     pub(super) bot: Option<String>,
     /// How long the silence after the end of piped input has to be.
@@ -67,7 +67,7 @@ impl ChatOptions {
     /// A demo account at a sandbox.
     pub(super) fn demo(gateway: String, name: &str) -> Self {
         let email = if name.contains('@') { name.to_owned() } else { format!("{name}@{DEMO_DOMAIN}") };
-        let login = Login::Email { email, password: Secret::new(DEMO_PASSWORD) };
+        let login = Credentials::Email { email, password: Secret::new(DEMO_PASSWORD) };
         Self { gateway, login, bot: None, wait: Duration::from_secs(2) }
     }
 }

@@ -23,8 +23,8 @@ use crate::language::diagnostic::{COLUMNS, CardStyle, Severity, card};
 use crate::language::{Fault, Name};
 use crate::sandbox::{self, Sandbox, SandboxConfig};
 use crate::script::PROMPT;
+use crate::session::{Credentials, Pacing, Secret};
 use crate::session::{Ended, Phase, Signal};
-use crate::session::{Login, Pacing, Secret};
 use crate::visible;
 
 /// How many signals may wait to be shown; one more is left out.
@@ -103,8 +103,10 @@ async fn start_sandbox(access: Access) -> anyhow::Result<Sandbox> {
 
 /// The session of the sandbox's demo bot.
 fn demo(gateway: &str) -> anyhow::Result<Session> {
-    let login =
-        Login::Email { email: format!("bot@{}", sandbox::DEMO_DOMAIN), password: Secret::new(sandbox::DEMO_PASSWORD) };
+    let login = Credentials::Email {
+        email: format!("bot@{}", sandbox::DEMO_DOMAIN),
+        password: Secret::new(sandbox::DEMO_PASSWORD),
+    };
     account::by_flags(gateway, login)
 }
 

@@ -7,7 +7,7 @@ use url::Url;
 use super::error::ConfigError;
 use super::read::{ConfigValue, Table};
 use crate::script::Limits;
-use crate::session::{ConnectVia, Login, MediaMode, Pacing, Proxy, ProxyKind, Secret, SessionConfig};
+use crate::session::{ConnectVia, Credentials, MediaMode, Pacing, Proxy, ProxyKind, Secret, SessionConfig};
 
 const KEYS: &[&str] = &[
     "name",
@@ -31,7 +31,7 @@ pub struct Session {
     /// The gateway's `ws://` or `wss://` url.
     pub gateway: Url,
     /// Who logs in.
-    pub login: Login,
+    pub login: Credentials,
     /// The gateway's way to the network.
     pub proxy: Option<Proxy>,
     /// The engine's own way to the gateway.
@@ -107,7 +107,7 @@ fn read_script(item: &ConfigValue<'_>) -> Result<String, ConfigError> {
     Ok(name.strip_suffix(".rhai").unwrap_or(&name).to_owned())
 }
 
-fn read_login(table: &Table<'_>) -> Result<Login, ConfigError> {
+fn read_login(table: &Table<'_>) -> Result<Credentials, ConfigError> {
     let secret = |key: &'static str, expected: &str| {
         let item = table.require(key, expected)?;
         item.name(expected).map(Secret::new)
@@ -131,12 +131,18 @@ fn read_login(table: &Table<'_>) -> Result<Login, ConfigError> {
         (Some(email), None) => {
             stray("auth_token", "phone")?;
             let email = email.name("an email address")?;
-            Ok(Login::Email { email, password: secret("password", "the account's password, best as \"${NAME}\"")? })
+            Ok(Credentials::Email {
+                email,
+                password: secret("password", "the account's password, best as \"${NAME}\"")?,
+            })
         }
         (None, Some(phone)) => {
             stray("password", "email")?;
             let phone = phone.name("a phone number as text")?;
-            Ok(Login::Token { phone, auth_token: secret("auth_token", "the account's token, best as \"${NAME}\"")? })
+            Ok(Credentials::Token {
+                phone,
+                auth_token: secret("auth_token", "the account's token, best as \"${NAME}\"")?,
+            })
         }
     }
 }

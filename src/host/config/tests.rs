@@ -10,7 +10,7 @@ use crate::session::MediaMode;
 
 const THIRTY: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 const FIVE: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
-use crate::session::{ConnectVia, Login, ProxyKind, Secret};
+use crate::session::{ConnectVia, Credentials, ProxyKind, Secret};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     let env = |name: &str| match name {
@@ -89,7 +89,7 @@ scripts = ["auto_reply"]
     let [main] = config.sessions.as_slice() else { panic!("one session") };
     assert_eq!((main.name.as_str(), main.gateway.as_str()), ("main", "ws://127.0.0.1:16089/"));
     let password = Secret::new("open sesame");
-    assert_eq!(main.login, Login::Email { email: "bot@sandbox.test".into(), password });
+    assert_eq!(main.login, Credentials::Email { email: "bot@sandbox.test".into(), password });
     let via =
         ConnectVia { kind: ProxyKind::Socks5, host: "127.0.0.1".into(), port: 1080, username: None, password: None };
     assert_eq!(main.connect_via, Some(via));
@@ -203,7 +203,7 @@ fn an_unset_variable_is_named() {
 fn a_session_logs_in_by_email_or_by_phone() {
     let token = good(&session("phone = '+8190'\nauth_token = '${TOKEN}'"));
     let auth_token = Secret::new("t0ken");
-    assert_eq!(token.sessions[0].login, Login::Token { phone: "+8190".into(), auth_token });
+    assert_eq!(token.sessions[0].login, Credentials::Token { phone: "+8190".into(), auth_token });
     assert_eq!(token.sessions[0].name, "main");
     for (lines, expected) in [
         ("", "has neither \"email\" nor \"phone\""),

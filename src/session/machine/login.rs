@@ -10,7 +10,7 @@ use crate::protocol::{
     read_value,
 };
 use crate::session::calls::CallError;
-use crate::session::config::Login;
+use crate::session::config::Credentials;
 use crate::session::signal::Signal;
 
 /// A profile that cannot be had yet is asked for again after this, then after twice as long, and so on up to the second.
@@ -25,7 +25,7 @@ impl<T: Completion> Machine<T> {
     /// How a gateway shows a PIN is not known for sure. A first login by email needs one, so it waits long enough for
     /// a person even if no frame said so: to log in anew would ask for another PIN.
     pub(super) fn login_patience(&self) -> Duration {
-        let needs_pin = matches!(self.config.login, Login::Email { .. }) && self.certificate.is_none();
+        let needs_pin = matches!(self.config.login, Credentials::Email { .. }) && self.certificate.is_none();
         if needs_pin { PIN } else { LOGIN }
     }
 

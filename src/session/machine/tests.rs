@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 use super::*;
 use crate::protocol::{Command, Family, Safety, find_text};
 use crate::session::calls::{CallOrder, CallStep};
-use crate::session::{Login, Pacing, Secret};
+use crate::session::{Credentials, Pacing, Secret};
 
 const COMMANDS: [&str; 4] = ["GetProfile", "BlockContact", "SendText", "SomethingNew"];
 
 pub(super) fn config() -> SessionConfig {
-    let login = Login::Email { email: "a".into(), password: Secret::new("b") };
+    let login = Credentials::Email { email: "a".into(), password: Secret::new("b") };
     SessionConfig { pacing: Pacing::Off, max_outstanding: 8, ..SessionConfig::new("main", "ws://localhost", login) }
 }
 

@@ -297,12 +297,12 @@ fn client_proxy(proxy: &Proxy) -> Result<reqwest::Proxy, MediaError> {
 mod tests {
     use super::*;
     use crate::protocol::COMMANDS;
-    use crate::session::{Login, Secret};
+    use crate::session::{Credentials, Secret};
 
     #[test]
     fn auto_uploads_only_to_other_machines() {
         let at = |gateway: &str| {
-            SessionConfig::new("main", gateway, Login::Token { phone: "1".into(), auth_token: Secret::new("t") })
+            SessionConfig::new("main", gateway, Credentials::Token { phone: "1".into(), auth_token: Secret::new("t") })
         };
         assert!(!MediaMode::Auto.uploads(&at("ws://127.0.0.1:16089")));
         assert!(MediaMode::Auto.uploads(&at("wss://gateway.example.com")));

@@ -12,7 +12,7 @@ use hotline::host::config::{Config, DEFAULT_RETENTION, Session};
 use hotline::host::control::{self, ControlReply, ControlRequest};
 use hotline::host::{Host, RunOptions, StartError};
 use hotline::script::{AllowedHost, Limits};
-use hotline::session::{Login, MediaMode, Pacing, Secret};
+use hotline::session::{Credentials, MediaMode, Pacing, Secret};
 use tempfile::TempDir;
 
 use crate::site::Site;
@@ -185,7 +185,7 @@ impl Setup {
         let session = |((name, scripts), gateway): (&(&str, Option<Vec<String>>), &Gateway)| Session {
             name: (*name).to_owned(),
             gateway: gateway.url(),
-            login: Login::Email { email: format!("{name}@bot.test"), password: Secret::new("secret") },
+            login: Credentials::Email { email: format!("{name}@bot.test"), password: Secret::new("secret") },
             proxy: None,
             connect_via: None,
             root: None,
