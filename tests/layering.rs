@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hotline::protocol::COMMANDS;
+use hotline::protocol::{COMMANDS, EVENTS};
 
 const FLOORS: &[(&str, u8)] = &[
     ("protocol", 0),
@@ -95,12 +95,12 @@ struct Imports(BTreeMap<Module, BTreeSet<Module>>);
 impl Imports {
     /// Those of the sources, with what only tests have.
     fn with_tests() -> Self {
-        Self::of(&code())
+        Self::of(&code(bare))
     }
 
     /// Those of the sources as users run them.
     fn read() -> Self {
-        Self::of(&code_as_run())
+        Self::of(&code_as_run(bare))
     }
 
     fn of(code: &BTreeMap<Module, String>) -> Self {
@@ -133,18 +133,18 @@ impl Imports {
     }
 }
 
-/// The code of every module.
-fn code() -> BTreeMap<Module, String> {
+/// The code of every module, as `strip` leaves it of its source.
+fn code(strip: fn(&str) -> String) -> BTreeMap<Module, String> {
     let mut paths = Vec::new();
     sources(Path::new("src"), &mut paths);
     paths.retain(|path| !path.ends_with("main.rs"));
-    let bare = |path: &PathBuf| bare(&fs::read_to_string(path).expect("a source is readable"));
-    paths.iter().map(|path| (module_of(path), bare(path))).collect()
+    let code = |path: &PathBuf| strip(&fs::read_to_string(path).expect("a source is readable"));
+    paths.iter().map(|path| (module_of(path), code(path))).collect()
 }
 
 /// The code of every module, without what only tests have.
-fn code_as_run() -> BTreeMap<Module, String> {
-    let mut code = code();
+fn code_as_run(strip: fn(&str) -> String) -> BTreeMap<Module, String> {
+    let mut code = code(strip);
     let of_tests: Vec<_> = code.iter().flat_map(|(module, code)| test_modules(module, code)).collect();
     code.retain(|module, _| !of_tests.iter().any(|tests| module.starts_with(tests)));
     code.values_mut().for_each(|code| *code = without_tests(code));
@@ -171,8 +171,18 @@ fn module_of(path: &Path) -> Module {
     names
 }
 
-/// A source without its comments, and with nothing in its texts and characters.
+/// A source without its comments, texts and characters.
 fn bare(source: &str) -> String {
+    stripped(source, |_| " ".to_owned())
+}
+
+/// A source without its comments and characters. Its texts stay, but for what would be taken for braces or attributes of the code.
+fn with_texts(source: &str) -> String {
+    stripped(source, |text| text.replace(['{', '}', '#'], " "))
+}
+
+/// A source without its comments and characters, and with something else in place of its texts.
+fn stripped(source: &str, in_place_of: fn(&str) -> String) -> String {
     let mut code = String::with_capacity(source.len());
     let mut rest = source;
     while let Some(letter) = rest.chars().next() {
@@ -185,7 +195,8 @@ fn bare(source: &str) -> String {
             _ => 0,
         };
         if skipped > 0 {
-            code.push(' ');
+            let is_text = matches!(letter, 'r' | '"');
+            code.push_str(&if is_text { in_place_of(&rest[..skipped]) } else { " ".to_owned() });
             rest = &rest[skipped..];
         } else {
             code.push(letter);
@@ -465,7 +476,7 @@ fn few_files_import_each_other_in_a_circle() {
 
 #[test]
 fn a_type_that_others_see_has_a_name_of_its_own() {
-    let code = code_as_run();
+    let code = code_as_run(bare);
     let mut places: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (module, code) in &code {
         for name in visible_types(code) {
@@ -480,6 +491,43 @@ fn a_type_that_others_see_has_a_name_of_its_own() {
     assert!(new.is_empty(), "these names are of several types; a name says which: {new:#?}");
     let known: Vec<_> = known.into_iter().map(|(name, _)| *name).collect();
     assert_eq!(known, STILL_NAMED_TWICE, "a name that has become one type's goes from the list");
+}
+
+/// Where the names of events and commands may stand as texts: in the tables and what reads and writes the wire, and in the gateway's
+/// side of it, whose arms say what each does.
+const NAMES_THE_WIRE: &[&str] = &["protocol", "sandbox"];
+
+#[test]
+fn events_and_commands_are_named_by_their_tables() {
+    let names: Vec<_> = EVENTS.iter().map(|row| row.subcommand).chain(COMMANDS.iter().map(|row| row.name)).collect();
+    let code = code_as_run(with_texts);
+    let others =
+        code.iter().filter(|(module, _)| !module.first().is_some_and(|part| NAMES_THE_WIRE.contains(&&**part)));
+    let wrong: Vec<_> = others
+        .flat_map(|(module, code)| {
+            let found = names.iter().filter(|name| code.contains(&format!("\"{name}\"")));
+            found.map(|name| format!("{}: \"{name}\"", module.join("::")))
+        })
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "these names are texts where a row of a table would say what is meant:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn texts_are_told_from_what_is_said_about_them() {
+    let code = with_texts(
+        r##"
+        match name { "ONE" => '"', r#"{"TWO"}"# => 'x', _ => "{" } // "THREE"
+        #[cfg(test)] mod tests { const NAME: &str = "FOUR}"; }
+        const LAST: &str = "FIVE";
+        "##,
+    );
+    let code = without_tests(&code);
+    let found = ["ONE", "TWO", "THREE", "FOUR", "FIVE"].map(|name| code.contains(&format!("\"{name}\"")));
+    assert_eq!(found, [true, true, false, false, true]);
 }
 
 #[test]

@@ -212,7 +212,7 @@ fn render_event(page: &mut String, event: &EventSpec) {
 fn about(event: &EventSpec) -> Option<String> {
     let is_object = event.hook.is_some_and(|hook| !matches!(hook, Hook::Message | Hook::OwnMessage));
     let person = event.person().filter(|_| is_object)?;
-    let unnamed = if event.is_own_unnamed() && !event.me { ", and where the event names nobody" } else { "" };
+    let unnamed = if event.me_unnamed && !event.me { ", and where the event names nobody" } else { "" };
     Some(match event.me {
         true => "`event.person` is this account; `event.me` is true.".to_owned(),
         false => {

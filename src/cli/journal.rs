@@ -2,7 +2,7 @@
 
 use super::exit::Exit;
 use super::{output, record};
-use crate::protocol::{EventSpec, Hook};
+use crate::protocol::{EventSpec, Hook, Message};
 use crate::store::{EventRow, Handling, RunRecord};
 
 /// How much of an event's content is shown on a terminal, in columns.
@@ -57,13 +57,9 @@ fn table(events: &[Handling], look: record::TableStyle) -> String {
 
 /// What a person recognises an event by: a message's text, else its content.
 fn excerpt(event: &EventRow) -> String {
-    match event.subcommand.as_str() {
-        "RECEIVE_MESSAGE" | "SEND_MESSAGE" => {
-            crate::protocol::Message::read(&event.content).and_then(|message| message.text)
-        }
-        _ => None,
-    }
-    .unwrap_or_else(|| event.content.clone())
+    let is_message = EventSpec::named(&event.subcommand).is_some_and(EventSpec::is_message);
+    let message = is_message.then(|| Message::read(&event.content)).flatten();
+    message.and_then(|message| message.text).unwrap_or_else(|| event.content.clone())
 }
 
 /// What became of an event, in a few words.

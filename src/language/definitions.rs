@@ -81,10 +81,11 @@ fn host() -> String {
             EventFieldKind::StrMap => "map",
         };
         let of = EVENTS.iter().filter(|row| row.fields.iter().any(|other| other.name == field.name));
-        let of: Vec<_> = of.filter(|row| !is_message(row.hook)).map(|row| row.subcommand).collect();
-        let doc = format!("{} (of {})", field.doc, of.join(", "));
+        let of: Vec<_> = of.filter(|row| !is_message(row.hook)).collect();
+        let names: Vec<_> = of.iter().map(|row| row.subcommand).collect();
+        let doc = format!("{} (of {})", field.doc, names.join(", "));
         for object in ["Event", "Invite"] {
-            let concerns = object == "Event" || of.contains(&"NOTIFIED_INVITE_INTO_CHAT");
+            let concerns = object == "Event" || of.iter().any(|row| row.hook == Some(Hook::Invite));
             if concerns {
                 getter(&mut page, object, field.name, kind, &doc);
             }

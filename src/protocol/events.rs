@@ -14,6 +14,7 @@ use serde_json::value::RawValue;
 use super::damage::{Damage, Damages};
 use super::frame::{Damaged, scalar};
 use super::mend::mend;
+use super::mid::is_group;
 use super::tolerant::{Metadata, Millis, Text};
 
 /// A function that a script may define to be called.
@@ -175,6 +176,17 @@ pub enum Repetition {
     },
 }
 
+/// How the chat that an event belongs to is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChatRule {
+    /// It belongs to none.
+    None,
+    /// A field names it.
+    Field(&'static str),
+    /// The content is a message, and its chat is where an answer goes: see [`Message::chat`].
+    Message,
+}
+
 /// One row of the event table.
 #[derive(Debug)]
 pub struct EventSpec {
@@ -184,8 +196,10 @@ pub struct EventSpec {
     pub hook: Option<Hook>,
     /// Whether the event is about this account itself by its very name.
     pub me: bool,
-    /// The field that names the chat it belongs to, where it has one.
-    pub chat: Option<&'static str>,
+    /// Whether it is about this account where it names nobody.
+    pub me_unnamed: bool,
+    /// How the chat that it belongs to is found.
+    pub chat: ChatRule,
     /// How one that a gateway repeats after a reconnect is told from the same thing happening again.
     pub repetition: Repetition,
     /// When it is sent.
@@ -207,9 +221,15 @@ impl EventSpec {
         field("target").or_else(|| field("mid"))
     }
 
-    /// Whether it is about this account where it names nobody.
-    pub fn is_own_unnamed(&self) -> bool {
-        self.me || self.subcommand == "NOTIFIED_LEAVE_CHAT"
+    /// Whether its content is a [`Message`].
+    pub fn is_message(&self) -> bool {
+        self.chat == ChatRule::Message
+    }
+
+    /// The id by which an event is told from others, where its row goes by the id of a message.
+    pub fn message_id<'a>(subcommand: &str, content: &'a str) -> Option<Cow<'a, str>> {
+        let by_id = Self::named(subcommand).is_some_and(|row| row.repetition == Repetition::Id);
+        by_id.then(|| Message::id_of(content)).flatten()
     }
 }
 
@@ -234,12 +254,33 @@ macro_rules! event_kind {
     };
 }
 
-macro_rules! subject {
+macro_rules! me {
     (me) => {
         true
     };
+    ($other:ident) => {
+        false
+    };
+}
+
+macro_rules! me_unnamed {
     (other) => {
         false
+    };
+    ($me:ident) => {
+        true
+    };
+}
+
+macro_rules! chat {
+    () => {
+        ChatRule::None
+    };
+    (message) => {
+        ChatRule::Message
+    };
+    ($field:literal) => {
+        ChatRule::Field($field)
     };
 }
 
@@ -261,7 +302,7 @@ macro_rules! repetition {
 macro_rules! events {
     ($(
         $(#[doc = $doc:literal])+
-        $subcommand:ident $subject:ident ($($hook:ident)?) ($($chat:literal)?) ($($repetition:tt)+) {
+        $subcommand:ident $subject:ident ($($hook:ident)?) ($($chat:tt)?) ($($repetition:tt)+) {
             $( $kind:ident $wire:literal $field_doc:literal; )*
         }
     )+) => {
@@ -269,8 +310,9 @@ macro_rules! events {
         pub static EVENTS: &[EventSpec] = &[$( EventSpec {
             subcommand: stringify!($subcommand),
             hook: optional!($(Hook::$hook)?),
-            me: subject!($subject),
-            chat: optional!($($chat)?),
+            me: me!($subject),
+            me_unnamed: me_unnamed!($subject),
+            chat: chat!($($chat)?),
             repetition: repetition!($($repetition)+),
             doc: concat!($($doc),+).trim_ascii(),
             fields: &[$( EventField {
@@ -292,11 +334,11 @@ macro_rules! optional {
     };
 }
 
-// subcommand, whom it is about, (hook), (field of its chat), (how it is repeated) { type "wire name" "documentation"; }
-// The chat of a message depends on who wrote it: see `Message::chat`.
+// subcommand, whom it is about (`nobody`: this account where it names nobody), (hook), (field of its chat, or that its content is a
+// message), (how it is repeated) { type "wire name" "documentation"; }
 events! {
     /// A message for this account.
-    RECEIVE_MESSAGE other (Message) () (id) {
+    RECEIVE_MESSAGE other (Message) (message) (id) {
         str "id" "the message's id";
         str "from" "who wrote it";
         str "to" "the person or group that it was written to";
@@ -306,7 +348,7 @@ events! {
         map "contentMetadata" "what else belongs to this content type, all values strings";
     }
     /// A message that this account sent from another device.
-    SEND_MESSAGE me (OwnMessage) () (id) {
+    SEND_MESSAGE me (OwnMessage) (message) (id) {
         str "id" "the message's id";
         str "from" "this account";
         str "to" "the person or group that it was written to";
@@ -342,7 +384,7 @@ events! {
         str "mid" "who joined";
     }
     /// This account left a group, where the event names nobody; else someone left it.
-    NOTIFIED_LEAVE_CHAT other (Leave) ("group_id") (until membership "group_id" "mid") {
+    NOTIFIED_LEAVE_CHAT nobody (Leave) ("group_id") (until membership "group_id" "mid") {
         str "group_id" "the group";
         optional "mid" "who left";
     }
@@ -508,7 +550,7 @@ impl Message {
     ///
     /// It is `to` in a group or room and for one's own messages, else the person who wrote.
     pub fn chat(&self, me: &str) -> &str {
-        if self.from == me || self.to.starts_with(['c', 'r']) { &self.to } else { &self.from }
+        if self.from == me || is_group(&self.to) { &self.to } else { &self.from }
     }
 }
 
@@ -542,6 +584,16 @@ mod tests {
             assert_eq!(spec.hook as usize, index);
             assert_eq!(Hook::named(spec.name), Some(spec.hook));
         }
+    }
+
+    #[test]
+    fn a_row_that_goes_by_the_id_of_a_message_has_one() {
+        for row in EVENTS {
+            assert_eq!(row.is_message(), row.repetition == Repetition::Id, "{}", row.subcommand);
+            let expected = row.is_message().then_some("7");
+            assert_eq!(EventSpec::message_id(row.subcommand, r#"{"id":7}"#).as_deref(), expected, "{}", row.subcommand);
+        }
+        assert_eq!(EventSpec::message_id("NEW", r#"{"id":7}"#), None);
     }
 
     #[test]

@@ -16,14 +16,14 @@ mod types;
 
 pub use commands::{COMMANDS, Call, Command, Family, Field, FieldKind, Presence, Provenance, Request, Safety};
 pub use damage::{Damage, Damages};
-pub use events::{EVENTS, EventField, EventFieldKind, EventSpec, HOOKS, Hook, HookSpec, Message, Repetition};
+pub use events::{ChatRule, EVENTS, EventField, EventFieldKind, EventSpec, HOOKS, Hook, HookSpec, Message, Repetition};
 pub use failure::{Failure, FailureCode};
 pub use frame::{
     Content, DecodeError, EncodeError, Event, HEARTBEAT, Incoming, MAX_FRAME, check_field_names, decode, decode_noting,
     encode_fields, fields_of, find_text,
 };
 pub use mend::{MAX_DEPTH, Mended, mend, read_value};
-pub use mid::{MidKind, mid_kind};
+pub use mid::{MidKind, is_group, mid_kind};
 pub use request::{
     Envelope, Received, RequestError, check_fields, encode_event, encode_login, encode_pin, encode_reply, found,
     receive,

@@ -83,7 +83,8 @@ pub(crate) fn send_text(services: &Services, to: &str, content: &str, place: Pla
     fields.push_str(r#","content":"#);
     push_json(&mut fields, content);
     fields.push('}');
-    send(services, None, "SendText".into(), Safety::Effect, fields, place)
+    let row = <protocol::commands::SendText as protocol::Call>::COMMAND;
+    send(services, None, row.name.into(), row.safety, fields, place)
 }
 
 /// Sends a command of the table through the door.

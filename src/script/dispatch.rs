@@ -30,7 +30,7 @@ use super::worker::Worker;
 use crate::language::diagnostic::plain_card;
 use crate::language::fault::Fault;
 use crate::language::trace;
-use crate::protocol::{Event, EventSpec, Hook, Message};
+use crate::protocol::{Event, EventSpec, Hook};
 use crate::store::{RunRecord, message_number};
 
 /// What came of a hook.
@@ -103,10 +103,8 @@ fn leave(live: &Live, arrival: Arrival) {
 
 /// The id of the message that an event brings, where it is to be remembered.
 fn message_id(live: &Live, event: &Event) -> Option<String> {
-    if !live.journal.is_on() || !matches!(event.subcommand.as_str(), "RECEIVE_MESSAGE" | "SEND_MESSAGE") {
-        return None;
-    }
-    Message::id_of(event.content.as_str()).map(Cow::into_owned)
+    let id = live.journal.is_on().then(|| EventSpec::message_id(&event.subcommand, event.content.as_str())).flatten();
+    id.map(Cow::into_owned)
 }
 
 /// Whether a message was taken longer ago than its session remembers. Ids are numbers that ascend, as a rule: then nothing is

@@ -98,7 +98,7 @@ impl Event {
         // A name that was lost on its way is none of nobody.
         let is_unnamed = found.as_ref().is_none_or(|(_, found)| found.is_unit());
         let named = found.and_then(|(row, found)| typed(row.kind, found)?.into_immutable_string().ok());
-        let is_me = spec.me || (is_unnamed && spec.is_own_unnamed()) || named.as_ref().is_some_and(|mid| mid == me);
+        let is_me = spec.me || (is_unnamed && spec.me_unnamed) || named.as_ref().is_some_and(|mid| mid == me);
         let person = named.or_else(|| is_me.then(|| me.into()));
         Self(Rc::new(EventData { spec, raw, person, me: is_me }))
     }
@@ -229,7 +229,7 @@ fn register_message(engine: &mut Engine, services: &Rc<Services>) {
     });
     engine.register_get("content_type", |msg: &mut Message| msg.0.wire.content_type.clone());
     engine.register_get("metadata", Message::metadata);
-    engine.register_get("is_group", |msg: &mut Message| msg.0.chat.starts_with(['c', 'r']));
+    engine.register_get("is_group", |msg: &mut Message| protocol::is_group(&msg.0.chat));
     engine.register_get("raw", |msg: &mut Message| value::from_content(msg.0.content.as_str()));
     engine.register_get("sender", |msg: &mut Message| Person(msg.0.wire.from.as_str().into()));
 

@@ -4,7 +4,7 @@ use rhai::Dynamic;
 
 use super::object::{self, Message};
 use super::value;
-use crate::protocol::{Damage, Damages, Event, EventSpec, Hook};
+use crate::protocol::{ChatRule, Damage, Damages, Event, EventSpec, Hook};
 
 /// An event, read for the account that it arrived at.
 pub(super) struct Subject {
@@ -29,7 +29,7 @@ impl Subject {
             let message = Message::read(event.content.clone(), me, &mut damages);
             let chat = message.as_ref().map(|message| message.chat().to_owned());
             let own =
-                event.subcommand == "SEND_MESSAGE" || message.as_ref().is_some_and(|message| message.sender() == me);
+                spec.is_some_and(|spec| spec.me) || message.as_ref().is_some_and(|message| message.sender() == me);
             // A message that is no object has no sender and no chat: it reaches on_notify only.
             if message.is_none() {
                 damages.insert(Damage::NoObject);
@@ -41,7 +41,10 @@ impl Subject {
             let _ = value::from_content_noting(event.content.as_str(), &mut damages);
         }
         let object = spec.map(|spec| object::Event::read(spec, &event.content, me, &mut damages));
-        let chat = spec.and_then(|spec| spec.chat).zip(object.as_ref()).and_then(|(field, object)| object.text(field));
+        let chat = spec.map(|spec| spec.chat).zip(object.as_ref()).and_then(|(rule, object)| match rule {
+            ChatRule::Field(field) => object.text(field),
+            ChatRule::None | ChatRule::Message => None,
+        });
         Self { event, hook, message: None, object, chat, damages }
     }
 

@@ -9,6 +9,7 @@
 //! The **horizon** of a batch is the earliest one that still has something open when the batch has been written: what is open in
 //! an earlier one has settled, what is open in it or in a later one has not.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::mem::take;
 
@@ -19,7 +20,7 @@ use super::error::StoreError;
 use super::record::{Batch, BundleHash, EventRow, Handled, Handling, RunChange, RunRecord, Standing};
 use super::rows;
 use crate::clock::Timestamp;
-use crate::protocol::{Content, Event, Message};
+use crate::protocol::{Content, Event, EventSpec};
 
 /// What is not over after this many milliseconds settles.
 const SETTLE: Timestamp = 1_000;
@@ -517,10 +518,7 @@ impl Messages {
 
 /// The id of the message that an event brings.
 fn message_id(subcommand: &str, content: &str) -> Option<String> {
-    if !matches!(subcommand, "RECEIVE_MESSAGE" | "SEND_MESSAGE") {
-        return None;
-    }
-    Message::read(content).map(|message| message.id).filter(|id| !id.is_empty())
+    EventSpec::message_id(subcommand, content).map(Cow::into_owned)
 }
 
 /// The earliest batch in which something is open.

@@ -9,7 +9,7 @@ use rhai::{Dynamic, ImmutableString};
 
 use super::unmet::TestError;
 use super::world::{TestWorld, WorldError};
-use crate::protocol::Failure;
+use crate::protocol::{Failure, Request};
 use crate::script::guest;
 
 /// A person of the world, by name.
@@ -53,9 +53,9 @@ pub(super) fn refused(failure: Failure) -> TestError {
     guest::thrown(code, &name, &WorldError::Refused(failure).to_string(), None)
 }
 
-/// Sends a command as somebody other than the bot's session, and gives its content.
-pub(super) fn act(who: &str, command: &str, fields: &serde_json::Value) -> TestOutcome<Dynamic> {
+/// Sends a request as somebody other than the bot's session, and gives its content.
+pub(super) fn act(who: &str, request: Request) -> TestOutcome<Dynamic> {
     let world = world()?;
-    let content = wait(world.act(who, command, fields))?;
+    let content = wait(world.act(who, request))?;
     Ok(guest::from_json(&content.to_string()).unwrap_or_default())
 }

@@ -1,12 +1,12 @@
 //! What people and groups expect of the bot: its next message, as they see it.
 
 use rhai::{Array, Dynamic, Engine, Map};
-use serde_json::json;
 
 use super::context::{TestOutcome, TestPerson, act, error, wait, world};
 use super::unmet;
 use super::world::{BOT, TestGroup, describe};
-use crate::protocol::Message;
+use crate::protocol::commands::DownloadFile;
+use crate::protocol::{Message, Request};
 
 /// Whose eyes look at which chat.
 struct View {
@@ -82,7 +82,10 @@ impl View {
         if let Some(text) = text {
             // What was sent is asked of the gateway, as the person's own client would.
             let fetched = format!("fetched-{}", came.id);
-            let _ = act(&self.eyes, "DownloadFile", &json!({"msg_id": came.id, "path": fetched}))?;
+            let _ = act(
+                &self.eyes,
+                Request::DownloadFile(DownloadFile { msg_id: came.id.clone(), path: fetched.clone() }),
+            )?;
             let held = world()?.held(&fetched).map_err(|reason| error(reason.to_string()))?;
             if held != text {
                 return Err(unmet::text(format!("{name} has another text than expected"), text, held));

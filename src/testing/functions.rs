@@ -6,16 +6,20 @@ use std::path::Path;
 use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module};
-use serde_json::json;
 
 use super::context::{Gateway, TestOutcome, TestPerson, act, error, refused, wait, world};
 use super::web::TestWeb;
-use super::world::{BOT, TestGroup};
+use super::world::{BOT, TestGroup, WorldError};
 use super::{expectations, faults, snapshot, unmet, web};
 use crate::language::Bundle;
 use crate::language::dialect::for_reading;
 use crate::language::disk::Disk;
 use crate::language::duration::parse_duration;
+use crate::protocol::commands::{
+    AcceptGroupInvitation, CreateGroup, InviteIntoGroup, LeaveGroup, RejectGroupInvitation, SearchAndAddContactsByMid,
+    SearchGroupById, SendFile, SetNickName, UpdateGroupName,
+};
+use crate::protocol::{self, Failure, FailureCode, Received, Request};
 use crate::sandbox::{ContentType, Draft, Operation};
 use crate::script::guest;
 
@@ -94,7 +98,7 @@ fn say(person: &TestPerson, to: &str, body: Draft) -> TestOutcome<String> {
 fn send_file(person: &TestPerson, to: &str, name: &str, text: &str) -> TestOutcome<String> {
     let world = world()?;
     world.hold(name, text).map_err(|reason| error(reason.to_string()))?;
-    let sent = act(&person.0, "SendFile", &json!({"to": to, "path": name}))?;
+    let sent = act(&person.0, Request::SendFile(SendFile { to: to.to_owned(), path: name.to_owned() }))?;
     let id = sent.read_lock::<Map>().and_then(|sent| sent.get("id").map(ToString::to_string));
     Ok(id.unwrap_or_default())
 }
@@ -132,7 +136,7 @@ fn register_deeds(engine: &mut Engine) {
         "creates_group",
         |person: &mut TestPerson, name: &str, invited: Array| -> TestOutcome<TestGroup> {
             let mids = invited.iter().map(mid_of).collect::<TestOutcome<Vec<_>>>()?;
-            let chat = act(&person.0, "CreateGroup", &json!({"name": name, "mids": mids}))?;
+            let chat = act(&person.0, Request::CreateGroup(CreateGroup { name: name.to_owned(), mids }))?;
             let mid = chat.read_lock::<Map>().and_then(|chat| chat.get("chatMid").map(ToString::to_string));
             let group = TestGroup { mid: mid.unwrap_or_default(), name: name.to_owned(), member: person.0.to_string() };
             world()?.know_group(group.clone());
@@ -140,29 +144,29 @@ fn register_deeds(engine: &mut Engine) {
         },
     );
     engine.register_fn("invites", |person: &mut TestPerson, who: Dynamic, group: TestGroup| {
-        act(&person.0, "InviteIntoGroup", &json!({"group_id": group.mid, "mids": [mid_of(&who)?]}))
+        act(&person.0, Request::InviteIntoGroup(InviteIntoGroup { group_id: group.mid, mids: vec![mid_of(&who)?] }))
     });
     engine.register_fn("joins", |person: &mut TestPerson, group: TestGroup| {
-        act(&person.0, "AcceptGroupInvitation", &json!({"group_id": group.mid}))
+        act(&person.0, Request::AcceptGroupInvitation(AcceptGroupInvitation { group_id: group.mid }))
     });
     engine.register_fn("rejects", |person: &mut TestPerson, group: TestGroup| {
-        act(&person.0, "RejectGroupInvitation", &json!({"group_id": group.mid}))
+        act(&person.0, Request::RejectGroupInvitation(RejectGroupInvitation { group_id: group.mid }))
     });
     engine.register_fn("leaves", |person: &mut TestPerson, group: TestGroup| {
-        act(&person.0, "LeaveGroup", &json!({"group_id": group.mid}))
+        act(&person.0, Request::LeaveGroup(LeaveGroup { group_id: group.mid }))
     });
     engine.register_fn("renames", |person: &mut TestPerson, group: TestGroup, name: &str| {
-        act(&person.0, "UpdateGroupName", &json!({"group_id": group.mid, "name": name}))
+        act(&person.0, Request::UpdateGroupName(UpdateGroupName { group_id: group.mid, name: name.to_owned() }))
     });
     engine.register_fn("is_now_called", |person: &mut TestPerson, name: &str| {
-        act(&person.0, "SetNickName", &json!({"nickname": name}))
+        act(&person.0, Request::SetNickName(SetNickName { nickname: name.to_owned() }))
     });
     engine.register_fn("adds_bot", |person: &mut TestPerson| {
-        act(&person.0, "SearchAndAddContactsByMid", &json!({"mid": world()?.mid(BOT)}))
+        act(&person.0, Request::SearchAndAddContactsByMid(SearchAndAddContactsByMid { mid: world()?.mid(BOT) }))
     });
     engine.register_fn("does", |person: &mut TestPerson, command: &str, fields: Map| {
         let fields = guest::to_value(&fields.into()).map_err(|reason| error(reason.to_string()))?;
-        act(&person.0, command, &fields)
+        act(&person.0, request(command, &fields)?)
     });
     engine.register_fn("kicks", |person: &mut TestPerson, who: Dynamic, group: TestGroup| {
         let (by, target) = (world()?.mid(&person.0), mid_of(&who)?);
@@ -212,10 +216,23 @@ fn register_group(engine: &mut Engine) {
 }
 
 /// The names of those in a group, or invited into it, once nothing more is under way.
+/// The request of a command with these fields; the gateway refuses what is none.
+fn request(command: &str, fields: &serde_json::Value) -> TestOutcome<Request> {
+    let malformed =
+        |reason: String| error(WorldError::Refused(Failure::new(FailureCode::Malformed, reason)).to_string());
+    let frame = protocol::encode_fields(command, Some(0), &fields.to_string());
+    match protocol::receive(&frame.map_err(|error| malformed(error.to_string()))?) {
+        Some(Received::Request(_, request)) => Ok(request),
+        Some(Received::Malformed(_, error)) => Err(malformed(error.to_string())),
+        _ => Err(malformed(format!("{command} is no command"))),
+    }
+}
+
 fn mids_in(group: &TestGroup, field: &str) -> TestOutcome<Array> {
     let world = world()?;
     wait(world.settle())?;
-    let chat = wait(world.act(&group.member, "SearchGroupById", &json!({"id": group.mid})))?;
+    let search = SearchGroupById { id: Some(group.mid.clone()), mids: None };
+    let chat = wait(world.act(&group.member, Request::SearchGroupById(search)))?;
     let people = world.control.people();
     let mids = chat["groupExtra"][field].as_object().map(|mids| mids.keys().cloned().collect::<Vec<_>>());
     let name = |mid: &String| people.iter().find(|person| person.mid == *mid).map_or(mid.clone(), |it| it.name.clone());

@@ -18,7 +18,7 @@ use super::stillness::Stillness;
 use super::{Snapshots, allowance};
 use crate::clock::{Clock, Timestamp};
 use crate::language::{Bundle, Fault};
-use crate::protocol::{self, Failure, Message, Received};
+use crate::protocol::{Failure, Message, Request};
 use crate::sandbox::{
     Carried, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, SandboxConfig, SandboxStartError, Tap,
 };
@@ -416,17 +416,9 @@ impl TestWorld {
         self.control.mid(who).unwrap_or_else(|| who.to_owned())
     }
 
-    /// Sends a command as somebody other than the bot's session.
-    pub(super) async fn act(&self, who: &str, command: &str, fields: &Value) -> Result<Value, WorldError> {
-        let malformed =
-            |reason: String| WorldError::Refused(Failure::new(crate::protocol::FailureCode::Malformed, reason));
-        let frame = protocol::encode_fields(command, Some(0), &fields.to_string())
-            .map_err(|error| malformed(error.to_string()))?;
-        match protocol::receive(&frame) {
-            Some(Received::Request(_, request)) => self.control.act(who, request).await.map_err(WorldError::Refused),
-            Some(Received::Malformed(_, error)) => Err(malformed(error.to_string())),
-            _ => Err(malformed(format!("{command} is no command"))),
-        }
+    /// Sends a request as somebody other than the bot's session.
+    pub(super) async fn act(&self, who: &str, request: Request) -> Result<Value, WorldError> {
+        self.control.act(who, request).await.map_err(WorldError::Refused)
     }
 
     /// The bot's first message in a chat that `reader` has not been told of, which they now have.

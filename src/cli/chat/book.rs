@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::protocol::{Chat, Contact, Damages, Event, Message, MidKind, read_value, structure};
+use crate::protocol::{Chat, Contact, Damages, Event, EventSpec, Hook, Message, is_group, read_value, structure};
 use crate::visible;
 
 /// Someone or something that can be written to.
@@ -96,14 +96,14 @@ impl Book {
     pub(super) fn note(&mut self, event: &Event) {
         let content = event.content.value();
         let Some(group) = content["group_id"].as_str() else { return };
-        match event.subcommand.as_str() {
-            "NOTIFIED_INVITE_INTO_CHAT" => {
+        let Some(row) = EventSpec::named(&event.subcommand) else { return };
+        match row.hook {
+            Some(Hook::Invite) => {
                 self.invitations.retain(|known| known != group);
                 self.invitations.push(group.to_owned());
             }
-            "NOTIFIED_CANCEL_CHAT_INVITATION" | "ACCEPT_CHAT_INVITATION" => {
-                self.invitations.retain(|known| known != group);
-            }
+            Some(Hook::InviteCancelled) => self.invitations.retain(|known| known != group),
+            Some(Hook::Join) if row.me => self.invitations.retain(|known| known != group),
             _ => {}
         }
     }
@@ -111,16 +111,16 @@ impl Book {
     /// Takes new names from an event, and gives the group whose name has to be asked for.
     pub(super) fn learn_names(&mut self, event: &Event) -> Option<String> {
         let content = event.content.value();
-        match event.subcommand.as_str() {
-            "NOTIFIED_UPDATE_PROFILE" => {
+        match EventSpec::named(&event.subcommand)?.hook? {
+            Hook::ProfileUpdate => {
                 let (mid, name) = (content["mid"].as_str()?, new_name(&content)?);
                 if !self.own_names.contains(mid) {
                     self.people.insert(mid.to_owned(), name);
                 }
                 None
             }
-            "NOTIFIED_UPDATE_CHAT" if content["type"] == "1" => content["group_id"].as_str().map(str::to_owned),
-            "RECEIVE_MESSAGE" | "SEND_MESSAGE" => {
+            Hook::GroupUpdate if content["type"] == "1" => content["group_id"].as_str().map(str::to_owned),
+            Hook::Message | Hook::OwnMessage => {
                 let message = Message::read(event.content.as_str())?;
                 let name = group_name(&message)?;
                 self.groups.insert(message.to, name);
@@ -135,23 +135,24 @@ impl Book {
         let content = event.content.value();
         let name = |field: &str| self.name(content[field].as_str().unwrap_or("someone"));
         let group = || name("group_id");
-        Some(match event.subcommand.as_str() {
-            "RECEIVE_MESSAGE" | "SEND_MESSAGE" => self.message(event, current)?,
-            "NOTIFIED_INVITE_INTO_CHAT" => {
-                format!("* {} invites you into {}: /accept or /reject", name("mid"), group())
-            }
-            "NOTIFIED_CANCEL_CHAT_INVITATION" => format!("* the invitation into {} is withdrawn", group()),
-            "NOTIFIED_ACCEPT_CHAT_INVITATION" | "NOTIFIED_JOIN_CHAT" => format!("* {} joins {}", name("mid"), group()),
-            "NOTIFIED_LEAVE_CHAT" if content["mid"].as_str().is_none_or(|mid| mid == self.me) => {
+        let row = EventSpec::named(&event.subcommand)?;
+        Some(match row.hook? {
+            Hook::Message | Hook::OwnMessage => self.message(event, current)?,
+            Hook::Invite => format!("* {} invites you into {}: /accept or /reject", name("mid"), group()),
+            Hook::InviteCancelled => format!("* the invitation into {} is withdrawn", group()),
+            // This account's own doing is told where it is done.
+            Hook::Join | Hook::Leave if row.me => return None,
+            Hook::Join => format!("* {} joins {}", name("mid"), group()),
+            Hook::Leave if row.me_unnamed && content["mid"].as_str().is_none_or(|mid| mid == self.me) => {
                 format!("* you leave {}", group())
             }
-            "NOTIFIED_LEAVE_CHAT" | "NOTIFIED_DELETE_SELF_FROM_CHAT" => format!("* {} leaves {}", name("mid"), group()),
-            "NOTIFIED_DELETE_OTHER_FROM_CHAT" => {
+            Hook::Leave => format!("* {} leaves {}", name("mid"), group()),
+            Hook::Kick => {
                 format!("* {} removes {} from {}", name("mid"), name("target"), group())
             }
             // The name is not in the event: it is told once it was asked for.
-            "NOTIFIED_UPDATE_CHAT" if content["type"] == "1" => return None,
-            "NOTIFIED_UPDATE_CHAT" => {
+            Hook::GroupUpdate if content["type"] == "1" => return None,
+            Hook::GroupUpdate => {
                 let what = match content["type"].as_str() {
                     Some("2") => "the picture of ",
                     Some("4") => "the link into ",
@@ -159,12 +160,12 @@ impl Book {
                 };
                 format!("* {} changes {what}{}", name("mid"), group())
             }
-            "NOTIFIED_UPDATE_PROFILE" => {
+            Hook::ProfileUpdate => {
                 let mid = content["mid"].as_str().filter(|mid| !self.own_names.contains(*mid))?;
                 format!("* {} is called {} now", self.name(mid), new_name(&content)?)
             }
-            "NOTIFIED_ADD_CONTACT" => format!("* {} adds you as a contact", name("mid")),
-            "NOTIFIED_DESTROY_MESSAGE" => "* a message is taken back".to_owned(),
+            Hook::ContactAdded => format!("* {} adds you as a contact", name("mid")),
+            Hook::Unsend => "* a message is taken back".to_owned(),
             _ => return None,
         })
     }
@@ -233,11 +234,6 @@ fn new_name(content: &Value) -> Option<String> {
         params => params.clone(),
     };
     (content["type"] == "2").then(|| params["DISPLAY_NAME"].as_str().map(visible::line))?
-}
-
-/// Whether a mid is that of a group or room.
-pub(super) fn is_group(mid: &str) -> bool {
-    matches!(crate::protocol::mid_kind(mid), Some(MidKind::Group | MidKind::Room))
 }
 
 #[cfg(test)]

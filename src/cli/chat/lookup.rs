@@ -6,11 +6,12 @@ use anyhow::Context;
 use serde_json::Value;
 
 use super::Conversation;
-use super::book::{Recipient, is_group};
+use super::book::Recipient;
 use crate::language::spelling::did_you_mean;
 use crate::protocol::commands::{
     GetContacts, SearchContactByPhones, SearchContactByUrl, SearchContactByUserid, SearchGroupById,
 };
+use crate::protocol::is_group;
 use crate::sandbox::DEMO_ACCOUNTS;
 
 impl Conversation {

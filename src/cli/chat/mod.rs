@@ -16,7 +16,7 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use self::book::{Book, Recipient, is_group};
+use self::book::{Book, Recipient};
 use self::line::{HELP, Line};
 use self::terminal::Terminal;
 use super::exit::Exit;
@@ -28,7 +28,7 @@ use crate::protocol::commands::{
     AcceptGroupInvitation, CreateGroup, GetAllContactIds, GetJoinedGroupIds, InviteIntoGroup, LeaveGroup,
     RejectGroupInvitation, SendText,
 };
-use crate::protocol::{Call, Event};
+use crate::protocol::{Call, Event, is_group};
 use crate::sandbox::{DEFAULT_LISTEN, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD};
 use crate::session::{CallError, Credentials, Handle, Pacing, Secret, SessionConfig, Signal};
 use crate::visible;

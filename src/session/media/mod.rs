@@ -153,32 +153,32 @@ impl Media {
         };
         let msg_id = || (rand::random::<u64>() >> 1).to_string();
         match command {
-            "SendImage" => {
+            _ if is::<commands::SendImage>(command) => {
                 let commands::SendImage { to, path } = read(&fields)?;
                 let ask = commands::GetSendImageParam { to, path, msg_id: msg_id() };
                 self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
-            "SendFile" => {
+            _ if is::<commands::SendFile>(command) => {
                 let commands::SendFile { to, path } = read(&fields)?;
                 let ask = commands::GetSendFileParam { to, path, msg_id: msg_id() };
                 self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
-            "SendVideo" => {
+            _ if is::<commands::SendVideo>(command) => {
                 let commands::SendVideo { to, path, duration } = read(&fields)?;
                 let ask = commands::GetSendVideoParam { to, path, duration, msg_id: msg_id() };
                 self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
-            "SendAudio" => {
+            _ if is::<commands::SendAudio>(command) => {
                 let commands::SendAudio { to, path, duration } = read(&fields)?;
                 let ask = commands::GetSendAudioParam { to, path, duration, msg_id: msg_id() };
                 self.upload(carrier, handle, &ask, [&ask.to, &ask.path, &ask.msg_id], now).await
             }
-            "DownloadFile" => {
+            _ if is::<commands::DownloadFile>(command) => {
                 let commands::DownloadFile { msg_id, path } = read(&fields)?;
                 self.download(carrier, handle, commands::GetDownloadFileParam { msg_id, path }).await
             }
-            "UpdateProfilePicture" => Err(unsupported::<commands::UpdateProfilePicture>()),
-            "UpdateGroupPicture" => Err(unsupported::<commands::UpdateGroupPicture>()),
+            _ if is::<commands::UpdateProfilePicture>(command) => Err(unsupported::<commands::UpdateProfilePicture>()),
+            _ if is::<commands::UpdateGroupPicture>(command) => Err(unsupported::<commands::UpdateGroupPicture>()),
             _ => Ok(Ready::call(handle.reserve(command).await?, fields)),
         }
     }
@@ -226,6 +226,10 @@ const FILE_COMMANDS: &[&str] = &[
     commands::UpdateProfilePicture::COMMAND.name,
     commands::UpdateGroupPicture::COMMAND.name,
 ];
+
+fn is<C: Call>(command: &str) -> bool {
+    command == C::COMMAND.name
+}
 
 fn unsupported<C: Call>() -> MediaError {
     MediaError::Unsupported { command: C::COMMAND.name }
