@@ -3,10 +3,11 @@
 //!
 //! `cargo bench --bench check`. Starting the process is not measured here.
 
+mod timing;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use criterion::{Criterion, criterion_group, criterion_main};
 use hotline::language::check::{CheckReport, Checker};
 use hotline::script::{DryStart, Limits};
 
@@ -16,12 +17,17 @@ const SCRIPTS: usize = 200;
 /// How many functions the long scripts have.
 const FUNCTIONS: [usize; 2] = [500, 5_000];
 
+fn main() {
+    check();
+    long();
+}
+
 /// Checks scripts as `hotline check` does.
 fn checked(checker: &Checker, dry_start: &DryStart, roots: &[PathBuf]) -> CheckReport {
     checker.check(roots, |bundle| dry_start.fault(bundle))
 }
 
-fn long(criterion: &mut Criterion) {
+fn long() {
     let (checker, dry_start) = (Checker::new(), DryStart::new(Limits::default()));
     for count in FUNCTIONS {
         let folder = tempfile::tempdir().expect("a folder");
@@ -31,13 +37,11 @@ fn long(criterion: &mut Criterion) {
         let roots = [folder.path().to_owned()];
         let report = checked(&checker, &dry_start, &roots);
         assert!(report.findings.is_empty(), "{report:?}");
-        criterion.bench_function(&format!("check {count} functions"), |bencher| {
-            bencher.iter(|| checked(&checker, &dry_start, &roots))
-        });
+        timing::time(&format!("check {count} functions"), || checked(&checker, &dry_start, &roots));
     }
 }
 
-fn check(criterion: &mut Criterion) {
+fn check() {
     let folder = tempfile::tempdir().expect("a folder");
     let examples: Vec<PathBuf> = fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts"))
         .expect("the examples")
@@ -52,15 +56,6 @@ fn check(criterion: &mut Criterion) {
     let (checker, dry_start) = (Checker::new(), DryStart::new(Limits::default()));
     let report = checked(&checker, &dry_start, &roots);
     assert!(report.files >= SCRIPTS && report.findings.is_empty(), "{report:?}");
-    criterion.bench_function("check 200 scripts", |bencher| bencher.iter(|| checked(&checker, &dry_start, &roots)));
-    criterion.bench_function("build a checker", |bencher| {
-        bencher.iter(|| (Checker::new(), DryStart::new(Limits::default())));
-    });
+    timing::time("check 200 scripts", || checked(&checker, &dry_start, &roots));
+    timing::time("build a checker", || (Checker::new(), DryStart::new(Limits::default())));
 }
-
-criterion_group! {
-    name = benches;
-    config = Criterion::default().sample_size(20);
-    targets = check, long
-}
-criterion_main!(benches);

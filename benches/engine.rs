@@ -7,12 +7,13 @@
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod timing;
+
 use std::hint::black_box;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use criterion::Criterion;
 use hotline::clock::Clock;
 use hotline::host::config::{Config, Session};
 use hotline::host::{Host, RunOptions};
@@ -23,6 +24,8 @@ use serde_json::json;
 use tempfile::TempDir;
 use tokio_tungstenite::tungstenite::{self, WebSocket};
 
+use timing::{time, time_by};
+
 /// The messages that are written before the clock is looked at.
 const CHUNK: u64 = 500;
 /// The people who write in turn.
@@ -31,33 +34,22 @@ const PEOPLE: u64 = 64;
 const SAVES: usize = 100;
 
 fn main() {
-    let mut criterion = Criterion::default()
-        .warm_up_time(Duration::from_secs(1))
-        .measurement_time(Duration::from_secs(4))
-        .sample_size(20)
-        .configure_from_args();
-    decoding(&mut criterion);
-    dispatch(&mut criterion);
-    waiting(&mut criterion);
-    reload(&mut criterion);
-    criterion.final_summary();
+    decoding();
+    dispatch();
+    waiting();
+    reload();
 }
 
-fn decoding(criterion: &mut Criterion) {
+fn decoding() {
     let frame = message(1, "u0123456789abcdef0123456789abcdef", "two teas, please");
-    let mut group = criterion.benchmark_group("decode");
-    group.bench_function("frame", |bencher| bencher.iter(|| protocol::decode(black_box(&frame))));
-    group.bench_function("frame_and_message", |bencher| {
-        bencher.iter(|| match protocol::decode(black_box(&frame)) {
-            Ok(Incoming::Event(event)) => Message::read(event.content.as_str()),
-            other => panic!("{other:?}"),
-        });
+    time("decode/frame", || protocol::decode(black_box(&frame)));
+    time("decode/frame_and_message", || match protocol::decode(black_box(&frame)) {
+        Ok(Incoming::Event(event)) => Message::read(event.content.as_str()),
+        other => panic!("{other:?}"),
     });
-    group.finish();
 }
 
-fn dispatch(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("dispatch");
+fn dispatch() {
     // What tells that everything before it is handled.
     let end = "fn on_contact_added(event) { send_text(event.mid, \"\"); }\n";
     for (name, script) in [
@@ -71,32 +63,23 @@ fn dispatch(criterion: &mut Criterion) {
         ),
     ] {
         let mut bot = Bot::start(&format!("{end}{script}"), Run::Live);
-        group.bench_function(name, |bencher| {
-            bencher.iter_custom(|count| in_chunks(count, |count| bot.dispatches(count)));
-        });
+        time_by(&format!("dispatch/{name}"), |count| in_chunks(count, |count| bot.dispatches(count)));
     }
-    group.finish();
 }
 
-fn waiting(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("wait");
+fn waiting() {
     let script = "fn on_message(msg) { for i in 0..parse_int(msg.text) { command(\"Count\"); } get_settings(); }";
     for (name, run) in [("command_that_is_not_sent", Run::Dry), ("command_and_its_reply", Run::Live)] {
         let mut bot = Bot::start(script, run);
-        group.bench_function(name, |bencher| {
-            bencher.iter_custom(|count| in_chunks(count, |count| bot.commands(count)));
-        });
+        time_by(&format!("wait/{name}"), |count| in_chunks(count, |count| bot.commands(count)));
     }
     let script = "fn on_message(msg) { let answer = msg.ask(\"?\"); msg.reply(answer.text); }";
     let mut bot = Bot::start(script, Run::Live);
-    group.bench_function("ask_and_answer", |bencher| {
-        bencher.iter_custom(|count| in_chunks(count, |count| bot.conversations(count)));
-    });
-    group.finish();
+    time_by("wait/ask_and_answer", |count| in_chunks(count, |count| bot.conversations(count)));
 }
 
 /// Saves a script again and again while messages come in, and prints how long each save takes to answer one of them.
-fn reload(criterion: &mut Criterion) {
+fn reload() {
     let version = |number: usize| {
         format!(
             "import \"std/commands\" as commands;\nimport \"std/words\" as words;\n\
@@ -112,12 +95,6 @@ fn reload(criterion: &mut Criterion) {
         bot.until_answers(&number.to_string());
         saved.elapsed()
     };
-    // One save is a tenth of a second: criterion's own repetitions would add nothing.
-    let mut group = criterion.benchmark_group("reload");
-    group.sample_size(10).bench_function("save_to_live", |bencher| {
-        bencher.iter_custom(|count| (0..count).map(|_| save(&mut bot)).sum());
-    });
-    group.finish();
     let mut times: Vec<_> = (0..SAVES).map(|_| save(&mut bot)).collect();
     times.sort();
     let at = |percent: usize| times[(times.len() * percent).div_ceil(100) - 1];
