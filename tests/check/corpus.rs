@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hotline::language::diagnostic::CardStyle;
 
-use crate::check;
+use crate::check::check;
 
 const CORPUS: &str = "tests/check/corpus";
 

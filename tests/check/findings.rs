@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{check, findings};
+use crate::check::{check, findings};
 
 fn none(text: &str) {
     let found = findings(text);

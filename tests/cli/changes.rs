@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use hotline::sandbox::{Control, Sandbox};
 use tempfile::TempDir;
 
-use crate::person::Person;
-use crate::run::{Bot, folder};
+use crate::cli::person::Person;
+use crate::cli::run::{Bot, folder};
 use crate::sandbox::sandbox;
 
 const SCRIPT: &str = "fn on_start() { log_info(`hello from ${session().name}`); }

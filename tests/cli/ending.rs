@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use hotline::sandbox::{DEFAULT_LISTEN, InjectedFault, Sandbox, Traffic, Trouble, When};
 
-use crate::live::until;
-use crate::person::Person;
-use crate::run::{Bot, answering, folder};
+use crate::cli::live::until;
+use crate::cli::person::Person;
+use crate::cli::run::{Bot, answering, folder};
+use crate::cli::{PATIENCE, command, hotline, within};
 use crate::sandbox::sandbox;
-use crate::{PATIENCE, command, hotline, within};
 
 const ACCOUNT: &[&str] = &["--email", "bot@sandbox.test", "--password", "sandbox"];
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hotline::cli::docs::{between_marks, command_table, hook_table, reference};
 
-use crate::hotline_anywhere;
+use crate::cli::hotline_anywhere;
 
 fn freshen(name: &str, fresh: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);

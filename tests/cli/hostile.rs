@@ -6,9 +6,9 @@ use hotline::sandbox::{InjectedFault, Sandbox, SandboxConfig, Traffic, Trouble, 
 use hotline::visible::steers;
 use serde_json::{Value, json};
 
-use crate::person::Person;
-use crate::run::{Bot, folder};
-use crate::{command, hotline, hotline_anywhere};
+use crate::cli::person::Person;
+use crate::cli::run::{Bot, folder};
+use crate::cli::{command, hotline, hotline_anywhere};
 
 /// Clears the screen in three ways, forges a line in five, turns the line around, and hides.
 const HOSTILE: &str = "\u{1b}[2J\u{9b}2J\u{7}\nforged\rforged\u{85}forged\u{2028}forged\u{2029}forged\u{202e}\u{2066}\u{200f}\u{200b}\u{feff}";
@@ -68,7 +68,7 @@ async fn what_a_stranger_chose_steers_no_output_of_any_command() {
     }
     let look = |arguments: &[&str]| {
         let mut command = command(folder.path(), arguments);
-        let outcome: crate::Outcome = command.env("COLUMNS", "80").output().expect("it starts").into();
+        let outcome: crate::cli::Outcome = command.env("COLUMNS", "80").output().expect("it starts").into();
         assert_eq!((outcome.status, outcome.err.as_str()), (0, ""), "{arguments:?}");
         assert_tame(&outcome.out, &format!("{arguments:?}"));
         outcome.out

@@ -11,10 +11,10 @@ use hotline::protocol::commands::{
 use hotline::sandbox::{Control, Sandbox};
 use serde_json::{Value, json};
 
-use crate::person::Person;
-use crate::run::{Bot, answering, folder};
+use crate::cli::person::Person;
+use crate::cli::run::{Bot, answering, folder};
+use crate::cli::{Outcome, PATIENCE, command, hotline_anywhere};
 use crate::sandbox::sandbox;
-use crate::{Outcome, PATIENCE, command, hotline_anywhere};
 
 /// Runs the binary to its end without holding up the sandbox.
 async fn call(sandbox: &Sandbox, who: &str, arguments: &[&str]) -> Outcome {
@@ -263,7 +263,7 @@ async fn a_chat_finds_the_bot_by_its_configuration_and_needs_none_of_its_secrets
     };
     std::fs::write(&file, configuration("bot@sandbox.test")).expect("the folder is writable");
     let path = folder.path().to_owned();
-    let chat = move || crate::hotline(&path, &["chat", "--wait", "10ms"]);
+    let chat = move || crate::cli::hotline(&path, &["chat", "--wait", "10ms"]);
     let outcome = tokio::task::spawn_blocking(chat.clone()).await.expect("it ends");
     assert_eq!((outcome.status, outcome.err.as_str()), (0, ""));
 
@@ -305,7 +305,7 @@ async fn a_call_beside_a_running_bot_uses_its_certificate_and_asks_for_no_pin() 
     control.type_pin("dave", &pin);
     bot.logs("logged in");
     let call = |path: std::path::PathBuf| async {
-        let call = move || crate::hotline(&path, &["call", "GetProfile"]);
+        let call = move || crate::cli::hotline(&path, &["call", "GetProfile"]);
         tokio::task::spawn_blocking(call).await.expect("it ends")
     };
     let beside = call(folder.path().to_owned()).await;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::mpsc;
 
-use crate::{PATIENCE, command};
+use crate::cli::{PATIENCE, command};
 
 /// A person at the other end of two pipes.
 pub(crate) struct Person {

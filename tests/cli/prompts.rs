@@ -3,10 +3,10 @@
 use std::io::Write;
 use std::process::Stdio;
 
-use crate::live::until;
-use crate::person::Person;
+use crate::cli::live::until;
+use crate::cli::person::Person;
+use crate::cli::{Outcome, command};
 use crate::sandbox::sandbox;
-use crate::{Outcome, command};
 
 /// What the prompt against a session of its own answers to these lines.
 fn repl(lines: &str) -> Outcome {

@@ -10,9 +10,9 @@ use std::time::Instant;
 
 use tempfile::TempDir;
 
-use crate::person::Person;
+use crate::cli::person::Person;
+use crate::cli::{PATIENCE, command, hotline};
 use crate::sandbox::sandbox;
-use crate::{PATIENCE, command, hotline};
 
 /// A folder with these scripts.
 pub(crate) fn folder(scripts: &[(&str, &str)]) -> TempDir {
@@ -211,7 +211,7 @@ async fn a_session_of_a_configuration_is_served() {
             run.env("HOTLINE_TEST_PASSWORD", password);
             run
         };
-        let refused = crate::Outcome::from(start("open sesame").output().expect("the binary starts"));
+        let refused = crate::cli::Outcome::from(start("open sesame").output().expect("the binary starts"));
         assert_eq!(refused.status, 1);
         assert!(refused.err.contains("hotline: session main: the login was refused: AUTHENTICATION_FAILED"));
         assert!(!refused.err.contains("sesame"), "no secret is shown: {}", refused.err);
@@ -248,7 +248,7 @@ async fn calls_that_wait_for_their_turn_are_listed_with_the_reason_and_logged_on
     alice.types("go");
     alice.sees("bot: one");
     bot.logs("scripts send faster than its pacing: calls wait for their turn");
-    crate::live::until(async || {
+    crate::cli::live::until(async || {
         let outcome = hotline(folder.path(), &["runs"]);
         outcome.out.contains("waits in SendText: paced").then_some(())
     })
@@ -268,7 +268,7 @@ fn as_many_files_as_the_system_allows_may_be_open_and_too_few_are_said() {
             env!("CARGO_BIN_EXE_hotline")
         );
         shell.args(["-c", &run]);
-        Bot::of(crate::within(shell, folder.path()))
+        Bot::of(crate::cli::within(shell, folder.path()))
     };
     let bot = run("ulimit -n 50");
     bot.logs("the system lets this process have 50 files and connections open, and its sessions (1) need about 66: ");

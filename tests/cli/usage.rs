@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::{command, hotline, hotline_anywhere};
+use crate::cli::{command, hotline, hotline_anywhere};
 
 /// A folder with a configuration of this text.
 fn with_configuration(text: &str) -> tempfile::TempDir {

@@ -7,8 +7,8 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::person::Person;
-use crate::run::{Bot, folder};
+use crate::cli::person::Person;
+use crate::cli::run::{Bot, folder};
 use crate::sandbox::sandbox;
 
 /// A server of a few pages, and the requests that it got.

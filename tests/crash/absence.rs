@@ -18,10 +18,10 @@ use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
 
-use crate::PATIENCE;
-use crate::bot::{Folder, Process};
-use crate::campaign::{MODULE, Promise, SCRIPT, everything_was_counted_once, pace, setting, talk};
-use crate::person::Person;
+use crate::crash::PATIENCE;
+use crate::crash::bot::{Folder, Process};
+use crate::crash::campaign::{MODULE, Promise, SCRIPT, everything_was_counted_once, pace, setting, talk};
+use crate::crash::person::Person;
 use crate::sandbox::sandbox;
 use crate::site::Site;
 

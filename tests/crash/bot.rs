@@ -8,7 +8,7 @@ use std::time::Duration;
 use hotline::store::{Durability, JournalReader, Store};
 use tempfile::TempDir;
 
-use crate::PATIENCE;
+use crate::crash::PATIENCE;
 
 /// A bot's folder: its configuration, its scripts, its data, its log.
 pub(crate) struct Folder(TempDir);

@@ -16,9 +16,9 @@ use hotline::store::{Handling, Outcome};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use crate::PATIENCE;
-use crate::bot::Folder;
-use crate::person::Person;
+use crate::crash::PATIENCE;
+use crate::crash::bot::Folder;
+use crate::crash::person::Person;
 use crate::sandbox::sandbox;
 use crate::site::Site;
 

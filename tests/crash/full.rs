@@ -15,13 +15,13 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use rusqlite::Connection;
 
-use crate::PATIENCE;
-use crate::bot::Folder;
-use crate::campaign::setting;
-use crate::disk::Disk;
-use crate::person::Person;
+use crate::crash::PATIENCE;
+use crate::crash::bot::Folder;
+use crate::crash::campaign::setting;
+use crate::crash::disk::Disk;
+use crate::crash::person::Person;
+use crate::crash::scene::Scene;
 use crate::sandbox::sandbox;
-use crate::scene::Scene;
 
 /// How often the process ends where nothing else is said.
 const FILLS: u64 = 8;

@@ -6,7 +6,7 @@ use std::process::Output;
 
 use rusqlite::Connection;
 
-use crate::scene::Scene;
+use crate::crash::scene::Scene;
 
 const ORDER: &str = r#"
 fn on_start() { store.incr("starts"); }

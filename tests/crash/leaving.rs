@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use hotline::sandbox::{InjectedFault, Traffic, Trouble, When};
 
-use crate::person::Person;
-use crate::scene::Scene;
+use crate::crash::person::Person;
+use crate::crash::scene::Scene;
 
 const SCRIPT: &str = r#"
 fn on_message(msg) {
@@ -80,7 +80,7 @@ async fn what_is_written_while_a_bot_ends_is_answered_by_the_next_one() {
     scene.control.clear_faults();
     scene.start();
     assert_eq!(hears_all(&mut scene).await, ["done one", "done two"]);
-    assert_eq!(bob.hears_within(crate::PATIENCE).await.as_deref(), Some("done three"));
+    assert_eq!(bob.hears_within(crate::crash::PATIENCE).await.as_deref(), Some("done three"));
     scene.end().await;
 }
 
@@ -90,7 +90,7 @@ async fn a_run_that_wakes_up_while_a_bot_ends_goes_on_in_the_next_one() {
     scene.start();
     let mut bob = Person::new(&scene.control, "bob", "bot");
     bob.says("order").await;
-    assert_eq!(bob.hears_within(crate::PATIENCE).await.as_deref(), Some("What?"));
+    assert_eq!(bob.hears_within(crate::crash::PATIENCE).await.as_deref(), Some("What?"));
     scene.is_in("ask").await;
     slow(&scene, late(1_000), When::Next(1)).await;
     ends_while_busy(&mut scene).await;
@@ -98,7 +98,7 @@ async fn a_run_that_wakes_up_while_a_bot_ends_goes_on_in_the_next_one() {
     has_ended(&mut scene).await;
     scene.control.clear_faults();
     scene.start();
-    assert_eq!(bob.hears_within(crate::PATIENCE).await.as_deref(), Some("One tea."));
+    assert_eq!(bob.hears_within(crate::crash::PATIENCE).await.as_deref(), Some("One tea."));
     assert_eq!(hears_all(&mut scene).await, ["done one"]);
     scene.end().await;
 }
@@ -145,7 +145,7 @@ async fn a_session_that_is_configured_anew_loses_nothing() {
     scene.start();
     let mut bob = Person::new(&scene.control, "bob", "bot");
     bob.says("order").await;
-    assert_eq!(bob.hears_within(crate::PATIENCE).await.as_deref(), Some("What?"));
+    assert_eq!(bob.hears_within(crate::crash::PATIENCE).await.as_deref(), Some("What?"));
     slow(&scene, late(500), When::Next(1)).await;
     scene.alice.says("one").await;
     scene.folder.logs("looking for one").await;
@@ -155,7 +155,7 @@ async fn a_session_that_is_configured_anew_loses_nothing() {
     scene.folder.logs("trying again").await;
     scene.folder.configure(|text| text.replace("connect_via = \"http://127.0.0.1:1\"\n", ""));
     bob.says("tea").await;
-    assert_eq!(bob.hears_within(crate::PATIENCE).await.as_deref(), Some("One tea."));
+    assert_eq!(bob.hears_within(crate::crash::PATIENCE).await.as_deref(), Some("One tea."));
     assert_eq!(hears_all(&mut scene).await, ["done one", "done two"]);
     scene.end().await;
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hotline::protocol::Message;
 use hotline::sandbox::{Control, Watcher};
 
-use crate::PATIENCE;
+use crate::crash::PATIENCE;
 
 /// A person of the sandbox's world, and the bot that they talk to.
 pub(crate) struct Person {

@@ -7,7 +7,7 @@ use hotline::store::{JournalReader, Standing};
 use rusqlite::Connection;
 use serde_json::json;
 
-use crate::scene::Scene;
+use crate::crash::scene::Scene;
 
 /// Says nothing to anybody but for a sign of life, and takes what went wrong down.
 const REST: &str = r#"

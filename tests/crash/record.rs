@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::scene::Scene;
+use crate::crash::scene::Scene;
 
 const SCRIPT: &str = r#"fn on_message(msg) {
     if msg.text != "order" { return true; }
@@ -233,7 +233,7 @@ async fn a_timer_whose_function_is_missing_is_recorded() {
 
 #[test]
 fn without_a_record_its_place_is_asked_for() {
-    let folder = crate::bot::Folder::new("");
+    let folder = crate::crash::bot::Folder::new("");
     let output = folder.command(&["runs"]).output().expect("the binary starts");
     assert_eq!(output.status.code(), Some(1));
     let err = String::from_utf8(output.stderr).expect("text");

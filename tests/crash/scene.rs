@@ -7,9 +7,9 @@ use hotline::sandbox::{Control, Sandbox};
 use hotline::store::{EventRow, RunRecord};
 use rusqlite::Connection;
 
-use crate::PATIENCE;
-use crate::bot::{Folder, Process};
-use crate::person::Person;
+use crate::crash::PATIENCE;
+use crate::crash::bot::{Folder, Process};
+use crate::crash::person::Person;
 use crate::sandbox::sandbox;
 
 /// A bot in a folder, alice, and the sandbox between them.

@@ -3,7 +3,7 @@
 use hotline::sandbox::{InjectedFault, Traffic, Trouble, When};
 use std::time::Duration;
 
-use crate::scene::Scene;
+use crate::crash::scene::Scene;
 use crate::site::Site;
 
 /// A message that begins with a slash is fetched or, after "post ", posted; each says how often it has begun.

@@ -3,8 +3,8 @@
 use hotline::sandbox::{InjectedFault, Traffic, Trouble, When};
 use serde_json::json;
 
-use crate::client::{Client, sandbox, sandbox_with};
-use crate::persistence::Child;
+use crate::sandbox::client::{Client, sandbox, sandbox_with};
+use crate::sandbox::persistence::Child;
 
 async fn texts(client: &mut Client, count: usize) -> Vec<String> {
     let mut texts = Vec::new();

@@ -7,7 +7,7 @@ use hotline::sandbox::{Operation, PinEntry};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{Client, sandbox, sandbox_with};
+use crate::sandbox::client::{Client, sandbox, sandbox_with};
 
 #[tokio::test]
 async fn a_command_before_the_login_is_refused_and_the_connection_may_log_in_afterwards() {

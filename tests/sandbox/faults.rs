@@ -8,7 +8,7 @@ use hotline::sandbox::{InjectedFault, Refusal, Sandbox, Traffic, Trouble, When};
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{Client, sandbox, sandbox_with};
+use crate::sandbox::client::{Client, sandbox, sandbox_with};
 
 async fn bot_and_fault(clock: Clock, on: Traffic, trouble: Trouble, when: When) -> (Sandbox, Client) {
     let sandbox = sandbox_with(|config| config.clock = clock).await;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::client::{Client, sandbox};
+use crate::sandbox::client::{Client, sandbox};
 
 /// Three people, the first of whom has invited the others into a group.
 async fn invited() -> (hotline::sandbox::Sandbox, [Client; 3], String) {

@@ -7,7 +7,7 @@ use reqwest::multipart::{Form, Part};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 
-use crate::client::{Client, sandbox, sandbox_with};
+use crate::sandbox::client::{Client, sandbox, sandbox_with};
 
 /// Puts a file where the `path` of commands finds it.
 pub(crate) fn place(sandbox: &Sandbox, path: &str, bytes: &[u8]) {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 use hotline::sandbox::{ContentType, Draft, Heard, Operation, Tap, Way};
 use serde_json::{Value, json};
 
-use crate::client::{Client, sandbox, sandbox_with};
+use crate::sandbox::client::{Client, sandbox, sandbox_with};
 use crate::wire;
 
 #[tokio::test]

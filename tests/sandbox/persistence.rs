@@ -8,8 +8,8 @@ use hotline::protocol::{Request, commands};
 use hotline::sandbox::{Sandbox, SandboxConfig, SandboxStartError};
 use serde_json::{Value, json};
 
-use crate::client::{Client, sandbox_with};
-use crate::media;
+use crate::sandbox::client::{Client, sandbox_with};
+use crate::sandbox::media;
 
 /// Where the process that is to be killed finds its data file.
 const CHILD_DATA: &str = "HOTLINE_TEST_SANDBOX_DATA";
@@ -164,7 +164,7 @@ impl Child {
     /// Starts it on a data file.
     pub(crate) async fn start(data: &Path) -> Self {
         let mut process = Command::new(std::env::current_exe().expect("this test"))
-            .args(["--exact", "persistence::child_process_that_is_killed", "--nocapture"])
+            .args(["--exact", "sandbox::persistence::child_process_that_is_killed", "--nocapture"])
             .env(CHILD_DATA, data)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())

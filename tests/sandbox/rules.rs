@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
-use crate::client::{Client, sandbox, sandbox_with};
+use crate::sandbox::client::{Client, sandbox, sandbox_with};
 
 /// Sends raw bytes after a handshake by hand and gives the code and reason of the closing frame that comes back.
 async fn closed_after(sandbox: &Sandbox, frame: &[u8]) -> (u16, String) {

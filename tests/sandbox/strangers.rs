@@ -9,8 +9,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::client::{Client, sandbox, sandbox_with};
-use crate::media::{address, fetch, picture};
+use crate::sandbox::client::{Client, sandbox, sandbox_with};
+use crate::sandbox::media::{address, fetch, picture};
 
 const HANDSHAKE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==";

@@ -6,8 +6,8 @@ use hotline::protocol::{COMMANDS, FieldKind, Presence};
 use hotline::sandbox::{NewAccount, Sandbox};
 use serde_json::{Map, Value, json};
 
-use crate::client::{Client, sandbox};
-use crate::media;
+use crate::sandbox::client::{Client, sandbox};
+use crate::sandbox::media;
 
 /// alice on two devices, bob, carol, and a group of alice and bob; bob has alice as a contact.
 struct Stage {

@@ -2,7 +2,7 @@
 
 use insta::assert_snapshot;
 
-use crate::{ECHO, Folder, fails};
+use crate::scenario::{ECHO, Folder, fails};
 
 #[test]
 fn another_answer_is_shown_beside_the_expected_one() {
@@ -125,5 +125,5 @@ fn a_clock_may_be_advanced_for_longer_than_a_test_may_be_busy() {
     let mut options = folder.options();
     options.patience = std::time::Duration::from_millis(500);
     let (_, report) = hotline::testing::run(&options, |_| ()).expect("it runs");
-    assert_eq!(report.failed(), 0, "{}", crate::cards_of(&report));
+    assert_eq!(report.failed(), 0, "{}", crate::scenario::cards_of(&report));
 }

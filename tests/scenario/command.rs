@@ -3,7 +3,8 @@
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{ChildStdout, Command, Stdio};
 
-use crate::{ECHO, Folder, wire};
+use crate::scenario::{ECHO, Folder};
+use crate::wire;
 
 struct Outcome {
     status: i32,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::{ECHO, Folder, cards_of, fails, passes};
+use crate::scenario::{ECHO, Folder, cards_of, fails, passes};
 
 #[test]
 fn people_talk_to_the_bot_and_get_its_answers_in_order() {
@@ -146,7 +146,7 @@ fn a_run_that_fails_fails_the_test_unless_it_is_expected() {
            alice.says("break");
            bot.expects_error("broken on purpose");"#,
     );
-    let card = crate::fails(r#"person("alice").says("break");"#);
+    let card = crate::scenario::fails(r#"person("alice").says("break");"#);
     assert!(card.contains("a run of the bot failed") && card.contains("broken on purpose"), "{card}");
 }
 
@@ -339,15 +339,15 @@ fn a_trouble_can_be_left_to_a_seeded_chance_and_strike_somebody_else() {
 
 #[test]
 fn a_trouble_that_there_is_not_is_named() {
-    let card = crate::fails(r#"gateway.swallows("events", #{ chanc: 0.5 });"#);
+    let card = crate::scenario::fails(r#"gateway.swallows("events", #{ chanc: 0.5 });"#);
     assert!(card.contains("no option \"chanc\"") && card.contains("did you mean \"chance\"?"), "{card}");
-    let card = crate::fails(r#"gateway.swallows("events", #{ chance: 2.0, seed: 1 });"#);
+    let card = crate::scenario::fails(r#"gateway.swallows("events", #{ chance: 2.0, seed: 1 });"#);
     assert!(card.contains("\"chance\" takes a number from 0 to 1; found 2.0"), "{card}");
-    let card = crate::fails(r#"gateway.refuses("txt", "ABUSE_BLOCK");"#);
+    let card = crate::scenario::fails(r#"gateway.refuses("txt", "ABUSE_BLOCK");"#);
     assert!(card.contains("\"txt\" is no family of commands") && card.contains("did you mean \"text\"?"), "{card}");
-    let card = crate::fails(r#"gateway.refuses("text", "ABUSE_BLOK");"#);
+    let card = crate::scenario::fails(r#"gateway.refuses("text", "ABUSE_BLOK");"#);
     assert!(card.contains("did you mean \"ABUSE_BLOCK\"?"), "{card}");
-    let card = crate::fails(r#"gateway.swallows("everything");"#);
+    let card = crate::scenario::fails(r#"gateway.swallows("everything");"#);
     assert!(card.contains("expected \"replies\", \"events\" or"), "{card}");
 }
 

@@ -1,6 +1,6 @@
 //! A session and a gateway with every fault, by seed: nothing lost that arrived, nothing doubled, no login too many.
 //!
-//! `FAULT_SEED=7 cargo test --test session faults` runs one seed.
+//! `FAULT_SEED=7 cargo test --test library session::faults` runs one seed.
 
 mod serving;
 

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use serde_json::json;
 use tempfile::tempdir;
 
-use crate::NOW;
+use crate::store::NOW;
 
 const DAY: i64 = 24 * 3_600 * 1_000;
 

@@ -59,7 +59,7 @@ fn another_process_is_refused_and_a_killed_one_leaves_the_folder_free() {
     }
     let folder = tempdir().expect("a folder");
     let mut child = Command::new(std::env::current_exe().expect("this test"))
-        .args(["--exact", "another_process_is_refused_and_a_killed_one_leaves_the_folder_free"])
+        .args(["--exact", "store::another_process_is_refused_and_a_killed_one_leaves_the_folder_free"])
         .env(FOLDER, folder.path())
         .stdout(std::process::Stdio::null())
         .spawn()

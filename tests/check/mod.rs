@@ -4,8 +4,6 @@ mod corpus;
 mod findings;
 mod running;
 mod tools;
-#[path = "../support/wire.rs"]
-mod wire;
 
 use std::path::{Path, PathBuf};
 

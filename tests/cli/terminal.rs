@@ -1,13 +1,12 @@
 //! The prompt in a real terminal: `hotline` alone, driven by tmux, which CI installs.
 
-#[path = "support/wire.rs"]
-mod wire;
-
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use crate::{system, wire};
 
 /// A terminal with a server of its own, which ends with the test.
 struct Terminal {
@@ -73,6 +72,9 @@ fn bot() -> (tempfile::TempDir, String) {
 
 #[test]
 fn a_person_types_and_reads_in_one_terminal() {
+    if !system::is_there("tmux and pkill") {
+        return;
+    }
     let (folder, shell) = bot();
     let terminal = Terminal::run("talk", folder.path(), &shell);
     terminal
@@ -101,6 +103,9 @@ fn a_person_types_and_reads_in_one_terminal() {
 
 #[test]
 fn a_signal_leaves_the_terminal_as_it_was() {
+    if !system::is_there("tmux and pkill") {
+        return;
+    }
     let (folder, shell) = bot();
     let terminal = Terminal::run("signal", folder.path(), &format!("echo $$ > shell; {shell}"));
     terminal.shows(&["alice>"]);

@@ -10,14 +10,8 @@ mod leaving;
 mod person;
 mod rebuild;
 mod record;
-#[path = "../support/sandbox.rs"]
-mod sandbox;
 mod scene;
-#[path = "../support/site.rs"]
-mod site;
 mod web;
-#[path = "../support/wire.rs"]
-mod wire;
 
 use std::time::Duration;
 

@@ -11,5 +11,3 @@ mod persistence;
 mod rules;
 mod strangers;
 mod table;
-#[path = "../support/wire.rs"]
-mod wire;

@@ -8,16 +8,15 @@ mod live;
 mod person;
 mod prompts;
 mod run;
-#[path = "../support/sandbox.rs"]
-mod sandbox;
+mod terminal;
 mod usage;
 mod web;
-#[path = "../support/wire.rs"]
-mod wire;
 
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
+
+use crate::wire;
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(20);

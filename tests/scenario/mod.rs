@@ -5,8 +5,6 @@ mod command;
 mod prompt;
 #[path = "../support/sandbox.rs"]
 mod sandbox;
-#[path = "../support/wire.rs"]
-mod wire;
 mod worlds;
 
 use std::fs;
@@ -16,6 +14,8 @@ use std::time::Duration;
 use hotline::language::diagnostic::CardStyle;
 use hotline::testing::{self, TestOptions, TestReport};
 use tempfile::TempDir;
+
+use crate::wire;
 
 /// A folder of scripts and tests.
 struct Folder(TempDir);
