@@ -7,6 +7,8 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::system;
+
 /// A disk in memory; dropped, it is taken out.
 pub(crate) struct Disk(TempDir);
 
@@ -19,7 +21,7 @@ impl Disk {
         if mounted.is_ok_and(|output| output.status.success()) {
             return Some(Self(place));
         }
-        eprintln!("SKIPPED: a disk cannot be mounted here, so nobody sees what a full one does (run as root)");
+        system::skipped("a disk cannot be mounted here, so nobody sees what a full one does (run as root)");
         None
     }
 
