@@ -97,7 +97,7 @@ impl TableStyle {
         let text = match (&standing.waiting, standing.ended) {
             (_, Some(_)) => match &standing.fault {
                 Some(fault) => format!("{}: {}", standing.outcome, fault.lines().next().unwrap_or_default()),
-                None => standing.outcome.clone(),
+                None => standing.outcome.to_string(),
             },
             (Some(waiting), None) => {
                 let until = waiting.deadline.map(|deadline| format!(", until {}", self.time(deadline)));
@@ -159,6 +159,7 @@ pub(super) fn short(text: &str, most: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::RunOutcome;
 
     fn row(cells: &[&str]) -> Vec<String> {
         cells.iter().map(|&cell| cell.to_owned()).collect()
@@ -199,7 +200,7 @@ mod tests {
     #[test]
     fn what_a_script_threw_does_not_steer_the_terminal() {
         let fault = Some("bot.rhai:1: \u{1b}[31mred\u{7}\nmore".to_owned());
-        let failed = Standing { ended: Some(0), outcome: "failed".to_owned(), fault, ..Standing::default() };
+        let failed = Standing { ended: Some(0), outcome: RunOutcome::Failed, fault, ..Standing::default() };
         assert_eq!(TableStyle::WHOLE.standing(&failed), "failed: bot.rhai:1: \u{fffd}[31mred\u{fffd}");
     }
 }

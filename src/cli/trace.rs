@@ -9,7 +9,7 @@ use super::{journal, output};
 use crate::clock::Timestamp;
 use crate::language::Bundle;
 use crate::protocol::{EventSpec, Hook};
-use crate::store::{Handling, JournalReader, LinedUp, Lineup, Outcome, RunRecord, RunRow};
+use crate::store::{Handling, JournalReader, LinedUp, Lineup, Outcome, RunOutcome, RunRecord, RunRow};
 use crate::visible;
 
 /// How much of a call's arguments, and of what came of it, is shown.
@@ -110,7 +110,7 @@ fn absent(handling: &Handling, lineup: &Lineup, scripts: Option<&[String]>) -> V
 fn stops(RunRecord { run, standing, entries }: &RunRecord) -> bool {
     let has_asked = || entries.iter().any(|entry| entry.name == "ask");
     let asks = standing.waiting.as_ref().is_some_and(|waiting| waiting.call == "ask");
-    &*run.function != Hook::Notify.name() && (standing.outcome == "handled" || asks || has_asked())
+    &*run.function != Hook::Notify.name() && (standing.outcome == RunOutcome::Handled || asks || has_asked())
 }
 
 fn has_hook(script: &LinedUp, subcommand: &str) -> bool {

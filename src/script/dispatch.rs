@@ -31,7 +31,7 @@ use crate::language::diagnostic::plain_card;
 use crate::language::fault::Fault;
 use crate::language::trace;
 use crate::protocol::{Event, EventSpec, Hook};
-use crate::store::{RunRecord, message_number};
+use crate::store::{RunOutcome, RunRecord, message_number};
 
 /// What came of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -368,7 +368,7 @@ pub(super) async fn start(
     }
     let run = match call.past.take(generation.name(), &function) {
         Some(RunRecord { standing, .. }) if standing.ended.is_some() => {
-            return if standing.outcome == HANDLED { Outcome::Handled } else { Outcome::PassedOn };
+            return if standing.outcome == RunOutcome::Handled { Outcome::Handled } else { Outcome::PassedOn };
         }
         Some(past) => match rebuilt(worker, call.live, call.hold.lane(), past) {
             Some(run) => run,

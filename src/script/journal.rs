@@ -155,7 +155,7 @@ impl Journal {
     /// Ends a run of an earlier process that nobody takes up any more.
     pub(crate) fn close(&self, run: &RunRow, standing: Standing, at: Timestamp, outcome: &str, fault: Option<String>) {
         if self.is_on() {
-            let standing = Standing { ended: Some(at), outcome: outcome.to_owned(), fault, ..standing };
+            let standing = Standing { ended: Some(at), outcome: outcome.into(), fault, ..standing };
             let closed = RunChange { id: run.id, event: run.event, begun: None, standing, entries: Vec::new() };
             self.pending.borrow_mut().closed.push(closed);
             self.changed.notify_one();
@@ -337,7 +337,7 @@ fn change_of(run: &Run) -> RunChange {
     let record = &run.record;
     record.noted.set(false);
     let end = record.end();
-    let (outcome, fault) = end.as_ref().map(|end| (end.outcome.to_owned(), end.fault.clone())).unwrap_or_default();
+    let (outcome, fault) = end.as_ref().map(|end| (end.outcome.into(), end.fault.clone())).unwrap_or_default();
     let (id, event) = (run.id.cast_signed(), run.event.cast_signed());
     let begun = (!record.began.replace(true)).then(|| RunRow {
         id,

@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::error::StoreError;
+use super::record::RunOutcome;
 use crate::clock::Timestamp;
 
 /// The table of the scripts that are held.
@@ -83,8 +84,8 @@ pub(super) fn forget(
     let transaction = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     let of_others = "script = ?1 AND session NOT IN (SELECT value FROM json_each(?2))";
     transaction.execute(
-        &format!("UPDATE run SET ended = ?3, outcome = 'ended with its script' WHERE ended IS NULL AND {of_others}"),
-        params![script, sessions, now],
+        &format!("UPDATE run SET ended = ?3, outcome = ?4 WHERE ended IS NULL AND {of_others}"),
+        params![script, sessions, now, RunOutcome::EndedWithScript],
     )?;
     // A timer that was due, or a hook that was to be called: nobody takes it up.
     transaction.execute(

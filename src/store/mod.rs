@@ -52,7 +52,7 @@ pub use prune::Pruning;
 pub use reader::JournalReader;
 pub use record::{
     Batch, BundleHash, BundleRow, CallKind, Entry, EventRow, Handled, Handling, LinedUp, Lineup, MessageRow, Origin,
-    Outcome, Recovered, RunChange, RunRecord, RunRow, Standing, Tenant, TimerRow, Waiting,
+    Outcome, Recovered, RunChange, RunOutcome, RunRecord, RunRow, Standing, Tenant, TimerRow, Waiting,
 };
 use writer::{Job, StoreShared, Writer};
 

@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -64,10 +65,86 @@ pub struct Standing {
     pub waiting: Option<Waiting>,
     /// When it ended, once it has.
     pub ended: Option<Timestamp>,
-    /// How it ended: `handled`, `passed on`, `failed`, `killed`; empty while it goes on.
-    pub outcome: String,
+    /// How it ended.
+    pub outcome: RunOutcome,
     /// What went wrong, where it failed.
     pub fault: Option<String>,
+}
+
+/// How a run ended; in the journal and wherever people read it, a few words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RunOutcome {
+    /// It has not: it goes on.
+    #[default]
+    Open,
+    /// Its script handled the event.
+    Handled,
+    /// Its script left the event to others.
+    PassedOn,
+    /// It had a fault.
+    Failed,
+    /// Somebody asked for its end.
+    Killed,
+    /// It was none to go on in another process.
+    EndedWithProcess,
+    /// Its session became another account's, or does not run its script any more.
+    EndedWithSession,
+    /// Its script was forgotten.
+    EndedWithScript,
+    /// It waited, and no version of its script was left to go on with.
+    ScriptGone,
+    /// It waited, and its session was in no configuration for longer than the retention.
+    SessionGone,
+    /// What another version of Hotline wrote, and this one does not know.
+    Other(Box<str>),
+}
+
+impl RunOutcome {
+    const TEXTS: [(Self, &str); 10] = [
+        (Self::Open, ""),
+        (Self::Handled, "handled"),
+        (Self::PassedOn, "passed on"),
+        (Self::Failed, "failed"),
+        (Self::Killed, "killed"),
+        (Self::EndedWithProcess, "ended with its process"),
+        (Self::EndedWithSession, "ended with its session"),
+        (Self::EndedWithScript, "ended with its script"),
+        (Self::ScriptGone, "its script is gone"),
+        (Self::SessionGone, "its session is gone"),
+    ];
+
+    /// The words.
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Other(text) => text,
+            known => Self::TEXTS.iter().find(|(outcome, _)| outcome == known).map_or("", |(_, text)| text),
+        }
+    }
+}
+
+impl From<&str> for RunOutcome {
+    fn from(text: &str) -> Self {
+        let known = Self::TEXTS.into_iter().find(|(_, known)| *known == text);
+        known.map_or_else(|| Self::Other(text.into()), |(outcome, _)| outcome)
+    }
+}
+
+impl fmt::Display for RunOutcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+impl Serialize for RunOutcome {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.text())
+    }
+}
+
+impl<'de> Deserialize<'de> for RunOutcome {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::from(&*String::deserialize(deserializer)?))
+    }
 }
 
 /// What a run waits for.
@@ -359,4 +436,27 @@ pub struct Recovered {
     pub last: Option<Timestamp>,
     /// Whether the session was another account's until now, so that what it left behind has ended.
     pub has_moved: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outcome_is_kept_as_its_words_also_one_of_another_version() {
+        let words = [
+            (RunOutcome::Open, ""),
+            (RunOutcome::PassedOn, "passed on"),
+            (RunOutcome::EndedWithScript, "ended with its script"),
+            (RunOutcome::Other("went fishing".into()), "went fishing"),
+        ];
+        for (outcome, text) in words {
+            let json = serde_json::to_string(&outcome).expect("it is a text");
+            assert_eq!(json, format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<RunOutcome>(&json).expect("it is read"), outcome);
+            let bytes = postcard::to_allocvec(&outcome).expect("it is a text");
+            assert_eq!(bytes, postcard::to_allocvec(text).expect("it is a text"));
+            assert_eq!(postcard::from_bytes::<RunOutcome>(&bytes).expect("it is read"), outcome);
+        }
+    }
 }

@@ -10,8 +10,8 @@ use super::error::StoreError;
 use super::log;
 use super::messages;
 use super::record::{
-    Batch, BundleHash, CallKind, Entry, EventRow, Handling, Lineup, Origin, Outcome, Recovered, RunChange, RunRecord,
-    RunRow, Standing, Tenant, TimerRow,
+    Batch, BundleHash, CallKind, Entry, EventRow, Handling, Lineup, Origin, Outcome, Recovered, RunChange, RunOutcome,
+    RunRecord, RunRow, Standing, Tenant, TimerRow,
 };
 use crate::clock::Timestamp;
 
@@ -119,6 +119,18 @@ impl ToSql for BundleHash {
 impl FromSql for BundleHash {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         <[u8; 32]>::column_result(value).map(Self)
+    }
+}
+
+impl ToSql for RunOutcome {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(self.text().into())
+    }
+}
+
+impl FromSql for RunOutcome {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        value.as_str().map(Self::from)
     }
 }
 
@@ -333,8 +345,8 @@ pub(super) fn claim(connection: &Connection, session: &str, tenant: &Tenant) -> 
     let has_moved = before.is_some_and(|(old_gateway, old_account)| (&old_gateway, &old_account) != (gateway, account));
     if has_moved {
         transaction.execute(
-            "UPDATE run SET ended = ?2, outcome = 'ended with its session' WHERE session = ?1 AND ended IS NULL",
-            params![session, now],
+            "UPDATE run SET ended = ?2, outcome = ?3 WHERE session = ?1 AND ended IS NULL",
+            params![session, now, RunOutcome::EndedWithSession],
         )?;
         transaction.execute("UPDATE event SET done = 1 WHERE session = ?1 AND done = 0", [session])?;
         transaction.execute("DELETE FROM timer WHERE session = ?1", [session])?;
@@ -378,8 +390,8 @@ pub(super) fn scripts_of(connection: &Connection, session: &str) -> Result<Optio
 /// What a session left behind, but for its messages.
 pub(super) fn recover(connection: &Connection, session: &str) -> Result<Recovered, StoreError> {
     // Runs of hooks that are called anew at every start are not rebuilt.
-    let close = "UPDATE run SET ended = started, outcome = 'ended with its process' WHERE session = ?1 AND ended IS NULL AND rebuild = 0";
-    connection.execute(close, [session])?;
+    let close = "UPDATE run SET ended = started, outcome = ?2 WHERE session = ?1 AND ended IS NULL AND rebuild = 0";
+    connection.execute(close, params![session, RunOutcome::EndedWithProcess])?;
     let mut open = HashMap::<i64, Vec<RunRecord>>::new();
     let of_open = "WHERE session = ?1 AND
                    (ended IS NULL OR event IN (SELECT id FROM event WHERE session = ?1 AND done = 0)) ORDER BY id";
@@ -442,8 +454,8 @@ pub(super) fn kills(connection: &Connection) -> Result<Vec<RunRow>, StoreError> 
 
 /// Ends a run of the tables as killed.
 pub(super) fn end_run(connection: &Connection, run: i64, at: Timestamp) -> Result<(), StoreError> {
-    let sql = "UPDATE run SET ended = ?2, outcome = 'killed' WHERE id = ?1 AND ended IS NULL";
-    connection.execute(sql, params![run, at])?;
+    let sql = "UPDATE run SET ended = ?2, outcome = ?3 WHERE id = ?1 AND ended IS NULL";
+    connection.execute(sql, params![run, at, RunOutcome::Killed])?;
     Ok(())
 }
 
@@ -456,9 +468,9 @@ pub(super) fn abandon(
 ) -> Result<(), StoreError> {
     let sessions = serde_json::json!(sessions).to_string();
     connection.execute(
-        "UPDATE run SET ended = ?3, outcome = 'its session is gone'
+        "UPDATE run SET ended = ?3, outcome = ?4
          WHERE ended IS NULL AND started < ?2 AND session NOT IN (SELECT value FROM json_each(?1))",
-        params![sessions, before, now],
+        params![sessions, before, now, RunOutcome::SessionGone],
     )?;
     connection.execute(
         "UPDATE event SET done = 1 WHERE done = 0 AND at < ?2 AND session NOT IN (SELECT value FROM json_each(?1))",

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hotline::sandbox::NewAccount;
+use hotline::store::RunOutcome;
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
@@ -324,8 +325,10 @@ async fn whatever_comes_back_has_lost_nothing() {
 
     let events = yard.folder.journal().events(u32::MAX).expect("the journal can be read");
     for run in events.iter().flat_map(|handling| &handling.runs) {
-        let ended = run.standing.outcome.as_str();
-        let is_fine = matches!(ended, "handled" | "passed on" | "ended with its process" | "ended with its session");
+        let is_fine = matches!(
+            run.standing.outcome,
+            RunOutcome::Handled | RunOutcome::PassedOn | RunOutcome::EndedWithProcess | RunOutcome::EndedWithSession
+        );
         let goes_on = run.standing.ended.is_none() && &*run.run.function == "beat";
         assert!(is_fine || goes_on, "{}: {:?}\n{}", run.run.function, run.standing, yard.folder.log());
     }

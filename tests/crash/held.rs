@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::process::Output;
 
+use hotline::store::RunOutcome;
 use rusqlite::Connection;
 
 use crate::crash::scene::Scene;
@@ -191,7 +192,7 @@ async fn what_is_held_is_shown_and_can_be_forgotten_while_the_bot_runs() {
     assert!(refused(&scene, &["forget", "bott"]).contains("did you mean \"bot\"?"));
     assert_eq!(out(&scene, &["forget", "scripts/bot.rhai", "--json"]), "{\"forgotten\":\"bot\"}\n");
     scene.has_ended("on_message").await;
-    assert_eq!(scene.run_of("on_message").standing.outcome, "ended with its script");
+    assert_eq!(scene.run_of("on_message").standing.outcome, RunOutcome::EndedWithScript);
     scene.has_ended("on_stop").await;
     exchange(&mut scene, "tea", "other tea").await;
     scene.process.take().expect("it runs").end();
@@ -229,7 +230,7 @@ async fn a_missing_script_can_be_forgotten_while_no_bot_runs() {
     fs::rename(&away, &scripts).expect("the folder is ours");
     out(&scene, &["forget", "bot"]);
     assert_eq!(kept(&scene), 0);
-    assert_eq!(scene.run_of("on_message").standing.outcome, "ended with its script");
+    assert_eq!(scene.run_of("on_message").standing.outcome, RunOutcome::EndedWithScript);
     scene.folder.save("bot.rhai", ORDER);
     scene.start();
     exchange(&mut scene, "tea", "other tea").await;
@@ -263,7 +264,7 @@ async fn a_session_that_no_longer_runs_a_missing_script_ends_what_it_was_at() {
     delete(&scene).await;
     scene.folder.configure(|text| text + "scripts = [\"other\"]\n");
     scene.has_ended("on_message").await;
-    assert_eq!(scene.run_of("on_message").standing.outcome, "ended with its script");
+    assert_eq!(scene.run_of("on_message").standing.outcome, RunOutcome::EndedWithScript);
     scene.kill().await;
     scene.start();
     exchange(&mut scene, "tea", "other tea").await;
@@ -280,7 +281,7 @@ async fn a_run_of_a_missing_script_can_be_killed() {
     let run = scene.run_of("on_message").run.id.to_string();
     out(&scene, &["runs", "kill", &run]);
     scene.has_ended("on_message").await;
-    assert_eq!(scene.run_of("on_message").standing.outcome, "killed");
+    assert_eq!(scene.run_of("on_message").standing.outcome, RunOutcome::Killed);
     bring_back(&scene).await;
     exchange(&mut scene, "tea", "other tea").await;
     scene.end().await;

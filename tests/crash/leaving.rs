@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use hotline::sandbox::{InjectedFault, Traffic, Trouble, When};
+use hotline::store::RunOutcome;
 
 use crate::crash::person::Person;
 use crate::crash::scene::Scene;
@@ -193,6 +194,6 @@ fn on_stop() { sleep("200ms"); log_info("goodbye"); }
     scene.process.as_ref().expect("it runs").is_asked_to_end();
     has_ended(&mut scene).await;
     scene.is_over().await;
-    assert_eq!(scene.run_of("on_start").standing.outcome, "ended with its process");
+    assert_eq!(scene.run_of("on_start").standing.outcome, RunOutcome::EndedWithProcess);
     scene.end().await;
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use hotline::sandbox::{InjectedFault, Traffic, Trouble, When};
-use hotline::store::{JournalReader, Standing};
+use hotline::store::{JournalReader, RunOutcome, Standing};
 use rusqlite::Connection;
 use serde_json::json;
 
@@ -229,7 +229,7 @@ async fn after_tampering(sql: &str) -> (Standing, String) {
 async fn a_run_whose_record_is_of_another_script_ends_with_a_clear_error() {
     let sql = "UPDATE entry SET entry = replace(entry, 'What?', 'Which?') WHERE number = 1";
     let (run, heard) = after_tampering(sql).await;
-    assert_eq!(run.outcome, "failed");
+    assert_eq!(run.outcome, RunOutcome::Failed);
     assert!(heard.contains("this run cannot be rebuilt: its record has SendText"), "{heard}");
     assert!(run.fault.expect("it failed").contains(&heard));
 }
@@ -240,21 +240,21 @@ async fn a_run_that_ends_before_its_record_does_ends_with_a_clear_error() {
     let sql = r#"UPDATE entry SET entry = '{"kind":"wait","name":"ask","detail":"What?","at":0,"outcome":{"value":"null"}}'
                  WHERE number = 2"#;
     let (run, heard) = after_tampering(sql).await;
-    assert_eq!(run.outcome, "failed");
+    assert_eq!(run.outcome, RunOutcome::Failed);
     assert!(heard.contains("this run cannot be rebuilt: its record goes on with SendText"), "{heard}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_cannot_be_read_ends_its_run_with_a_clear_error() {
     let (run, heard) = after_tampering("UPDATE entry SET entry = 'scratched' WHERE number = 2").await;
-    assert_eq!(run.outcome, "failed");
+    assert_eq!(run.outcome, RunOutcome::Failed);
     assert!(heard.contains("cannot be read"), "{heard}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_of_another_format_is_not_rebuilt() {
     let (run, heard) = after_tampering("UPDATE run SET format = 99 WHERE ended IS NULL").await;
-    assert_eq!(run.outcome, "failed");
+    assert_eq!(run.outcome, RunOutcome::Failed);
     assert!(heard.contains("its record has format 99"), "{heard}");
 }
 
@@ -262,7 +262,7 @@ async fn a_record_of_another_format_is_not_rebuilt() {
 async fn sources_that_are_not_kept_any_more_end_their_run_with_a_clear_error() {
     let sql = "UPDATE run SET bundle = zeroblob(32) WHERE ended IS NULL";
     let (run, heard) = after_tampering(sql).await;
-    assert_eq!(run.outcome, "failed");
+    assert_eq!(run.outcome, RunOutcome::Failed);
     assert!(heard.contains("the sources that it began with are not kept any more"), "{heard}");
 }
 
@@ -278,7 +278,7 @@ async fn a_run_that_was_killed_while_the_bot_was_down_is_not_rebuilt() {
     scene.start();
     scene.alice.says("ping").await;
     assert_eq!(scene.hears().await, "pong");
-    assert_eq!(scene.run_of("on_message").standing.outcome, "killed");
+    assert_eq!(scene.run_of("on_message").standing.outcome, RunOutcome::Killed);
     let wishes = Connection::open(scene.folder.path().join("data/hotline.db")).expect("the database");
     while wishes.query_row("SELECT count(*) FROM kill", [], |row| row.get::<_, i64>(0)).expect("a number") > 0 {
         tokio::task::yield_now().await;
@@ -377,7 +377,7 @@ async fn a_conversation_does_not_go_on_under_another_account() {
     scene.start();
     scene.folder.logs("it was another account's").await;
     scene.is_over().await;
-    assert_eq!(scene.run_of("on_message").standing.outcome, "ended with its session");
+    assert_eq!(scene.run_of("on_message").standing.outcome, RunOutcome::EndedWithSession);
     scene.end().await;
 }
 

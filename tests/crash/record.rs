@@ -1,5 +1,6 @@
 //! The record as people read it: `runs`, `journal` and `trace`, beside a bot that runs and after it was killed.
 
+use hotline::store::RunOutcome;
 use serde_json::Value;
 
 use crate::crash::scene::Scene;
@@ -103,7 +104,7 @@ async fn a_run_that_waits_is_killed_beside_the_running_bot() {
     scene.folder.logs("killed").await;
     scene.alice.says("order").await;
     assert_eq!(scene.hears().await, "What would you like?", "it is no answer any more");
-    assert_eq!(scene.run_of("on_message").standing.outcome, "killed");
+    assert_eq!(scene.run_of("on_message").standing.outcome, RunOutcome::Killed);
     let (status, _, err) = hotline(&scene, &["runs", "kill", &id]);
     assert_eq!(status, Some(1));
     assert!(err.contains("has ended already: killed"), "{err}");
@@ -130,7 +131,7 @@ async fn a_run_that_waits_for_the_web_is_killed_beside_the_running_bot() {
     let id = json(&scene, &["runs"])[0]["id"].to_string();
     assert_eq!(hotline(&scene, &["runs", "kill", &id]).0, Some(0));
     scene.is_over().await;
-    assert_eq!(scene.run_of("on_message").standing.outcome, "killed");
+    assert_eq!(scene.run_of("on_message").standing.outcome, RunOutcome::Killed);
     scene.alice.says("next").await;
     assert_eq!(scene.hears().await, "next", "the chat is free again");
     scene.end().await;
@@ -149,7 +150,7 @@ async fn a_run_of_a_session_that_is_not_configured_any_more_is_killed() {
     let id = json(&scene, &["runs"])[0]["id"].to_string();
     assert_eq!(hotline(&scene, &["runs", "kill", &id]).0, Some(0));
     scene.is_over().await;
-    assert_eq!(scene.run_of("on_message").standing.outcome, "killed");
+    assert_eq!(scene.run_of("on_message").standing.outcome, RunOutcome::Killed);
     scene.end().await;
 }
 
@@ -226,7 +227,7 @@ async fn a_timer_whose_function_is_missing_is_recorded() {
     scene.folder.logs("event=\"a timer\"").await;
     scene.process.take().expect("it runs").end();
     let run = scene.run_of("ring").standing;
-    assert_eq!(run.outcome, "failed");
+    assert_eq!(run.outcome, RunOutcome::Failed);
     assert!(run.fault.expect("it failed").contains("which this script does not define"));
     scene.end().await;
 }

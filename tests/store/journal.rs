@@ -5,7 +5,7 @@ use std::path::Path;
 
 use hotline::store::{
     Batch, BundleHash, Durability, EventRow, JournalReader, LinedUp, Lineup, MessageRow, Origin, Recovered, RunChange,
-    RunRow, Standing, Store, StoreError, Tenant, TimerRow, Waiting,
+    RunOutcome, RunRow, Standing, Store, StoreError, Tenant, TimerRow, Waiting,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -50,7 +50,7 @@ fn run(id: i64, event: i64, ended: Option<i64>) -> RunChange {
     };
     let waiting = Waiting { call: "ask".into(), place: "".into(), since: NOW, deadline: None };
     let waiting = ended.is_none().then_some(waiting);
-    let outcome = if ended.is_some() { "handled".to_owned() } else { String::new() };
+    let outcome = if ended.is_some() { RunOutcome::Handled } else { RunOutcome::Open };
     let standing = Standing { waiting, ended, outcome, fault: None };
     RunChange { id, event, begun: Some(row), standing, entries: Vec::new() }
 }
@@ -97,7 +97,7 @@ fn what_a_session_left_behind_is_not_another_accounts() {
     }
     let reader = JournalReader::open(folder.path()).expect("it opens");
     let ended = reader.run(2).expect("it can be read").expect("it is there").standing;
-    assert_eq!(ended.outcome, "ended with its session");
+    assert_eq!(ended.outcome, RunOutcome::EndedWithSession);
 }
 
 #[test]

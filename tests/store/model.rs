@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hotline::store::{
     Batch, BundleHash, BundleRow, CallKind, Durability, Entry, EventRow, Handled, Handling, JournalReader, Outcome,
-    RunChange, RunRecord, RunRow, Standing, Store, Tenant,
+    RunChange, RunOutcome, RunRecord, RunRow, Standing, Store, Tenant,
 };
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
@@ -130,7 +130,7 @@ impl Journal {
                 }
             }),
             Step::End(which) => self.change(*which, |run, at| {
-                run.standing = Standing { ended: Some(at), outcome: "handled".to_owned(), ..Standing::default() };
+                run.standing = Standing { ended: Some(at), outcome: RunOutcome::Handled, ..Standing::default() };
             }),
             Step::Done(which) => {
                 let Some(event) = self.pick_event(*which) else { return };
