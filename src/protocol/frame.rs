@@ -1,6 +1,7 @@
 //! Frames as a client sees them: requests written exactly, everything else read tolerantly.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -137,10 +138,13 @@ pub fn encode_fields(command: &str, task_id: Option<i64>, fields: &str) -> Resul
     let inner = fields.trim().strip_prefix('{').and_then(|text| text.strip_suffix('}')).ok_or_else(not_an_object)?;
     let mut frame = String::with_capacity(inner.len() + command.len() + 48);
     frame.push_str(r#"{"command":"#);
-    frame.push_str(&Value::from(command).to_string());
+    if command.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        frame.extend(["\"", command, "\""]);
+    } else {
+        frame.push_str(&Value::from(command).to_string());
+    }
     if let Some(task_id) = task_id {
-        frame.push_str(r#","task_id":"#);
-        frame.push_str(&task_id.to_string());
+        write!(frame, r#","task_id":{task_id}"#).expect("a String takes all");
     }
     if !inner.trim().is_empty() {
         frame.push(',');
@@ -261,9 +265,37 @@ fn string(raw: &RawValue) -> Result<Option<Cow<'_, str>>, Damaged> {
     let text = raw.get();
     match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         Some(inner) if !inner.contains('\\') => Ok(Some(Cow::Borrowed(inner))),
-        Some(_) => serde_json::from_str(text).map(|text: String| Some(Cow::Owned(text))).map_err(|_| Damaged),
+        Some(inner) => match unescape(inner) {
+            Some(text) => Ok(Some(Cow::Owned(text))),
+            None => serde_json::from_str(text).map(|text: String| Some(Cow::Owned(text))).map_err(|_| Damaged),
+        },
         None => Ok(None),
     }
+}
+
+/// The text within the quotes of a legal JSON string. `None` where it has characters by their numbers, which can be damaged.
+///
+/// Contents are full of quotes. Serde's own reader would grow its buffer piece by piece, and copy it in the end.
+fn unescape(inner: &str) -> Option<String> {
+    let mut text = String::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(at) = rest.bytes().position(|byte| byte == b'\\') {
+        text.push_str(&rest[..at]);
+        text.push(match rest.as_bytes().get(at + 1)? {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            _ => return None,
+        });
+        rest = &rest[at + 2..];
+    }
+    text.push_str(rest);
+    Some(text)
 }
 
 /// The text of a JSON string, number or boolean, a number as it is written; `None` for any other value.
@@ -325,6 +357,7 @@ mod tests {
         );
         let fields = fields_of(&GetProfile {});
         assert_eq!(encode_fields("GetProfile", None, &fields).expect("small"), r#"{"command":"GetProfile"}"#);
+        assert_eq!(encode_fields("a \"b\"", None, "{}").expect("small"), r#"{"command":"a \"b\""}"#);
         assert!(matches!(encode_fields("X", None, "[]"), Err(EncodeError::NotAnObject { .. })));
         let large = format!("{{\"a\":\"{}\"}}", "x".repeat(MAX_FRAME));
         assert!(matches!(encode_fields("X", None, &large), Err(EncodeError::TooLarge { .. })));
@@ -343,6 +376,22 @@ mod tests {
             assert_eq!(decode(&frame), Ok(expected));
         }
         assert_eq!(Content::new("no json").value(), json!("no json"));
+    }
+
+    #[test]
+    fn a_text_is_read_as_serde_reads_it() {
+        for text in [
+            r#""""#,
+            r#""plain, ünïcode 🦀""#,
+            r#""{\"a\":\"b\\\\\"c\",\"d\":\"\/\b\f\n\r\t\"}""#,
+            r#""\\ü\"🦀\n""#,
+            r#""by number \u00fc \ud83e\udd80, by name \n""#,
+            r#""half \ud83e""#,
+        ] {
+            let raw: &RawValue = serde_json::from_str(text).expect("legal");
+            let read = string(raw).ok().map(|text| text.expect("a string").into_owned());
+            assert_eq!(read, serde_json::from_str(text).ok(), "{text}");
+        }
     }
 
     #[test]
