@@ -65,7 +65,7 @@ pub async fn run(
         config: Arc::new(config),
         clock,
         inbox,
-        orders: Vec::with_capacity(BATCH),
+        orders: Vec::new(),
         wire: Wire::None,
         outgoing: VecDeque::new(),
         must_flush: false,

@@ -18,8 +18,8 @@ use crate::session::config::{ConnectVia, ProxyKind, SessionConfig};
 /// A connection to a gateway, ready for frames.
 pub(in crate::session) type GatewaySocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
-/// So much is read from the connection at a time.
-const READ_BUFFER: usize = 16 * 1024;
+/// So much is read from the connection at a time. The frames of several messages fit in it; every session has one, however idle.
+const READ_BUFFER: usize = 4 * 1024;
 
 /// The longest answer of an http proxy.
 const PROXY_ANSWER: usize = 16 * 1024;
