@@ -81,7 +81,8 @@ pub async fn run(
     };
     let ended = poll_fn(|context| driver.poll(context)).await;
     if let Wire::Leaving(socket) = std::mem::replace(&mut driver.wire, Wire::None) {
-        bounded_goodbye(*socket, driver.outgoing).await;
+        // Boxed: it is said once, and every session would have room for it all its life.
+        Box::pin(bounded_goodbye(*socket, driver.outgoing)).await;
     }
     ended
 }
