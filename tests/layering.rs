@@ -28,7 +28,8 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "session",
         &[
-            &["backlog", "calls", "dedup", "loopback", "signal"],
+            &["backlog", "loopback", "numbers", "signal"],
+            &["calls", "dedup"],
             &["rate_limit"],
             &["config", "status"],
             &["redact", "shared", "transport"],

@@ -4,9 +4,10 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
+use super::numbers::OwnNumbers;
 use crate::protocol::{Command, EncodeError, Failure, FailureCode, Safety};
 
 /// Why a call has no result.
@@ -138,7 +139,7 @@ pub(super) struct Calls<T> {
     limit: usize,
     next_task_id: i64,
     waiting: VecDeque<Pending<T>>,
-    sent: HashMap<i64, Pending<T>>,
+    sent: HashMap<i64, Pending<T>, OwnNumbers>,
     /// Slots that were given and not yet used: each has its place among those that are sent.
     slots: usize,
     /// May name calls that are over: those are passed over, and swept out when they are the most.
@@ -151,7 +152,7 @@ impl<T: Completion> Calls<T> {
             limit,
             next_task_id: 1,
             waiting: VecDeque::new(),
-            sent: HashMap::new(),
+            sent: HashMap::default(),
             slots: 0,
             due: BinaryHeap::new(),
         }
@@ -305,7 +306,7 @@ impl<T: Completion> Calls<T> {
         if self.due.len() <= 2 * (self.sent.len() + self.waiting.len()) + 1024 {
             return;
         }
-        let waiting: std::collections::HashSet<_> = self.waiting.iter().map(|call| call.task_id).collect();
+        let waiting: HashSet<_, OwnNumbers> = self.waiting.iter().map(|call| call.task_id).collect();
         let sent = &self.sent;
         self.due.retain(|Reverse((_, task_id))| sent.contains_key(task_id) || waiting.contains(task_id));
     }

@@ -5,6 +5,7 @@ use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
+use super::numbers::OwnNumbers;
 use crate::protocol::{Event, EventSpec, Message, Repetition};
 
 /// How many message ids are remembered.
@@ -133,7 +134,7 @@ impl Past {
 /// The last so many hashes.
 #[derive(Default)]
 struct Window {
-    members: HashSet<u64>,
+    members: HashSet<u64, OwnNumbers>,
     order: VecDeque<u64>,
 }
 

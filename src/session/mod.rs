@@ -12,6 +12,7 @@
 //! | `calls` | the calls of a session: waiting, sent, due; and why one fails |
 //! | `rate_limit` | how fast calls go out |
 //! | `dedup` | which events are repetitions |
+//! | `numbers` | how numbers are hashed that nobody outside chooses |
 //! | `redact` | what must not be shown |
 //! | `backlog` | when a queue is worth a line in the log |
 //! | `socket` | the task that owns the connection and drives the machine |
@@ -28,6 +29,7 @@ mod handle;
 mod loopback;
 mod machine;
 mod media;
+mod numbers;
 mod rate_limit;
 mod redact;
 mod shared;
