@@ -9,7 +9,7 @@ use crate::language::definitions::library_functions;
 use crate::language::errors::{self, CAUGHT_FIELDS};
 use crate::language::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES, Reach};
 use crate::protocol::{
-    COMMANDS, Command, EVENTS, EventField, EventFieldKind, EventSpec, Family, Field, FieldKind, HOOKS, Hook, HookSpec,
+    COMMANDS, Command, EVENTS, EventField, EventFieldKind, EventSpec, Example, Family, Field, FieldKind, HOOKS, Hook,
     Presence, Provenance, Repetition, Safety,
 };
 
@@ -36,6 +36,8 @@ pub fn reference() -> String {
          - [The standard library](#the-standard-library): what it can import\n\
          - [Hooks](#hooks): what a script can be called for\n\
          - [Events](#events): what a gateway tells, and the hook that each reaches\n\n\
+         A test runs every example. Lines that define no function are what `on_message(msg)` does, and `// \"hi\" → \"hello\"` is what is \
+         said to the bot and what it answers.\n\n\
          ## Commands\n\n\
          Every command is a function with its fields in this order. It also takes one map with the fields' names, which is \
          the only way to give an optional one: `send_text(#{to: chat, content: \"hello\"})`. `command(\"SendText\", #{…})` \
@@ -57,6 +59,9 @@ pub fn reference() -> String {
          A hook is a function of a script with one of these names and as many parameters; what they are called is free.\n\n",
     );
     page.push_str(&hook_table());
+    for hook in HOOKS {
+        render_example(&mut page, &hook.signature(), &hook.example);
+    }
     page.push_str(
         "\n## Events\n\n\
          Every event also reaches `on_notify(subcommand, content)`, known or not, before its own hook. The fields are those of \
@@ -78,6 +83,9 @@ fn render_functions(page: &mut String) {
         let hooks = if row.reach == Reach::Hooks { " *Hooks only.*" } else { "" };
         let _ = writeln!(page, "| `{}` | {}{hooks} | {} |", typed(row), sentence(row.doc), gives(row.result));
     }
+    for row in FUNCTIONS.iter().filter(|row| row.of.is_none()) {
+        render_example(page, &typed(row), &row.example);
+    }
 }
 
 fn render_objects(page: &mut String) {
@@ -90,12 +98,23 @@ fn render_objects(page: &mut String) {
         for row in FUNCTIONS.iter().filter(|row| row.of == Some(of)) {
             let _ = writeln!(page, "| `.{}` | {} | {} |", typed(row), sentence(row.doc), gives(row.result));
         }
+        for row in PROPERTIES.iter().filter(|row| row.of == *of) {
+            render_example(page, &format!(".{}", row.name), &row.example);
+        }
+        for row in FUNCTIONS.iter().filter(|row| row.of == Some(of)) {
+            render_example(page, &format!(".{}", typed(row)), &row.example);
+        }
     }
     page.push_str("\n### The error of `on_error`\n\nA map.\n\n| | | |\n|---|---|---|\n");
     for (name, kind, doc) in ERROR_FIELDS {
         let _ = writeln!(page, "| `.{name}` | {} | {} |", sentence(doc), gives(kind));
     }
     render_caught(page);
+}
+
+/// An example below what it is one of.
+fn render_example(page: &mut String, of: &str, example: &Example) {
+    let _ = writeln!(page, "\n**`{of}`**\n\n```rhai\n{}\n```", example.text());
 }
 
 fn render_caught(page: &mut String) {
@@ -156,7 +175,7 @@ pub fn command_table() -> String {
 pub fn hook_table() -> String {
     let mut table = String::from("| hook | when |\n|---|---|\n");
     for hook in HOOKS {
-        let _ = writeln!(table, "| `{}` | {} |", hook_signature(hook), hook.doc);
+        let _ = writeln!(table, "| `{}` | {} |", hook.signature(), hook.doc);
     }
     table
 }
@@ -188,13 +207,16 @@ fn render_command(page: &mut String, command: &Command) {
             let _ = writeln!(page, "| `{}` | {}{} | {} |", field.name, kind(field.kind), presence(field), field.doc);
         }
     }
+    if let Some(example) = &command.example {
+        let _ = writeln!(page, "\n```rhai\n{}\n```", example.text());
+    }
 }
 
 fn render_event(page: &mut String, event: &EventSpec) {
     let _ = writeln!(page, "\n### `{}`\n\n{}", event.subcommand, sentence(event.doc));
     match event.hook {
         Some(hook) => {
-            let _ = writeln!(page, "It reaches `{}`.", hook_signature(hook.spec()));
+            let _ = writeln!(page, "It reaches `{}`.", hook.spec().signature());
         }
         None => page.push_str("It has no hook besides `on_notify`.\n"),
     }
@@ -232,10 +254,6 @@ fn repetition(repetition: Repetition) -> String {
             format!("{SAME}, unless something else about this {topic} ({}) came in between.", subject.join(", "))
         }
     }
-}
-
-fn hook_signature(hook: &HookSpec) -> String {
-    format!("{}({})", hook.name, hook.parameters.join(", "))
 }
 
 const fn family_title(family: Family) -> &'static str {

@@ -9,7 +9,7 @@ use super::dialect;
 use super::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, PROPERTIES};
 use super::headers::headers;
 use super::testing;
-use crate::protocol::{COMMANDS, Command, EVENTS, EventFieldKind, FieldKind, HOOKS, Hook};
+use crate::protocol::{Argument, COMMANDS, Command, EVENTS, EventFieldKind, Example, FieldKind, HOOKS, Hook};
 
 /// A function of the standard library.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ fn host() -> String {
         function(&mut page, row);
     }
     for row in PROPERTIES {
-        getter(&mut page, row.of, row.name, row.kind, row.doc);
+        getter(&mut page, row.of, row.name, row.kind, row.doc, Some(&row.example));
     }
     let mut seen = Vec::new();
     for field in EVENTS.iter().filter(|row| !is_message(row.hook)).flat_map(|row| row.fields) {
@@ -87,7 +87,7 @@ fn host() -> String {
         for object in ["Event", "Invite"] {
             let concerns = object == "Event" || of.iter().any(|row| row.hook == Some(Hook::Invite));
             if concerns {
-                getter(&mut page, object, field.name, kind, &doc);
+                getter(&mut page, object, field.name, kind, &doc, None);
             }
         }
     }
@@ -122,7 +122,7 @@ fn testing() -> String {
         function(&mut page, row);
     }
     for row in testing::PROPERTIES {
-        getter(&mut page, row.of, row.name, row.kind, row.doc);
+        getter(&mut page, row.of, row.name, row.kind, row.doc, Some(&row.example));
     }
     page
 }
@@ -139,15 +139,12 @@ fn hooks() -> String {
         match (row.hook, row.parameters) {
             // What a message has is in the definitions of its type.
             (Hook::Message | Hook::OwnMessage, _) => {}
-            (hook, [argument, ..]) => fields(&mut page, hook, argument),
+            (hook, [(argument, _), ..]) => fields(&mut page, hook, argument),
             _ => {}
         }
-        let parameters: Vec<_> = row
-            .parameters
-            .iter()
-            .enumerate()
-            .map(|(index, name)| format!("{name}: {}", parameter(row.hook, index)))
-            .collect();
+        show(&mut page, Some(&row.example));
+        let parameters: Vec<_> =
+            row.parameters.iter().map(|(name, argument)| format!("{name}: {}", argument_type(*argument))).collect();
         let _ = writeln!(page, "fn {}({}) -> ?;", row.name, parameters.join(", "));
     }
     page
@@ -175,6 +172,7 @@ fn command(page: &mut String, row: &Command) {
         for form in forms.into_iter().flatten() {
             let parameters: Vec<_> = [receiver, &form].into_iter().filter(|part| !part.is_empty()).collect();
             documentation(page, &doc);
+            show(page, row.example.as_ref());
             let _ = writeln!(page, "fn {}({}) -> ?;", row.function, parameters.join(", "));
         }
     }
@@ -182,14 +180,16 @@ fn command(page: &mut String, row: &Command) {
 
 fn function(page: &mut String, row: &HostFunction) {
     documentation(page, row.doc);
+    show(page, Some(&row.example));
     let receiver = row.of.map(|of| format!("{}: {of}", of.to_lowercase()));
     let parameters = row.parameters.iter().map(|(name, kind)| format!("{name}: {}", type_name(kind)));
     let parameters: Vec<_> = receiver.into_iter().chain(parameters).collect();
     let _ = writeln!(page, "fn {}({}) -> {};", row.name, parameters.join(", "), type_name(row.result));
 }
 
-fn getter(page: &mut String, of: &str, name: &str, kind: &str, doc: &str) {
+fn getter(page: &mut String, of: &str, name: &str, kind: &str, doc: &str, example: Option<&Example>) {
     documentation(page, doc);
+    show(page, example);
     let _ = writeln!(page, "fn get {name}({}: {of}) -> {};", of.to_lowercase(), type_name(kind));
 }
 
@@ -201,18 +201,30 @@ fn documentation(page: &mut String, text: &str) {
     }
 }
 
+/// An example below the documentation of what follows.
+fn show(page: &mut String, example: Option<&Example>) {
+    let Some(example) = example else { return };
+    page.push_str("///\n/// ```rhai\n");
+    for line in example.text().lines() {
+        page.push_str(format!("/// {line}").trim_end());
+        page.push('\n');
+    }
+    page.push_str("/// ```\n");
+}
+
 fn is_message(hook: Option<Hook>) -> bool {
     matches!(hook, Some(Hook::Message | Hook::OwnMessage))
 }
 
-fn parameter(hook: Hook, index: usize) -> &'static str {
-    match (hook, index) {
-        (Hook::Message | Hook::OwnMessage, _) => "Message",
-        (Hook::Invite, _) => "Invite",
-        (Hook::Pin | Hook::Disconnect | Hook::Notify, 0) => "String",
-        (Hook::Error | Hook::Reload, _) => "Map",
-        (Hook::Notify, _) => "?",
-        _ => "Event",
+/// What a hook's parameter holds, as definition files write it.
+const fn argument_type(argument: Argument) -> &'static str {
+    match argument {
+        Argument::Message => "Message",
+        Argument::Invite => "Invite",
+        Argument::Event => "Event",
+        Argument::Text => "String",
+        Argument::Map | Argument::Error => "Map",
+        Argument::Any => "?",
     }
 }
 

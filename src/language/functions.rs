@@ -3,7 +3,7 @@
 //! One table for the editor definitions, the reference, `check` and the proposals in error cards, which are in `suggest`. What the
 //! functions *do* is not here: whoever runs scripts registers it, and a test there compares both.
 
-use crate::protocol::{COMMANDS, Command};
+use crate::protocol::{COMMANDS, Command, Example, answers, plays};
 
 /// A function or method that the host gives to scripts.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub struct HostFunction {
     pub result: &'static str,
     /// What it does.
     pub doc: &'static str,
+    /// A script, or a test, that uses it.
+    pub example: Example,
     /// Where it can be used.
     pub reach: Reach,
 }
@@ -46,6 +48,8 @@ pub struct HostProperty {
     pub kind: &'static str,
     /// What it means.
     pub doc: &'static str,
+    /// A script, or a test, that uses it.
+    pub example: Example,
 }
 
 impl HostFunction {
@@ -67,8 +71,9 @@ const fn function(
     parameters: &'static [(&'static str, &'static str)],
     result: &'static str,
     doc: &'static str,
+    example: Example,
 ) -> HostFunction {
-    HostFunction { of: None, name, parameters, result, doc, reach: Reach::Scripts }
+    HostFunction { of: None, name, parameters, result, doc, example, reach: Reach::Scripts }
 }
 
 const fn pure(
@@ -76,8 +81,9 @@ const fn pure(
     parameters: &'static [(&'static str, &'static str)],
     result: &'static str,
     doc: &'static str,
+    example: Example,
 ) -> HostFunction {
-    HostFunction { of: None, name, parameters, result, doc, reach: Reach::Anywhere }
+    HostFunction { of: None, name, parameters, result, doc, example, reach: Reach::Anywhere }
 }
 
 const fn effect(
@@ -85,8 +91,9 @@ const fn effect(
     parameters: &'static [(&'static str, &'static str)],
     result: &'static str,
     doc: &'static str,
+    example: Example,
 ) -> HostFunction {
-    HostFunction { of: None, name, parameters, result, doc, reach: Reach::Hooks }
+    HostFunction { of: None, name, parameters, result, doc, example, reach: Reach::Hooks }
 }
 
 const fn method(
@@ -95,12 +102,19 @@ const fn method(
     parameters: &'static [(&'static str, &'static str)],
     result: &'static str,
     doc: &'static str,
+    example: Example,
 ) -> HostFunction {
-    HostFunction { of: Some(of), name, parameters, result, doc, reach: Reach::Hooks }
+    HostFunction { of: Some(of), name, parameters, result, doc, example, reach: Reach::Hooks }
 }
 
-const fn property(of: &'static str, name: &'static str, kind: &'static str, doc: &'static str) -> HostProperty {
-    HostProperty { of, name, kind, doc }
+const fn property(
+    of: &'static str,
+    name: &'static str,
+    kind: &'static str,
+    doc: &'static str,
+    example: Example,
+) -> HostProperty {
+    HostProperty { of, name, kind, doc, example }
 }
 
 /// The largest number of arguments for which a wrong call of a command is answered with its signature.
@@ -113,103 +127,387 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("name", "string"), ("fields", "map")],
         "any",
         "Sends any command by its name on the wire, known or not.",
+        answers(r#"command("SendText", #{ to: msg.chat, content: "hello" });"#, "hi", "hello"),
     ),
-    effect("command", &[("name", "string")], "any", "Sends a command that has no fields by its name on the wire."),
+    effect(
+        "command",
+        &[("name", "string")],
+        "any",
+        "Sends a command that has no fields by its name on the wire.",
+        answers(
+            r#"let profile = command("GetProfile");
+               msg.reply(`I am ${profile.displayName}.`);"#,
+            "hi",
+            "I am bot.",
+        ),
+    ),
     function(
         "session",
         &[("name", "string")],
         "Session",
         "A session by its name in the configuration; every command is a method of it.",
+        answers(
+            r#"session("main").send_text(msg.chat, "hello from the main account");"#,
+            "hi",
+            "hello from the main account",
+        ),
     ),
-    effect("session", &[], "Session", "The session whose event is being handled."),
-    function("sessions", &[], "array", "Every session."),
-    effect("sleep", &[("duration", "string")], "()", "Waits, such as `sleep(\"2s\")`; others are served meanwhile."),
-    effect("sleep", &[("seconds", "integer")], "()", "Waits for whole seconds."),
-    effect("sleep", &[("seconds", "float")], "()", "Waits for seconds."),
-    function("now", &[], "integer", "The time in milliseconds since 1970."),
-    function("random", &[], "float", "A random number from 0 up to, and without, 1."),
+    effect(
+        "session",
+        &[],
+        "Session",
+        "The session whose event is being handled.",
+        answers("msg.reply(`You have reached ${session().name}.`);", "hi", "You have reached main."),
+    ),
+    function(
+        "sessions",
+        &[],
+        "array",
+        "Every session.",
+        plays(
+            "for account in sessions() {
+                 log_info(`${account.name} is ${account.mid}`);
+             }",
+            r#"alice.says("hi"); settle(); assert(bot.logged("main is u"));"#,
+        ),
+    ),
+    effect(
+        "sleep",
+        &[("duration", "string")],
+        "()",
+        "Waits, such as `sleep(\"2s\")`; others are served meanwhile.",
+        plays(
+            r#"msg.reply("One moment.");
+               sleep("2s");
+               msg.reply("Here you are.");"#,
+            r#"alice.says("hi");
+               alice.expects("One moment.");
+               alice.expects_nothing();
+               clock.advance("2s");
+               alice.expects("Here you are.");"#,
+        ),
+    ),
+    effect(
+        "sleep",
+        &[("seconds", "integer")],
+        "()",
+        "Waits for whole seconds.",
+        plays(
+            r#"sleep(3);
+               msg.reply("Three seconds later.");"#,
+            r#"alice.says("hi");
+               clock.advance("2s");
+               alice.expects_nothing();
+               clock.advance("1s");
+               alice.expects("Three seconds later.");"#,
+        ),
+    ),
+    effect(
+        "sleep",
+        &[("seconds", "float")],
+        "()",
+        "Waits for seconds.",
+        plays(
+            r#"sleep(0.5);
+               msg.reply("Half a second later.");"#,
+            r#"alice.says("hi");
+               alice.expects_nothing();
+               clock.advance("500ms");
+               alice.expects("Half a second later.");"#,
+        ),
+    ),
+    function(
+        "now",
+        &[],
+        "integer",
+        "The time in milliseconds since 1970.",
+        plays(
+            r#"let before = now();
+               let answer = msg.ask("Ready?");
+               if answer != () { msg.reply(`That took you ${(now() - before) / 1000} s.`); }"#,
+            r#"alice.says("hi");
+               alice.expects("Ready?");
+               clock.advance("4s");
+               alice.says("yes");
+               alice.expects("That took you 4 s.");"#,
+        ),
+    ),
+    function(
+        "random",
+        &[],
+        "float",
+        "A random number from 0 up to, and without, 1.",
+        plays(
+            r#"let side = if random() < 0.5 { "Heads." } else { "Tails." };
+               msg.reply(side);"#,
+            r#"alice.says("hi"); alice.expects_match("^(Heads|Tails)[.]$");"#,
+        ),
+    ),
     function(
         "random",
         &[("low", "integer"), ("high", "integer")],
         "integer",
         "A random whole number from `low` to `high`, both included.",
+        plays(
+            "msg.reply(`You rolled ${random(1, 6)}.`);",
+            r#"alice.says("hi"); alice.expects_match("^You rolled [1-6][.]$");"#,
+        ),
     ),
     effect(
         "after",
         &[("delay", "string"), ("function", "string")],
         "integer",
         "Calls the function of this name once, after a delay such as `\"5m\"`; gives the id for `cancel`.",
+        plays(
+            r#"fn on_start() {
+                   after("1m", "report");
+               }
+
+               fn report() {
+                   log_info(`${get_all_contact_ids().len} contacts`);
+               }"#,
+            r#"clock.advance("59s");
+               assert(!bot.logged("0 contacts"));
+               clock.advance("1s");
+               assert(bot.logged("0 contacts"));"#,
+        ),
     ),
     effect(
         "after",
         &[("delay", "string"), ("function", "string"), ("arguments", "any")],
         "integer",
         "The same with arguments: an array of them, or a single one.",
+        plays(
+            r#"fn on_message(msg) {
+                   after("5m", "remind", [msg.chat, msg.text]);
+               }
+
+               fn remind(chat, what) {
+                   send_text(chat, `Time for ${what}!`);
+               }"#,
+            r#"alice.says("tea");
+               alice.expects_nothing();
+               clock.advance("5m");
+               alice.expects("Time for tea!");"#,
+        ),
     ),
     function(
         "every",
         &[("period", "string"), ("function", "string")],
         "integer",
         "Calls the function of this name again and again; at the top level it is a declaration.",
+        plays(
+            r#"every("1h", "tick");
+
+               fn tick() {
+                   state.hours = (state.hours ?? 0) + 1;
+               }
+
+               fn on_message(msg) {
+                   msg.reply(`I have been here for ${state.hours ?? 0} hours.`);
+               }"#,
+            r#"clock.advance("3h"); alice.says("hi"); alice.expects("I have been here for 3 hours.");"#,
+        ),
     ),
     function(
         "every",
         &[("period", "string"), ("function", "string"), ("arguments", "any")],
         "integer",
         "The same with arguments: an array of them, or a single one.",
+        plays(
+            r#"fn on_message(msg) {
+                   // Asked for once more, it is still one timer for each chat.
+                   every("24h", "greet", [msg.chat]);
+               }
+
+               fn greet(chat) {
+                   send_text(chat, "Good morning!");
+               }"#,
+            r#"alice.says("hi");
+               alice.says("hi");
+               clock.advance("24h");
+               alice.expects("Good morning!");
+               alice.expects_nothing();"#,
+        ),
     ),
     function(
         "cron",
         &[("pattern", "string"), ("function", "string")],
         "integer",
         "Calls the function of this name at the times of a pattern such as `\"0 9 * * 1-5\"` (minute, hour, day, month, weekday).",
+        plays(
+            r#"cron("0 9 * * 1-5", "open");
+
+               fn open() {
+                   log_info("the shop is open");
+               }"#,
+            r#"clock.advance("24h"); assert(bot.logged("the shop is open"));"#,
+        ),
     ),
     function(
         "cron",
         &[("pattern", "string"), ("function", "string"), ("arguments", "any")],
         "integer",
         "The same with arguments: an array of them, or a single one.",
+        plays(
+            r#"cron("30 18 * * *", "announce", ["The kitchen closes."]);
+
+               fn announce(text) {
+                   log_info(text);
+               }"#,
+            r#"clock.advance("24h"); assert(bot.logged("The kitchen closes."));"#,
+        ),
     ),
-    effect("cancel", &[("id", "integer")], "bool", "Cancels a timer; tells whether there was one."),
+    effect(
+        "cancel",
+        &[("id", "integer")],
+        "bool",
+        "Cancels a timer; tells whether there was one.",
+        plays(
+            r#"fn on_message(msg) {
+                   let waiting = state.remove(msg.chat);
+                   if waiting != () { cancel(waiting); }
+                   state[msg.chat] = after("10m", "ask_again", [msg.chat]);
+               }
+
+               fn ask_again(chat) {
+                   send_text(chat, "Are you still there?");
+               }"#,
+            r#"alice.says("hi");
+               clock.advance("9m");
+               alice.says("yes");
+               clock.advance("9m");
+               alice.expects_nothing();
+               clock.advance("1m");
+               alice.expects("Are you still there?");
+               alice.expects_nothing();"#,
+        ),
+    ),
     effect(
         "http_get",
         &[("url", "string")],
         "map",
         "Fetches a url of a host that the configuration allows: `#{status, headers, body}`, with any status. The chat goes on while it waits.",
+        plays(
+            r#"let answer = http_get("https://api.example.com/weather");
+               if answer.status == 200 { msg.reply(parse_json(answer.body).today); }"#,
+            r#"web.answers("https://api.example.com/weather", #{ today: "sunny" });
+               alice.says("hi");
+               alice.expects("sunny");"#,
+        ),
     ),
     effect(
         "http_get",
         &[("url", "string"), ("options", "map")],
         "map",
         "The same with headers: `#{headers: #{Authorization: \"Bearer …\"}}`.",
+        plays(
+            r#"let answer = http_get("https://api.example.com/joke", #{ headers: #{ Accept: "text/plain" } });
+               msg.reply(answer.body);"#,
+            r#"web.answers("https://api.example.com/joke", "Knock knock.");
+               alice.says("hi");
+               alice.expects("Knock knock.");
+               assert_eq(web.expects("https://api.example.com/joke").headers.accept, "text/plain");"#,
+        ),
     ),
     effect(
         "http_post",
         &[("url", "string"), ("body", "any")],
         "map",
         "Sends a text, or a map or array as JSON, to a url of a host that the configuration allows. The chat goes on while it waits.",
+        plays(
+            r#"let answer = http_post("https://api.example.com/orders", #{ item: msg.text, by: msg.sender.mid });
+               if answer.status == 201 { msg.reply("Ordered."); }"#,
+            r#"web.answers("POST https://api.example.com/orders", #{ status: 201 });
+               alice.says("tea");
+               alice.expects("Ordered.");
+               assert_eq(parse_json(web.expects("https://api.example.com/orders").body).item, "tea");"#,
+        ),
     ),
     effect(
         "http_post",
         &[("url", "string"), ("body", "any"), ("options", "map")],
         "map",
         "The same with headers, such as `#{headers: #{\"Content-Type\": \"text/csv\"}}`.",
+        plays(
+            r#"let options = #{ headers: #{ "Content-Type": "text/csv" } };
+               http_post("https://api.example.com/log", `${msg.timestamp},${msg.sender.mid}\n`, options);"#,
+            r#"web.answers("https://api.example.com/log", "");
+               alice.says("hi");
+               assert(web.expects("https://api.example.com/log").body.contains(alice.mid));"#,
+        ),
     ),
-    pure("log_debug", &[("value", "any")], "()", "Writes a line to the log that is usually not shown."),
-    pure("log_info", &[("value", "any")], "()", "Writes a line to the log."),
-    pure("log_warn", &[("value", "any")], "()", "Writes a warning to the log."),
-    pure("log_error", &[("value", "any")], "()", "Writes an error to the log."),
+    pure(
+        "log_debug",
+        &[("value", "any")],
+        "()",
+        "Writes a line to the log that is usually not shown.",
+        answers(
+            r#"log_debug(`${msg.sender.mid} wrote ${msg.text}`);
+               msg.reply("Noted.");"#,
+            "tea",
+            "Noted.",
+        ),
+    ),
+    pure(
+        "log_info",
+        &[("value", "any")],
+        "()",
+        "Writes a line to the log.",
+        plays(
+            r#"log_info(`order ${store.incr("orders")} is taken`);"#,
+            r#"alice.says("tea"); settle(); assert(bot.logged("order 1 is taken"));"#,
+        ),
+    ),
+    pure(
+        "log_warn",
+        &[("value", "any")],
+        "()",
+        "Writes a warning to the log.",
+        plays(
+            r#"let answer = http_get("https://api.example.com/menu");
+               if answer.status != 200 { log_warn(`the menu is not to be had: ${answer.status}`); }"#,
+            r#"web.answers("https://api.example.com/menu", #{ status: 503 });
+               alice.says("menu");
+               settle();
+               assert(bot.logged("the menu is not to be had: 503"));"#,
+        ),
+    ),
+    pure(
+        "log_error",
+        &[("value", "any")],
+        "()",
+        "Writes an error to the log.",
+        plays(
+            r#"try {
+                   send_file(msg.chat, "menu.pdf");
+               } catch (error) {
+                   log_error(`the menu is not to be sent: ${error.message}`);
+               }"#,
+            r#"alice.says("menu"); settle(); assert(bot.logged("the menu is not to be sent: "));"#,
+        ),
+    ),
     pure(
         "parse_json",
         &[("text", "string")],
         "any",
         "The value that JSON text stands for; throws where the text is no JSON.",
+        answers(
+            r#"let order = parse_json(`{"item": "tea", "count": 2}`);
+               msg.reply(`${order.count} × ${order.item}`);"#,
+            "hi",
+            "2 × tea",
+        ),
     ),
     pure(
         "to_json",
         &[("value", "any")],
         "string",
         "The JSON text of a value: numbers, texts, arrays, maps, true, false and `()`.",
+        plays(
+            r#"msg.reply(to_json(#{ item: "tea", sizes: [1, 2] }));"#,
+            r#"alice.says("hi"); alice.expects(`{"item":"tea","sizes":[1,2]}`);"#,
+        ),
     ),
     pure(
         "plain_text",
@@ -217,33 +515,74 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "string",
         "A text as it is meant, however it was typed: the digits of every script are 0 to 9, and wide letters, signs and spaces \
          are narrow.",
+        answers(
+            "let count = parse_int(plain_text(msg.text));
+             msg.reply(`${count} cups.`);",
+            "１２",
+            "12 cups.",
+        ),
     ),
     pure(
         "is_match",
         &[("text", "string"), ("pattern", "string")],
         "bool",
         "Whether a regular expression is found in a text: text.is_match(`^hi\\b`).",
+        answers(r#"if msg.text.is_match(`(?i)^(hi|hello)\b`) { msg.reply("Hello!"); }"#, "Hi there", "Hello!"),
     ),
     pure(
         "captures",
         &[("text", "string"), ("pattern", "string")],
         "any",
         "The first match of a regular expression and its groups as an array; `()` without a match.",
+        answers(
+            r"let order = msg.text.captures(`(\d+) (\w+)`);
+              if order != () { msg.reply(`${order[1]} × ${order[2]}`); }",
+            "2 teas, please",
+            "2 × teas",
+        ),
     ),
-    pure("find_all", &[("text", "string"), ("pattern", "string")], "array", "Every match of a regular expression."),
+    pure(
+        "find_all",
+        &[("text", "string"), ("pattern", "string")],
+        "array",
+        "Every match of a regular expression.",
+        answers(
+            r"let tags = msg.text.find_all(`#\w+`);
+              msg.reply(`${tags.len} tags, the first is ${tags[0]}.`);",
+            "#tea and #cake",
+            "2 tags, the first is #tea.",
+        ),
+    ),
     pure(
         "replace_all",
         &[("text", "string"), ("pattern", "string"), ("with", "string")],
         "string",
         "The text with every match replaced; `$1` stands for the first group.",
+        answers(r#"msg.reply(msg.text.replace_all(`(\w)\w*@`, "$1…@"));"#, "ann@example.com", "a…@example.com"),
     ),
-    method("Message", "reply", &[("text", "string")], "map", "Sends a text to the chat of the message."),
+    method(
+        "Message",
+        "reply",
+        &[("text", "string")],
+        "map",
+        "Sends a text to the chat of the message.",
+        answers("msg.reply(`Hello, ${msg.sender.name}!`);", "hi", "Hello, alice!"),
+    ),
     method(
         "Message",
         "ask",
         &[("text", "string")],
         "Message or ()",
         "Sends a question and waits for the same person's next message in this chat; `()` after the configured time.",
+        plays(
+            r#"let answer = msg.ask("What is your name?");
+               if answer == () { msg.reply("Another time, then."); return; }
+               msg.reply(`Hello, ${answer.text}!`);"#,
+            r#"alice.says("hi");
+               alice.expects("What is your name?");
+               alice.says("Ally");
+               alice.expects("Hello, Ally!");"#,
+        ),
     ),
     method(
         "Message",
@@ -251,22 +590,167 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("text", "string"), ("options", "map")],
         "Message or ()",
         "The same with `#{timeout: \"10m\"}`.",
+        plays(
+            r#"let sure = msg.ask("Really?", #{ timeout: "1m" });
+               if sure == () || sure.text != "yes" { msg.reply("I leave it as it is."); return; }
+               msg.reply("It is done.");"#,
+            r#"alice.says("hi");
+               alice.expects("Really?");
+               clock.advance("1m");
+               alice.expects("I leave it as it is.");
+               alice.says("hi");
+               alice.expects("Really?");
+               alice.says("yes");
+               alice.expects("It is done.");"#,
+        ),
     ),
-    method("Invite", "accept", &[], "map", "Joins the group."),
-    method("Invite", "reject", &[], "map", "Turns the invitation down."),
-    method("State", "contains", &[("name", "string")], "bool", "Whether there is an entry of this name."),
-    method("State", "keys", &[], "array", "The names of the entries."),
-    method("State", "remove", &[("name", "string")], "any", "Takes an entry out and gives its value."),
-    method("State", "clear", &[], "()", "Takes every entry out."),
-    method("State", "to_map", &[], "map", "A copy of everything as a map."),
-    method("Store", "get", &[("key", "string")], "any", "The value of a key; `()` where there is none."),
-    method("Store", "set", &[("key", "string"), ("value", "any")], "()", "Keeps a value: plain data."),
+    method(
+        "Invite",
+        "accept",
+        &[],
+        "map",
+        "Joins the group.",
+        plays(
+            r#"fn on_invite(invite) {
+                   invite.accept();
+                   send_text(invite.group_id, "Hello everyone!");
+               }"#,
+            r#"alice.creates_group("tea", [bot]).expects("Hello everyone!");"#,
+        ),
+    ),
+    method(
+        "Invite",
+        "reject",
+        &[],
+        "map",
+        "Turns the invitation down.",
+        plays(
+            "fn on_invite(invite) {
+                 if get_joined_group_ids().len >= 1 { invite.reject(); } else { invite.accept(); }
+             }",
+            r#"let tea = alice.creates_group("tea", [bot]);
+               settle();
+               let cake = alice.creates_group("cake", [bot]);
+               settle();
+               assert(tea.has(bot));
+               assert_eq(cake.invited(), []);"#,
+        ),
+    ),
+    method(
+        "State",
+        "contains",
+        &[("name", "string")],
+        "bool",
+        "Whether there is an entry of this name.",
+        plays(
+            r#"if !state.contains(msg.sender.mid) { msg.reply("Nice to meet you!"); }
+               state[msg.sender.mid] = true;"#,
+            r#"alice.says("hi");
+               alice.expects("Nice to meet you!");
+               alice.says("hi");
+               alice.expects_nothing();"#,
+        ),
+    ),
+    method(
+        "State",
+        "keys",
+        &[],
+        "array",
+        "The names of the entries.",
+        plays(
+            "state[msg.sender.name] = msg.text;
+             msg.reply(`So far: ${state.keys()}`);",
+            r#"alice.says("tea"); alice.expects(`So far: ["alice"]`);"#,
+        ),
+    ),
+    method(
+        "State",
+        "remove",
+        &[("name", "string")],
+        "any",
+        "Takes an entry out and gives its value.",
+        plays(
+            r#"let before = state.remove("order");
+               if before != () { msg.reply(`Your ${before} is cancelled.`); }
+               state.order = msg.text;"#,
+            r#"alice.says("tea"); alice.says("cake"); alice.expects("Your tea is cancelled.");"#,
+        ),
+    ),
+    method(
+        "State",
+        "clear",
+        &[],
+        "()",
+        "Takes every entry out.",
+        plays(
+            r#"if msg.text == "/reset" { state.clear(); } else { state[msg.sender.mid] = msg.text; }
+               msg.reply(`Orders so far: ${state.keys().len}`);"#,
+            r#"alice.says("tea");
+               alice.expects("Orders so far: 1");
+               alice.says("/reset");
+               alice.expects("Orders so far: 0");"#,
+        ),
+    ),
+    method(
+        "State",
+        "to_map",
+        &[],
+        "map",
+        "A copy of everything as a map.",
+        plays(
+            "state.tea = 2;
+             msg.reply(to_json(state.to_map()));",
+            r#"alice.says("hi"); alice.expects(`{"tea":2}`);"#,
+        ),
+    ),
+    method(
+        "Store",
+        "get",
+        &[("key", "string")],
+        "any",
+        "The value of a key; `()` where there is none.",
+        answers(
+            r#"let name = store.get(msg.sender.mid) ?? "stranger";
+               msg.reply(`Hello, ${name}!`);"#,
+            "hi",
+            "Hello, stranger!",
+        ),
+    ),
+    method(
+        "Store",
+        "set",
+        &[("key", "string"), ("value", "any")],
+        "()",
+        "Keeps a value: plain data.",
+        plays(
+            r#"let before = store.get("latest") ?? "nothing";
+               store.set("latest", msg.text);
+               msg.reply(`Before that it was ${before}.`);"#,
+            r#"alice.says("tea");
+               alice.expects("Before that it was nothing.");
+               bot.kill();
+               bot.start();
+               alice.says("cake");
+               alice.expects("Before that it was tea.");"#,
+        ),
+    ),
     method(
         "Store",
         "set",
         &[("key", "string"), ("value", "any"), ("options", "map")],
         "()",
         "Keeps a value for a while: `#{ttl: \"1h\"}`.",
+        plays(
+            r#"if store.get("greeted") == () { msg.reply("Good day!"); }
+               store.set("greeted", true, #{ ttl: "8h" });"#,
+            r#"alice.says("hi");
+               alice.expects("Good day!");
+               alice.says("hi");
+               alice.expects_nothing();
+               clock.advance("8h");
+               alice.says("hi");
+               alice.expects("Good day!");"#,
+        ),
     ),
     method(
         "Store",
@@ -274,6 +758,12 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("key", "string")],
         "integer",
         "Adds 1 to a number, at once for everyone, and gives the sum.",
+        answers(
+            r#"let visits = store.incr("visits");
+               msg.reply(`Visit ${visits}.`);"#,
+            "hi",
+            "Visit 1.",
+        ),
     ),
     method(
         "Store",
@@ -281,36 +771,303 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("key", "string"), ("by", "integer")],
         "integer",
         "Adds to a number, at once for everyone, and gives the sum.",
+        answers(
+            r#"let cups = store.incr("cups", parse_int(msg.text));
+               msg.reply(`${cups} cups so far.`);"#,
+            "3",
+            "3 cups so far.",
+        ),
     ),
-    method("Store", "delete", &[("key", "string")], "bool", "Deletes a key; tells whether there was one."),
-    method("Store", "keys", &[], "array", "Every key."),
-    method("Store", "keys", &[("prefix", "string")], "array", "Every key that begins so."),
-    method("Session", "command", &[("name", "string"), ("fields", "map")], "any", "Sends any command in this session."),
-    method("Session", "command", &[("name", "string")], "any", "Sends a command that has no fields in this session."),
+    method(
+        "Store",
+        "delete",
+        &[("key", "string")],
+        "bool",
+        "Deletes a key; tells whether there was one.",
+        answers(
+            r#"let known = store.delete(msg.sender.mid);
+               msg.reply(if known { "You are forgotten." } else { "I knew nothing of you." });"#,
+            "/forget",
+            "I knew nothing of you.",
+        ),
+    ),
+    method(
+        "Store",
+        "keys",
+        &[],
+        "array",
+        "Every key.",
+        plays(
+            r#"store.set("motto", msg.text);
+               for key in store.keys() { log_info(`${key}: ${store.get(key)}`); }"#,
+            r#"alice.says("tea first"); settle(); assert(bot.logged("motto: tea first"));"#,
+        ),
+    ),
+    method(
+        "Store",
+        "keys",
+        &[("prefix", "string")],
+        "array",
+        "Every key that begins so.",
+        answers(
+            r#"store.set(`guest/${msg.sender.mid}`, msg.text);
+               msg.reply(`Guests so far: ${store.keys("guest/").len}`);"#,
+            "hi",
+            "Guests so far: 1",
+        ),
+    ),
+    method(
+        "Session",
+        "command",
+        &[("name", "string"), ("fields", "map")],
+        "any",
+        "Sends any command in this session.",
+        answers(r#"session().command("SendText", #{ to: msg.chat, content: "hello" });"#, "hi", "hello"),
+    ),
+    method(
+        "Session",
+        "command",
+        &[("name", "string")],
+        "any",
+        "Sends a command that has no fields in this session.",
+        answers(
+            r#"let settings = session().command("GetSettings");
+               msg.reply(`Notifications are on: ${settings.notificationEnable}.`);"#,
+            "hi",
+            "Notifications are on: true.",
+        ),
+    ),
 ];
 
 /// Every property of the objects that hooks and functions give; those of events are in the table of events.
 pub static PROPERTIES: &[HostProperty] = &[
-    property("Message", "id", "string", "The message's id."),
-    property("Message", "chat", "string", "Where an answer goes: the mid of the person or group."),
-    property("Message", "text", "string or ()", "The text; `()` where there is none."),
-    property("Message", "sender", "Person", "Who wrote it."),
-    property("Message", "to", "string", "Whom it was written to: a person's or a group's mid."),
-    property("Message", "timestamp", "integer", "When it was sent, in milliseconds since 1970."),
-    property("Message", "content_type", "string", "`NONE` for text, else `IMAGE`, `STICKER` and so on."),
-    property("Message", "metadata", "map", "What else belongs to this content type, all values strings."),
-    property("Message", "is_group", "bool", "Whether it was written in a group."),
-    property("Message", "raw", "map", "The content as it came from the gateway."),
-    property("Person", "mid", "string", "The person's mid."),
-    property("Person", "name", "string", "The person's name; looked up once, which may wait."),
-    property("Session", "name", "string", "The session's name in the configuration."),
-    property("Session", "mid", "string or ()", "The account's mid; `()` before its first login."),
-    property("Event", "me", "bool", "Whether `person` is this account itself."),
-    property("Event", "person", "Person or ()", "Whom it is about; in `on_kick`, who was removed."),
-    property("Event", "by", "Person or ()", "Who did it; in `on_kick`, who removed the other, else as `person`."),
-    property("Event", "subcommand", "string", "The event's name on the wire."),
-    property("Event", "raw", "map", "The content as it came from the gateway."),
-    property("Invite", "inviter", "Person or ()", "Who invites."),
+    property(
+        "Message",
+        "id",
+        "string",
+        "The message's id.",
+        plays(
+            r#"if msg.content_type == "FILE" {
+                   download_file(msg.id, "inbox/order.txt");
+                   msg.reply("I have got it.");
+               }"#,
+            r#"alice.sends_file("order.txt", "2 teas"); alice.expects("I have got it.");"#,
+        ),
+    ),
+    property(
+        "Message",
+        "chat",
+        "string",
+        "Where an answer goes: the mid of the person or group.",
+        answers(r#"send_text(msg.chat, "hello");"#, "hi", "hello"),
+    ),
+    property(
+        "Message",
+        "text",
+        "string or ()",
+        "The text; `()` where there is none.",
+        plays(
+            "if msg.text == () { return; }
+             msg.reply(`You wrote ${msg.text.len} characters.`);",
+            r#"alice.sends_sticker();
+               alice.says("tea");
+               alice.expects("You wrote 3 characters.");
+               alice.expects_nothing();"#,
+        ),
+    ),
+    property(
+        "Message",
+        "sender",
+        "Person",
+        "Who wrote it.",
+        answers("msg.reply(`Hello, ${msg.sender.name}!`);", "hi", "Hello, alice!"),
+    ),
+    property(
+        "Message",
+        "to",
+        "string",
+        "Whom it was written to: a person's or a group's mid.",
+        answers(
+            r#"if msg.to == session().mid { msg.reply("This stays between us."); }"#,
+            "hi",
+            "This stays between us.",
+        ),
+    ),
+    property(
+        "Message",
+        "timestamp",
+        "integer",
+        "When it was sent, in milliseconds since 1970.",
+        answers(
+            r#"if now() - msg.timestamp > 3_600_000 { return; }    // it waited while the bot was away
+               msg.reply("Good to hear from you.");"#,
+            "hi",
+            "Good to hear from you.",
+        ),
+    ),
+    property(
+        "Message",
+        "content_type",
+        "string",
+        "`NONE` for text, else `IMAGE`, `STICKER` and so on.",
+        plays(
+            r#"if msg.content_type == "STICKER" { msg.reply("Nice one!"); }"#,
+            r#"alice.says("tea");
+               alice.sends_sticker();
+               alice.expects("Nice one!");
+               alice.expects_nothing();"#,
+        ),
+    ),
+    property(
+        "Message",
+        "metadata",
+        "map",
+        "What else belongs to this content type, all values strings.",
+        plays(
+            r#"if msg.content_type == "FILE" { msg.reply(`Thank you for ${msg.metadata.FILE_NAME}.`); }"#,
+            r#"alice.sends_file("order.txt"); alice.expects("Thank you for order.txt.");"#,
+        ),
+    ),
+    property(
+        "Message",
+        "is_group",
+        "bool",
+        "Whether it was written in a group.",
+        answers(r#"if !msg.is_group { msg.reply("Just the two of us."); }"#, "hi", "Just the two of us."),
+    ),
+    property(
+        "Message",
+        "raw",
+        "map",
+        "The content as it came from the gateway.",
+        plays(
+            "log_info(to_json(msg.raw));",
+            r#"alice.says("tea"); settle(); assert(bot.logged("\"contentType\":\"NONE\""));"#,
+        ),
+    ),
+    property(
+        "Person",
+        "mid",
+        "string",
+        "The person's mid.",
+        answers(r#"send_text(msg.sender.mid, "A word in private.");"#, "hi", "A word in private."),
+    ),
+    property(
+        "Person",
+        "name",
+        "string",
+        "The person's name; looked up once, which may wait.",
+        answers("msg.reply(`Good morning, ${msg.sender.name}.`);", "hi", "Good morning, alice."),
+    ),
+    property(
+        "Session",
+        "name",
+        "string",
+        "The session's name in the configuration.",
+        answers("msg.reply(`This is ${session().name}.`);", "hi", "This is main."),
+    ),
+    property(
+        "Session",
+        "mid",
+        "string or ()",
+        "The account's mid; `()` before its first login.",
+        plays(
+            "log_info(`this account is ${session().mid}`);",
+            r#"alice.says("hi"); settle(); assert(bot.logged(`this account is ${bot.mid}`));"#,
+        ),
+    ),
+    property(
+        "Event",
+        "me",
+        "bool",
+        "Whether `person` is this account itself.",
+        plays(
+            r#"fn on_join(event) {
+                   if event.me { send_text(event.group_id, "Hello everyone!"); }
+               }
+
+               fn on_invite(invite) {
+                   invite.accept();
+               }"#,
+            r#"alice.creates_group("tea", [bot]).expects("Hello everyone!");"#,
+        ),
+    ),
+    property(
+        "Event",
+        "person",
+        "Person or ()",
+        "Whom it is about; in `on_kick`, who was removed.",
+        plays(
+            "fn on_leave(event) {
+                 if !event.me { send_text(event.group_id, `We miss ${event.person.name}.`); }
+             }",
+            r#"let tea = group("tea", [alice, person("bob"), bot]);
+               person("bob").leaves(tea);
+               tea.expects("We miss bob.");"#,
+        ),
+    ),
+    property(
+        "Event",
+        "by",
+        "Person or ()",
+        "Who did it; in `on_kick`, who removed the other, else as `person`.",
+        plays(
+            "fn on_kick(event) {
+                 send_text(event.by.mid, `What has ${event.person.name} done?`);
+             }",
+            r#"let tea = group("tea", [alice, person("bob"), bot]);
+               alice.kicks(person("bob"), tea);
+               alice.expects("What has bob done?");"#,
+        ),
+    ),
+    property(
+        "Event",
+        "subcommand",
+        "string",
+        "The event's name on the wire.",
+        plays(
+            r#"fn on_join(event) {
+                   let by_link = event.subcommand == "NOTIFIED_JOIN_CHAT";
+                   send_text(event.group_id, if by_link { "Found us by the link?" } else { "Welcome!" });
+               }"#,
+            r#"let tea = group("tea", [alice, bot]);
+               let bob = person("bob");
+               alice.invites(bob, tea);
+               bob.joins(tea);
+               tea.expects("Welcome!");"#,
+        ),
+    ),
+    property(
+        "Event",
+        "raw",
+        "map",
+        "The content as it came from the gateway.",
+        plays(
+            "fn on_group_update(event) {
+                 log_info(to_json(event.raw));
+             }",
+            r#"let tea = group("tea", [alice, bot]);
+               alice.renames(tea, "cake");
+               settle();
+               assert(bot.logged("\"type\":\"1\""));"#,
+        ),
+    ),
+    property(
+        "Invite",
+        "inviter",
+        "Person or ()",
+        "Who invites.",
+        plays(
+            "fn on_invite(invite) {
+                 let known = get_all_contact_ids().contains(invite.inviter.mid);
+                 if known { invite.accept(); } else { invite.reject(); }
+             }",
+            r#"let tea = alice.creates_group("tea", [bot]);
+               settle();
+               assert_eq(tea.invited(), []);
+               assert(!tea.has(bot));"#,
+        ),
+    ),
 ];
 
 /// The types of objects, in the order of the reference, and what they are.

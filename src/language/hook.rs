@@ -46,13 +46,13 @@ pub(crate) fn judge(
         if found == hook.spec().parameters.len() {
             return Ok(Some(hook));
         }
-        let message = format!("`{name}` has {}, but the hook is `{}`", parameters(found), signature(hook.spec()));
+        let message = format!("`{name}` has {}, but the hook is `{}`", parameters(found), hook.spec().signature());
         return Err((message, Some("what the parameters are called is free".to_owned())));
     }
     if !name.starts_with("on_") {
         return match spelt_otherwise(name) {
             Some(spec) if !is_named(name) => {
-                Err((format!("there is no hook `{name}`"), Some(format!("did you mean `{}`?", signature(spec)))))
+                Err((format!("there is no hook `{name}`"), Some(format!("did you mean `{}`?", spec.signature()))))
             }
             _ => Ok(None),
         };
@@ -61,7 +61,9 @@ pub(crate) fn judge(
         // A function that something calls, such as `on_tick()` by a timer, is only taken for a slip of the pen where it
         // could be the hook.
         Some(spec) if spec.parameters.len() != found && is_named(name) => Ok(None),
-        Some(spec) => Err((format!("there is no hook `{name}`"), Some(format!("did you mean `{}`?", signature(spec))))),
+        Some(spec) => {
+            Err((format!("there is no hook `{name}`"), Some(format!("did you mean `{}`?", spec.signature()))))
+        }
         None if !is_named(name) => {
             let hooks = HOOKS.iter().map(|spec| spec.name).collect::<Vec<_>>().join(", ");
             Err((format!("there is no hook `{name}`, and nothing calls it"), Some(format!("the hooks are {hooks}"))))
@@ -80,11 +82,6 @@ fn spelt_otherwise(name: &str) -> Option<&'static HookSpec> {
     let plain = |name: &str| name.replace('_', "").to_lowercase();
     let wanted = plain(name);
     wanted.starts_with("on").then(|| HOOKS.iter().find(|spec| plain(spec.name) == wanted))?
-}
-
-/// The hook as a script declares it, such as `on_message(msg)`.
-pub fn signature(spec: &HookSpec) -> String {
-    format!("{}({})", spec.name, spec.parameters.join(", "))
 }
 
 fn parameters(count: usize) -> String {

@@ -5,7 +5,7 @@ use std::any::TypeId;
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map};
 
 use super::testing;
-use crate::protocol::{self, Hook};
+use crate::protocol::{self, Argument, Hook};
 
 /// The kind of a value, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -214,15 +214,14 @@ impl Kind {
 
     /// What a hook's parameter holds.
     pub(crate) fn of_parameter(hook: Hook, index: usize) -> Self {
-        match (hook, index) {
-            (Hook::Message | Hook::OwnMessage, 0) => Self::Message,
-            (Hook::Invite, 0) => Self::Invite,
-            (Hook::Pin | Hook::Disconnect | Hook::Notify, 0) => Self::String,
-            (Hook::Error, 0) => Self::Failure,
-            (Hook::Reload, 0) => Self::Map,
-            (Hook::Notify, _) => Self::Unknown,
-            (hook, 0) => Self::Event(Some(hook)),
-            _ => Self::Unknown,
+        match hook.spec().parameters.get(index) {
+            Some((_, Argument::Message)) => Self::Message,
+            Some((_, Argument::Invite)) => Self::Invite,
+            Some((_, Argument::Event)) => Self::Event(Some(hook)),
+            Some((_, Argument::Text)) => Self::String,
+            Some((_, Argument::Map)) => Self::Map,
+            Some((_, Argument::Error)) => Self::Failure,
+            Some((_, Argument::Any)) | None => Self::Unknown,
         }
     }
 }

@@ -41,6 +41,5 @@ pub(crate) mod trace;
 
 pub use bundle::{Bundle, script_name, stdlib_modules};
 pub use fault::{Excerpt, Fault, MissingFunction, Thrown};
-pub use hook::signature;
 pub use names::{Name, Names};
 pub use source::Source;

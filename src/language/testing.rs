@@ -4,6 +4,7 @@
 //! functions *do* is the business of whoever runs tests; a test there compares both.
 
 use super::functions::{HostFunction, HostProperty, Reach};
+use crate::protocol::{Proof, shows};
 
 /// The names that every test sees, with their types.
 pub static GLOBALS: &[(&str, &str)] = &[("bot", "Bot"), ("clock", "Clock"), ("gateway", "Gateway"), ("web", "Web")];
@@ -25,13 +26,67 @@ const fn row(
     parameters: &'static [(&'static str, &'static str)],
     result: &'static str,
     doc: &'static str,
+    test: &'static str,
 ) -> HostFunction {
-    HostFunction { of, name, parameters, result, doc, reach: Reach::Tests }
+    HostFunction { of, name, parameters, result, doc, example: shows(test, Proof::Passes), reach: Reach::Tests }
 }
 
-const fn property(of: &'static str, name: &'static str, kind: &'static str, doc: &'static str) -> HostProperty {
-    HostProperty { of, name, kind, doc }
+const fn property(
+    of: &'static str,
+    name: &'static str,
+    kind: &'static str,
+    doc: &'static str,
+    test: &'static str,
+) -> HostProperty {
+    HostProperty { of, name, kind, doc, example: shows(test, Proof::Passes) }
 }
+
+/// The bot that the examples of this table are about, as `shop.rhai`; `alice` is `person("alice")` in all of them.
+pub static SHOP: &str = r#"fn on_message(msg) {
+    if msg.text == "ping" { msg.reply("pong"); }
+    if msg.text == "/order" { order(msg); }
+    if msg.text == "/menu" { send_file(msg.chat, "menu.txt"); }
+    if msg.text == "/weather" { msg.reply(http_get("https://api.example.com/weather").body); }
+    if msg.content_type == "FILE" { fetch(msg); }
+    if msg.content_type in ["IMAGE", "STICKER"] { msg.reply("Nice one!"); }
+}
+
+fn order(msg) {
+    let item = msg.ask("What would you like?", #{ timeout: "5m" });
+    if item == () { msg.reply("Another time, then."); return; }
+    log_info(`an order of ${item.text}`);
+    msg.reply(`Order ${store.incr("orders")}: one ${item.text}.`);
+}
+
+fn fetch(msg) {
+    try {
+        download_file(msg.id, `inbox/${msg.metadata.FILE_NAME}`);
+        msg.reply("I have got it.");
+    } catch {
+        msg.reply("I cannot get it.");
+    }
+}
+
+fn on_invite(invite) {
+    invite.accept();
+    send_text(invite.group_id, "Hello everyone!");
+}
+
+fn on_contact_added(event) {
+    search_and_add_contacts_by_mid(event.mid);
+    send_text(event.mid, `Hello, ${event.person.name}!`);
+}
+
+fn on_profile_update(event) { send_text(event.mid, `Hello, ${parse_json(event.params).DISPLAY_NAME}!`); }
+fn on_join(event) { send_text(event.group_id, `Welcome, ${event.person.name}!`); }
+fn on_leave(event) { send_text(event.group_id, `Goodbye, ${event.person.name}.`); }
+fn on_kick(event) { send_text(event.group_id, `Was that necessary, ${event.by.name}?`); }
+fn on_group_update(event) { send_text(event.group_id, "A new name!"); }
+fn on_reaction(event) { send_text(event.chat, `Thank you, ${event.person.name}!`); }
+fn on_read(event) { log_info(`${event.person.name} has read it`); }
+fn on_unsend(event) { log_info(`${event.msg_id} was taken back`); }
+fn on_stop() { log_info("the shop closes"); }
+"#;
 
 /// Every function and method.
 pub static FUNCTIONS: &[HostFunction] = &[
@@ -41,6 +96,9 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("name", "string")],
         "Person",
         "Someone who has the bot as a contact; made if there is nobody of that name.",
+        r#"let zoe = person("zoe");
+           zoe.says("ping");
+           zoe.expects("pong");"#,
     ),
     row(
         None,
@@ -48,22 +106,49 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("name", "string"), ("members", "array")],
         "Group",
         "A group whose members, people and `bot`, are in it at once.",
+        r#"let tea = group("tea", [alice, person("bob"), bot]);
+           alice.says_in(tea, "ping");
+           tea.expects("pong");"#,
     ),
-    row(None, "settle", &[], "()", "Waits until the world is at rest."),
+    row(
+        None,
+        "settle",
+        &[],
+        "()",
+        "Waits until the world is at rest.",
+        r#"gateway.drop();
+           clock.advance("10s");
+           settle();
+           assert(bot.is_live);"#,
+    ),
     row(
         None,
         "snapshot",
         &[("name", "string")],
         "()",
         "The conversation so far is the one in `FILE.NAME.txt` beside the test; `hotline test --update` writes it.",
+        r#"alice.says("/order");
+           alice.says("cake");
+           snapshot("an_order");"#,
     ),
-    row(None, "assert", &[("condition", "bool")], "()", "Fails where the condition does not hold."),
+    row(
+        None,
+        "assert",
+        &[("condition", "bool")],
+        "()",
+        "Fails where the condition does not hold.",
+        r#"alice.says("/order");
+           alice.says("tea");
+           assert(bot.logged("an order of tea"));"#,
+    ),
     row(
         None,
         "assert",
         &[("condition", "bool"), ("message", "string")],
         "()",
         "The same with a message of the test's own.",
+        r#"let tea = alice.creates_group("tea", [bot]);
+           assert(tea.has(bot), "the bot takes no invitation");"#,
     ),
     row(
         None,
@@ -71,6 +156,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("found", "any"), ("expected", "any")],
         "()",
         "Fails where two values differ, and shows how.",
+        r#"let tea = group("tea", [alice, bot]);
+           assert_eq(tea.members(), ["alice", "bot"]);"#,
     ),
     row(
         None,
@@ -78,15 +165,31 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("found", "any"), ("expected", "any"), ("message", "string")],
         "()",
         "The same with a message of the test's own.",
+        r#"alice.says("ping");
+           assert_eq(alice.receives().content_type, "NONE", "a text is answered by a text");"#,
     ),
-    row(None, "fail", &[("message", "string")], "()", "Fails."),
-    row(Some("Person"), "says", &[("text", "string")], "string", "Writes to the bot; gives the message's id."),
+    HostFunction {
+        example: shows(r#"fail("it is yet to be written");"#, Proof::Fails("it is yet to be written")),
+        ..row(None, "fail", &[("message", "string")], "()", "Fails.", "")
+    },
+    row(
+        Some("Person"),
+        "says",
+        &[("text", "string")],
+        "string",
+        "Writes to the bot; gives the message's id.",
+        r#"alice.says("ping");
+           alice.expects("pong");"#,
+    ),
     row(
         Some("Person"),
         "says_in",
         &[("group", "Group"), ("text", "string")],
         "string",
         "Writes in a group; gives the message's id.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.says_in(tea, "ping");
+           tea.expects("pong");"#,
     ),
     row(
         Some("Person"),
@@ -94,14 +197,26 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[],
         "string",
         "Sends the bot a message about a picture that cannot be fetched; gives its id.",
+        r#"alice.sends_image();
+           alice.expects("Nice one!");"#,
     ),
-    row(Some("Person"), "sends_sticker", &[], "string", "Sends the bot a sticker; gives the message's id."),
+    row(
+        Some("Person"),
+        "sends_sticker",
+        &[],
+        "string",
+        "Sends the bot a sticker; gives the message's id.",
+        r#"alice.sends_sticker();
+           alice.expects("Nice one!");"#,
+    ),
     row(
         Some("Person"),
         "sends_file",
         &[("name", "string")],
         "string",
         "Sends the bot a message about a file that cannot be fetched; gives its id.",
+        r#"alice.sends_file("order.txt");
+           alice.expects("I cannot get it.");"#,
     ),
     row(
         Some("Person"),
@@ -109,24 +224,69 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("name", "string"), ("text", "string")],
         "string",
         "Sends the bot a file that it can fetch with `download_file`; gives the message's id.",
+        r#"alice.sends_file("order.txt", "2 teas");
+           alice.expects("I have got it.");"#,
     ),
-    row(Some("Person"), "sends_image_in", &[("group", "Group")], "string", "The same in a group."),
-    row(Some("Person"), "sends_sticker_in", &[("group", "Group")], "string", "The same in a group."),
-    row(Some("Person"), "sends_file_in", &[("group", "Group"), ("name", "string")], "string", "The same in a group."),
+    row(
+        Some("Person"),
+        "sends_image_in",
+        &[("group", "Group")],
+        "string",
+        "The same in a group.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.sends_image_in(tea);
+           tea.expects("Nice one!");"#,
+    ),
+    row(
+        Some("Person"),
+        "sends_sticker_in",
+        &[("group", "Group")],
+        "string",
+        "The same in a group.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.sends_sticker_in(tea);
+           tea.expects("Nice one!");"#,
+    ),
+    row(
+        Some("Person"),
+        "sends_file_in",
+        &[("group", "Group"), ("name", "string")],
+        "string",
+        "The same in a group.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.sends_file_in(tea, "order.txt");
+           tea.expects("I cannot get it.");"#,
+    ),
     row(
         Some("Person"),
         "sends_file_in",
         &[("group", "Group"), ("name", "string"), ("text", "string")],
         "string",
         "The same in a group.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.sends_file_in(tea, "order.txt", "2 teas");
+           tea.expects("I have got it.");"#,
     ),
-    row(Some("Person"), "expects", &[("text", "string")], "()", "The bot's next message to this person is this text."),
+    row(
+        Some("Person"),
+        "expects",
+        &[("text", "string")],
+        "()",
+        "The bot's next message to this person is this text.",
+        r#"alice.says("/order");
+           alice.expects("What would you like?");"#,
+    ),
     row(
         Some("Person"),
         "expects_match",
         &[("pattern", "string")],
         "array",
         "It matches a regular expression; gives the captures.",
+        r#"alice.says("/order");
+           alice.says("tea");
+           alice.receives();
+           let found = alice.expects_match(`^Order (\d+)`);
+           assert_eq(found[1], "1");"#,
     ),
     row(
         Some("Person"),
@@ -134,22 +294,49 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("kind", "string")],
         "map",
         "It is of this content type, such as `\"IMAGE\"`; gives the message.",
+        r#"gateway.holds("menu.txt");
+           alice.says("/menu");
+           let menu = alice.expects_kind("FILE");
+           assert_eq(menu.metadata.FILE_NAME, "menu.txt");"#,
     ),
-    row(Some("Person"), "expects_file", &[("name", "string")], "map", "It is a file of this name; gives the message."),
+    row(
+        Some("Person"),
+        "expects_file",
+        &[("name", "string")],
+        "map",
+        "It is a file of this name; gives the message.",
+        r#"gateway.holds("menu.txt");
+           alice.says("/menu");
+           alice.expects_file("menu.txt");"#,
+    ),
     row(
         Some("Person"),
         "expects_file",
         &[("name", "string"), ("text", "string")],
         "map",
         "It is a file of this name that holds this text; gives the message.",
+        r#"gateway.holds("menu.txt", "tea, cake");
+           alice.says("/menu");
+           alice.expects_file("menu.txt", "tea, cake");"#,
     ),
-    row(Some("Person"), "expects_nothing", &[], "()", "There is none."),
+    row(
+        Some("Person"),
+        "expects_nothing",
+        &[],
+        "()",
+        "There is none.",
+        r#"alice.says("What a day.");
+           alice.expects_nothing();"#,
+    ),
     row(
         Some("Person"),
         "receives",
         &[],
         "map",
         "Gives it, whatever it is: `#{id, text, content_type, timestamp, metadata}`.",
+        r#"alice.says("/order");
+           let question = alice.receives();
+           assert(question.text.ends_with("?"));"#,
     ),
     row(
         Some("Person"),
@@ -157,6 +344,9 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("group", "Group"), ("text", "string")],
         "()",
         "The bot's next message in a group, as this person sees it, is this text.",
+        r#"let tea = group("tea", [alice, person("bob"), bot]);
+           person("bob").says_in(tea, "ping");
+           alice.expects_in(tea, "pong");"#,
     ),
     row(
         Some("Person"),
@@ -164,14 +354,28 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("group", "Group"), ("pattern", "string")],
         "array",
         "It matches a regular expression; gives the captures.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.says_in(tea, "/order");
+           alice.expects_match_in(tea, "^What would");"#,
     ),
-    row(Some("Person"), "expects_nothing_in", &[("group", "Group")], "()", "There is none."),
+    row(
+        Some("Person"),
+        "expects_nothing_in",
+        &[("group", "Group")],
+        "()",
+        "There is none.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.says_in(tea, "What a day.");
+           alice.expects_nothing_in(tea);"#,
+    ),
     row(
         Some("Person"),
         "creates_group",
         &[("name", "string"), ("invited", "array")],
         "Group",
         "Makes a group and invites people, `bot` among them.",
+        r#"let tea = alice.creates_group("tea", [bot, person("bob")]);
+           tea.expects("Hello everyone!");"#,
     ),
     row(
         Some("Person"),
@@ -179,68 +383,283 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("who", "any"), ("group", "Group")],
         "any",
         "Invites a person or `bot` into a group.",
+        r#"let tea = group("tea", [alice]);
+           alice.invites(bot, tea);
+           tea.expects("Hello everyone!");"#,
     ),
-    row(Some("Person"), "joins", &[("group", "Group")], "any", "Accepts an invitation."),
-    row(Some("Person"), "rejects", &[("group", "Group")], "any", "Turns an invitation down."),
-    row(Some("Person"), "leaves", &[("group", "Group")], "any", "Leaves a group."),
-    row(Some("Person"), "renames", &[("group", "Group"), ("name", "string")], "any", "Gives a group another name."),
+    row(
+        Some("Person"),
+        "joins",
+        &[("group", "Group")],
+        "any",
+        "Accepts an invitation.",
+        r#"let bob = person("bob");
+           let tea = group("tea", [alice, bot]);
+           alice.invites(bob, tea);
+           bob.joins(tea);
+           tea.expects("Welcome, bob!");"#,
+    ),
+    row(
+        Some("Person"),
+        "rejects",
+        &[("group", "Group")],
+        "any",
+        "Turns an invitation down.",
+        r#"let bob = person("bob");
+           let tea = group("tea", [alice, bot]);
+           alice.invites(bob, tea);
+           bob.rejects(tea);
+           tea.expects_nothing();"#,
+    ),
+    row(
+        Some("Person"),
+        "leaves",
+        &[("group", "Group")],
+        "any",
+        "Leaves a group.",
+        r#"let bob = person("bob");
+           let tea = group("tea", [alice, bob, bot]);
+           bob.leaves(tea);
+           tea.expects("Goodbye, bob.");"#,
+    ),
+    row(
+        Some("Person"),
+        "renames",
+        &[("group", "Group"), ("name", "string")],
+        "any",
+        "Gives a group another name.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.renames(tea, "coffee");
+           tea.expects("A new name!");"#,
+    ),
     row(
         Some("Person"),
         "kicks",
         &[("who", "any"), ("group", "Group")],
         "()",
         "Takes a person or `bot` out of a group.",
+        r#"let bob = person("bob");
+           let tea = group("tea", [alice, bob, bot]);
+           alice.kicks(bob, tea);
+           tea.expects("Was that necessary, alice?");"#,
     ),
-    row(Some("Person"), "cancels_invitation", &[("who", "any"), ("group", "Group")], "()", "Takes an invitation back."),
-    row(Some("Person"), "reads", &[("message", "string")], "()", "Has read the message of this id."),
-    row(Some("Person"), "unsends", &[("message", "string")], "()", "Takes their own message of this id back."),
-    row(Some("Person"), "reacts_to", &[("message", "string")], "()", "Reacts to the message of this id."),
-    row(Some("Person"), "is_now_called", &[("name", "string")], "any", "Takes another name."),
-    row(Some("Person"), "adds_bot", &[], "any", "Makes the bot a contact."),
+    row(
+        Some("Person"),
+        "cancels_invitation",
+        &[("who", "any"), ("group", "Group")],
+        "()",
+        "Takes an invitation back.",
+        r#"bot.runs([]);
+           let tea = alice.creates_group("tea", [bot]);
+           alice.cancels_invitation(bot, tea);
+           assert_eq(tea.invited(), []);"#,
+    ),
+    row(
+        Some("Person"),
+        "reads",
+        &[("message", "string")],
+        "()",
+        "Has read the message of this id.",
+        r#"alice.says("ping");
+           alice.reads(alice.receives().id);
+           assert(bot.logged("alice has read it"));"#,
+    ),
+    row(
+        Some("Person"),
+        "unsends",
+        &[("message", "string")],
+        "()",
+        "Takes their own message of this id back.",
+        r#"let id = alice.says("/ordr");
+           alice.unsends(id);
+           assert(bot.logged("taken back"));"#,
+    ),
+    row(
+        Some("Person"),
+        "reacts_to",
+        &[("message", "string")],
+        "()",
+        "Reacts to the message of this id.",
+        r#"alice.says("ping");
+           alice.reacts_to(alice.receives().id);
+           alice.expects("Thank you, alice!");"#,
+    ),
+    row(
+        Some("Person"),
+        "is_now_called",
+        &[("name", "string")],
+        "any",
+        "Takes another name.",
+        r#"let dave = person("dave");
+           dave.adds_bot();
+           dave.expects("Hello, dave!");
+           dave.is_now_called("David");
+           dave.expects("Hello, David!");"#,
+    ),
+    row(
+        Some("Person"),
+        "adds_bot",
+        &[],
+        "any",
+        "Makes the bot a contact.",
+        r#"let dave = person("dave");
+           dave.adds_bot();
+           dave.expects("Hello, dave!");"#,
+    ),
     row(
         Some("Person"),
         "does",
         &[("command", "string"), ("fields", "map")],
         "any",
         "Sends any command of the gateway as this person.",
+        r#"alice.does("SendLocation", #{
+               to: bot.mid, title: "Here", address: "", latitude: 35.0, longitude: 139.0,
+           });
+           alice.expects_nothing();"#,
     ),
-    row(Some("Group"), "members", &[], "array", "The names of those in it."),
-    row(Some("Group"), "invited", &[], "array", "The names of those invited into it."),
-    row(Some("Group"), "has", &[("who", "any")], "bool", "Whether a person or `bot` is a member."),
-    row(Some("Group"), "expects", &[("text", "string")], "()", "The bot's next message in the group is this text."),
+    row(
+        Some("Group"),
+        "members",
+        &[],
+        "array",
+        "The names of those in it.",
+        r#"let tea = group("tea", [alice, person("bob"), bot]);
+           person("bob").leaves(tea);
+           assert_eq(tea.members(), ["alice", "bot"]);"#,
+    ),
+    row(
+        Some("Group"),
+        "invited",
+        &[],
+        "array",
+        "The names of those invited into it.",
+        r#"let tea = alice.creates_group("tea", [person("bob")]);
+           assert_eq(tea.invited(), ["bob"]);"#,
+    ),
+    row(
+        Some("Group"),
+        "has",
+        &[("who", "any")],
+        "bool",
+        "Whether a person or `bot` is a member.",
+        r#"let tea = alice.creates_group("tea", [bot, person("bob")]);
+           assert(tea.has(bot) && !tea.has(person("bob")));"#,
+    ),
+    row(
+        Some("Group"),
+        "expects",
+        &[("text", "string")],
+        "()",
+        "The bot's next message in the group is this text.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.says_in(tea, "ping");
+           tea.expects("pong");"#,
+    ),
     row(
         Some("Group"),
         "expects_match",
         &[("pattern", "string")],
         "array",
         "It matches a regular expression; gives the captures.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.says_in(tea, "/order");
+           tea.expects_match("^What would");"#,
     ),
-    row(Some("Group"), "expects_kind", &[("kind", "string")], "map", "It is of this content type; gives the message."),
-    row(Some("Group"), "expects_file", &[("name", "string")], "map", "It is a file of this name; gives the message."),
+    row(
+        Some("Group"),
+        "expects_kind",
+        &[("kind", "string")],
+        "map",
+        "It is of this content type; gives the message.",
+        r#"gateway.holds("menu.txt");
+           let tea = group("tea", [alice, bot]);
+           alice.says_in(tea, "/menu");
+           tea.expects_kind("FILE");"#,
+    ),
+    row(
+        Some("Group"),
+        "expects_file",
+        &[("name", "string")],
+        "map",
+        "It is a file of this name; gives the message.",
+        r#"gateway.holds("menu.txt");
+           let tea = group("tea", [alice, bot]);
+           alice.says_in(tea, "/menu");
+           tea.expects_file("menu.txt");"#,
+    ),
     row(
         Some("Group"),
         "expects_file",
         &[("name", "string"), ("text", "string")],
         "map",
         "It is a file of this name that holds this text; gives the message.",
+        r#"gateway.holds("menu.txt", "tea, cake");
+           let tea = group("tea", [alice, bot]);
+           alice.says_in(tea, "/menu");
+           tea.expects_file("menu.txt", "tea, cake");"#,
     ),
-    row(Some("Group"), "expects_nothing", &[], "()", "There is none."),
-    row(Some("Group"), "receives", &[], "map", "Gives it, whatever it is."),
+    row(
+        Some("Group"),
+        "expects_nothing",
+        &[],
+        "()",
+        "There is none.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.says_in(tea, "What a day.");
+           tea.expects_nothing();"#,
+    ),
+    row(
+        Some("Group"),
+        "receives",
+        &[],
+        "map",
+        "Gives it, whatever it is.",
+        r#"let tea = group("tea", [alice, bot]);
+           alice.says_in(tea, "ping");
+           assert_eq(tea.receives().text, "pong");"#,
+    ),
     row(
         Some("Bot"),
         "kill",
         &[],
         "()",
         "Ends the bot as a crash would, once what was on its way to it has arrived. The store stays.",
+        r#"alice.says("/order");
+           alice.expects("What would you like?");
+           bot.kill();
+           bot.start();
+           alice.says("tea");
+           alice.expects("Order 1: one tea.");"#,
     ),
-    row(Some("Bot"), "start", &[], "()", "Starts it again."),
-    row(Some("Bot"), "stop", &[], "()", "Ends it in order: `on_stop` runs."),
+    row(
+        Some("Bot"),
+        "start",
+        &[],
+        "()",
+        "Starts it again.",
+        r#"bot.stop();
+           alice.says("ping");
+           bot.start();
+           alice.expects("pong");"#,
+    ),
+    row(
+        Some("Bot"),
+        "stop",
+        &[],
+        "()",
+        "Ends it in order: `on_stop` runs.",
+        r#"bot.stop();
+           assert(bot.logged("the shop closes"));"#,
+    ),
     row(
         Some("Bot"),
         "reload",
         &[("script", "string"), ("text", "string")],
         "()",
         "As saving the script's file would; a fault is thrown.",
+        r#"bot.reload("shop", `fn on_message(msg) { msg.reply("We have moved."); }`);
+           alice.says("ping");
+           alice.expects("We have moved.");"#,
     ),
     row(
         Some("Bot"),
@@ -248,22 +667,53 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("script", "string")],
         "()",
         "As deleting the script's file would: it is held until `reload` brings it back.",
+        r#"bot.remove("shop");
+           alice.says("ping");
+           alice.expects_nothing();"#,
     ),
-    row(Some("Bot"), "forget", &[("script", "string")], "()", "As `hotline forget`, of a script that was removed."),
+    row(
+        Some("Bot"),
+        "forget",
+        &[("script", "string")],
+        "()",
+        "As `hotline forget`, of a script that was removed.",
+        r#"alice.says("/order");
+           alice.expects("What would you like?");
+           bot.remove("shop");
+           bot.forget("shop");
+           assert(bot.logged("the shop closes"));"#,
+    ),
     row(
         Some("Bot"),
         "runs",
         &[("scripts", "array")],
         "()",
         "Has it run only these scripts from now on, after a new start.",
+        r#"bot.runs([]);
+           alice.says("ping");
+           alice.expects_nothing();
+           bot.runs(["shop"]);
+           alice.says("ping");
+           alice.expects("pong");"#,
     ),
-    row(Some("Bot"), "logged", &[("text", "string")], "bool", "Whether its log holds a text."),
+    row(
+        Some("Bot"),
+        "logged",
+        &[("text", "string")],
+        "bool",
+        "Whether its log holds a text.",
+        r#"alice.says("/order");
+           alice.says("tea");
+           assert(bot.logged("an order of tea"));"#,
+    ),
     row(
         Some("Bot"),
         "expects_error",
         &[("text", "string")],
         "string",
         "A run of the bot has failed with a message that holds this text; gives the message.",
+        r#"alice.says("/weather");
+           bot.expects_error("no answer for GET https://api.example.com/weather");"#,
     ),
     row(
         Some("Bot"),
@@ -271,6 +721,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("subcommand", "string"), ("content", "any")],
         "()",
         "An event of any kind reaches it from the gateway.",
+        r#"bot.notices("NOTIFIED_ADD_CONTACT", #{ mid: alice.mid });
+           alice.expects("Hello, alice!");"#,
     ),
     row(
         Some("Clock"),
@@ -278,14 +730,30 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("by", "string")],
         "()",
         "Time passes step by step, such as `\"10m\"`: everything happens at its time.",
+        r#"alice.says("/order");
+           alice.expects("What would you like?");
+           clock.advance("5m");
+           alice.expects("Another time, then.");"#,
     ),
-    row(Some("Clock"), "now", &[], "integer", "The time in milliseconds since 1970."),
+    row(
+        Some("Clock"),
+        "now",
+        &[],
+        "integer",
+        "The time in milliseconds since 1970.",
+        r#"let before = clock.now();
+           clock.advance("1h");
+           assert_eq(clock.now() - before, 3_600_000);"#,
+    ),
     row(
         Some("Gateway"),
         "holds",
         &[("name", "string")],
         "()",
         "Puts a file into the gateway's folder, where the paths of `send_file` and the like begin.",
+        r#"gateway.holds("menu.txt");
+           alice.says("/menu");
+           alice.expects_file("menu.txt");"#,
     ),
     row(
         Some("Gateway"),
@@ -293,14 +761,31 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("name", "string"), ("text", "string")],
         "()",
         "The same with a text of the test's own.",
+        r#"gateway.holds("menu.txt", "tea, cake");
+           alice.says("/menu");
+           alice.expects_file("menu.txt", "tea, cake");"#,
     ),
-    row(Some("Gateway"), "drop", &[], "()", "The bot's connection is lost; it comes back when the clock is advanced."),
+    row(
+        Some("Gateway"),
+        "drop",
+        &[],
+        "()",
+        "The bot's connection is lost; it comes back when the clock is advanced.",
+        r#"gateway.drop();
+           alice.says("ping");
+           alice.expects_nothing();
+           clock.advance("10s");
+           alice.expects("pong");"#,
+    ),
     row(
         Some("Gateway"),
         "refuses",
         &[("family", "string"), ("failure", "string")],
         "()",
         "The bot's next command of a family (`\"text\"`, `\"group\"`, …, `\"login\"`, `\"all\"`) fails with `\"ABUSE_BLOCK\"` or another failure.",
+        r#"gateway.refuses("text", "ABUSE_BLOCK");
+           alice.says("ping");
+           bot.expects_error("ABUSE_BLOCK");"#,
     ),
     row(
         Some("Gateway"),
@@ -308,6 +793,13 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("family", "string"), ("failure", "string"), ("times", "integer")],
         "()",
         "The next so many.",
+        r#"gateway.refuses("text", "ABUSE_BLOCK", 2);
+           alice.says("ping");
+           alice.says("ping");
+           alice.says("ping");
+           alice.expects("pong");
+           bot.expects_error("ABUSE_BLOCK");
+           bot.expects_error("ABUSE_BLOCK");"#,
     ),
     row(
         Some("Gateway"),
@@ -315,6 +807,11 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("what", "string"), ("by", "string")],
         "()",
         "The next frame of the `\"replies\"`, `\"events\"` or `\"all\"` comes late, such as by `\"2s\"`.",
+        r#"gateway.delays("events", "2s");
+           alice.says("ping");
+           alice.expects_nothing();
+           clock.advance("2s");
+           alice.expects("pong");"#,
     ),
     row(
         Some("Gateway"),
@@ -322,24 +819,151 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("what", "string"), ("by", "string"), ("times", "integer")],
         "()",
         "The next so many.",
+        r#"gateway.delays("events", "2s", 2);
+           alice.says("ping");
+           alice.says("ping");
+           alice.expects_nothing();
+           clock.advance("4s");
+           alice.expects("pong");
+           alice.expects("pong");"#,
     ),
-    row(Some("Gateway"), "repeats", &[("what", "string")], "()", "The next frame of these comes twice."),
-    row(Some("Gateway"), "repeats", &[("what", "string"), ("times", "integer")], "()", "The next so many."),
-    row(Some("Gateway"), "reorders", &[("what", "string")], "()", "It comes after the one that follows it."),
-    row(Some("Gateway"), "reorders", &[("what", "string"), ("times", "integer")], "()", "The next so many."),
-    row(Some("Gateway"), "swallows", &[("what", "string")], "()", "It never comes."),
-    row(Some("Gateway"), "swallows", &[("what", "string"), ("times", "integer")], "()", "The next so many."),
-    row(Some("Gateway"), "garbles", &[("what", "string")], "()", "It comes after nonsense."),
-    row(Some("Gateway"), "garbles", &[("what", "string"), ("times", "integer")], "()", "The next so many."),
-    row(Some("Gateway"), "drops_at", &[("what", "string")], "()", "It costs the connection."),
-    row(Some("Gateway"), "drops_at", &[("what", "string"), ("times", "integer")], "()", "The next so many."),
-    row(Some("Gateway"), "recovers", &[], "()", "No trouble any more."),
+    row(
+        Some("Gateway"),
+        "repeats",
+        &[("what", "string")],
+        "()",
+        "The next frame of these comes twice.",
+        r#"gateway.repeats("events");
+           alice.says("ping");
+           alice.expects("pong");
+           alice.expects_nothing();"#,
+    ),
+    row(
+        Some("Gateway"),
+        "repeats",
+        &[("what", "string"), ("times", "integer")],
+        "()",
+        "The next so many.",
+        r#"gateway.repeats("events", 2);
+           alice.says("ping");
+           alice.says("/order");
+           alice.expects("pong");
+           alice.expects("What would you like?");
+           alice.expects_nothing();"#,
+    ),
+    row(
+        Some("Gateway"),
+        "reorders",
+        &[("what", "string")],
+        "()",
+        "It comes after the one that follows it.",
+        r#"gateway.reorders("events");
+           alice.says("/order");
+           alice.says("ping");
+           alice.expects("pong");
+           alice.expects("What would you like?");"#,
+    ),
+    row(
+        Some("Gateway"),
+        "reorders",
+        &[("what", "string"), ("times", "integer")],
+        "()",
+        "The next so many.",
+        r#"gateway.reorders("events", 2);
+           alice.says("ping");
+           alice.says("/order");
+           alice.sends_sticker();
+           alice.expects("Nice one!");
+           alice.expects("pong");"#,
+    ),
+    row(
+        Some("Gateway"),
+        "swallows",
+        &[("what", "string")],
+        "()",
+        "It never comes.",
+        r#"gateway.swallows("events");
+           alice.says("ping");
+           alice.expects_nothing();
+           alice.says("ping");
+           alice.expects("pong");"#,
+    ),
+    row(
+        Some("Gateway"),
+        "swallows",
+        &[("what", "string"), ("times", "integer")],
+        "()",
+        "The next so many.",
+        r#"gateway.swallows("events", 2);
+           alice.says("ping");
+           alice.says("ping");
+           alice.expects_nothing();"#,
+    ),
+    row(
+        Some("Gateway"),
+        "garbles",
+        &[("what", "string")],
+        "()",
+        "It comes after nonsense.",
+        r#"gateway.garbles("events");
+           alice.says("ping");
+           alice.expects("pong");"#,
+    ),
+    row(
+        Some("Gateway"),
+        "garbles",
+        &[("what", "string"), ("times", "integer")],
+        "()",
+        "The next so many.",
+        r#"gateway.garbles("all", 3);
+           alice.says("ping");
+           alice.expects("pong");"#,
+    ),
+    row(
+        Some("Gateway"),
+        "drops_at",
+        &[("what", "string")],
+        "()",
+        "It costs the connection.",
+        r#"gateway.drops_at("events");
+           alice.says("ping");
+           assert(!bot.is_live);
+           clock.advance("10s");
+           alice.expects("pong");"#,
+    ),
+    row(
+        Some("Gateway"),
+        "drops_at",
+        &[("what", "string"), ("times", "integer")],
+        "()",
+        "The next so many.",
+        r#"gateway.drops_at("events", 2);
+           alice.says("ping");
+           clock.advance("1m");
+           alice.expects("pong");"#,
+    ),
+    row(
+        Some("Gateway"),
+        "recovers",
+        &[],
+        "()",
+        "No trouble any more.",
+        r#"gateway.swallows("events", 10);
+           alice.says("ping");
+           alice.expects_nothing();
+           gateway.recovers();
+           alice.says("ping");
+           alice.expects("pong");"#,
+    ),
     row(
         Some("Web"),
         "answers",
         &[("url", "string"), ("answer", "any")],
         "()",
         "What `http_get` and `http_post` get for a url: a text, a map or array as JSON, or `#{status, headers, body}`. The url may end in `*`, and begin with a method: `\"POST https://…\"`. The latest rule wins.",
+        r#"web.answers("https://api.example.com/weather", "sunny");
+           alice.says("/weather");
+           alice.expects("sunny");"#,
     ),
     row(
         Some("Web"),
@@ -347,15 +971,48 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("url", "string"), ("answer", "any"), ("times", "integer")],
         "()",
         "Only so many times; then the rule before it counts again.",
+        r#"web.answers("https://api.example.com/*", "sunny");
+           web.answers("https://api.example.com/weather", "rain", 1);
+           alice.says("/weather");
+           alice.expects("rain");
+           alice.says("/weather");
+           alice.expects("sunny");"#,
     ),
-    row(Some("Web"), "refuses", &[("url", "string")], "()", "There is no connection."),
-    row(Some("Web"), "refuses", &[("url", "string"), ("times", "integer")], "()", "Only so many times."),
+    row(
+        Some("Web"),
+        "refuses",
+        &[("url", "string")],
+        "()",
+        "There is no connection.",
+        r#"web.refuses("https://api.example.com/weather");
+           alice.says("/weather");
+           bot.expects_error("");"#,
+    ),
+    row(
+        Some("Web"),
+        "refuses",
+        &[("url", "string"), ("times", "integer")],
+        "()",
+        "Only so many times.",
+        r#"web.answers("https://api.example.com/weather", "sunny");
+           web.refuses("https://api.example.com/weather", 1);
+           alice.says("/weather");
+           bot.expects_error("");
+           alice.says("/weather");
+           alice.expects("sunny");"#,
+    ),
     row(
         Some("Web"),
         "delays",
         &[("url", "string"), ("by", "string")],
         "()",
         "The answer comes late, such as by `\"40s\"`, when the clock is advanced.",
+        r#"web.answers("https://api.example.com/weather", "sunny");
+           web.delays("https://api.example.com/weather", "10s");
+           alice.says("/weather");
+           alice.expects_nothing();
+           clock.advance("10s");
+           alice.expects("sunny");"#,
     ),
     row(
         Some("Web"),
@@ -363,19 +1020,77 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("url", "string")],
         "map",
         "The next request to this url that was not asked for yet: `#{method, url, headers, body}`.",
+        r#"web.answers("https://api.example.com/weather", "sunny");
+           alice.says("/weather");
+           let request = web.expects("https://api.example.com/weather");
+           assert_eq(request.method, "GET");"#,
     ),
-    row(Some("Web"), "expects_nothing", &[], "()", "There was no other request."),
+    row(
+        Some("Web"),
+        "expects_nothing",
+        &[],
+        "()",
+        "There was no other request.",
+        r#"alice.says("ping");
+           alice.expects("pong");
+           web.expects_nothing();"#,
+    ),
 ];
 
 /// Every property.
 pub static PROPERTIES: &[HostProperty] = &[
-    property("Person", "name", "string", "The person's name."),
-    property("Person", "mid", "string", "The person's mid."),
-    property("Group", "name", "string", "The group's name."),
-    property("Group", "mid", "string", "The group's mid."),
-    property("Bot", "name", "string", "`bot`."),
-    property("Bot", "mid", "string", "The bot's mid."),
-    property("Bot", "is_live", "bool", "Whether it is logged in."),
+    property("Person", "name", "string", "The person's name.", r#"assert_eq(alice.name, "alice");"#),
+    property(
+        "Person",
+        "mid",
+        "string",
+        "The person's mid.",
+        r#"let known = alice.does("GetProfile", #{});
+           assert_eq(known.mid, alice.mid);"#,
+    ),
+    property(
+        "Group",
+        "name",
+        "string",
+        "The group's name.",
+        r#"let tea = group("tea", [alice, bot]);
+           assert_eq(tea.name, "tea");"#,
+    ),
+    property(
+        "Group",
+        "mid",
+        "string",
+        "The group's mid.",
+        r#"let tea = group("tea", [alice, bot]);
+           let seen = alice.does("SearchGroupById", #{ id: tea.mid });
+           assert_eq(seen.chatName, "tea");"#,
+    ),
+    property(
+        "Bot",
+        "name",
+        "string",
+        "`bot`.",
+        r#"let tea = group("tea", [alice, bot]);
+           assert(tea.members().contains(bot.name));"#,
+    ),
+    property(
+        "Bot",
+        "mid",
+        "string",
+        "The bot's mid.",
+        r#"let known = alice.does("GetContacts", #{ mids: [bot.mid] });
+           assert_eq(known[0].displayName, "bot");"#,
+    ),
+    property(
+        "Bot",
+        "is_live",
+        "bool",
+        "Whether it is logged in.",
+        r#"gateway.drop();
+           assert(!bot.is_live);
+           clock.advance("10s");
+           assert(bot.is_live);"#,
+    ),
 ];
 
 /// The functions and methods of a name; `of` is the type that a method is called on.
@@ -405,7 +1120,7 @@ pub(crate) fn noun(of: &str) -> &'static str {
     }
 }
 
-/// The tables of the documentation of tests, as Markdown.
+/// The tables of the documentation of tests, as Markdown, with their examples and the bot that these are about.
 pub fn tables() -> String {
     let mut page = String::new();
     for (of, title) in OBJECTS {
@@ -417,6 +1132,20 @@ pub fn tables() -> String {
             let gives = if row.result == "()" { "" } else { row.result };
             page.push_str(&format!("| `{}` | {} | {gives} |\n", row.signature(), row.doc));
         }
+    }
+    page.push_str(&format!(
+        "\n### Examples\n\nEach is a test of its own, in which `alice` is `person(\"alice\")`, against this bot, `shop.rhai`:\n\n\
+         ```rhai\n{SHOP}```\n"
+    ));
+    for (of, title) in OBJECTS {
+        page.push_str(&format!("\n#### {}{}\n\n```rhai\n", title[..1].to_uppercase(), &title[1..]));
+        let properties = PROPERTIES.iter().filter(|row| Some(row.of) == *of);
+        let functions = FUNCTIONS.iter().filter(|row| row.of == *of);
+        let named = properties.map(|row| (format!(".{}", row.name), &row.example));
+        let examples = named.chain(functions.map(|row| (row.signature(), &row.example)));
+        let texts: Vec<_> = examples.map(|(name, example)| format!("// {name}\n{}\n", example.text())).collect();
+        page.push_str(&texts.join("\n"));
+        page.push_str("```\n");
     }
     page
 }

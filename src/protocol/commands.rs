@@ -1,12 +1,13 @@
 //! The one table of gateway commands.
 //!
 //! A row declares a command once: its wire name, its script function, how safely it can be repeated, how it is paced,
-//! what a success holds, and its fields in the documented order. Request structs, the sandbox's dispatch, the script
+//! what a success holds, its fields in the documented order, and an example. Request structs, the sandbox's dispatch, the script
 //! functions, the reference and the editor definitions all come from it. What a command *does* is not here.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::example::{Example, Proof, shows};
 use super::request::RequestError;
 
 /// How a command may be repeated when its reply went missing.
@@ -152,6 +153,8 @@ pub struct Command {
     pub doc: &'static str,
     /// The fields in the documented order.
     pub fields: &'static [Field],
+    /// A script that sends it; none of what scripts cannot send.
+    pub example: Option<Example>,
 }
 
 impl Command {
@@ -233,12 +236,21 @@ macro_rules! field_presence {
     };
 }
 
+macro_rules! example {
+    (none) => {
+        None
+    };
+    ($code:literal) => {
+        Some(shows($code, Proof::Sent))
+    };
+}
+
 macro_rules! commands {
     ($(
         $(#[doc = $doc:literal])+
         $name:ident $function:ident $safety:ident $family:ident $origin:ident => $result:literal {
             $( $presence:ident $kind:ident $field:ident $wire:literal $field_doc:literal; )*
-        }
+        } as $example:tt
     )+) => {
         /// Every command of the gateway, in the documented order.
         pub static COMMANDS: &[Command] = &[$( Command {
@@ -255,6 +267,7 @@ macro_rules! commands {
                 presence: field_presence!($presence),
                 doc: $field_doc,
             } ),*],
+            example: example!($example),
         } ),+];
 
         enum Row { $($name),+ }
@@ -324,7 +337,7 @@ impl<T> Skip for Option<T> {
     }
 }
 
-// wire name, script function, safety, family, origin => result { presence type rust_name "wire name" "documentation"; }
+// wire name, script function, safety, family, origin => result { presence type rust_name "wire name" "documentation"; } as example
 commands! {
     /// Signs an account in with its email address and password.
     Login login Effect Login Documented => "{mid, cert, displayName}" {
@@ -336,7 +349,7 @@ commands! {
         optional str proxy_username "proxy_username" "the user name for an http proxy";
         optional str proxy_password "proxy_password" "the password for an http proxy";
         optional str proxy_type "proxy_type" "`socks5` or `http`";
-    }
+    } as none
     /// Signs an account in with its phone number and a token.
     LoginWithToken login_with_token Effect Login Documented => "{mid, cert, displayName}" {
         required str phone "phone" "the account's phone number";
@@ -346,156 +359,174 @@ commands! {
         optional str proxy_username "proxy_username" "the user name for an http proxy";
         optional str proxy_password "proxy_password" "the password for an http proxy";
         optional str proxy_type "proxy_type" "`socks5` or `http`";
-    }
+    } as none
     /// Gives this account's own profile.
-    GetProfile get_profile Read Read Documented => "Profile" {}
+    GetProfile get_profile Read Read Documented => "Profile" {} as "let me = get_profile();
+          msg.reply(`I am ${me.displayName}. ${me.statusMessage}`);"
     /// Lists the groups that this account is a member of.
-    GetJoinedGroupIds get_joined_group_ids Read Read Documented => "[chat mid]" {}
+    GetJoinedGroupIds get_joined_group_ids Read Read Documented => "[chat mid]" {} as r#"for group in get_joined_group_ids() { send_text(group, "Tea at five."); }"#
     /// Lists this account's contacts.
-    GetAllContactIds get_all_contact_ids Read Read Documented => "[user mid]" {}
+    GetAllContactIds get_all_contact_ids Read Read Documented => "[user mid]" {} as "msg.reply(`I know ${get_all_contact_ids().len} people.`);"
     /// Gives what is known of some people.
     GetContacts get_contacts Read Read Documented => "[Contact]" {
         required list mids "mids" "the people's mids";
-    }
+    } as "let contacts = get_contacts([msg.sender.mid]);
+          msg.reply(`Hello, ${contacts[0].displayName}!`);"
     /// Turns the notifications of one contact on or off.
     EnableContactNotification enable_contact_notification Idempotent Contact Documented => "{}" {
         required str mid "mid" "the contact's mid";
         required bool enable "enable" "whether notifications are on";
-    }
+    } as "enable_contact_notification(msg.sender.mid, false);"
     /// Gives a contact a name of one's own choice.
     UpdateContactName update_contact_name Idempotent Contact Documented => "{}" {
         required str mid "mid" "the contact's mid";
         required str name "name" "the name to show for them";
-    }
+    } as r#"update_contact_name(msg.sender.mid, "Alice (tea)");"#
     /// Marks a contact as a favourite, or takes the mark away.
     MarkContact mark_contact Idempotent Contact Documented => "{}" {
         required str mid "mid" "the contact's mid";
         required bool mark "mark" "whether they are a favourite";
-    }
+    } as "mark_contact(msg.sender.mid, true);"
     /// Blocks a person, or lets them through again.
     BlockContact block_contact Idempotent Contact Documented => "{}" {
         required str mid "mid" "the person's mid";
         required bool block "block" "whether they are blocked";
-    }
+    } as "block_contact(msg.sender.mid, true);"
     /// Sets this account's display name.
     SetNickName set_nick_name Idempotent Profile Documented => "{nickname}" {
         required str nickname "nickname" "the new display name, at most 20 characters";
-    }
+    } as r#"set_nick_name("Tea bot");"#
     /// Sets this account's status message.
     SetSignature set_signature Idempotent Profile Documented => "{signature}" {
         required str signature "signature" "the new status message, at most 500 characters";
-    }
+    } as r#"set_signature("Say /help.");"#
     /// Sets this account's picture from a file on the gateway's disk.
     UpdateProfilePicture update_profile_picture Idempotent Profile Documented => "{}" {
         required str path "path" "the picture's path on the gateway's disk";
-    }
+    } as r#"update_profile_picture("pictures/teapot.jpg");"#
     /// Tells whether a user id is free and well formed.
     CheckUseridValid check_userid_valid Read Search Documented => "{valid}" {
         required str user_id "user_id" "the user id to check";
-    }
+    } as r#"let answer = check_userid_valid("tea-bot");
+            if !answer.valid { log_warn("tea-bot is taken"); }"#
     /// Sets this account's user id, which can be done once.
     SetMyUserid set_my_userid Idempotent Profile Documented => "{user_id}" {
         required str user_id "user_id" "4 to 20 of a-z 0-9 . - _";
-    }
+    } as r#"set_my_userid("tea-bot");"#
     /// Gives the url behind this account's QR code.
-    GetQrCode get_qr_code Read Read Documented => "{url}" {}
+    GetQrCode get_qr_code Read Read Documented => "{url}" {} as "msg.reply(`Add me as a friend: ${get_qr_code().url}`);"
     /// Sets this account's birthday.
     SetBirthday set_birthday Idempotent Profile Documented => "{}" {
         required str year "year" "the year, such as `1980`";
         required str day "day" "month and day, such as `0811`";
-    }
+    } as r#"set_birthday("1990", "0811");"#
     /// Lets others find this account by its user id, or not.
     EnableSearchByUserId enable_search_by_user_id Idempotent Profile Documented => "{}" {
         required bool enable "enable" "whether it can be found";
-    }
+    } as "enable_search_by_user_id(false);"
     /// Allows further logins of this account, or not.
     EnableSecondaryLogin enable_secondary_login Idempotent Profile Documented => "{}" {
         required bool enable "enable" "whether further logins are allowed";
-    }
+    } as "enable_secondary_login(false);"
     /// Gives this account's settings.
-    GetSettings get_settings Read Read Documented => "Settings" {}
+    GetSettings get_settings Read Read Documented => "Settings" {} as r#"let settings = get_settings();
+            if !settings.notificationEnable { log_warn("notifications are off"); }"#
     /// Looks a person up by user id.
     SearchContactByUserid search_contact_by_userid Read Search Documented => "Contact" {
         required str user_id "user_id" "the person's user id";
-    }
+    } as r#"let found = search_contact_by_userid("tea-house");
+            msg.reply(`That is ${found.displayName}.`);"#
     /// Looks people up by phone number.
     SearchContactByPhones search_contact_by_phones Read Search Documented => "{mid: Contact}" {
         required list phones "phones" "phone numbers with `+` and the country code first";
-    }
+    } as r#"for (person, index) in search_contact_by_phones(["+819000000003"]).values() {
+                msg.reply(`${index + 1}. ${person.displayName}`);
+            }"#
     /// Looks a person up by the url of their QR code.
     SearchContactByUrl search_contact_by_url Read Search Documented => "Contact" {
         required str url "url" "the url that their `GetQrCode` gave";
-    }
+    } as "let person = search_contact_by_url(msg.text);
+          msg.reply(`That is ${person.displayName}.`);"
     /// Adds a person to this account's contacts.
     SearchAndAddContactsByMid search_and_add_contacts_by_mid Idempotent Contact Documented => "{mid: Contact}" {
         required str mid "mid" "the person's mid";
-    }
+    } as "search_and_add_contacts_by_mid(msg.sender.mid);"
     /// Looks a group up by its join url.
     SearchGroupByUrl search_group_by_url Read Search Documented => "Chat" {
         required str url "url" "the url that `GetGroupQrcode` gave";
-    }
+    } as r#"let group = search_group_by_url(msg.text);
+            msg.reply(`That is "${group.chatName}".`);"#
     /// Gives what is known of one group (`id`), or of several (`mids`, newer gateways).
     SearchGroupById search_group_by_id Read Read Documented => "Chat for id, [Chat] for mids" {
         either str id "id" "the group's mid";
         either list mids "mids" "the groups' mids";
-    }
+    } as r#"let group = search_group_by_id(msg.chat);
+            msg.reply(`${group.groupExtra.memberMids.len()} people are in "${group.chatName}".`);"#
     /// Creates a group and invites people into it.
     CreateGroup create_group Effect Group Documented => "Chat" {
         required str name "name" "the group's name";
         required list mids "mids" "the people to invite";
-    }
+    } as r#"let group = create_group("Tea at five", [msg.sender.mid]);
+            send_text(group.chatMid, "Who brings the cake?");"#
     /// Sets a group's picture from a file on the gateway's disk.
     UpdateGroupPicture update_group_picture Idempotent Group Documented => "{}" {
         required str group_id "groupId" "the group's mid";
         required str path "path" "the picture's path on the gateway's disk";
-    }
+    } as r#"update_group_picture(msg.chat, "pictures/teapot.jpg");"#
     /// Invites people into a group.
     InviteIntoGroup invite_into_group Effect Group Documented => "{}" {
         required str group_id "group_id" "the group's mid";
         required list mids "mids" "the people to invite";
-    }
+    } as r#"let people = search_contact_by_phones(["+819000000003"]);
+            invite_into_group(msg.chat, people.keys());"#
     /// Accepts an invitation into a group.
     AcceptGroupInvitation accept_group_invitation Effect Group Documented => "{}" {
         required str group_id "group_id" "the group's mid";
-    }
+    } as "fn on_invite(invite) {
+              accept_group_invitation(invite.group_id);
+          }"
     /// Gives the url behind a group's QR code.
     GetGroupQrcode get_group_qrcode Read Read Documented => "{url}" {
         required str group_id "group_id" "the group's mid";
-    }
+    } as "msg.reply(`Bring your friends: ${get_group_qrcode(msg.chat).url}`);"
     /// Declines an invitation into a group.
     RejectGroupInvitation reject_group_invitation Effect Group Documented => "{}" {
         required str group_id "group_id" "the group's mid";
-    }
+    } as "fn on_invite(invite) {
+              reject_group_invitation(invite.group_id);
+          }"
     /// Leaves a group.
     LeaveGroup leave_group Effect Group Documented => "{}" {
         required str group_id "group_id" "the group's mid";
-    }
+    } as r#"msg.reply("Goodbye.");
+            leave_group(msg.chat);"#
     /// Joins a group by its url, while its members allow that.
     JoinGroupByUrl join_group_by_url Effect Group Documented => "{}" {
         required str group_id "group_id" "the group's mid";
         required str url "url" "the url that `GetGroupQrcode` gave";
-    }
+    } as "let group = search_group_by_url(msg.text);
+          join_group_by_url(group.chatMid, msg.text);"
     /// Renames a group.
     UpdateGroupName update_group_name Idempotent Group Documented => "{}" {
         required str group_id "group_id" "the group's mid";
         required str name "name" "the new name";
-    }
+    } as r#"update_group_name(msg.chat, "Tea at six");"#
     /// Allows joining a group by its url, or not.
     EnableJoinByUrl enable_join_by_url Idempotent Group Documented => "{}" {
         required str group_id "group_id" "the group's mid";
         required bool enable "enable" "whether joining by url is allowed";
-    }
+    } as "enable_join_by_url(msg.chat, true);"
     /// Turns a group's notifications on or off.
     EnableGroupNotification enable_group_notification Idempotent Group Documented => "{}" {
         required str group_id "group_id" "the group's mid";
         required bool enable "enable" "whether notifications are on";
-    }
+    } as "enable_group_notification(msg.chat, false);"
     /// Sends a text message.
     SendText send_text Effect Text Documented => "{id, to, timestamp}" {
         required str to "to" "the person's or the group's mid";
         required str content "content" "the text, at most 10,000 characters";
         optional str msg_id "msg_id" "an id of the client's own, as one of the vendor's clients adds";
-    }
+    } as r#"send_text(msg.chat, "Tea is ready.");"#
     /// Sends a place on the map.
     SendLocation send_location Effect Text Documented => "{id, to, timestamp}" {
         required str to "to" "the person's or the group's mid";
@@ -503,72 +534,79 @@ commands! {
         required str address "address" "the place's address";
         required float latitude "latitude" "degrees north";
         required float longitude "longitude" "degrees east";
-    }
+    } as r#"send_location(msg.chat, "Tea house", "1-1 Marunouchi, Tokyo", 35.6812, 139.7671);"#
     /// Sends a contact, by mid or as a vCard.
     SendContact send_contact Effect Text Documented => "{id, to, timestamp}" {
         required str to "to" "the person's or the group's mid";
         required str display_name "displayName" "the name to show";
         required str contact_mid_or_vcard "contactMidOrVcard" "a mid, or the text of a vCard";
         required bool contact_is_mid "contactIsMid" "which of the two it is";
-    }
+    } as "send_contact(msg.chat, msg.sender.name, msg.sender.mid, true);"
     /// Sends a picture from the gateway's disk.
     SendImage send_image Effect Media Documented => "{id, to, timestamp}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the gateway's disk";
-    }
+    } as r#"send_image(msg.chat, "pictures/teapot.jpg");"#
     /// Sends a video from the gateway's disk.
     SendVideo send_video Effect Media Documented => "{id, to, timestamp}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the gateway's disk";
         required int duration "duration" "how long it plays, in milliseconds";
-    }
+    } as r#"send_video(msg.chat, "videos/kettle.mp4", 12_000);"#
     /// Sends a voice message or other sound from the gateway's disk.
     SendAudio send_audio Effect Media Documented => "{id, to, timestamp}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the gateway's disk";
         required int duration "duration" "how long it plays, in milliseconds";
-    }
+    } as r#"send_audio(msg.chat, "sounds/whistle.m4a", 3_000);"#
     /// Sends a file from the gateway's disk.
     SendFile send_file Effect Media Documented => "{id, to, timestamp}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the gateway's disk";
-    }
+    } as r#"send_file(msg.chat, "menu.pdf");"#
     /// Saves a message's file on the gateway's disk.
     DownloadFile download_file Idempotent Media Documented => "{path}" {
         required str msg_id "msg_id" "the message's id";
         required str path "path" "where to save it on the gateway's disk";
-    }
+    } as r#"if msg.content_type == "FILE" { download_file(msg.id, `inbox/${msg.metadata.FILE_NAME}`); }"#
     /// Prepares the upload of a picture over HTTP.
     GetSendImageParam get_send_image_param Read Media Proven => "{url, heads, params, path}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the client's disk";
         required str msg_id "msg_id" "an id of the client's own for the message";
-    }
+    } as r#"let upload = get_send_image_param(msg.chat, "teapot.jpg", `${now()}`);
+            log_info(`the picture goes to ${upload.url}`);"#
     /// Prepares the upload of a file over HTTP.
     GetSendFileParam get_send_file_param Read Media Proven => "{url, heads, params, path}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the client's disk";
         required str msg_id "msg_id" "an id of the client's own for the message";
-    }
+    } as r#"let upload = get_send_file_param(msg.chat, "menu.pdf", `${now()}`);
+            log_info(`the file goes to ${upload.url}`);"#
     /// Prepares the upload of a video over HTTP.
     GetSendVideoParam get_send_video_param Read Media Proven => "{url, heads, params, path}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the client's disk";
         required int duration "duration" "how long it plays, in milliseconds";
         required str msg_id "msg_id" "an id of the client's own for the message";
-    }
+    } as r#"let upload = get_send_video_param(msg.chat, "kettle.mp4", 12_000, `${now()}`);
+            log_info(`the video goes to ${upload.url}`);"#
     /// Prepares the upload of a sound over HTTP.
     GetSendAudioParam get_send_audio_param Read Media Proven => "{url, heads, params, path}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the client's disk";
         required int duration "duration" "how long it plays, in milliseconds";
         required str msg_id "msg_id" "an id of the client's own for the message";
-    }
+    } as r#"let upload = get_send_audio_param(msg.chat, "whistle.m4a", 3_000, `${now()}`);
+            log_info(`the sound goes to ${upload.url}`);"#
     /// Prepares the download of a message's file over HTTP.
     GetDownloadFileParam get_download_file_param Read Media Proven => "{url, heads, path}" {
         required str msg_id "msg_id" "the message's id";
         required str path "path" "the file's path on the client's disk";
-    }
+    } as r#"if msg.content_type == "FILE" {
+                let file = get_download_file_param(msg.id, msg.metadata.FILE_NAME);
+                log_info(`it is to be had at ${file.url}`);
+            }"#
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The one table of gateway events, and the hooks that scripts define for them.
+//! The one table of gateway events.
 //!
 //! A row declares an event once: its subcommand, the hook that it reaches, its documentation and its fields. The
 //! content structs (what a gateway sends), the dispatch to hooks and the reference come from it. What arrives is read
@@ -13,122 +13,10 @@ use serde_json::value::RawValue;
 
 use super::damage::{Damage, Damages};
 use super::frame::{Damaged, scalar};
+use super::hooks::Hook;
 use super::mend::mend;
 use super::mid::is_group;
 use super::tolerant::{Metadata, Millis, Text};
-
-/// A function that a script may define to be called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Hook {
-    /// `on_start()`
-    Start,
-    /// `on_stop()`
-    Stop,
-    /// `on_login()`
-    Login,
-    /// `on_pin(pin)`
-    Pin,
-    /// `on_disconnect(reason)`
-    Disconnect,
-    /// `on_message(msg)`
-    Message,
-    /// `on_own_message(msg)`
-    OwnMessage,
-    /// `on_invite(invite)`
-    Invite,
-    /// `on_invite_cancelled(event)`
-    InviteCancelled,
-    /// `on_join(event)`
-    Join,
-    /// `on_leave(event)`
-    Leave,
-    /// `on_kick(event)`
-    Kick,
-    /// `on_group_update(event)`
-    GroupUpdate,
-    /// `on_profile_update(event)`
-    ProfileUpdate,
-    /// `on_contact_added(event)`
-    ContactAdded,
-    /// `on_read(event)`
-    Read,
-    /// `on_unsend(event)`
-    Unsend,
-    /// `on_reaction(event)`
-    Reaction,
-    /// `on_notify(subcommand, content)`
-    Notify,
-    /// `on_error(error)`
-    Error,
-    /// `on_reload(previous)`
-    Reload,
-}
-
-/// What a script author knows of a hook.
-#[derive(Debug)]
-pub struct HookSpec {
-    /// The hook itself.
-    pub hook: Hook,
-    /// The function's name.
-    pub name: &'static str,
-    /// Usual names of its parameters; only their number counts.
-    pub parameters: &'static [&'static str],
-    /// When it is called.
-    pub doc: &'static str,
-}
-
-macro_rules! hooks {
-    ($( $hook:ident $name:ident ( $($parameter:ident),* ) $doc:literal; )+) => {
-        /// Every hook, in the order of the reference.
-        pub static HOOKS: &[HookSpec] = &[$( HookSpec {
-            hook: Hook::$hook,
-            name: stringify!($name),
-            parameters: &[$(stringify!($parameter)),*],
-            doc: $doc,
-        } ),+];
-    };
-}
-
-hooks! {
-    Start on_start() "the script becomes live for a session";
-    Stop on_stop() "the script ceases to be live for a session";
-    Login on_login() "the session has logged in, the first time or again";
-    Pin on_pin(pin) "the gateway asks for a PIN to be typed on the phone";
-    Disconnect on_disconnect(reason) "the session lost its connection";
-    Message on_message(msg) "a message from someone else";
-    OwnMessage on_own_message(msg) "a message of this account, from this or another device";
-    Invite on_invite(invite) "an invitation into a group";
-    InviteCancelled on_invite_cancelled(event) "an invitation was withdrawn";
-    Join on_join(event) "someone joined a group; `event.me` tells whether it is this account";
-    Leave on_leave(event) "someone left a group; `event.me` tells whether it is this account";
-    Kick on_kick(event) "someone was removed from a group by another member; `event.me` tells whether it is this account";
-    GroupUpdate on_group_update(event) "a group's name, picture or join link changed";
-    ProfileUpdate on_profile_update(event) "a contact changed their profile";
-    ContactAdded on_contact_added(event) "someone added this account to their contacts";
-    Read on_read(event) "someone read a message";
-    Unsend on_unsend(event) "a message was taken back";
-    Reaction on_reaction(event) "someone reacted to a message";
-    Notify on_notify(subcommand, content) "every event, known or not, before its own hook; `true` keeps it from this script's other hooks";
-    Error on_error(error) "a run of this script failed";
-    Reload on_reload(previous) "a new generation of this script took over";
-}
-
-impl Hook {
-    /// The hook's row.
-    pub fn spec(self) -> &'static HookSpec {
-        &HOOKS[self as usize]
-    }
-
-    /// The function's name, such as `on_message`.
-    pub fn name(self) -> &'static str {
-        self.spec().name
-    }
-
-    /// The hook of a function name.
-    pub fn named(name: &str) -> Option<Self> {
-        HOOKS.iter().find(|spec| spec.name == name).map(|spec| spec.hook)
-    }
-}
 
 /// The JSON type of an event field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -577,14 +465,6 @@ struct WireMessage<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn every_hook_stands_at_its_own_row() {
-        for (index, spec) in HOOKS.iter().enumerate() {
-            assert_eq!(spec.hook as usize, index);
-            assert_eq!(Hook::named(spec.name), Some(spec.hook));
-        }
-    }
 
     #[test]
     fn a_row_that_goes_by_the_id_of_a_message_has_one() {

@@ -1,4 +1,4 @@
-//! The wire, pure: the tables of commands and events, frames, failures, mids and structures.
+//! The wire, pure: the tables of commands, events and hooks, frames, failures, mids and structures.
 //!
 //! There is no I/O here, no tokio and no Rhai: every function maps text to values or back. `frame` is the client's side
 //! of the wire, `request` the gateway's.
@@ -6,8 +6,10 @@
 pub mod commands;
 mod damage;
 mod events;
+mod example;
 mod failure;
 mod frame;
+mod hooks;
 mod mend;
 mod mid;
 mod request;
@@ -16,12 +18,15 @@ mod types;
 
 pub use commands::{COMMANDS, Call, Command, Family, Field, FieldKind, Presence, Provenance, Request, Safety};
 pub use damage::{Damage, Damages};
-pub use events::{ChatRule, EVENTS, EventField, EventFieldKind, EventSpec, HOOKS, Hook, HookSpec, Message, Repetition};
+pub use events::{ChatRule, EVENTS, EventField, EventFieldKind, EventSpec, Message, Repetition};
+pub use example::{Example, Proof};
+pub(crate) use example::{answers, plays, shows};
 pub use failure::{Failure, FailureCode};
 pub use frame::{
     Content, DecodeError, EncodeError, Event, HEARTBEAT, Incoming, MAX_FRAME, check_field_names, decode, decode_noting,
     encode_fields, fields_of, find_text,
 };
+pub use hooks::{Argument, HOOKS, Hook, HookSpec};
 pub use mend::{MAX_DEPTH, Mended, mend, read_value};
 pub use mid::{MidKind, is_group, mid_kind};
 pub use request::{

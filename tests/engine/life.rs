@@ -1,9 +1,10 @@
 //! The life of scripts and sessions: start, login, PIN, loss, stop; errors; dry runs; noise on the wire.
 
+use hotline::protocol::{Hook, Proof};
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::support::{Answer, Bot, Setup};
+use super::support::{Answer, Bot, Setup, logged};
 
 const LIFE: &str = r#"
 fn on_start() { send_text("life", "start"); }
@@ -38,6 +39,15 @@ async fn a_pin_reaches_the_scripts() {
         .await;
     bot.says("u1", "hi");
     assert_eq!(bot.text_to("u1").await, "4711");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn the_example_of_on_pin_is_called_at_a_login_with_a_pin() {
+    let example = &Hook::Pin.spec().example;
+    let Proof::Pin(said) = example.proof else { panic!("its row states what a login brings about") };
+    let bot = Setup::new().with_pin("4711").script("example", example.code()).start().await;
+    logged(&["script=\"example\"", said]).await;
     bot.stop().await;
 }
 

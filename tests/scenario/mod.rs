@@ -2,6 +2,7 @@
 
 mod cards;
 mod command;
+mod examples;
 mod prompt;
 #[path = "../support/sandbox.rs"]
 mod sandbox;
