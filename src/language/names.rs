@@ -32,6 +32,8 @@ pub struct Name {
     pub signature: String,
     /// What it does.
     pub doc: String,
+    /// A few lines that use it; empty where there are none.
+    pub example: String,
     /// The type that it belongs to, such as `Message` or `string`; none where it stands by itself.
     pub of: Option<String>,
 }
@@ -40,20 +42,21 @@ pub struct Name {
 pub(crate) fn host_names() -> (Vec<Name>, Vec<Name>) {
     let (mut functions, mut methods) = (Vec::new(), Vec::new());
     for row in COMMANDS.iter().filter(|row| !row.is_login()) {
-        let doc = row.doc.trim().to_owned();
-        let name = Name { name: row.function.to_owned(), signature: row.signature(), doc, of: None };
+        let (doc, example) = (row.doc.trim().to_owned(), row.example.map(|example| example.text()).unwrap_or_default());
+        let name = Name { name: row.function.to_owned(), signature: row.signature(), doc, example, of: None };
         methods.push(Name { of: Some("Session".to_owned()), ..name.clone() });
         functions.push(name);
     }
     for row in FUNCTIONS {
         let (name, of) = (row.name.to_owned(), row.of.map(str::to_owned));
-        let entry = Name { name, signature: row.signature(), doc: row.doc.to_owned(), of };
+        let entry = Name { name, signature: row.signature(), doc: row.doc.to_owned(), example: row.example.text(), of };
         if row.of.is_some() { methods.push(entry) } else { functions.push(entry) }
     }
     methods.extend(PROPERTIES.iter().map(|row| Name {
         name: row.name.to_owned(),
         signature: row.name.to_owned(),
         doc: row.doc.to_owned(),
+        example: row.example.text(),
         of: Some(row.of.to_owned()),
     }));
     (functions, methods)
@@ -105,6 +108,7 @@ pub(crate) fn offered(line: &AST, bundle: &Bundle) -> BTreeMap<String, Vec<Name>
             signature: header.signature(),
             doc: header.doc,
             name: header.name,
+            example: String::new(),
             of: Some(import.1.name.to_string()),
         };
         Some((import.1.name.to_string(), visible.map(name).collect()))

@@ -39,6 +39,29 @@ fn the_prompt_of_scripts_answers_what_other_prompts_call_help_and_quit() {
     assert!(outcome.out.ends_with("7\n"), "a variable is its value: {}", outcome.out);
 }
 
+#[test]
+fn the_prompt_explains_a_function_and_a_hook_and_shows_them_in_use() {
+    let incr = "Store.incr(key)\n    Adds 1 to a number, at once for everyone, and gives the sum.\n\n    let visits = ";
+    let reply = "Message.reply(text)\n    Sends a text to the chat of the message.\n\n    msg.reply(`Hello";
+    for (line, shown) in [
+        (":help incr", incr),
+        (":help msg.reply(text)", reply),
+        (":help send_text", "send_text(to, content)\n    Sends a text message.\n\n    send_text(msg.chat, "),
+        (
+            ":help on_invite",
+            "on_invite(invite)\n    A hook: an invitation into a group.\n\n    fn on_invite(invite) {\n",
+        ),
+        ("fn twice(n) { 2 * n }\n:help twice", "twice(n)\n"),
+        ("import \"std/words\" as words;\n:help is_no", "words::is_no(text)\n    Tells whether a text means no"),
+        (":help repli", "nothing is called repli; did you mean reply?\n"),
+    ] {
+        let outcome = repl(&format!("{line}\n"));
+        assert!(outcome.status == 0 && outcome.out.starts_with(shown), "{line}: {}", outcome.out);
+        let is_of_command = outcome.out.contains("Session.send_text");
+        assert!(!is_of_command, "{line} explains a command once: {}", outcome.out);
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_chat_answers_what_other_prompts_call_help_and_sends_what_is_for_the_bot() {
     let sandbox = sandbox().await;

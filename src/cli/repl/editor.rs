@@ -228,6 +228,7 @@ mod tests {
             signature: signature.to_owned(),
             doc: "Does it.".to_owned(),
             of: of.map(str::to_owned),
+            ..Name::default()
         };
         let known = Names {
             functions: vec![name("send_image", None, "send_image(…)"), name("send_text", None, "send_text(…)")],

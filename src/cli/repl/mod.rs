@@ -20,7 +20,8 @@ use crate::clock::Clock;
 use crate::host::config::{Config, Session};
 use crate::host::{PromptHost, PromptStorage};
 use crate::language::diagnostic::{COLUMNS, CardStyle, Severity, card};
-use crate::language::{Fault, Name};
+use crate::language::{Fault, Name, spelling};
+use crate::protocol::{HOOKS, HookSpec};
 use crate::sandbox::{self, Sandbox, SandboxConfig};
 use crate::script::PROMPT;
 use crate::session::{Credentials, Pacing, Secret};
@@ -37,7 +38,7 @@ const EVENT_LETTERS: usize = 400;
 const COMMANDS: &[(&str, &str)] = &[
     (":events", ":events on|off shows events as they come, or does not"),
     (":functions", ":functions TEXT lists the functions whose names hold the text"),
-    (":help", "this list"),
+    (":help", ":help NAME says what a function or a hook does, and shows it in use; alone, this list"),
     (":quit", "ends the prompt, as Ctrl-D does"),
     (":sessions", "the sessions, and how they are"),
     (":variables", "the variables so far"),
@@ -274,7 +275,8 @@ impl Repl {
         let (name, rest) = command.split_once(' ').map_or((command, ""), |(name, rest)| (name, rest.trim()));
         let text = match (name, rest) {
             ("quit" | "q" | "exit", _) => return (Turn::End, String::new()),
-            ("help" | "h" | "?", _) => help(),
+            ("help" | "h" | "?", "") => help(),
+            ("help" | "h" | "?", name) => self.explain(name).await,
             ("sessions", _) => self.sessions(),
             ("variables" | "vars", _) => {
                 let names = self.host.prompt().names().await;
@@ -292,8 +294,7 @@ impl Repl {
             ("events", _) => "expected :events on or :events off".to_owned(),
             _ => {
                 let known = COMMANDS.iter().map(|(name, _)| name.trim_start_matches(':'));
-                let hint =
-                    crate::language::spelling::closest(name, known).map(|name| format!("; did you mean :{name}?"));
+                let hint = spelling::closest(name, known).map(|name| format!("; did you mean :{name}?"));
                 format!("there is no :{name}{}", hint.unwrap_or_else(|| "; :help lists what there is".to_owned()))
             }
         };
@@ -329,6 +330,45 @@ impl Repl {
         lines.retain(|line| seen.insert(line.clone()));
         if lines.is_empty() { format!("no function is named like \"{text}\"") } else { lines.join("\n") }
     }
+
+    /// What is called so, however it was written: `reply`, `msg.reply`, `words::is_yes(text)`.
+    async fn explain(&self, text: &str) -> String {
+        let called = text.split('(').next().unwrap_or(text);
+        let wanted = called.rsplit(['.', ':']).next().unwrap_or(called).trim();
+        let names = self.host.prompt().names().await;
+        let mut found: Vec<_> = HOOKS.iter().filter(|hook| hook.name == wanted).map(of_hook).collect();
+        found.extend(names.functions.iter().filter(|name| name.name == wanted).map(|name| explained(name, "")));
+        // Every session has the commands as methods too.
+        let is_command = |name: &Name| names.functions.iter().any(|known| known.signature == name.signature);
+        let methods = names.methods.iter().filter(|name| name.name == wanted && !is_command(name));
+        found.extend(methods.map(|name| explained(name, ".")));
+        let of_modules = names.modules.values().flatten().filter(|name| name.name == wanted);
+        found.extend(of_modules.map(|name| explained(name, "::")));
+        if !found.is_empty() {
+            return found.join("\n\n");
+        }
+        let known = names.functions.iter().chain(&names.methods).map(|name| name.name.as_str());
+        let close = spelling::closest(wanted, known.chain(HOOKS.iter().map(|hook| hook.name)));
+        let hint = close.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+        format!("nothing is called {wanted}{hint}")
+    }
+}
+
+/// What a function or a property does, below how it is written, and an example.
+fn explained(name: &Name, after_owner: &str) -> String {
+    let owner = name.of.as_ref().map(|of| format!("{of}{after_owner}")).unwrap_or_default();
+    explanation(&format!("{owner}{}", name.signature), &name.doc, &name.example)
+}
+
+fn of_hook(hook: &HookSpec) -> String {
+    explanation(&hook.signature(), &format!("A hook: {}.", hook.doc), &hook.example.text())
+}
+
+fn explanation(signature: &str, doc: &str, example: &str) -> String {
+    let indented =
+        |text: &str| text.lines().map(|line| format!("    {line}").trim_end().to_owned()).collect::<Vec<_>>();
+    let parts = [doc, example].into_iter().filter(|text| !text.is_empty()).map(|text| indented(text).join("\n"));
+    format!("{signature}\n{}", parts.collect::<Vec<_>>().join("\n\n"))
 }
 
 /// A function in a line or two: how it is called, and what it does.
