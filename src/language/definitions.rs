@@ -261,15 +261,21 @@ mod tests {
         let files = files();
         let text = |name: &str| &files.iter().find(|(file, _)| file == name).expect("the file").1;
         let (host, hooks) = (text("hotline.d.rhai"), text("hooks.d.rhai"));
+        let shows_it = |page: &str, example: &Example| {
+            let lines: Vec<_> =
+                example.code().lines().map(|line| format!("/// {line}").trim_end().to_owned()).collect();
+            page.contains(&lines.join("\n"))
+        };
         for row in COMMANDS.iter().filter(|row| !row.is_login()) {
             assert!(host.contains(&format!("fn {}(", row.function)), "{}", row.function);
+            assert!(row.example.is_some_and(|example| shows_it(host, &example)), "{}", row.function);
         }
         for row in FUNCTIONS {
-            assert!(host.contains(&format!("fn {}(", row.name)), "{}", row.name);
+            assert!(host.contains(&format!("fn {}(", row.name)) && shows_it(host, &row.example), "{}", row.name);
             assert!(row.doc.ends_with(['.', ';']) || row.doc.ends_with('`'), "{}: {}", row.name, row.doc);
         }
         for row in HOOKS {
-            assert!(hooks.contains(&format!("fn {}(", row.name)), "{}", row.name);
+            assert!(hooks.contains(&format!("fn {}(", row.name)) && shows_it(hooks, &row.example), "{}", row.name);
         }
         assert!(host.contains("fn send_text(session: Session, to: String, content: String) -> ?;"), "{host}");
         assert!(text("std/words.d.rhai").contains("/// Tells whether a text means yes"));

@@ -986,7 +986,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "There is no connection.",
         r#"web.refuses("https://api.example.com/weather");
            alice.says("/weather");
-           bot.expects_error("");"#,
+           bot.expects_error("http_get");"#,
     ),
     row(
         Some("Web"),
@@ -997,7 +997,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         r#"web.answers("https://api.example.com/weather", "sunny");
            web.refuses("https://api.example.com/weather", 1);
            alice.says("/weather");
-           bot.expects_error("");
+           bot.expects_error("http_get");
            alice.says("/weather");
            alice.expects("sunny");"#,
     ),
