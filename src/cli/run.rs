@@ -105,7 +105,7 @@ impl RunArgs {
         if let Some(config) = followed {
             host.follow(config)?;
         }
-        let mut chat = Chat::beside(sandbox.as_ref());
+        let mut chat = ChatTerminal::beside(sandbox.as_ref());
         let outcome = tokio::select! {
             () = asked.wait() => {
                 tracing::info!("stopping: runs may finish or park; ask again to end at once");
@@ -176,12 +176,12 @@ fn announce(host: &Host) {
 }
 
 /// The chat with the demo bot in this terminal, where there are both.
-struct Chat {
+struct ChatTerminal {
     stop: watch::Sender<bool>,
     task: Option<JoinHandle<Result<(), Exit>>>,
 }
 
-impl Chat {
+impl ChatTerminal {
     /// Opens it, or says how to chat from another terminal.
     fn beside(sandbox: Option<&Sandbox>) -> Self {
         let (stop, stopped) = watch::channel(false);

@@ -41,7 +41,7 @@ impl std::fmt::Debug for Query {
 }
 
 /// A gateway, an account there, and its certificate.
-type Kept = [String; 3];
+type CertificateRow = [String; 3];
 
 /// A batch on its way to the disk.
 type QueuedBatch = (Sorted, Vec<Change>, Option<oneshot::Sender<()>>);
@@ -233,7 +233,7 @@ pub(super) struct Writer {
     /// Batches that are not on disk yet, in their order.
     records: Vec<QueuedBatch>,
     /// Certificates that are not on disk yet.
-    certificates: Vec<Kept>,
+    certificates: Vec<CertificateRow>,
     /// When it was said last that nothing can be written.
     complained: Option<Instant>,
 }
@@ -445,7 +445,7 @@ impl Writer {
 
     /// The latest certificate of an account at a gateway, also before it is on disk.
     fn certificate(&self, gateway: &str, account: &str) -> Result<Option<String>, StoreError> {
-        let is_its = |kept: &&Kept| kept[0] == gateway && kept[1] == account;
+        let is_its = |kept: &&CertificateRow| kept[0] == gateway && kept[1] == account;
         match self.certificates.iter().rev().find(is_its) {
             Some([.., kept]) => Ok(Some(kept.clone()).filter(|kept| !kept.is_empty())),
             None => certificate(&self.connection, gateway, account),
@@ -491,7 +491,7 @@ pub(super) fn certificate(connection: &Connection, gateway: &str, account: &str)
 fn write_records(
     connection: &mut Connection,
     records: &[QueuedBatch],
-    certificates: &[Kept],
+    certificates: &[CertificateRow],
     try_anyway: bool,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;

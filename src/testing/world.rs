@@ -118,7 +118,7 @@ pub(super) struct TestWorld {
     only: RefCell<Option<Vec<String>>>,
     /// The scripts that were taken away.
     missing: RefCell<BTreeSet<String>>,
-    bot: RefCell<Option<Bot>>,
+    bot: RefCell<Option<RunningBot>>,
     /// Which messages were expected already, by who expected them.
     seen: RefCell<HashSet<(String, String)>>,
     /// Those whom the test named, in that order.
@@ -128,7 +128,7 @@ pub(super) struct TestWorld {
 }
 
 /// The bot while it runs.
-struct Bot {
+struct RunningBot {
     worker: WorkerHandle,
     handle: Handle,
     task: AbortHandle,
@@ -237,7 +237,7 @@ impl TestWorld {
         worker.updater().hold(self.missing.borrow().iter().cloned().collect());
         let scripts = self.only.borrow().clone();
         worker.attach(Assignment { config, inbox, handle: handle.clone(), media, scripts, seed: 1 });
-        self.bot.replace(Some(Bot { worker, handle, task: task.abort_handle(), done }));
+        self.bot.replace(Some(RunningBot { worker, handle, task: task.abort_handle(), done }));
         // How soon a machine connects is no matter of the test's.
         self.settle_within(self.setting.patience.max(LOGIN)).await
     }
