@@ -87,6 +87,17 @@ impl Folder {
         command
     }
 
+    /// Waits until the process has handled what it was told, as one that is asked to end leaves the rest to the next.
+    pub(crate) async fn is_seen_through(&self, latest: u32) {
+        let events = || self.journal().events(latest).expect("the journal can be read");
+        let seen_through = async {
+            while events().iter().any(|handling| !handling.event.done) {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, seen_through).await.expect("every event is seen through");
+    }
+
     /// Its journal, as it is on disk.
     pub(crate) fn journal(&self) -> JournalReader {
         JournalReader::open(&self.path().join("data")).expect("there is a journal")

@@ -272,13 +272,7 @@ async fn hold_campaign(promise: Promise, kills: u64) {
         onlooker.await.expect("nobody hears what they should not");
     }
     // Onlookers leave when they hear nothing for a while, which a slow machine is enough for.
-    let latest = || folder.journal().events(LATEST).expect("the journal can be read");
-    let seen_through = async {
-        while latest().iter().any(|handling| !handling.event.done) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, seen_through).await.expect("every event is seen through");
+    folder.is_seen_through(LATEST).await;
     process.end();
     folder.check();
 

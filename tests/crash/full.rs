@@ -290,6 +290,7 @@ async fn hold_campaign(journal: &str, fills: u64) {
         let outcome = outcome.unwrap_or_else(|_| panic!("somebody is not answered:\n{}", folder.log()));
         heard.push(outcome.expect("they hear counts"));
     }
+    folder.is_seen_through(u32::MAX).await;
     process.end();
     folder.check();
 
