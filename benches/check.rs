@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use hotline::language::check::{CheckReport, Checker};
-use hotline::script::{DryStart, Limits};
+use hotline::runtime::{DryStart, Limits};
 
 /// How many scripts are checked.
 const SCRIPTS: usize = 200;

@@ -12,7 +12,7 @@
 //! | 1 | [`sandbox`] | the embedded gateway: a world of accounts, chats and messages behind the same wire |
 //! | 1 | [`language`] | scripts as text: sources, tables of functions, faults and their words, the check |
 //! | 1 | [`store`] | SQLite: the journal, certificates and the scripts' stores |
-//! | 2 | [`script`] | the Rhai host: fibers, host calls, bindings, generations and reload |
+//! | 2 | [`runtime`] | what runs scripts: fibers, runs, host calls, workers, recovery and reload |
 //! | 3 | [`host`] | configuration and supervision: wires the lower floors into a running system |
 //! | 4 | [`testing`] | scenario tests: people, a gateway and a clock around the bot |
 //! | 5 | [`cli`] | one file per subcommand |
@@ -23,8 +23,8 @@ pub mod clock;
 pub mod host;
 pub mod language;
 pub mod protocol;
+pub mod runtime;
 pub mod sandbox;
-pub mod script;
 pub mod session;
 pub mod store;
 pub mod testing;

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::exit::Exit;
 use crate::host::config::{Config, Session, parse_gateway};
-use crate::script::Limits;
+use crate::runtime::Limits;
 use crate::session::{Credentials, MediaMode, Secret, without_credentials};
 
 /// The configuration that is used where none is named.

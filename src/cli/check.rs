@@ -10,7 +10,7 @@ use super::{account, forget, output};
 use crate::language::check::{Checker, Finding};
 use crate::language::diagnostic::{COLUMNS, CardStyle, Severity};
 use crate::language::{Fault, script_name};
-use crate::script::DryStart;
+use crate::runtime::DryStart;
 use crate::store::{Held, JournalReader, Kept};
 use crate::visible;
 

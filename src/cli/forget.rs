@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::host::control::{self, ControlRequest};
 use crate::language::disk::Disk;
 use crate::language::{Fault, script_name};
-use crate::script::Unforgettable;
+use crate::runtime::Unforgettable;
 use crate::store::{Durability, JournalReader, Store, StoreError};
 
 /// The arguments of `forget`.

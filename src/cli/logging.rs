@@ -195,11 +195,13 @@ impl Source {
             metadata.target().strip_prefix(part).is_some_and(|rest| matches!(rest.get(..2), None | Some("::")))
         };
         match metadata.target() {
-            "hotline::script" if metadata.module_path() == Some("hotline::script::text") => Some(Self::Script),
+            "hotline::script" if metadata.module_path() == Some("hotline::runtime::builtins::text") => {
+                Some(Self::Script)
+            }
             "hotline::script" => Some(Self::Others),
             // What a dry run does not send.
-            "hotline::script::command" | "hotline::script::http" => Some(Self::Script),
-            _ if is_in("hotline::script::worker::attached") || is_in("hotline::session::socket") => Some(Self::Turns),
+            "hotline::runtime::builtins::commands" | "hotline::runtime::builtins::http" => Some(Self::Script),
+            _ if is_in("hotline::runtime::worker::sessions") || is_in("hotline::session::socket") => Some(Self::Turns),
             // A disk that fills and empties.
             _ if is_in("hotline::store") => Some(Self::Turns),
             _ if is_in("hotline::session") || is_in("hotline::sandbox") => Some(Self::Others),

@@ -8,7 +8,7 @@ use super::exit::Exit;
 use super::{account, frames, output};
 use crate::language::diagnostic::CardStyle;
 use crate::language::disk::{Stamp, Stamps};
-use crate::script::outlook::{Outlook, Wake};
+use crate::runtime::reload::outlook::{Outlook, Wake};
 use crate::testing::{self, FindError, RunError, Snapshots, TestOptions, TestReport, TestResult};
 use crate::visible;
 

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::access::Access;
 use crate::protocol::Family;
-use crate::script::{AllowedHost, JournalMode, Limits};
+use crate::runtime::{AllowedHost, JournalMode, Limits};
 use crate::session::{Pacing, Rate};
 
 pub use error::{ConfigError, ConfigPosition};

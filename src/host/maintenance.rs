@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use super::missing::MissingScripts;
 use crate::clock::{Clock, Timestamp};
-use crate::script::watch::Asker;
-use crate::script::{Directory, Updater};
+use crate::runtime::reload::watch::Asker;
+use crate::runtime::{Directory, Updater};
 use crate::session::Phase;
 use crate::store::{JournalReader, Pruning, RunRow, Store, StoreError};
 

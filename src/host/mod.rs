@@ -5,10 +5,13 @@ pub mod control;
 pub(crate) mod descriptors;
 mod maintenance;
 mod missing;
+mod prepared;
 mod prompt;
 mod reconfigure;
 mod run;
 mod sessions;
+mod start_error;
 
 pub use prompt::{PromptHost, PromptStorage};
-pub use run::{Host, RunOptions, StartError, report};
+pub use run::{Host, RunOptions, report};
+pub use start_error::StartError;

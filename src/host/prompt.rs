@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use tokio::sync::mpsc;
 
 use super::config::{Config, Session};
-use super::run::StartError;
-use super::sessions::prepare;
+use super::prepared::prepare;
+use super::start_error::StartError;
 use crate::clock::Clock;
-use crate::script::{Assignment, Directory, JournalMode, PromptHandle, Shared, WebAccess, WorkerHandle};
+use crate::runtime::{Assignment, Directory, JournalMode, PromptHandle, WebAccess, WorkerContext, WorkerHandle};
 use crate::session::{Ended, Handle};
 use crate::store::{Durability, Store};
 
@@ -49,7 +49,7 @@ impl PromptHost {
         };
         let directory = Directory::default();
         let (ending, ended) = mpsc::unbounded_channel();
-        let shared = Shared {
+        let shared = WorkerContext {
             clock: Clock::system(),
             store: store.clone(),
             limits: config.limits,

@@ -11,8 +11,8 @@ use tokio::sync::watch;
 
 use super::config::{Config, Session};
 use crate::language::disk::Disk;
-use crate::script::Parting;
-use crate::script::outlook::{End, Outlook, Wake};
+use crate::runtime::DrainMode;
+use crate::runtime::reload::outlook::{End, Outlook, Wake};
 
 /// What a new version of the configuration asks for.
 #[derive(Debug, Default, PartialEq)]
@@ -22,7 +22,7 @@ pub(super) struct ConfigPlan {
     /// Sessions that are to come.
     pub(super) added: Vec<Session>,
     /// Sessions that are to connect anew, and what becomes of the runs that wait in them.
-    pub(super) changed: Vec<(Session, Parting)>,
+    pub(super) changed: Vec<(Session, DrainMode)>,
     /// Sessions of which only the scripts, or the way of their files, are other ones: they go on.
     pub(super) altered: Vec<Session>,
     /// The keys that have changed and count only from the next start on.
@@ -40,7 +40,7 @@ pub(super) fn plan(old: &Config, new: &Config) -> ConfigPlan {
             None => plan.added.push(session.clone()),
             Some(known) if known == session => {}
             Some(known) if is_alteration(known, session) => plan.altered.push(session.clone()),
-            Some(known) => plan.changed.push((session.clone(), parting(known, session))),
+            Some(known) => plan.changed.push((session.clone(), mode(known, session))),
         }
     }
     plan
@@ -52,9 +52,9 @@ fn is_alteration(old: &Session, new: &Session) -> bool {
 }
 
 /// A conversation goes on over a new password or another proxy, and not with another account.
-fn parting(old: &Session, new: &Session) -> Parting {
+fn mode(old: &Session, new: &Session) -> DrainMode {
     let is_same_account = old.gateway == new.gateway && old.login.account() == new.login.account();
-    if is_same_account { Parting::Keep } else { Parting::End }
+    if is_same_account { DrainMode::Keep } else { DrainMode::End }
 }
 
 fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
@@ -206,8 +206,8 @@ mod tests {
         let plan = plan(&old, &new);
         assert_eq!(plan.removed, ["gone"]);
         assert_eq!(plan.added.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), ["new"]);
-        let changed: Vec<_> = plan.changed.iter().map(|(session, parting)| (session.name.as_str(), *parting)).collect();
-        assert_eq!(changed, [("password", Parting::Keep), ("account", Parting::End)]);
+        let changed: Vec<_> = plan.changed.iter().map(|(session, mode)| (session.name.as_str(), *mode)).collect();
+        assert_eq!(changed, [("password", DrainMode::Keep), ("account", DrainMode::End)]);
         assert_eq!(plan.altered.iter().map(|session| session.name.as_str()).collect::<Vec<_>>(), ["scripts"]);
         assert!(plan.fixed.is_empty());
     }

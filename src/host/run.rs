@@ -14,60 +14,25 @@ use super::control::ControlSocket;
 use super::control::{ControlReply, ControlRequest};
 use super::descriptors;
 use super::missing::MissingScripts;
+use super::prepared::{ScriptNames, prepare};
 use super::reconfigure::Following;
-use super::sessions::{ScriptNames, prepare};
+use super::start_error::StartError;
 use crate::clock::Clock;
 use crate::host::maintenance::{Maintenance, MaintenanceThread};
 use crate::language::Fault;
 use crate::language::check::Finding;
 use crate::language::diagnostic::{self, Severity, plain_card};
 use crate::language::disk::is_script_name;
-use crate::script::outlook::{End, Outlook};
-use crate::script::watch::{Asker, watch};
-use crate::script::{
-    Changes, Directory, JournalMode, Library, Limits, Look, Script, Shared, Update, Updater, WebAccess, WorkerHandle,
-    continue_ids_after,
+use crate::runtime::reload::outlook::{End, Outlook};
+use crate::runtime::reload::watch::{Asker, watch};
+use crate::runtime::{
+    Changes, Directory, JournalMode, Library, Limits, Look, Script, Update, Updater, WebAccess, WorkerContext,
+    WorkerHandle, continue_ids_after,
 };
-use crate::session::{Ended, MediaError};
+use crate::session::Ended;
 use crate::store::{Durability, Held, LinedUp, Lineup, Store, StoreError};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::oneshot;
-
-/// Why a system does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The data folder cannot be used.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The system gives no further thread.
-    #[error("a worker's thread cannot start: {0}")]
-    Thread(std::io::Error),
-    /// A session's files cannot be carried.
-    #[error("session {0}: {1}")]
-    Media(String, MediaError),
-    /// A bug.
-    #[error("the thread that reads the scripts panicked: this is a bug of Hotline")]
-    Panic,
-    /// A script or folder that was named is not there.
-    #[error("there is no script or folder {}; create it, or name others: hotline run SCRIPT or FOLDER", .0.display())]
-    Missing(PathBuf),
-    /// A script is faulty, and `strict` asks for none to be.
-    #[error("faulty scripts\n\n{}", list(.0))]
-    Faulty(Vec<Fault>),
-}
-
-fn list(faults: &[Fault]) -> String {
-    let mut lines: Vec<_> = faults
-        .iter()
-        .map(|fault| {
-            plain_card(fault)
-                + "
-"
-        })
-        .collect();
-    lines.push("with --strict nothing runs until this is mended".to_owned());
-    lines.join("\n")
-}
 
 /// What to run.
 #[derive(Clone, Debug)]
@@ -152,7 +117,7 @@ impl Host {
         descriptors::check(config.sessions.len());
         let directory = Directory::default();
         let (ending, ended) = tokio::sync::mpsc::unbounded_channel();
-        let shared = Shared {
+        let shared = WorkerContext {
             clock: clock.clone(),
             store: store.clone(),
             limits: config.limits,

@@ -1,26 +1,16 @@
 //! How the sessions of a running system come, change and go. What a new version of the configuration asks for is decided in
 //! `reconfigure`.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
-
 use tokio::time::timeout;
 
 use super::config::{Config, Session};
 use super::descriptors;
+use super::prepared::{Prepared, prepare};
 use super::reconfigure::{ConfigPlan, Following, plan};
-use super::run::{Host, StartError};
-use crate::language::spelling::did_you_mean;
-use crate::script::{Assignment, Directory, Parting, Script};
-use crate::session::{self, Ended, Media, Restraint, SessionConfig};
-use crate::store::Store;
-
-/// A session with everything that can be wrong with it behind it.
-pub(super) struct Prepared {
-    settings: SessionConfig,
-    media: Arc<Media>,
-    scripts: Option<Vec<String>>,
-}
+use super::run::Host;
+use super::start_error::StartError;
+use crate::runtime::DrainMode;
+use crate::session::{Ended, Restraint};
 
 impl Host {
     /// Gives a session to the worker that has the fewest.
@@ -55,7 +45,7 @@ impl Host {
         }
         for name in removed {
             tracing::info!(session = name, "it is not configured any more and closes");
-            self.detach(&name, Parting::End).await;
+            self.detach(&name, DrainMode::End).await;
         }
         for session in altered {
             let Some(prepared) = self.prepared(&session, &before).await else { continue };
@@ -67,13 +57,13 @@ impl Host {
                 self.workers[*worker].alter(session.name, prepared.media, prepared.scripts);
             }
         }
-        for (session, parting) in changed {
+        for (session, mode) in changed {
             let Some(mut prepared) = self.prepared(&session, &before).await else { continue };
             tracing::info!(session = session.name, "its configuration has changed: it connects anew");
             let before = self.directory.get(&session.name).map(|member| member.handle);
-            self.detach(&session.name, parting).await;
+            self.detach(&session.name, mode).await;
             self.look_for_missing(&session);
-            if parting == Parting::Keep {
+            if mode == DrainMode::Keep {
                 // The gateway complained about the account, and saving a file does not make up for that.
                 prepared.settings.restraint =
                     before.map_or_else(Restraint::default, |handle| handle.status().restraint);
@@ -118,11 +108,11 @@ impl Host {
     }
 
     /// Ends a session, and forgets how it may have ended by itself.
-    async fn detach(&mut self, name: &str, parting: Parting) {
+    async fn detach(&mut self, name: &str, mode: DrainMode) {
         let Some(worker) = self.assigned.remove(name) else { return };
         let handle = self.directory.get(name).map(|member| member.handle);
         // A worker that is gone has no sessions either.
-        let mut gone = self.workers[worker].detach(name.to_owned(), parting);
+        let mut gone = self.workers[worker].detach(name.to_owned(), mode);
         let grace = self.config.limits.grace;
         if timeout(grace, &mut gone).await.is_err() {
             tracing::warn!(session = name, "its scripts have not stopped within {grace:?}: its connection closes now");
@@ -178,54 +168,5 @@ impl Host {
             }
         }
         std::mem::take(&mut self.ends).into_iter().collect()
-    }
-}
-
-/// The names of all scripts, as they are now.
-#[derive(Clone, Debug, Default)]
-pub(super) struct ScriptNames(Arc<Mutex<BTreeSet<String>>>);
-
-impl ScriptNames {
-    /// Notes them anew.
-    pub(super) fn set<'a>(&self, scripts: impl Iterator<Item = &'a Script>) {
-        let names = scripts.map(|script| script.name.clone()).collect();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = names;
-    }
-
-    /// All of them.
-    pub(super) fn all(&self) -> BTreeSet<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Names what a session is to run and is not there. It may come yet: that is no fault.
-    pub(super) fn check(&self, session: &Session) {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for wanted in session.scripts.iter().flatten().filter(|wanted| !names.contains(*wanted)) {
-            let suggestion = did_you_mean(wanted, names.iter().map(String::as_str));
-            tracing::warn!(session = session.name, "no script is named \"{wanted}\" as in its \"scripts\"{suggestion}");
-        }
-    }
-}
-
-/// Sets up what a session needs, without starting anything.
-///
-/// # Errors
-/// When its certificate cannot be read, or its files cannot be carried.
-pub(super) async fn prepare(session: &Session, config: &Config, store: &Store) -> Result<Prepared, StartError> {
-    let certificate = store.certificate(session.gateway.as_str(), session.login.account())?;
-    let settings = session.settings(&config.limits, &config.pacing, certificate);
-    let media = Media::new(session.media, &settings, &config.files)
-        .await
-        .map_err(|error| StartError::Media(session.name.clone(), error))?;
-    Ok(Prepared { settings, media: Arc::new(media), scripts: session.scripts.clone() })
-}
-
-impl Prepared {
-    /// Enters the session in the directory and makes it ready for a worker.
-    pub(super) fn assign(self, directory: &Directory) -> Assignment {
-        let Self { settings: config, media, scripts } = self;
-        let (handle, inbox) = session::channel(&config);
-        directory.insert(handle.clone(), Arc::clone(&media));
-        Assignment { config, inbox, handle, media, scripts, seed: rand::random() }
     }
 }

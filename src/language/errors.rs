@@ -101,7 +101,7 @@ mod tests {
         let (mut given, mut folders) = (Vec::new(), vec![std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("src")]);
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
-                let is_part = ["language", "script", "session", "protocol", "testing"]
+                let is_part = ["language", "runtime", "session", "protocol", "testing"]
                     .iter()
                     .any(|part| entry.iter().any(|name| name == *part));
                 if entry.is_dir() {

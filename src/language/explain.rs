@@ -5,7 +5,7 @@
 use rhai::EvalAltResult;
 
 use super::functions::PROPERTIES;
-use super::kind::Kind;
+use super::kind::{Kind, script_type};
 use super::parse::foreign_name;
 use super::spelling::closest;
 use super::suggest::{LIKE_A_MAP, NOTHING_THERE, method_synonym};
@@ -145,7 +145,7 @@ fn property(text: &str) -> Option<(String, Option<String>)> {
 /// What a person would call a value of a type.
 pub(crate) fn noun(type_name: &str) -> String {
     match Kind::of_type(type_name) {
-        Kind::Unknown => format!("a {}", type_name.rsplit("::").next().unwrap_or(type_name).to_lowercase()),
+        Kind::Unknown => format!("a {}", script_type(type_name).to_lowercase()),
         kind => kind.noun().to_owned(),
     }
 }

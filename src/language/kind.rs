@@ -82,7 +82,7 @@ impl Kind {
 
     /// The kind behind the name that Rhai gives a type in its errors.
     pub(crate) fn of_type(name: &str) -> Self {
-        match name.rsplit("::").next().unwrap_or(name) {
+        match script_type(name) {
             "()" => Self::Unit,
             "bool" => Self::Bool,
             "i64" => Self::Int,
@@ -223,5 +223,16 @@ impl Kind {
             Some((_, Argument::Error)) => Self::Failure,
             Some((_, Argument::Any)) | None => Self::Unknown,
         }
+    }
+}
+
+/// A type of the host as scripts know it, from its name in Rust.
+pub(crate) fn script_type(name: &str) -> &str {
+    match name.rsplit("::").next().unwrap_or(name) {
+        "ScriptMessage" => "Message",
+        "ScriptEvent" => "Event",
+        "StateObject" => "State",
+        "StoreObject" => "Store",
+        other => other,
     }
 }

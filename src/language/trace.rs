@@ -6,7 +6,7 @@ use super::bundle::Bundle;
 use super::fault::{Fault, MissingFunction, Race, Thrown};
 use super::functions::arguments;
 use super::headers::{Header, headers};
-use super::kind::Kind;
+use super::kind::{Kind, script_type};
 use super::source::Source;
 use super::suggest::{in_tests, proposal};
 use super::{errors, explain, parse};
@@ -204,7 +204,7 @@ fn plain_type(name: &str) -> &str {
         "i64" => "integer",
         "f64" => "float",
         "Fn" => "function",
-        other => other.rsplit("::").next().unwrap_or(other),
+        other => script_type(other),
     }
 }
 

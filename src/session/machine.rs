@@ -16,8 +16,6 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
-use login::own_request;
-
 use super::calls::{CallError, Calls, Completion};
 use super::config::SessionConfig;
 use super::dedup::Dedup;
@@ -595,4 +593,9 @@ impl<T: Completion> Machine<T> {
     fn signal(&mut self, signal: Signal) {
         self.outputs.push_back(Output::Signal(signal));
     }
+}
+
+/// The frame of a request of the session itself, which looks at its own profile.
+fn own_request(task_id: i64) -> String {
+    encode_fields(GetProfile::COMMAND.name, Some(task_id), "{}").expect("a request without fields is small")
 }

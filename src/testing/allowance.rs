@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use rhai::Dynamic;
 
-use crate::script::guest::StackBounds;
+use crate::runtime::guest::StackBounds;
 
 /// How many operations pass between two looks at the time.
 const TURN: u64 = 10_000;

@@ -10,7 +10,7 @@ use rhai::{Dynamic, ImmutableString};
 use super::unmet::TestError;
 use super::world::{TestWorld, WorldError};
 use crate::protocol::{Failure, Request};
-use crate::script::guest;
+use crate::runtime::guest;
 
 /// A person of the world, by name.
 #[derive(Clone, Debug, PartialEq, Eq)]

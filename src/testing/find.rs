@@ -11,7 +11,7 @@ use super::suite::{self, Suite};
 use super::world::Setting;
 use crate::language::disk::{Disk, Stamps, read_error};
 use crate::language::{Fault, trace};
-use crate::script::{Library, Look};
+use crate::runtime::{Library, Look};
 
 /// How the name of a test file ends.
 const ENDING: &str = "_test.rhai";

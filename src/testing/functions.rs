@@ -20,8 +20,8 @@ use crate::protocol::commands::{
     SearchGroupById, SendFile, SetNickName, UpdateGroupName,
 };
 use crate::protocol::{self, Failure, FailureCode, Received, Request};
+use crate::runtime::guest;
 use crate::sandbox::{ContentType, Draft, Operation};
-use crate::script::guest;
 
 /// The names that every function of a test sees.
 pub(super) const GLOBALS: &[&str] = &["bot", "clock", "gateway", "web"];
@@ -369,7 +369,7 @@ mod tests {
 
     use super::*;
     use crate::language::testing;
-    use crate::script::Limits;
+    use crate::runtime::Limits;
 
     /// What an engine has registered: names and numbers of parameters.
     fn registered(engine: &Engine) -> BTreeSet<(String, usize)> {

@@ -44,8 +44,8 @@ pub use report::{Failed, TestReport, TestResult, Verdict};
 pub use runner::{RunError, run};
 pub use unmet::Difference;
 
+use crate::runtime::Limits;
 use crate::sandbox::Tap;
-use crate::script::Limits;
 
 /// How long a test may go on without coming to rest, and how long by itself, in real time.
 pub const PATIENCE: Duration = Duration::from_secs(30);

@@ -245,7 +245,7 @@ impl Default for TestOptions {
             filter: None,
             threads: None,
             snapshots: super::Snapshots::default(),
-            limits: crate::script::Limits::default(),
+            limits: crate::runtime::Limits::default(),
             patience: PATIENCE,
             tap: None,
         }

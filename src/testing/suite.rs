@@ -13,8 +13,8 @@ use super::{allowance, functions};
 use crate::language::dialect::for_reading;
 use crate::language::suggest::in_tests::NO_SLEEP;
 use crate::language::{Bundle, Fault, Source, parse};
-use crate::script::Limits;
-use crate::script::guest::{self, Fiber};
+use crate::runtime::Limits;
+use crate::runtime::guest::{self, Fiber};
 
 /// The address space of a test's stack, in bytes. Only what is touched costs memory.
 const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };

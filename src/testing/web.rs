@@ -7,8 +7,8 @@ use rhai::{Dynamic, Engine, Map};
 use super::context::{TestOutcome, error, wait, world};
 use super::unmet;
 use crate::language::duration::parse_duration;
-use crate::script::guest;
-use crate::script::stub::{Pattern, Reaction, Seen};
+use crate::runtime::guest;
+use crate::runtime::web::stub::{Pattern, Reaction, Seen};
 
 /// Stands for the web of the world.
 #[derive(Clone)]

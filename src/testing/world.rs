@@ -19,11 +19,11 @@ use super::{Snapshots, allowance};
 use crate::clock::{Clock, Timestamp};
 use crate::language::{Bundle, Fault};
 use crate::protocol::{Failure, Message, Request};
+use crate::runtime::web::stub::Stubs;
+use crate::runtime::{Assignment, Directory, JournalMode, Limits, Update, WebAccess, WorkerContext, WorkerHandle};
 use crate::sandbox::{
     Carried, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, SandboxConfig, SandboxStartError, Tap,
 };
-use crate::script::stub::Stubs;
-use crate::script::{Assignment, Directory, JournalMode, Limits, Shared, Update, WebAccess, WorkerHandle};
 use crate::session::{
     self, Credentials, Handle, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig, Status,
 };
@@ -196,7 +196,7 @@ impl TestWorld {
         let directory = Directory::default();
         // Whether a session ended is seen by its status.
         let (ended, _) = tokio::sync::mpsc::unbounded_channel();
-        let shared = Shared {
+        let shared = WorkerContext {
             clock: self.clock.clone(),
             store: self.store.clone(),
             limits: self.setting.limits,

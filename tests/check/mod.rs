@@ -8,7 +8,7 @@ mod tools;
 use std::path::{Path, PathBuf};
 
 use hotline::language::check::{CheckReport, Checker};
-use hotline::script::{DryStart, Limits};
+use hotline::runtime::{DryStart, Limits};
 
 /// Checks scripts and folders as `hotline check` does.
 fn check(roots: &[&Path]) -> CheckReport {

@@ -15,7 +15,7 @@ fn script(runaway: &str) -> String {
 }
 
 async fn start(runaway: &str) -> Bot {
-    let limits = |limits: &mut hotline::script::Limits| limits.cpu = Duration::from_millis(600);
+    let limits = |limits: &mut hotline::runtime::Limits| limits.cpu = Duration::from_millis(600);
     Setup::new().limits(limits).script("bot", script(runaway)).start().await
 }
 
@@ -228,7 +228,7 @@ async fn a_thrown_value_is_shown_within_reason() {
 
 #[tokio::test]
 async fn a_run_may_make_so_many_host_calls() {
-    let limits = |limits: &mut hotline::script::Limits| limits.calls = 50;
+    let limits = |limits: &mut hotline::runtime::Limits| limits.calls = 50;
     let runaway = "loop {\n    try { send_text(\"u9\", \"x\"); } catch (e) {}\n}";
     let bot = Setup::new().limits(limits).script("bot", script(runaway)).start().await;
     bot.says("u1", "go");
@@ -239,7 +239,7 @@ async fn a_run_may_make_so_many_host_calls() {
 
 #[tokio::test]
 async fn a_run_may_log_so_many_lines() {
-    let limits = |limits: &mut hotline::script::Limits| limits.calls = 50;
+    let limits = |limits: &mut hotline::runtime::Limits| limits.calls = 50;
     let bot = Setup::new()
         .limits(limits)
         .script("bot", script("loop { print(\"flood of \" + \"this test\"); }"))

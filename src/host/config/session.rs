@@ -6,7 +6,7 @@ use url::Url;
 
 use super::error::ConfigError;
 use super::read::{ConfigValue, Table};
-use crate::script::Limits;
+use crate::runtime::Limits;
 use crate::session::{ConnectVia, Credentials, MediaMode, Pacing, Proxy, ProxyKind, Secret, SessionConfig};
 
 const KEYS: &[&str] = &[

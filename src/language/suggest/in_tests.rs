@@ -3,6 +3,7 @@
 use crate::language::dialect;
 use crate::language::fault::MissingFunction;
 use crate::language::functions::{self, HostFunction, Reach, names, ticked};
+use crate::language::kind::script_type;
 use crate::language::spelling::closest;
 use crate::language::testing::{FUNCTIONS, noun, object, rows};
 
@@ -24,7 +25,7 @@ pub(crate) fn meant(of: Option<&str>, name: &str) -> Option<String> {
 
 /// What whoever called a function of a test in vain may have meant.
 pub(crate) fn proposal(missing: &MissingFunction) -> Option<String> {
-    let first = missing.types.first().map(|name| name.rsplit("::").next().unwrap_or(name));
+    let first = missing.types.first().map(|name| script_type(name));
     let of = first.and_then(|name| object(name.strip_suffix("Ref").unwrap_or(name)));
     match of {
         Some(of) => meant(Some(of), &missing.name),

@@ -4,11 +4,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{Completion, LOGIN, Machine, Output, PIN, State};
-use crate::protocol::{
-    Call, Content, Failure, FailureCode, Incoming, commands::GetProfile, decode_noting, encode_fields, find_text,
-    read_value,
-};
+use super::{Completion, LOGIN, Machine, Output, PIN, State, own_request};
+use crate::protocol::{Content, Failure, FailureCode, Incoming, decode_noting, find_text, read_value};
 use crate::session::calls::CallError;
 use crate::session::config::Credentials;
 use crate::session::signal::Signal;
@@ -158,9 +155,4 @@ impl<T: Completion> Machine<T> {
         };
         self.signal(Signal::LoginNotice(notice));
     }
-}
-
-/// The frame of a request of the session itself, which looks at its own profile.
-pub(super) fn own_request(task_id: i64) -> String {
-    encode_fields(GetProfile::COMMAND.name, Some(task_id), "{}").expect("a request without fields is small")
 }

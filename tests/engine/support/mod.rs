@@ -11,7 +11,7 @@ use hotline::clock::Clock;
 use hotline::host::config::{Config, DEFAULT_RETENTION, Session};
 use hotline::host::control::{self, ControlReply, ControlRequest};
 use hotline::host::{Host, RunOptions, StartError};
-use hotline::script::{AllowedHost, Limits};
+use hotline::runtime::{AllowedHost, Limits};
 use hotline::session::{Credentials, MediaMode, Pacing, Secret};
 use tempfile::TempDir;
 

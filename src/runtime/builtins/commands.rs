@@ -1,0 +1,324 @@
+//! Gateway commands as script functions, derived from the command table.
+//!
+//! Every command is a function that takes its fields in order or one map, on the session whose event is handled, and
+//! likewise a method of a session handle. Arguments are checked for presence and type, never for content.
+
+use std::any::TypeId;
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+
+use super::sessions;
+use crate::language::functions::MAX_ARGUMENTS;
+use crate::protocol::{
+    self, COMMANDS, Command, Content, Damages, Field, FieldKind, Presence, Safety, check_field_names,
+};
+use crate::runtime::context::SessionContext;
+use crate::runtime::context::directory::Member;
+use crate::runtime::context::services::Services;
+use crate::runtime::engine::objects::SessionRef;
+use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
+use crate::runtime::engine::values;
+use crate::runtime::run::Run;
+use crate::runtime::run::call::{HostCall, Impact};
+use crate::runtime::run::host_call::{self, Answer};
+use crate::runtime::run::wait::{CallSite, wait};
+use crate::session::{CallError, Handle, Holdup, MediaError};
+
+/// Registers every command, `command`, and the methods of session handles.
+pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
+    let any = TypeId::of::<Dynamic>();
+    let handle = TypeId::of::<SessionRef>();
+    for row in COMMANDS.iter().filter(|row| !row.is_login()) {
+        // The exact types first: Rhai finds them at once, where it would try many combinations for arguments of any type.
+        let exact: Vec<_> = row.positional().map(|field| type_of(field.kind)).collect();
+        let own = {
+            let services = Rc::clone(services);
+            move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> ScriptResult {
+                call(&services, None, row, fields(row, arguments)?, CallSite::of(&context))
+            }
+        };
+        let of_handle = {
+            let services = Rc::clone(services);
+            move |context: NativeCallContext<'_>, arguments: &mut [&mut Dynamic]| -> ScriptResult {
+                let (session, arguments) = split_session(arguments)?;
+                call(&services, Some(session), row, fields(row, arguments)?, CallSite::of(&context))
+            }
+        };
+        if !exact.is_empty() {
+            engine.register_raw_fn(row.function, &exact, own.clone());
+            engine.register_raw_fn(row.function, [&[handle], exact.as_slice()].concat(), of_handle.clone());
+        }
+        for count in 0..=MAX_ARGUMENTS {
+            let types = vec![any; count];
+            engine.register_raw_fn(row.function, &types, own.clone());
+            engine.register_raw_fn(row.function, [&[handle], types.as_slice()].concat(), of_handle.clone());
+        }
+    }
+    let own = Rc::clone(services);
+    engine.register_fn("command", move |context: NativeCallContext, name: &str, fields: Map| {
+        any_command(&own, None, name, fields, CallSite::of(&context))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("command", move |context: NativeCallContext, name: &str| {
+        any_command(&own, None, name, Map::new(), CallSite::of(&context))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn(
+        "command",
+        move |context: NativeCallContext, session: &mut SessionRef, name: &str, fields: Map| {
+            any_command(&own, Some(session.clone()), name, fields, CallSite::of(&context))
+        },
+    );
+    let own = Rc::clone(services);
+    engine.register_fn("command", move |context: NativeCallContext, session: &mut SessionRef, name: &str| {
+        any_command(&own, Some(session.clone()), name, Map::new(), CallSite::of(&context))
+    });
+}
+
+/// Sends a text, as `msg.reply` does.
+///
+/// # Errors
+/// As the command itself.
+pub(crate) fn send_text(services: &Services, to: &str, content: &str, place: CallSite<'_>) -> ScriptResult {
+    let mut fields = String::with_capacity(to.len() + content.len() + 24);
+    fields.push_str(r#"{"to":"#);
+    push_json(&mut fields, to);
+    fields.push_str(r#","content":"#);
+    push_json(&mut fields, content);
+    fields.push('}');
+    let row = <protocol::commands::SendText as protocol::Call>::COMMAND;
+    send(services, None, row.name.into(), row.safety, fields, place)
+}
+
+/// Sends a command of the table.
+///
+/// # Errors
+/// With the gateway's failure, or the reason why there is no answer.
+pub(crate) fn call(
+    services: &Services,
+    session: Option<SessionRef>,
+    row: &'static Command,
+    fields: String,
+    place: CallSite<'_>,
+) -> ScriptResult {
+    send(services, session, row.name.into(), row.safety, fields, place)
+}
+
+fn send(
+    services: &Services,
+    session: Option<SessionRef>,
+    name: Cow<'static, str>,
+    safety: Safety,
+    fields: String,
+    place: CallSite<'_>,
+) -> ScriptResult {
+    let impact = if safety == Safety::Read { Impact::Wait } else { Impact::Effect(safety) };
+    let command = &*name;
+    let thrown = |error: MediaError| thrown::failure(error.code(), error.name(), &refusal(&error), command);
+    let prepare = |run: &Rc<Run>, waits: &dyn Fn(Option<&str>)| {
+        let member = match session {
+            Some(session) => sessions::member(&session, services)?,
+            None => own_member(run)?,
+        };
+        if services.dry_run && impact != Impact::Wait {
+            tracing::info!(session = member.handle.name(), command, %fields, "dry run: not sent");
+            return Ok(None);
+        }
+        let ready = match member.ready_now(command, fields.clone()).map_err(thrown)? {
+            Ok(ready) => ready,
+            Err(fields) => {
+                waits(member.handle.holdup().map(Holdup::words));
+                let ready = member.ready(command, fields, run.now());
+                // What is recorded can wait for its turn in the next process too.
+                let ready = if run.is_recorded() { wait(command, run.aside(ready)) } else { wait(command, ready) };
+                ready?.map_err(thrown)?
+            }
+        };
+        Ok(Some((member, ready)))
+    };
+    let call = HostCall::new(impact, name.clone()).with(fields.as_str());
+    host_call::pass_prepared(call, place, prepare, |_, ready| {
+        let Some((member, ready)) = ready else { return Ok(Answer::content(Content::new("{}"))) };
+        let content = wait(command, ready.send(&member.handle))?.map_err(thrown)?;
+        let value = read(&member.handle, command, &content);
+        Ok(Answer::Content(content, value))
+    })
+}
+
+/// Sends a command that only reads, in the middle of another host call.
+///
+/// # Errors
+/// As the command itself.
+pub(crate) fn ask_gateway<C: protocol::Call>(session: &SessionContext, request: &C) -> ScriptResult {
+    let name = C::COMMAND.name;
+    match wait(name, session.handle.call(name, protocol::fields_of(request)))? {
+        Ok(content) => Ok(read(&session.handle, name, &content)),
+        Err(error) => {
+            let error = MediaError::Call(error);
+            Err(thrown::failure(error.code(), error.name(), &refusal(&error), name))
+        }
+    }
+}
+
+/// The value of an answer; what was wrong with it is noted.
+fn read(handle: &Handle, command: &str, content: &Content) -> Dynamic {
+    let mut damages = Damages::default();
+    let value = values::from_content_noting(content.as_str(), &mut damages);
+    let what = Command::named(command).map_or("an answer".to_owned(), |row| format!("the answer to {}", row.name));
+    handle.note_damages(&what, damages);
+    value
+}
+
+/// What a script is told: the gateway's own words where it refused.
+fn refusal(error: &MediaError) -> String {
+    match error {
+        MediaError::Call(CallError::Refused(failure)) => failure.content.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn own_member(run: &Run) -> Result<Member, ScriptError> {
+    let session = run.session.as_ref().ok_or_else(|| thrown::misplaced("there is no session to send this from"))?;
+    Ok(Member { handle: session.handle.clone(), media: Arc::clone(&session.media.borrow()) })
+}
+
+fn any_command(
+    services: &Services,
+    session: Option<SessionRef>,
+    name: &str,
+    fields: Map,
+    place: CallSite<'_>,
+) -> ScriptResult {
+    check_field_names(name, fields.keys().map(rhai::Identifier::as_str))
+        .map_err(|error| thrown::error(error.to_string()))?;
+    let fields =
+        values::to_json(&fields.into()).map_err(|error| thrown::error(format!("command(\"{name}\", …): {error}")))?;
+    let row = Command::named(name);
+    if row.is_some_and(Command::is_login) {
+        return Err(thrown::error(format!("{name} cannot be sent by a script: Hotline itself logs its sessions in")));
+    }
+    let safety = row.map_or(Safety::Effect, |row| row.safety);
+    let name = row.map_or_else(|| Cow::Owned(name.to_owned()), |row| row.name.into());
+    send(services, session, name, safety, fields, place)
+}
+
+fn split_session<'a, 'b>(
+    arguments: &'a mut [&'b mut Dynamic],
+) -> Result<(SessionRef, &'a mut [&'b mut Dynamic]), ScriptError> {
+    let (first, rest) =
+        arguments.split_first_mut().ok_or_else(|| thrown::misplaced("there is no session to send this from"))?;
+    let session = first.read_lock::<SessionRef>().map(|session| session.clone());
+    Ok((session.ok_or_else(|| thrown::misplaced("there is no session to send this from"))?, rest))
+}
+
+/// The fields of a request as JSON text, from the arguments of the positional or the map form.
+fn fields(row: &Command, arguments: &[&mut Dynamic]) -> Result<String, ScriptError> {
+    if let [argument] = arguments
+        && let Some(map) = argument.read_lock::<Map>()
+    {
+        return fields_of_map(row, &map);
+    }
+    let expected: Vec<_> = row.positional().collect();
+    if arguments.len() != expected.len() {
+        let count = match expected.len() {
+            0 => "no argument".to_owned(),
+            1 => "1 argument".to_owned(),
+            count => format!("{count} arguments"),
+        };
+        return Err(thrown::error(format!("{} takes {count}, found {}", row.signature(), arguments.len())));
+    }
+    let mut text = String::from("{");
+    for (field, argument) in expected.into_iter().zip(arguments) {
+        // The argument of an either-or goes to the field whose type it has.
+        let choice = row.choices().find(|field| has_type(field.kind, argument));
+        let field = if field.presence == Presence::Either { choice.unwrap_or(field) } else { field };
+        push_field(&mut text, row, field, argument)?;
+    }
+    text.push('}');
+    Ok(text)
+}
+
+fn fields_of_map(row: &Command, map: &Map) -> Result<String, ScriptError> {
+    if let Some(unknown) = map.keys().find(|name| !row.fields.iter().any(|field| field.name == name.as_str())) {
+        let close = row.fields.iter().min_by_key(|field| strsim::damerau_levenshtein(field.name, unknown));
+        let names: Vec<_> = row.fields.iter().map(|field| field.name).collect();
+        let hint = match close {
+            Some(close) if strsim::damerau_levenshtein(close.name, unknown) <= 2 => {
+                format!("did you mean {}?", close.name)
+            }
+            Some(_) => format!("it has {}", names.join(", ")),
+            None => "it has none".to_owned(),
+        };
+        return Err(thrown::error(format!("{} has no field {unknown}; {hint}", row.function)));
+    }
+    let choices: Vec<_> = row.choices().map(|field| field.name).collect();
+    if !choices.is_empty() && choices.iter().filter(|name| map.contains_key(**name)).count() != 1 {
+        return Err(thrown::error(format!("{} needs exactly one of {}", row.function, choices.join(" and "))));
+    }
+    let mut text = String::from("{");
+    for field in row.fields {
+        match map.get(field.name) {
+            Some(value) => push_field(&mut text, row, field, value)?,
+            None if field.presence == Presence::Required => {
+                let noun = field.kind.noun();
+                return Err(thrown::error(format!("{} needs {}, {noun}; found nothing", row.function, field.name)));
+            }
+            None => {}
+        }
+    }
+    text.push('}');
+    Ok(text)
+}
+
+fn push_field(text: &mut String, row: &Command, field: &Field, value: &Dynamic) -> Result<(), ScriptError> {
+    if !has_type(field.kind, value) {
+        let (function, name, noun) = (row.function, field.name, field.kind.noun());
+        let found =
+            match value.read_lock::<Array>().and_then(|items| items.iter().find(|item| !item.is_string()).cloned()) {
+                Some(item) => format!("an array with {} in it", values::noun(&item)),
+                None => values::noun(value),
+            };
+        return Err(thrown::error(format!("{function} needs {name}, {noun}; found {found}")));
+    }
+    if text.len() > 1 {
+        text.push(',');
+    }
+    push_json(text, field.name);
+    text.push(':');
+    match (field.kind, value.as_int()) {
+        #[expect(clippy::cast_precision_loss, reason = "a whole number that stands for a float is small")]
+        (FieldKind::Float, Ok(number)) => text.push_str(&serde_json::json!(number as f64).to_string()),
+        _ => match value.as_immutable_string_ref() {
+            Ok(string) => push_json(text, &string),
+            Err(_) => text.push_str(&values::to_json(value).map_err(|error| thrown::error(error.to_string()))?),
+        },
+    }
+    Ok(())
+}
+
+fn push_json(text: &mut String, string: &str) {
+    text.push_str(&serde_json::to_string(string).expect("a string is JSON"));
+}
+
+fn type_of(kind: FieldKind) -> TypeId {
+    match kind {
+        FieldKind::Str => TypeId::of::<ImmutableString>(),
+        FieldKind::Bool => TypeId::of::<bool>(),
+        FieldKind::Int => TypeId::of::<i64>(),
+        FieldKind::Float => TypeId::of::<f64>(),
+        FieldKind::List => TypeId::of::<Array>(),
+    }
+}
+
+fn has_type(kind: FieldKind, value: &Dynamic) -> bool {
+    match kind {
+        FieldKind::Str => value.is_string(),
+        FieldKind::Bool => value.is_bool(),
+        FieldKind::Int => value.is_int(),
+        FieldKind::Float => value.is_float() || value.is_int(),
+        FieldKind::List => value.read_lock::<Array>().is_some_and(|items| items.iter().all(Dynamic::is_string)),
+    }
+}

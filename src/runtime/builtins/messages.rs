@@ -1,0 +1,155 @@
+//! Messages and who wrote them, as scripts use them: `msg.reply`, `msg.ask`, a person's name.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+
+use super::commands;
+use crate::language::duration::parse_duration;
+use crate::protocol::commands::GetContacts;
+use crate::protocol::is_group;
+use crate::runtime::context::asks::Reply;
+use crate::runtime::context::services::Services;
+use crate::runtime::engine::objects::{Person, ScriptMessage, field};
+use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
+use crate::runtime::engine::values;
+use crate::runtime::run::call::{HostCall, Impact};
+use crate::runtime::run::host_call::{self, Answer};
+use crate::runtime::run::long_wait::{detach, until};
+use crate::runtime::run::suspension::EventVerdict;
+use crate::runtime::run::wait::CallSite;
+
+/// Registers both types and what they can do.
+pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
+    engine.register_type_with_name::<ScriptMessage>("Message");
+    engine.register_get("id", |msg: &mut ScriptMessage| given(&msg.wire().id));
+    engine.register_get("chat", |msg: &mut ScriptMessage| given(msg.chat()));
+    engine.register_get("text", |msg: &mut ScriptMessage| msg.text().map_or(Dynamic::UNIT, Dynamic::from));
+    engine.register_get("to", |msg: &mut ScriptMessage| given(&msg.wire().to));
+    engine.register_get("timestamp", |msg: &mut ScriptMessage| match msg.wire().timestamp {
+        0 => Dynamic::UNIT,
+        timestamp => timestamp.into(),
+    });
+    engine.register_get("content_type", |msg: &mut ScriptMessage| msg.wire().content_type.clone());
+    engine.register_get("metadata", |msg: &mut ScriptMessage| {
+        let metadata = msg.wire().content_metadata.iter();
+        metadata.map(|(name, text)| (name.into(), text.into())).collect::<Map>()
+    });
+    engine.register_get("is_group", |msg: &mut ScriptMessage| is_group(msg.chat()));
+    engine.register_get("raw", |msg: &mut ScriptMessage| values::from_content(msg.content().as_str()));
+    engine.register_get("sender", |msg: &mut ScriptMessage| Person::new(msg.sender()));
+
+    let own = Rc::clone(services);
+    engine.register_fn("reply", move |context: NativeCallContext, msg: &mut ScriptMessage, text: ImmutableString| {
+        commands::send_text(&own, msg.chat(), &text, CallSite::of(&context))
+    });
+    engine.register_fn("reply", |_: &mut ScriptMessage, other: Dynamic| -> ScriptResult {
+        Err(thrown::error(format!("msg.reply(text) needs a string; found {}", values::noun(&other))))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("ask", move |context: NativeCallContext, msg: &mut ScriptMessage, text: ImmutableString| {
+        ask(&own, msg, &text, None, CallSite::of(&context))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn(
+        "ask",
+        move |context: NativeCallContext, msg: &mut ScriptMessage, text: ImmutableString, options: Map| {
+            ask(&own, msg, &text, Some(&options), CallSite::of(&context))
+        },
+    );
+
+    engine.register_type_with_name::<Person>("Person");
+    engine.register_get("mid", |person: &mut Person| given(person.mid()));
+    engine.register_get("name", |context: NativeCallContext, person: &mut Person| {
+        if person.mid().is_empty() { Ok(Dynamic::UNIT) } else { name_of(person.mid(), CallSite::of(&context)) }
+    });
+    engine.register_fn("==", |a: &mut Person, b: Person| a.mid() == b.mid());
+}
+
+/// A text that a message always has, unless it was lost on its way.
+fn given(text: &str) -> Dynamic {
+    if text.is_empty() { Dynamic::UNIT } else { text.into() }
+}
+
+/// Looks a person's name up, once per session; their mid where the gateway does not know them.
+fn name_of(mid: &ImmutableString, place: CallSite<'_>) -> ScriptResult {
+    host_call::pass(HostCall::new(Impact::Wait, "name").with(mid.as_str()), place, |run| {
+        let session = run.session.as_ref().ok_or_else(|| thrown::misplaced("no session's event is being handled"))?;
+        if let Some(name) = session.known_name(mid) {
+            return Ok(Answer::Value(name.into()));
+        }
+        let request = GetContacts { mids: vec![mid.to_string()] };
+        let contacts = commands::ask_gateway(session, &request)?;
+        let contact = contacts.read_lock::<rhai::Array>().and_then(|all| all.first().cloned()).unwrap_or(contacts);
+        let shown = |name: &str| {
+            let name = field(&contact, name)?.into_immutable_string().ok()?;
+            (!name.is_empty()).then_some(name)
+        };
+        let name = shown("displayNameOverridden").or_else(|| shown("displayName")).unwrap_or_else(|| mid.clone());
+        session.remember_name(mid, name.clone());
+        Ok(Answer::Value(name.into()))
+    })
+}
+
+/// So long after the disk takes writes again every event that was held has come to its lane.
+const HELD: Duration = Duration::from_secs(1);
+
+/// Sends a question and waits for the same person's next message in that chat.
+fn ask(
+    services: &Services,
+    msg: &ScriptMessage,
+    text: &str,
+    options: Option<&Map>,
+    place: CallSite<'_>,
+) -> ScriptResult {
+    let timeout = match options {
+        Some(options) => timeout_of(options)?,
+        None => None,
+    };
+    let _receipt = commands::send_text(services, msg.chat(), text, place)?;
+    let call = HostCall::new(Impact::Wait, "ask").with(text).letting_go(EventVerdict::Handled);
+    host_call::pass(call, place, |run| {
+        let session = run.session.clone().ok_or_else(|| thrown::misplaced("there is no session to ask in"))?;
+        let timeout = timeout.unwrap_or(run.limits().ask);
+        let remaining = until(services, run, "ask", timeout);
+        let since = run.history.waiting().map_or_else(|| services.clock.now(), |waiting| waiting.since);
+        let asking = session.asks.ask((msg.chat(), msg.sender()), &run.generation.bundle.name, since, &session.drain);
+        let too_late = async {
+            services.clock.sleep(remaining).await;
+            // An answer that came in time may be among the events that are held.
+            while session.journal.is_held() {
+                session.journal.released().await;
+                services.clock.sleep(HELD).await;
+            }
+        };
+        let answer = detach(run, EventVerdict::Handled, "ask", async {
+            match asking.wait(too_late).await {
+                Some(Reply { message, entry, arrival }) => {
+                    // The answer counts as handled when the record that this run has it is in the same batch.
+                    run.take_answer(arrival);
+                    (Some(message), Some(entry))
+                }
+                None => {
+                    session.released(run.generation.name()).await;
+                    (None, None)
+                }
+            }
+        })?;
+        if answer.is_some() {
+            run.suspension.set_answered();
+        }
+        Ok(answer.map_or(Answer::Value(Dynamic::UNIT), Answer::Message))
+    })
+}
+
+fn timeout_of(options: &Map) -> Result<Option<Duration>, ScriptError> {
+    if let Some(unknown) = options.keys().find(|name| *name != "timeout") {
+        return Err(thrown::error(format!("ask has no option {unknown}; it has timeout")));
+    }
+    let Some(timeout) = options.get("timeout") else { return Ok(None) };
+    let text = timeout.as_immutable_string_ref().map_err(|_| {
+        thrown::error(format!("ask needs timeout, a duration such as \"10m\"; found {}", values::noun(timeout)))
+    })?;
+    parse_duration(&text).map(Some).map_err(|error| thrown::error(format!("ask: timeout: {error}")))
+}

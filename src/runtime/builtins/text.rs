@@ -1,0 +1,264 @@
+//! Text, JSON, regular expressions and the log, for scripts. All of it is a pure function of its arguments, or only heard
+//! by whoever runs the bot.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use regex::{Regex, RegexBuilder};
+use unicode_normalization::UnicodeNormalization;
+
+use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
+
+use crate::runtime::engine::caught;
+use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
+use crate::runtime::engine::values;
+use crate::runtime::limits::Limits;
+use crate::runtime::run;
+
+/// How many compiled patterns a worker keeps.
+const PATTERNS: usize = 256;
+
+/// The size that a compiled pattern may take, in bytes.
+const PATTERN_SIZE: usize = 1 << 20;
+
+/// Registers the functions.
+pub(crate) fn register(engine: &mut Engine, limits: &Limits) {
+    engine.on_print(|text| log(tracing::Level::INFO, text));
+    engine.on_debug(|text, source, position| log(tracing::Level::DEBUG, &place(text, source, position)));
+    engine.register_fn("log_debug", |value: Dynamic| log(tracing::Level::DEBUG, &caught::text(&value)));
+    engine.register_fn("log_info", |value: Dynamic| log(tracing::Level::INFO, &caught::text(&value)));
+    engine.register_fn("log_warn", |value: Dynamic| log(tracing::Level::WARN, &caught::text(&value)));
+    engine.register_fn("log_error", |value: Dynamic| log(tracing::Level::ERROR, &caught::text(&value)));
+
+    engine.register_fn("parse_json", |text: &str| -> ScriptResult {
+        values::from_json(text)
+            .map_err(|error| thrown::named("NOT_JSON", format!("parse_json: the text is no JSON: {error}")))
+    });
+    engine.register_fn("to_json", |value: Dynamic| -> Result<String, Box<EvalAltResult>> {
+        values::to_json(&value).map_err(|error| thrown::error(format!("to_json: {error}")))
+    });
+
+    engine.register_fn("plain_text", |text: &str| plain_text(text));
+    // Rhai's own ones would take the digits of no other script.
+    engine.register_fn("parse_int", |text: &str| -> Result<i64, ScriptError> {
+        let wrong = |error| no_number("integer number", text, error);
+        plain_text(text).trim().parse().map_err(wrong)
+    });
+    engine.register_fn("parse_float", |text: &str| -> Result<f64, ScriptError> {
+        let wrong = |error| no_number("floating-point number", text, error);
+        plain_text(text).trim().parse().map_err(wrong)
+    });
+
+    engine.register_fn("is_match", |text: &str, pattern: &str| -> ScriptResult {
+        Ok(compiled(pattern)?.is_match(text).into())
+    });
+    engine.register_fn("captures", |text: &str, pattern: &str| -> ScriptResult {
+        let Some(captures) = compiled(pattern)?.captures(text) else { return Ok(Dynamic::UNIT) };
+        let group = |group: Option<regex::Match<'_>>| group.map_or(Dynamic::UNIT, |group| group.as_str().into());
+        Ok(captures.iter().map(group).collect::<Array>().into())
+    });
+    engine.register_fn("find_all", |text: &str, pattern: &str| -> ScriptResult {
+        let mut all = Array::new();
+        for found in compiled(pattern)?.find_iter(text) {
+            take_turn()?;
+            all.push(found.as_str().into());
+        }
+        Ok(all.into())
+    });
+    let longest = limits.string;
+    engine.register_fn("replace_all", move |text: &str, pattern: &str, with: &str| -> ScriptResult {
+        let (mut output, mut copied) = (Output::new(longest), 0);
+        for captures in compiled(pattern)?.captures_iter(text) {
+            take_turn()?;
+            let found = captures.get_match();
+            output.push(&text[copied..found.start()])?;
+            for part in parts(with) {
+                captures.expand(part, &mut output.text);
+                output.check()?;
+            }
+            copied = found.end();
+        }
+        output.push(&text[copied..])?;
+        Ok(output.text.into())
+    });
+    // Rhai's own ones would look at the size of what they made only when they have made it.
+    engine.register_fn("replace", move |text: &mut ImmutableString, find: &str, with: &str| {
+        replace(text, find, with, longest)
+    });
+    engine.register_fn("replace", move |text: &mut ImmutableString, find: &str, with: char| {
+        replace(text, find, with.encode_utf8(&mut [0; 4]), longest)
+    });
+    engine.register_fn("replace", move |text: &mut ImmutableString, find: char, with: &str| {
+        replace(text, find.encode_utf8(&mut [0; 4]), with, longest)
+    });
+}
+
+/// A text as it is meant, however it was typed: wide letters, signs and spaces are narrow, and the digits of every script, with
+/// their separators, are those of a keyboard.
+fn plain_text(text: &str) -> String {
+    text.nfkc().map(|letter| digit(letter).unwrap_or(letter)).collect()
+}
+
+/// The plain form of a digit, or of a sign that stands in numbers.
+fn digit(letter: char) -> Option<char> {
+    thread_local! {
+        static DIGIT: Regex = Regex::new(r"\A\p{Nd}\z").expect("the pattern is right");
+    }
+    match letter {
+        _ if letter.is_ascii() => None,
+        '٫' => Some('.'),
+        '٬' => Some(','),
+        '−' | '‐' | '‑' => Some('-'),
+        // Digits come in rows of ten, from zero to nine, which may follow each other.
+        _ => DIGIT.with(|digit| {
+            let is_digit =
+                |code: u32| char::from_u32(code).is_some_and(|letter| digit.is_match(letter.encode_utf8(&mut [0; 4])));
+            let code = u32::from(letter);
+            if !is_digit(code) {
+                return None;
+            }
+            let before = (1..code).take_while(|step| is_digit(code - step)).count();
+            char::from_digit(u32::try_from(before % 10).ok()?, 10)
+        }),
+    }
+}
+
+/// The error that Rhai's own functions give, so that it is explained alike.
+fn no_number(what: &str, text: &str, error: impl std::fmt::Display) -> ScriptError {
+    EvalAltResult::ErrorArithmetic(format!("Error parsing {what} '{text}': {error}"), Position::NONE).into()
+}
+
+/// A text that is being put together, which may not become longer than a script's texts may be.
+struct Output {
+    text: String,
+    longest: usize,
+}
+
+impl Output {
+    fn new(longest: usize) -> Self {
+        Self { text: String::new(), longest }
+    }
+
+    fn push(&mut self, text: &str) -> Result<(), ScriptError> {
+        self.text.push_str(text);
+        self.check()
+    }
+
+    fn check(&self) -> Result<(), ScriptError> {
+        if self.text.len() <= self.longest {
+            return Ok(());
+        }
+        Err(EvalAltResult::ErrorDataTooLarge("Length of string".to_owned(), Position::NONE).into())
+    }
+}
+
+/// Counts one step of a function that takes many: other runs get their turn, and a run past its limits ends.
+fn take_turn() -> Result<(), ScriptError> {
+    match run::on_progress() {
+        Some(reason) => Err(EvalAltResult::ErrorTerminated(reason, Position::NONE).into()),
+        None => Ok(()),
+    }
+}
+
+fn replace(text: &mut ImmutableString, find: &str, with: &str, longest: usize) -> Result<(), ScriptError> {
+    let (mut output, mut copied) = (Output::new(longest), 0);
+    for (at, found) in text.match_indices(find) {
+        take_turn()?;
+        output.push(&text[copied..at])?;
+        output.push(with)?;
+        copied = at + found.len();
+    }
+    output.push(&text[copied..])?;
+    *text = output.text.into();
+    Ok(())
+}
+
+/// What stands for a match, cut so that each part names a group once at most.
+fn parts(mut with: &str) -> impl Iterator<Item = &str> {
+    std::iter::from_fn(move || {
+        let start = match with.as_bytes() {
+            [] => return None,
+            // Two of them stand for one, which names nothing.
+            [b'$', b'$', ..] => 2,
+            [b'$', ..] => 1,
+            _ => 0,
+        };
+        let end = with[start..].find('$').map_or(with.len(), |at| start + at);
+        let (part, rest) = with.split_at(end);
+        with = rest;
+        Some(part)
+    })
+}
+
+fn place(text: &str, source: Option<&str>, position: Position) -> String {
+    match (source, position.line()) {
+        (Some(source), Some(line)) => format!("{source}:{line}: {text}"),
+        _ => text.to_owned(),
+    }
+}
+
+/// Writes a line to the log, with the script and the session that it comes from.
+fn log(level: tracing::Level, text: &str) {
+    let run = run::current();
+    if let Some(run) = &run {
+        // Whoever reads the log is as easily flooded as a gateway.
+        run.count_call();
+        if run.condemned().is_some() {
+            return;
+        }
+        // What a rebuilt run logged the first time has been read.
+        if run.history.is_catching_up() {
+            return;
+        }
+    }
+    let script = run.as_ref().map_or("", |run| run.generation.name());
+    let session = run.as_ref().and_then(|run| run.session.as_ref()).map_or("", |session| &*session.name);
+    match level {
+        tracing::Level::ERROR => tracing::error!(target: "hotline::script", script, session, "{text}"),
+        tracing::Level::WARN => tracing::warn!(target: "hotline::script", script, session, "{text}"),
+        tracing::Level::INFO => tracing::info!(target: "hotline::script", script, session, "{text}"),
+        _ => tracing::debug!(target: "hotline::script", script, session, "{text}"),
+    }
+}
+
+/// The compiled form of a pattern.
+fn compiled(pattern: &str) -> Result<Rc<Regex>, ScriptError> {
+    thread_local! {
+        static COMPILED: RefCell<HashMap<String, Rc<Regex>>> = RefCell::default();
+    }
+    if let Some(regex) = COMPILED.with_borrow(|compiled| compiled.get(pattern).cloned()) {
+        return Ok(regex);
+    }
+    let regex = RegexBuilder::new(pattern)
+        .size_limit(PATTERN_SIZE)
+        .build()
+        .map_err(|error| thrown::named("BAD_PATTERN", format!("the regular expression does not compile: {error}")))?;
+    let regex = Rc::new(regex);
+    COMPILED.with_borrow_mut(|compiled| {
+        if compiled.len() >= PATTERNS {
+            compiled.clear();
+        }
+        compiled.insert(pattern.to_owned(), Rc::clone(&regex));
+    });
+    Ok(regex)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_digits_of_every_script_are_digits() {
+        assert_eq!(plain_text("２ ٣ १२ ๙ ᠗ 𝟜 ③ ｙｅｓ！　−５٫٢"), "2 3 12 9 7 4 3 yes! -5.2");
+        assert_eq!(plain_text("naïve 日本 5"), "naïve 日本 5");
+    }
+
+    #[test]
+    fn what_stands_for_a_match_is_cut_before_each_group() {
+        let cut = |with| parts(with).collect::<Vec<_>>();
+        assert_eq!(cut("é$1 and ${name}!"), ["é", "$1 and ", "${name}!"]);
+        assert_eq!(cut("$$1$2$"), ["$$1", "$2", "$"]);
+        assert!(cut("").is_empty());
+    }
+}

@@ -1,0 +1,129 @@
+//! Who is asked, and how their answer comes to the run that asked.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::drain::{Drain, DrainMode};
+use super::lane::LaneEntry;
+use crate::clock::Timestamp;
+use crate::runtime::engine::objects::ScriptMessage;
+use crate::runtime::journal::Arrival;
+
+/// A chat and a person in it.
+type Asked = (String, String);
+
+/// Who is asked in a session, with the questions to each, the latest last.
+#[derive(Default)]
+pub(crate) struct Asks(RefCell<HashMap<Asked, Vec<Rc<Ask>>>>);
+
+impl Asks {
+    /// Begins to wait for a person's next message in a chat, on behalf of a run that has asked at a time.
+    pub(crate) fn ask(
+        self: &Rc<Self>,
+        (chat, person): (&str, &str),
+        script: &Arc<str>,
+        since: Timestamp,
+        drain: &Rc<Drain>,
+    ) -> Asking {
+        let (sender, answer) = oneshot::channel();
+        let (script, answered) = (Arc::clone(script), RefCell::new(Some(sender)));
+        let ask = Rc::new(Ask { script, since, claimed: Cell::new(false), answer: answered });
+        let key = (chat.to_owned(), person.to_owned());
+        let mut asks = self.0.borrow_mut();
+        let waiting = asks.entry(key.clone()).or_default();
+        // One that is rebuilt comes later than others who have asked since.
+        waiting.insert(waiting.partition_point(|other| other.since <= since), Rc::clone(&ask));
+        drop(asks);
+        Asking { asks: Rc::clone(self), drain: Rc::clone(drain), key, ask, answer }
+    }
+
+    /// The question that a message answers: the latest one for its person and chat, which is then no longer asked. Where a script
+    /// is held, nobody asks for it.
+    pub(crate) fn claim(&self, chat: &str, person: &str, is_held: impl Fn(&str) -> bool) -> Option<Rc<Ask>> {
+        let mut asks = self.0.borrow_mut();
+        if asks.is_empty() {
+            return None;
+        }
+        let key = (chat.to_owned(), person.to_owned());
+        let waiting = asks.get_mut(&key)?;
+        let latest = waiting.iter().rposition(|ask| !is_held(&ask.script))?;
+        let ask = waiting.remove(latest);
+        if waiting.is_empty() {
+            asks.remove(&key);
+        }
+        ask.claimed.set(true);
+        Some(ask)
+    }
+}
+
+/// An answer on its way to the run that asked.
+pub(crate) struct Reply {
+    pub(crate) message: ScriptMessage,
+    /// A place at the head of the asking run's lane, so that nothing comes between.
+    pub(crate) entry: LaneEntry,
+    /// The answer's event, which has been handled when the run has taken it down.
+    pub(crate) arrival: Arrival,
+}
+
+/// A question that a run has asked somebody.
+pub(crate) struct Ask {
+    script: Arc<str>,
+    since: Timestamp,
+    claimed: Cell<bool>,
+    answer: RefCell<Option<oneshot::Sender<Reply>>>,
+}
+
+impl Ask {
+    /// Gives the answer.
+    pub(crate) fn answer(&self, reply: Reply) {
+        if let Some(sender) = self.answer.take()
+            && let Err(Reply { arrival, .. }) = sender.send(reply)
+        {
+            // The run has ended meanwhile, and nobody else gets what was said to it.
+            arrival.finish();
+        }
+    }
+}
+
+/// The asking run's end of a question; dropped, nothing is asked any more.
+pub(crate) struct Asking {
+    asks: Rc<Asks>,
+    drain: Rc<Drain>,
+    key: Asked,
+    ask: Rc<Ask>,
+    answer: oneshot::Receiver<Reply>,
+}
+
+impl Asking {
+    /// Waits for the answer; `None` when `timeout` is over and no message is on its way. Then nothing is asked any more.
+    pub(crate) async fn wait(mut self, timeout: impl Future<Output = ()>) -> Option<Reply> {
+        tokio::select! {
+            biased;
+            answer = &mut self.answer => return answer.ok(),
+            () = timeout => {}
+        }
+        // A message that has been taken as the answer is the answer, however late its other hooks are done.
+        if self.ask.claimed.get() { (&mut self.answer).await.ok() } else { None }
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        if let Ok(Reply { arrival, .. }) = self.answer.try_recv()
+            && self.drain.mode() != Some(DrainMode::Keep)
+        {
+            arrival.finish();
+        }
+        let mut asks = self.asks.0.borrow_mut();
+        if let Some(waiting) = asks.get_mut(&self.key) {
+            waiting.retain(|ask| !Rc::ptr_eq(ask, &self.ask));
+            if waiting.is_empty() {
+                asks.remove(&self.key);
+            }
+        }
+    }
+}

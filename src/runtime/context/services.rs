@@ -1,0 +1,21 @@
+//! What the functions that scripts call stand on.
+
+use std::rc::Rc;
+
+use super::directory::Directory;
+use crate::clock::Clock;
+use crate::runtime::limits::Limits;
+use crate::runtime::web::Web;
+
+/// What the functions of one worker's scripts stand on.
+pub(crate) struct Services {
+    pub(crate) clock: Clock,
+    pub(crate) limits: Rc<Limits>,
+    pub(crate) directory: Directory,
+    /// The web as far as scripts may reach it.
+    pub(crate) web: Web,
+    /// Whether effects are only logged.
+    pub(crate) dry_run: bool,
+    /// Whether an effect whose outcome was lost with its process is sent again.
+    pub(crate) resend_in_doubt: bool,
+}

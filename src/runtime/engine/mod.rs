@@ -1,0 +1,7 @@
+//! What Rhai is to the host: values, errors, what hooks get, bodies of functions. Nothing here acts.
+
+pub(crate) mod body;
+pub(crate) mod caught;
+pub(crate) mod objects;
+pub(crate) mod thrown;
+pub(crate) mod values;

@@ -1,0 +1,238 @@
+//! Generations: a script compiled on one worker, with the environment that its top level left behind.
+//!
+//! A run holds on to its generation, so that it finishes on the code it began with whatever is saved meanwhile.
+
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use rhai::{
+    AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState, Module, Position,
+    Scope, StmtBlock,
+};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::engine::body::Body;
+use super::engine::thrown::ScriptResult;
+use super::timers::timer::Timer;
+use crate::language::bundle::Bundle;
+use crate::language::fault::Fault;
+use crate::language::hook;
+use crate::language::parse;
+use crate::language::source::Source;
+use crate::protocol::Hook;
+use crate::store::{BundleHash, Entry};
+
+/// How many environments are kept for further runs.
+const SPARE: usize = 64;
+
+/// A generation as it is kept for the runs that go on in another process.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Pinned {
+    #[serde(flatten)]
+    pub(super) bundle: Arc<Bundle>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) observed: Vec<Entry>,
+}
+
+/// A compiled script.
+pub(crate) struct Generation {
+    /// The sources that it was compiled from.
+    pub(crate) bundle: Arc<Bundle>,
+    /// Counts the generations of all scripts of this process.
+    pub(crate) number: u64,
+    /// The hooks that it defines.
+    pub(crate) hooks: BTreeSet<Hook>,
+    engine: Rc<Engine>,
+    ast: AST,
+    bodies: HashMap<String, Vec<Body>>,
+    module_asts: HashMap<String, AST>,
+    modules: RefCell<HashMap<String, Rc<Module>>>,
+    environment: OnceCell<GlobalRuntimeState>,
+    /// What the top level observed: the time, chance, which sessions there are.
+    observed: OnceCell<Vec<Entry>>,
+    pin: OnceCell<BundleHash>,
+    declared: OnceCell<Vec<Timer>>,
+    /// The places of the script's own file that have been named, by their lines.
+    places: RefCell<HashMap<usize, Arc<str>>>,
+    /// Environments with warm function caches, to be used again.
+    spare: RefCell<Vec<(GlobalRuntimeState, Caches)>>,
+}
+
+impl Generation {
+    /// Compiles a bundle. Nothing of it can be called before its top level was [evaluated](Self::evaluate_top_level).
+    ///
+    /// # Errors
+    /// When something does not compile, or a hook is misspelt.
+    pub(crate) fn compile(engine: &Rc<Engine>, bundle: &Arc<Bundle>, number: u64) -> Result<Rc<Self>, Fault> {
+        let ast = parse::compile(engine, &bundle.script)?;
+        let hooks = hook::find(bundle, &ast)?;
+        let module_asts = bundle
+            .modules
+            .values()
+            .map(|source: &Source| Ok((source.file.clone(), parse::compile(engine, source)?)))
+            .collect::<Result<_, Fault>>()?;
+        Ok(Rc::new(Self {
+            bundle: Arc::clone(bundle),
+            number,
+            hooks,
+            engine: Rc::clone(engine),
+            bodies: Body::all(&ast),
+            ast,
+            module_asts,
+            modules: RefCell::default(),
+            environment: OnceCell::new(),
+            observed: OnceCell::new(),
+            pin: OnceCell::new(),
+            declared: OnceCell::new(),
+            places: RefCell::default(),
+            spare: RefCell::default(),
+        }))
+    }
+
+    /// What tells it apart from every generation that has other sources or other constants.
+    pub(crate) fn pin(&self) -> BundleHash {
+        *self.pin.get_or_init(|| match self.observed() {
+            [] => BundleHash(self.bundle.hash),
+            _ => BundleHash(Sha256::digest(self.pinned()).into()),
+        })
+    }
+
+    /// All that makes it, as a text.
+    pub(crate) fn pinned(&self) -> String {
+        let pinned = Pinned { bundle: Arc::clone(&self.bundle), observed: self.observed().to_vec() };
+        serde_json::to_string(&pinned).expect("a bundle holds only texts")
+    }
+
+    fn observed(&self) -> &[Entry] {
+        self.observed.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// The script's name.
+    pub(crate) fn name(&self) -> &str {
+        &self.bundle.name
+    }
+
+    /// The timers that the top level declares.
+    pub(crate) fn declared(&self) -> &[Timer] {
+        self.declared.get().map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether the script defines a function with this many parameters.
+    pub(crate) fn has_function(&self, name: &str, parameters: usize) -> bool {
+        self.body(name, parameters).is_some()
+    }
+
+    fn body(&self, name: &str, arguments: usize) -> Option<&Body> {
+        self.bodies.get(name)?.iter().find(|body| body.takes(arguments))
+    }
+
+    /// A line of a file as people write it, `file:line`; without a file it is one of the script's own.
+    pub(crate) fn place(&self, file: Option<&str>, line: usize) -> Arc<str> {
+        let own = &self.bundle.script.file;
+        match file {
+            Some(file) if file != own => format!("{file}:{line}").into(),
+            _ => Arc::clone(self.places.borrow_mut().entry(line).or_insert_with(|| format!("{own}:{line}").into())),
+        }
+    }
+
+    /// The module that an import of this generation's code means.
+    pub(crate) fn module(
+        &self,
+        engine: &Engine,
+        importer: Option<&str>,
+        path: &str,
+        position: Position,
+    ) -> Result<Rc<Module>, Box<EvalAltResult>> {
+        let not_found = || EvalAltResult::ErrorModuleNotFound(path.to_owned(), position);
+        let importer = importer.unwrap_or(&self.bundle.script.file);
+        let file = self.bundle.imports.get(importer).and_then(|paths| paths.get(path)).ok_or_else(not_found)?;
+        if let Some(module) = self.modules.borrow().get(file) {
+            return Ok(Rc::clone(module));
+        }
+        let ast = self.module_asts.get(file).ok_or_else(not_found)?;
+        let wrap = |error| EvalAltResult::ErrorInModule(file.clone(), error, position);
+        let module = Rc::new(Module::eval_ast_as_new(Scope::new(), ast, engine).map_err(wrap)?);
+        self.modules.borrow_mut().insert(file.clone(), Rc::clone(&module));
+        Ok(module)
+    }
+
+    /// Calls one of the script's functions.
+    ///
+    /// # Errors
+    /// With what it throws.
+    pub(crate) fn call(&self, function: &str, arguments: Vec<Dynamic>) -> ScriptResult {
+        let spare = self.spare.borrow_mut().pop();
+        let (mut global, mut caches) = match spare {
+            Some(spare) => spare,
+            None => (self.environment.get().expect("the top level ran when it was loaded").clone(), Caches::new()),
+        };
+        let mut scope = Scope::new();
+        let mut context = EvalContext::new(&self.engine, &mut global, &mut caches, &mut scope, None);
+        let body = self.body(function, arguments.len());
+        let result = match body {
+            Some(body) => body.run(&mut context, arguments),
+            None => context.call_fn::<Dynamic>(function, arguments),
+        };
+        // An error can leave the environment in any state.
+        if result.is_ok() && self.spare.borrow().len() < SPARE {
+            global.num_operations = 0;
+            // Rhai counts the imports that functions make, and never takes one back.
+            global.num_modules_loaded = self.environment.get().map_or(0, |environment| environment.num_modules_loaded);
+            self.spare.borrow_mut().push((global, caches));
+        }
+        result
+    }
+
+    /// Evaluates the top level, once.
+    ///
+    /// # Errors
+    /// With what it throws.
+    pub(crate) fn evaluate_top_level(&self) -> ScriptResult {
+        let mut global = self.engine.new_global_runtime_state();
+        global.source = self.ast.source().map(Into::into);
+        global.lib.push(self.ast.shared_lib().clone());
+        let mut caches = Caches::new();
+        let mut scope = Scope::new();
+        let statements = self.ast.statements().iter().cloned();
+        let block = Expr::Stmt(Box::new(StmtBlock::new(statements, Position::NONE, Position::NONE)));
+        let mut context = EvalContext::new(&self.engine, &mut global, &mut caches, &mut scope, None);
+        // The imports and constants of the top level must stay in `global`: they are what the hooks will see.
+        #[expect(
+            deprecated,
+            reason = "marked so only for being volatile; the crate's version is pinned by the lock file"
+        )]
+        let result = context.eval_expression_tree_raw(&Expression::from(&block), false);
+        match result.map_err(|error| *error) {
+            Ok(_) | Err(EvalAltResult::Return(..) | EvalAltResult::Exit(..)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        // Imports inside functions are resolved now too, so that a module's fault shows when the script is loaded.
+        for (importer, paths) in &self.bundle.imports {
+            for path in paths.keys() {
+                self.module(&self.engine, Some(importer), path, Position::NONE)?;
+            }
+        }
+        global.num_operations = 0;
+        let fresh = self.environment.set(global).is_ok();
+        debug_assert!(fresh, "the top level runs once");
+        Ok(Dynamic::UNIT)
+    }
+
+    /// Keeps what the top level observed and which timers it declared.
+    ///
+    /// # Errors
+    /// When a timer names a function that is not there.
+    pub(crate) fn keep(&self, observed: Vec<Entry>, declared: Vec<Timer>) -> Result<(), Fault> {
+        let fresh = self.observed.set(observed).is_ok();
+        debug_assert!(fresh, "the top level runs once");
+        for timer in &declared {
+            timer.check(&self.bundle, |name, count| self.has_function(name, count))?;
+        }
+        let fresh = self.declared.set(declared).is_ok();
+        debug_assert!(fresh, "the top level runs once");
+        Ok(())
+    }
+}

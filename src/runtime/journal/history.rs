@@ -1,0 +1,390 @@
+//! What one run observed, call by call: recorded while it goes on, and fed back to it when it is rebuilt.
+//!
+//! When and how records reach the disk is the journal's business.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{HashMap, VecDeque};
+use std::rc::Rc;
+
+use sha2::{Digest, Sha256};
+
+use crate::clock::Timestamp;
+use crate::runtime::engine::values;
+use crate::store::{CallKind, Entry, Outcome, RunChange, RunOutcome, RunRow, Standing, Waiting};
+
+/// The format of entries. A record of another format is not rebuilt.
+pub(crate) const FORMAT: i64 = 2;
+
+/// A value from this many bytes on is written once in a record, and elsewhere by what tells it apart.
+const LONG: usize = 256;
+
+/// What a run waits for that has its answer and not its lane.
+pub(crate) fn taken(call: &str) -> String {
+    format!("{call}{TAKEN}")
+}
+
+const TAKEN: &str = ": it is answered, and the chat is taken";
+
+/// A value as it stands among the details of a call: itself, or what tells it apart where it is long.
+pub(crate) fn in_short(text: &str) -> String {
+    if text.len() < LONG {
+        return text.to_owned();
+    }
+    format!("{} ({} bytes)", values::digest(text), text.len())
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct RunEnd {
+    pub(crate) at: Timestamp,
+    pub(crate) outcome: RunOutcome,
+    pub(crate) fault: Option<String>,
+}
+
+/// The record of one run.
+#[derive(Debug, Default)]
+pub(crate) struct History {
+    /// The run's id.
+    id: u64,
+    /// The id of the event that it handles.
+    event: u64,
+    /// What the journal has not been told yet: that the run has begun.
+    begun: RefCell<Option<Box<RunRow>>>,
+    /// Entries that the journal has not taken yet, by their numbers.
+    fresh: RefCell<Vec<(u32, Entry)>>,
+    /// The number of the next entry.
+    next: Cell<u32>,
+    /// What is still to be fed back.
+    replay: RefCell<VecDeque<Entry>>,
+    /// Which call has a long value, by the value's hash.
+    values: RefCell<HashMap<[u8; 32], u32>>,
+    /// The long values of the calls that have been fed back, while later ones may mean them.
+    fed: RefCell<HashMap<u32, Rc<str>>>,
+    /// What the run waited for when its process ended.
+    interrupted: RefCell<Option<Waiting>>,
+    waiting: RefCell<Option<Waiting>>,
+    end: RefCell<Option<RunEnd>>,
+    /// Whether the journal knows that there is something to take.
+    noted: Cell<bool>,
+}
+
+/// What the record says of a call.
+pub(crate) enum Recorded {
+    /// Nothing: the call is made now.
+    Nothing,
+    /// The call was made, and this came of it.
+    Done(Entry),
+    /// The call was begun under this number, and nothing is known of what came of it.
+    InDoubt(u32),
+}
+
+impl History {
+    /// The record of a run that begins; without its row, nothing of it is kept.
+    pub(crate) fn new(id: u64, event: u64, begun: Option<RunRow>) -> Self {
+        Self { id, event, begun: RefCell::new(begun.map(Box::new)), ..Self::default() }
+    }
+
+    /// The record of a run that is to be rebuilt, whose beginning an earlier process has told.
+    pub(crate) fn replaying(id: u64, event: u64, entries: Vec<Entry>, waiting: Option<Waiting>) -> Self {
+        Self {
+            id,
+            event,
+            replay: RefCell::new(entries.into()),
+            // What has its answer in the record does not wait again.
+            interrupted: RefCell::new(waiting.filter(|waiting| !waiting.call.ends_with(TAKEN))),
+            ..Self::default()
+        }
+    }
+
+    /// Whether the run is being fed its record.
+    pub(crate) fn is_replaying(&self) -> bool {
+        !self.replay.borrow().is_empty()
+    }
+
+    /// Whether the run has not come back yet to where its process ended: there is more to feed, or it waited for something.
+    pub(crate) fn is_catching_up(&self) -> bool {
+        self.is_replaying() || self.interrupted.borrow().is_some()
+    }
+
+    /// What a run that ends now left over of its record, described in words.
+    pub(crate) fn left_over(&self) -> Option<String> {
+        let replay = self.replay.borrow();
+        let next = replay.front()?;
+        Some(format!(
+            "this run cannot be rebuilt: its record goes on with {}, the script ends here",
+            described(&next.name, &next.detail)
+        ))
+    }
+
+    /// What the record says of the call that the run makes now. `value` is what is written, where its detail stands for it.
+    ///
+    /// # Errors
+    /// When the record has another call at this place, described in words.
+    pub(crate) fn look_up(
+        &self,
+        kind: CallKind,
+        name: &str,
+        detail: &str,
+        value: Option<&str>,
+    ) -> Result<Recorded, String> {
+        let Some(mut entry) = self.replay.borrow_mut().pop_front() else { return Ok(Recorded::Nothing) };
+        if (entry.kind, &*entry.name, entry.detail.as_str()) != (kind, name, detail) {
+            return Err(format!(
+                "this run cannot be rebuilt: its record has {} here, the script makes {}",
+                described(&entry.name, &entry.detail),
+                described(name, detail)
+            ));
+        }
+        let number = self.next.get();
+        self.next.set(number + 1);
+        if let Some(value) = value {
+            self.has_fed(number, value);
+        }
+        match &entry.outcome {
+            Outcome::Pending => return Ok(Recorded::InDoubt(number)),
+            Outcome::Value(text) => self.has_fed(number, text),
+            Outcome::Same(other) => {
+                let value = self.fed.borrow().get(other).map(|value| value.to_string());
+                let missing = || format!("this run cannot be rebuilt: its record has no value for {name}");
+                entry.outcome = Outcome::Value(value.ok_or_else(missing)?);
+            }
+            _ => {}
+        }
+        if !self.is_replaying() {
+            self.fed.take();
+        }
+        Ok(Recorded::Done(entry))
+    }
+
+    fn has_fed(&self, number: u32, value: &str) {
+        if self.has_value(number, value) {
+            self.fed.borrow_mut().insert(number, value.into());
+        }
+    }
+
+    /// Notes that a call has a value; whether it is a long one that no earlier call has.
+    fn has_value(&self, number: u32, value: &str) -> bool {
+        if value.len() < LONG {
+            return false;
+        }
+        let first = *self.values.borrow_mut().entry(Sha256::digest(value).into()).or_insert(number);
+        first == number
+    }
+
+    /// What came of a call, without a long value that an earlier one has.
+    fn shortened(&self, number: u32, outcome: Outcome) -> Outcome {
+        let Outcome::Value(text) = &outcome else { return outcome };
+        if text.len() < LONG {
+            return outcome;
+        }
+        let known = self.values.borrow().get(<[u8; 32]>::from(Sha256::digest(text)).as_slice()).copied();
+        match known {
+            Some(first) if first != number => Outcome::Same(first),
+            _ => {
+                self.has_value(number, text);
+                outcome
+            }
+        }
+    }
+
+    /// When the wait that the end of the process interrupted was to end, if `call` is that wait.
+    pub(crate) fn interrupted_deadline(&self, call: &str) -> Option<Timestamp> {
+        let interrupted = self.interrupted.take().filter(|waiting| waiting.call == call)?;
+        interrupted.deadline
+    }
+
+    /// Takes down a call; gives its number. `value` is what is written, where its detail stands for it.
+    pub(crate) fn add(&self, mut entry: Entry, value: Option<&str>) -> u32 {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        if let Some(value) = value {
+            self.has_value(number, value);
+        }
+        entry.outcome = self.shortened(number, entry.outcome);
+        self.fresh.borrow_mut().push((number, entry));
+        number
+    }
+
+    /// Takes down what came of a call that was taken down before; `whole` gives the entry anew where the journal has it already.
+    pub(crate) fn complete(&self, number: u32, outcome: Outcome, took: u64, whole: impl FnOnce(Outcome, u64) -> Entry) {
+        let outcome = self.shortened(number, outcome);
+        let mut fresh = self.fresh.borrow_mut();
+        match fresh.iter_mut().rev().find(|(other, _)| *other == number) {
+            Some((_, pending)) => (pending.outcome, pending.took) = (outcome, took),
+            None => fresh.push((number, whole(outcome, took))),
+        }
+    }
+
+    /// The run's id.
+    pub(crate) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The id of the event that the run handles.
+    pub(crate) fn event(&self) -> u64 {
+        self.event
+    }
+
+    /// Notes that there is something for the journal to take; whether that is new.
+    pub(crate) fn note(&self) -> bool {
+        !self.noted.replace(true)
+    }
+
+    /// What is new since this was asked last.
+    pub(crate) fn take_change(&self) -> RunChange {
+        self.noted.set(false);
+        let end = self.end();
+        let (outcome, fault) = end.as_ref().map(|end| (end.outcome.clone(), end.fault.clone())).unwrap_or_default();
+        RunChange {
+            id: self.id.cast_signed(),
+            event: self.event.cast_signed(),
+            begun: self.begun.take().map(|row| *row),
+            standing: Standing { waiting: self.waiting(), ended: end.map(|end| end.at), outcome, fault },
+            entries: self.take_fresh(),
+        }
+    }
+
+    /// The entries that the journal has not taken yet.
+    pub(crate) fn take_fresh(&self) -> Vec<(u32, Entry)> {
+        self.fresh.take()
+    }
+
+    /// Says what the run waits for from now on, or that it waits no more. The wait that the end of the process interrupted
+    /// goes on as one: it has lasted since it began.
+    pub(crate) fn set_waiting(&self, waiting: Option<Waiting>) {
+        let mut interrupted = self.interrupted.borrow_mut();
+        interrupted.take_if(|old| waiting.as_ref().is_none_or(|new| new.call != old.call));
+        let since = interrupted.as_ref().map(|old| old.since);
+        let began = |new: Waiting| Waiting { since: since.unwrap_or(new.since), ..new };
+        *self.waiting.borrow_mut() = waiting.map(began);
+    }
+
+    /// Says when the present wait ends by itself.
+    pub(crate) fn set_deadline(&self, deadline: Timestamp) {
+        if let Some(waiting) = &mut *self.waiting.borrow_mut() {
+            waiting.deadline = Some(deadline);
+        }
+    }
+
+    /// Moves the end of the present wait by as many milliseconds as the time of day was set: it lasts as long as it was to.
+    pub(crate) fn move_deadline(&self, step: Timestamp) {
+        if let Some(deadline) = self.waiting.borrow_mut().as_mut().and_then(|waiting| waiting.deadline.as_mut()) {
+            *deadline = deadline.saturating_add(step);
+        }
+    }
+
+    /// What the run waits for. One that is being rebuilt still waits for what it did: were the process to end again before it
+    /// is there, its deadline must not be lost.
+    pub(crate) fn waiting(&self) -> Option<Waiting> {
+        self.waiting.borrow().clone().or_else(|| self.interrupted.borrow().clone())
+    }
+
+    /// Says that the run is over. Only the first end counts; what it waited for then tells where it ended.
+    pub(crate) fn set_end(&self, end: RunEnd) {
+        self.end.borrow_mut().get_or_insert(end);
+    }
+
+    /// How the run ended.
+    pub(crate) fn end(&self) -> Option<RunEnd> {
+        self.end.borrow().clone()
+    }
+}
+
+fn described(name: &str, detail: &str) -> String {
+    format!("{name} {detail}").trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, outcome: Outcome) -> Entry {
+        let (kind, name) = (CallKind::Pure, name.to_owned().into());
+        Entry { kind, name, detail: String::new(), place: "".into(), at: 0, took: 0, outcome }
+    }
+
+    #[test]
+    fn a_record_is_fed_back_in_order_and_then_goes_on() {
+        let entries = vec![entry("now", Outcome::Value("1".into())), entry("SendText", Outcome::Pending)];
+        let history = History::replaying(1, 1, entries, None);
+        assert!(matches!(history.look_up(CallKind::Pure, "now", "", None), Ok(Recorded::Done(_))));
+        assert!(matches!(history.look_up(CallKind::Pure, "SendText", "", None), Ok(Recorded::InDoubt(1))));
+        assert!(matches!(history.look_up(CallKind::Pure, "now", "", None), Ok(Recorded::Nothing)));
+        assert_eq!(history.add(entry("now", Outcome::Pending), None), 2);
+    }
+
+    #[test]
+    fn another_call_than_the_recorded_one_is_an_error() {
+        let history = History::replaying(1, 1, vec![entry("now", Outcome::Value("1".into()))], None);
+        assert!(history.look_up(CallKind::Pure, "random", "", None).is_err());
+    }
+
+    #[test]
+    fn an_interrupted_wait_goes_on_as_one() {
+        let wait =
+            |call: &str, since, deadline| Waiting { call: call.to_owned().into(), place: "".into(), since, deadline };
+        let history = History::replaying(1, 1, Vec::new(), Some(wait("ask", 5, Some(90))));
+        assert_eq!(history.waiting(), Some(wait("ask", 5, Some(90))), "also while the run is being rebuilt");
+        history.set_waiting(Some(wait("ask", 50, None)));
+        history.set_deadline(history.interrupted_deadline("ask").expect("it was interrupted"));
+        assert_eq!(history.waiting(), Some(wait("ask", 5, Some(90))));
+        history.set_waiting(None);
+        assert_eq!(history.waiting(), None);
+
+        let history = History::replaying(1, 1, Vec::new(), Some(wait("ask", 5, Some(90))));
+        history.set_waiting(Some(wait("sleep", 50, None)));
+        assert_eq!(history.interrupted_deadline("sleep"), None);
+        assert_eq!(history.waiting(), Some(wait("sleep", 50, None)));
+    }
+
+    #[test]
+    fn what_is_left_over_of_a_record_is_named() {
+        let history = History::replaying(1, 1, vec![entry("now", Outcome::Value("1".into()))], None);
+        let reason = history.left_over().expect("an entry");
+        assert_eq!(reason, "this run cannot be rebuilt: its record goes on with now, the script ends here");
+        assert!(history.look_up(CallKind::Pure, "now", "", None).is_ok());
+        assert_eq!(history.left_over(), None);
+    }
+
+    #[test]
+    fn what_came_of_a_call_takes_its_place() {
+        let history = History::default();
+        let number = history.add(entry("a", Outcome::Pending), None);
+        let complete = |text: &str| {
+            history.complete(number, Outcome::Value(text.into()), 0, |outcome, _| entry("a", outcome));
+            history.take_fresh()
+        };
+        assert_eq!(complete("1"), [(0, entry("a", Outcome::Value("1".into())))]);
+        assert_eq!(complete("2"), [(0, entry("a", Outcome::Value("2".into())))], "the journal has it already");
+    }
+
+    #[test]
+    fn a_long_value_is_written_once_and_fed_back_everywhere() {
+        let long = |letter: &str| letter.repeat(LONG);
+        let value = |letter: &str| Outcome::Value(long(letter));
+        let history = History::default();
+        history.add(entry("read", value("a")), None);
+        history.add(entry("read", value("a")), None);
+        history.add(entry("write", Outcome::Value("null".into())), Some(&long("b")));
+        history.add(entry("read", value("b")), None);
+        history.add(entry("read", Outcome::Value("short".into())), None);
+        history.add(entry("read", Outcome::Value("short".into())), None);
+        let entries: Vec<_> = history.take_fresh().into_iter().map(|(_, entry)| entry).collect();
+        let outcomes: Vec<_> = entries.iter().map(|entry| entry.outcome.clone()).collect();
+        assert_eq!((&outcomes[1], &outcomes[3]), (&Outcome::Same(0), &Outcome::Same(2)));
+        assert_eq!(outcomes[5], Outcome::Value("short".into()));
+
+        let history = History::replaying(1, 1, entries, None);
+        let fed = |name: &str, written: Option<&str>| match history.look_up(CallKind::Pure, name, "", written) {
+            Ok(Recorded::Done(entry)) => entry.outcome,
+            _ => panic!("the record has it"),
+        };
+        assert_eq!([fed("read", None), fed("read", None)], [value("a"), value("a")]);
+        fed("write", Some(&long("b")));
+        assert_eq!(fed("read", None), value("b"));
+        fed("read", None);
+        fed("read", None);
+        assert_eq!(history.add(entry("read", value("b")), None), 6);
+        assert_eq!(history.take_fresh()[0].1.outcome, Outcome::Same(2), "also by what it goes on with");
+    }
+}

@@ -1,0 +1,72 @@
+//! How a run lets go of its event and its lane while it waits for something long, and how it comes back.
+
+use std::time::Duration;
+
+use super::suspension::EventVerdict;
+use super::wait::wait;
+use crate::runtime::context::SessionContext;
+use crate::runtime::context::lane::LaneEntry;
+use crate::runtime::context::services::Services;
+use crate::runtime::engine::thrown::ScriptError;
+use crate::runtime::run::{Run, is_last_word};
+use crate::runtime::timers::hours;
+
+/// How long a wait still lasts that was to last `duration`: a rebuilt run goes on with what its process left it.
+pub(crate) fn until(services: &Services, run: &Run, call: &str, duration: Duration) -> Duration {
+    let now = services.clock.now();
+    let length = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+    let Some(deadline) = run.history.interrupted_deadline(call) else {
+        run.history.set_deadline(now.saturating_add(length));
+        return duration;
+    };
+    let left = hours::left(deadline, length, now, run.session.as_ref().and_then(|session| session.last.get()));
+    run.history.set_deadline(now.saturating_add(left));
+    Duration::from_millis(u64::try_from(left).unwrap_or(0))
+}
+
+/// Lets go of the run's event and lane, waits for something long, and enters the lane again: at the place that it comes back
+/// with, or else at the head. The event is told the verdict, unless it has been told more.
+///
+/// # Errors
+/// When the run is to end.
+pub(crate) fn detach<T>(
+    run: &Run,
+    verdict: EventVerdict,
+    name: &str,
+    future: impl Future<Output = (T, Option<LaneEntry>)>,
+) -> Result<T, ScriptError> {
+    run.suspension.let_go(verdict, run.lane.is_kept());
+    if run.lane.is_kept() {
+        return Ok(wait(name, run.aside(future))?.0);
+    }
+    let woken = async {
+        let (result, entry) = future.await;
+        (result, entry.unwrap_or_else(|| run.lane.enter_head()).await)
+    };
+    let (result, guard) = wait(name, run.aside(woken))?;
+    run.suspension.come_back(guard);
+    Ok(result)
+}
+
+/// Has a run wait, away from its lane, for as long as its script is held.
+///
+/// # Errors
+/// When the run was ended meanwhile.
+pub(crate) fn pause(run: &Run) -> Result<(), ScriptError> {
+    match &run.session {
+        Some(session) if session.is_held(run.generation.name()) && !is_last_word(&run.function) => {
+            wait_for_script(run, session)
+        }
+        _ => Ok(()),
+    }
+}
+
+// Out of line, since its frame would lie on the stack of every parked run.
+#[inline(never)]
+fn wait_for_script(run: &Run, session: &SessionContext) -> Result<(), ScriptError> {
+    // The other scripts get the event meanwhile, unless this run has handled it.
+    detach(run, EventVerdict::PassedOn, "a run whose script is missing", async {
+        session.released(run.generation.name()).await;
+        ((), None)
+    })
+}

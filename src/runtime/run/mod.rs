@@ -1,0 +1,359 @@
+//! Runs: one call of one function, on a fiber of its own.
+//!
+//! What a run may do through the host is decided in `host_call`; how it waits, in `wait`,
+//! `long_wait` and `web_wait`; what it may use, in `meter`.
+
+pub(crate) mod call;
+pub(crate) mod host_call;
+pub(crate) mod loading;
+pub(crate) mod long_wait;
+mod meter;
+pub(crate) mod suspension;
+pub(crate) mod wait;
+pub(crate) mod web_wait;
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+
+use rhai::Dynamic;
+
+use crate::clock::Timestamp;
+use crate::protocol::Hook;
+use crate::store::{Entry, RunOutcome, RunRow};
+
+use self::meter::{Meter, Progress};
+use self::suspension::Suspension;
+use crate::runtime::context::SessionContext;
+use crate::runtime::context::lane::Lane;
+use crate::runtime::engine::thrown::ScriptResult;
+use crate::runtime::fiber::{Fiber, OutOfStacks, Panic, yield_now};
+use crate::runtime::generation::Generation;
+use crate::runtime::ids;
+use crate::runtime::journal::Arrival;
+use crate::runtime::journal::history::{FORMAT, History, RunEnd};
+use crate::runtime::limits::Limits;
+use crate::runtime::timers::timer::Timer;
+
+/// The address space of a fiber's stack, in bytes, for 64 call levels. Only what is touched costs memory.
+const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };
+
+thread_local! {
+    static CURRENT: RefCell<Option<Rc<Run>>> = const { RefCell::new(None) };
+}
+
+/// The run whose code executes on this thread right now.
+pub(crate) fn current() -> Option<Rc<Run>> {
+    CURRENT.with_borrow(Clone::clone)
+}
+
+/// Whether this function is the last that a script does for a session, which comes when everything else was cut off.
+pub(crate) fn is_last_word(function: &str) -> bool {
+    function == Hook::Stop.name()
+}
+
+/// What a run's calls do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mode {
+    /// It is the dry run of a script's top level, which may cause nothing.
+    TopLevel,
+    /// It does again what its record says, without causing anything.
+    Replay,
+    /// It acts.
+    Live,
+}
+
+/// One call of one function.
+pub(crate) struct Run {
+    /// The function that it calls.
+    pub(crate) function: Arc<str>,
+    /// The code that it runs.
+    pub(crate) generation: Rc<Generation>,
+    /// The session that it acts on; none at a script's top level.
+    pub(crate) session: Option<Rc<SessionContext>>,
+    /// The lane that it runs in.
+    pub(crate) lane: Lane,
+    /// How it stands to its event and its lane.
+    pub(crate) suspension: Suspension,
+    /// What it observed.
+    pub(crate) history: Rc<History>,
+    /// Whether it is rebuilt when its process ends before it does.
+    pub(crate) rebuild: bool,
+    /// The timers that a script's top level declares.
+    pub(crate) declared: RefCell<Vec<Timer>>,
+    /// The events of answers that it got and has not taken down yet.
+    answers: RefCell<Vec<Arrival>>,
+    mode: Cell<Mode>,
+    meter: Meter,
+    /// Whoever drives it, as of its last wait.
+    driver: RefCell<Option<Waker>>,
+}
+
+/// What a new run needs to know.
+pub(crate) struct Start {
+    pub(crate) event: u64,
+    pub(crate) function: Arc<str>,
+    pub(crate) generation: Rc<Generation>,
+    pub(crate) lane: Lane,
+    pub(crate) limits: Rc<Limits>,
+    pub(crate) rebuild: bool,
+}
+
+impl Run {
+    /// A run of a session that begins now.
+    pub(crate) fn new(session: &Rc<SessionContext>, start: Start) -> Rc<Self> {
+        let Start { event, function, generation, rebuild, .. } = &start;
+        let id = ids::next_id();
+        let begun = session.journal.is_on().then(|| RunRow {
+            id: id.cast_signed(),
+            event: event.cast_signed(),
+            session: Arc::clone(&session.name),
+            script: Arc::clone(&generation.bundle.name),
+            function: Arc::clone(function),
+            generation: generation.number.cast_signed(),
+            bundle: generation.pin(),
+            started: session.clock.now(),
+            rebuild: *rebuild,
+            format: FORMAT,
+        });
+        let history = History::new(id, *event, begun);
+        Self::build(start, Some(Rc::clone(session)), history, Mode::Live)
+    }
+
+    /// A run of a session that an earlier process began: it goes on where its record ends.
+    pub(crate) fn again(session: &Rc<SessionContext>, start: Start, history: History) -> Rc<Self> {
+        let mode = if history.is_replaying() { Mode::Replay } else { Mode::Live };
+        Self::build(start, Some(Rc::clone(session)), history, mode)
+    }
+
+    /// The run of a script's top level, which observes again what an earlier one observed.
+    pub(crate) fn of_top_level(generation: &Rc<Generation>, limits: &Rc<Limits>, observed: Vec<Entry>) -> Rc<Self> {
+        let (id, event) = (ids::next_id(), ids::next_id());
+        let start = Start {
+            event,
+            function: "the top level".into(),
+            generation: Rc::clone(generation),
+            lane: Lane::default(),
+            limits: Rc::clone(limits),
+            rebuild: false,
+        };
+        Self::build(start, None, History::replaying(id, event, observed, None), Mode::TopLevel)
+    }
+
+    fn build(start: Start, session: Option<Rc<SessionContext>>, history: History, mode: Mode) -> Rc<Self> {
+        let Start { function, generation, lane, limits, rebuild, .. } = start;
+        let meter = Meter::new(limits, !history.is_replaying());
+        Rc::new(Self {
+            function,
+            generation,
+            session,
+            lane,
+            suspension: Suspension::default(),
+            history: Rc::new(history),
+            rebuild,
+            declared: RefCell::default(),
+            answers: RefCell::default(),
+            mode: Cell::new(mode),
+            meter,
+            driver: RefCell::default(),
+        })
+    }
+
+    /// The run's id.
+    pub(crate) fn id(&self) -> u64 {
+        self.history.id()
+    }
+
+    /// The id of the event that it handles.
+    pub(crate) fn event(&self) -> u64 {
+        self.history.event()
+    }
+
+    /// Whether this is the dry run of a script's top level, which may cause nothing.
+    pub(crate) fn is_top_level(&self) -> bool {
+        self.mode.get() == Mode::TopLevel
+    }
+
+    /// Whether its calls are recorded.
+    pub(crate) fn is_recorded(&self) -> bool {
+        self.session.as_ref().is_some_and(|session| session.journal.is_on())
+    }
+
+    /// Counts as being in the middle of something.
+    pub(crate) fn enter(&self) {
+        self.suspension.set_active(self.session.as_ref().map(|session| session.drain.enter()));
+    }
+
+    /// Waits for something that may last, during which the run is not in the middle of anything.
+    ///
+    /// A run that wakes up while its session is left stays as its record has it: waiting.
+    pub(crate) async fn aside<T>(&self, future: impl Future<Output = T>) -> T {
+        // Nobody takes up the last words later.
+        if is_last_word(&self.function) {
+            return future.await;
+        }
+        self.suspension.set_active(None);
+        let woken = future.await;
+        if self.session.as_ref().is_some_and(|session| session.drain.mode().is_some()) {
+            std::future::pending::<()>().await;
+        }
+        self.enter();
+        woken
+    }
+
+    /// Takes an answer, whose event counts as handled in the batch in which it is taken down.
+    pub(crate) fn take_answer(&self, arrival: Arrival) {
+        self.answers.borrow_mut().push(arrival);
+    }
+
+    /// Says that the answers that it got are taken down: they count as handled in the same batch.
+    pub(crate) fn settle_answers(&self) {
+        for arrival in self.answers.take() {
+            arrival.answers(self.id());
+        }
+    }
+
+    /// Tells the journal that there is something new to record.
+    pub(crate) fn note(&self) {
+        if let Some(session) = &self.session {
+            session.journal.note(&self.history);
+        }
+    }
+
+    /// Takes down how it ended.
+    pub(crate) fn end(&self, outcome: RunOutcome, fault: Option<String>) {
+        self.history.set_end(RunEnd { at: self.now(), outcome, fault });
+        self.settle_answers();
+        self.note();
+    }
+
+    /// The time of day; at a script's top level the beginning of time.
+    pub(crate) fn now(&self) -> Timestamp {
+        self.session.as_ref().map_or(0, |session| session.clock.now())
+    }
+
+    /// The record is at its end: from here on the run acts, and its time counts.
+    pub(crate) fn went_live(&self) {
+        if self.mode.get() == Mode::Replay {
+            self.mode.set(Mode::Live);
+            self.meter.charge();
+        }
+    }
+
+    /// The limits that it runs under.
+    pub(crate) fn limits(&self) -> &Limits {
+        self.meter.limits()
+    }
+
+    /// Ends the run at its next operation, whatever it does.
+    ///
+    /// Invariant: a condemned run never gets well: a script could catch the first error inside a native callback.
+    pub(crate) fn condemn(&self, reason: impl Into<String>) {
+        self.meter.condemn(reason);
+    }
+
+    /// Condemns the run, and ends what it waits for.
+    pub(crate) fn interrupt(&self, reason: &str) {
+        self.condemn(reason);
+        self.rouse();
+    }
+
+    /// Has whoever drives the run look at it again.
+    pub(crate) fn rouse(&self) {
+        if let Some(driver) = self.driver.take() {
+            driver.wake();
+        }
+    }
+
+    /// Whether the run is to end.
+    pub(crate) fn is_condemned(&self) -> bool {
+        self.meter.is_condemned()
+    }
+
+    /// Why the run is to end, if it is.
+    pub(crate) fn condemned(&self) -> Option<String> {
+        self.meter.condemned()
+    }
+
+    /// Counts a host call against the run's limit.
+    pub(crate) fn count_call(&self) {
+        self.meter.count_call();
+    }
+
+    /// Prepares the call of its function.
+    ///
+    /// # Errors
+    /// When there is no stack for it.
+    pub(crate) fn start(self: &Rc<Self>, arguments: Vec<Dynamic>) -> Result<Driven, OutOfStacks> {
+        let (generation, function) = (Rc::clone(&self.generation), Arc::clone(&self.function));
+        self.drive(move || generation.call(&function, arguments))
+    }
+
+    /// Prepares code of the run on a fiber.
+    ///
+    /// # Errors
+    /// When there is no stack for it.
+    pub(crate) fn drive(self: &Rc<Self>, code: impl FnOnce() -> ScriptResult + 'static) -> Result<Driven, OutOfStacks> {
+        let limits = self.limits();
+        let fiber = Fiber::new(STACK.max(STACK / 64 * limits.call_depth), limits.nesting_reserve(), code)?;
+        self.meter.set_bounds(fiber.bounds());
+        Ok(Driven { run: Rc::clone(self), fiber })
+    }
+}
+
+/// What the engine calls for every operation: `Some` ends the script with that as its reason.
+pub(crate) fn on_progress() -> Option<Dynamic> {
+    let progress = CURRENT.with_borrow(|run| run.as_ref().map_or(Progress::GoOn, |run| run.meter.step()));
+    match progress {
+        Progress::GoOn => None,
+        Progress::Yield => {
+            yield_now();
+            None
+        }
+        Progress::End(reason) => Some(reason.into()),
+    }
+}
+
+/// A run on its fiber, as a future.
+pub(crate) struct Driven {
+    run: Rc<Run>,
+    fiber: Fiber<ScriptResult>,
+}
+
+impl Driven {
+    /// The run itself.
+    pub(crate) fn run(&self) -> &Rc<Run> {
+        &self.run
+    }
+
+    /// Runs to the end on this thread, for code that has no reason to wait.
+    pub(crate) fn finish(mut self) -> Result<ScriptResult, Panic> {
+        let mut context = Context::from_waker(Waker::noop());
+        loop {
+            if let Poll::Ready(result) = Pin::new(&mut self).poll(&mut context) {
+                return result;
+            }
+        }
+    }
+}
+
+impl Future for Driven {
+    type Output = Result<ScriptResult, Panic>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let outer = CURRENT.replace(Some(Rc::clone(&this.run)));
+        this.run.meter.resume();
+        let polled = Pin::new(&mut this.fiber).poll(context);
+        this.run.meter.suspend();
+        CURRENT.set(outer);
+        let mut driver = this.run.driver.borrow_mut();
+        if !driver.as_ref().is_some_and(|driver| driver.will_wake(context.waker())) {
+            *driver = Some(context.waker().clone());
+        }
+        polled
+    }
+}

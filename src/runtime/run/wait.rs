@@ -1,0 +1,66 @@
+//! How code on a fiber waits, and where in the sources it does.
+
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+
+use rhai::{EvalAltResult, NativeCallContext, Position};
+
+use crate::runtime::engine::thrown::{self, ScriptError};
+use crate::runtime::fiber;
+use crate::runtime::run::{self, Run};
+use crate::store::Waiting;
+
+/// Where a call stands in the sources.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct CallSite<'a> {
+    file: Option<&'a str>,
+    line: Option<usize>,
+}
+
+impl<'a> CallSite<'a> {
+    /// The place of the call that a context belongs to.
+    pub(crate) fn of(context: &'a NativeCallContext<'_>) -> Self {
+        Self { file: context.call_source(), line: context.call_position().line() }
+    }
+
+    /// It in words; empty where nothing is known.
+    pub(crate) fn describe(&self, run: &Run) -> Arc<str> {
+        self.line.map(|line| run.generation.place(self.file, line)).unwrap_or_default()
+    }
+}
+
+/// That a run waits for something from now on.
+pub(crate) fn waiting(run: &Run, call: String, place: CallSite<'_>) -> Waiting {
+    Waiting { call: call.into(), place: place.describe(run), since: run.now(), deadline: None }
+}
+
+/// Waits for a future in the middle of a host call. The lane stays held.
+///
+/// # Errors
+/// When the code does not run on a fiber.
+pub(crate) fn wait<F: Future>(name: &str, future: F) -> Result<F::Output, ScriptError> {
+    let cannot = || thrown::misplaced(format!("{name} cannot wait here"));
+    let run = run::current().ok_or_else(cannot)?;
+    let mut future = pin!(future);
+    let outcome = fiber::park(poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Pending if run.is_condemned() => Poll::Ready(None),
+        polled => polled.map(Some),
+    }));
+    match outcome.ok_or_else(cannot)? {
+        Some(outcome) => Ok(outcome),
+        None => Err(check(&run).err().unwrap_or_else(|| thrown::error(format!("{name} was interrupted")))),
+    }
+}
+
+/// Ends a condemned run. A host call that such a run makes must not take effect.
+///
+/// # Errors
+/// With why it is to end.
+pub(crate) fn check(run: &Run) -> Result<(), ScriptError> {
+    match run.condemned() {
+        Some(reason) => Err(EvalAltResult::ErrorTerminated(reason.into(), Position::NONE).into()),
+        None => Ok(()),
+    }
+}

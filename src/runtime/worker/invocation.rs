@@ -1,0 +1,291 @@
+//! Invocations: one call of a function for an event, from its slot to its end, and what its outcome means.
+//!
+//! Which functions are called for which event is decided in `dispatch`.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+
+use rhai::Dynamic;
+use tokio::sync::SemaphorePermit;
+use tokio::task::spawn_local;
+
+use super::internal_event::{hook_event, outlives_its_process};
+use super::state::Worker;
+use crate::language::diagnostic::plain_card;
+use crate::language::fault::Fault;
+use crate::language::trace;
+use crate::protocol::Hook;
+use crate::runtime::context::SessionContext;
+use crate::runtime::context::drain::DrainMode;
+use crate::runtime::context::lane::{Hold, LaneKey};
+use crate::runtime::engine::caught;
+use crate::runtime::engine::thrown::ScriptResult;
+use crate::runtime::fiber::Panic;
+use crate::runtime::generation::Generation;
+use crate::runtime::journal::Arrival;
+use crate::runtime::run::suspension::EventVerdict;
+use crate::runtime::run::{Driven, Run, Start, is_last_word};
+use crate::store::RunOutcome;
+
+/// What came of a hook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum HookOutcome {
+    /// It returned `true`, or asked somebody something: no further script gets the event.
+    Handled,
+    /// It returned something else, failed, or sleeps.
+    PassedOn,
+    /// It was not called, since its script went missing before its turn came.
+    Held,
+    /// Its session is left: the event is the next process's business.
+    Left,
+}
+
+impl HookOutcome {
+    /// What a run that ended or waits means, by whether it handled its event.
+    pub(super) fn handled(is_handled: bool) -> Self {
+        if is_handled { Self::Handled } else { Self::PassedOn }
+    }
+}
+
+/// What all calls for one event share.
+pub(super) struct Invoker<'a> {
+    pub(super) worker: &'a Rc<Worker>,
+    pub(super) session: &'a Rc<SessionContext>,
+    pub(super) hold: &'a Hold,
+    pub(super) event: u64,
+    /// What the call is about, for messages: the event's subcommand, or what takes its place.
+    pub(super) about: Rc<str>,
+    /// Whether a run of it is rebuilt when its process ends before it does.
+    pub(super) rebuild: bool,
+}
+
+/// The right to begin a run.
+pub(super) type RunSlot<'a> = Option<SemaphorePermit<'a>>;
+
+impl<'a> Invoker<'a> {
+    /// Waits until a function of a script may be called.
+    ///
+    /// # Errors
+    /// With what comes of the call where it is not made.
+    pub(super) async fn slot(&self, script: &str, function: &str) -> Result<RunSlot<'a>, HookOutcome> {
+        let Self { worker, session, .. } = self;
+        // Events wait for a slot as events, which are small, and not as started runs.
+        let slot = worker.slots.acquire().await.ok();
+        if session.journal.is_held() {
+            session.journal.released().await;
+        }
+        let is_last = is_last_word(function);
+        if session.drain.mode().is_some() && !is_last {
+            return Err(HookOutcome::Left);
+        }
+        // It may have gone while the event waited.
+        if !is_last && !worker.is_there(session, script) {
+            return Err(HookOutcome::PassedOn);
+        }
+        if !is_last && session.is_held(script) {
+            return Err(HookOutcome::Held);
+        }
+        Ok(slot)
+    }
+
+    /// A run of a function that begins now.
+    pub(super) fn begin(&self, generation: &Rc<Generation>, function: Arc<str>) -> Rc<Run> {
+        Run::new(
+            self.session,
+            Start {
+                event: self.event,
+                function,
+                generation: Rc::clone(generation),
+                lane: self.hold.lane().clone(),
+                limits: Rc::clone(&self.worker.services.limits),
+                rebuild: self.rebuild,
+            },
+        )
+    }
+
+    /// Drives a run until it ends, or until it waits for something long and goes on by itself.
+    pub(super) async fn drive(&self, mut slot: RunSlot<'a>, run: Rc<Run>, arguments: Vec<Dynamic>) -> HookOutcome {
+        let Self { worker, session, hold, about, .. } = self;
+        let drain = &session.drain;
+        let is_last = is_last_word(&run.function);
+        let _listed = worker.list(&run);
+        run.enter();
+        run.note();
+        let mut driven = match run.start(arguments) {
+            Ok(driven) => Some(driven),
+            Err(error) => {
+                let fault = Fault::of_file(&run.generation.bundle.script.file, error);
+                fail(worker, &run, about, fault);
+                return HookOutcome::PassedOn;
+            }
+        };
+        run.suspension.borrow_lane(hold.lend());
+        let ended = poll_fn(|context| {
+            let driven = driven.as_mut().expect("it is taken out only when this future is done");
+            match Pin::new(driven).poll(context) {
+                Poll::Ready(result) => Poll::Ready(Came::Back(result)),
+                Poll::Pending if run.suspension.is_alone() => Poll::Ready(Came::Away),
+                Poll::Pending if drain.is_cut_off() && !is_last => Poll::Ready(Came::Off),
+                Poll::Pending => {
+                    // Whoever holds the lane that it comes back to may wait for a slot.
+                    slot.take_if(|_| !run.suspension.has_lane());
+                    Poll::Pending
+                }
+            }
+        })
+        .await;
+        match ended {
+            Came::Back(result) => {
+                let lane = run.suspension.take_lane();
+                let outcome = finish(worker, &run, about, result);
+                hold.take_back(lane).await;
+                outcome
+            }
+            Came::Off => {
+                drop(driven.take());
+                drop(run.suspension.take_lane());
+                run.suspension.set_active(None);
+                if drain.mode() == Some(DrainMode::End) {
+                    run.end(RunOutcome::EndedWithSession, None);
+                }
+                HookOutcome::Left
+            }
+            Came::Away => {
+                let driven = driven.take().expect("it was there a moment ago");
+                if !hold.lane().is_kept() {
+                    hold.take_back(run.suspension.take_lane()).await;
+                }
+                go_on(worker, driven, about);
+                HookOutcome::handled(run.suspension.verdict() == EventVerdict::Handled)
+            }
+        }
+    }
+}
+
+/// What came of a run while its event was waiting for it.
+enum Came {
+    /// It ended.
+    Back(Result<ScriptResult, Panic>),
+    /// It goes on by itself.
+    Away,
+    /// Its session is left, and it waited for something.
+    Off,
+}
+
+/// Lets a run go on by itself.
+pub(super) fn go_on(worker: &Rc<Worker>, driven: Driven, about: &Rc<str>) {
+    let run = Rc::clone(driven.run());
+    let (owner, about) = (Rc::clone(worker), Rc::clone(about));
+    Rc::clone(worker).keep(&run, async move {
+        let run = Rc::clone(driven.run());
+        let result = driven.await;
+        finish(&owner, &run, &about, result);
+    });
+}
+
+fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, result: Result<ScriptResult, Panic>) -> HookOutcome {
+    drop(run.suspension.take_lane());
+    run.suspension.set_active(None);
+    let file = &run.generation.bundle.script.file;
+    let asked = run.suspension.verdict() == EventVerdict::Handled;
+    // It was killed: whoever did that knows why.
+    if run.history.end().is_some() {
+        return HookOutcome::handled(asked);
+    }
+    // A condemned run has its own reason.
+    if let Some(reason) = run.history.left_over().filter(|_| run.condemned().is_none()) {
+        fail(worker, run, about, Fault::of_file(file, reason));
+        return HookOutcome::handled(asked);
+    }
+    let fault = match result {
+        Ok(Ok(value)) => {
+            let outcome = HookOutcome::handled(asked || value.as_bool() == Ok(true));
+            let recorded = if outcome == HookOutcome::Handled { RunOutcome::Handled } else { RunOutcome::PassedOn };
+            run.end(recorded, None);
+            return outcome;
+        }
+        Ok(Err(error)) => trace::of_run(file, &error),
+        Err(_) => Fault::of_file(file, "the engine panicked in the middle of this run: this is a bug of Hotline"),
+    };
+    fail(worker, run, about, fault);
+    HookOutcome::handled(asked)
+}
+
+/// Ends a run that failed: tells whoever runs the bot, and the script's `on_error`.
+pub(super) fn fail(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, fault: Fault) {
+    run.end(RunOutcome::Failed, Some(fault.to_string()));
+    let Some(session) = run.session.clone() else { return };
+    report(worker, &session, Rc::clone(&run.generation), &run.function, about, fault);
+}
+
+fn report(
+    worker: &Rc<Worker>,
+    session: &Rc<SessionContext>,
+    generation: Rc<Generation>,
+    function: &str,
+    about: &Rc<str>,
+    fault: Fault,
+) {
+    let fault = trace::with_source(fault, &generation.bundle).while_handling(about, generation.number);
+    tracing::error!(
+        target: "hotline::script",
+        script = generation.name(), session = &*session.name, function, event = &**about,
+        generation = generation.number, card = plain_card(&fault), "{fault}"
+    );
+    if function == Hook::Error.name() || !generation.hooks.contains(&Hook::Error) {
+        return;
+    }
+    let mut error = caught::of_fault(&fault);
+    error.insert("script".into(), generation.name().into());
+    error.insert("session".into(), session.name.as_ref().into());
+    error.insert("hook".into(), function.into());
+    error.insert("event".into(), about.as_ref().into());
+    error.insert("generation".into(), i64::try_from(generation.number).unwrap_or(i64::MAX).into());
+    spawn_local(call_hook(worker, session, &generation, Hook::Error, vec![error.into()]));
+}
+
+/// Calls a hook that belongs to no event of the gateway, in the script's own lane. It is taken down before this returns.
+pub(crate) fn call_hook(
+    worker: &Rc<Worker>,
+    session: &Rc<SessionContext>,
+    generation: &Rc<Generation>,
+    hook: Hook,
+    arguments: Vec<Dynamic>,
+) -> impl Future<Output = ()> + 'static {
+    let arrival = generation.hooks.contains(&hook).then(|| {
+        let event = hook_event(generation.name(), hook, &arguments);
+        session.journal.arrived(&session.name, &event, session.clock.now())
+    });
+    let (worker, session, generation) = (Rc::clone(worker), Rc::clone(session), Rc::clone(generation));
+    async move {
+        let Some(arrival) = arrival else { return };
+        session.journal.ready().await;
+        let lane = session.lane(LaneKey::Script(generation.name().to_owned()));
+        let (rebuild, function) = (outlives_its_process(hook), worker.hook_name(hook));
+        loop {
+            let hold = Hold::new(session.enter(&lane, generation.name()).await);
+            let about = hook.name().into();
+            let event = arrival.id();
+            let call = Invoker { worker: &worker, session: &session, hold: &hold, event, about, rebuild };
+            let outcome = match call.slot(generation.name(), &function).await {
+                Ok(slot) => call.drive(slot, call.begin(&generation, Arc::clone(&function)), arguments.clone()).await,
+                Err(outcome) => outcome,
+            };
+            match outcome {
+                HookOutcome::Left => return leave(&session, arrival),
+                HookOutcome::Handled | HookOutcome::PassedOn => return arrival.finish(),
+                HookOutcome::Held => {}
+            }
+        }
+    }
+}
+
+/// Leaves an event to the next process, unless there is none to come.
+pub(super) fn leave(session: &SessionContext, arrival: Arrival) {
+    if session.drain.mode() == Some(DrainMode::End) {
+        arrival.finish();
+    }
+}

@@ -1,0 +1,255 @@
+//! What a worker has: its engine, the scripts as they are, its sessions, the runs that go on.
+//!
+//! What happens to these is decided above.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+
+use slab::Slab;
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::task::{AbortHandle, spawn_local};
+
+use super::prompt::Prompts;
+use crate::language::fault::Fault;
+use crate::protocol::{HOOKS, Hook};
+use crate::runtime::context::SessionContext;
+use crate::runtime::context::holding::Holding;
+use crate::runtime::context::services::Services;
+use crate::runtime::generation::Generation;
+use crate::runtime::journal::Journal;
+use crate::runtime::run::loading::Loader;
+use crate::runtime::run::{Run, is_last_word};
+use crate::session::{Ended, Handle};
+use crate::store::{BundleHash, RunOutcome};
+
+/// How many runs a worker has going at once, those that have let go of their lane not counted; further events wait.
+const RUNS: usize = 8_192;
+
+/// How many events of a session may wait before its socket is no longer read.
+pub(crate) const EVENTS: usize = 200_000;
+
+/// A worker, on its own thread.
+pub(crate) struct Worker {
+    pub(crate) services: Rc<Services>,
+    /// The right to have a run going.
+    pub(crate) slots: Semaphore,
+    /// What scripts are loaded with.
+    pub(crate) loader: Loader,
+    pub(crate) prompts: Rc<Prompts>,
+    /// The scripts in the order of their paths, which is the order in which they get events.
+    pub(crate) scripts: RefCell<BTreeMap<String, Rc<Generation>>>,
+    /// Scripts that are there and have no version that loads, or one without any text, as a full disk leaves it.
+    pub(crate) unloaded: RefCell<BTreeSet<String>>,
+    /// Scripts that are missing.
+    pub(crate) holding: Rc<Holding>,
+    pub(crate) sessions: RefCell<BTreeMap<String, Attached>>,
+    /// Sessions that wait until the disk takes writes, by their names.
+    pub(crate) coming: RefCell<BTreeMap<String, (Handle, AbortHandle)>>,
+    /// Runs that go on by themselves, by their ids.
+    pub(crate) parked: RefCell<HashMap<u64, (Rc<Run>, AbortHandle)>>,
+    /// Runs that their events wait for.
+    pub(crate) listed: RefCell<Slab<Rc<Run>>>,
+    pub(crate) hook_names: Vec<Arc<str>>,
+    pub(crate) journal: Rc<Journal>,
+    /// Generations of earlier processes that runs are pinned to, by their hashes.
+    pub(crate) pinned: RefCell<HashMap<BundleHash, Weak<Generation>>>,
+    /// Runs that somebody asked to kill: they end, or are not taken up.
+    pub(crate) killed: RefCell<HashSet<i64>>,
+    pub(crate) ended: mpsc::UnboundedSender<(String, Ended)>,
+}
+
+/// A session with the tasks that it goes on in.
+pub(crate) struct Attached {
+    pub(crate) session: Rc<SessionContext>,
+    pub(crate) tasks: Vec<AbortHandle>,
+    /// Becomes ready when its connection is over.
+    pub(crate) ended: Option<oneshot::Receiver<()>>,
+}
+
+/// A run that can be found by its id.
+pub(crate) struct Listed {
+    worker: Rc<Worker>,
+    key: usize,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let run = self.worker.listed.borrow_mut().remove(self.key);
+        // The last clone of a run may be the last of much else.
+        drop(run);
+    }
+}
+
+impl Worker {
+    /// A worker without scripts and sessions; `ended` is told which sessions are over.
+    pub(crate) fn new(
+        services: Rc<Services>,
+        loader: Loader,
+        journal: Rc<Journal>,
+        ended: mpsc::UnboundedSender<(String, Ended)>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            services,
+            slots: Semaphore::new(RUNS),
+            loader,
+            prompts: Rc::default(),
+            scripts: RefCell::default(),
+            unloaded: RefCell::default(),
+            holding: Rc::default(),
+            sessions: RefCell::default(),
+            coming: RefCell::default(),
+            parked: RefCell::default(),
+            listed: RefCell::default(),
+            hook_names: HOOKS.iter().map(|spec| spec.name.into()).collect(),
+            journal,
+            pinned: RefCell::default(),
+            killed: RefCell::default(),
+            ended,
+        })
+    }
+
+    /// The scripts of a session, in the order in which they get events, as they are now; none that is held.
+    pub(crate) fn scripts_of(&self, session: &SessionContext) -> impl Iterator<Item = Rc<Generation>> + use<> {
+        let gets_events = |script: &&Rc<Generation>| session.runs(script.name()) && !session.is_held(script.name());
+        let scripts: Vec<_> = self.scripts.borrow().values().filter(gets_events).cloned().collect();
+        scripts.into_iter()
+    }
+
+    /// A session by its name.
+    pub(crate) fn session(&self, name: &str) -> Option<Rc<SessionContext>> {
+        self.sessions.borrow().get(name).map(|attached| Rc::clone(&attached.session))
+    }
+
+    /// A hook's name, shared.
+    pub(crate) fn hook_name(&self, hook: Hook) -> Arc<str> {
+        Arc::clone(&self.hook_names[hook as usize])
+    }
+
+    /// Runs the handling of an event of a session.
+    pub(crate) fn handle(&self, session: &Rc<SessionContext>, handling: impl Future<Output = ()> + 'static) {
+        session.pending.set(session.pending.get() + 1);
+        let session = Rc::clone(session);
+        spawn_local(async move {
+            handling.await;
+            session.pending.set(session.pending.get() - 1);
+            if session.pending.get() == EVENTS / 2 {
+                session.handle.resume_reading();
+            }
+        });
+    }
+
+    /// Lets a run that waits for something long go on by itself, and remembers it meanwhile.
+    pub(crate) fn keep(self: Rc<Self>, run: &Rc<Run>, rest: impl Future<Output = ()> + 'static) {
+        let id = run.id();
+        if self.is_killed(id.cast_signed()) {
+            tracing::info!(run = id, "killed");
+            run.end(RunOutcome::Killed, None);
+            return;
+        }
+        let is_gone = run.session.as_ref().is_some_and(|session| !self.is_there(session, run.generation.name()));
+        if is_gone && !is_last_word(&run.function) {
+            run.end(RunOutcome::EndedWithScript, None);
+            return;
+        }
+        let worker = Rc::clone(&self);
+        let task = spawn_local(async move {
+            rest.await;
+            worker.parked.borrow_mut().remove(&id);
+        });
+        self.parked.borrow_mut().insert(id, (Rc::clone(run), task.abort_handle()));
+    }
+
+    /// Whether a session runs a script that is there, or held, in whatever state it is.
+    pub(crate) fn is_there(&self, session: &SessionContext, script: &str) -> bool {
+        session.runs(script) && (self.knows(script) || self.holding.has(script))
+    }
+
+    /// Whether there is a script of this name, in whatever state it is.
+    pub(crate) fn knows(&self, script: &str) -> bool {
+        self.generation(script).is_some() || self.unloaded.borrow().contains(script)
+    }
+
+    /// The newest generation of a script, also while it is held.
+    pub(crate) fn generation(&self, script: &str) -> Option<Rc<Generation>> {
+        self.scripts.borrow().values().find(|generation| generation.name() == script).cloned()
+    }
+
+    /// Whether a script is there that a session runs, and has no version that loads, or one without any text: its timers wait.
+    pub(crate) fn is_unloaded(&self, session: &SessionContext, script: &str) -> bool {
+        session.runs(script) && self.unloaded.borrow().contains(script)
+    }
+
+    /// The generation of a hash: the current one, or one that an earlier process ran.
+    ///
+    /// # Errors
+    /// When its sources are not kept any more, or do not load with this version of the program.
+    pub(crate) fn pinned(&self, script: &str, hash: BundleHash, number: u64) -> Result<Rc<Generation>, Fault> {
+        let current = self.generation(script);
+        if let Some(current) = current.as_ref().filter(|current| current.pin() == hash) {
+            return Ok(Rc::clone(current));
+        }
+        if let Some(generation) = self.pinned.borrow().get(&hash).and_then(Weak::upgrade) {
+            return Ok(generation);
+        }
+        let file = current.as_ref().map_or(script, |current| &current.bundle.script.file);
+        let cannot = |reason: String| Fault::of_file(file, format!("a run that waited cannot go on: {reason}"));
+        let sources = self.journal.store().bundle(&hash).map_err(|error| cannot(error.to_string()))?;
+        let sources =
+            sources.ok_or_else(|| cannot("the sources that it began with are not kept any more".to_owned()))?;
+        let generation = self
+            .loader
+            .load_pinned(&sources, number)
+            .map_err(|fault| cannot(format!("the sources that it began with do not load any more: {fault}")))?;
+        self.pinned.borrow_mut().insert(hash, Rc::downgrade(&generation));
+        Ok(generation)
+    }
+
+    /// Whether somebody asked for a run to be killed.
+    pub(crate) fn is_killed(&self, run: i64) -> bool {
+        self.killed.borrow().contains(&run)
+    }
+
+    /// Has a run found that waits for something short, until what this gives is dropped.
+    pub(crate) fn list(self: &Rc<Self>, run: &Rc<Run>) -> Listed {
+        let key = self.listed.borrow_mut().insert(Rc::clone(run));
+        Listed { worker: Rc::clone(self), key }
+    }
+
+    /// Ends a run, whatever it does, or has it not rebuilt.
+    pub(crate) fn kill(&self, id: i64) {
+        // It is asked again and again until the end is on disk.
+        if !self.killed.borrow_mut().insert(id) {
+            return;
+        }
+        if self.parked.borrow().contains_key(&id.cast_unsigned()) {
+            tracing::info!(run = id, "killed");
+            self.end_parked(|run| run.id() == id.cast_unsigned(), Some(RunOutcome::Killed));
+            return;
+        }
+        let found =
+            self.listed.borrow().iter().find(|(_, run)| run.id() == id.cast_unsigned()).map(|(_, run)| Rc::clone(run));
+        if let Some(run) = found {
+            tracing::info!(run = id, "killed");
+            run.end(RunOutcome::Killed, None);
+            run.interrupt("killed");
+        }
+        // It may be one that is not rebuilt as long as its script is held.
+        self.holding.wake();
+    }
+
+    /// Ends runs that go on by themselves. Without an `outcome` they only end here: the next process takes them up.
+    pub(crate) fn end_parked(&self, which: impl Fn(&Run) -> bool, outcome: Option<RunOutcome>) {
+        let ending: Vec<_> = {
+            let mut parked = self.parked.borrow_mut();
+            parked.extract_if(|_, (run, _)| which(run)).map(|(_, run)| run).collect()
+        };
+        for (run, task) in ending {
+            if let Some(outcome) = &outcome {
+                run.end(outcome.clone(), None);
+            }
+            task.abort();
+        }
+    }
+}
