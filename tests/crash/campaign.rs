@@ -455,8 +455,7 @@ fn every_effect_was_sent_once(control: &Control, events: &[Handling]) -> (BTreeM
 
 /// A script's own counts, which change together with its record, or not at all.
 pub(crate) fn everything_was_counted_once(folder: &Folder, script: &str, conversations: usize, events: &[Handling]) {
-    use hotline::store::{Durability, Store};
-    let store = Store::open(&folder.path().join("data"), Durability::Strict).expect("the data folder is free");
+    let (_copy, store) = folder.store();
     let value = |key: &str| store.get(script, key, 0).expect("the database can be read").map(|text| text.to_string());
     assert_eq!(value("errors"), None, "no run fails:\n{}", folder.log());
     assert_eq!(value("overlaps"), None, "a timer overlaps itself");
