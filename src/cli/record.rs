@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::{account, output};
 use crate::clock::Timestamp;
 use crate::host::config::Config;
-use crate::store::{Held, JournalReader, Standing};
+use crate::store::{Held, JournalReader, RunId, Standing};
 use crate::visible;
 
 /// Where the record lies.
@@ -36,7 +36,7 @@ impl JournalFlags {
     }
 
     /// Asks for a run to be killed.
-    pub(super) fn kill(&self, run: i64) -> Result<(), Exit> {
+    pub(super) fn kill(&self, run: RunId) -> Result<(), Exit> {
         let asked = JournalReader::kill(&self.folder()?, run);
         Ok(asked.with_context(|| format!("run {run} cannot be killed"))?)
     }

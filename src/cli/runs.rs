@@ -4,7 +4,7 @@ use anyhow::anyhow;
 
 use super::exit::Exit;
 use super::{output, record};
-use crate::store::RunRecord;
+use crate::store::{RunId, RunRecord};
 
 /// The arguments of `runs`.
 #[derive(Debug, clap::Args)]
@@ -22,7 +22,7 @@ enum Action {
     /// End a parked run
     Kill {
         /// The run's id, as `hotline runs` lists it
-        id: i64,
+        id: RunId,
 
         #[command(flatten)]
         record: record::JournalFlags,
@@ -82,7 +82,7 @@ fn table(runs: &[RunRecord], is_held: impl Fn(&RunRecord) -> bool, look: record:
     look.table(&heading, &runs.iter().map(row).collect::<Vec<_>>())
 }
 
-fn kill(id: i64, flags: &record::JournalFlags) -> Result<(), Exit> {
+fn kill(id: RunId, flags: &record::JournalFlags) -> Result<(), Exit> {
     let journal = flags.open()?;
     let Some(run) = journal.run(id)? else {
         return Err(Exit::Failed(anyhow!("there is no run {id}; `hotline runs` lists those that go on")));

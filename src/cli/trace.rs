@@ -9,7 +9,7 @@ use super::{journal, output};
 use crate::clock::Timestamp;
 use crate::language::Bundle;
 use crate::protocol::{EventSpec, Hook};
-use crate::store::{Handling, JournalReader, LinedUp, Lineup, Outcome, RunOutcome, RunRecord, RunRow};
+use crate::store::{EventId, Handling, JournalReader, LinedUp, Lineup, Outcome, RunOutcome, RunRecord, RunRow};
 use crate::visible;
 
 /// How much of a call's arguments, and of what came of it, is shown.
@@ -19,7 +19,7 @@ const EXCERPT: usize = 100;
 #[derive(Debug, clap::Args)]
 pub(super) struct TraceArgs {
     /// The event's id, as the log and `hotline journal` show it
-    event: i64,
+    event: EventId,
 
     #[command(flatten)]
     record: record::JournalFlags,

@@ -154,7 +154,7 @@ impl Maintenance {
             return Ok(());
         }
         // No worker has a run of a session that there is not.
-        tracing::info!(run = run.id, session, "killed");
+        tracing::info!(run = run.id.number(), session, "killed");
         self.store.end_run(run.id, self.clock.now())
     }
 }

@@ -102,7 +102,7 @@ impl Host {
         if journal != JournalMode::Off {
             store.write_with_batches();
         }
-        continue_ids_after(store.highest_id()?.cast_unsigned());
+        continue_ids_after(store.highest_id()?);
         let names = ScriptNames::default();
         let (watching, first) = Watching::start(config.scripts.clone(), config.limits, names.clone())?;
         let First { update, scripts, faults, findings } = first.await.map_err(|_| StartError::Panic)?;

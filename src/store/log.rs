@@ -17,6 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehav
 use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
+use super::ids::{EventId, Id, RunId};
 use super::record::{Batch, BundleHash, EventRow, Handled, Handling, RunChange, RunRecord, Standing};
 use super::rows;
 use crate::clock::Timestamp;
@@ -61,9 +62,9 @@ struct Body {
 /// What a batch says of one event, in a few words.
 #[derive(Clone, Copy, Debug)]
 enum Mark {
-    Arrived { event: i64, is_done: bool },
-    Handled { event: i64 },
-    Run { event: i64, run: i64, begins: bool, has_ended: bool },
+    Arrived { event: EventId, is_done: bool },
+    Handled { event: EventId },
+    Run { event: EventId, run: RunId, begins: bool, has_ended: bool },
 }
 
 /// A batch with its events and runs packed, on its way to the writer.
@@ -119,7 +120,7 @@ pub(super) struct Sorted {
 #[derive(Debug)]
 pub(super) struct Log {
     next: i64,
-    open: BTreeMap<i64, Open>,
+    open: BTreeMap<EventId, Open>,
     /// The sources that this process runs, or has run.
     pinned: HashSet<BundleHash>,
 }
@@ -132,7 +133,7 @@ struct Open {
     at: Timestamp,
     is_done: bool,
     /// Its runs that go on.
-    runs: Vec<i64>,
+    runs: Vec<RunId>,
 }
 
 impl Log {
@@ -169,8 +170,8 @@ impl Log {
         let row = is_for_log.then(|| {
             self.next += 1;
             let new = marks.iter().filter_map(|mark| match *mark {
-                Mark::Arrived { event, .. } => Some(event),
-                Mark::Run { run, begins: true, .. } => Some(run),
+                Mark::Arrived { event, .. } => Some(event.number()),
+                Mark::Run { run, begins: true, .. } => Some(run.number()),
                 _ => None,
             });
             let (low, high) = new.fold((i64::MAX, 0), |(low, high), id| (low.min(id), high.max(id)));
@@ -181,7 +182,7 @@ impl Log {
     }
 
     /// Notes what becomes of events; gives those that have settled, or were never in the log.
-    fn note(&mut self, marks: &[Mark], batch: i64, at: Timestamp) -> HashSet<i64> {
+    fn note(&mut self, marks: &[Mark], batch: i64, at: Timestamp) -> HashSet<EventId> {
         let mut settled = HashSet::new();
         for mark in marks {
             if let Mark::Arrived { event, is_done } = *mark {
@@ -226,7 +227,7 @@ impl Log {
 }
 
 impl Mark {
-    fn event(self) -> i64 {
+    fn event(self) -> EventId {
         match self {
             Self::Arrived { event, .. } | Self::Handled { event } | Self::Run { event, .. } => event,
         }
@@ -275,9 +276,9 @@ fn past(batch: &Row<'_>) -> rusqlite::Result<Body> {
 /// Events and their runs as batches tell of them.
 #[derive(Debug, Default)]
 struct Recent {
-    events: BTreeMap<i64, Told>,
+    events: BTreeMap<EventId, Told>,
     /// Runs whose event is in none of the batches.
-    strays: BTreeMap<i64, RunRecord>,
+    strays: BTreeMap<RunId, RunRecord>,
 }
 
 #[derive(Debug)]
@@ -387,7 +388,7 @@ pub(super) fn since(connection: &Connection, session: &str, from: Timestamp) -> 
     let sql = "SELECT id, subcommand, content FROM event WHERE session = ?1 AND at >= ?2";
     let mut settled = connection.prepare_cached(sql)?;
     let settled = settled.query_map(params![session, from], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
-    events.extend(settled.collect::<Result<Vec<(i64, (String, String))>, _>>()?);
+    events.extend(settled.collect::<Result<Vec<(EventId, (String, String))>, _>>()?);
     let of_gateway = events.into_values().filter(|(subcommand, _)| !subcommand.starts_with('@'));
     Ok(of_gateway.map(|(subcommand, content)| Event { subcommand, content: Content::new(content) }).collect())
 }
@@ -422,12 +423,12 @@ pub(super) fn latest(connection: &Connection, most: u32) -> Result<Vec<Handling>
 }
 
 /// What the log has of an event.
-pub(super) fn handling(connection: &Connection, event: i64) -> Result<Option<Handling>, StoreError> {
+pub(super) fn handling(connection: &Connection, event: EventId) -> Result<Option<Handling>, StoreError> {
     find(connection, event, |recent| recent.events.remove(&event).map(|told| told.handling))
 }
 
 /// What the log has of a run.
-pub(super) fn run(connection: &Connection, id: i64) -> Result<Option<RunRecord>, StoreError> {
+pub(super) fn run(connection: &Connection, id: RunId) -> Result<Option<RunRecord>, StoreError> {
     find(connection, id, |recent| {
         let of_events = recent.events.values_mut().flat_map(|told| told.handling.runs.drain(..));
         let run = of_events.into_iter().find(|run| run.run.id == id);
@@ -436,9 +437,9 @@ pub(super) fn run(connection: &Connection, id: i64) -> Result<Option<RunRecord>,
 }
 
 /// Looks for what began under an id, with everything that is told of it until it is over.
-fn find<T>(
+fn find<K, T>(
     connection: &Connection,
-    id: i64,
+    id: Id<K>,
     mut look: impl FnMut(&mut Recent) -> Option<T>,
 ) -> Result<Option<T>, StoreError> {
     let sql = "SELECT id FROM cut WHERE high >= ?1 AND low <= ?1 ORDER BY high";
@@ -458,7 +459,7 @@ fn find<T>(
 pub(super) fn messages(connection: &Connection) -> Result<BTreeMap<String, HashSet<String>>, StoreError> {
     let mut messages = Messages::default();
     // What came before a session was this account's is another one's.
-    let since: BTreeMap<String, i64> = connection
+    let since: BTreeMap<String, EventId> = connection
         .prepare_cached("SELECT name, since FROM session")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect::<Result<_, _>>()?;

@@ -5,6 +5,7 @@
 //! | `folder` | the data folder: its permissions, its lock, its database file |
 //! | `schema` | the schema's versions and the steps between them |
 //! | `mirror` | the scripts' values in memory, which decide what a `get` gives |
+//! | `ids` | the ids of events, runs and timers |
 //! | `record` | what the journal takes down, and batches, the unit in which it does |
 //! | `held` | the scripts that are missing, and what is kept of scripts |
 //! | `log`, `rows` | where batches are written: what comes and goes at once; the tables of what lasts |
@@ -22,6 +23,7 @@ mod error;
 mod folder;
 mod health;
 mod held;
+mod ids;
 mod log;
 mod messages;
 mod mirror;
@@ -45,6 +47,7 @@ pub use error::{DiskFault, StoreError};
 use folder::Folder;
 pub use folder::{is_data_file, socket_file};
 pub use held::{Held, Kept};
+pub use ids::{EventId, Id, RunId, TimerId};
 pub use messages::number as message_number;
 use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
@@ -377,7 +380,7 @@ impl Store {
     ///
     /// # Errors
     /// When the database cannot be written.
-    pub fn end_run(&self, run: i64, at: Timestamp) -> Result<(), StoreError> {
+    pub fn end_run(&self, run: RunId, at: Timestamp) -> Result<(), StoreError> {
         self.0.shared.query(move |connection| rows::end_run(connection, run, at))
     }
 

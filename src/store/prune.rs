@@ -5,6 +5,7 @@
 use rusqlite::{Connection, Transaction, params};
 
 use super::error::StoreError;
+use super::ids::{EventId, RunId};
 use super::record::BundleHash;
 use super::{log, messages, rows};
 use crate::clock::Timestamp;
@@ -25,8 +26,8 @@ pub struct Pruning {
 /// What is looked at next: rows beyond an id.
 #[derive(Clone, Copy, Debug)]
 enum Stage {
-    Runs(i64),
-    Events(i64),
+    Runs(RunId),
+    Events(EventId),
     Batches(i64),
     Messages,
     Rest,
@@ -35,7 +36,7 @@ enum Stage {
 impl Pruning {
     /// One that removes what was done before a time.
     pub fn before(before: Timestamp, now: Timestamp) -> Self {
-        Self { before, now, stage: Stage::Runs(i64::MIN) }
+        Self { before, now, stage: Stage::Runs(RunId::MIN) }
     }
 }
 
@@ -48,7 +49,7 @@ pub(super) fn prune(
     let Pruning { before, now, stage } = pruning;
     let transaction = connection.unchecked_transaction()?;
     let next = match stage {
-        Stage::Runs(from) => Some(runs(&transaction, before, from)?.map_or(Stage::Events(i64::MIN), Stage::Runs)),
+        Stage::Runs(from) => Some(runs(&transaction, before, from)?.map_or(Stage::Events(EventId::MIN), Stage::Runs)),
         Stage::Events(from) => {
             Some(events(&transaction, before, from)?.map_or(Stage::Batches(i64::MIN), Stage::Events))
         }
@@ -65,14 +66,14 @@ pub(super) fn prune(
 }
 
 /// Where the next slice begins, if there is one: ids ascend with time, so that behind a young row there are no old ones.
-fn beyond(seen: usize, most: usize, last: Option<(i64, Timestamp)>, before: Timestamp) -> Option<i64> {
+fn beyond<T>(seen: usize, most: usize, last: Option<(T, Timestamp)>, before: Timestamp) -> Option<T> {
     last.filter(|(_, at)| seen == most && *at < before).map(|(id, _)| id)
 }
 
 /// Ended runs, with their entries.
-fn runs(transaction: &Transaction<'_>, before: Timestamp, from: i64) -> Result<Option<i64>, StoreError> {
+fn runs(transaction: &Transaction<'_>, before: Timestamp, from: RunId) -> Result<Option<RunId>, StoreError> {
     let sql = format!("SELECT id, started, ended FROM run WHERE id > ?1 ORDER BY id LIMIT {ROWS}");
-    let found: Vec<(i64, Timestamp, Option<Timestamp>)> = transaction
+    let found: Vec<(RunId, Timestamp, Option<Timestamp>)> = transaction
         .prepare_cached(&sql)?
         .query_map([from], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect::<Result<_, _>>()?;
@@ -84,13 +85,13 @@ fn runs(transaction: &Transaction<'_>, before: Timestamp, from: i64) -> Result<O
 }
 
 /// Handled events without runs: a run is not shown without its event, and ended later than that came.
-fn events(transaction: &Transaction<'_>, before: Timestamp, from: i64) -> Result<Option<i64>, StoreError> {
+fn events(transaction: &Transaction<'_>, before: Timestamp, from: EventId) -> Result<Option<EventId>, StoreError> {
     let sql = format!(
         "SELECT id, at, done = 1 AND at < ?2 AND NOT EXISTS (SELECT 1 FROM run WHERE run.event = event.id),
                 session, subcommand, content FROM event WHERE id > ?1 ORDER BY id LIMIT {ROWS}"
     );
     let mut statement = transaction.prepare_cached(&sql)?;
-    let mut found = statement.query([from, before])?;
+    let mut found = statement.query(params![from, before])?;
     let (mut seen, mut last) = (0, None);
     while let Some(event) = found.next()? {
         let (id, at) = (event.get(0)?, event.get(1)?);

@@ -9,6 +9,7 @@ use crate::clock::Timestamp;
 use super::error::StoreError;
 use super::folder::OpenMode;
 use super::held::{Held, Kept};
+use super::ids::{EventId, RunId};
 use super::record::{BundleHash, Handling, Lineup, RunRecord};
 use super::{folder, held, log, rows, writer};
 
@@ -33,7 +34,7 @@ impl JournalReader {
     ///
     /// # Errors
     /// When the database of the data folder cannot be written, and as [`open`](Self::open).
-    pub fn kill(folder: &Path, run: i64) -> Result<(), StoreError> {
+    pub fn kill(folder: &Path, run: RunId) -> Result<(), StoreError> {
         let connection = folder::existing_database(folder, OpenMode::Write)?;
         let asked = connection.execute("INSERT OR IGNORE INTO kill VALUES (?1)", [run]);
         asked.map_err(|error| StoreError::from(error).in_file(&folder::database_file(folder)))?;
@@ -79,7 +80,7 @@ impl JournalReader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn event(&self, id: i64) -> Result<Option<Handling>, StoreError> {
+    pub fn event(&self, id: EventId) -> Result<Option<Handling>, StoreError> {
         self.read(|moment| match rows::handling(moment, id)? {
             Some(handling) => Ok(Some(handling)),
             None => log::handling(moment, id),
@@ -104,7 +105,7 @@ impl JournalReader {
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub fn run(&self, id: i64) -> Result<Option<RunRecord>, StoreError> {
+    pub fn run(&self, id: RunId) -> Result<Option<RunRecord>, StoreError> {
         self.read(|moment| match rows::runs(moment, "WHERE id = ?1", [id])?.pop() {
             Some(run) => Ok(Some(run)),
             None => log::run(moment, id),

@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::ids::{EventId, RunId, TimerId};
 use crate::clock::Timestamp;
 use crate::protocol::Event;
 
@@ -18,7 +19,7 @@ use crate::protocol::Event;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EventRow {
     /// Its id, ascending in the order of arrival.
-    pub id: i64,
+    pub id: EventId,
     /// The session that it arrived at.
     pub session: Arc<str>,
     /// The gateway's name for it; `@timer` for a timer that was due.
@@ -30,16 +31,16 @@ pub struct EventRow {
     /// Whether every script has had it.
     pub done: bool,
     /// The run that took it as the answer that it waited for.
-    pub answered: Option<i64>,
+    pub answered: Option<RunId>,
 }
 
 /// What a run is, which never changes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunRow {
     /// Its id.
-    pub id: i64,
+    pub id: RunId,
     /// The event that it handles.
-    pub event: i64,
+    pub event: EventId,
     /// The session that it acts on.
     pub session: Arc<str>,
     /// The script.
@@ -273,18 +274,18 @@ pub struct Handling {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Handled {
     /// The event.
-    pub event: i64,
+    pub event: EventId,
     /// The run that took it as the answer that it waited for.
-    pub answered: Option<i64>,
+    pub answered: Option<RunId>,
 }
 
 /// What is new about a run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunChange {
     /// The run.
-    pub id: i64,
+    pub id: RunId,
     /// The event that it handles.
-    pub event: i64,
+    pub event: EventId,
     /// What it is, unless an earlier batch of this process said so.
     pub begun: Option<RunRow>,
     /// How far it is now.
@@ -297,7 +298,7 @@ pub struct RunChange {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TimerRow {
     /// Its id.
-    pub id: i64,
+    pub id: TimerId,
     /// The session.
     pub session: String,
     /// The script.
@@ -371,7 +372,7 @@ pub struct Batch {
     /// Timers that are new or have changed.
     pub timers: Vec<TimerRow>,
     /// Timers that are gone.
-    pub gone_timers: Vec<i64>,
+    pub gone_timers: Vec<TimerId>,
     /// Scripts' states that have changed: session, script, JSON text.
     pub states: Vec<(String, String, String)>,
     /// Sources that runs are pinned to.

@@ -7,6 +7,7 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::error::StoreError;
+use super::ids::{EventId, RunId};
 use super::log;
 use super::messages;
 use super::record::{
@@ -291,7 +292,7 @@ pub(super) fn runs(
 }
 
 /// An event with its runs, where the tables have it.
-pub(super) fn handling(connection: &Connection, event: i64) -> Result<Option<Handling>, StoreError> {
+pub(super) fn handling(connection: &Connection, event: EventId) -> Result<Option<Handling>, StoreError> {
     let Some(event) = events(connection, "WHERE id = ?1", [event])?.pop() else { return Ok(None) };
     let runs = runs(connection, "WHERE event = ?1 ORDER BY id", [event.id])?;
     Ok(Some(Handling { event, runs }))
@@ -299,7 +300,7 @@ pub(super) fn handling(connection: &Connection, event: i64) -> Result<Option<Han
 
 /// The entries of a run, in order. Where one is missing or cannot be read, another stands that no call makes, and ends them:
 /// what comes after it means nothing.
-fn entries(connection: &Connection, run: i64) -> Result<Vec<Entry>, StoreError> {
+fn entries(connection: &Connection, run: RunId) -> Result<Vec<Entry>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT number, entry FROM entry WHERE run = ?1 ORDER BY number")?;
     let rows = statement.query_map([run], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
     let mut entries = Vec::new();
@@ -392,7 +393,7 @@ pub(super) fn recover(connection: &Connection, session: &str) -> Result<Recovere
     // Runs of hooks that are called anew at every start are not rebuilt.
     let close = "UPDATE run SET ended = started, outcome = ?2 WHERE session = ?1 AND ended IS NULL AND rebuild = 0";
     connection.execute(close, params![session, RunOutcome::EndedWithProcess])?;
-    let mut open = HashMap::<i64, Vec<RunRecord>>::new();
+    let mut open = HashMap::<EventId, Vec<RunRecord>>::new();
     let of_open = "WHERE session = ?1 AND
                    (ended IS NULL OR event IN (SELECT id FROM event WHERE session = ?1 AND done = 0)) ORDER BY id";
     for run in runs(connection, of_open, [session])? {
@@ -434,7 +435,7 @@ pub(super) fn bundle(connection: &Connection, hash: &BundleHash) -> Result<Optio
 
 /// The runs that someone asked to kill and that have not ended. Where the end is on disk, the wish is fulfilled.
 pub(super) fn kills(connection: &Connection) -> Result<Vec<RunRow>, StoreError> {
-    let wishes: Vec<i64> = connection
+    let wishes: Vec<RunId> = connection
         .prepare_cached("SELECT run FROM kill")?
         .query_map([], |row| row.get(0))?
         .collect::<Result<_, _>>()?;
@@ -453,7 +454,7 @@ pub(super) fn kills(connection: &Connection) -> Result<Vec<RunRow>, StoreError> 
 }
 
 /// Ends a run of the tables as killed.
-pub(super) fn end_run(connection: &Connection, run: i64, at: Timestamp) -> Result<(), StoreError> {
+pub(super) fn end_run(connection: &Connection, run: RunId, at: Timestamp) -> Result<(), StoreError> {
     let sql = "UPDATE run SET ended = ?2, outcome = ?3 WHERE id = ?1 AND ended IS NULL";
     connection.execute(sql, params![run, at, RunOutcome::Killed])?;
     Ok(())

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 
 use hotline::store::{
-    Batch, BundleHash, Durability, EventRow, JournalReader, LinedUp, Lineup, MessageRow, Origin, Recovered, RunChange,
-    RunOutcome, RunRow, Standing, Store, StoreError, Tenant, TimerRow, Waiting,
+    Batch, BundleHash, Durability, EventId, EventRow, JournalReader, LinedUp, Lineup, MessageRow, Origin, Recovered,
+    RunChange, RunId, RunOutcome, RunRow, Standing, Store, StoreError, Tenant, TimerId, TimerRow, Waiting,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -31,11 +31,12 @@ fn message(id: i64, at: i64) -> EventRow {
         "contentType": "NONE", "contentMetadata": {},
     });
     let (session, subcommand) = ("main".into(), "RECEIVE_MESSAGE".to_owned());
-    EventRow { id, session, subcommand, content: content.to_string(), at, done: true, answered: None }
+    EventRow { id: EventId::new(id), session, subcommand, content: content.to_string(), at, done: true, answered: None }
 }
 
 /// A run of an event that waits, or that ended at a time.
 fn run(id: i64, event: i64, ended: Option<i64>) -> RunChange {
+    let (id, event) = (RunId::new(id), EventId::new(event));
     let row = RunRow {
         id,
         event,
@@ -57,7 +58,7 @@ fn run(id: i64, event: i64, ended: Option<i64>) -> RunChange {
 
 fn timer(id: i64) -> TimerRow {
     let (session, script) = ("main".to_owned(), "bot".to_owned());
-    TimerRow { id, session, script, timer: "{}".to_owned(), due: NOW + DAY, origin: Origin::Made }
+    TimerRow { id: TimerId::new(id), session, script, timer: "{}".to_owned(), due: NOW + DAY, origin: Origin::Made }
 }
 
 fn record(store: &Store, batch: Batch) {
@@ -67,7 +68,7 @@ fn record(store: &Store, batch: Batch) {
 
 fn ids(folder: &Path) -> Vec<i64> {
     let events = JournalReader::open(folder).expect("it opens").events(u32::MAX).expect("it can be read");
-    events.into_iter().map(|handling| handling.event.id).collect()
+    events.into_iter().map(|handling| handling.event.id.number()).collect()
 }
 
 #[test]
@@ -96,7 +97,7 @@ fn what_a_session_left_behind_is_not_another_accounts() {
         assert_eq!((waiting.len(), timers.len(), messages.len(), has_moved), (0, 0, 0, expected), "{account}");
     }
     let reader = JournalReader::open(folder.path()).expect("it opens");
-    let ended = reader.run(2).expect("it can be read").expect("it is there").standing;
+    let ended = reader.run(RunId::new(2)).expect("it can be read").expect("it is there").standing;
     assert_eq!(ended.outcome, RunOutcome::EndedWithSession);
 }
 
@@ -151,11 +152,11 @@ fn a_wish_to_kill_stays_until_the_end_is_on_disk() {
     let folder = tempdir().expect("a folder");
     let store = open(folder.path());
     record(&store, Batch { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Batch::default() });
-    JournalReader::kill(folder.path(), 2).expect("it is written");
-    JournalReader::kill(folder.path(), 99).expect("it is written");
+    JournalReader::kill(folder.path(), RunId::new(2)).expect("it is written");
+    JournalReader::kill(folder.path(), RunId::new(99)).expect("it is written");
     for _ in 0..2 {
         let kills: Vec<_> = store.kills().expect("it is read").into_iter().map(|run| run.id).collect();
-        assert_eq!(kills, [2]);
+        assert_eq!(kills, [RunId::new(2)]);
     }
     let end = RunChange { begun: None, ..run(2, 1, Some(NOW + 1)) };
     record(&store, Batch { at: NOW + 1, runs: vec![end], ..Batch::default() });
@@ -208,7 +209,7 @@ fn whoever_only_reads_changes_nothing() {
         connection.pragma_query_value(None, "user_version", |row| row.get(0)).expect("a number")
     };
     version(known - 1);
-    for error in [JournalReader::open(folder.path()).map(drop), JournalReader::kill(folder.path(), 1)] {
+    for error in [JournalReader::open(folder.path()).map(drop), JournalReader::kill(folder.path(), RunId::new(1))] {
         let error = error.expect_err("it is older");
         assert!(matches!(&error, StoreError::Older { found, .. } if *found == known - 1), "{error}");
         assert!(error.to_string().contains(&file.display().to_string()), "{error}");

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use hotline::store::{
-    Batch, BundleHash, BundleRow, CallKind, Durability, Entry, EventRow, Handled, Handling, JournalReader, Outcome,
-    RunChange, RunOutcome, RunRecord, RunRow, Standing, Store, Tenant,
+    Batch, BundleHash, BundleRow, CallKind, Durability, Entry, EventId, EventRow, Handled, Handling, JournalReader,
+    Outcome, RunChange, RunId, RunOutcome, RunRecord, RunRow, Standing, Store, Tenant,
 };
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
@@ -51,10 +51,10 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 struct Journal {
     folder: TempDir,
     store: Option<Store>,
-    model: BTreeMap<i64, Handling>,
+    model: BTreeMap<EventId, Handling>,
     batch: Batch,
     /// Runs that have changed since the last batch: whether they have begun since, and their entries of before.
-    changed: BTreeMap<i64, (bool, usize)>,
+    changed: BTreeMap<RunId, (bool, usize)>,
     next: i64,
     /// How many messages have arrived, pruned ones too.
     messages: usize,
@@ -80,7 +80,7 @@ impl Journal {
     fn take(&mut self, step: &Step) {
         match step {
             Step::Arrive => {
-                let id = self.id();
+                let id = EventId::new(self.id());
                 let event = EventRow {
                     id,
                     session: SESSION.into(),
@@ -96,7 +96,7 @@ impl Journal {
             }
             Step::Begin(which) => {
                 let Some(event) = self.pick_event(*which) else { return };
-                let id = self.id();
+                let id = RunId::new(self.id());
                 let run = RunRow {
                     id,
                     event,
@@ -150,7 +150,7 @@ impl Journal {
         }
     }
 
-    fn pick_event(&self, which: usize) -> Option<i64> {
+    fn pick_event(&self, which: usize) -> Option<EventId> {
         let open: Vec<_> = self.model.values().filter(|one| !one.event.done).map(|one| one.event.id).collect();
         (!open.is_empty()).then(|| open[which % open.len()])
     }
@@ -195,7 +195,7 @@ impl Journal {
                 assert_eq!(reader.run(run.run.id).expect("it can be read").as_ref(), Some(run));
             }
         }
-        assert_eq!(reader.event(self.next).expect("it can be read"), None);
+        assert_eq!(reader.event(EventId::new(self.next)).expect("it can be read"), None);
         let runs = self.model.values().flat_map(|handling| &handling.runs);
         let mut open: Vec<_> = runs.filter(|run| run.standing.ended.is_none()).cloned().collect();
         open.sort_by_key(|run| run.run.id);
@@ -250,7 +250,7 @@ fn what_is_over_goes_and_what_is_needed_stays() {
     }
     let year = 365 * 24 * 3_600 * 1_000;
     journal.store().prune(START + year, START + year).expect("the disk is there");
-    journal.model.remove(&1);
+    journal.model.remove(&EventId::new(1));
     journal.check();
     let bundle = |store: &Store| store.bundle(&BundleHash([7; 32])).expect("it can be read");
     assert_eq!(bundle(journal.store()).as_deref(), Some("{}"), "a run needs it");

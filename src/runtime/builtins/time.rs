@@ -18,7 +18,7 @@ use crate::runtime::run::suspension::EventVerdict;
 use crate::runtime::run::wait::CallSite;
 use crate::runtime::timers::schedule::TIMERS;
 use crate::runtime::timers::timer::{Spec, Timer};
-use crate::store::Origin;
+use crate::store::{Origin, TimerId};
 
 /// Registers the functions.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
@@ -94,7 +94,7 @@ fn register_timers(engine: &mut Engine, services: &Rc<Services>) {
                 .session
                 .as_ref()
                 .ok_or_else(|| thrown::misplaced("there is no session whose timer this could be"))?;
-            let known = u64::try_from(id).is_ok_and(|id| session.schedule.cancel(run.generation.name(), id));
+            let known = session.schedule.cancel(run.generation.name(), TimerId::new(id));
             session.journal.note_data();
             Ok(Answer::Value(known.into()))
         })
@@ -156,7 +156,7 @@ fn add(
         }
         let id = session.schedule.add(run.generation.name(), timer, now, Origin::Made);
         session.journal.note_data();
-        Ok(Answer::Value(id.and_then(|id| i64::try_from(id).ok()).map_or(Dynamic::UNIT, Dynamic::from_int)))
+        Ok(Answer::Value(id.map_or(Dynamic::UNIT, |id| id.number().into())))
     })
 }
 

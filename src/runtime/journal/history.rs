@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
 use crate::runtime::engine::values;
-use crate::store::{CallKind, Entry, Outcome, RunChange, RunOutcome, RunRow, Standing, Waiting};
+use crate::store::{CallKind, Entry, EventId, Outcome, RunChange, RunId, RunOutcome, RunRow, Standing, Waiting};
 
 /// The format of entries. A record of another format is not rebuilt.
 pub(crate) const FORMAT: i64 = 2;
@@ -45,9 +45,9 @@ pub(crate) struct RunEnd {
 #[derive(Debug, Default)]
 pub(crate) struct History {
     /// The run's id.
-    id: u64,
+    id: RunId,
     /// The id of the event that it handles.
-    event: u64,
+    event: EventId,
     /// What the journal has not been told yet: that the run has begun.
     begun: RefCell<Option<Box<RunRow>>>,
     /// Entries that the journal has not taken yet, by their numbers.
@@ -80,12 +80,12 @@ pub(crate) enum Recorded {
 
 impl History {
     /// The record of a run that begins; without its row, nothing of it is kept.
-    pub(crate) fn new(id: u64, event: u64, begun: Option<RunRow>) -> Self {
+    pub(crate) fn new(id: RunId, event: EventId, begun: Option<RunRow>) -> Self {
         Self { id, event, begun: RefCell::new(begun.map(Box::new)), ..Self::default() }
     }
 
     /// The record of a run that is to be rebuilt, whose beginning an earlier process has told.
-    pub(crate) fn replaying(id: u64, event: u64, entries: Vec<Entry>, waiting: Option<Waiting>) -> Self {
+    pub(crate) fn replaying(id: RunId, event: EventId, entries: Vec<Entry>, waiting: Option<Waiting>) -> Self {
         Self {
             id,
             event,
@@ -216,12 +216,12 @@ impl History {
     }
 
     /// The run's id.
-    pub(crate) fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> RunId {
         self.id
     }
 
     /// The id of the event that the run handles.
-    pub(crate) fn event(&self) -> u64 {
+    pub(crate) fn event(&self) -> EventId {
         self.event
     }
 
@@ -236,8 +236,8 @@ impl History {
         let end = self.end();
         let (outcome, fault) = end.as_ref().map(|end| (end.outcome.clone(), end.fault.clone())).unwrap_or_default();
         RunChange {
-            id: self.id.cast_signed(),
-            event: self.event.cast_signed(),
+            id: self.id,
+            event: self.event,
             begun: self.begun.take().map(|row| *row),
             standing: Standing { waiting: self.waiting(), ended: end.map(|end| end.at), outcome, fault },
             entries: self.take_fresh(),
@@ -303,10 +303,14 @@ mod tests {
         Entry { kind, name, detail: String::new(), place: "".into(), at: 0, took: 0, outcome }
     }
 
+    fn rebuilding(entries: Vec<Entry>, waiting: Option<Waiting>) -> History {
+        History::replaying(RunId::new(2), EventId::new(1), entries, waiting)
+    }
+
     #[test]
     fn a_record_is_fed_back_in_order_and_then_goes_on() {
         let entries = vec![entry("now", Outcome::Value("1".into())), entry("SendText", Outcome::Pending)];
-        let history = History::replaying(1, 1, entries, None);
+        let history = rebuilding(entries, None);
         assert!(matches!(history.look_up(CallKind::Pure, "now", "", None), Ok(Recorded::Done(_))));
         assert!(matches!(history.look_up(CallKind::Pure, "SendText", "", None), Ok(Recorded::InDoubt(1))));
         assert!(matches!(history.look_up(CallKind::Pure, "now", "", None), Ok(Recorded::Nothing)));
@@ -315,7 +319,7 @@ mod tests {
 
     #[test]
     fn another_call_than_the_recorded_one_is_an_error() {
-        let history = History::replaying(1, 1, vec![entry("now", Outcome::Value("1".into()))], None);
+        let history = rebuilding(vec![entry("now", Outcome::Value("1".into()))], None);
         assert!(history.look_up(CallKind::Pure, "random", "", None).is_err());
     }
 
@@ -323,7 +327,7 @@ mod tests {
     fn an_interrupted_wait_goes_on_as_one() {
         let wait =
             |call: &str, since, deadline| Waiting { call: call.to_owned().into(), place: "".into(), since, deadline };
-        let history = History::replaying(1, 1, Vec::new(), Some(wait("ask", 5, Some(90))));
+        let history = rebuilding(Vec::new(), Some(wait("ask", 5, Some(90))));
         assert_eq!(history.waiting(), Some(wait("ask", 5, Some(90))), "also while the run is being rebuilt");
         history.set_waiting(Some(wait("ask", 50, None)));
         history.set_deadline(history.interrupted_deadline("ask").expect("it was interrupted"));
@@ -331,7 +335,7 @@ mod tests {
         history.set_waiting(None);
         assert_eq!(history.waiting(), None);
 
-        let history = History::replaying(1, 1, Vec::new(), Some(wait("ask", 5, Some(90))));
+        let history = rebuilding(Vec::new(), Some(wait("ask", 5, Some(90))));
         history.set_waiting(Some(wait("sleep", 50, None)));
         assert_eq!(history.interrupted_deadline("sleep"), None);
         assert_eq!(history.waiting(), Some(wait("sleep", 50, None)));
@@ -339,7 +343,7 @@ mod tests {
 
     #[test]
     fn what_is_left_over_of_a_record_is_named() {
-        let history = History::replaying(1, 1, vec![entry("now", Outcome::Value("1".into()))], None);
+        let history = rebuilding(vec![entry("now", Outcome::Value("1".into()))], None);
         let reason = history.left_over().expect("an entry");
         assert_eq!(reason, "this run cannot be rebuilt: its record goes on with now, the script ends here");
         assert!(history.look_up(CallKind::Pure, "now", "", None).is_ok());
@@ -374,7 +378,7 @@ mod tests {
         assert_eq!((&outcomes[1], &outcomes[3]), (&Outcome::Same(0), &Outcome::Same(2)));
         assert_eq!(outcomes[5], Outcome::Value("short".into()));
 
-        let history = History::replaying(1, 1, entries, None);
+        let history = rebuilding(entries, None);
         let fed = |name: &str, written: Option<&str>| match history.look_up(CallKind::Pure, name, "", written) {
             Ok(Recorded::Done(entry)) => entry.outcome,
             _ => panic!("the record has it"),

@@ -24,7 +24,8 @@ use crate::runtime::ids;
 use crate::runtime::timers::schedule::Schedule;
 use crate::session::Handle;
 use crate::store::{
-    Batch, BundleHash, BundleRow, EventRow, Handled, MessageRow, RunChange, RunOutcome, RunRow, Standing, Store,
+    Batch, BundleHash, BundleRow, EventId, EventRow, Handled, MessageRow, RunChange, RunId, RunOutcome, RunRow,
+    Standing, Store,
 };
 
 /// How long a relaxed journal gathers before it writes.
@@ -63,7 +64,7 @@ pub(crate) struct Journal {
 
 #[derive(Default)]
 struct Pending {
-    events: BTreeMap<i64, EventRow>,
+    events: BTreeMap<EventId, EventRow>,
     /// Invariant: what the events' contents and the events themselves take.
     bytes: usize,
     messages: Vec<MessageRow>,
@@ -113,7 +114,7 @@ impl Journal {
             return Arrival { id, journal: None };
         }
         let row = EventRow {
-            id: id.cast_signed(),
+            id,
             session: Arc::clone(session),
             subcommand: event.subcommand.clone(),
             content: event.content.as_str().to_owned(),
@@ -148,8 +149,8 @@ impl Journal {
     }
 
     /// An event that an earlier process took down and did not see through.
-    pub(crate) fn arrived_before(self: &Rc<Self>, id: i64) -> Arrival {
-        Arrival { id: id.cast_unsigned(), journal: Some(Rc::clone(self)) }
+    pub(crate) fn arrived_before(self: &Rc<Self>, id: EventId) -> Arrival {
+        Arrival { id, journal: Some(Rc::clone(self)) }
     }
 
     /// Notes that the record of a run is new or has changed.
@@ -352,13 +353,13 @@ impl Followed {
 
 /// An event that has been taken. What is neither handed on nor [finished](Self::finish) is taken up by the next process.
 pub(crate) struct Arrival {
-    id: u64,
+    id: EventId,
     journal: Option<Rc<Journal>>,
 }
 
 impl Arrival {
     /// The event's id.
-    pub(crate) fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> EventId {
         self.id
     }
 
@@ -368,13 +369,13 @@ impl Arrival {
     }
 
     /// The event is the answer that a run waited for, and the run has taken it down.
-    pub(crate) fn answers(self, run: u64) {
-        self.done(Some(run.cast_signed()));
+    pub(crate) fn answers(self, run: RunId) {
+        self.done(Some(run));
     }
 
-    fn done(self, answered: Option<i64>) {
+    fn done(self, answered: Option<RunId>) {
         let Some(journal) = self.journal else { return };
-        let event = self.id.cast_signed();
+        let event = self.id;
         let mut pending = journal.pending.borrow_mut();
         match pending.events.get_mut(&event) {
             Some(event) => (event.done, event.answered) = (true, answered),

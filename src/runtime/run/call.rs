@@ -197,6 +197,7 @@ impl CallTicket {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{EventId, RunId};
 
     const EFFECT: Impact = Impact::Effect(Safety::Effect);
 
@@ -205,7 +206,7 @@ mod tests {
     }
 
     fn recorded(call: &HostCall<'_>, outcome: Outcome) -> History {
-        History::replaying(1, 1, vec![call.entry("".into(), outcome)], None)
+        History::replaying(RunId::new(2), EventId::new(1), vec![call.entry("".into(), outcome)], None)
     }
 
     #[test]

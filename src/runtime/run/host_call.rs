@@ -165,8 +165,8 @@ fn unrecorded(run: &Rc<Run>, call: &HostCall<'_>, steps: &mut dyn Act) -> Script
     }
     let outcome = steps.prepare(run, &|_| {}).and_then(|()| check(run)).and_then(|()| steps.act(run));
     tracing::trace!(
-        run = run.id(),
-        event = run.event(),
+        run = run.id().number(),
+        event = run.event().number(),
         kind = ?call.impact,
         name = call.name(),
         ok = outcome.is_ok(),
@@ -209,7 +209,7 @@ fn recorded(run: &Rc<Run>, call: &HostCall<'_>, place: CallSite<'_>, steps: &mut
 fn in_doubt(run: &Rc<Run>, call: &HostCall<'_>, ticket: &CallTicket) -> ScriptResult {
     tracing::warn!(
         target: "hotline::script",
-        run = run.id(),
+        run = run.id().number(),
         command = call.name(),
         "it is in doubt whether this was done before the process ended"
     );

@@ -23,7 +23,7 @@ use rhai::Dynamic;
 
 use crate::clock::Timestamp;
 use crate::protocol::Hook;
-use crate::store::{Entry, RunOutcome, RunRow};
+use crate::store::{Entry, EventId, RunId, RunOutcome, RunRow};
 
 use self::meter::{Meter, Progress};
 use self::suspension::Suspension;
@@ -94,7 +94,7 @@ pub(crate) struct Run {
 
 /// What a new run needs to know.
 pub(crate) struct Start {
-    pub(crate) event: u64,
+    pub(crate) event: EventId,
     pub(crate) function: Arc<str>,
     pub(crate) generation: Rc<Generation>,
     pub(crate) lane: Lane,
@@ -108,8 +108,8 @@ impl Run {
         let Start { event, function, generation, rebuild, .. } = &start;
         let id = ids::next_id();
         let begun = session.journal.is_on().then(|| RunRow {
-            id: id.cast_signed(),
-            event: event.cast_signed(),
+            id,
+            event: *event,
             session: Arc::clone(&session.name),
             script: Arc::clone(&generation.bundle.name),
             function: Arc::clone(function),
@@ -163,12 +163,12 @@ impl Run {
     }
 
     /// The run's id.
-    pub(crate) fn id(&self) -> u64 {
+    pub(crate) fn id(&self) -> RunId {
         self.history.id()
     }
 
     /// The id of the event that it handles.
-    pub(crate) fn event(&self) -> u64 {
+    pub(crate) fn event(&self) -> EventId {
         self.history.event()
     }
 

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use crate::clock::Timestamp;
 use crate::language::cron;
+use crate::store::TimerId;
 
 /// By how much the time of day must have moved to count as set.
 const STEP: Timestamp = 500;
@@ -33,12 +34,12 @@ struct Stretch {
     from: Timestamp,
     to: Timestamp,
     /// Timers with a higher id came after it.
-    newest: u64,
+    newest: TimerId,
 }
 
 impl Hours {
     /// Looks at the clock; gives by how much it has been set since the last look. `newest` is the id of the newest timer.
-    pub(crate) fn follow(&mut self, began: Timestamp, now: Timestamp, newest: u64) -> Option<Timestamp> {
+    pub(crate) fn follow(&mut self, began: Timestamp, now: Timestamp, newest: TimerId) -> Option<Timestamp> {
         let Some((before, from)) = self.present else {
             self.present = Some((began, now));
             return None;
@@ -53,7 +54,7 @@ impl Hours {
     }
 
     /// Takes up what an earlier process saw: the clock showed `last` then.
-    pub(crate) fn take_up(&mut self, last: Timestamp, newest: u64) {
+    pub(crate) fn take_up(&mut self, last: Timestamp, newest: TimerId) {
         self.remember(Stretch { from: last - BEFORE, to: last, newest });
     }
 
@@ -65,7 +66,7 @@ impl Hours {
     }
 
     /// The next time of a timer's pattern after `now` that the clock has not shown since there is this timer.
-    pub(crate) fn next(&self, pattern: &str, timer: u64, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn next(&self, pattern: &str, timer: TimerId, now: Timestamp) -> Option<Timestamp> {
         let mut next = cron::next(pattern, now)?;
         let shown = |next: &Timestamp| {
             let is_its = |stretch: &&Stretch| timer <= stretch.newest && (stretch.from..=stretch.to).contains(next);
@@ -102,29 +103,31 @@ mod tests {
 
     const MINUTE: Timestamp = 60_000;
     const HOUR: Timestamp = 60 * MINUTE;
+    /// The newest timer.
+    const NEWEST: TimerId = TimerId::new(7);
     /// A full hour.
     const NOON: Timestamp = 1_704_110_400_000;
 
     #[test]
     fn what_the_clock_shows_again_is_no_time_of_a_pattern_but_for_newer_timers() {
         let mut hours = Hours::default();
-        assert_eq!(hours.follow(0, NOON, 7), None);
-        assert_eq!(hours.follow(400, NOON + 30 * MINUTE, 7), None, "a clock is adjusted all the time");
-        assert_eq!(hours.follow(-HOUR, NOON - 20 * MINUTE, 7), Some(-HOUR));
+        assert_eq!(hours.follow(0, NOON, NEWEST), None);
+        assert_eq!(hours.follow(400, NOON + 30 * MINUTE, NEWEST), None, "a clock is adjusted all the time");
+        assert_eq!(hours.follow(-HOUR, NOON - 20 * MINUTE, NEWEST), Some(-HOUR));
         let next = |timer, now| hours.next("*/15 * * * *", timer, now);
-        assert_eq!(next(7, NOON - 20 * MINUTE), Some(NOON - 15 * MINUTE), "it has not been shown yet");
-        assert_eq!(next(7, NOON - 10 * MINUTE), Some(NOON + 45 * MINUTE));
-        assert_eq!(next(8, NOON - 10 * MINUTE), Some(NOON));
+        assert_eq!(next(NEWEST, NOON - 20 * MINUTE), Some(NOON - 15 * MINUTE), "it has not been shown yet");
+        assert_eq!(next(NEWEST, NOON - 10 * MINUTE), Some(NOON + 45 * MINUTE));
+        assert_eq!(next(TimerId::new(8), NOON - 10 * MINUTE), Some(NOON));
     }
 
     #[test]
     fn a_year_that_the_clock_showed_by_mistake_holds_nothing_up() {
         let mut hours = Hours::default();
-        hours.follow(0, NOON, 7);
+        hours.follow(0, NOON, NEWEST);
         let year = 365 * 24 * HOUR;
-        assert_eq!(hours.follow(year, NOON + year, 7), Some(year));
-        assert_eq!(hours.follow(0, NOON + 20 * MINUTE, 7), Some(-year));
-        assert_eq!(hours.next("*/15 * * * *", 7, NOON + 20 * MINUTE), Some(NOON + 30 * MINUTE));
+        assert_eq!(hours.follow(year, NOON + year, NEWEST), Some(year));
+        assert_eq!(hours.follow(0, NOON + 20 * MINUTE, NEWEST), Some(-year));
+        assert_eq!(hours.next("*/15 * * * *", NEWEST, NOON + 20 * MINUTE), Some(NOON + 30 * MINUTE));
     }
 
     #[test]

@@ -12,15 +12,15 @@ use crate::clock::{Clock, Timestamp};
 use crate::language::bundle::Bundle;
 use crate::language::fault::Fault;
 use crate::runtime::ids;
-use crate::store::{Batch, Origin, TimerRow};
+use crate::store::{Batch, Origin, TimerId, TimerRow};
 
 /// How many timers a session holds: a function that sets two of itself would set ever more.
 pub(crate) const TIMERS: usize = 100_000;
 
 /// A call of a repeating timer that has not begun, until this is dropped.
 pub(crate) struct Beat {
-    unbegun: Rc<RefCell<HashSet<u64>>>,
-    id: u64,
+    unbegun: Rc<RefCell<HashSet<TimerId>>>,
+    id: TimerId,
 }
 
 impl Drop for Beat {
@@ -36,14 +36,14 @@ impl Drop for Beat {
 #[derive(Default)]
 pub(crate) struct Schedule {
     hours: RefCell<Hours>,
-    entries: RefCell<BTreeMap<(Timestamp, u64), Scheduled>>,
+    entries: RefCell<BTreeMap<(Timestamp, TimerId), Scheduled>>,
     changed: Notify,
     /// The ids of timers that are not to be there twice, by what they call; some may be gone.
-    known: RefCell<HashMap<String, u64>>,
+    known: RefCell<HashMap<String, TimerId>>,
     /// Timers that are new, changed or gone since the journal asked last.
-    unrecorded: RefCell<BTreeSet<u64>>,
+    unrecorded: RefCell<BTreeSet<TimerId>>,
     /// Repeating timers that were due and whose function waits for its lane.
-    unbegun: Rc<RefCell<HashSet<u64>>>,
+    unbegun: Rc<RefCell<HashSet<TimerId>>>,
     /// Scripts of which it has been said that a timer waits for them.
     holding: RefCell<BTreeSet<String>>,
 }
@@ -89,7 +89,7 @@ impl Schedule {
     }
 
     /// Adds a timer, or finds the same one, which keeps its due time; `None` when it would never be due.
-    pub(crate) fn add(&self, script: &str, timer: Timer, now: Timestamp, origin: Origin) -> Option<u64> {
+    pub(crate) fn add(&self, script: &str, timer: Timer, now: Timestamp, origin: Origin) -> Option<TimerId> {
         if let Some(key) = self.find(script, &timer) {
             if let Some(same) = self.entries.borrow_mut().get_mut(&key) {
                 same.origin = same.origin.and(origin);
@@ -110,14 +110,14 @@ impl Schedule {
     }
 
     /// Where the same timer of a script stands.
-    pub(crate) fn find(&self, script: &str, timer: &Timer) -> Option<(Timestamp, u64)> {
+    pub(crate) fn find(&self, script: &str, timer: &Timer) -> Option<(Timestamp, TimerId)> {
         let id = *self.known.borrow().get(&timer.call_of(script)?)?;
         let entries = self.entries.borrow();
         entries.keys().find(|(_, other)| *other == id).copied()
     }
 
     /// Notes that this is the timer of a script that is meant when the same one is asked for.
-    fn know(&self, script: &str, timer: &Timer, id: u64) {
+    fn know(&self, script: &str, timer: &Timer, id: TimerId) {
         let Some(call) = timer.call_of(script) else { return };
         let mut known = self.known.borrow_mut();
         // Those that are gone are left behind, and swept out when they are the most.
@@ -129,7 +129,7 @@ impl Schedule {
     }
 
     /// Takes a script's timer out; whether it was there.
-    pub(crate) fn cancel(&self, script: &str, id: u64) -> bool {
+    pub(crate) fn cancel(&self, script: &str, id: TimerId) -> bool {
         let mut entries = self.entries.borrow_mut();
         let before = entries.len();
         entries.retain(|_, entry| entry.id != id || entry.script != script);
@@ -204,7 +204,6 @@ impl Schedule {
                 continue;
             };
             let TimerRow { id, script, due, mut origin, .. } = row;
-            let id = id.cast_unsigned();
             let mut due = self.due_again(id, &timer.spec, due, now, last);
             if let Some(same) = self.find(&script, &timer).and_then(|key| self.entries.borrow_mut().remove(&key)) {
                 self.unrecorded.borrow_mut().extend([same.id, id]);
@@ -218,7 +217,14 @@ impl Schedule {
     }
 
     /// When a timer is due that an earlier process left behind to be due at `due`.
-    fn due_again(&self, id: u64, spec: &Spec, due: Timestamp, now: Timestamp, last: Option<Timestamp>) -> Timestamp {
+    fn due_again(
+        &self,
+        id: TimerId,
+        spec: &Spec,
+        due: Timestamp,
+        now: Timestamp,
+        last: Option<Timestamp>,
+    ) -> Timestamp {
         match spec {
             // Soon the clock shows what it showed then.
             Spec::Cron(_) if hours::is_unset(now) && !hours::is_unset(due) => due,
@@ -241,7 +247,7 @@ impl Schedule {
         for entry in entries.values().filter(|entry| changed.contains(&entry.id)) {
             gone.remove(&entry.id);
             batch.timers.push(TimerRow {
-                id: entry.id.cast_signed(),
+                id: entry.id,
                 session: session.to_owned(),
                 script: entry.script.clone(),
                 timer: entry.timer.to_json(),
@@ -249,7 +255,7 @@ impl Schedule {
                 origin: entry.origin,
             });
         }
-        batch.gone_timers.extend(gone.into_iter().map(u64::cast_signed));
+        batch.gone_timers.extend(gone);
     }
 
     /// When the next timer is due, but for those that wait for a script which is held.
@@ -265,7 +271,7 @@ impl Schedule {
     pub(crate) fn take_due(&self, now: Timestamp, is_held: impl Fn(&str) -> bool) -> Option<Scheduled> {
         let mut entries = self.entries.borrow_mut();
         loop {
-            let due = entries.range(..=(now, u64::MAX)).find(|(_, entry)| !entry.waits(&is_held));
+            let due = entries.range(..=(now, TimerId::MAX)).find(|(_, entry)| !entry.waits(&is_held));
             let key = due.map(|(key, _)| *key)?;
             let scheduled = entries.remove(&key).expect("its key was just read");
             self.unrecorded.borrow_mut().insert(scheduled.id);
@@ -283,7 +289,7 @@ impl Schedule {
         let mut holding = self.holding.borrow_mut();
         holding.retain(|script| is_held(script));
         let entries = self.entries.borrow();
-        let waiting = entries.range(..=(now, u64::MAX)).filter(|(_, entry)| entry.waits(&is_held));
+        let waiting = entries.range(..=(now, TimerId::MAX)).filter(|(_, entry)| entry.waits(&is_held));
         waiting
             .filter(|(_, entry)| holding.insert(entry.script.clone()))
             .map(|(_, entry)| entry.script.clone())
@@ -352,7 +358,7 @@ mod tests {
     fn what_cannot_be_read_of_an_earlier_process_is_given_back() {
         let schedule = Schedule::default();
         let row = |id, timer: &str| TimerRow {
-            id,
+            id: TimerId::new(id),
             session: "main".to_owned(),
             script: "a".to_owned(),
             timer: timer.to_owned(),
@@ -376,10 +382,10 @@ mod tests {
             schedule.take_changes("main", &mut batch);
             batch.gone_timers
         };
-        assert!(!schedule.cancel("b", id) && !schedule.cancel("a", 99));
+        assert!(!schedule.cancel("b", id) && !schedule.cancel("a", TimerId::new(99)));
         assert!(gone().is_empty());
         assert!(schedule.cancel("a", id));
-        assert_eq!(gone(), [id.cast_signed()]);
+        assert_eq!(gone(), [id]);
     }
 
     #[test]
@@ -400,7 +406,7 @@ mod tests {
     /// A timer as an earlier process left it.
     fn row(id: i64, timer: &Timer, due: Timestamp) -> TimerRow {
         let (session, script) = ("main".to_owned(), "a".to_owned());
-        TimerRow { id, session, script, timer: timer.to_json(), due, origin: Origin::Made }
+        TimerRow { id: TimerId::new(id), session, script, timer: timer.to_json(), due, origin: Origin::Made }
     }
 
     #[test]
@@ -423,9 +429,9 @@ mod tests {
         assert!(schedule.restore(rows, 0, None).is_empty());
         let mut batch = Batch::default();
         schedule.take_changes("main", &mut batch);
-        assert_eq!(batch.gone_timers, [1, 2]);
-        assert_eq!(batch.timers.iter().map(|row| (row.id, row.due)).collect::<Vec<_>>(), [(3, 700)]);
-        assert_eq!(schedule.add("a", tick(60), 500, Origin::Made), Some(3));
+        assert_eq!(batch.gone_timers, [1, 2].map(TimerId::new));
+        assert_eq!(batch.timers.iter().map(|row| (row.id, row.due)).collect::<Vec<_>>(), [(TimerId::new(3), 700)]);
+        assert_eq!(schedule.add("a", tick(60), 500, Origin::Made), Some(TimerId::new(3)));
         assert_eq!(schedule.next_due(|_| false), Some(700));
     }
 

@@ -14,7 +14,7 @@ use crate::language::fault::Fault;
 use crate::language::functions::{arguments as counted, ticked};
 use crate::language::headers::{Header, headers};
 use crate::protocol::{Content, Event};
-use crate::store::Origin;
+use crate::store::{Origin, TimerId};
 
 /// When a timer is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,7 +43,7 @@ pub(crate) struct Timer {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Scheduled {
     /// Its id, for `cancel`.
-    pub(crate) id: u64,
+    pub(crate) id: TimerId,
     /// The script that it belongs to.
     pub(crate) script: String,
     /// What is called, and when.

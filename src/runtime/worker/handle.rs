@@ -16,6 +16,7 @@ use crate::language::fault::Fault;
 use crate::language::names::Names;
 use crate::runtime::context::drain::DrainMode;
 use crate::session::{Media, Signal};
+use crate::store::RunId;
 
 /// The owner's end of a worker.
 pub struct WorkerHandle {
@@ -121,7 +122,7 @@ impl Updater {
     }
 
     /// Ends a run, whatever it does, or has it not rebuilt.
-    pub fn kill(&self, run: i64) {
+    pub fn kill(&self, run: RunId) {
         let _ = self.0.send(Order::Kill(run));
     }
 }

@@ -28,7 +28,7 @@ use crate::runtime::generation::Generation;
 use crate::runtime::journal::Arrival;
 use crate::runtime::run::suspension::EventVerdict;
 use crate::runtime::run::{Driven, Run, Start, is_last_word};
-use crate::store::RunOutcome;
+use crate::store::{EventId, RunOutcome};
 
 /// What came of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ pub(super) struct Invoker<'a> {
     pub(super) worker: &'a Rc<Worker>,
     pub(super) session: &'a Rc<SessionContext>,
     pub(super) hold: &'a Hold,
-    pub(super) event: u64,
+    pub(super) event: EventId,
     /// What the call is about, for messages: the event's subcommand, or what takes its place.
     pub(super) about: Rc<str>,
     /// Whether a run of it is rebuilt when its process ends before it does.

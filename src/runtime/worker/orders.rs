@@ -15,7 +15,7 @@ use crate::runtime::journal::JournalMode;
 use crate::runtime::limits::Limits;
 use crate::runtime::web::WebAccess;
 use crate::session::{Ended, Handle, Inbox, Media, SessionConfig};
-use crate::store::Store;
+use crate::store::{RunId, Store};
 
 /// What every worker of a process shares.
 #[derive(Clone)]
@@ -85,7 +85,7 @@ pub(super) enum Order {
     Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
     Unloaded(Vec<String>),
     Hold(Vec<String>),
-    Kill(i64),
+    Kill(RunId),
     Flush(oneshot::Sender<()>),
     Stop(Duration),
     Prompt(prompt::PromptRequest),

@@ -86,7 +86,7 @@ pub(super) fn rebuilt(
         // The script as it is now need not even load.
         _ => worker.pinned(&row.script, row.bundle, row.generation.cast_unsigned()).map_err(Some),
     };
-    let (id, event) = (row.id.cast_unsigned(), row.event.cast_unsigned());
+    let (id, event) = (row.id, row.event);
     let start = |generation: Rc<Generation>, history: History| {
         let start = Start {
             event,
@@ -105,7 +105,7 @@ pub(super) fn rebuilt(
             match fault {
                 Some(fault) => fail(worker, &run, &(&*row.function).into(), fault),
                 None => {
-                    tracing::info!(run = row.id, "killed");
+                    tracing::info!(run = row.id.number(), "killed");
                     run.end(RunOutcome::Killed, None);
                 }
             }
@@ -122,7 +122,7 @@ pub(super) fn rebuilt(
             match &fault {
                 Some(fault) => tracing::error!(target: "hotline::script", session = name, script, "{fault}"),
                 None => {
-                    tracing::warn!(target: "hotline::script", session = name, script, run = row.id, "a run that waited has ended: {outcome}")
+                    tracing::warn!(target: "hotline::script", session = name, script, run = row.id.number(), "a run that waited has ended: {outcome}")
                 }
             }
             let (now, fault) = (worker.services.clock.now(), fault.map(|fault| fault.to_string()));

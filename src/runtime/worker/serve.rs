@@ -17,6 +17,7 @@ use crate::runtime::journal::Journal;
 use crate::runtime::run::loading::Loader;
 use crate::runtime::timers::hours::Hours;
 use crate::runtime::web::Web;
+use crate::store::TimerId;
 
 /// Runs a worker on this thread until it is told to stop.
 pub(super) fn serve(shared: WorkerContext, orders: mpsc::UnboundedReceiver<Order>) {
@@ -110,7 +111,7 @@ async fn watch_clock(worker: Rc<Worker>) {
     let clock = &worker.services.clock;
     let (mut looks, mut hours) = (clock.looks(), Hours::default());
     loop {
-        let step = hours.follow(clock.began(), clock.now(), 0);
+        let step = hours.follow(clock.began(), clock.now(), TimerId::default());
         if let Some(step) = step {
             tracing::info!("the time of day was set by {step} ms; delays stay as long as they are, patterns follow it");
             for (run, _) in worker.parked.borrow().values() {

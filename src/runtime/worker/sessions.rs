@@ -141,7 +141,7 @@ impl Worker {
             tracing::warn!(
                 session = &*session.name,
                 script,
-                id,
+                id = id.number(),
                 "a timer cannot be read, so it is not called: {timer}"
             );
         }

@@ -22,7 +22,7 @@ use crate::runtime::journal::Journal;
 use crate::runtime::run::loading::Loader;
 use crate::runtime::run::{Run, is_last_word};
 use crate::session::{Ended, Handle};
-use crate::store::{BundleHash, RunOutcome};
+use crate::store::{BundleHash, RunId, RunOutcome};
 
 /// How many runs a worker has going at once, those that have let go of their lane not counted; further events wait.
 const RUNS: usize = 8_192;
@@ -48,7 +48,7 @@ pub(crate) struct Worker {
     /// Sessions that wait until the disk takes writes, by their names.
     pub(crate) coming: RefCell<BTreeMap<String, (Handle, AbortHandle)>>,
     /// Runs that go on by themselves, by their ids.
-    pub(crate) parked: RefCell<HashMap<u64, (Rc<Run>, AbortHandle)>>,
+    pub(crate) parked: RefCell<HashMap<RunId, (Rc<Run>, AbortHandle)>>,
     /// Runs that their events wait for.
     pub(crate) listed: RefCell<Slab<Rc<Run>>>,
     pub(crate) hook_names: Vec<Arc<str>>,
@@ -56,7 +56,7 @@ pub(crate) struct Worker {
     /// Generations of earlier processes that runs are pinned to, by their hashes.
     pub(crate) pinned: RefCell<HashMap<BundleHash, Weak<Generation>>>,
     /// Runs that somebody asked to kill: they end, or are not taken up.
-    pub(crate) killed: RefCell<HashSet<i64>>,
+    pub(crate) killed: RefCell<HashSet<RunId>>,
     pub(crate) ended: mpsc::UnboundedSender<(String, Ended)>,
 }
 
@@ -143,8 +143,8 @@ impl Worker {
     /// Lets a run that waits for something long go on by itself, and remembers it meanwhile.
     pub(crate) fn keep(self: Rc<Self>, run: &Rc<Run>, rest: impl Future<Output = ()> + 'static) {
         let id = run.id();
-        if self.is_killed(id.cast_signed()) {
-            tracing::info!(run = id, "killed");
+        if self.is_killed(id) {
+            tracing::info!(run = id.number(), "killed");
             run.end(RunOutcome::Killed, None);
             return;
         }
@@ -207,7 +207,7 @@ impl Worker {
     }
 
     /// Whether somebody asked for a run to be killed.
-    pub(crate) fn is_killed(&self, run: i64) -> bool {
+    pub(crate) fn is_killed(&self, run: RunId) -> bool {
         self.killed.borrow().contains(&run)
     }
 
@@ -218,20 +218,19 @@ impl Worker {
     }
 
     /// Ends a run, whatever it does, or has it not rebuilt.
-    pub(crate) fn kill(&self, id: i64) {
+    pub(crate) fn kill(&self, id: RunId) {
         // It is asked again and again until the end is on disk.
         if !self.killed.borrow_mut().insert(id) {
             return;
         }
-        if self.parked.borrow().contains_key(&id.cast_unsigned()) {
-            tracing::info!(run = id, "killed");
-            self.end_parked(|run| run.id() == id.cast_unsigned(), Some(RunOutcome::Killed));
+        if self.parked.borrow().contains_key(&id) {
+            tracing::info!(run = id.number(), "killed");
+            self.end_parked(|run| run.id() == id, Some(RunOutcome::Killed));
             return;
         }
-        let found =
-            self.listed.borrow().iter().find(|(_, run)| run.id() == id.cast_unsigned()).map(|(_, run)| Rc::clone(run));
+        let found = self.listed.borrow().iter().find(|(_, run)| run.id() == id).map(|(_, run)| Rc::clone(run));
         if let Some(run) = found {
-            tracing::info!(run = id, "killed");
+            tracing::info!(run = id.number(), "killed");
             run.end(RunOutcome::Killed, None);
             run.interrupt("killed");
         }
