@@ -14,7 +14,7 @@
 //! | `run` | one call of one function with its limits, how it waits, and the one path from scripts to the world |
 //! | `builtins` | what scripts can call; the engine that has all of it |
 //! | `dry_start` | whether a script loads |
-//! | `worker` | the thread that owns all of these: from events to calls, recovery, reload, prompts |
+//! | `worker` | the thread that owns all of these: from events to calls, recovery, the swap of generations, prompts |
 //! | `reload` | the scripts on disk, and when they are looked at again |
 
 mod builtins;

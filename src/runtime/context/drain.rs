@@ -1,7 +1,7 @@
-//! How a worker leaves a session: what runs may finish, and what has not begun is left for the next process.
+//! How far a worker is in leaving a session, for what asks whether it may still begin or go on.
 //!
 //! First nothing begins any more, while runs finish or park; then what still runs is cut off where it waits, which leaves its
-//! record as a crash would. What becomes of the connection is the worker's business.
+//! record as a crash would. Who goes through these steps, and what becomes of the connection, is in `worker::sessions`.
 
 use std::cell::Cell;
 use std::rc::Rc;

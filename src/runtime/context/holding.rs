@@ -1,6 +1,6 @@
 //! Scripts that are held: nobody knows whether their files come back, so what they were at waits.
 //!
-//! Which are held, and for how long, is decided by the host; how their events pass them by, by `dispatch`.
+//! Which are held, and for how long, is decided by the host; how their events pass them by, in `worker`.
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;

@@ -1,6 +1,6 @@
 //! What a worker keeps for one session: its lanes, who is being asked, the scripts' states.
 //!
-//! How events become runs is in `dispatch`; how the session talks to its gateway is the session floor's business.
+//! How events become runs is in `worker::dispatch`; how the session talks to its gateway is the session floor's business.
 
 pub(crate) mod asks;
 pub(crate) mod directory;

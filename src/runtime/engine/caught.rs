@@ -1,4 +1,5 @@
-//! What `catch` gives a script: one shape for every error but what scripts throw themselves, which arrives as it was thrown.
+//! What scripts get of errors. In `catch`, one shape for every error but what scripts throw themselves, which arrives as it was
+//! thrown; in `on_error`, the map of a fault.
 //!
 //! Rhai gives its own errors as maps of another shape, and has no place where that could be changed. They are given ours when
 //! the script looks at the variable for the first time. Errors of the host have it from the start: they are made here.

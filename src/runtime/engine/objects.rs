@@ -1,4 +1,5 @@
-//! What hooks get: messages, invitations, events, people, sessions. These are data; what scripts can do with them is registered elsewhere.
+//! What hooks get: messages, invitations, events, people, sessions; what `on_error` gets is in `caught`. These are data; what
+//! scripts can do with them is registered elsewhere.
 
 use std::rc::Rc;
 

@@ -1,6 +1,6 @@
 //! Stubs: what answers a script's requests where there is no web, as in scenario tests.
 //!
-//! How a request gets here, is recorded and runs out of time is the same as for the real web: see `http`.
+//! All else is the same as for the real web: how a request is made and recorded, in `builtins::http`, and its time, above.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -1,6 +1,6 @@
 //! Other scripts for sessions that stay live: generations are swapped, and a session gets and loses scripts.
 //!
-//! What is compiled and when is decided by the host.
+//! Which versions there are, and when they are handed to workers, is decided above, in `reload` and by the host.
 
 use std::collections::HashSet;
 use std::rc::Rc;
