@@ -99,6 +99,7 @@ impl Listener {
             idle_memory: idle.memory,
             memory: after.memory,
             answered: load.trips.get(),
+            written: after.written,
             disk: 0,
         })
     }

@@ -1,4 +1,4 @@
-//! What is measured of a bot, and how it is printed. Linux tells it in /proc; elsewhere memory and processor time are zero.
+//! What is measured of a bot, and how it is printed. Linux tells it in /proc; elsewhere memory, processor time and writes are zero.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -11,6 +11,8 @@ pub(crate) struct Usage {
     pub(crate) cpu: Duration,
     /// Its resident memory in bytes.
     pub(crate) memory: u64,
+    /// What it has written to files, in bytes; what it sends through sockets does not count.
+    pub(crate) written: u64,
 }
 
 impl Usage {
@@ -26,10 +28,13 @@ impl Usage {
         let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kibibytes = resident.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        let io = std::fs::read_to_string(format!("/proc/{process}/io"))?;
+        let written = io.lines().find_map(|line| line.strip_prefix("wchar:")?.trim().parse().ok());
         // A tick is 10 ms on every Linux that Rust runs on.
         Ok(Self {
             cpu: Duration::from_millis((ticks(11) + ticks(12)) * 10),
             memory: kibibytes.unwrap_or_default() * 1024,
+            written: written.unwrap_or_default(),
         })
     }
 }
@@ -70,6 +75,8 @@ pub(crate) struct Figures {
     pub(crate) memory: u64,
     /// The messages that the bot has answered since its start.
     pub(crate) answered: u64,
+    /// What it has written to files since its start, in bytes.
+    pub(crate) written: u64,
     /// What it has left on the disk, in bytes.
     pub(crate) disk: u64,
 }
@@ -113,7 +120,11 @@ impl Figures {
         let memory = self.memory as f64 / baseline.memory.max(1) as f64;
         let disk = match self.disk {
             0 => String::new(),
-            disk => format!(", {:.0} KiB on disk per 1,000 messages", disk as f64 / self.answered as f64 / 1.024),
+            disk => {
+                let kibibytes = |bytes: u64| bytes as f64 / self.answered as f64 / 1.024;
+                let (disk, written) = (kibibytes(disk), kibibytes(self.written));
+                format!(", {disk:.0} KiB on disk per 1,000 messages, {written:.0} KiB written")
+            }
         };
         let per_session = self.memory.saturating_sub(baseline.memory) as f64 / self.sessions as f64 / 1024.0;
         format!(

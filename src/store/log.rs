@@ -13,6 +13,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::mem::take;
 
+use lz4_flex::block;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +27,13 @@ use crate::protocol::{Content, Event, EventSpec};
 /// What is not over after this many milliseconds settles.
 const SETTLE: Timestamp = 1_000;
 /// The format of the bodies. One of another format is passed over by whoever reads the past.
-const FORMAT: i64 = 2;
-/// The formats that are read: the second only knows more outcomes of calls.
+const FORMAT: i64 = 3;
+/// The formats that are read: the second only knows more outcomes of calls than the first, the third is compressed.
 const READ: std::ops::RangeInclusive<i64> = 1..=FORMAT;
+/// The first format that is compressed.
+const COMPRESSED: i64 = 3;
+/// So many times as long as a compressed body can its text be at most, as LZ4 goes.
+const LONGEST: usize = 255;
 /// So many batches earlier may an event be that comes later by its id.
 const OVERLAP: i32 = 64;
 /// How many message ids of a session are remembered over a restart, and of all sessions together.
@@ -95,7 +100,8 @@ pub(super) fn pack(mut batch: Batch) -> Packed {
     });
     let marks: Vec<_> = arrived.chain(done).chain(changed).collect();
     let body = postcard::to_allocvec(&Body { events, handled, runs }).expect("a body holds only plain data");
-    Packed { marks, body, rest: batch }
+    // Most of it is the same in every event: the names of fields, scripts and places, who writes to whom.
+    Packed { marks, body: block::compress_prepend_size(&body), rest: batch }
 }
 
 /// A batch's row.
@@ -163,7 +169,7 @@ impl Log {
         let settled = self.note(&marks, id, rows.at);
         let is_for_log = marks.iter().any(|mark| !settled.contains(&mark.event()));
         if !settled.is_empty() {
-            let body = unpack(id, &body)?;
+            let body = unpack(id, FORMAT, &body)?;
             rows.handled = body.handled.into_iter().filter(|handled| settled.contains(&handled.event)).collect();
             rows.runs = body.runs.into_iter().filter(|run| settled.contains(&run.event)).collect();
         }
@@ -263,14 +269,31 @@ fn settle(connection: &mut Connection, last: Option<i64>) -> Result<(), StoreErr
     Ok(())
 }
 
-fn unpack(batch: i64, body: &[u8]) -> Result<Body, StoreError> {
-    postcard::from_bytes(body).map_err(|error| StoreError::Unreadable(format!("batch {batch} of the journal: {error}")))
+fn unpack(batch: i64, format: i64, body: &[u8]) -> Result<Body, StoreError> {
+    read_body(format, body).map_err(|error| StoreError::Unreadable(format!("batch {batch} of the journal: {error}")))
+}
+
+/// Reads a body of a format that is known; why it cannot be, in words.
+fn read_body(format: i64, body: &[u8]) -> Result<Body, String> {
+    let plain = if format < COMPRESSED { Cow::Borrowed(body) } else { decompressed(body)?.into() };
+    postcard::from_bytes(&plain).map_err(|error| error.to_string())
+}
+
+fn decompressed(body: &[u8]) -> Result<Vec<u8>, String> {
+    let (size, body) = block::uncompressed_size(body).map_err(|error| error.to_string())?;
+    // A damaged size asks for memory without end.
+    if size > body.len() * LONGEST {
+        return Err(format!("it cannot have {size} bytes"));
+    }
+    let mut plain = vec![0; size];
+    let end = block::decompress_into(body, &mut plain).map_err(|error| error.to_string())?;
+    if end < size { Err(format!("it has {end} bytes of {size}")) } else { Ok(plain) }
 }
 
 /// What a batch of the past says, of its `format` and `body`; nothing where it cannot be understood.
 fn past(batch: &Row<'_>) -> rusqlite::Result<Body> {
-    let body = batch.get_ref(1)?.as_blob()?;
-    Ok(READ.contains(&batch.get(0)?).then(|| postcard::from_bytes(body).ok()).flatten().unwrap_or_default())
+    let (format, body) = (batch.get(0)?, batch.get_ref(1)?.as_blob()?);
+    Ok(READ.contains(&format).then(|| read_body(format, body).ok()).flatten().unwrap_or_default())
 }
 
 /// Events and their runs as batches tell of them.
@@ -352,7 +375,7 @@ impl Recent {
             let (id, horizon, format) = (batch.get(0)?, batch.get::<_, i64>(1)?, batch.get::<_, i64>(2)?);
             if READ.contains(&format) {
                 let body = batch.get_ref(3)?.as_blob().map_err(rusqlite::Error::from)?;
-                self.apply(id, unpack(id, body)?);
+                self.apply(id, unpack(id, format, body)?);
             }
             if until.is_some_and(|until| horizon > until) {
                 break;
@@ -550,4 +573,46 @@ pub(super) fn keep_message(
         transaction.prepare_cached(sql)?.execute(params![session, id, at])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body() -> Body {
+        let event = |id: i64| EventRow {
+            id: EventId::new(id),
+            session: "main".into(),
+            subcommand: "RECEIVE_MESSAGE".to_owned(),
+            content: format!(r#"{{"id":"{id}","from":"u0123456789abcdef","text":"ping"}}"#),
+            at: 1_700_000_000_000 + id,
+            done: true,
+            answered: None,
+        };
+        Body { events: (1..=100).map(event).collect(), handled: Vec::new(), runs: Vec::new() }
+    }
+
+    #[test]
+    fn what_earlier_formats_wrote_is_read() {
+        let plain = postcard::to_allocvec(&body()).expect("it holds only plain data");
+        for format in [1, 2] {
+            assert_eq!(unpack(7, format, &plain).expect("it is whole").events, body().events);
+        }
+        let packed = pack(Batch { events: body().events, ..Batch::default() }).body;
+        assert_eq!(unpack(7, FORMAT, &packed).expect("it is whole").events, body().events);
+        assert!(packed.len() * 4 < plain.len(), "{} of {} bytes", packed.len(), plain.len());
+    }
+
+    #[test]
+    fn a_damaged_body_is_an_error_wherever_it_is_damaged() {
+        let whole = pack(Batch { events: body().events, ..Batch::default() }).body;
+        for length in 0..whole.len() {
+            assert!(unpack(7, FORMAT, &whole[..length]).is_err(), "{length} bytes of it");
+        }
+        for at in 0..4 {
+            let mut damaged = whole.clone();
+            damaged[at] ^= 0x80;
+            assert!(unpack(7, FORMAT, &damaged).is_err(), "byte {at} of its size");
+        }
+    }
 }
