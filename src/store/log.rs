@@ -19,7 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::ids::{EventId, Id, RunId};
-use super::record::{Batch, BundleHash, EventRow, Handled, Handling, RunChange, RunRecord, Standing};
+use super::messages::{self, Unwritten};
+use super::record::{Batch, BundleHash, EventRow, Handled, Handling, MessageRow, RunChange, RunRecord, Standing};
 use super::rows;
 use crate::clock::Timestamp;
 use crate::protocol::{Content, Event, EventSpec};
@@ -122,6 +123,13 @@ pub(super) struct Sorted {
     rows: Batch,
 }
 
+impl Sorted {
+    /// The messages that the batch tells of, which are written with those of others.
+    pub(super) fn take_messages(&mut self) -> impl Iterator<Item = MessageRow> + use<> {
+        take(&mut self.rows.messages).into_iter()
+    }
+}
+
 /// The writer's side of the log.
 #[derive(Debug)]
 pub(super) struct Log {
@@ -149,8 +157,15 @@ impl Log {
     /// When the database cannot be read or written, or a batch that is needed cannot be understood.
     pub(super) fn open(connection: &mut Connection) -> Result<Self, StoreError> {
         settle(connection, None)?;
-        let next = last_batch(connection)?.map_or(1, |(last, _)| last + 1);
+        let last = last_batch(connection)?.map_or(0, |(last, _)| last);
+        // The batches that are gone were not the last to be written, or their numbers would come again.
+        let next = last.max(messages::written_until(connection)?) + 1;
         Ok(Self { next, open: BTreeMap::new(), pinned: HashSet::new() })
+    }
+
+    /// The last batch that has been sorted.
+    pub(super) fn last(&self) -> i64 {
+        self.next - 1
     }
 
     /// The sources that this process runs, or has run.
@@ -478,8 +493,23 @@ fn find<K, T>(
     Ok(None)
 }
 
+/// The messages of a process that ended before it wrote them: those of the batches since.
+pub(super) fn unwritten_messages(connection: &Connection) -> Result<Unwritten, StoreError> {
+    let mut unwritten = Unwritten::default();
+    let mut batches = connection.prepare_cached("SELECT format, body FROM cut WHERE id > ?1 ORDER BY id")?;
+    let mut batches = batches.query([messages::written_until(connection)?])?;
+    while let Some(batch) = batches.next()? {
+        for event in past(batch)?.events {
+            if let Some(id) = EventSpec::message_id(&event.subcommand, &event.content) {
+                unwritten.add(MessageRow { id: (&*id).into(), session: event.session, at: event.at });
+            }
+        }
+    }
+    Ok(unwritten)
+}
+
 /// The ids of the latest messages by session, from log and tables.
-pub(super) fn messages(connection: &Connection) -> Result<BTreeMap<String, HashSet<String>>, StoreError> {
+pub(super) fn latest_messages(connection: &Connection) -> Result<BTreeMap<String, HashSet<String>>, StoreError> {
     let mut messages = Messages::default();
     // What came before a session was this account's is another one's.
     let since: BTreeMap<String, EventId> = connection
@@ -503,10 +533,11 @@ pub(super) fn messages(connection: &Connection) -> Result<BTreeMap<String, HashS
         let text = |column| event.get_ref(column).and_then(|text| text.as_str().map_err(rusqlite::Error::from));
         messages.add(text(0)?, text(1)?, text(2)?);
     }
-    let mut seen = connection.prepare_cached("SELECT session, message FROM seen ORDER BY at DESC")?;
-    let mut seen = seen.query([])?;
-    while let Some(message) = seen.next()?.filter(|_| !messages.is_full()) {
-        messages.add_id(&message.get::<_, String>(0)?, message.get(1)?);
+    if !messages.is_full() {
+        messages::latest(connection, |session, id| {
+            messages.add_id(session, id);
+            !messages.is_full()
+        })?;
     }
     Ok(messages.by_session)
 }
@@ -550,11 +581,11 @@ pub(super) fn horizon(connection: &Connection) -> Result<i64, StoreError> {
     Ok(last_batch(connection)?.map_or(i64::MIN, |(_, horizon)| horizon))
 }
 
-/// Keeps the ids of the messages of a batch that is to go.
+/// Keeps the ids of the messages of a batch that is to go, where the version that wrote it did not.
 pub(super) fn keep_messages_of(transaction: &Transaction<'_>, batch: i64) -> Result<(), StoreError> {
-    let sql = "SELECT format, body FROM cut WHERE id = ?1";
-    let body = transaction.prepare_cached(sql)?.query_row([batch], past)?;
-    for event in body.events {
+    let sql = "SELECT format, body FROM cut WHERE id = ?1 AND format < ?2";
+    let body = transaction.prepare_cached(sql)?.query_row([batch, COMPRESSED], past).optional()?;
+    for event in body.into_iter().flat_map(|body| body.events) {
         keep_message(transaction, &event.session, &event.subcommand, &event.content, event.at)?;
     }
     Ok(())
@@ -568,7 +599,9 @@ pub(super) fn keep_message(
     content: &str,
     at: Timestamp,
 ) -> Result<(), StoreError> {
-    if let Some(id) = message_id(subcommand, content) {
+    if let Some(id) = message_id(subcommand, content)
+        && !messages::has(transaction, session, &id)?
+    {
         let sql = "INSERT OR IGNORE INTO seen VALUES (?1, ?2, ?3)";
         transaction.prepare_cached(sql)?.execute(params![session, id, at])?;
     }

@@ -54,8 +54,8 @@ pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
 pub use prune::Pruning;
 pub use reader::JournalReader;
 pub use record::{
-    Batch, BundleHash, BundleRow, CallKind, Entry, EventRow, Handled, Handling, LinedUp, Lineup, MessageRow, Origin,
-    Outcome, Recovered, RunChange, RunOutcome, RunRecord, RunRow, Standing, Tenant, TimerRow, Waiting,
+    Batch, BundleHash, BundleRow, CallKind, Entry, EventRow, Handled, Handling, LinedUp, Lineup, MessageId, MessageRow,
+    Origin, Outcome, Recovered, RunChange, RunOutcome, RunRecord, RunRow, Standing, Tenant, TimerRow, Waiting,
 };
 use writer::{Job, StoreShared, Writer};
 
@@ -339,7 +339,7 @@ impl Store {
         let mut past = self.0.past_messages.lock().unwrap_or_else(PoisonError::into_inner);
         // A session that comes again has taken more since.
         if past.by_session.is_none() || !past.given.insert(session.to_owned()) {
-            past.by_session = Some(self.0.shared.query(log::messages)?);
+            past.by_session = Some(self.0.shared.query(log::latest_messages)?);
             past.given = HashSet::from([session.to_owned()]);
         }
         Ok(past.by_session.as_mut().and_then(|messages| messages.remove(session)).unwrap_or_default())

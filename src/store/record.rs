@@ -340,9 +340,38 @@ pub struct MessageRow {
     /// The session.
     pub session: Arc<str>,
     /// Its id.
-    pub id: String,
+    pub id: MessageId,
     /// When it arrived.
     pub at: Timestamp,
+}
+
+/// The id of a message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum MessageId {
+    /// A number, written as numbers are.
+    Number(i64),
+    /// Any other text.
+    Text(Box<str>),
+}
+
+impl MessageId {
+    /// The number that it is, however it is written.
+    pub fn number(&self) -> Option<i64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Text(text) => text.parse().ok(),
+        }
+    }
+}
+
+impl From<&str> for MessageId {
+    fn from(text: &str) -> Self {
+        let is_plain = text == "0" || text.trim_start_matches('-').starts_with(|first| ('1'..='9').contains(&first));
+        match text.parse() {
+            Ok(number) if is_plain => Self::Number(number),
+            _ => Self::Text(text.into()),
+        }
+    }
 }
 
 /// A script's sources, pinned.

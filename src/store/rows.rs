@@ -168,7 +168,6 @@ pub(super) fn write(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::R
             .prepare_cached("UPDATE event SET done = 1, answered = ?2 WHERE id = ?1")?
             .execute(params![handled.event, handled.answered])?;
     }
-    messages::write(transaction, &batch.messages)?;
     for run in &batch.runs {
         write_run(transaction, run)?;
     }

@@ -30,6 +30,7 @@ const STEPS: &[&str] = &[
     super::rows::SCHEMA_5,
     super::messages::SCHEMA,
     super::held::SCHEMA,
+    super::messages::SCHEMA_8,
 ];
 
 /// Brings a database to the latest version, each step whole or not at all.

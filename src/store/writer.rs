@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use super::error::StoreError;
 use super::health::{DatabaseFiles, Health};
 use super::log::{self, Log, Packed, Sorted};
+use super::messages::Unwritten;
 use super::mirror::{Change, Mirror, StoredValue};
 use super::prune::{self, Pruning};
 use super::record::{MOMENT, Recovered, Tenant};
@@ -220,6 +221,8 @@ pub(super) struct Writer {
     shared: Arc<StoreShared>,
     jobs: Receiver<Job>,
     log: Log,
+    /// The ids of messages that only the log has yet.
+    unwritten: Unwritten,
     /// The latest time that is known of the process before.
     last: Option<Timestamp>,
     /// The sessions of which somebody has asked what they left behind.
@@ -250,6 +253,7 @@ impl Writer {
         jobs: Receiver<Job>,
     ) -> Result<Self, StoreError> {
         let (log, last) = (Log::open(&mut connection)?, log::last_time(&connection)?);
+        let unwritten = log::unwritten_messages(&connection)?;
         let files = DatabaseFiles::of(&shared.file);
         Ok(Self {
             connection,
@@ -257,6 +261,7 @@ impl Writer {
             shared,
             jobs,
             log,
+            unwritten,
             last,
             recovered: HashSet::new(),
             latest: 0,
@@ -279,7 +284,7 @@ impl Writer {
             };
             match received {
                 Ok(Job::Finish) | Err(RecvTimeoutError::Disconnected) => {
-                    self.write_records();
+                    self.write_all();
                     let unwritten = self.records.len();
                     if let Err(error) = self.shared.check_disk().and_then(|()| self.commit()) {
                         tracing::error!("what happened last is not recorded ({unwritten} batches): {error}");
@@ -302,7 +307,10 @@ impl Writer {
                 Job::Record { batch, changes, done } => {
                     self.latest = batch.at();
                     match self.log.sort(*batch) {
-                        Ok(sorted) => self.records.push((sorted, changes, done)),
+                        Ok(mut sorted) => {
+                            sorted.take_messages().for_each(|message| self.unwritten.add(message));
+                            self.records.push((sorted, changes, done));
+                        }
                         Err(error) => tracing::error!("what happened cannot be recorded: {error}"),
                     }
                 }
@@ -321,18 +329,28 @@ impl Writer {
         self.write_records();
     }
 
+    /// Writes everything that waits, and the ids of messages, however few they are.
+    fn write_all(&mut self) {
+        self.unwritten.want();
+        self.write_records();
+    }
+
     /// Writes the batches and certificates that wait, in one transaction.
     fn write_records(&mut self) {
-        if self.records.is_empty() && self.certificates.is_empty() && !self.shared.health.is_stuck() {
+        let (is_stuck, are_due) = (self.shared.health.is_stuck(), self.unwritten.are_due());
+        if self.records.is_empty() && self.certificates.is_empty() && !is_stuck && !are_due {
             return;
         }
-        let is_stuck = self.shared.health.is_stuck();
+        let messages = are_due.then_some((&self.unwritten, self.log.last()));
         let outcome = self.files.check().and_then(|()| {
-            let written = write_records(&mut self.connection, &self.records, &self.certificates, is_stuck);
+            let written = write_records(&mut self.connection, &self.records, &self.certificates, messages, is_stuck);
             written.map_err(|error| StoreError::from(error).in_file(&self.shared.file))
         });
         if outcome.is_ok() {
             self.certificates.clear();
+            if are_due {
+                self.unwritten = Unwritten::default();
+            }
             for (.., done) in self.records.drain(..) {
                 // Whoever waited may have gone.
                 let _ = done.map(|done| done.send(()));
@@ -410,7 +428,7 @@ impl Writer {
                 drop(reply.send(self.shared.check_disk()));
             }
             Job::Flush { reply } => {
-                self.write_records();
+                self.write_all();
                 let committed = self.shared.check_disk().and_then(|()| self.commit());
                 drop(reply.send(committed));
             }
@@ -419,7 +437,11 @@ impl Writer {
                 drop(reply.send(recovered));
             }
             Job::Prune { pruning, reply } => {
-                drop(reply.send(prune::prune(&self.connection, self.log.pinned(), pruning)));
+                // A batch that goes takes them along otherwise.
+                self.write_all();
+                let pruned = self.shared.check_disk();
+                let pruned = pruned.and_then(|()| prune::prune(&self.connection, self.log.pinned(), pruning));
+                drop(reply.send(pruned));
             }
             Job::Query(Query(read)) => read(&self.connection),
             Job::Record { .. } | Job::Changed | Job::Finish => {}
@@ -464,7 +486,7 @@ impl Writer {
 
     /// What a session left behind: in an earlier process, or earlier in this one.
     fn recover(&mut self, session: &str, tenant: &Tenant) -> Result<Recovered, StoreError> {
-        self.write_records();
+        self.write_all();
         self.shared.check_disk()?;
         self.log.settle(&mut self.connection, None)?;
         let has_moved = rows::claim(&self.connection, session, tenant)?;
@@ -492,6 +514,7 @@ fn write_records(
     connection: &mut Connection,
     records: &[QueuedBatch],
     certificates: &[CertificateRow],
+    messages: Option<(&Unwritten, i64)>,
     try_anyway: bool,
 ) -> rusqlite::Result<()> {
     let transaction = connection.transaction()?;
@@ -508,6 +531,9 @@ fn write_records(
             write_one(&transaction, script, key, entry.as_ref())?;
         }
         log::write(&transaction, sorted)?;
+    }
+    if let Some((messages, last)) = messages {
+        messages.write(&transaction, last)?;
     }
     transaction.commit()
 }

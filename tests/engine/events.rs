@@ -6,7 +6,7 @@ use std::time::Duration;
 use hotline::clock::Clock;
 use hotline::protocol::EVENTS;
 use hotline::session::Phase;
-use hotline::store::{Batch, Durability, MessageRow, Store};
+use hotline::store::{Batch, Durability, MessageId, MessageRow, Store};
 use serde_json::{Value, json};
 
 use super::support::{Bot, Setup};
@@ -527,7 +527,7 @@ async fn an_event_has_every_events_fields_and_refuses_other_names() {
 async fn a_message_is_handled_once_however_many_have_come_since() {
     let folder = tempfile::tempdir().expect("a folder");
     {
-        let row = |number: i64| MessageRow { session: "main".into(), id: number.to_string(), at: number };
+        let row = |number: i64| MessageRow { session: "main".into(), id: MessageId::Number(number), at: number };
         let store = Store::open(folder.path(), Durability::Relaxed).expect("it opens");
         store.record(Batch { messages: (1..=100_000).map(row).collect(), ..Batch::default() }, None);
     }

@@ -34,6 +34,10 @@ fn message(id: i64, at: i64) -> EventRow {
     EventRow { id: EventId::new(id), session, subcommand, content: content.to_string(), at, done: true, answered: None }
 }
 
+fn taken(id: &str, at: i64) -> MessageRow {
+    MessageRow { session: "main".into(), id: id.into(), at }
+}
+
 /// A run of an event that waits, or that ended at a time.
 fn run(id: i64, event: i64, ended: Option<i64>) -> RunChange {
     let (id, event) = (RunId::new(id), EventId::new(event));
@@ -61,7 +65,10 @@ fn timer(id: i64) -> TimerRow {
     TimerRow { id: TimerId::new(id), session, script, timer: "{}".to_owned(), due: NOW + DAY, origin: Origin::Made }
 }
 
-fn record(store: &Store, batch: Batch) {
+/// Records a batch, with the messages that its events bring.
+fn record(store: &Store, mut batch: Batch) {
+    let brought = batch.events.iter().map(|event| taken(&format!("m{}", event.id), event.at));
+    batch.messages.extend(brought.collect::<Vec<_>>());
     store.record(batch, None);
     store.flush().expect("it is on disk");
 }
@@ -104,11 +111,13 @@ fn what_a_session_left_behind_is_not_another_accounts() {
 #[test]
 fn a_message_is_remembered_by_its_id_alone_and_not_as_another_accounts() {
     let folder = tempdir().expect("a folder");
-    let row = |id: &str| MessageRow { session: "main".into(), id: id.to_owned(), at: NOW };
     {
         let store = open(folder.path());
         store.recover("main", tenant("a@b")).expect("it is read");
-        record(&store, Batch { at: NOW, messages: ["7", "m8", "12", "9"].map(row).into(), ..Batch::default() });
+        record(
+            &store,
+            Batch { at: NOW, messages: ["7", "m8", "12", "9"].map(|id| taken(id, NOW)).into(), ..Batch::default() },
+        );
         store.prune(NOW + DAY, NOW + DAY).expect("it is pruned");
         let has = |session: &str, id: &str| store.has_message(session, id).expect("it is read");
         assert!(has("main", "7") && has("main", "m8"));
@@ -119,6 +128,66 @@ fn a_message_is_remembered_by_its_id_alone_and_not_as_another_accounts() {
         assert_eq!(store.recover("main", tenant(account)).expect("it is read").highest_message, highest);
         assert_eq!(store.has_message("main", "7").expect("it is read"), highest.is_some());
     }
+}
+
+#[test]
+fn an_id_of_a_message_is_what_is_written_and_not_what_it_counts() {
+    let folder = tempdir().expect("a folder");
+    let ids = ["7", "007", "+8", "-9", "-0", "0", "9223372036854775807", "9223372036854775808", "m", ""];
+    let store = open(folder.path());
+    for id in ids {
+        assert!(!store.has_message("main", id).expect("it is read"), "{id}");
+        record(&store, Batch { at: NOW, messages: vec![taken(id, NOW)], ..Batch::default() });
+        assert!(store.has_message("main", id).expect("it is read"), "{id}");
+    }
+    assert!(!store.has_message("main", "8").expect("it is read"));
+}
+
+#[tokio::test]
+async fn the_messages_of_a_process_that_was_killed_are_remembered() {
+    let (folder, copy) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
+    let store = open(folder.path());
+    let number = |id: i64| EventRow { content: json!({"id": id.to_string()}).to_string(), ..message(id, NOW) };
+    record(&store, Batch { at: NOW, events: vec![message(1, NOW)], ..Batch::default() });
+    for events in [vec![number(9), number(4)], vec![message(5, NOW), number(6)]] {
+        let (done, written) = tokio::sync::oneshot::channel();
+        store.record(Batch { at: NOW, events, ..Batch::default() }, Some(done));
+        written.await.expect("it is on disk");
+    }
+    // What a kill leaves: nobody has had time to do anything.
+    for file in fs::read_dir(folder.path()).expect("it is there") {
+        let file = file.expect("it can be read");
+        fs::copy(file.path(), copy.path().join(file.file_name())).expect("it can be written");
+    }
+    for _ in 0..2 {
+        let store = open(copy.path());
+        let recovered = store.recover("main", tenant("a")).expect("it is read");
+        assert_eq!((recovered.messages.len(), recovered.highest_message), (5, Some(9)));
+        // Pruned with all that tells of them, they stay.
+        store.prune(NOW + DAY, NOW + DAY).expect("it is pruned");
+        for id in ["m1", "9", "4", "m5", "6"] {
+            assert!(store.has_message("main", id).expect("it is read"), "{id}");
+        }
+    }
+}
+
+#[test]
+fn the_latest_messages_are_kept_however_old_and_of_the_others_those_of_the_retention() {
+    let folder = tempdir().expect("a folder");
+    let store = open(folder.path());
+    let of = |from: i64, count: i64, at| Batch {
+        at,
+        messages: (from..from + count).map(|id| taken(&id.to_string(), at)).collect(),
+        ..Batch::default()
+    };
+    for (number, at) in (0..).zip([NOW, NOW + 1, NOW + DAY, NOW + 2 * DAY]) {
+        record(&store, of(number * 100_000, 100_000, at));
+    }
+    let has = |number: i64| store.has_message("main", &(number * 100_000 + 1).to_string()).expect("it is read");
+    store.prune(NOW + 1, NOW + 3 * DAY).expect("it is pruned");
+    assert_eq!([0, 1, 2, 3].map(has), [false, true, true, true], "it is the time that counts");
+    store.prune(NOW + 3 * DAY, NOW + 3 * DAY).expect("it is pruned");
+    assert_eq!([0, 1, 2, 3].map(has), [false, false, true, true], "and the latest stay");
 }
 
 #[test]

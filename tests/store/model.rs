@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use hotline::store::{
     Batch, BundleHash, BundleRow, CallKind, Durability, Entry, EventId, EventRow, Handled, Handling, JournalReader,
-    Outcome, RunChange, RunId, RunOutcome, RunRecord, RunRow, Standing, Store, Tenant,
+    MessageRow, Outcome, RunChange, RunId, RunOutcome, RunRecord, RunRow, Standing, Store, Tenant,
 };
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
@@ -91,6 +91,8 @@ impl Journal {
                     answered: None,
                 };
                 self.messages += 1;
+                let message = format!("m{id}").as_str().into();
+                self.batch.messages.push(MessageRow { session: SESSION.into(), id: message, at: self.batch.at });
                 self.batch.events.push(event.clone());
                 self.model.insert(id, Handling { event, runs: Vec::new() });
             }

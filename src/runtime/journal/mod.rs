@@ -140,9 +140,9 @@ impl Journal {
     }
 
     /// Remembers that a session takes a message.
-    pub(crate) fn note_message(&self, session: &Arc<str>, id: String, at: Timestamp) {
+    pub(crate) fn note_message(&self, session: &Arc<str>, id: &str, at: Timestamp) {
         if self.is_on() {
-            let row = MessageRow { session: Arc::clone(session), id, at };
+            let row = MessageRow { session: Arc::clone(session), id: id.into(), at };
             self.pending.borrow_mut().messages.push(row);
             self.changed.notify_one();
         }

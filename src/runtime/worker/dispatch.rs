@@ -37,7 +37,7 @@ pub(crate) fn accept(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: E
         );
         return;
     }
-    if let Some(id) = message {
+    if let Some(id) = &message {
         session.journal.note_message(&session.name, id, session.clock.now());
     }
     let arrival = session.journal.arrived(&session.name, &event, session.clock.now());
@@ -62,10 +62,8 @@ pub(crate) fn release_kept(worker: &Rc<Worker>, session: &Rc<SessionContext>) {
 }
 
 /// The id of the message that an event brings, where it is to be remembered.
-fn message_id(session: &SessionContext, event: &Event) -> Option<String> {
-    let id =
-        session.journal.is_on().then(|| EventSpec::message_id(&event.subcommand, event.content.as_str())).flatten();
-    id.map(Cow::into_owned)
+fn message_id<'a>(session: &SessionContext, event: &'a Event) -> Option<Cow<'a, str>> {
+    session.journal.is_on().then(|| EventSpec::message_id(&event.subcommand, event.content.as_str())).flatten()
 }
 
 /// Whether a message was taken longer ago than its session remembers. Ids are numbers that ascend, as a rule: then nothing is
