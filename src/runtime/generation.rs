@@ -16,6 +16,7 @@ use sha2::{Digest, Sha256};
 
 use super::engine::body::Body;
 use super::engine::thrown::ScriptResult;
+use super::engine::unused::ValueUse;
 use super::timers::timer::Timer;
 use crate::language::bundle::Bundle;
 use crate::language::fault::Fault;
@@ -48,6 +49,8 @@ pub(crate) struct Generation {
     engine: Rc<Engine>,
     ast: AST,
     bodies: HashMap<String, Vec<Body>>,
+    /// The calls in bodies whose value nothing uses.
+    unused_calls: HashMap<Position, ValueUse>,
     module_asts: HashMap<String, AST>,
     modules: RefCell<HashMap<String, Rc<Module>>>,
     environment: OnceCell<GlobalRuntimeState>,
@@ -74,12 +77,14 @@ impl Generation {
             .values()
             .map(|source: &Source| Ok((source.file.clone(), parse::compile(engine, source)?)))
             .collect::<Result<_, Fault>>()?;
+        let bodies = Body::all(&ast);
         Ok(Rc::new(Self {
             bundle: Arc::clone(bundle),
             number,
             hooks,
             engine: Rc::clone(engine),
-            bodies: Body::all(&ast),
+            unused_calls: bodies.values().flatten().flat_map(Body::unused_calls).collect(),
+            bodies,
             ast,
             module_asts,
             modules: RefCell::default(),
@@ -123,6 +128,12 @@ impl Generation {
     /// Whether the script defines a function with this many parameters.
     pub(crate) fn has_function(&self, name: &str, parameters: usize) -> bool {
         self.body(name, parameters).is_some()
+    }
+
+    /// What becomes of the value of the call at a place of the script's own file, where it stands in a function's body and nothing of the
+    /// body uses it.
+    pub(crate) fn unused_call(&self, place: Position) -> Option<ValueUse> {
+        self.unused_calls.get(&place).copied()
     }
 
     fn body(&self, name: &str, arguments: usize) -> Option<&Body> {

@@ -1,5 +1,6 @@
 //! The engine as its scripts and its gateway meet it: scripts as strings, real WebSocket connections, no sleeping.
 
+mod answers;
 mod caught;
 mod commands;
 mod damage;

@@ -22,8 +22,9 @@ use crate::runtime::engine::objects::SessionRef;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
 use crate::runtime::run::Run;
+use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
-use crate::runtime::run::host_call::{self, Answer};
+use crate::runtime::run::host_call;
 use crate::runtime::run::wait::{CallSite, wait};
 use crate::session::{CallError, Handle, Holdup, MediaError};
 
@@ -117,7 +118,6 @@ fn send(
 ) -> ScriptResult {
     let impact = if safety == Safety::Read { Impact::Wait } else { Impact::Effect(safety) };
     let command = &*name;
-    let thrown = |error: MediaError| thrown::failure(error.code(), error.name(), &refusal(&error), command);
     let prepare = |run: &Rc<Run>, waits: &dyn Fn(Option<&str>)| {
         let member = match session {
             Some(session) => sessions::member(&session, services)?,
@@ -127,25 +127,32 @@ fn send(
             tracing::info!(session = member.handle.name(), command, %fields, "dry run: not sent");
             return Ok(None);
         }
-        let ready = match member.ready_now(command, fields.clone()).map_err(thrown)? {
+        let ready = match member.ready_now(command, fields.clone()).map_err(|error| thrown(error, command))? {
             Ok(ready) => ready,
             Err(fields) => {
                 waits(member.handle.holdup().map(Holdup::words));
                 let ready = member.ready(command, fields, run.now());
                 // What is recorded can wait for its turn in the next process too.
                 let ready = if run.is_recorded() { wait(command, run.aside(ready)) } else { wait(command, ready) };
-                ready?.map_err(thrown)?
+                ready?.map_err(|error| thrown(error, command))?
             }
         };
         Ok(Some((member, ready)))
     };
     let call = HostCall::new(impact, name.clone()).with(fields.as_str());
-    host_call::pass_prepared(call, place, prepare, |_, ready| {
-        let Some((member, ready)) = ready else { return Ok(Answer::content(Content::new("{}"))) };
-        let content = wait(command, ready.send(&member.handle))?.map_err(thrown)?;
-        let value = read(&member.handle, command, &content);
-        Ok(Answer::Content(content, value))
+    host_call::pass_sending(call, place, prepare, |ready| {
+        let name = name.clone();
+        async move {
+            let Some((member, ready)) = ready else { return Ok(Answer::content(Content::new("{}"))) };
+            let content = ready.send(&member.handle).await.map_err(|error| thrown(error, &name))?;
+            let value = read(&member.handle, &name, &content);
+            Ok(Answer::Content(content, value))
+        }
     })
+}
+
+fn thrown(error: MediaError, command: &str) -> ScriptError {
+    thrown::failure(error.code(), error.name(), &refusal(&error), command)
 }
 
 /// Sends a command that only reads, in the middle of another host call.
@@ -156,10 +163,7 @@ pub(crate) fn ask_gateway<C: protocol::Call>(session: &SessionContext, request: 
     let name = C::COMMAND.name;
     match wait(name, session.handle.call(name, protocol::fields_of(request)))? {
         Ok(content) => Ok(read(&session.handle, name, &content)),
-        Err(error) => {
-            let error = MediaError::Call(error);
-            Err(thrown::failure(error.code(), error.name(), &refusal(&error), name))
-        }
+        Err(error) => Err(thrown(MediaError::Call(error), name)),
     }
 }
 

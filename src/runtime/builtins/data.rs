@@ -11,8 +11,9 @@ use crate::runtime::engine::caught;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
 use crate::runtime::run::Run;
+use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
-use crate::runtime::run::host_call::{self, Answer};
+use crate::runtime::run::host_call;
 use crate::runtime::run::wait::CallSite;
 use crate::store::StoreError;
 

@@ -14,8 +14,9 @@ use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::{Person, ScriptMessage, field};
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
+use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
-use crate::runtime::run::host_call::{self, Answer};
+use crate::runtime::run::host_call;
 use crate::runtime::run::long_wait::{detach, until};
 use crate::runtime::run::suspension::EventVerdict;
 use crate::runtime::run::wait::CallSite;
@@ -107,7 +108,7 @@ fn ask(
         Some(options) => timeout_of(options)?,
         None => None,
     };
-    let _receipt = commands::send_text(services, msg.chat(), text, place)?;
+    let _receipt = commands::send_text(services, msg.chat(), text, place.in_part())?;
     let call = HostCall::new(Impact::Wait, "ask").with(text).letting_go(EventVerdict::Handled);
     host_call::pass(call, place, |run| {
         let session = run.session.clone().ok_or_else(|| thrown::misplaced("there is no session to ask in"))?;

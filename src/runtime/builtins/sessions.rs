@@ -8,8 +8,9 @@ use crate::runtime::context::directory::Member;
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::SessionRef;
 use crate::runtime::engine::thrown::{self, ScriptError};
+use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
-use crate::runtime::run::host_call::{self, Answer};
+use crate::runtime::run::host_call;
 use crate::runtime::run::wait::CallSite;
 
 /// Registers the type and what gives and uses it.

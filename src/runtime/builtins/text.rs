@@ -14,7 +14,7 @@ use crate::runtime::engine::caught;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
 use crate::runtime::limits::Limits;
-use crate::runtime::run;
+use crate::runtime::run::{self, host_call};
 
 /// How many compiled patterns a worker keeps.
 const PATTERNS: usize = 256;
@@ -202,6 +202,10 @@ fn place(text: &str, source: Option<&str>, position: Position) -> String {
 fn log(level: tracing::Level, text: &str) {
     let run = run::current();
     if let Some(run) = &run {
+        // What comes after a refusal is not logged.
+        if host_call::settle(run).is_err() {
+            return;
+        }
         // Whoever reads the log is as easily flooded as a gateway.
         run.count_call();
         if run.condemned().is_some() {

@@ -8,7 +8,8 @@ use std::collections::HashMap;
 
 use rhai::{AST, Dynamic, EvalAltResult, EvalContext, Expr, Expression, ImmutableString, Position, StmtBlock};
 
-use super::thrown::ScriptResult;
+use super::thrown::{ScriptError, ScriptResult};
+use super::unused::{ValueUse, unused_calls};
 use crate::language::dialect;
 
 /// A named function's body, by itself.
@@ -16,6 +17,7 @@ pub(crate) struct Body {
     name: ImmutableString,
     parameters: Vec<ImmutableString>,
     block: Expr,
+    unused_calls: HashMap<Position, ValueUse>,
 }
 
 impl Body {
@@ -24,13 +26,20 @@ impl Body {
         let mut bodies: HashMap<String, Vec<Self>> = HashMap::new();
         for function in ast.iter_fn_def().filter(|function| !function.name.starts_with("anon$")) {
             let (start, end) = (function.body.start_position(), function.body.end_position());
+            let statements = dialect::statements_of(function);
             bodies.entry(function.name.to_string()).or_default().push(Self {
                 name: function.name.clone(),
                 parameters: function.params.iter().cloned().collect(),
-                block: Expr::Stmt(Box::new(StmtBlock::new(dialect::statements_of(function), start, end))),
+                unused_calls: unused_calls(&statements),
+                block: Expr::Stmt(Box::new(StmtBlock::new(statements, start, end))),
             });
         }
         bodies
+    }
+
+    /// The calls in it whose value it does not use, by their places.
+    pub(crate) fn unused_calls(&self) -> impl Iterator<Item = (Position, ValueUse)> {
+        self.unused_calls.iter().map(|(place, value)| (*place, *value))
     }
 
     /// Whether it takes so many arguments.
@@ -58,10 +67,14 @@ impl Body {
         result.or_else(|error| match *error {
             EvalAltResult::Return(value, _) | EvalAltResult::Exit(value, _) => Ok(value),
             error => {
-                let file = context.global_runtime_state().source().unwrap_or_default().to_owned();
-                Err(EvalAltResult::ErrorInFunctionCall(self.name.to_string(), file, error.into(), Position::NONE)
-                    .into())
+                let file = context.global_runtime_state().source().unwrap_or_default();
+                Err(failed(&self.name, file, error.into()))
             }
         })
     }
+}
+
+/// An error that came out of a function's body, as from a call of the function.
+pub(crate) fn failed(function: &str, file: &str, error: ScriptError) -> ScriptError {
+    EvalAltResult::ErrorInFunctionCall(function.to_owned(), file.to_owned(), error, Position::NONE).into()
 }

@@ -4,4 +4,5 @@ pub(crate) mod body;
 pub(crate) mod caught;
 pub(crate) mod objects;
 pub(crate) mod thrown;
+pub(crate) mod unused;
 pub(crate) mod values;

@@ -100,6 +100,18 @@ impl<'a> HostCall<'a> {
         Self { verdict: Some(verdict), ..self }
     }
 
+    /// The call by itself, for when what it was made of is gone.
+    pub(super) fn to_owned(&self) -> HostCall<'static> {
+        let owned = |text: &Cow<'a, str>| Cow::Owned(text.clone().into_owned());
+        HostCall {
+            impact: self.impact,
+            name: self.name.clone(),
+            detail: owned(&self.detail),
+            value: self.value.as_ref().map(owned),
+            verdict: self.verdict,
+        }
+    }
+
     /// What is called.
     pub(crate) fn name(&self) -> &str {
         &self.name
@@ -145,7 +157,7 @@ pub(super) fn begin(history: &History, call: &HostCall<'_>, may_repeat: bool) ->
 }
 
 /// What makes a call that the record takes down.
-pub(super) struct CallTicket {
+pub(crate) struct CallTicket {
     /// Its number in the record, once it has one.
     number: Option<u32>,
     place: Arc<str>,

@@ -3,17 +3,23 @@
 //! Limits, the ban on acting at a script's top level, the trace, the record and its replay stand at this place only. What
 //! a call *does* is the business of whoever makes it.
 
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use rhai::{Dynamic, EvalAltResult, Position};
 
+use super::answer::{Answer, came_of, thrown_outcome};
 use super::call::{Begun, CallTicket, HostCall, Impact, begin};
 use super::long_wait::pause;
+use super::pending::{AnswerFuture, PendingCall};
 use super::wait::{CallSite, check, wait};
 use crate::protocol::{Content, Damages, Hook};
-use crate::runtime::engine::objects::{ScriptMessage, SessionRef};
+use crate::runtime::engine::objects::ScriptMessage;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
+use crate::runtime::engine::unused::ValueUse;
 use crate::runtime::engine::values;
 use crate::runtime::journal::history::Recorded;
 use crate::runtime::run::{self, Run};
@@ -22,56 +28,21 @@ use crate::store::{CallKind, Outcome};
 /// Why a run waits that would do something which cannot be recorded.
 const NO_DISK: &str = "the record cannot be written";
 
-/// What a host call gives back: data only, so that it can be recorded.
-pub(crate) enum Answer {
-    /// A plain value.
-    Value(Dynamic),
-    /// A gateway's content, and what scripts see of it.
-    Content(Content, Dynamic),
-    /// A message that somebody wrote.
-    Message(ScriptMessage),
-    /// A handle on a session.
-    Session(String),
-    /// Handles on sessions.
-    Sessions(Vec<String>),
-}
-
-impl Answer {
-    /// A gateway's content.
-    pub(crate) fn content(content: Content) -> Self {
-        let value = values::from_content(content.as_str());
-        Self::Content(content, value)
-    }
-
-    fn into_value(self) -> Dynamic {
-        let session = |name: String| Dynamic::from(SessionRef::new(&name));
-        match self {
-            Self::Value(value) => value,
-            Self::Content(_, value) => value,
-            Self::Message(message) => Dynamic::from(message),
-            Self::Session(name) => session(name),
-            Self::Sessions(names) => names.into_iter().map(session).collect::<rhai::Array>().into(),
-        }
-    }
-
-    fn outcome(&self) -> Outcome {
-        match self {
-            Self::Value(value) => Outcome::Value(values::to_json(value).unwrap_or_default()),
-            Self::Content(content, _) => Outcome::Content(content.as_str().to_owned()),
-            Self::Message(message) => Outcome::Message(message.content().as_str().to_owned()),
-            Self::Session(name) => Outcome::Session(name.clone()),
-            Self::Sessions(names) => Outcome::Sessions(names.clone()),
-        }
-    }
-}
-
 /// What a host call does, once the run may make it.
 trait Act {
     /// Prepares it, which may take long. What it is given tells people that the run waits, and why.
     fn prepare(&mut self, run: &Rc<Run>, waits: &dyn Fn(Option<&str>)) -> Result<(), ScriptError>;
 
-    /// Does it.
-    fn act(&mut self, run: &Rc<Run>) -> Result<Answer, ScriptError>;
+    /// Does it. Where nobody waits for the answer here, it may come later.
+    fn act(&mut self, run: &Rc<Run>, is_awaited: bool) -> Result<Acted, ScriptError>;
+}
+
+/// What comes of a call.
+enum Acted {
+    /// Its answer.
+    Done(Answer),
+    /// It has been made, and its answer is still to come.
+    Later(AnswerFuture),
 }
 
 /// A call that does what it does in two steps, or in one.
@@ -84,7 +55,7 @@ struct Steps<T, Prepare, Do> {
 impl<T, Prepare, Do> Act for Steps<T, Prepare, Do>
 where
     Prepare: FnOnce(&Rc<Run>, &dyn Fn(Option<&str>)) -> Result<T, ScriptError>,
-    Do: FnOnce(&Rc<Run>, T) -> Result<Answer, ScriptError>,
+    Do: FnOnce(&Rc<Run>, T, bool) -> Result<Acted, ScriptError>,
 {
     fn prepare(&mut self, run: &Rc<Run>, waits: &dyn Fn(Option<&str>)) -> Result<(), ScriptError> {
         let prepare = self.prepare.take().expect("a call is prepared once");
@@ -92,9 +63,9 @@ where
         Ok(())
     }
 
-    fn act(&mut self, run: &Rc<Run>) -> Result<Answer, ScriptError> {
+    fn act(&mut self, run: &Rc<Run>, is_awaited: bool) -> Result<Acted, ScriptError> {
         let prepared = self.prepared.take().expect("a call acts when it is prepared");
-        self.act.take().expect("a call acts once")(run, prepared)
+        self.act.take().expect("a call acts once")(run, prepared, is_awaited)
     }
 }
 
@@ -123,7 +94,53 @@ pub(crate) fn pass_prepared<T>(
     prepare: impl FnOnce(&Rc<Run>, &dyn Fn(Option<&str>)) -> Result<T, ScriptError>,
     act: impl FnOnce(&Rc<Run>, T) -> Result<Answer, ScriptError>,
 ) -> ScriptResult {
+    let act = |run: &Rc<Run>, prepared, _| act(run, prepared).map(Acted::Done);
     make(&call, place, &mut Steps { prepare: Some(prepare), prepared: None, act: Some(act) })
+}
+
+/// Makes a host call that sends what was prepared, and whose answer its script may not wait for where it stands.
+///
+/// # Errors
+/// When the run may not make it, and whatever `prepare` and the answer come to.
+pub(crate) fn pass_sending<T, F: Future<Output = Result<Answer, ScriptError>> + 'static>(
+    call: HostCall<'_>,
+    place: CallSite<'_>,
+    prepare: impl FnOnce(&Rc<Run>, &dyn Fn(Option<&str>)) -> Result<T, ScriptError>,
+    send: impl FnOnce(T) -> F,
+) -> ScriptResult {
+    let act = |_: &Rc<Run>, prepared, is_awaited| {
+        if is_awaited {
+            return wait(call.name(), send(prepared))?.map(Acted::Done);
+        }
+        let mut answer: AnswerFuture = Box::pin(send(prepared));
+        // It is sent by that.
+        match Pin::new(&mut answer).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(answer) => answer.map(Acted::Done),
+            Poll::Pending => Ok(Acted::Later(answer)),
+        }
+    };
+    make(&call, place, &mut Steps { prepare: Some(prepare), prepared: None, act: Some(act) })
+}
+
+/// Waits for the answer that a run has gone on without, if there is one.
+///
+/// # Errors
+/// When that is a refusal, which ends the run, or the run is to end.
+pub(crate) fn settle(run: &Rc<Run>) -> Result<(), ScriptError> {
+    match run.pending() {
+        Some(name) => settle_now(run, &name),
+        None => Ok(()),
+    }
+}
+
+// Out of line, since its frame would lie on the stack of every parked run.
+#[inline(never)]
+fn settle_now(run: &Rc<Run>, name: &str) -> Result<(), ScriptError> {
+    wait(name, poll_fn(|context| run.poll_pending(context)))?;
+    if run.is_refused() {
+        run.condemn(format!("{name} was refused"));
+    }
+    check(run)
 }
 
 fn make(call: &HostCall<'_>, place: CallSite<'_>, steps: &mut dyn Act) -> ScriptResult {
@@ -134,13 +151,15 @@ fn make(call: &HostCall<'_>, place: CallSite<'_>, steps: &mut dyn Act) -> Script
             "{name} cannot be used at a script's top level: it runs once when the script is loaded; call it in a hook such as on_start()"
         )));
     }
+    settle(&run)?;
     run.count_call();
     check(&run)?;
     if run.is_top_level() && call.impact == Impact::Pure {
         return at_top_level(&run, call, place, steps);
     }
     pause(&run)?;
-    let outcome = if run.is_recorded() { recorded(&run, call, place, steps) } else { unrecorded(&run, call, steps) };
+    let outcome =
+        if run.is_recorded() { recorded(&run, call, place, steps) } else { unrecorded(&run, call, place, steps) };
     pause(&run)?;
     outcome
 }
@@ -153,17 +172,19 @@ fn at_top_level(run: &Rc<Run>, call: &HostCall<'_>, place: CallSite<'_>, steps: 
     {
         return replay(run, call, entry.outcome);
     }
-    let outcome = steps.prepare(run, &|_| {}).and_then(|()| steps.act(run));
+    let outcome = steps.prepare(run, &|_| {}).and_then(|()| now(run, steps));
     run.history.add(call.entry(place.describe(run), came_of(&outcome)), None);
     outcome.map(Answer::into_value)
 }
 
-fn unrecorded(run: &Rc<Run>, call: &HostCall<'_>, steps: &mut dyn Act) -> ScriptResult {
+fn unrecorded(run: &Rc<Run>, call: &HostCall<'_>, place: CallSite<'_>, steps: &mut dyn Act) -> ScriptResult {
     // What is kept without a journal needs the disk as well.
     if call.impact == Impact::Keep && run.session.as_ref().is_some_and(|session| session.journal.is_stuck()) {
         released(run)?;
     }
-    let outcome = steps.prepare(run, &|_| {}).and_then(|()| check(run)).and_then(|()| steps.act(run));
+    let unused = place.unused(run).filter(|_| call.impact.is_effect());
+    let prepared = steps.prepare(run, &|_| {}).and_then(|()| check(run));
+    let outcome = prepared.and_then(|()| steps.act(run, unused.is_none()));
     tracing::trace!(
         run = run.id().number(),
         event = run.event().number(),
@@ -173,7 +194,26 @@ fn unrecorded(run: &Rc<Run>, call: &HostCall<'_>, steps: &mut dyn Act) -> Script
         "host call"
     );
     check(run)?;
-    outcome.map(Answer::into_value)
+    match (outcome?, unused) {
+        (Acted::Later(answer), Some((place, value))) => {
+            run.set_pending(PendingCall { name: call.name.clone(), answer, record: None, place, value });
+            Ok(Dynamic::UNIT)
+        }
+        (acted, _) => in_time(acted).map(Answer::into_value),
+    }
+}
+
+/// Does what a call does, and waits for its answer.
+fn now(run: &Rc<Run>, steps: &mut dyn Act) -> Result<Answer, ScriptError> {
+    steps.act(run, true).and_then(in_time)
+}
+
+/// The answer of a call that was waited for.
+fn in_time(acted: Acted) -> Result<Answer, ScriptError> {
+    match acted {
+        Acted::Done(answer) => Ok(answer),
+        Acted::Later(_) => unreachable!("only what nobody waits for comes later"),
+    }
 }
 
 /// Makes a call that the record already has, or that it is to have.
@@ -199,9 +239,9 @@ fn recorded(run: &Rc<Run>, call: &HostCall<'_>, place: CallSite<'_>, steps: &mut
     };
     match begun {
         Begun::Replayed(outcome) => replay(run, call, outcome),
-        Begun::Again => steps.prepare(run, &|_| {}).and_then(|()| steps.act(run)).map(Answer::into_value),
+        Begun::Again => steps.prepare(run, &|_| {}).and_then(|()| now(run, steps)).map(Answer::into_value),
         Begun::InDoubt(number) => in_doubt(run, call, &ticket(Some(number))),
-        Begun::Live(known) => live(run, call, ticket(known), steps),
+        Begun::Live(known) => live(run, call, place.unused(run), ticket(known), steps),
     }
 }
 
@@ -221,7 +261,13 @@ fn in_doubt(run: &Rc<Run>, call: &HostCall<'_>, ticket: &CallTicket) -> ScriptRe
 }
 
 /// Makes a call now, and takes it down.
-fn live(run: &Rc<Run>, call: &HostCall<'_>, mut ticket: CallTicket, steps: &mut dyn Act) -> ScriptResult {
+fn live(
+    run: &Rc<Run>,
+    call: &HostCall<'_>,
+    unused: Option<(Position, ValueUse)>,
+    mut ticket: CallTicket,
+    steps: &mut dyn Act,
+) -> ScriptResult {
     let started = Instant::now();
     wait_for_disk(run, call, &ticket)?;
     let prepared = steps.prepare(run, &|why| {
@@ -243,23 +289,29 @@ fn live(run: &Rc<Run>, call: &HostCall<'_>, mut ticket: CallTicket, steps: &mut 
     if is_effect {
         sync(run)?;
     }
-    let act_and_record = || {
-        let outcome = prepared.and_then(|()| steps.act(run));
+    let record = |outcome: Result<Answer, ScriptError>| {
         run.history.set_waiting(None);
         check(run)?;
-        let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        ticket.close(&run.history, call, came_of(&outcome), took);
-        run.settle_answers();
-        run.note();
+        run.take_down(call, &ticket, started, &outcome);
         outcome
     };
-    let outcome = match &run.session {
-        Some(session) if call.impact == Impact::Keep => {
-            let outcome = session.journal.keep(act_and_record);
+    let outcome = match (&run.session, unused.filter(|_| is_effect)) {
+        (Some(session), _) if call.impact == Impact::Keep => {
+            let outcome = session.journal.keep(|| record(prepared.and_then(|()| now(run, steps))));
             sync(run)?;
             outcome
         }
-        _ => act_and_record(),
+        (_, None) => record(prepared.and_then(|()| now(run, steps))),
+        (_, Some((place, value))) => match prepared.and_then(|()| steps.act(run, false)) {
+            Ok(Acted::Later(answer)) => {
+                check(run)?;
+                let (name, record) = (call.name.clone(), Some((call.to_owned(), ticket, started)));
+                run.set_pending(PendingCall { name, answer, record, place, value });
+                return Ok(Dynamic::UNIT);
+            }
+            Ok(Acted::Done(answer)) => record(Ok(answer)),
+            Err(error) => record(Err(error)),
+        },
     };
     outcome.map(Answer::into_value)
 }
@@ -286,21 +338,6 @@ fn replay(run: &Run, call: &HostCall<'_>, outcome: Outcome) -> ScriptResult {
         }
     };
     Ok(answer.into_value())
-}
-
-fn came_of(outcome: &Result<Answer, ScriptError>) -> Outcome {
-    match outcome {
-        Ok(answer) => answer.outcome(),
-        Err(thrown) => thrown_outcome(thrown),
-    }
-}
-
-fn thrown_outcome(thrown: &EvalAltResult) -> Outcome {
-    let value = match thrown {
-        EvalAltResult::ErrorRuntime(value, _) => values::to_json(value).unwrap_or_else(|_| value.to_string()),
-        other => serde_json::Value::from(other.to_string()).to_string(),
-    };
-    Outcome::Thrown(value)
 }
 
 /// Waits, where a call needs the record, until it can be written.

@@ -3,21 +3,25 @@
 //! What a run may do through the host is decided in `host_call`; how it waits, in `wait`,
 //! `long_wait` and `web_wait`; what it may use, in `meter`.
 
+pub(crate) mod answer;
 pub(crate) mod call;
 pub(crate) mod host_call;
 pub(crate) mod loading;
 pub(crate) mod long_wait;
 mod meter;
+pub(crate) mod pending;
 pub(crate) mod suspension;
 pub(crate) mod wait;
 pub(crate) mod web_wait;
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
 use rhai::Dynamic;
 
@@ -25,11 +29,16 @@ use crate::clock::Timestamp;
 use crate::protocol::Hook;
 use crate::store::{Entry, EventId, RunId, RunOutcome, RunRow};
 
+use self::answer::{Answer, came_of};
+use self::call::{CallTicket, HostCall};
 use self::meter::{Meter, Progress};
+use self::pending::PendingCall;
 use self::suspension::Suspension;
 use crate::runtime::context::SessionContext;
 use crate::runtime::context::lane::Lane;
-use crate::runtime::engine::thrown::ScriptResult;
+use crate::runtime::engine::body::failed;
+use crate::runtime::engine::thrown::{ScriptError, ScriptResult};
+use crate::runtime::engine::unused::ValueUse;
 use crate::runtime::fiber::{Fiber, OutOfStacks, Panic, yield_now};
 use crate::runtime::generation::Generation;
 use crate::runtime::ids;
@@ -86,6 +95,10 @@ pub(crate) struct Run {
     pub(crate) declared: RefCell<Vec<Timer>>,
     /// The events of answers that it got and has not taken down yet.
     answers: RefCell<Vec<Arrival>>,
+    /// The call whose answer is waited for before the next one, or at the end.
+    pending: RefCell<Option<Box<PendingCall>>>,
+    /// What came of such a call, as far as it changes how the run ends.
+    came_late: RefCell<Option<Result<Dynamic, ScriptError>>>,
     mode: Cell<Mode>,
     meter: Meter,
     /// Whoever drives it, as of its last wait.
@@ -156,6 +169,8 @@ impl Run {
             rebuild,
             declared: RefCell::default(),
             answers: RefCell::default(),
+            pending: RefCell::default(),
+            came_late: RefCell::default(),
             mode: Cell::new(mode),
             meter,
             driver: RefCell::default(),
@@ -216,6 +231,73 @@ impl Run {
         }
     }
 
+    /// Goes on without the answer of a call.
+    pub(super) fn set_pending(&self, call: PendingCall) {
+        let line = call.place.line().unwrap_or_default();
+        tracing::trace!(run = %self.id(), call = &*call.name, "goes on at {}", self.generation.place(None, line));
+        self.pending.replace(Some(Box::new(call)));
+    }
+
+    /// The name of the call whose answer it has gone on without.
+    pub(crate) fn pending(&self) -> Option<Cow<'static, str>> {
+        self.pending.borrow().as_ref().map(|call| call.name.clone())
+    }
+
+    /// Waits for the answer that it has gone on without, if there is one, and takes it down. A refusal ends the run, as if it had been
+    /// thrown where the call stands: nothing between there and here could have caught it.
+    pub(crate) fn poll_pending(&self, context: &mut Context<'_>) -> Poll<()> {
+        self.set_driver(context.waker());
+        let mut pending = self.pending.borrow_mut();
+        let Some(call) = &mut *pending else { return Poll::Ready(()) };
+        let Poll::Ready(outcome) = call.answer.as_mut().poll(context) else { return Poll::Pending };
+        let Some(call) = pending.take() else { return Poll::Ready(()) };
+        drop(pending);
+        let PendingCall { record, place, value, .. } = *call;
+        if let Some((call, ticket, started)) = &record {
+            self.take_down(call, ticket, *started, &outcome);
+        }
+        let came_late = match (outcome, value) {
+            (Ok(_), ValueUse::Dropped) => None,
+            (Ok(answer), ValueUse::Given) => Some(Ok(answer.into_value())),
+            (Err(mut error), _) => {
+                if error.position().is_none() {
+                    error.set_position(place);
+                }
+                Some(Err(failed(&self.function, &self.generation.bundle.script.file, error)))
+            }
+        };
+        self.came_late.replace(came_late);
+        Poll::Ready(())
+    }
+
+    /// Whether an answer that it had gone on without is a refusal, which ends it.
+    pub(crate) fn is_refused(&self) -> bool {
+        matches!(&*self.came_late.borrow(), Some(Err(_)))
+    }
+
+    /// What came of its function, after the answer that it had gone on without has come.
+    pub(crate) fn came_of(&self, result: Result<ScriptResult, Panic>) -> Result<ScriptResult, Panic> {
+        match (result, self.came_late.take()) {
+            (Ok(_), Some(Err(refusal))) => Ok(Err(refusal)),
+            (Ok(Ok(_)), Some(Ok(value))) => Ok(Ok(value)),
+            (result, _) => result,
+        }
+    }
+
+    /// Takes down what came of a call.
+    pub(super) fn take_down(
+        &self,
+        call: &HostCall<'_>,
+        ticket: &CallTicket,
+        started: Instant,
+        outcome: &Result<Answer, ScriptError>,
+    ) {
+        let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        ticket.close(&self.history, call, came_of(outcome), took);
+        self.settle_answers();
+        self.note();
+    }
+
     /// Tells the journal that there is something new to record.
     pub(crate) fn note(&self) {
         if let Some(session) = &self.session {
@@ -259,6 +341,13 @@ impl Run {
     pub(crate) fn interrupt(&self, reason: &str) {
         self.condemn(reason);
         self.rouse();
+    }
+
+    fn set_driver(&self, waker: &Waker) {
+        let mut driver = self.driver.borrow_mut();
+        if !driver.as_ref().is_some_and(|driver| driver.will_wake(waker)) {
+            *driver = Some(waker.clone());
+        }
     }
 
     /// Has whoever drives the run look at it again.
@@ -350,10 +439,7 @@ impl Future for Driven {
         let polled = Pin::new(&mut this.fiber).poll(context);
         this.run.meter.suspend();
         CURRENT.set(outer);
-        let mut driver = this.run.driver.borrow_mut();
-        if !driver.as_ref().is_some_and(|driver| driver.will_wake(context.waker())) {
-            *driver = Some(context.waker().clone());
-        }
+        this.run.set_driver(context.waker());
         polled
     }
 }

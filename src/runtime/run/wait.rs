@@ -8,6 +8,7 @@ use std::task::Poll;
 use rhai::{EvalAltResult, NativeCallContext, Position};
 
 use crate::runtime::engine::thrown::{self, ScriptError};
+use crate::runtime::engine::unused::ValueUse;
 use crate::runtime::fiber;
 use crate::runtime::run::{self, Run};
 use crate::store::Waiting;
@@ -16,18 +17,32 @@ use crate::store::Waiting;
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct CallSite<'a> {
     file: Option<&'a str>,
-    line: Option<usize>,
+    place: Position,
+    /// Whether it stands in the body of the run's function itself, and not in one that this calls.
+    is_in_body: bool,
 }
 
 impl<'a> CallSite<'a> {
     /// The place of the call that a context belongs to.
     pub(crate) fn of(context: &'a NativeCallContext<'_>) -> Self {
-        Self { file: context.call_source(), line: context.call_position().line() }
+        // What the body itself calls is one level deep.
+        Self { file: context.call_source(), place: context.call_position(), is_in_body: context.call_level() <= 1 }
     }
 
     /// It in words; empty where nothing is known.
     pub(crate) fn describe(&self, run: &Run) -> Arc<str> {
-        self.line.map(|line| run.generation.place(self.file, line)).unwrap_or_default()
+        self.place.line().map(|line| run.generation.place(self.file, line)).unwrap_or_default()
+    }
+
+    /// The same place, for a call that is only a part of what stands there.
+    pub(crate) fn in_part(self) -> Self {
+        Self { is_in_body: false, ..self }
+    }
+
+    /// What becomes of the value of the call, with its place, where nothing waits for it there.
+    pub(super) fn unused(&self, run: &Run) -> Option<(Position, ValueUse)> {
+        let value = run.generation.unused_call(self.place).filter(|_| self.is_in_body)?;
+        Some((self.place, value))
     }
 }
 

@@ -137,6 +137,17 @@ impl<'a> Invoker<'a> {
             }
         })
         .await;
+        let ended = match ended {
+            Came::Back(result) => {
+                // Its stack is free for others, whatever it still waits for.
+                drop(driven.take());
+                match self.settled(&run).await {
+                    true => Came::Back(run.came_of(result)),
+                    false => Came::Off,
+                }
+            }
+            other => other,
+        };
         match ended {
             Came::Back(result) => {
                 let lane = run.suspension.take_lane();
@@ -163,6 +174,19 @@ impl<'a> Invoker<'a> {
             }
         }
     }
+
+    /// Waits for the answer that a run has gone on without; whether the run may end with it.
+    async fn settled(&self, run: &Run) -> bool {
+        let drain = &self.session.drain;
+        poll_fn(|context| match run.poll_pending(context) {
+            Poll::Ready(()) => Poll::Ready(true),
+            // It was killed.
+            Poll::Pending if run.history.end().is_some() => Poll::Ready(true),
+            Poll::Pending if drain.is_cut_off() && !is_last_word(&run.function) => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        })
+        .await
+    }
 }
 
 /// What came of a run while its event was waiting for it.
@@ -182,6 +206,8 @@ pub(super) fn go_on(worker: &Rc<Worker>, driven: Driven, about: &Rc<str>) {
     Rc::clone(worker).keep(&run, async move {
         let run = Rc::clone(driven.run());
         let result = driven.await;
+        poll_fn(|context| run.poll_pending(context)).await;
+        let result = run.came_of(result);
         finish(&owner, &run, &about, result);
     });
 }

@@ -16,7 +16,7 @@ static ADDED: Notify = Notify::const_new();
 pub(crate) fn start() {
     static STARTED: Once = Once::new();
     STARTED.call_once(|| {
-        let filter = EnvFilter::new("warn,hotline=info,hotline::reload=debug");
+        let filter = EnvFilter::new("warn,hotline=info,hotline::reload=debug,hotline::runtime::run=trace");
         tracing_subscriber::fmt().with_ansi(false).with_env_filter(filter).with_writer(Memory).init();
     });
 }

@@ -1,0 +1,182 @@
+//! Answers that a script does not wait for where it asked: their calls mean what they would if it did.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Bot, Setup, is_text_to, logged_lines};
+
+/// Refuses what says "no", and takes everything else.
+fn refuses_no(request: &Value) -> Answer {
+    if request["content"] == "no" { Answer::Refuse(7, "NOT_ALLOWED: not here") } else { Answer::Content(json!({})) }
+}
+
+/// What `on_error` and the log get of a refusal of `reply` in the middle of a hook, with the texts that the bot sent.
+async fn refused(reply: &str, after: &str) -> (String, String, Vec<String>) {
+    let script = format!(
+        "fn on_message(msg) {{\n    if msg.text == \"go\" {{\n        {reply}\n        {after}\n    }}\n}}\n\
+         fn on_error(e) {{ send_text(\"errors\", `${{e.line}}:${{e.column}} ${{e.name}} ${{e.command}} ${{e.calls}} ${{e.hook}}\n${{e.card}}`); }}"
+    );
+    let bot = Setup::new().script("bot", &script).script("z", "fn on_message(msg) { send_text(\"z\", \"mine\"); }");
+    let bot = bot.answers(refuses_no).start().await;
+    bot.says("u1", "go");
+    let told = bot.text_to("errors").await;
+    assert_eq!(bot.text_to("z").await, "mine", "the next script's turn comes");
+    let place = bot.file("bot").display().to_string();
+    let logged = logged_lines(&place).into_iter().find(|line| line.contains("NOT_ALLOWED")).unwrap_or_default();
+    let texts = bot.texts_to("u1");
+    bot.stop().await;
+    let logged = logged.split_once("ERROR").map_or_else(String::new, |(_, rest)| rest.replace(&place, "bot.rhai"));
+    (told.replace(&place, "bot.rhai"), logged, texts)
+}
+
+#[tokio::test]
+async fn a_refusal_ends_the_run_as_if_it_had_been_thrown_where_the_call_stands() {
+    let wanted = refused("let _x = msg.reply(\"no\");", "").await;
+    assert!(wanted.0.starts_with("3:22 NOT_ALLOWED SendText"), "{}", wanted.0);
+    // As far to the right as the call that is waited for.
+    for after in ["", "msg.reply(\"yes\");", "let n = 1 / 0;", "throw \"later\";", "state.n = 1;", "print(\"never\");"]
+    {
+        let reply = "                 msg.reply(\"no\");".trim_start();
+        let found = refused(&format!("{}{reply}", " ".repeat(9)), after).await;
+        assert_eq!(found.0.lines().next(), wanted.0.lines().next(), "{after}");
+        assert_eq!(found.2, ["no"], "{after}: nothing comes after it");
+        assert!(!found.1.contains("never") && !found.1.contains("later"), "{after}: {}", found.1);
+    }
+}
+
+#[tokio::test]
+async fn only_what_nothing_in_the_body_uses_is_not_waited_for() {
+    let lines = [
+        ("msg.reply(\"0\");", true),
+        ("if msg.text == \"go\" { send_text(msg.chat, \"1\"); }", true),
+        ("for n in 2..3 { msg.reply(`${n}`); }", true),
+        ("let _x = msg.reply(\"3\");", false),
+        ("helper(msg);", false),
+        ("[5].map(|n| msg.reply(`${n}`));", false),
+        ("try { msg.reply(\"6\"); } catch { }", false),
+        ("msg.reply(\"7\")", true),
+    ];
+    let body: String = lines.iter().map(|(line, _)| format!("    {line}\n")).collect();
+    let bot = Bot::start(format!("fn helper(msg) {{ msg.reply(\"4\"); }}\nfn on_message(msg) {{\n{body}}}")).await;
+    bot.says("u1", "go");
+    bot.count("the replies", lines.len(), |frame| is_text_to(frame, "u1")).await;
+    assert_eq!(bot.texts_to("u1"), ["0", "1", "2", "3", "4", "5", "6", "7"]);
+    let went_on: Vec<_> = bot.log().into_iter().filter(|line| line.contains("goes on at")).collect();
+    for (number, (line, goes_on)) in lines.iter().enumerate() {
+        let place = format!("bot.rhai:{}", number + 3);
+        assert_eq!(went_on.iter().any(|line| line.trim_end().contains(&place)), *goes_on, "{line}: {went_on:?}");
+    }
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_refusal_inside_a_try_or_of_a_helper_is_caught_there() {
+    let bot = Bot::start(
+        "fn say(msg, text) { msg.reply(text); }\n\
+         fn on_message(msg) {\n\
+             try { msg.reply(\"no\"); msg.reply(\"not sent\"); } catch (e) { msg.reply(`1 ${e.name}`); }\n\
+             try { say(msg, \"no\"); msg.reply(\"not sent\"); } catch (e) { msg.reply(`2 ${e.name}`); }\n\
+             try { [\"no\"].map(|text| msg.reply(text)); } catch (e) { msg.reply(`3 ${e.name}`); }\n\
+         }",
+    )
+    .await;
+    bot.answers(refuses_no);
+    bot.says("u1", "go");
+    let mut texts = Vec::new();
+    while texts.last().is_none_or(|text| text != "3 NOT_ALLOWED") {
+        texts.push(bot.text_to("u1").await);
+    }
+    assert_eq!(texts, ["no", "1 NOT_ALLOWED", "no", "2 NOT_ALLOWED", "no", "3 NOT_ALLOWED"]);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_reply_before_a_try_ends_the_run_although_the_next_one_stands_in_it() {
+    let bot = Bot::start(
+        "fn on_message(msg) {\n    msg.reply(\"no\");\n    try { msg.reply(\"yes\"); } catch (e) { msg.reply(\"caught\"); }\n}\n\
+         fn on_error(e) { send_text(\"errors\", `${e.line} ${e.name}`); }",
+    )
+    .await;
+    bot.answers(refuses_no);
+    bot.says("u1", "go");
+    assert_eq!(bot.text_to("errors").await, "2 NOT_ALLOWED");
+    assert_eq!(bot.texts_to("u1"), ["no"]);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn replies_keep_their_order_and_wait_for_each_other() {
+    let bot = Bot::start("fn on_message(msg) { for n in 0..3 { msg.reply(`${n}`); } msg.reply(\"end\"); }").await;
+    bot.answers(|_| Answer::Hold);
+    bot.says("u1", "go");
+    bot.holds(1).await;
+    bot.says("u2", "go");
+    bot.holds(2).await;
+    assert_eq!(bot.texts_to("u1"), ["0"], "the next one waits for the answer, and another chat does not");
+    bot.release();
+    bot.count("the replies", 4, |frame| is_text_to(frame, "u1")).await;
+    assert_eq!(bot.texts_to("u1"), ["0", "1", "2", "end"]);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn the_next_event_of_a_chat_waits_for_the_answer() {
+    let bot = Bot::start(
+        "fn on_message(msg) { if msg.text == \"a\" { msg.reply(\"first\"); } else { msg.reply(msg.text); } }",
+    );
+    let bot = bot.await;
+    bot.answers(|_| Answer::Hold);
+    bot.says("u1", "a");
+    bot.says("u1", "b");
+    bot.says("u2", "c");
+    bot.holds(2).await;
+    assert_eq!((bot.texts_to("u1"), bot.texts_to("u2")), (vec!["first".to_owned()], vec!["c".to_owned()]));
+    bot.release();
+    bot.count("the replies", 2, |frame| is_text_to(frame, "u1")).await;
+    assert_eq!(bot.texts_to("u1"), ["first", "b"]);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_true_is_what_a_hook_gives_that_ends_with_it() {
+    let script = "fn on_message(msg) { if msg.text == \"go\" { msg.reply(\"first\") } }";
+    for (answer, mine) in [("true", false), ("{}", true)] {
+        let bot = Setup::new().script("bot", script).script("z", "fn on_message(msg) { send_text(\"z\", msg.text); }");
+        let bot = bot.start().await;
+        bot.answers(
+            move |request| if request["content"] == "first" { Answer::Raw(answer) } else { Answer::Content(json!({})) },
+        );
+        bot.says("u1", "go");
+        bot.says("u1", "end");
+        let expected: &[&str] = if mine { &["go", "end"] } else { &["end"] };
+        for text in expected {
+            assert_eq!(bot.text_to("z").await, *text, "{answer}");
+        }
+        bot.stop().await;
+    }
+}
+
+/// What `on_error` gets of a reply whose answer does not come, for one reason or another.
+async fn without_answer(limit: Duration, act: impl AsyncFnOnce(&Bot)) -> String {
+    let script = "fn on_message(msg) {\n    msg.reply(\"hm\");\n}\n\
+                  fn on_error(e) { send_text(\"errors\", `${e.line} ${e.name}`); }";
+    let bot = Setup::new().script("bot", script).limits(|limits| limits.reply = limit).start().await;
+    bot.answers(|request| if request["content"] == "hm" { Answer::Hold } else { Answer::Content(json!({})) });
+    bot.says("u1", "go");
+    bot.holds(1).await;
+    act(&bot).await;
+    let told = bot.text_to("errors").await;
+    bot.stop().await;
+    told
+}
+
+#[tokio::test]
+async fn a_lost_connection_and_a_silent_gateway_end_the_run_where_the_call_stands() {
+    assert_eq!(without_answer(Duration::from_secs(1), async |_| {}).await, "2 TIMEOUT");
+    let lost = without_answer(Duration::from_secs(60), async |bot| {
+        bot.cut();
+        bot.logged_in_times(2).await;
+    });
+    assert_eq!(lost.await, "2 IN_DOUBT");
+}
