@@ -61,7 +61,8 @@ pub(crate) struct Generation {
     /// The places of the script's own file that have been named, by their lines.
     places: RefCell<HashMap<usize, Arc<str>>>,
     /// Environments with warm function caches, to be used again.
-    spare: RefCell<Vec<(GlobalRuntimeState, Caches)>>,
+    #[expect(clippy::vec_box, reason = "each is hundreds of bytes, and would be moved twice for every run")]
+    spare: RefCell<Vec<Box<(GlobalRuntimeState, Caches)>>>,
 }
 
 impl Generation {
@@ -176,12 +177,13 @@ impl Generation {
     /// With what it throws.
     pub(crate) fn call(&self, function: &str, arguments: Vec<Dynamic>) -> ScriptResult {
         let spare = self.spare.borrow_mut().pop();
-        let (mut global, mut caches) = match spare {
-            Some(spare) => spare,
-            None => (self.environment.get().expect("the top level ran when it was loaded").clone(), Caches::new()),
-        };
+        let mut environment = spare.unwrap_or_else(|| {
+            let fresh = self.environment.get().expect("the top level ran when it was loaded").clone();
+            Box::new((fresh, Caches::new()))
+        });
+        let (global, caches) = &mut *environment;
         let mut scope = Scope::new();
-        let mut context = EvalContext::new(&self.engine, &mut global, &mut caches, &mut scope, None);
+        let mut context = EvalContext::new(&self.engine, global, caches, &mut scope, None);
         let body = self.body(function, arguments.len());
         let result = match body {
             Some(body) => body.run(&mut context, arguments),
@@ -192,7 +194,7 @@ impl Generation {
             global.num_operations = 0;
             // Rhai counts the imports that functions make, and never takes one back.
             global.num_modules_loaded = self.environment.get().map_or(0, |environment| environment.num_modules_loaded);
-            self.spare.borrow_mut().push((global, caches));
+            self.spare.borrow_mut().push(environment);
         }
         result
     }

@@ -139,6 +139,9 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
                 self.machine.tick(now);
             }
             let has_new_wire = self.carry_out();
+            // What the events of this pass caused at once goes out with it.
+            is_more |= self.poll_orders(context, now);
+            let has_new_wire = self.carry_out() || has_new_wire;
             if self.is_held && self.held_bytes >= HELD_BYTES {
                 self.leave(now);
             }

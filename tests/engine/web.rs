@@ -326,7 +326,8 @@ async fn a_timer_never_overlaps_itself_whatever_it_waits_for() {
         }
         site.answers("/a", "");
         assert_eq!(bot.text_to("tick").await, "fetched");
-        for seconds in [0, 10, 10] {
+        // The first look may overtake what the answer to it wakes; the second one does not.
+        for seconds in [0, 0, 10, 10] {
             pass(seconds).await;
         }
         assert_eq!(site.bodies("/a").len(), round, "it waits, or sleeps");

@@ -21,11 +21,11 @@ use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::SessionRef;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
-use crate::runtime::run::Run;
 use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
 use crate::runtime::run::host_call;
 use crate::runtime::run::wait::{CallSite, wait};
+use crate::runtime::run::{self, Run};
 use crate::session::{CallError, Handle, Holdup, MediaError};
 
 /// Registers every command, `command`, and the methods of session handles.
@@ -84,7 +84,8 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
 /// # Errors
 /// As the command itself.
 pub(crate) fn send_text(services: &Services, to: &str, content: &str, place: CallSite<'_>) -> ScriptResult {
-    let mut fields = String::with_capacity(to.len() + content.len() + 24);
+    // What needs to be escaped is rare and small.
+    let mut fields = String::with_capacity(to.len() + content.len() + 32);
     fields.push_str(r#"{"to":"#);
     push_json(&mut fields, to);
     fields.push_str(r#","content":"#);
@@ -118,6 +119,9 @@ fn send(
 ) -> ScriptResult {
     let impact = if safety == Safety::Read { Impact::Wait } else { Impact::Effect(safety) };
     let command = &*name;
+    // Only what is recorded is needed once more.
+    let is_recorded = run::current().is_some_and(|run| run.is_recorded());
+    let detail = if is_recorded { fields.clone() } else { String::new() };
     let prepare = |run: &Rc<Run>, waits: &dyn Fn(Option<&str>)| {
         let member = match session {
             Some(session) => sessions::member(&session, services)?,
@@ -127,7 +131,7 @@ fn send(
             tracing::info!(session = member.handle.name(), command, %fields, "dry run: not sent");
             return Ok(None);
         }
-        let ready = match member.ready_now(command, fields.clone()).map_err(|error| thrown(error, command))? {
+        let ready = match member.ready_now(command, fields).map_err(|error| thrown(error, command))? {
             Ok(ready) => ready,
             Err(fields) => {
                 waits(member.handle.holdup().map(Holdup::words));
@@ -139,7 +143,7 @@ fn send(
         };
         Ok(Some((member, ready)))
     };
-    let call = HostCall::new(impact, name.clone()).with(fields.as_str());
+    let call = HostCall::new(impact, name.clone()).with(detail);
     host_call::pass_sending(call, place, prepare, |ready| {
         let name = name.clone();
         async move {
@@ -171,8 +175,10 @@ pub(crate) fn ask_gateway<C: protocol::Call>(session: &SessionContext, request: 
 fn read(handle: &Handle, command: &str, content: &Content) -> Dynamic {
     let mut damages = Damages::default();
     let value = values::from_content_noting(content.as_str(), &mut damages);
-    let what = Command::named(command).map_or("an answer".to_owned(), |row| format!("the answer to {}", row.name));
-    handle.note_damages(&what, damages);
+    if !damages.is_empty() {
+        let what = Command::named(command).map_or("an answer".to_owned(), |row| format!("the answer to {}", row.name));
+        handle.note_damages(&what, damages);
+    }
     value
 }
 
@@ -304,7 +310,15 @@ fn push_field(text: &mut String, row: &Command, field: &Field, value: &Dynamic) 
 }
 
 fn push_json(text: &mut String, string: &str) {
-    text.push_str(&serde_json::to_string(string).expect("a string is JSON"));
+    // Most need no escape, and are copied as they are.
+    let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    if string.as_bytes().iter().all(is_plain) {
+        text.push('"');
+        text.push_str(string);
+        text.push('"');
+    } else {
+        text.push_str(&serde_json::to_string(string).expect("a string is JSON"));
+    }
 }
 
 fn type_of(kind: FieldKind) -> TypeId {

@@ -12,6 +12,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
+use rhai::ImmutableString;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many lanes a session keeps before it looks for idle ones.
@@ -25,7 +26,7 @@ const IN_THE_WEB: usize = 64;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum LaneKey {
     /// The events of one chat.
-    Chat(String),
+    Chat(ImmutableString),
     /// One script's share of the events that have no chat.
     Script(String),
     /// The beats of one repeating timer, by what tells it from every other one.
@@ -278,7 +279,7 @@ mod tests {
     #[test]
     fn a_lane_that_somebody_has_is_found_again_however_many_there_are() {
         let mut lanes = Lanes::default();
-        let mut get = |number: usize| lanes.get(LaneKey::Chat(number.to_string()));
+        let mut get = |number: usize| lanes.get(LaneKey::Chat(number.to_string().into()));
         let parked = get(0);
         for number in 1..3 * LANES {
             get(number);

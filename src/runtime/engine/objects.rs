@@ -37,7 +37,7 @@ impl ScriptMessage {
     }
 
     /// The mid of the chat.
-    pub(crate) fn chat(&self) -> &str {
+    pub(crate) fn chat(&self) -> &ImmutableString {
         &self.0.chat
     }
 

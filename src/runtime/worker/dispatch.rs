@@ -11,7 +11,7 @@ use tokio::task::spawn_local;
 
 use super::earlier::{Beginning, Earlier};
 use super::internal_event::{InternalCall, InternalEvent, outlives_its_process};
-use super::invocation::{HookOutcome, Invoker, fail, leave};
+use super::invocation::{About, HookOutcome, Invoker, fail, leave};
 use super::rebuild::{rebuilt, wake};
 use super::routing::Routed;
 use super::state::Worker;
@@ -145,7 +145,7 @@ impl EventDelivery {
             }
             _ => None,
         };
-        let call = self.call(&hold, self.event.subcommand.as_str());
+        let call = self.call(&hold, self.about());
         for generation in self.worker.scripts_of(session) {
             let hook = routed.hook.filter(|_| ask.is_none());
             match self.offer(&call, &generation, &routed, hook).await {
@@ -175,7 +175,7 @@ impl EventDelivery {
         session.journal.ready().await;
         for generation in self.worker.scripts_of(session) {
             let hold = self.lane_of(generation.name()).await;
-            let call = self.call(&hold, self.event.subcommand.as_str());
+            let call = self.call(&hold, self.about());
             match self.offer(&call, &generation, &routed, routed.hook).await {
                 HookOutcome::Handled => break,
                 HookOutcome::PassedOn | HookOutcome::Held => {}
@@ -184,7 +184,7 @@ impl EventDelivery {
         }
         while let Some(script) = self.earlier.open_script(|script| self.worker.is_unloaded(session, script)) {
             let hold = self.lane_of(&script).await;
-            let call = self.call(&hold, self.event.subcommand.as_str());
+            let call = self.call(&hold, self.about());
             let arguments = |function: &str| routed.arguments(&self.event, function);
             if self.take_up_unloaded(&call, &script, arguments).await == HookOutcome::Left {
                 return self.leave();
@@ -193,13 +193,21 @@ impl EventDelivery {
         self.give_up().finish();
     }
 
+    /// What its calls are about.
+    fn about(&self) -> About {
+        match EventSpec::named(&self.event.subcommand) {
+            Some(spec) => spec.subcommand.into(),
+            None => self.event.subcommand.clone().into(),
+        }
+    }
+
     async fn lane_of(&self, script: &str) -> Hold {
         Hold::new(self.session.lane(LaneKey::Script(script.to_owned())).enter_tail().await)
     }
 
-    fn call<'a>(&'a self, hold: &'a Hold, about: &str) -> Invoker<'a> {
+    fn call<'a>(&'a self, hold: &'a Hold, about: About) -> Invoker<'a> {
         let (worker, session, event) = (&self.worker, &self.session, self.arrival.id());
-        Invoker { worker, session, hold, event, about: about.into(), rebuild: true }
+        Invoker { worker, session, hold, event, about, rebuild: true }
     }
 
     /// Offers the event to one script: first to `on_notify`, whose `true` keeps it from the script's other hooks.
@@ -309,7 +317,7 @@ impl EventDelivery {
                 InternalCall::Timer(_) => "a timer",
                 InternalCall::Hook(hook, _) => hook.name(),
             };
-            match self.call_function(&self.call(&hold, about), &internal).await {
+            match self.call_function(&self.call(&hold, about.into()), &internal).await {
                 HookOutcome::Left => return self.leave(),
                 HookOutcome::Handled | HookOutcome::PassedOn => break,
                 HookOutcome::Held => {}

@@ -2,6 +2,7 @@
 //!
 //! Which functions are called for which event is decided in `dispatch`.
 
+use std::borrow::Cow;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -50,14 +51,16 @@ impl HookOutcome {
     }
 }
 
+/// What a call is about, for messages: the event's subcommand, or what takes its place.
+pub(super) type About = Cow<'static, str>;
+
 /// What all calls for one event share.
 pub(super) struct Invoker<'a> {
     pub(super) worker: &'a Rc<Worker>,
     pub(super) session: &'a Rc<SessionContext>,
     pub(super) hold: &'a Hold,
     pub(super) event: EventId,
-    /// What the call is about, for messages: the event's subcommand, or what takes its place.
-    pub(super) about: Rc<str>,
+    pub(super) about: About,
     /// Whether a run of it is rebuilt when its process ends before it does.
     pub(super) rebuild: bool,
 }
@@ -200,9 +203,9 @@ enum Came {
 }
 
 /// Lets a run go on by itself.
-pub(super) fn go_on(worker: &Rc<Worker>, driven: Driven, about: &Rc<str>) {
+pub(super) fn go_on(worker: &Rc<Worker>, driven: Driven, about: &About) {
     let run = Rc::clone(driven.run());
-    let (owner, about) = (Rc::clone(worker), Rc::clone(about));
+    let (owner, about) = (Rc::clone(worker), about.clone());
     Rc::clone(worker).keep(&run, async move {
         let run = Rc::clone(driven.run());
         let result = driven.await;
@@ -212,7 +215,7 @@ pub(super) fn go_on(worker: &Rc<Worker>, driven: Driven, about: &Rc<str>) {
     });
 }
 
-fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, result: Result<ScriptResult, Panic>) -> HookOutcome {
+fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &About, result: Result<ScriptResult, Panic>) -> HookOutcome {
     drop(run.suspension.take_lane());
     run.suspension.set_active(None);
     let file = &run.generation.bundle.script.file;
@@ -241,7 +244,7 @@ fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, result: Result<Sc
 }
 
 /// Ends a run that failed: tells whoever runs the bot, and the script's `on_error`.
-pub(super) fn fail(worker: &Rc<Worker>, run: &Rc<Run>, about: &Rc<str>, fault: Fault) {
+pub(super) fn fail(worker: &Rc<Worker>, run: &Rc<Run>, about: &About, fault: Fault) {
     run.end(RunOutcome::Failed, Some(fault.to_string()));
     let Some(session) = run.session.clone() else { return };
     report(worker, &session, Rc::clone(&run.generation), &run.function, about, fault);
@@ -252,7 +255,7 @@ fn report(
     session: &Rc<SessionContext>,
     generation: Rc<Generation>,
     function: &str,
-    about: &Rc<str>,
+    about: &About,
     fault: Fault,
 ) {
     let fault = trace::with_source(fault, &generation.bundle).while_handling(about, generation.number);

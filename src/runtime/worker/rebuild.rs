@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::task::spawn_local;
 
 use super::internal_event::InternalEvent;
-use super::invocation::{fail, go_on};
+use super::invocation::{About, fail, go_on};
 use super::routing::Routed;
 use super::state::Worker;
 use crate::language::fault::Fault;
@@ -29,7 +29,7 @@ pub(super) fn wake(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: &Ev
             (session.lane(key), routed.arguments(event, &past.run.function))
         }
     };
-    let about: Rc<str> = event.subcommand.as_str().into();
+    let about: About = event.subcommand.clone().into();
     let entry = lane.enter_tail();
     let (worker, session) = (Rc::clone(worker), Rc::clone(session));
     spawn_local(async move {
@@ -103,7 +103,7 @@ pub(super) fn rebuilt(
         (Err(fault), Some(current)) => {
             let run = start(Rc::clone(&current), History::replaying(id, event, Vec::new(), None));
             match fault {
-                Some(fault) => fail(worker, &run, &(&*row.function).into(), fault),
+                Some(fault) => fail(worker, &run, &row.function.to_string().into(), fault),
                 None => {
                     tracing::info!(run = row.id.number(), "killed");
                     run.end(RunOutcome::Killed, None);

@@ -1,6 +1,6 @@
 //! What an event is about: the hook that it reaches, the chat that it belongs to, what the hook is called with.
 
-use rhai::Dynamic;
+use rhai::{Dynamic, ImmutableString};
 
 use crate::protocol::{ChatRule, Damage, Damages, Event, EventSpec, Hook};
 use crate::runtime::engine::objects::{self, ScriptMessage};
@@ -13,7 +13,7 @@ pub(super) struct Routed {
     pub(super) message: Option<ScriptMessage>,
     pub(super) object: Option<objects::ScriptEvent>,
     /// The chat that it belongs to.
-    pub(super) chat: Option<String>,
+    pub(super) chat: Option<ImmutableString>,
     /// What was wrong with its content.
     pub(super) damages: Damages,
 }
@@ -26,7 +26,7 @@ impl Routed {
         let mut damages = Damages::default();
         if matches!(hook, Some(Hook::Message | Hook::OwnMessage)) {
             let message = ScriptMessage::read(event.content.clone(), me, &mut damages);
-            let chat = message.as_ref().map(|message| message.chat().to_owned());
+            let chat = message.as_ref().map(|message| message.chat().clone());
             let own =
                 spec.is_some_and(|spec| spec.me) || message.as_ref().is_some_and(|message| message.sender() == me);
             // A message that is no object has no sender and no chat: it reaches on_notify only.
@@ -41,7 +41,7 @@ impl Routed {
         }
         let object = spec.map(|spec| objects::ScriptEvent::read(spec, &event.content, me, &mut damages));
         let chat = spec.map(|spec| spec.chat).zip(object.as_ref()).and_then(|(rule, object)| match rule {
-            ChatRule::Field(field) => object.text(field),
+            ChatRule::Field(field) => object.text(field).map(Into::into),
             ChatRule::None | ChatRule::Message => None,
         });
         Self { hook, message: None, object, chat, damages }

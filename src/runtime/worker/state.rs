@@ -6,6 +6,7 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::task::{Context, Waker};
 
 use slab::Slab;
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -39,7 +40,9 @@ pub(crate) struct Worker {
     pub(crate) loader: Loader,
     pub(crate) prompts: Rc<Prompts>,
     /// The scripts in the order of their paths, which is the order in which they get events.
-    pub(crate) scripts: RefCell<BTreeMap<String, Rc<Generation>>>,
+    scripts: RefCell<BTreeMap<String, Rc<Generation>>>,
+    /// The same scripts, for those who go through them while they may change.
+    lineup: RefCell<Rc<[Rc<Generation>]>>,
     /// Scripts that are there and have no version that loads, or one without any text, as a full disk leaves it.
     pub(crate) unloaded: RefCell<BTreeSet<String>>,
     /// Scripts that are missing.
@@ -96,6 +99,7 @@ impl Worker {
             loader,
             prompts: Rc::default(),
             scripts: RefCell::default(),
+            lineup: RefCell::new(Rc::new([])),
             unloaded: RefCell::default(),
             holding: Rc::default(),
             sessions: RefCell::default(),
@@ -111,10 +115,10 @@ impl Worker {
     }
 
     /// The scripts of a session, in the order in which they get events, as they are now; none that is held.
-    pub(crate) fn scripts_of(&self, session: &SessionContext) -> impl Iterator<Item = Rc<Generation>> + use<> {
-        let gets_events = |script: &&Rc<Generation>| session.runs(script.name()) && !session.is_held(script.name());
-        let scripts: Vec<_> = self.scripts.borrow().values().filter(gets_events).cloned().collect();
-        scripts.into_iter()
+    pub(crate) fn scripts_of(&self, session: &Rc<SessionContext>) -> impl Iterator<Item = Rc<Generation>> + use<> {
+        let (lineup, session) = (Rc::clone(&self.lineup.borrow()), Rc::clone(session));
+        let scripts = (0..lineup.len()).map(move |index| Rc::clone(&lineup[index]));
+        scripts.filter(move |script| session.runs(script.name()) && !session.is_held(script.name()))
     }
 
     /// A session by its name.
@@ -127,17 +131,22 @@ impl Worker {
         Arc::clone(&self.hook_names[hook as usize])
     }
 
-    /// Runs the handling of an event of a session.
+    /// Runs the handling of an event of a session. Its first step is taken at once, and most of what there is to do is done with it;
+    /// to be called from a task, and not from code on a fiber.
     pub(crate) fn handle(&self, session: &Rc<SessionContext>, handling: impl Future<Output = ()> + 'static) {
         session.pending.set(session.pending.get() + 1);
         let session = Rc::clone(session);
-        spawn_local(async move {
+        let mut task = Box::pin(async move {
             handling.await;
             session.pending.set(session.pending.get() - 1);
             if session.pending.get() == EVENTS / 2 {
                 session.handle.resume_reading();
             }
         });
+        // Whatever it waits for is told of its own task by that one's first step.
+        if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            spawn_local(task);
+        }
     }
 
     /// Lets a run that waits for something long go on by itself, and remembers it meanwhile.
@@ -161,6 +170,31 @@ impl Worker {
         self.parked.borrow_mut().insert(id, (Rc::clone(run), task.abort_handle()));
     }
 
+    /// All scripts, in the order of their paths.
+    pub(crate) fn lineup(&self) -> Rc<[Rc<Generation>]> {
+        Rc::clone(&self.lineup.borrow())
+    }
+
+    /// Takes the newest generation of a script out, wherever its file was.
+    pub(crate) fn take_out(&self, script: &str) -> Option<Rc<Generation>> {
+        let mut scripts = self.scripts.borrow_mut();
+        let key = scripts.iter().find(|(_, generation)| generation.name() == script).map(|(key, _)| key.clone())?;
+        let gone = scripts.remove(&key);
+        self.line_up(&scripts);
+        gone
+    }
+
+    /// Puts a generation in the place of its script's file.
+    pub(crate) fn put_in(&self, generation: &Rc<Generation>) {
+        let mut scripts = self.scripts.borrow_mut();
+        scripts.insert(generation.bundle.script.file.clone(), Rc::clone(generation));
+        self.line_up(&scripts);
+    }
+
+    fn line_up(&self, scripts: &BTreeMap<String, Rc<Generation>>) {
+        self.lineup.replace(scripts.values().cloned().collect());
+    }
+
     /// Whether a session runs a script that is there, or held, in whatever state it is.
     pub(crate) fn is_there(&self, session: &SessionContext, script: &str) -> bool {
         session.runs(script) && (self.knows(script) || self.holding.has(script))
@@ -173,7 +207,7 @@ impl Worker {
 
     /// The newest generation of a script, also while it is held.
     pub(crate) fn generation(&self, script: &str) -> Option<Rc<Generation>> {
-        self.scripts.borrow().values().find(|generation| generation.name() == script).cloned()
+        self.lineup.borrow().iter().find(|generation| generation.name() == script).cloned()
     }
 
     /// Whether a script is there that a session runs, and has no version that loads, or one without any text: its timers wait.

@@ -49,8 +49,7 @@ impl Worker {
             self.holding.release(generation.name());
             self.journal.pin(generation.pin(), generation.name(), || generation.pinned());
             let previous = self.take_out(generation.name());
-            let key = generation.bundle.script.file.clone();
-            self.scripts.borrow_mut().insert(key, Rc::clone(&generation));
+            self.put_in(&generation);
             for session in sessions.iter().filter(|session| session.runs(generation.name())) {
                 declare_timers(session, &generation);
                 match &previous {
@@ -107,19 +106,12 @@ impl Worker {
         self.holding.release(script);
     }
 
-    /// Takes the newest generation of a script out, wherever its file was.
-    fn take_out(&self, script: &str) -> Option<Rc<Generation>> {
-        let mut scripts = self.scripts.borrow_mut();
-        let key = scripts.iter().find(|(_, generation)| generation.name() == script).map(|(key, _)| key.clone())?;
-        scripts.remove(&key)
-    }
-
     /// Gives a session other scripts, and its files another way.
     pub(super) fn alter(self: &Rc<Self>, name: &str, media: Arc<Media>, scripts: Option<Vec<String>>) {
         let Some(session) = self.session(name) else { return };
         self.services.directory.insert(session.handle.clone(), Arc::clone(&media));
         *session.media.borrow_mut() = media;
-        let all: Vec<_> = self.scripts.borrow().values().cloned().collect();
+        let all = self.lineup();
         let of_session = all.iter().map(|script| script.name()).filter(|script| session.runs(script));
         let before: HashSet<_> = of_session.map(str::to_owned).collect();
         session.scripts.replace(scripts);
@@ -131,7 +123,7 @@ impl Worker {
             .iter()
             .filter(|script| !session.runs(script))
             .for_each(|script| session.schedule.forget(script));
-        for generation in all {
+        for generation in all.iter() {
             let script = generation.name();
             match (before.contains(script), session.runs(script)) {
                 (true, false) => {
@@ -141,12 +133,12 @@ impl Worker {
                         Some(RunOutcome::EndedWithScript),
                     );
                     if session.begun.borrow_mut().remove(script) {
-                        self.hook_later(&session, &generation, Hook::Stop, Vec::new());
+                        self.hook_later(&session, generation, Hook::Stop, Vec::new());
                     }
                 }
                 (false, true) => {
-                    declare_timers(&session, &generation);
-                    self.begin(&session, &generation);
+                    declare_timers(&session, generation);
+                    self.begin(&session, generation);
                 }
                 _ => {}
             }
