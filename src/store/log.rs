@@ -31,6 +31,8 @@ const SETTLE: Timestamp = 1_000;
 const FORMAT: i64 = 3;
 /// The formats that are read: the second only knows more outcomes of calls than the first, the third is compressed.
 const READ: std::ops::RangeInclusive<i64> = 1..=FORMAT;
+/// What a body has for an event or a run beside contents, as a rule.
+const ROOM: usize = 256;
 /// The first format that is compressed.
 const COMPRESSED: i64 = 3;
 /// So many times as long as a compressed body can its text be at most, as LZ4 goes.
@@ -100,7 +102,9 @@ pub(super) fn pack(mut batch: Batch) -> Packed {
         has_ended: run.standing.ended.is_some(),
     });
     let marks: Vec<_> = arrived.chain(done).chain(changed).collect();
-    let body = postcard::to_allocvec(&Body { events, handled, runs }).expect("a body holds only plain data");
+    let contents: usize = events.iter().map(|event| event.content.len()).sum();
+    let room = Vec::with_capacity(contents + ROOM * marks.len());
+    let body = postcard::to_extend(&Body { events, handled, runs }, room).expect("a body holds only plain data");
     // Most of it is the same in every event: the names of fields, scripts and places, who writes to whom.
     Packed { marks, body: block::compress_prepend_size(&body), rest: batch }
 }

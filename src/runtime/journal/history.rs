@@ -201,18 +201,27 @@ impl History {
             self.has_value(number, value);
         }
         entry.outcome = self.shortened(number, entry.outcome);
-        self.fresh.borrow_mut().push((number, entry));
+        self.add_fresh(number, entry);
         number
     }
 
     /// Takes down what came of a call that was taken down before; `whole` gives the entry anew where the journal has it already.
     pub(crate) fn complete(&self, number: u32, outcome: Outcome, took: u64, whole: impl FnOnce(Outcome, u64) -> Entry) {
         let outcome = self.shortened(number, outcome);
-        let mut fresh = self.fresh.borrow_mut();
-        match fresh.iter_mut().rev().find(|(other, _)| *other == number) {
-            Some((_, pending)) => (pending.outcome, pending.took) = (outcome, took),
-            None => fresh.push((number, whole(outcome, took))),
+        if let Some((_, pending)) = self.fresh.borrow_mut().iter_mut().rev().find(|(other, _)| *other == number) {
+            (pending.outcome, pending.took) = (outcome, took);
+            return;
         }
+        self.add_fresh(number, whole(outcome, took));
+    }
+
+    fn add_fresh(&self, number: u32, entry: Entry) {
+        let mut fresh = self.fresh.borrow_mut();
+        // Most runs make one call between two batches, and a vector begins with room for four.
+        if fresh.is_empty() {
+            fresh.reserve_exact(1);
+        }
+        fresh.push((number, entry));
     }
 
     /// The run's id.

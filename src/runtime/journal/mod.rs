@@ -8,7 +8,7 @@ pub(crate) mod history;
 pub(crate) mod states;
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,7 +64,8 @@ pub(crate) struct Journal {
 
 #[derive(Default)]
 struct Pending {
-    events: BTreeMap<EventId, EventRow>,
+    /// Invariant: their ids ascend.
+    events: Vec<EventRow>,
     /// Invariant: what the events' contents and the events themselves take.
     bytes: usize,
     messages: Vec<MessageRow>,
@@ -124,7 +125,7 @@ impl Journal {
         };
         let mut pending = self.pending.borrow_mut();
         pending.bytes += EVENT + row.content.len();
-        pending.events.insert(row.id, row);
+        pending.events.push(row);
         drop(pending);
         self.changed.notify_one();
         Arrival { id, journal: Some(Rc::clone(self)) }
@@ -312,7 +313,7 @@ impl Journal {
         let Pending { events, messages, handled, runs, closed, bundles, .. } = self.pending.take();
         let mut batch = Batch {
             at: self.clock.now(),
-            events: events.into_values().collect(),
+            events,
             messages,
             handled,
             runs: runs.iter().map(|run| run.take_change()).collect(),
@@ -377,9 +378,9 @@ impl Arrival {
         let Some(journal) = self.journal else { return };
         let event = self.id;
         let mut pending = journal.pending.borrow_mut();
-        match pending.events.get_mut(&event) {
-            Some(event) => (event.done, event.answered) = (true, answered),
-            None => pending.handled.push(Handled { event, answered }),
+        match pending.events.binary_search_by_key(&event, |event| event.id) {
+            Ok(at) => (pending.events[at].done, pending.events[at].answered) = (true, answered),
+            Err(_) => pending.handled.push(Handled { event, answered }),
         }
         drop(pending);
         journal.changed.notify_one();
