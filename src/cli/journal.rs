@@ -58,8 +58,8 @@ fn table(events: &[Handling], look: record::TableStyle) -> String {
 /// What a person recognises an event by: a message's text, else its content.
 fn excerpt(event: &EventRow) -> String {
     let is_message = EventSpec::named(&event.subcommand).is_some_and(EventSpec::is_message);
-    let message = is_message.then(|| Message::read(&event.content)).flatten();
-    message.and_then(|message| message.text).unwrap_or_else(|| event.content.clone())
+    let message = is_message.then(|| Message::read(event.content.as_str())).flatten();
+    message.and_then(|message| message.text).unwrap_or_else(|| event.content.to_string())
 }
 
 /// What became of an event, in a few words.

@@ -143,7 +143,7 @@ fn timeline(handling: &Handling, runs: &[Traced<'_>], absent: &[Absent], asker: 
         TableStyle::WHOLE.time(event.at),
         visible::line(&event.subcommand),
         visible::line(&event.session),
-        record::short(&event.content, 4 * EXCERPT),
+        record::short(event.content.as_str(), 4 * EXCERPT),
         journal::outcome(handling, TableStyle::WHOLE),
     );
     if let Some(run) = asker {

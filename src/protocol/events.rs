@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::damage::{Damage, Damages};
-use super::frame::{Damaged, scalar};
 use super::hooks::Hook;
 use super::mend::mend;
 use super::mid::is_group;
+use super::scalar::{Damaged, scalar};
 use super::tolerant::{Metadata, Millis, Text};
 
 /// The JSON type of an event field.
@@ -408,6 +408,11 @@ impl Message {
             Err(Damaged) => read(&mend(content)?.text)?.ok()?.map(|id| Cow::Owned(id.into_owned())),
         };
         id.filter(|id| !id.is_empty())
+    }
+
+    /// Its id, where it has one.
+    pub fn written_id(&self) -> Option<&str> {
+        Some(self.id.as_str()).filter(|id| !id.is_empty())
     }
 
     fn read_legal(content: &str, damages: &mut Damages) -> Option<Self> {

@@ -1,16 +1,19 @@
 //! Frames as a client sees them: requests written exactly, everything else read tolerantly.
 
 use std::borrow::Cow;
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
+use std::sync::{Arc, OnceLock};
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::commands::Call;
 use super::damage::Damages;
+use super::events::{EventSpec, Message, Repetition};
 use super::failure::Failure;
 use super::mend::{mend, read_value};
+use super::scalar::{Damaged, scalar, string};
 use super::tolerant::integer;
 
 /// The largest frame, in bytes. The gateway drops a connection that sends a larger one.
@@ -60,29 +63,82 @@ pub enum DecodeError {
     NoSubcommand,
 }
 
-/// The content of a frame: JSON text, or plain text where a gateway sends some.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Content(String);
+/// The content of a frame: JSON text, or plain text where a gateway sends some. Clones share it.
+#[derive(Clone, Default)]
+pub struct Content(Arc<Parts>);
+
+#[derive(Default)]
+struct Parts {
+    text: String,
+    /// The message that it is, and what was wrong with that, once somebody has asked.
+    message: OnceLock<Box<(Option<Message>, Damages)>>,
+}
 
 impl Content {
     /// Wraps a text.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self(Arc::new(Parts { text: text.into(), message: OnceLock::new() }))
     }
 
     /// The text as it came, one level of JSON string quoting removed.
     pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The text itself.
-    pub fn into_string(self) -> String {
-        self.0
+        &self.0.text
     }
 
     /// The value: parsed where the text is JSON, damaged or not, else the text as a JSON string.
     pub fn value(&self) -> Value {
-        read_value(&self.0, &mut Damages::default()).unwrap_or_else(|| Value::String(self.0.clone()))
+        read_value(self.as_str(), &mut Damages::default()).unwrap_or_else(|| Value::String(self.as_str().to_owned()))
+    }
+
+    /// The message that it is, as [`Message::read`] reads it; read once, however often it is asked for.
+    pub fn message(&self) -> Option<&Message> {
+        self.message_and_damages().0.as_ref()
+    }
+
+    /// The message that it is, with what was wrong with it noted.
+    pub(crate) fn message_noting(&self, damages: &mut Damages) -> Option<&Message> {
+        let (message, found) = self.message_and_damages();
+        damages.extend(*found);
+        message.as_ref()
+    }
+
+    fn message_and_damages(&self) -> &(Option<Message>, Damages) {
+        self.0.message.get_or_init(|| {
+            let mut damages = Damages::default();
+            Box::new((Message::read_noting(self.as_str(), &mut damages), damages))
+        })
+    }
+}
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Content {}
+
+impl fmt::Debug for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Content").field(&self.as_str()).finish()
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Serialize for Content {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+impl<'de> Deserialize<'de> for Content {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer).map(Self::new)
     }
 }
 
@@ -93,6 +149,14 @@ pub struct Event {
     pub subcommand: String,
     /// What belongs to it.
     pub content: Content,
+}
+
+impl Event {
+    /// The id of the message by which it is told from others, where its row goes by one.
+    pub fn message_id(&self) -> Option<&str> {
+        let by_id = EventSpec::named(&self.subcommand).is_some_and(|row| row.repetition == Repetition::Id);
+        by_id.then(|| self.content.message()).flatten().and_then(Message::written_id)
+    }
 }
 
 /// What a gateway sends to a client.
@@ -225,7 +289,7 @@ fn decode_legal(text: &str) -> Result<Incoming, DecodeError> {
     let command = frame.command.map_or(Ok(None), string).map_err(damaged)?;
     let command = command.filter(|command| !command.contains(char::REPLACEMENT_CHARACTER));
     let subcommand = frame.subcommand.map_or(Ok(None), string).map_err(damaged)?;
-    let content = Content(content(frame.content).map_err(damaged)?);
+    let content = Content::new(content(frame.content).map_err(damaged)?);
     let number = || frame.task_id.and_then(|raw| scalar(raw).ok().flatten()).and_then(|text| integer(&text));
     match command.as_deref() {
         Some("OnNotify") | None if subcommand.is_some() || (command.is_some() && frame.content.is_some()) => {
@@ -242,71 +306,18 @@ fn decode_legal(text: &str) -> Result<Incoming, DecodeError> {
                 Ok(Incoming::Unnumbered { command: command.into_owned(), outcome: outcome(frame.code, content) })
             }
             (None, _, Some(command)) => {
-                Ok(Incoming::Other { command: command.into_owned(), frame: Content(text.to_owned()) })
+                Ok(Incoming::Other { command: command.into_owned(), frame: Content::new(text) })
             }
         },
     }
 }
-
-/// A text or number in it is none that could be worked with.
-pub(super) struct Damaged;
 
 fn outcome(code: Option<&RawValue>, content: Content) -> Result<Content, Failure> {
     let Some(code) = code else { return Ok(content) };
     let number = scalar(code).ok().flatten().and_then(|text| integer(&text).or_else(|| whole_of_any(&text)));
     // On success the content is JSON text, on failure a text for people: so much is known where the code is lost.
     let code = number.unwrap_or_else(|| if content.value().is_string() { -1 } else { 0 });
-    if code == 0 { Ok(content) } else { Err(Failure { code, content: content.0 }) }
-}
-
-/// The text of a JSON string; `None` for any other value.
-fn string(raw: &RawValue) -> Result<Option<Cow<'_, str>>, Damaged> {
-    // A borrowed string is only possible without escapes; serde's own Cow would always own.
-    let text = raw.get();
-    match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
-        Some(inner) if !inner.contains('\\') => Ok(Some(Cow::Borrowed(inner))),
-        Some(inner) => match unescape(inner) {
-            Some(text) => Ok(Some(Cow::Owned(text))),
-            None => serde_json::from_str(text).map(|text: String| Some(Cow::Owned(text))).map_err(|_| Damaged),
-        },
-        None => Ok(None),
-    }
-}
-
-/// The text within the quotes of a legal JSON string. `None` where it has characters by their numbers, which can be damaged.
-///
-/// Contents are full of quotes. Serde's own reader would grow its buffer piece by piece, and copy it in the end.
-fn unescape(inner: &str) -> Option<String> {
-    let mut text = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some(at) = rest.bytes().position(|byte| byte == b'\\') {
-        text.push_str(&rest[..at]);
-        text.push(match rest.as_bytes().get(at + 1)? {
-            b'"' => '"',
-            b'\\' => '\\',
-            b'/' => '/',
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            _ => return None,
-        });
-        rest = &rest[at + 2..];
-    }
-    text.push_str(rest);
-    Some(text)
-}
-
-/// The text of a JSON string, number or boolean, a number as it is written; `None` for any other value.
-pub(super) fn scalar(raw: &RawValue) -> Result<Option<Cow<'_, str>>, Damaged> {
-    let text = raw.get();
-    match string(raw)? {
-        Some(text) => Ok(Some(text)),
-        None if text.starts_with(['{', '[']) || text == "null" => Ok(None),
-        None if text.parse().is_ok_and(f64::is_infinite) => Err(Damaged),
-        None => Ok(Some(Cow::Borrowed(text))),
-    }
+    if code == 0 { Ok(content) } else { Err(Failure { code, content: content.as_str().to_owned() }) }
 }
 
 /// Any number as a whole one that differs from 0 where it does: too large a code is none of a success.
@@ -468,5 +479,29 @@ mod tests {
         assert_eq!(find_text(&frame, &["cert", "certificate"]).as_deref(), Some("abc"));
         let pin = json!({"command": "OnPinCode", "content": {"pinCode": 1234}});
         assert_eq!(find_text(&pin, &["pin", "pinCode", "pin_code"]).as_deref(), Some("1234"));
+    }
+
+    #[test]
+    fn a_message_has_the_same_id_whether_all_of_it_is_read_or_its_id_alone() {
+        for content in [
+            r#"{"id":"7","text":"a"}"#,
+            r#"{"id":7,"text":5,"from":[]}"#,
+            r#"{"id":123456789012345678901234567890}"#,
+            r#"{"id":""}"#,
+            r#"{"id":null}"#,
+            r#"{"id":[1]}"#,
+            r#"{"id":"a\ud800"}"#,
+            r#"{"id":7,"id":8}"#,
+            r#"{"from":"a","from":"b","id":9}"#,
+            r#"{"id":"7","timestamp":NaN}"#,
+            r#"x {"id":"7"} y"#,
+            "{\"id\":\"7\",\"text\":\"a\nb\"}",
+            "{}",
+            "[]",
+            "no json",
+        ] {
+            let event = Event { subcommand: "RECEIVE_MESSAGE".to_owned(), content: Content::new(content) };
+            assert_eq!(event.message_id(), Message::id_of(content).as_deref(), "{content}");
+        }
     }
 }

@@ -13,6 +13,7 @@ mod hooks;
 mod mend;
 mod mid;
 mod request;
+mod scalar;
 mod tolerant;
 mod types;
 

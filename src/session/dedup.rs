@@ -64,7 +64,7 @@ impl Dedup {
         let row = EventSpec::named(&event.subcommand);
         let about = match row.map_or(Repetition::Same, |row| row.repetition) {
             Repetition::Never => return false,
-            Repetition::Id => match Message::id_of(content) {
+            Repetition::Id => match event.content.message().and_then(Message::written_id) {
                 Some(id) => return !self.messages.insert(self.hasher.hash_one(id)),
                 None => None,
             },

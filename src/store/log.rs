@@ -102,7 +102,7 @@ pub(super) fn pack(mut batch: Batch) -> Packed {
         has_ended: run.standing.ended.is_some(),
     });
     let marks: Vec<_> = arrived.chain(done).chain(changed).collect();
-    let contents: usize = events.iter().map(|event| event.content.len()).sum();
+    let contents: usize = events.iter().map(|event| event.content.as_str().len()).sum();
     let room = Vec::with_capacity(contents + ROOM * marks.len());
     let body = postcard::to_extend(&Body { events, handled, runs }, room).expect("a body holds only plain data");
     // Most of it is the same in every event: the names of fields, scripts and places, who writes to whom.
@@ -424,15 +424,17 @@ pub(super) fn since(connection: &Connection, session: &str, from: Timestamp) -> 
     let mut batches = batches.query([])?;
     while let Some(batch) = batches.next()?.filter(|batch| batch.get(2).is_ok_and(|at: Timestamp| at >= from)) {
         let of_session = past(batch)?.events.into_iter().filter(|event| &*event.session == session && event.at >= from);
-        events.extend(of_session.map(|event| (event.id, (event.subcommand, event.content))));
+        events.extend(of_session.map(|EventRow { id, subcommand, content, .. }| (id, Event { subcommand, content })));
     }
     // What waits is in the tables, and is not much.
     let sql = "SELECT id, subcommand, content FROM event WHERE session = ?1 AND at >= ?2";
     let mut settled = connection.prepare_cached(sql)?;
-    let settled = settled.query_map(params![session, from], |row| Ok((row.get(0)?, (row.get(1)?, row.get(2)?))))?;
-    events.extend(settled.collect::<Result<Vec<(EventId, (String, String))>, _>>()?);
-    let of_gateway = events.into_values().filter(|(subcommand, _)| !subcommand.starts_with('@'));
-    Ok(of_gateway.map(|(subcommand, content)| Event { subcommand, content: Content::new(content) }).collect())
+    let settled = settled.query_map(params![session, from], |row| {
+        let content = Content::new(row.get::<_, String>(2)?);
+        Ok((row.get(0)?, Event { subcommand: row.get(1)?, content }))
+    })?;
+    events.extend(settled.collect::<Result<Vec<(EventId, Event)>, _>>()?);
+    Ok(events.into_values().filter(|event| !event.subcommand.starts_with('@')).collect())
 }
 
 /// What the log has that is not over and has not settled.
@@ -504,7 +506,7 @@ pub(super) fn unwritten_messages(connection: &Connection) -> Result<Unwritten, S
     let mut batches = batches.query([messages::written_until(connection)?])?;
     while let Some(batch) = batches.next()? {
         for event in past(batch)?.events {
-            if let Some(id) = EventSpec::message_id(&event.subcommand, &event.content) {
+            if let Some(id) = EventSpec::message_id(&event.subcommand, event.content.as_str()) {
                 unwritten.add(MessageRow { id: (&*id).into(), session: event.session, at: event.at });
             }
         }
@@ -525,7 +527,7 @@ pub(super) fn latest_messages(connection: &Connection) -> Result<BTreeMap<String
     while let Some(batch) = batches.next()?.filter(|_| !messages.is_full()) {
         for event in past(batch)?.events.iter().rev() {
             if since.get(&*event.session).is_none_or(|since| event.id > *since) {
-                messages.add(&event.session, &event.subcommand, &event.content);
+                messages.add(&event.session, &event.subcommand, event.content.as_str());
             }
         }
     }
@@ -590,7 +592,7 @@ pub(super) fn keep_messages_of(transaction: &Transaction<'_>, batch: i64) -> Res
     let sql = "SELECT format, body FROM cut WHERE id = ?1 AND format < ?2";
     let body = transaction.prepare_cached(sql)?.query_row([batch, COMPRESSED], past).optional()?;
     for event in body.into_iter().flat_map(|body| body.events) {
-        keep_message(transaction, &event.session, &event.subcommand, &event.content, event.at)?;
+        keep_message(transaction, &event.session, &event.subcommand, event.content.as_str(), event.at)?;
     }
     Ok(())
 }
@@ -621,7 +623,7 @@ mod tests {
             id: EventId::new(id),
             session: "main".into(),
             subcommand: "RECEIVE_MESSAGE".to_owned(),
-            content: format!(r#"{{"id":"{id}","from":"u0123456789abcdef","text":"ping"}}"#),
+            content: Content::new(format!(r#"{{"id":"{id}","from":"u0123456789abcdef","text":"ping"}}"#)),
             at: 1_700_000_000_000 + id,
             done: true,
             answered: None,

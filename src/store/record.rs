@@ -13,7 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::ids::{EventId, RunId, TimerId};
 use crate::clock::Timestamp;
-use crate::protocol::Event;
+use crate::protocol::{Content, Event};
 
 /// An event as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,7 +25,7 @@ pub struct EventRow {
     /// The gateway's name for it; `@timer` for a timer that was due.
     pub subcommand: String,
     /// Its content as it came.
-    pub content: String,
+    pub content: Content,
     /// When it arrived.
     pub at: Timestamp,
     /// Whether every script has had it.

@@ -15,6 +15,7 @@ use super::record::{
     RunRecord, RunRow, Standing, Tenant, TimerRow,
 };
 use crate::clock::Timestamp;
+use crate::protocol::Content;
 
 /// The tables of the journal's first version.
 pub(super) const SCHEMA: &str = "
@@ -160,7 +161,15 @@ impl FromSql for Origin {
 pub(super) fn write(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
     for event in &batch.events {
         transaction.prepare_cached("INSERT OR REPLACE INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")?.execute(
-            params![event.id, event.session, event.subcommand, event.content, event.at, event.done, event.answered],
+            params![
+                event.id,
+                event.session,
+                event.subcommand,
+                event.content.as_str(),
+                event.at,
+                event.done,
+                event.answered
+            ],
         )?;
     }
     for handled in &batch.handled {
@@ -236,7 +245,7 @@ fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRow> {
         id: row.get(0)?,
         session: row.get(1)?,
         subcommand: row.get(2)?,
-        content: row.get(3)?,
+        content: Content::new(row.get::<_, String>(3)?),
         at: row.get(4)?,
         done: row.get(5)?,
         answered: row.get(6)?,

@@ -413,7 +413,7 @@ fn every_event_was_handled_once(promise: Promise, events: &[Handling]) {
     for Handling { event, runs } in events {
         assert!(event.done, "event {} was not seen through: {}", event.id, event.content);
         if event.subcommand == "RECEIVE_MESSAGE" {
-            let message = Message::read(&event.content).expect("a message");
+            let message = Message::read(event.content.as_str()).expect("a message");
             let answered = answers.get(&message.id).copied().unwrap_or_default();
             // While no script loads, what is no answer is handled by none.
             let least = usize::from(promise == Promise::Strict);
@@ -466,7 +466,7 @@ pub(crate) fn everything_was_counted_once(folder: &Folder, script: &str, convers
         assert_eq!(value(&key), Some(TURNS.to_string()), "{key}");
     }
     let texts = events.iter().filter(|handling| handling.event.subcommand == "RECEIVE_MESSAGE");
-    let texts = texts.filter_map(|handling| Message::read(&handling.event.content)?.text);
+    let texts = texts.filter_map(|handling| Message::read(handling.event.content.as_str())?.text);
     for key in texts.filter_map(|text| text.strip_prefix("look ").map(str::to_owned)) {
         assert_eq!(value(&format!("look {key}")), Some("2".to_owned()), "{key}");
     }

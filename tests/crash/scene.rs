@@ -100,7 +100,8 @@ impl Scene {
     /// Waits until the record has it that what was said is handled.
     pub(crate) async fn has_handled(&self, text: &str) {
         let is_it = |event: &EventRow| {
-            event.done && Message::read(&event.content).is_some_and(|message| message.text.as_deref() == Some(text))
+            event.done
+                && Message::read(event.content.as_str()).is_some_and(|message| message.text.as_deref() == Some(text))
         };
         let handled = async {
             let events = || self.folder.journal().events(u32::MAX).expect("the journal can be read");

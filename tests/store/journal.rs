@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use hotline::protocol::Content;
 use hotline::store::{
     Batch, BundleHash, Durability, EventId, EventRow, JournalReader, LinedUp, Lineup, MessageRow, Origin, Recovered,
     RunChange, RunId, RunOutcome, RunRow, Standing, Store, StoreError, Tenant, TimerId, TimerRow, Waiting,
@@ -31,7 +32,15 @@ fn message(id: i64, at: i64) -> EventRow {
         "contentType": "NONE", "contentMetadata": {},
     });
     let (session, subcommand) = ("main".into(), "RECEIVE_MESSAGE".to_owned());
-    EventRow { id: EventId::new(id), session, subcommand, content: content.to_string(), at, done: true, answered: None }
+    EventRow {
+        id: EventId::new(id),
+        session,
+        subcommand,
+        content: Content::new(content.to_string()),
+        at,
+        done: true,
+        answered: None,
+    }
 }
 
 fn taken(id: &str, at: i64) -> MessageRow {
@@ -147,7 +156,8 @@ fn an_id_of_a_message_is_what_is_written_and_not_what_it_counts() {
 async fn the_messages_of_a_process_that_was_killed_are_remembered() {
     let (folder, copy) = (tempdir().expect("a folder"), tempdir().expect("a folder"));
     let store = open(folder.path());
-    let number = |id: i64| EventRow { content: json!({"id": id.to_string()}).to_string(), ..message(id, NOW) };
+    let number =
+        |id: i64| EventRow { content: Content::new(json!({"id": id.to_string()}).to_string()), ..message(id, NOW) };
     record(&store, Batch { at: NOW, events: vec![message(1, NOW)], ..Batch::default() });
     for events in [vec![number(9), number(4)], vec![message(5, NOW), number(6)]] {
         let (done, written) = tokio::sync::oneshot::channel();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use hotline::protocol::Content;
 use hotline::store::{
     Batch, BundleHash, BundleRow, CallKind, Durability, Entry, EventId, EventRow, Handled, Handling, JournalReader,
     MessageRow, Outcome, RunChange, RunId, RunOutcome, RunRecord, RunRow, Standing, Store, Tenant,
@@ -85,7 +86,7 @@ impl Journal {
                     id,
                     session: SESSION.into(),
                     subcommand: "RECEIVE_MESSAGE".to_owned(),
-                    content: format!(r#"{{"id":"m{id}"}}"#),
+                    content: Content::new(format!(r#"{{"id":"m{id}"}}"#)),
                     at: self.batch.at,
                     done: false,
                     answered: None,

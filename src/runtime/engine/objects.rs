@@ -15,7 +15,7 @@ use crate::protocol::{self, Content, Damage, Damages, EVENTS, EventFieldKind, Ev
 pub(crate) struct ScriptMessage(Rc<MessageData>);
 
 struct MessageData {
-    wire: protocol::Message,
+    /// Invariant: it is a message.
     content: Content,
     chat: ImmutableString,
     text: Option<ImmutableString>,
@@ -25,10 +25,10 @@ impl ScriptMessage {
     /// Reads the content of a message event for the account `me`, and notes what was wrong with it. `None` means that it is no
     /// JSON object.
     pub(crate) fn read(content: Content, me: &str, damages: &mut Damages) -> Option<Self> {
-        let mut wire = protocol::Message::read_noting(content.as_str(), damages)?;
+        let wire = content.message_noting(damages)?;
         let chat = wire.chat(me).into();
-        let text = wire.text.take().map(Into::into);
-        Some(Self(Rc::new(MessageData { wire, content, chat, text })))
+        let text = wire.text.as_deref().map(Into::into);
+        Some(Self(Rc::new(MessageData { content, chat, text })))
     }
 
     /// The wire's content.
@@ -43,7 +43,7 @@ impl ScriptMessage {
 
     /// The mid of who wrote it.
     pub(crate) fn sender(&self) -> &str {
-        &self.0.wire.from
+        &self.wire().from
     }
 
     /// What it says, where it says something.
@@ -51,9 +51,9 @@ impl ScriptMessage {
         self.0.text.clone()
     }
 
-    /// The message as the gateway sent it, but for its text.
+    /// The message as the gateway sent it.
     pub(crate) fn wire(&self) -> &protocol::Message {
-        &self.0.wire
+        self.0.content.message().expect("it was one when it was read")
     }
 }
 

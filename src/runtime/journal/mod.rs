@@ -118,13 +118,13 @@ impl Journal {
             id,
             session: Arc::clone(session),
             subcommand: event.subcommand.clone(),
-            content: event.content.as_str().to_owned(),
+            content: event.content.clone(),
             at,
             done: false,
             answered: None,
         };
         let mut pending = self.pending.borrow_mut();
-        pending.bytes += EVENT + row.content.len();
+        pending.bytes += EVENT + row.content.as_str().len();
         pending.events.push(row);
         drop(pending);
         self.changed.notify_one();

@@ -2,7 +2,6 @@
 //!
 //! How a call is made, and what its outcome means, is in `invocation`; what an earlier process had done of an event, in `earlier`.
 
-use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -28,7 +27,7 @@ use crate::store::{RunOutcome, RunRow, message_number};
 /// Takes an event of a session: queues it in its lane at once, so that the order of arrival counts.
 pub(crate) fn accept(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: Event) {
     let message = message_id(session, &event);
-    if message.as_deref().is_some_and(|id| is_past_message(session, id)) || is_past_event(session, &event) {
+    if message.is_some_and(|id| is_past_message(session, id)) || is_past_event(session, &event) {
         tracing::info!(
             target: "hotline::session",
             session = &*session.name,
@@ -37,7 +36,7 @@ pub(crate) fn accept(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: E
         );
         return;
     }
-    if let Some(id) = &message {
+    if let Some(id) = message {
         session.journal.note_message(&session.name, id, session.clock.now());
     }
     let arrival = session.journal.arrived(&session.name, &event, session.clock.now());
@@ -62,8 +61,8 @@ pub(crate) fn release_kept(worker: &Rc<Worker>, session: &Rc<SessionContext>) {
 }
 
 /// The id of the message that an event brings, where it is to be remembered.
-fn message_id<'a>(session: &SessionContext, event: &'a Event) -> Option<Cow<'a, str>> {
-    session.journal.is_on().then(|| EventSpec::message_id(&event.subcommand, event.content.as_str())).flatten()
+fn message_id<'a>(session: &SessionContext, event: &'a Event) -> Option<&'a str> {
+    session.journal.is_on().then(|| event.message_id()).flatten()
 }
 
 /// Whether a message was taken longer ago than its session remembers. Ids are numbers that ascend, as a rule: then nothing is

@@ -9,14 +9,14 @@ use super::earlier::Earlier;
 use super::internal_event::InternalEvent;
 use super::rebuild::wake;
 use super::state::Worker;
-use crate::protocol::{Content, Event};
+use crate::protocol::Event;
 use crate::runtime::context::SessionContext;
 use crate::store::{EventRow, Handling, Recovered};
 
 /// Takes up what an earlier process left behind: events that not every script has had, and runs that wait.
 pub(crate) fn recover(worker: &Rc<Worker>, session: &Rc<SessionContext>, recovered: Recovered) {
     let Recovered { events, waiting, .. } = recovered;
-    let event_of = |row: EventRow| Event { subcommand: row.subcommand, content: Content::new(row.content) };
+    let event_of = |row: EventRow| Event { subcommand: row.subcommand, content: row.content };
     let mut parked: Vec<_> = waiting
         .into_iter()
         .flat_map(|Handling { event, runs }| {
