@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,7 +52,8 @@ pub(super) struct Maintenance {
 
 /// The thread that does it; it ends when this is dropped.
 pub(super) struct MaintenanceThread {
-    stop: Option<mpsc::Sender<()>>,
+    /// Nothing is sent: it is dropped.
+    stop: Option<SyncSender<()>>,
     thread: Option<thread::JoinHandle<()>>,
 }
 
@@ -67,12 +68,12 @@ impl Maintenance {
     pub(super) fn start(self) -> std::io::Result<MaintenanceThread> {
         self.kill();
         self.missing.count();
-        let (stop, stopped) = mpsc::channel();
+        let (stop, stopped) = sync_channel(1);
         let thread = thread::Builder::new().name("maintenance".to_owned()).spawn(move || self.work(&stopped))?;
         Ok(MaintenanceThread { stop: Some(stop), thread: Some(thread) })
     }
 
-    fn work(&self, stopped: &mpsc::Receiver<()>) {
+    fn work(&self, stopped: &Receiver<()>) {
         let began = Instant::now();
         let (mut killed, mut pruned, mut pruning) = (began, None::<Instant>, None);
         let mut pause = KILL_CHECK;

@@ -33,7 +33,7 @@ pub struct PromptHost {
     handle: Handle,
     directory: Directory,
     folder: PathBuf,
-    ended: mpsc::UnboundedReceiver<(String, Ended)>,
+    ended: mpsc::Receiver<(String, Ended)>,
 }
 
 impl PromptHost {
@@ -48,7 +48,7 @@ impl PromptHost {
             _ => Store::open(&config.data, Durability::Relaxed)?,
         };
         let directory = Directory::default();
-        let (ending, ended) = mpsc::unbounded_channel();
+        let (ending, ended) = mpsc::channel(1);
         let shared = WorkerContext {
             clock: Clock::system(),
             store: store.clone(),
@@ -66,7 +66,7 @@ impl PromptHost {
         let assignment =
             Assignment { scripts: Some(Vec::new()), ..prepare(session, config, &store).await?.assign(&directory) };
         let handle = assignment.handle.clone();
-        worker.attach(assignment);
+        worker.attach(assignment).await;
         let folder = config.scripts.first().filter(|path| path.is_dir()).cloned().unwrap_or_else(|| PathBuf::from("."));
         Ok(Self { worker, store, handle, directory, folder, ended })
     }
@@ -93,7 +93,7 @@ impl PromptHost {
 
     /// Closes the session.
     pub async fn stop(self) {
-        self.worker.stop(GRACE);
+        self.worker.stop(GRACE).await;
         let Self { worker, store, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {
             worker.join();

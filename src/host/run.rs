@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
@@ -17,6 +17,8 @@ use super::missing::MissingScripts;
 use super::prepared::{ScriptNames, prepare};
 use super::reconfigure::Following;
 use super::start_error::StartError;
+use futures_util::future::join_all;
+
 use crate::clock::Clock;
 use crate::host::maintenance::{Maintenance, MaintenanceThread};
 use crate::language::Fault;
@@ -31,7 +33,7 @@ use crate::runtime::{
 };
 use crate::session::Ended;
 use crate::store::{Durability, Held, LinedUp, Lineup, Store, StoreError};
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
 
 /// What to run.
@@ -46,6 +48,9 @@ pub struct RunOptions {
     /// The one clock.
     pub clock: Clock,
 }
+
+/// How many ends of sessions may wait to be noted.
+const ENDS: usize = 1_024;
 
 /// A running system.
 pub struct Host {
@@ -62,7 +67,7 @@ pub struct Host {
     scripts: Vec<Script>,
     faults: Vec<Fault>,
     findings: Vec<Finding>,
-    pub(super) ended: UnboundedReceiver<(String, Ended)>,
+    pub(super) ended: Receiver<(String, Ended)>,
     watching: Watching,
     maintenance: MaintenanceThread,
     /// None where the data folder takes no socket.
@@ -116,7 +121,7 @@ impl Host {
 
         descriptors::check(config.sessions.len());
         let directory = Directory::default();
-        let (ending, ended) = tokio::sync::mpsc::unbounded_channel();
+        let (ending, ended) = tokio::sync::mpsc::channel(ENDS);
         let shared = WorkerContext {
             clock: clock.clone(),
             store: store.clone(),
@@ -135,11 +140,13 @@ impl Host {
             .map(|number| WorkerHandle::spawn(format!("worker-{number}"), shared.clone()))
             .collect::<Result<Vec<_>, _>>()
             .map_err(StartError::Thread)?;
-        take_over(&workers, &update);
         let updaters: Vec<_> = workers.iter().map(WorkerHandle::updater).collect();
+        take_over(&updaters, &update).await;
         let unloaded = scripts.iter().filter(|script| script.live.is_none()).map(|script| script.name.clone());
         let unloaded: Vec<_> = unloaded.collect();
-        updaters.iter().for_each(|worker| worker.unloaded(unloaded.clone()));
+        for worker in &updaters {
+            worker.unloaded(unloaded.clone()).await;
+        }
         let records = journal != JournalMode::Off;
         let recording = records.then(|| Recording { store: store.clone(), clock: clock.clone() });
         let missing = MissingScripts::new(records.then(|| store.clone()), clock.clone(), config.retention)?;
@@ -187,8 +194,10 @@ impl Host {
             host.names.check(session);
         }
         let missed = missing.begin(&sessions, &host.names.all())?;
-        host.miss(missed);
-        prepared.into_iter().for_each(|prepared| host.attach(prepared));
+        host.miss(missed).await;
+        for prepared in prepared {
+            host.attach(prepared).await;
+        }
         host.watching.begin(Followers { workers: updaters, recording, missing, directory: host.directory.clone() });
         #[cfg(unix)]
         host.listen();
@@ -196,13 +205,15 @@ impl Host {
     }
 
     /// Has scripts held of which something is kept, and that are not there.
-    pub(super) fn miss(&self, missed: Vec<Held>) {
+    pub(super) async fn miss(&self, missed: Vec<Held>) {
         if missed.is_empty() {
             return;
         }
         missed.iter().for_each(|held| say_missing(&held.script, Path::new(&held.file)));
         let names: Vec<_> = missed.iter().map(|held| held.script.clone()).collect();
-        self.workers.iter().for_each(|worker| worker.updater().hold(names.clone()));
+        for worker in &self.workers {
+            worker.updater().hold(names.clone()).await;
+        }
         self.watching.library.miss(names);
     }
 
@@ -241,9 +252,11 @@ impl Host {
     ///
     /// # Errors
     /// When what happened last could not be written to the disk.
-    pub async fn stop(self) -> Result<(), StoreError> {
+    pub async fn stop(mut self) -> Result<(), StoreError> {
+        // Nobody notes it any more, and nobody is to wait for that.
+        self.ended.close();
         for worker in &self.workers {
-            worker.stop(self.config.limits.grace);
+            worker.stop(self.config.limits.grace).await;
         }
         let Self { workers, store, watching, maintenance, missing, following, .. } = self;
         let closing = tokio::task::spawn_blocking(move || {
@@ -274,7 +287,7 @@ struct First {
 struct Watching {
     end: End,
     library: Asker,
-    begin: mpsc::Sender<Followers>,
+    begin: SyncSender<Followers>,
     thread: thread::JoinHandle<()>,
 }
 
@@ -286,7 +299,7 @@ impl Watching {
     ) -> Result<(Self, oneshot::Receiver<First>), StartError> {
         let (outlook, end) = Outlook::new(is_script_name);
         let (asker, wishes) = Asker::new(end.clone());
-        let (begin, updaters) = mpsc::channel::<Followers>();
+        let (begin, updaters) = sync_channel::<Followers>(1);
         let (looked, first) = oneshot::channel();
         let body = move || {
             let mut library = Library::new(roots, limits);
@@ -367,10 +380,12 @@ impl Recording {
     }
 }
 
-fn take_over(workers: &[WorkerHandle], update: &Update) {
-    let waiting: Vec<_> = workers.iter().map(|worker| worker.updater().update(update.clone())).collect();
-    for fault in waiting.into_iter().filter_map(|result| result.recv().ok()?.err()) {
-        tracing::error!("a script that was in order a moment ago does not load: {fault}");
+async fn take_over(workers: &[Updater], update: &Update) {
+    let waiting = join_all(workers.iter().map(|worker| worker.update(update.clone()))).await;
+    for result in join_all(waiting).await {
+        if let Ok(Err(fault)) = result {
+            tracing::error!("a script that was in order a moment ago does not load: {fault}");
+        }
     }
 }
 
@@ -388,8 +403,9 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
     if changes.update.is_empty() {
         return;
     }
-    let waiting: Vec<_> = followers.workers.iter().map(|worker| worker.update(changes.update.clone())).collect();
-    for fault in waiting.into_iter().filter_map(|result| result.recv().ok()?.err()) {
+    let waiting: Vec<_> =
+        followers.workers.iter().map(|worker| worker.update_blocking(changes.update.clone())).collect();
+    for fault in waiting.into_iter().filter_map(|result| result.blocking_recv().ok()?.err()) {
         tracing::error!("{fault}");
     }
     let took = saved.elapsed();

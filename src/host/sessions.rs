@@ -14,11 +14,11 @@ use crate::session::{Ended, Restraint};
 
 impl Host {
     /// Gives a session to the worker that has the fewest.
-    pub(super) fn attach(&mut self, prepared: Prepared) {
+    pub(super) async fn attach(&mut self, prepared: Prepared) {
         let load = |worker: &usize| self.assigned.values().filter(|assigned| *assigned == worker).count();
         let worker = (0..self.workers.len()).min_by_key(load).unwrap_or(0);
         self.assigned.insert(prepared.settings.name.clone(), worker);
-        self.workers[worker].attach(prepared.assign(&self.directory));
+        self.workers[worker].attach(prepared.assign(&self.directory)).await;
     }
 
     /// Follows the file of a configuration: whoever waits in [`over`](Self::over) takes up what changes in it.
@@ -54,7 +54,7 @@ impl Host {
                 "its scripts, or the way of its files, have changed and count from now on"
             );
             if let Some(worker) = self.assigned.get(&session.name) {
-                self.workers[*worker].alter(session.name, prepared.media, prepared.scripts);
+                self.workers[*worker].alter(session.name, prepared.media, prepared.scripts).await;
             }
         }
         for (session, mode) in changed {
@@ -62,13 +62,13 @@ impl Host {
             tracing::info!(session = session.name, "its configuration has changed: it connects anew");
             let before = self.directory.get(&session.name).map(|member| member.handle);
             self.detach(&session.name, mode).await;
-            self.look_for_missing(&session);
+            self.look_for_missing(&session).await;
             if mode == DrainMode::Keep {
                 // The gateway complained about the account, and saving a file does not make up for that.
                 prepared.settings.restraint =
                     before.map_or_else(Restraint::default, |handle| handle.status().restraint);
             }
-            self.attach(prepared);
+            self.attach(prepared).await;
         }
         if !added.is_empty() {
             descriptors::check(self.assigned.len() + added.len());
@@ -76,8 +76,8 @@ impl Host {
         for session in added {
             let Some(prepared) = self.prepared(&session, &before).await else { continue };
             tracing::info!(session = session.name, "it is new in the configuration");
-            self.look_for_missing(&session);
-            self.attach(prepared);
+            self.look_for_missing(&session).await;
+            self.attach(prepared).await;
         }
     }
 
@@ -100,9 +100,9 @@ impl Host {
     }
 
     /// Has scripts held that a session keeps something of, and that are not there.
-    fn look_for_missing(&self, session: &Session) {
+    async fn look_for_missing(&self, session: &Session) {
         match self.missing.look_for(session, &self.names.all()) {
-            Ok(missed) => self.miss(missed),
+            Ok(missed) => self.miss(missed).await,
             Err(error) => tracing::warn!(session = session.name, "whether it misses scripts cannot be read: {error}"),
         }
     }
@@ -112,7 +112,7 @@ impl Host {
         let Some(worker) = self.assigned.remove(name) else { return };
         let handle = self.directory.get(name).map(|member| member.handle);
         // A worker that is gone has no sessions either.
-        let mut gone = self.workers[worker].detach(name.to_owned(), mode);
+        let mut gone = self.workers[worker].detach(name.to_owned(), mode).await;
         let grace = self.config.limits.grace;
         if timeout(grace, &mut gone).await.is_err() {
             tracing::warn!(session = name, "its scripts have not stopped within {grace:?}: its connection closes now");

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::sync_channel;
 use std::thread;
 use std::time::Instant;
 
@@ -68,7 +68,8 @@ pub fn run(options: &TestOptions, mut each: impl FnMut(&TestResult)) -> Result<(
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or(cores).clamp(1, jobs.len().max(1));
     let next = AtomicUsize::new(0);
-    let (sender, finished) = mpsc::channel();
+    // Whoever is done before its results are shown waits until there is room.
+    let (sender, finished) = sync_channel(threads);
     thread::scope(|scope| {
         for number in 0..threads {
             let (jobs, next, sender) = (&jobs, &next, sender.clone());

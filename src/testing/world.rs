@@ -20,7 +20,9 @@ use crate::clock::{Clock, Timestamp};
 use crate::language::{Bundle, Fault};
 use crate::protocol::{Failure, Message, Request};
 use crate::runtime::web::stub::Stubs;
-use crate::runtime::{Assignment, Directory, JournalMode, Limits, Update, WebAccess, WorkerContext, WorkerHandle};
+use crate::runtime::{
+    Assignment, Directory, JournalMode, Limits, Update, WebAccess, WorkerContext, WorkerHandle,
+};
 use crate::sandbox::{
     Carried, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, SandboxConfig, SandboxStartError, Tap,
 };
@@ -195,7 +197,7 @@ impl TestWorld {
         }
         let directory = Directory::default();
         // Whether a session ended is seen by its status.
-        let (ended, _) = tokio::sync::mpsc::unbounded_channel();
+        let (ended, _) = tokio::sync::mpsc::channel(1);
         let shared = WorkerContext {
             clock: self.clock.clone(),
             store: self.store.clone(),
@@ -233,10 +235,11 @@ impl TestWorld {
         let media = Arc::new(media);
         directory.insert(handle.clone(), Arc::clone(&media));
         let loaded = self.scripts.borrow().values().cloned().collect();
-        let _ = worker.updater().update(Update { loaded, ..Update::default() });
-        worker.updater().hold(self.missing.borrow().iter().cloned().collect());
+        drop(worker.updater().update(Update { loaded, ..Update::default() }).await);
+        let missing = self.missing.borrow().iter().cloned().collect();
+        worker.updater().hold(missing).await;
         let scripts = self.only.borrow().clone();
-        worker.attach(Assignment { config, inbox, handle: handle.clone(), media, scripts, seed: 1 });
+        worker.attach(Assignment { config, inbox, handle: handle.clone(), media, scripts, seed: 1 }).await;
         self.bot.replace(Some(RunningBot { worker, handle, task: task.abort_handle(), done }));
         // How soon a machine connects is no matter of the test's.
         self.settle_within(self.setting.patience.max(LOGIN)).await
@@ -258,7 +261,7 @@ impl TestWorld {
     pub(super) async fn stop(&self) -> Result<(), WorldError> {
         self.settle().await?;
         let Some(bot) = self.bot.take() else { return Ok(()) };
-        bot.worker.stop(GRACE);
+        bot.worker.stop(GRACE).await;
         let began = Instant::now();
         while !bot.done.get() {
             self.check_patience(began, self.setting.patience, "it does not stop")?;
@@ -309,7 +312,7 @@ impl TestWorld {
 
     async fn update(&self, update: Update) -> Result<(), WorldError> {
         let Some(updater) = self.bot.borrow().as_ref().map(|bot| bot.worker.updater()) else { return Ok(()) };
-        let result = updater.update(update);
+        let mut result = updater.update(update).await;
         self.settle().await?;
         result.try_recv().map_err(|_| WorldError::Down)?.map_err(|fault| WorldError::Script(Box::new(fault)))
     }

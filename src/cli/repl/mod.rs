@@ -82,7 +82,7 @@ impl ReplArgs {
         let session = account::choose(&config, self.session.as_deref())?;
         let host = PromptHost::start(&config, session, storage).await?;
         let (heard, signals) = mpsc::channel(SIGNALS);
-        host.prompt().listen(heard);
+        host.prompt().listen(heard).await;
         let mut repl = Repl { host, signals, shows_events: true, has_failed: false };
         let outcome = repl.talk(sandbox.as_ref()).await;
         let has_failed = repl.has_failed;

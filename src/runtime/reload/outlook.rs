@@ -5,7 +5,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher};
@@ -16,6 +18,9 @@ use crate::language::disk::{Stamp, Stamps, name_of, parent};
 /// How often every file is looked at, since there are changes that the system does not report: a link in the middle of a
 /// chain, a file on a mount, and every one where its watches are used up.
 const POLL: Duration = Duration::from_secs(1);
+
+/// How many notices may wait; they come as fast as files are saved, and are taken in one go.
+const NOTICES: usize = 1_024;
 
 /// What an outlook listens to.
 enum Notice {
@@ -42,7 +47,7 @@ pub(crate) enum Wake {
 
 /// Ends an outlook, or what it waits for.
 #[derive(Clone)]
-pub(crate) struct End(mpsc::Sender<Notice>);
+pub(crate) struct End(SyncSender<Notice>);
 
 impl End {
     /// Has the next wait be over.
@@ -53,7 +58,24 @@ impl End {
 
     /// Has the wait end that goes on now, or the next one.
     pub(crate) fn wake(&self) {
-        let _ = self.0.send(Notice::Asked);
+        // What there is no room for need not come: the notices that fill it end the wait.
+        let _ = self.0.try_send(Notice::Asked);
+    }
+}
+
+/// Reports what happened to files, on the thread of the system's watcher.
+struct Reporter {
+    sender: SyncSender<Notice>,
+    has_missed: Arc<AtomicBool>,
+}
+
+impl Reporter {
+    /// Says what happened to these paths, and does not wait: an outlook may itself wait for the watcher.
+    fn report(&self, paths: Vec<PathBuf>) {
+        // The receiver is gone only when the outlook has ended.
+        if let Err(TrySendError::Full(_)) = self.sender.try_send(Notice::Changed(paths)) {
+            self.has_missed.store(true, Ordering::Relaxed);
+        }
     }
 }
 
@@ -64,7 +86,9 @@ type Folders = BTreeMap<PathBuf, (u64, u64)>;
 pub(crate) struct Outlook {
     /// Whether a file of this name that comes into a folder that is followed is a change.
     is_news: fn(&str) -> bool,
-    receiver: mpsc::Receiver<Notice>,
+    receiver: Receiver<Notice>,
+    /// Whether there was no room for a notice: then whatever is watched may have changed.
+    has_missed: Arc<AtomicBool>,
     watcher: Option<RecommendedWatcher>,
     /// The folders that are watched.
     folders: Folders,
@@ -84,16 +108,15 @@ pub(crate) struct Outlook {
 impl Outlook {
     /// An outlook on nothing yet, and what ends it. A folder that is followed has changed when a file comes whose name is news.
     pub(crate) fn new(is_news: fn(&str) -> bool) -> (Self, End) {
-        // Unbounded, since notices come as fast as files are saved, and are taken in one go.
-        let (sender, receiver) = mpsc::channel();
-        let end = End(sender.clone());
+        let (sender, receiver) = sync_channel(NOTICES);
+        let (end, has_missed) = (End(sender.clone()), Arc::<AtomicBool>::default());
+        let reporter = Reporter { sender, has_missed: Arc::clone(&has_missed) };
         let notify = move |event: notify::Result<notify::Event>| {
             // Looking at a file is an event too.
             if let Ok(event) = event
                 && !matches!(event.kind, EventKind::Access(_))
             {
-                // The receiver is gone only when the outlook has ended.
-                let _ = sender.send(Notice::Changed(event.paths));
+                reporter.report(event.paths);
             }
         };
         let watcher = notify::recommended_watcher(notify);
@@ -101,6 +124,7 @@ impl Outlook {
         let outlook = Self {
             is_news,
             receiver,
+            has_missed,
             watcher,
             folders: Folders::new(),
             names: BTreeSet::new(),
@@ -176,7 +200,11 @@ impl Outlook {
                 Some(held) => held.min(self.next_poll),
                 None => self.next_poll,
             };
-            match self.receiver.recv_timeout(next.saturating_duration_since(now)) {
+            let notice = self.receiver.recv_timeout(next.saturating_duration_since(now));
+            if self.has_missed.swap(false, Ordering::Relaxed) {
+                self.settle.on_change(Instant::now());
+            }
+            match notice {
                 // What happens beside it all the time puts nothing off.
                 Ok(Notice::Changed(paths)) if self.concern(&paths) => self.settle.on_change(Instant::now()),
                 // A wait for quiet ends soon, for another reason.
@@ -329,6 +357,19 @@ mod tests {
             change().expect("the folder is ours");
             assert!(matches!(next(&mut outlook), Wake::Changed(_)));
         }
+    }
+
+    #[test]
+    fn a_notice_that_finds_no_room_means_that_anything_may_have_changed() {
+        let (mut outlook, end) = Outlook::new(is_rhai);
+        outlook.follow(Stamps::new());
+        for _ in 0..NOTICES {
+            end.wake();
+        }
+        let reporter = Reporter { sender: end.0.clone(), has_missed: Arc::clone(&outlook.has_missed) };
+        reporter.report(vec![PathBuf::from("/nobody/follows/this")]);
+        assert_eq!(outlook.wait(), Wake::Asked);
+        assert!(matches!(next(&mut outlook), Wake::Changed(_)));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Watching the scripts: when to look at them again, for how long a save that may be half of one is held, and what else their
 //! library is asked for.
 
-use std::sync::mpsc;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
 use tokio::sync::oneshot;
@@ -17,37 +17,38 @@ pub(crate) enum Wish {
     Forget(String, oneshot::Sender<Result<(), Unforgettable>>),
 }
 
+/// How many wishes may wait: people ask, and a clock once a second.
+const WISHES: usize = 64;
+
 /// Asks a library that is watched.
 #[derive(Clone)]
 pub(crate) struct Asker {
-    wishes: mpsc::Sender<Wish>,
+    wishes: SyncSender<Wish>,
     end: End,
 }
 
 impl Asker {
     /// What asks a library, and what [`watch`] takes its wishes from.
-    pub(crate) fn new(end: End) -> (Self, mpsc::Receiver<Wish>) {
-        // Unbounded, since people ask, and a clock once a second.
-        let (wishes, receiver) = mpsc::channel();
+    pub(crate) fn new(end: End) -> (Self, Receiver<Wish>) {
+        let (wishes, receiver) = sync_channel(WISHES);
         (Self { wishes, end }, receiver)
     }
 
-    /// Takes it that scripts of these names are missing.
+    /// Takes it that scripts of these names are missing. Where too many wishes wait, this does too: nobody says it again.
     pub(crate) fn miss(&self, scripts: Vec<String>) {
-        self.ask(Wish::Miss(scripts));
+        // Once nobody watches any more, nothing is held either.
+        let _ = self.wishes.send(Wish::Miss(scripts));
+        self.end.wake();
     }
 
-    /// Has a missing script forgotten; the answer comes when that is done.
+    /// Has a missing script forgotten; the answer comes when that is done, and never where nobody watches any more or too many
+    /// wishes wait.
     pub(crate) fn forget(&self, script: String) -> oneshot::Receiver<Result<(), Unforgettable>> {
         let (done, answer) = oneshot::channel();
-        self.ask(Wish::Forget(script, done));
-        answer
-    }
-
-    fn ask(&self, wish: Wish) {
-        // Once nobody watches any more, nothing is held either.
-        let _ = self.wishes.send(wish);
+        // What is refused is dropped, and with it the answer.
+        let _ = self.wishes.try_send(Wish::Forget(script, done));
         self.end.wake();
+        answer
     }
 }
 
@@ -58,7 +59,7 @@ impl Asker {
 pub(crate) fn watch(
     library: &mut Library,
     mut outlook: Outlook,
-    wishes: &mpsc::Receiver<Wish>,
+    wishes: &Receiver<Wish>,
     mut apply: impl FnMut(&Library, Changes, Instant),
 ) {
     loop {

@@ -18,9 +18,13 @@ use crate::runtime::context::drain::DrainMode;
 use crate::session::{Media, Signal};
 use crate::store::RunId;
 
+/// How many orders may wait for a worker. When there are as many, whoever gives the next one waits: orders are given by people
+/// and their editors.
+const ORDERS: usize = 256;
+
 /// The owner's end of a worker.
 pub struct WorkerHandle {
-    orders: mpsc::UnboundedSender<Order>,
+    orders: mpsc::Sender<Order>,
     /// None where the worker has no thread of its own.
     thread: Option<thread::JoinHandle<()>>,
 }
@@ -31,8 +35,7 @@ impl WorkerHandle {
     /// # Errors
     /// When the system gives no thread.
     pub fn spawn(name: String, shared: WorkerContext) -> std::io::Result<Self> {
-        // Unbounded, since orders are given by people and their editors.
-        let (orders, inbox) = mpsc::unbounded_channel();
+        let (orders, inbox) = mpsc::channel(ORDERS);
         let stack = shared.limits.thread_stack();
         let thread = thread::Builder::new().name(name).stack_size(stack).spawn(move || serve(shared, inbox))?;
         Ok(Self { orders, thread: Some(thread) })
@@ -42,28 +45,28 @@ impl WorkerHandle {
     ///
     /// Dropping that set ends the worker as a crash would: nothing is finished, and no `on_stop` runs.
     pub fn local(shared: WorkerContext) -> (Self, impl Future<Output = ()> + 'static) {
-        let (orders, inbox) = mpsc::unbounded_channel();
+        let (orders, inbox) = mpsc::channel(ORDERS);
         (Self { orders, thread: None }, work(shared, inbox))
     }
 
     /// Gives the worker a session to run.
-    pub fn attach(&self, assignment: Assignment) {
-        let _ = self.orders.send(Order::Attach(Box::new(assignment)));
+    pub async fn attach(&self, assignment: Assignment) {
+        self.order(Order::Attach(Box::new(assignment))).await;
     }
 
     /// Changes what carries a session's files and which scripts it runs, while it goes on.
     ///
     /// Scripts that are new to it start, and those that it no longer runs stop, as if their files came and went.
-    pub fn alter(&self, session: String, media: Arc<Media>, scripts: Option<Vec<String>>) {
-        let _ = self.orders.send(Order::Alter(session, media, scripts));
+    pub async fn alter(&self, session: String, media: Arc<Media>, scripts: Option<Vec<String>>) {
+        self.order(Order::Alter(session, media, scripts)).await;
     }
 
     /// Takes a session away: its scripts' `on_stop` runs, then it closes.
     ///
     /// The answer comes, or fails, when it is gone and what it left behind is on disk.
-    pub fn detach(&self, session: String, mode: DrainMode) -> oneshot::Receiver<()> {
+    pub async fn detach(&self, session: String, mode: DrainMode) -> oneshot::Receiver<()> {
         let (done, gone) = oneshot::channel();
-        let _ = self.orders.send(Order::Detach(session, mode, done));
+        self.order(Order::Detach(session, mode, done)).await;
         gone
     }
 
@@ -75,18 +78,18 @@ impl WorkerHandle {
     /// Waits until everything that this worker has recorded so far is on disk.
     pub async fn flush(&self) {
         let (done, flushed) = oneshot::channel();
-        let _ = self.orders.send(Order::Flush(done));
+        self.order(Order::Flush(done)).await;
         let _ = flushed.await;
     }
 
     /// Ends the worker: no more events are taken, and runs have `grace` to finish or park. Wait for it with [`join`](Self::join).
-    pub fn stop(&self, grace: Duration) {
-        let _ = self.orders.send(Order::Stop(grace));
+    pub async fn stop(&self, grace: Duration) {
+        self.order(Order::Stop(grace)).await;
     }
 
-    /// Asks for something on behalf of a prompt.
-    fn prompt(&self, request: PromptRequest) {
-        let _ = self.orders.send(Order::Prompt(request));
+    async fn order(&self, order: Order) {
+        // A worker that has ended has nothing that an order could be about.
+        let _ = self.orders.send(order).await;
     }
 
     /// Waits for the worker's thread to end.
@@ -99,26 +102,33 @@ impl WorkerHandle {
 
 /// Changes what a worker runs: hands it new versions of scripts, kills its runs.
 #[derive(Clone)]
-pub struct Updater(mpsc::UnboundedSender<Order>);
+pub struct Updater(mpsc::Sender<Order>);
 
 impl Updater {
     /// Has the worker take over new versions of scripts, all between two events.
     ///
     /// The answer comes when that is done. It is the fault of a script that does not load there; then nothing was taken over.
-    pub fn update(&self, update: Update) -> std::sync::mpsc::Receiver<Result<(), Fault>> {
-        let (done, result) = std::sync::mpsc::channel();
-        let _ = self.0.send(Order::Update(update, done));
+    pub async fn update(&self, update: Update) -> oneshot::Receiver<Result<(), Fault>> {
+        let (done, result) = oneshot::channel();
+        let _ = self.0.send(Order::Update(update, done)).await;
+        result
+    }
+
+    /// As [`update`](Self::update), on a thread that may be blocked.
+    pub fn update_blocking(&self, update: Update) -> oneshot::Receiver<Result<(), Fault>> {
+        let (done, result) = oneshot::channel();
+        let _ = self.0.blocking_send(Order::Update(update, done));
         result
     }
 
     /// Says which scripts are there and have no version that loads: what waits for them goes on waiting.
-    pub fn unloaded(&self, scripts: Vec<String>) {
-        let _ = self.0.send(Order::Unloaded(scripts));
+    pub async fn unloaded(&self, scripts: Vec<String>) {
+        let _ = self.0.send(Order::Unloaded(scripts)).await;
     }
 
     /// Says which scripts are missing of which something is kept: it waits for them.
-    pub fn hold(&self, scripts: Vec<String>) {
-        let _ = self.0.send(Order::Hold(scripts));
+    pub async fn hold(&self, scripts: Vec<String>) {
+        let _ = self.0.send(Order::Hold(scripts)).await;
     }
 
     /// Ends a run, whatever it does, or has it not rebuilt.
@@ -147,19 +157,23 @@ impl<'a> PromptHandle<'a> {
     pub async fn evaluate(&self, text: String) -> Result<String, Fault> {
         let (done, result) = oneshot::channel();
         let (session, folder) = (self.session.clone(), self.folder.clone());
-        self.worker.prompt(PromptRequest::Line { session, text, folder, done });
+        self.ask(PromptRequest::Line { session, text, folder, done }).await;
         result.await.unwrap_or_else(|_| Err(Fault::of_file(PROMPT, "the worker has ended")))
     }
 
     /// What can be written now.
     pub async fn names(&self) -> Names {
         let (done, names) = oneshot::channel();
-        self.worker.prompt(PromptRequest::Names { session: self.session.clone(), done });
+        self.ask(PromptRequest::Names { session: self.session.clone(), done }).await;
         names.await.unwrap_or_default()
     }
 
     /// Has everything told that happens to the session from now on; what finds the channel full is left out.
-    pub fn listen(&self, heard: mpsc::Sender<Signal>) {
-        self.worker.prompt(PromptRequest::Listen { session: self.session.clone(), heard });
+    pub async fn listen(&self, heard: mpsc::Sender<Signal>) {
+        self.ask(PromptRequest::Listen { session: self.session.clone(), heard }).await;
+    }
+
+    async fn ask(&self, request: PromptRequest) {
+        self.worker.order(Order::Prompt(request)).await;
     }
 }

@@ -36,8 +36,8 @@ pub struct WorkerContext {
     pub journal: JournalMode,
     /// Whether an effect whose outcome was lost with its process is sent again.
     pub resend_in_doubt: bool,
-    /// Where it is told that a session is over, by its name.
-    pub ended: mpsc::UnboundedSender<(String, Ended)>,
+    /// Where it is told that a session is over, by its name. When it is full, the session's task waits: it has nothing else to do.
+    pub ended: mpsc::Sender<(String, Ended)>,
 }
 
 /// A session to be run by a worker.
@@ -82,7 +82,7 @@ pub(super) enum Order {
     Attach(Box<Assignment>),
     Detach(String, DrainMode, oneshot::Sender<()>),
     Alter(String, Arc<Media>, Option<Vec<String>>),
-    Update(Update, std::sync::mpsc::Sender<Result<(), Fault>>),
+    Update(Update, oneshot::Sender<Result<(), Fault>>),
     Unloaded(Vec<String>),
     Hold(Vec<String>),
     Kill(RunId),

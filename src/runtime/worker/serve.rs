@@ -20,7 +20,7 @@ use crate::runtime::web::Web;
 use crate::store::TimerId;
 
 /// Runs a worker on this thread until it is told to stop.
-pub(super) fn serve(shared: WorkerContext, orders: mpsc::UnboundedReceiver<Order>) {
+pub(super) fn serve(shared: WorkerContext, orders: mpsc::Receiver<Order>) {
     let runtime = match runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -33,7 +33,7 @@ pub(super) fn serve(shared: WorkerContext, orders: mpsc::UnboundedReceiver<Order
 }
 
 /// Does what a worker is asked for, until it is told to stop.
-pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::UnboundedReceiver<Order>) {
+pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order>) {
     let WorkerContext { clock, store, limits, directory, web, dry_run, journal, resend_in_doubt, ended } = shared;
     let journal = Journal::new(journal, store, clock.clone());
     let mut writing = spawn_local(Rc::clone(&journal).write());

@@ -76,7 +76,8 @@ impl Worker {
             // On an empty state it would write over the one that is there.
             self.services.directory.remove(&session.handle);
             let reason = format!("what it left behind cannot be read: {error}");
-            let _ = self.ended.send((session.name.to_string(), Ended::Unusable(reason)));
+            let (told, end) = (self.ended.clone(), (session.name.to_string(), Ended::Unusable(reason)));
+            spawn_local(async move { told.send(end).await });
             return Ok(());
         }
         let Assignment { config, inbox, seed, .. } = *assignment;
@@ -101,7 +102,7 @@ impl Worker {
         let name = session.name.to_string();
         let (told, told_name) = (self.ended.clone(), name.clone());
         let task = spawn_local(async move {
-            let _ = told.send((told_name, connection.await));
+            let _ = told.send((told_name, connection.await)).await;
             let _ = ending.send(());
         });
         let timers = spawn_local(keep_time(Rc::clone(self), Rc::clone(&session)));

@@ -60,7 +60,7 @@ pub(crate) struct Worker {
     pub(crate) pinned: RefCell<HashMap<BundleHash, Weak<Generation>>>,
     /// Runs that somebody asked to kill: they end, or are not taken up.
     pub(crate) killed: RefCell<HashSet<RunId>>,
-    pub(crate) ended: mpsc::UnboundedSender<(String, Ended)>,
+    pub(crate) ended: mpsc::Sender<(String, Ended)>,
 }
 
 /// A session with the tasks that it goes on in.
@@ -91,7 +91,7 @@ impl Worker {
         services: Rc<Services>,
         loader: Loader,
         journal: Rc<Journal>,
-        ended: mpsc::UnboundedSender<(String, Ended)>,
+        ended: mpsc::Sender<(String, Ended)>,
     ) -> Rc<Self> {
         Rc::new(Self {
             services,
