@@ -95,7 +95,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     ("runtime/timers", &[&["hours"], &["timer"], &["schedule"]]),
     ("runtime/web", &[&["stub"], &["mod"]]),
     ("runtime/journal", &[&["history", "states"], &["mod"]]),
-    ("runtime/context", &[&["directory", "drain", "holding", "lane"], &["asks", "services"], &["mod"]]),
+    ("runtime/context", &[&["directory", "drain", "holding", "lane", "past_runs"], &["asks", "services"], &["mod"]]),
     (
         "runtime/run",
         &[
@@ -131,7 +131,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         "host",
         &[
             &["config", "descriptors"],
-            &["control", "missing", "reconfigure", "start_error"],
+            &["control", "kill", "missing", "reconfigure", "start_error"],
             &["maintenance", "prepared"],
             &["prompt", "run"],
             &["sessions"],

@@ -35,7 +35,7 @@ impl JournalFlags {
         Ok(journal.context("the record cannot be read; --data FOLDER or --config FILE says where it lies")?)
     }
 
-    /// Asks for a run to be killed.
+    /// Asks the next bot for a run to be killed.
     pub(super) fn kill(&self, run: RunId) -> Result<(), Exit> {
         let asked = JournalReader::kill(&self.folder()?, run);
         Ok(asked.with_context(|| format!("run {run} cannot be killed"))?)

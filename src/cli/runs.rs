@@ -1,10 +1,12 @@
 //! `hotline runs`: the runs that go on, where they stand and what they wait for; `runs kill` ends one.
 
-use anyhow::anyhow;
+use anyhow::{Context, anyhow};
 
 use super::exit::Exit;
 use super::{output, record};
-use crate::store::{RunId, RunRecord};
+use crate::host::KillOutcome;
+use crate::host::control::{self, ControlRequest};
+use crate::store::{RunId, RunRecord, Store};
 
 /// The arguments of `runs`.
 #[derive(Debug, clap::Args)]
@@ -88,16 +90,41 @@ fn kill(id: RunId, flags: &record::JournalFlags) -> Result<(), Exit> {
         return Err(Exit::Failed(anyhow!("there is no run {id}; `hotline runs` lists those that go on")));
     };
     if run.standing.ended.is_some() {
-        return Err(Exit::Failed(anyhow!(
-            "run {id} has ended already: {}",
-            record::TableStyle::WHOLE.standing(&run.standing)
-        )));
+        return Err(has_ended(&run));
     }
-    flags.kill(id)?;
+    let is_heard = match ask_to_kill(id, flags)? {
+        Some(KillOutcome::Over) => return Err(journal.run(id)?.as_ref().map_or_else(|| has_ended(&run), has_ended)),
+        answer => answer.is_some(),
+    };
     if flags.json {
         output::json(&run)?;
+    } else if !is_heard && Store::is_in_use(&flags.folder()?) {
+        // A system without such sockets, or a folder that takes none.
+        output::note(format_args!(
+            "run {id} is not taken up by the next bot; the one that runs listens on no socket, and goes on with it"
+        ));
     } else {
         output::note(format_args!("run {id} ends within a second, or is not taken up where no bot runs"));
     }
     Ok(())
+}
+
+fn has_ended(run: &RunRecord) -> Exit {
+    let how = record::TableStyle::WHOLE.standing(&run.standing);
+    Exit::Failed(anyhow!("run {} has ended already: {how}", run.run.id))
+}
+
+/// Asks the bot that runs, or where none can be asked, the next one.
+fn ask_to_kill(run: RunId, flags: &record::JournalFlags) -> Result<Option<KillOutcome>, Exit> {
+    let (data, request) = (flags.folder()?, ControlRequest::Kill { run });
+    let ask = || -> anyhow::Result<Option<KillOutcome>> {
+        let reply = control::ask(&data, &request).context("the running bot cannot be asked")?;
+        reply.transpose().map_err(|reason: String| anyhow!(reason))
+    };
+    if let Some(answer) = ask()? {
+        return Ok(Some(answer));
+    }
+    flags.kill(run)?;
+    // One that has begun to listen meanwhile may have looked before that was written.
+    Ok(ask()?)
 }

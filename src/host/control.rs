@@ -6,7 +6,10 @@ use std::io;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+
+use crate::store::RunId;
 
 /// How long a bot may take to answer. Wall time, as people's terminals have it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -20,10 +23,18 @@ pub enum ControlRequest {
         /// Its name.
         script: String,
     },
+    /// End a run; the answer is a [`KillOutcome`](super::KillOutcome).
+    Kill {
+        /// Its id.
+        run: RunId,
+    },
 }
 
-/// What a running bot answers: nothing where all is done, or why it is not.
-pub type ControlReply = Result<(), String>;
+/// What a running bot answers: what came of the request, or why nothing did.
+pub type ControlReply<T = ()> = Result<T, String>;
+
+/// An answer as it is sent.
+pub(super) type ControlAnswer = ControlReply<serde_json::Value>;
 
 #[cfg(unix)]
 pub(super) use listening::ControlSocket;
@@ -33,7 +44,7 @@ pub(super) use listening::ControlSocket;
 /// # Errors
 /// When it cannot be asked, or does not answer.
 #[cfg(unix)]
-pub fn ask(data: &Path, request: &ControlRequest) -> io::Result<Option<ControlReply>> {
+pub fn ask<T: DeserializeOwned>(data: &Path, request: &ControlRequest) -> io::Result<Option<ControlReply<T>>> {
     use std::io::{BufRead, BufReader, ErrorKind, Write};
     use std::os::unix::net::UnixStream;
 
@@ -54,7 +65,7 @@ pub fn ask(data: &Path, request: &ControlRequest) -> io::Result<Option<ControlRe
 /// # Errors
 /// Never.
 #[cfg(not(unix))]
-pub fn ask(_: &Path, _: &ControlRequest) -> io::Result<Option<ControlReply>> {
+pub fn ask<T: DeserializeOwned>(_: &Path, _: &ControlRequest) -> io::Result<Option<ControlReply<T>>> {
     Ok(None)
 }
 
@@ -72,7 +83,7 @@ mod listening {
     use tokio::task::AbortHandle;
     use tokio::time::timeout;
 
-    use super::{ControlReply, ControlRequest, PATIENCE};
+    use super::{ControlAnswer, ControlRequest, PATIENCE};
     use crate::store::socket_file;
 
     /// The longest path that a socket may have everywhere, in bytes.
@@ -111,7 +122,7 @@ mod listening {
         ///
         /// # Errors
         /// When the folder takes no socket.
-        pub(crate) fn listen<F: Future<Output = ControlReply> + Send + 'static>(
+        pub(crate) fn listen<F: Future<Output = ControlAnswer> + Send + 'static>(
             data: &Path,
             take: impl Fn(ControlRequest) -> F + Clone + Send + 'static,
         ) -> io::Result<Self> {
@@ -144,7 +155,7 @@ mod listening {
         }
     }
 
-    async fn answer<F: Future<Output = ControlReply>>(
+    async fn answer<F: Future<Output = ControlAnswer>>(
         mut stream: UnixStream,
         take: impl Fn(ControlRequest) -> F,
     ) -> io::Result<()> {

@@ -1,7 +1,7 @@
-//! The maintenance while a system runs: what is over for long goes from the journal, runs that somebody asked to kill end, and
-//! scripts that are missing for long are forgotten.
+//! The maintenance while a system runs: what is over for long goes from the journal, and scripts that are missing for long are
+//! forgotten.
 //!
-//! What is pruned, and how a run ends, is decided below.
+//! What is pruned is decided below.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 
 use super::missing::MissingScripts;
 use crate::clock::{Clock, Timestamp};
+use crate::runtime::Directory;
 use crate::runtime::reload::watch::Asker;
-use crate::runtime::{Directory, Updater};
 use crate::session::Phase;
-use crate::store::{JournalReader, Pruning, RunRow, Store, StoreError};
+use crate::store::{JournalReader, Pruning, Store, StoreError};
 
-/// How often it is looked whether somebody asked for a run to be killed. Wall time, as people's terminals have it.
-const KILL_CHECK: Duration = Duration::from_secs(1);
+/// How often it is counted for how long scripts have been missing.
+const COUNT: Duration = Duration::from_secs(1);
 
 /// How often what is over for long is removed.
 const PRUNE: Duration = Duration::from_secs(3_600);
@@ -36,8 +36,6 @@ pub(super) struct Maintenance {
     pub(super) clock: Clock,
     /// How long what is over is kept.
     pub(super) retention: Duration,
-    /// The workers that may have a run that is to be killed.
-    pub(super) workers: Vec<Updater>,
     /// The sessions that the configuration named at the start.
     pub(super) configured: BTreeSet<String>,
     /// The sessions that there are now.
@@ -58,15 +56,11 @@ pub(super) struct MaintenanceThread {
 }
 
 impl Maintenance {
-    /// Looks once for runs that are to be killed, then again and again on a thread of its own.
-    ///
-    /// Sessions that start after this do not rebuild the runs that were to be killed. What is over for long goes when they are
-    /// logged in, slice by slice, so that nobody waits for it.
+    /// Starts the thread. What is over for long goes when the sessions are logged in, slice by slice, so that nobody waits for it.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub(super) fn start(self) -> std::io::Result<MaintenanceThread> {
-        self.kill();
         self.missing.count();
         let (stop, stopped) = sync_channel(1);
         let thread = thread::Builder::new().name("maintenance".to_owned()).spawn(move || self.work(&stopped))?;
@@ -75,12 +69,11 @@ impl Maintenance {
 
     fn work(&self, stopped: &Receiver<()>) {
         let began = Instant::now();
-        let (mut killed, mut pruned, mut pruning) = (began, None::<Instant>, None);
-        let mut pause = KILL_CHECK;
+        let (mut counted, mut pruned, mut pruning) = (began, None::<Instant>, None);
+        let mut pause = COUNT;
         while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(pause) {
-            if killed.elapsed() >= KILL_CHECK {
-                self.kill();
-                killed = Instant::now();
+            if counted.elapsed() >= COUNT {
+                counted = Instant::now();
                 for script in self.missing.count() {
                     // What comes of it is said by whoever does it.
                     drop(self.library.forget(script));
@@ -99,7 +92,7 @@ impl Maintenance {
             }
             let slice = Instant::now();
             pruning = pruning.and_then(|pruning| self.tell(self.store.prune_some(pruning)).flatten());
-            pause = if pruning.is_some() { slice.elapsed().max(PAUSE) } else { KILL_CHECK };
+            pause = if pruning.is_some() { slice.elapsed().max(PAUSE) } else { COUNT };
         }
     }
 
@@ -137,26 +130,6 @@ impl Maintenance {
                 tracing::warn!("the journal could not be pruned, which is tried again in an hour: {error}");
             })
             .ok()
-    }
-
-    fn kill(&self) {
-        if !self.records {
-            return;
-        }
-        if let Err(error) = self.store.kills().and_then(|runs| runs.iter().try_for_each(|run| self.kill_one(run))) {
-            tracing::warn!(target: "hotline::store", "runs that are to be killed could not be read, or ended: {error}");
-        }
-    }
-
-    fn kill_one(&self, run: &RunRow) -> Result<(), StoreError> {
-        let session = &*run.session;
-        if self.configured.contains(session) || self.directory.get(session).is_some() {
-            self.workers.iter().for_each(|worker| worker.kill(run.id));
-            return Ok(());
-        }
-        // No worker has a run of a session that there is not.
-        tracing::info!(run = run.id.number(), session, "killed");
-        self.store.end_run(run.id, self.clock.now())
     }
 }
 

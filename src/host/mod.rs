@@ -3,6 +3,7 @@
 pub mod config;
 pub mod control;
 pub(crate) mod descriptors;
+mod kill;
 mod maintenance;
 mod missing;
 mod prepared;
@@ -12,6 +13,7 @@ mod run;
 mod sessions;
 mod start_error;
 
+pub use kill::KillOutcome;
 pub use prompt::{PromptHost, PromptStorage};
 pub use run::{Host, RunOptions, report};
 pub use start_error::StartError;

@@ -2,8 +2,9 @@
 //!
 //! What a configuration says is read in `config`; how it is shown to a person is the command line's business.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
@@ -11,8 +12,9 @@ use std::time::Instant;
 use super::config::{self, Config};
 #[cfg(unix)]
 use super::control::ControlSocket;
-use super::control::{ControlReply, ControlRequest};
+use super::control::{ControlAnswer, ControlRequest};
 use super::descriptors;
+use super::kill::Killer;
 use super::missing::MissingScripts;
 use super::prepared::{ScriptNames, prepare};
 use super::reconfigure::Following;
@@ -78,6 +80,8 @@ pub struct Host {
     /// Whether sessions came, went or changed since the start.
     pub(super) has_changed: bool,
     pub(super) names: ScriptNames,
+    /// Whoever is asked from outside has it weakly: the data folder is free once this is gone.
+    killer: Arc<Killer>,
 }
 
 impl Host {
@@ -150,13 +154,21 @@ impl Host {
         let records = journal != JournalMode::Off;
         let recording = records.then(|| Recording { store: store.clone(), clock: clock.clone() });
         let missing = MissingScripts::new(records.then(|| store.clone()), clock.clone(), config.retention)?;
+        let configured: BTreeSet<_> = config.sessions.iter().map(|session| session.name.clone()).collect();
+        let killer = Killer {
+            store: store.clone(),
+            clock: clock.clone(),
+            workers: updaters.clone(),
+            configured: configured.clone(),
+            directory: directory.clone(),
+            records,
+        };
         let maintenance = Maintenance {
             store: store.clone(),
             data: config.data.clone(),
             clock,
             retention: config.retention,
-            workers: updaters.clone(),
-            configured: config.sessions.iter().map(|session| session.name.clone()).collect(),
+            configured,
             directory: directory.clone(),
             records,
             missing: missing.clone(),
@@ -186,6 +198,7 @@ impl Host {
             following,
             has_changed: false,
             names,
+            killer: Arc::new(killer),
         };
         // All of them first: no session is to log in beside another one that stops the start.
         let mut prepared = Vec::new();
@@ -201,6 +214,7 @@ impl Host {
         host.watching.begin(Followers { workers: updaters, recording, missing, directory: host.directory.clone() });
         #[cfg(unix)]
         host.listen();
+        host.killer.take_up().await;
         Ok(host)
     }
 
@@ -220,11 +234,13 @@ impl Host {
     /// Listens for other commands.
     #[cfg(unix)]
     fn listen(&mut self) {
-        let library = self.watching.library.clone();
-        let take = move |request| take(library.clone(), request);
+        let (library, killer) = (self.watching.library.clone(), Arc::downgrade(&self.killer));
+        let take = move |request| take(library.clone(), killer.upgrade(), request);
         let control = ControlSocket::listen(&self.config.data, take);
         self.control = control
-            .inspect_err(|error| tracing::warn!("`hotline forget` cannot reach this bot: no socket: {error}"))
+            .inspect_err(|error| {
+                tracing::warn!("`hotline forget` and `hotline runs kill` cannot reach this bot: no socket: {error}")
+            })
             .ok();
     }
 
@@ -337,10 +353,20 @@ impl Watching {
 }
 
 /// Does what another command asks for.
-async fn take(library: Asker, request: ControlRequest) -> ControlReply {
-    let ControlRequest::Forget { script } = request;
-    let stopping = |_| "the bot is stopping".to_owned();
-    library.forget(script).await.map_err(stopping)?.map_err(|error| error.to_string())
+async fn take(library: Asker, killer: Option<Arc<Killer>>, request: ControlRequest) -> ControlAnswer {
+    match request {
+        ControlRequest::Forget { script } => {
+            let stopping = |_| "the bot is stopping, or asked for too much at once".to_owned();
+            let forgotten = library.forget(script).await.map_err(stopping)?;
+            forgotten.map(|()| serde_json::Value::Null).map_err(|error| error.to_string())
+        }
+        ControlRequest::Kill { run } => {
+            let outcome = killer.ok_or_else(|| "the bot is stopping".to_owned())?.kill(run).await;
+            outcome
+                .map(|outcome| serde_json::json!(outcome))
+                .map_err(|error| format!("run {run} cannot be killed: {error}"))
+        }
+    }
 }
 
 /// Those who take part in every change of the scripts.

@@ -62,6 +62,12 @@ impl Folder {
     }
 }
 
+/// Whether a process has a data folder for itself now. Nothing is made where there is none.
+pub(super) fn is_in_use(folder: &Path) -> bool {
+    let lock = File::open(folder.join(LOCK));
+    lock.is_ok_and(|lock| matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock)))
+}
+
 /// Whether a file of this name is one of a data folder's.
 pub fn is_data_file(name: &str) -> bool {
     name == LOCK || name == SOCKET || name.starts_with(DATABASE)

@@ -20,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use super::error::StoreError;
 use super::ids::{EventId, Id, RunId};
 use super::messages::{self, Unwritten};
-use super::record::{Batch, BundleHash, EventRow, Handled, Handling, MessageRow, RunChange, RunRecord, Standing};
+use super::record::{
+    Batch, BundleHash, EventRow, Handled, Handling, MessageRow, RunChange, RunOutcome, RunRecord, Standing,
+};
 use super::rows;
 use crate::clock::Timestamp;
 use crate::protocol::{Content, Event, EventSpec};
@@ -79,6 +81,8 @@ enum Mark {
 #[derive(Debug)]
 pub(super) struct Packed {
     marks: Vec<Mark>,
+    /// The runs that end as killed.
+    killed: Vec<RunId>,
     body: Vec<u8>,
     rest: Batch,
 }
@@ -102,11 +106,13 @@ pub(super) fn pack(mut batch: Batch) -> Packed {
         has_ended: run.standing.ended.is_some(),
     });
     let marks: Vec<_> = arrived.chain(done).chain(changed).collect();
+    let is_killed = |run: &&RunChange| run.standing.outcome == RunOutcome::Killed;
+    let killed = runs.iter().filter(is_killed).map(|run| run.id).collect();
     let contents: usize = events.iter().map(|event| event.content.as_str().len()).sum();
     let room = Vec::with_capacity(contents + ROOM * marks.len());
     let body = postcard::to_extend(&Body { events, handled, runs }, room).expect("a body holds only plain data");
     // Most of it is the same in every event: the names of fields, scripts and places, who writes to whom.
-    Packed { marks, body: block::compress_prepend_size(&body), rest: batch }
+    Packed { marks, killed, body: block::compress_prepend_size(&body), rest: batch }
 }
 
 /// A batch's row.
@@ -125,6 +131,8 @@ struct CutRow {
 pub(super) struct Sorted {
     row: Option<CutRow>,
     rows: Batch,
+    /// The runs that end as killed: with their ends, the wishes for these are fulfilled.
+    killed: Vec<RunId>,
 }
 
 impl Sorted {
@@ -182,7 +190,7 @@ impl Log {
     /// # Errors
     /// When a body cannot be understood that was packed a moment ago, which is a bug.
     pub(super) fn sort(&mut self, packed: Packed) -> Result<Sorted, StoreError> {
-        let Packed { marks, body, rest: mut rows } = packed;
+        let Packed { marks, killed, body, rest: mut rows } = packed;
         self.pinned.extend(rows.bundles.iter().map(|bundle| bundle.hash));
         let id = self.next;
         let settled = self.note(&marks, id, rows.at);
@@ -203,7 +211,7 @@ impl Log {
             let events = marks.iter().filter(|mark| matches!(mark, Mark::Arrived { .. })).count();
             CutRow { id, low, high, events, horizon: self.horizon(), body }
         });
-        Ok(Sorted { row, rows })
+        Ok(Sorted { row, rows, killed })
     }
 
     /// Notes what becomes of events; gives those that have settled, or were never in the log.
@@ -266,6 +274,9 @@ pub(super) fn write(transaction: &Transaction<'_>, sorted: &Sorted) -> rusqlite:
         transaction
             .prepare_cached("INSERT INTO cut VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")?
             .execute(params![id, at, low, high, events, horizon, FORMAT, body])?;
+    }
+    for run in &sorted.killed {
+        transaction.prepare_cached("DELETE FROM kill WHERE run = ?1")?.execute([run])?;
     }
     rows::write(transaction, &sorted.rows)
 }

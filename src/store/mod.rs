@@ -366,6 +366,19 @@ impl Store {
         self.0.shared.query(rows::highest_id)
     }
 
+    /// Whether a process has a data folder for itself now.
+    pub fn is_in_use(folder: &Path) -> bool {
+        folder::is_in_use(folder)
+    }
+
+    /// Takes it down that someone asked to kill a run: its end, however it comes, takes that off the disk.
+    ///
+    /// # Errors
+    /// When the database cannot be written.
+    pub fn kill(&self, run: RunId) -> Result<(), StoreError> {
+        self.0.shared.query(move |connection| rows::ask_to_kill(connection, run))
+    }
+
     /// The runs that someone asked to kill.
     ///
     /// Guarantee: each is given again until its end is on disk, also over a crash.

@@ -30,15 +30,13 @@ impl JournalReader {
         Ok(Self { connection, file: folder::database_file(folder) })
     }
 
-    /// Asks for a run to be killed: by the process that runs it, or by the next one, which then does not rebuild it.
+    /// Asks the next process for a run to be killed, which then does not rebuild it.
     ///
     /// # Errors
     /// When the database of the data folder cannot be written, and as [`open`](Self::open).
     pub fn kill(folder: &Path, run: RunId) -> Result<(), StoreError> {
         let connection = folder::existing_database(folder, OpenMode::Write)?;
-        let asked = connection.execute("INSERT OR IGNORE INTO kill VALUES (?1)", [run]);
-        asked.map_err(|error| StoreError::from(error).in_file(&folder::database_file(folder)))?;
-        Ok(())
+        rows::ask_to_kill(&connection, run).map_err(|error| error.in_file(&folder::database_file(folder)))
     }
 
     /// Reads something; one transaction sees one moment.

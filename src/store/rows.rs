@@ -441,7 +441,7 @@ pub(super) fn bundle(connection: &Connection, hash: &BundleHash) -> Result<Optio
     Ok(connection.query_row(sql, [hash], |row| row.get(0)).optional()?)
 }
 
-/// The runs that someone asked to kill and that have not ended. Where the end is on disk, the wish is fulfilled.
+/// The runs that someone asked to kill and that have not ended. A wish for any other is fulfilled.
 pub(super) fn kills(connection: &Connection) -> Result<Vec<RunRow>, StoreError> {
     let wishes: Vec<RunId> = connection
         .prepare_cached("SELECT run FROM kill")?
@@ -459,6 +459,12 @@ pub(super) fn kills(connection: &Connection) -> Result<Vec<RunRow>, StoreError> 
         }
     }
     Ok(open)
+}
+
+/// Takes it down that someone asked to kill a run.
+pub(super) fn ask_to_kill(connection: &Connection, run: RunId) -> Result<(), StoreError> {
+    connection.execute("INSERT OR IGNORE INTO kill VALUES (?1)", [run])?;
+    Ok(())
 }
 
 /// Ends a run of the tables as killed.

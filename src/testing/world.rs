@@ -20,9 +20,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::language::{Bundle, Fault};
 use crate::protocol::{Failure, Message, Request};
 use crate::runtime::web::stub::Stubs;
-use crate::runtime::{
-    Assignment, Directory, JournalMode, Limits, Update, WebAccess, WorkerContext, WorkerHandle,
-};
+use crate::runtime::{Assignment, Directory, JournalMode, Limits, Update, WebAccess, WorkerContext, WorkerHandle};
 use crate::sandbox::{
     Carried, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, SandboxConfig, SandboxStartError, Tap,
 };

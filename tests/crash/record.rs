@@ -115,6 +115,25 @@ async fn a_run_that_waits_is_killed_beside_the_running_bot() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_a_bot_that_listens_on_no_socket_is_not_taken_up_by_the_next() {
+    let mut scene = Scene::new("", SCRIPT).await;
+    scene.start();
+    scene.alice.says("order").await;
+    assert_eq!(scene.hears().await, "What would you like?");
+    scene.is_in("ask").await;
+    std::fs::remove_file(scene.folder.path().join("data/hotline.sock")).expect("it listens");
+    let id = json(&scene, &["runs"])[0]["id"].to_string();
+    let (status, _, err) = hotline(&scene, &["runs", "kill", &id]);
+    assert_eq!(status, Some(0));
+    assert!(err.contains("is not taken up by the next bot; the one that runs listens on no socket"), "{err}");
+    scene.kill().await;
+    scene.start();
+    scene.is_over().await;
+    assert_eq!(scene.run_of("on_message").standing.outcome, RunOutcome::Killed);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_waits_for_the_web_is_killed_beside_the_running_bot() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let url = format!("http://{}/", silent.local_addr().expect("it listens"));

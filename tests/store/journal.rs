@@ -243,6 +243,23 @@ fn a_wish_to_kill_stays_until_the_end_is_on_disk() {
 }
 
 #[test]
+fn the_end_of_a_killed_run_takes_the_wish_with_it() {
+    let folder = tempdir().expect("a folder");
+    let store = open(folder.path());
+    record(&store, Batch { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Batch::default() });
+    store.kill(RunId::new(2)).expect("it is written");
+    let wishes = || {
+        let database = rusqlite::Connection::open(folder.path().join("hotline.db")).expect("it opens");
+        database.query_row("SELECT count(*) FROM kill", [], |row| row.get::<_, i64>(0)).expect("a number")
+    };
+    assert_eq!(wishes(), 1);
+    let mut end = RunChange { begun: None, ..run(2, 1, Some(NOW + 1)) };
+    end.standing.outcome = RunOutcome::Killed;
+    record(&store, Batch { at: NOW + 1, runs: vec![end], ..Batch::default() });
+    assert_eq!(wishes(), 0);
+}
+
+#[test]
 fn what_waits_for_a_session_that_is_gone_ends_with_the_retention() {
     let folder = tempdir().expect("a folder");
     let batch = Batch { at: NOW, events: vec![message(1, NOW)], runs: vec![run(2, 1, None)], ..Batch::default() };

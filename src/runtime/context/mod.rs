@@ -7,6 +7,7 @@ pub(crate) mod directory;
 pub(crate) mod drain;
 pub(crate) mod holding;
 pub(crate) mod lane;
+pub(crate) mod past_runs;
 pub(crate) mod services;
 
 use std::cell::{Cell, RefCell};
@@ -20,6 +21,7 @@ use self::asks::Asks;
 use self::drain::Drain;
 use self::holding::Holding;
 use self::lane::{Guard, Lane, LaneKey, Lanes};
+use self::past_runs::PastRuns;
 use self::services::Services;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::Event;
@@ -55,6 +57,8 @@ pub(crate) struct SessionContext {
     pub(crate) resend_in_doubt: bool,
     /// What an earlier process left behind, until the session is ready.
     pub(crate) recovered: RefCell<Option<Recovered>>,
+    /// The runs of earlier processes that nobody has taken up yet.
+    pub(crate) past_runs: PastRuns,
     /// The latest time that is known of the process before.
     pub(crate) last: Cell<Option<Timestamp>>,
     /// What an earlier process saw shortly before it ended, until that cannot come again any more.
@@ -94,6 +98,7 @@ impl SessionContext {
             clock: services.clock.clone(),
             resend_in_doubt: services.resend_in_doubt,
             recovered: RefCell::default(),
+            past_runs: PastRuns::default(),
             last: Cell::default(),
             past_events: RefCell::default(),
             past_messages: RefCell::default(),

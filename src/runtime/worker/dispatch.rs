@@ -372,6 +372,7 @@ impl EventDelivery {
                 wake(&self.worker, &self.session, &self.event, record);
             } else {
                 let now = self.worker.services.clock.now();
+                self.session.past_runs.take(record.run.id);
                 self.session.journal.close(&record.run, record.standing, now, RunOutcome::ScriptGone, None);
             }
         }

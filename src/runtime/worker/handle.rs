@@ -77,9 +77,7 @@ impl WorkerHandle {
 
     /// Waits until everything that this worker has recorded so far is on disk.
     pub async fn flush(&self) {
-        let (done, flushed) = oneshot::channel();
-        self.order(Order::Flush(done)).await;
-        let _ = flushed.await;
+        self.updater().flush().await;
     }
 
     /// Ends the worker: no more events are taken, and runs have `grace` to finish or park. Wait for it with [`join`](Self::join).
@@ -131,9 +129,18 @@ impl Updater {
         let _ = self.0.send(Order::Hold(scripts)).await;
     }
 
-    /// Ends a run, whatever it does, or has it not rebuilt.
-    pub fn kill(&self, run: RunId) {
-        let _ = self.0.send(Order::Kill(run));
+    /// Ends a run, whatever it does, or has it not rebuilt; whether this worker has such a run.
+    pub async fn kill(&self, run: RunId) -> bool {
+        let (done, is_there) = oneshot::channel();
+        let _ = self.0.send(Order::Kill(run, done)).await;
+        is_there.await.unwrap_or(false)
+    }
+
+    /// Waits until everything that the worker has recorded so far is on disk.
+    pub async fn flush(&self) {
+        let (done, flushed) = oneshot::channel();
+        let _ = self.0.send(Order::Flush(done)).await;
+        let _ = flushed.await;
     }
 }
 

@@ -85,7 +85,7 @@ pub(super) enum Order {
     Update(Update, oneshot::Sender<Result<(), Fault>>),
     Unloaded(Vec<String>),
     Hold(Vec<String>),
-    Kill(RunId),
+    Kill(RunId, oneshot::Sender<bool>),
     Flush(oneshot::Sender<()>),
     Stop(Duration),
     Prompt(prompt::PromptRequest),

@@ -38,7 +38,7 @@ pub(super) fn wake(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: &Ev
             drop(guard);
             guard = tokio::select! {
                 guard = session.enter(&lane, &past.run.script) => guard,
-                () = session.holding.until(|| worker.is_killed(past.run.id)) => lane.enter_tail().await,
+                () = session.holding.until(|| session.past_runs.is_killed(past.run.id)) => lane.enter_tail().await,
             };
         }
         match session.drain.mode() {
@@ -73,7 +73,7 @@ pub(super) fn rebuilt(
     let RunRecord { run: row, standing, entries } = past;
     let current = worker.scripts_of(session).find(|generation| generation.name() == &*row.script);
     let is_there = current.is_some() || worker.is_unloaded(session, &row.script);
-    let is_killed = worker.is_killed(row.id);
+    let is_killed = session.past_runs.take(row.id);
     let pinned = match &current {
         _ if is_killed || !is_there => Err(None),
         _ if row.format != FORMAT => Err(Some(Fault::of_file(

@@ -80,7 +80,8 @@ pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order
                 // One may have come since it was missed.
                 scripts.iter().filter(|script| !worker.knows(script)).for_each(|script| worker.holding.hold(script));
             }
-            Order::Kill(run) => worker.kill(run),
+            // Whoever asked may have gone.
+            Order::Kill(run, done) => drop(done.send(worker.kill(run))),
             Order::Flush(done) => {
                 let journal = Rc::clone(&worker.journal);
                 spawn_local(async move {

@@ -158,7 +158,14 @@ impl Worker {
             session.past_events.replace(Some(Dedup::by_others(&recovered.latest)));
         }
         let handlings = recovered.events.iter().chain(&recovered.waiting);
-        let runs = handlings.flat_map(|handling| &handling.runs).filter(|run| run.standing.ended.is_none()).count();
+        let open: Vec<_> = handlings
+            .flat_map(|handling| &handling.runs)
+            .filter(|run| run.standing.ended.is_none())
+            .map(|run| run.run.id)
+            .collect();
+        let runs = open.len();
+        let killed = if runs > 0 { self.journal.store().kills()? } else { Vec::new() };
+        session.past_runs.set(open, killed.iter().map(|run| run.id).collect());
         let events = recovered.events.len();
         if events + runs > 0 {
             tracing::info!(session = &*session.name, events, runs, "taking up what was left behind");

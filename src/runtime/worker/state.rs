@@ -3,7 +3,7 @@
 //! What happens to these is decided above.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Waker};
@@ -58,8 +58,6 @@ pub(crate) struct Worker {
     pub(crate) journal: Rc<Journal>,
     /// Generations of earlier processes that runs are pinned to, by their hashes.
     pub(crate) pinned: RefCell<HashMap<BundleHash, Weak<Generation>>>,
-    /// Runs that somebody asked to kill: they end, or are not taken up.
-    pub(crate) killed: RefCell<HashSet<RunId>>,
     pub(crate) ended: mpsc::Sender<(String, Ended)>,
 }
 
@@ -109,7 +107,6 @@ impl Worker {
             hook_names: HOOKS.iter().map(|spec| spec.name.into()).collect(),
             journal,
             pinned: RefCell::default(),
-            killed: RefCell::default(),
             ended,
         })
     }
@@ -152,9 +149,8 @@ impl Worker {
     /// Lets a run that waits for something long go on by itself, and remembers it meanwhile.
     pub(crate) fn keep(self: Rc<Self>, run: &Rc<Run>, rest: impl Future<Output = ()> + 'static) {
         let id = run.id();
-        if self.is_killed(id) {
-            tracing::info!(run = id.number(), "killed");
-            run.end(RunOutcome::Killed, None);
+        // Somebody has killed it since it began to wait.
+        if run.history.end().is_some() {
             return;
         }
         let is_gone = run.session.as_ref().is_some_and(|session| !self.is_there(session, run.generation.name()));
@@ -240,36 +236,33 @@ impl Worker {
         Ok(generation)
     }
 
-    /// Whether somebody asked for a run to be killed.
-    pub(crate) fn is_killed(&self, run: RunId) -> bool {
-        self.killed.borrow().contains(&run)
-    }
-
     /// Has a run found that waits for something short, until what this gives is dropped.
     pub(crate) fn list(self: &Rc<Self>, run: &Rc<Run>) -> Listed {
         let key = self.listed.borrow_mut().insert(Rc::clone(run));
         Listed { worker: Rc::clone(self), key }
     }
 
-    /// Ends a run, whatever it does, or has it not rebuilt.
-    pub(crate) fn kill(&self, id: RunId) {
-        // It is asked again and again until the end is on disk.
-        if !self.killed.borrow_mut().insert(id) {
-            return;
-        }
+    /// Ends a run, whatever it does, or has it not rebuilt; whether there is such a run.
+    pub(crate) fn kill(&self, id: RunId) -> bool {
         if self.parked.borrow().contains_key(&id) {
             tracing::info!(run = id.number(), "killed");
             self.end_parked(|run| run.id() == id, Some(RunOutcome::Killed));
-            return;
+            return true;
         }
         let found = self.listed.borrow().iter().find(|(_, run)| run.id() == id).map(|(_, run)| Rc::clone(run));
         if let Some(run) = found {
-            tracing::info!(run = id.number(), "killed");
-            run.end(RunOutcome::Killed, None);
-            run.interrupt("killed");
+            // One that is about to end has been killed before.
+            if run.history.end().is_none() {
+                tracing::info!(run = id.number(), "killed");
+                run.end(RunOutcome::Killed, None);
+                run.interrupt("killed");
+            }
+            return true;
         }
+        let is_past = self.sessions.borrow().values().any(|attached| attached.session.past_runs.kill(id));
         // It may be one that is not rebuilt as long as its script is held.
         self.holding.wake();
+        is_past
     }
 
     /// Ends runs that go on by themselves. Without an `outcome` they only end here: the next process takes them up.
