@@ -79,7 +79,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "runtime",
         &[
-            &["fiber", "ids", "limits"],
+            &["fiber", "ids", "limits", "view"],
             &["engine"],
             &["timers", "web"],
             &["generation", "journal"],
@@ -93,6 +93,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     ("runtime/fiber", &[&["memory"], &["stack"], &["mod"]]),
     ("runtime/engine", &[&["thrown", "unused", "values"], &["body", "caught", "objects"]]),
     ("runtime/timers", &[&["hours"], &["timer"], &["schedule"]]),
+    ("runtime/view", &[&["rows"], &["event"], &["log"], &["stream"], &["mod"]]),
     ("runtime/web", &[&["stub"], &["mod"]]),
     ("runtime/journal", &[&["history", "states"], &["mod"]]),
     ("runtime/context", &[&["directory", "drain", "holding", "lane", "past_runs"], &["asks", "services"], &["mod"]]),
@@ -117,7 +118,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         &[
             &["earlier", "internal_event", "prompt", "routing"],
             &["orders", "state"],
-            &["invocation"],
+            &["invocation", "look"],
             &["rebuild", "swap"],
             &["dispatch"],
             &["recovery"],
@@ -133,6 +134,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["config", "descriptors"],
             &["control", "kill", "missing", "reconfigure", "start_error"],
             &["maintenance", "prepared"],
+            &["view"],
             &["prompt", "run"],
             &["sessions"],
         ],

@@ -82,6 +82,11 @@ impl MissingScripts {
         }
     }
 
+    /// The names of the scripts that are missing.
+    pub(super) fn names(&self) -> Vec<String> {
+        self.counted().held.keys().cloned().collect()
+    }
+
     /// Counts the time that has passed; gives the scripts that have been missed for long enough.
     pub(super) fn count(&self) -> Vec<String> {
         let mut counted = self.counted();

@@ -12,8 +12,10 @@ mod reconfigure;
 mod run;
 mod sessions;
 mod start_error;
+mod view;
 
 pub use kill::KillOutcome;
 pub use prompt::{PromptHost, PromptStorage};
 pub use run::{Host, RunOptions, report};
 pub use start_error::StartError;
+pub use view::Snapshot;

@@ -1,7 +1,8 @@
 //! Sessions of the configuration, made ready for a worker; which scripts there are for them.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::config::{Config, Session};
 use super::start_error::StartError;
@@ -40,25 +41,34 @@ impl Prepared {
     }
 }
 
-/// The names of all scripts, as they are now.
+/// All scripts with their files, as they are now; clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct ScriptNames(Arc<Mutex<BTreeSet<String>>>);
+pub(super) struct CurrentScripts(Arc<Mutex<Vec<(PathBuf, Script)>>>);
 
-impl ScriptNames {
-    /// Notes them anew.
-    pub(super) fn set<'a>(&self, scripts: impl Iterator<Item = &'a Script>) {
-        let names = scripts.map(|script| script.name.clone()).collect();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = names;
+impl CurrentScripts {
+    /// Notes them anew; gives them as they were before.
+    pub(super) fn set<'a>(&self, scripts: impl Iterator<Item = (&'a Path, &'a Script)>) -> Vec<(PathBuf, Script)> {
+        let scripts = scripts.map(|(file, script)| (file.to_owned(), script.clone())).collect();
+        std::mem::replace(&mut *self.lock(), scripts)
     }
 
-    /// All of them.
-    pub(super) fn all(&self) -> BTreeSet<String> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// All of them, in the order in which they get events.
+    pub(super) fn all(&self) -> Vec<(PathBuf, Script)> {
+        self.lock().clone()
+    }
+
+    /// Their names.
+    pub(super) fn names(&self) -> BTreeSet<String> {
+        self.lock().iter().map(|(_, script)| script.name.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<(PathBuf, Script)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Names what a session is to run and is not there. It may come yet: that is no fault.
     pub(super) fn check(&self, session: &Session) {
-        let names = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = self.names();
         for wanted in session.scripts.iter().flatten().filter(|wanted| !names.contains(*wanted)) {
             let suggestion = did_you_mean(wanted, names.iter().map(String::as_str));
             tracing::warn!(session = session.name, "no script is named \"{wanted}\" as in its \"scripts\"{suggestion}");

@@ -8,7 +8,9 @@ use super::config::{Config, Session};
 use super::prepared::prepare;
 use super::start_error::StartError;
 use crate::clock::Clock;
-use crate::runtime::{Assignment, Directory, JournalMode, PromptHandle, WebAccess, WorkerContext, WorkerHandle};
+use crate::runtime::{
+    Announcer, Assignment, Directory, JournalMode, PromptHandle, WebAccess, WorkerContext, WorkerHandle,
+};
 use crate::session::{Ended, Handle};
 use crate::store::{Durability, Store};
 
@@ -59,6 +61,7 @@ impl PromptHost {
             // What a person types is not taken up again by the next process.
             journal: JournalMode::Off,
             resend_in_doubt: false,
+            events: Announcer::new(Clock::system()),
             ended: ending,
         };
         let worker = WorkerHandle::spawn("prompt".to_owned(), shared).map_err(StartError::Thread)?;

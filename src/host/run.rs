@@ -16,22 +16,23 @@ use super::control::{ControlAnswer, ControlRequest};
 use super::descriptors;
 use super::kill::Killer;
 use super::missing::MissingScripts;
-use super::prepared::{ScriptNames, prepare};
+use super::prepared::{CurrentScripts, prepare};
 use super::reconfigure::Following;
 use super::start_error::StartError;
+use super::view::{Snapshot, Viewer};
 use futures_util::future::join_all;
 
 use crate::clock::Clock;
 use crate::host::maintenance::{Maintenance, MaintenanceThread};
 use crate::language::Fault;
 use crate::language::check::Finding;
-use crate::language::diagnostic::{self, Severity, plain_card};
+use crate::language::diagnostic::{self, Severity};
 use crate::language::disk::is_script_name;
 use crate::runtime::reload::outlook::{End, Outlook};
 use crate::runtime::reload::watch::{Asker, watch};
 use crate::runtime::{
-    Changes, Directory, JournalMode, Library, Limits, Look, Script, Update, Updater, WebAccess, WorkerContext,
-    WorkerHandle, continue_ids_after,
+    Announcer, Changes, Directory, EventStream, FaultView, Happening, JournalMode, Library, Limits, Look,
+    NewGeneration, Script, Update, Updater, WebAccess, WorkerContext, WorkerHandle, continue_ids_after,
 };
 use crate::session::Ended;
 use crate::store::{Durability, Held, LinedUp, Lineup, Store, StoreError};
@@ -66,7 +67,6 @@ pub struct Host {
     pub(super) assigned: BTreeMap<String, usize>,
     /// The sessions that are over by themselves.
     pub(super) ends: BTreeMap<String, Ended>,
-    scripts: Vec<Script>,
     faults: Vec<Fault>,
     findings: Vec<Finding>,
     pub(super) ended: Receiver<(String, Ended)>,
@@ -79,9 +79,11 @@ pub struct Host {
     pub(super) following: Option<(Config, Following)>,
     /// Whether sessions came, went or changed since the start.
     pub(super) has_changed: bool,
-    pub(super) names: ScriptNames,
+    pub(super) scripts: CurrentScripts,
+    viewer: Viewer,
     /// Whoever is asked from outside has it weakly: the data folder is free once this is gone.
     killer: Arc<Killer>,
+    events: Announcer,
 }
 
 impl Host {
@@ -112,9 +114,9 @@ impl Host {
             store.write_with_batches();
         }
         continue_ids_after(store.highest_id()?);
-        let names = ScriptNames::default();
-        let (watching, first) = Watching::start(config.scripts.clone(), config.limits, names.clone())?;
-        let First { update, scripts, faults, findings } = first.await.map_err(|_| StartError::Panic)?;
+        let scripts = CurrentScripts::default();
+        let (watching, first) = Watching::start(config.scripts.clone(), config.limits, scripts.clone())?;
+        let First { update, faults, findings } = first.await.map_err(|_| StartError::Panic)?;
         if strict {
             let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
             let all: Vec<_> = faults.iter().chain(errors.map(|finding| &finding.fault)).cloned().collect();
@@ -125,6 +127,7 @@ impl Host {
 
         descriptors::check(config.sessions.len());
         let directory = Directory::default();
+        let events = Announcer::new(clock.clone());
         let (ending, ended) = tokio::sync::mpsc::channel(ENDS);
         let shared = WorkerContext {
             clock: clock.clone(),
@@ -132,6 +135,7 @@ impl Host {
             limits: config.limits,
             directory: directory.clone(),
             web: WebAccess::Hosts(config.http_allow.clone()),
+            events: events.clone(),
             dry_run,
             journal,
             resend_in_doubt: config.in_doubt == config::InDoubt::Resend,
@@ -146,8 +150,9 @@ impl Host {
             .map_err(StartError::Thread)?;
         let updaters: Vec<_> = workers.iter().map(WorkerHandle::updater).collect();
         take_over(&updaters, &update).await;
-        let unloaded = scripts.iter().filter(|script| script.live.is_none()).map(|script| script.name.clone());
-        let unloaded: Vec<_> = unloaded.collect();
+        let found = scripts.all();
+        let unloaded = found.iter().filter(|(_, script)| script.live.is_none());
+        let unloaded: Vec<_> = unloaded.map(|(_, script)| script.name.clone()).collect();
         for worker in &updaters {
             worker.unloaded(unloaded.clone()).await;
         }
@@ -155,6 +160,13 @@ impl Host {
         let recording = records.then(|| Recording { store: store.clone(), clock: clock.clone() });
         let missing = MissingScripts::new(records.then(|| store.clone()), clock.clone(), config.retention)?;
         let configured: BTreeSet<_> = config.sessions.iter().map(|session| session.name.clone()).collect();
+        let viewer = Viewer {
+            clock: clock.clone(),
+            workers: updaters.clone(),
+            scripts: scripts.clone(),
+            missing: missing.clone(),
+            directory: directory.clone(),
+        };
         let killer = Killer {
             store: store.clone(),
             clock: clock.clone(),
@@ -175,7 +187,7 @@ impl Host {
             library: watching.library.clone(),
         };
         let maintenance = maintenance.start().map_err(StartError::Thread)?;
-        recording.iter().for_each(|recording| recording.line_up(&scripts));
+        recording.iter().for_each(|recording| recording.line_up(found.iter().map(|(_, script)| script)));
         let (assigned, ends) = (BTreeMap::new(), BTreeMap::new());
         let sessions = config.sessions.clone();
         let following = None;
@@ -186,7 +198,6 @@ impl Host {
             directory,
             assigned,
             ends,
-            scripts,
             faults,
             findings,
             ended,
@@ -197,21 +208,30 @@ impl Host {
             missing: missing.clone(),
             following,
             has_changed: false,
-            names,
+            scripts,
+            viewer,
             killer: Arc::new(killer),
+            events: events.clone(),
         };
         // All of them first: no session is to log in beside another one that stops the start.
         let mut prepared = Vec::new();
         for session in &sessions {
             prepared.push(prepare(session, &host.config, &host.store).await?);
-            host.names.check(session);
+            host.scripts.check(session);
         }
-        let missed = missing.begin(&sessions, &host.names.all())?;
+        let missed = missing.begin(&sessions, &host.scripts.names())?;
         host.miss(missed).await;
         for prepared in prepared {
             host.attach(prepared).await;
         }
-        host.watching.begin(Followers { workers: updaters, recording, missing, directory: host.directory.clone() });
+        host.watching.begin(Followers {
+            workers: updaters,
+            recording,
+            missing,
+            directory: host.directory.clone(),
+            scripts: host.scripts.clone(),
+            events,
+        });
         #[cfg(unix)]
         host.listen();
         host.killer.take_up().await;
@@ -223,7 +243,7 @@ impl Host {
         if missed.is_empty() {
             return;
         }
-        missed.iter().for_each(|held| say_missing(&held.script, Path::new(&held.file)));
+        missed.iter().for_each(|held| self.events.tell(missing_event(&held.script, Path::new(&held.file))));
         let names: Vec<_> = missed.iter().map(|held| held.script.clone()).collect();
         for worker in &self.workers {
             worker.updater().hold(names.clone()).await;
@@ -244,9 +264,19 @@ impl Host {
             .ok();
     }
 
-    /// The scripts as they were at the start, in the order in which they get events.
-    pub fn scripts(&self) -> &[Script] {
-        &self.scripts
+    /// The scripts as they are now, in the order in which they get events.
+    pub fn scripts(&self) -> Vec<Script> {
+        self.scripts.all().into_iter().map(|(_, script)| script).collect()
+    }
+
+    /// How the system is now.
+    pub async fn view(&self) -> Snapshot {
+        self.viewer.look().await
+    }
+
+    /// What happens from now on. Whoever reads it too slowly is told how much it missed; nobody waits for it.
+    pub fn events(&self) -> EventStream {
+        self.events.read()
     }
 
     /// What was wrong with scripts at the start.
@@ -294,7 +324,6 @@ impl Host {
 /// What the first look at the scripts found.
 struct First {
     update: Update,
-    scripts: Vec<Script>,
     faults: Vec<Fault>,
     findings: Vec<Finding>,
 }
@@ -311,7 +340,7 @@ impl Watching {
     fn start(
         roots: Vec<PathBuf>,
         limits: Limits,
-        names: ScriptNames,
+        scripts: CurrentScripts,
     ) -> Result<(Self, oneshot::Receiver<First>), StartError> {
         let (outlook, end) = Outlook::new(is_script_name);
         let (asker, wishes) = Asker::new(end.clone());
@@ -320,17 +349,13 @@ impl Watching {
         let body = move || {
             let mut library = Library::new(roots, limits);
             let Changes { update, .. } = library.look(Look::Start);
-            names.set(library.scripts());
-            let scripts = library.scripts().cloned().collect();
+            scripts.set(library.files());
             let faults = library.faults().cloned().collect();
             let findings = check(&library, &update);
-            let _ = looked.send(First { update, scripts, faults, findings });
+            let _ = looked.send(First { update, faults, findings });
             // Where the system does not start, the other end is dropped.
             let Ok(followers) = updaters.recv() else { return };
-            let apply = |library: &Library, changes, saved| {
-                names.set(library.scripts());
-                apply(&followers, library, &changes, saved);
-            };
+            let apply = |library: &Library, changes, saved| apply(&followers, library, &changes, saved);
             watch(&mut library, outlook, &wishes, apply);
         };
         let thread = thread::Builder::new().name("watch".to_owned()).stack_size(limits.thread_stack()).spawn(body);
@@ -376,6 +401,8 @@ struct Followers {
     recording: Option<Recording>,
     missing: MissingScripts,
     directory: Directory,
+    scripts: CurrentScripts,
+    events: Announcer,
 }
 
 /// Records which scripts there are, and forgets others.
@@ -417,14 +444,14 @@ async fn take_over(workers: &[Updater], update: &Update) {
 
 /// Hands a change on to every worker, and says what came of it.
 fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Instant) {
+    let before = followers.scripts.set(library.files());
+    let events = &followers.events;
     for fault in &changes.faults {
-        let live =
-            if library.is_survived(fault) { "the version before it stays live" } else { "nothing of it is live" };
-        let headline = format!("{} does not load: {live}", fault.file);
-        tracing::error!(card = plain_card(fault), headline, "{fault}");
+        let (fault, is_survived) = (FaultView::from(fault), library.is_survived(fault));
+        events.tell(Happening::ScriptRefused { fault, is_survived });
     }
     for file in &changes.mended {
-        tracing::info!("{file} is in order again");
+        events.tell(Happening::ScriptMended { file: file.clone() });
     }
     if changes.update.is_empty() {
         return;
@@ -439,15 +466,17 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
     note_missing(followers, library, changes);
     for (bundle, generation) in &changes.update.loaded {
         let Some(script) = library.scripts().find(|script| script.name == *bundle.name) else { continue };
-        let (file, took, hooks) = (&bundle.script.file, took.as_millis(), script.hook_names());
-        match script.is_called() {
-            _ if bundle.is_blank() => tracing::warn!(
-                generation,
-                "{file} is live, {took} ms after it was saved: no hooks, since it is empty; its timers wait until it has text again"
-            ),
-            true => tracing::info!(generation, "{file} is live, {took} ms after it was saved: {hooks}"),
-            false => tracing::warn!(generation, "{file} is live, {took} ms after it was saved: {hooks}"),
-        }
+        let new = NewGeneration {
+            script: script.name.clone(),
+            file: bundle.script.file.clone(),
+            generation: *generation,
+            hooks: script.hook_names(),
+            is_called: script.is_called(),
+            is_blank: bundle.is_blank(),
+            took,
+        };
+        let was_live = before.iter().any(|(_, old)| old.name == script.name && old.live.is_some());
+        events.tell(if was_live { Happening::ScriptSwapped(new) } else { Happening::ScriptLoaded(new) });
     }
     // Only now: what is saved is live as soon as it loads.
     report(&check(library, &changes.update));
@@ -464,7 +493,7 @@ fn note_missing(followers: &Followers, library: &Library, changes: &Changes) {
     let shown = files.iter().map(|(name, file)| (*name, file.display().to_string()));
     followers.missing.note(shown, changes.back.iter().chain(removed).map(String::as_str));
     for (name, file) in files {
-        say_missing(name, file);
+        followers.events.tell(missing_event(name, file));
         for new in &changes.new {
             tracing::warn!(
                 "{new} is new: if it is {name} under another name, `hotline forget {name}` ends what {name} was at"
@@ -472,19 +501,18 @@ fn note_missing(followers: &Followers, library: &Library, changes: &Changes) {
         }
     }
     for (file, script) in library.files().filter(|(_, script)| changes.back.contains(&script.name)) {
-        tracing::info!("{} is back: what {} was at goes on", file.display(), script.name);
+        let (script, file) = (script.name.clone(), file.display().to_string());
+        followers.events.tell(Happening::ScriptBack { script, file });
     }
     for name in removed {
         followers.recording.iter().for_each(|recording| recording.forget(name, followers.directory.names()));
-        tracing::info!("{name} is forgotten: its runs, timers and state end");
+        followers.events.tell(Happening::ScriptForgotten { script: name.clone() });
     }
 }
 
-fn say_missing(name: &str, file: &Path) {
+fn missing_event(name: &str, file: &Path) -> Happening {
     let file = if file.as_os_str().is_empty() { format!("{name}.rhai") } else { file.display().to_string() };
-    tracing::warn!(
-        "{file} is missing: {name} is held until it is back, or `hotline forget {name}` ends what it was at"
-    );
+    Happening::ScriptMissing { script: name.to_owned(), file }
 }
 
 /// Checks the scripts of an update. What two of them have in common is found once.

@@ -85,7 +85,7 @@ impl Host {
     async fn prepared(&mut self, session: &Session, before: &Config) -> Option<Prepared> {
         match prepare(session, &self.config, &self.store).await {
             Ok(prepared) => {
-                self.names.check(session);
+                self.scripts.check(session);
                 Some(prepared)
             }
             Err(error) => {
@@ -101,7 +101,7 @@ impl Host {
 
     /// Has scripts held that a session keeps something of, and that are not there.
     async fn look_for_missing(&self, session: &Session) {
-        match self.missing.look_for(session, &self.names.all()) {
+        match self.missing.look_for(session, &self.scripts.names()) {
             Ok(missed) => self.miss(missed).await,
             Err(error) => tracing::warn!(session = session.name, "whether it misses scripts cannot be read: {error}"),
         }

@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `fiber` | functions that can be suspended anywhere; the only unsafe code |
 //! | `limits`, `ids` | how much a script may use; ids of events, runs and timers |
+//! | `view` | what can be seen of a running system: rows, and the stream of what happens |
 //! | `engine` | what Rhai is to the host: values, errors, what hooks get, bodies of functions |
 //! | `timers`, `web` | what timers call and when; the web as scripts reach it |
 //! | `journal` | what runs observed, to be fed back, and what a worker hands to the store |
@@ -29,6 +30,7 @@ pub mod limits;
 pub(crate) mod reload;
 mod run;
 mod timers;
+mod view;
 pub mod web;
 mod worker;
 
@@ -39,6 +41,12 @@ pub use ids::continue_ids_after;
 pub use journal::JournalMode;
 pub use limits::Limits;
 pub use reload::library::{Changes, Library, Look, Script, Unforgettable};
+pub use view::event::{Happening, NewGeneration, RunName, ViewEvent};
+pub use view::rows::{
+    FaultView, PhaseView, RunView, ScriptState, ScriptView, SessionCounters, SessionQueues, SessionView, TimerView,
+    WaitView, WorkerCounters, WorkerView,
+};
+pub use view::stream::{Announcer, EventStream, MissedEvents};
 pub use web::{AllowedHost, NoHost, WebAccess};
 pub use worker::handle::{PromptHandle, Updater, WorkerHandle};
 pub use worker::orders::{Assignment, Update, WorkerContext};

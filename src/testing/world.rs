@@ -20,7 +20,9 @@ use crate::clock::{Clock, Timestamp};
 use crate::language::{Bundle, Fault};
 use crate::protocol::{Failure, Message, Request};
 use crate::runtime::web::stub::Stubs;
-use crate::runtime::{Assignment, Directory, JournalMode, Limits, Update, WebAccess, WorkerContext, WorkerHandle};
+use crate::runtime::{
+    Announcer, Assignment, Directory, JournalMode, Limits, Update, WebAccess, WorkerContext, WorkerHandle,
+};
 use crate::sandbox::{
     Carried, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, SandboxConfig, SandboxStartError, Tap,
 };
@@ -206,6 +208,7 @@ impl TestWorld {
             dry_run: false,
             journal: JournalMode::Relaxed,
             resend_in_doubt: false,
+            events: Announcer::new(self.clock.clone()),
             ended,
         };
         let (worker, work) = WorkerHandle::local(shared);

@@ -21,6 +21,7 @@ mod support;
 mod timers;
 #[cfg(unix)]
 mod unreadable;
+mod view;
 #[cfg(unix)]
 mod watching;
 mod web;

@@ -115,7 +115,8 @@ fn ask(
         let timeout = timeout.unwrap_or(run.limits().ask);
         let remaining = until(services, run, "ask", timeout);
         let since = run.history.waiting().map_or_else(|| services.clock.now(), |waiting| waiting.since);
-        let asking = session.asks.ask((msg.chat(), msg.sender()), &run.generation.bundle.name, since, &session.drain);
+        let asking =
+            session.asks.ask((msg.chat(), msg.sender()), run.id(), &run.generation.bundle.name, since, &session.drain);
         let too_late = async {
             services.clock.sleep(remaining).await;
             // An answer that came in time may be among the events that are held.

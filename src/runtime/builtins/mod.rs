@@ -23,6 +23,7 @@ use crate::runtime::context::directory::Directory;
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::caught;
 use crate::runtime::limits::Limits;
+use crate::runtime::view::stream::Announcer;
 use crate::runtime::web::Web;
 
 /// How many modules one script may load.
@@ -50,6 +51,7 @@ pub(crate) fn without_world(limits: &Rc<Limits>) -> Engine {
         limits: Rc::clone(limits),
         directory: Directory::default(),
         web: Web::none(limits),
+        events: Announcer::new(Clock::system()),
         dry_run: true,
         resend_in_doubt: false,
     }))

@@ -12,19 +12,25 @@ use super::lane::LaneEntry;
 use crate::clock::Timestamp;
 use crate::runtime::engine::objects::ScriptMessage;
 use crate::runtime::journal::Arrival;
+use crate::store::RunId;
 
 /// A chat and a person in it.
 type Asked = (String, String);
 
 /// Who is asked in a session, with the questions to each, the latest last.
 #[derive(Default)]
-pub(crate) struct Asks(RefCell<HashMap<Asked, Vec<Rc<Ask>>>>);
+pub(crate) struct Asks {
+    waiting: RefCell<HashMap<Rc<Asked>, Vec<Rc<Ask>>>>,
+    /// Whom a run asks, by its id.
+    by_run: RefCell<HashMap<RunId, Rc<Asked>>>,
+}
 
 impl Asks {
     /// Begins to wait for a person's next message in a chat, on behalf of a run that has asked at a time.
     pub(crate) fn ask(
         self: &Rc<Self>,
         (chat, person): (&str, &str),
+        run: RunId,
         script: &Arc<str>,
         since: Timestamp,
         drain: &Rc<Drain>,
@@ -32,19 +38,20 @@ impl Asks {
         let (sender, answer) = oneshot::channel();
         let (script, answered) = (Arc::clone(script), RefCell::new(Some(sender)));
         let ask = Rc::new(Ask { script, since, claimed: Cell::new(false), answer: answered });
-        let key = (chat.to_owned(), person.to_owned());
-        let mut asks = self.0.borrow_mut();
-        let waiting = asks.entry(key.clone()).or_default();
+        let key = Rc::new((chat.to_owned(), person.to_owned()));
+        self.by_run.borrow_mut().insert(run, Rc::clone(&key));
+        let mut asks = self.waiting.borrow_mut();
+        let waiting = asks.entry(Rc::clone(&key)).or_default();
         // One that is rebuilt comes later than others who have asked since.
         waiting.insert(waiting.partition_point(|other| other.since <= since), Rc::clone(&ask));
         drop(asks);
-        Asking { asks: Rc::clone(self), drain: Rc::clone(drain), key, ask, answer }
+        Asking { asks: Rc::clone(self), drain: Rc::clone(drain), run, key, ask, answer }
     }
 
     /// The question that a message answers: the latest one for its person and chat, which is then no longer asked. Where a script
     /// is held, nobody asks for it.
     pub(crate) fn claim(&self, chat: &str, person: &str, is_held: impl Fn(&str) -> bool) -> Option<Rc<Ask>> {
-        let mut asks = self.0.borrow_mut();
+        let mut asks = self.waiting.borrow_mut();
         if asks.is_empty() {
             return None;
         }
@@ -57,6 +64,11 @@ impl Asks {
         }
         ask.claimed.set(true);
         Some(ask)
+    }
+
+    /// The chat and the person in it that a run asks.
+    pub(crate) fn asked_by(&self, run: RunId) -> Option<(String, String)> {
+        self.by_run.borrow().get(&run).map(|asked| (**asked).clone())
     }
 }
 
@@ -93,7 +105,8 @@ impl Ask {
 pub(crate) struct Asking {
     asks: Rc<Asks>,
     drain: Rc<Drain>,
-    key: Asked,
+    run: RunId,
+    key: Rc<Asked>,
     ask: Rc<Ask>,
     answer: oneshot::Receiver<Reply>,
 }
@@ -118,7 +131,8 @@ impl Drop for Asking {
         {
             arrival.finish();
         }
-        let mut asks = self.asks.0.borrow_mut();
+        self.asks.by_run.borrow_mut().remove(&self.run);
+        let mut asks = self.asks.waiting.borrow_mut();
         if let Some(waiting) = asks.get_mut(&self.key) {
             waiting.retain(|ask| !Rc::ptr_eq(ask, &self.ask));
             if waiting.is_empty() {

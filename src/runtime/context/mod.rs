@@ -28,6 +28,7 @@ use crate::protocol::Event;
 use crate::runtime::journal::states::States;
 use crate::runtime::journal::{Arrival, Journal};
 use crate::runtime::timers::schedule::Schedule;
+use crate::runtime::view::stream::Announcer;
 use crate::session::{Dedup, Handle, Media};
 use crate::store::Recovered;
 
@@ -51,6 +52,8 @@ pub(crate) struct SessionContext {
     pub(crate) begun: RefCell<BTreeSet<String>>,
     /// What its runs are recorded in.
     pub(crate) journal: Rc<Journal>,
+    /// Where it is told what happens.
+    pub(crate) events: Announcer,
     /// The one clock.
     pub(crate) clock: Clock,
     /// Whether an effect whose outcome was lost with its process is sent again.
@@ -95,6 +98,7 @@ impl SessionContext {
         Rc::new(Self {
             holding: Rc::clone(holding),
             journal: Rc::clone(journal),
+            events: services.events.clone(),
             clock: services.clock.clone(),
             resend_in_doubt: services.resend_in_doubt,
             recovered: RefCell::default(),

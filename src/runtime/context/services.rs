@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::directory::Directory;
 use crate::clock::Clock;
 use crate::runtime::limits::Limits;
+use crate::runtime::view::stream::Announcer;
 use crate::runtime::web::Web;
 
 /// What the functions of one worker's scripts stand on.
@@ -14,6 +15,8 @@ pub(crate) struct Services {
     pub(crate) directory: Directory,
     /// The web as far as scripts may reach it.
     pub(crate) web: Web,
+    /// Where it is told what happens.
+    pub(crate) events: Announcer,
     /// Whether effects are only logged.
     pub(crate) dry_run: bool,
     /// Whether an effect whose outcome was lost with its process is sent again.

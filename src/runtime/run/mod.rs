@@ -46,6 +46,8 @@ use crate::runtime::journal::Arrival;
 use crate::runtime::journal::history::{FORMAT, History, RunEnd};
 use crate::runtime::limits::Limits;
 use crate::runtime::timers::timer::Timer;
+use crate::runtime::view::event::{Happening, RunName};
+use crate::runtime::view::rows::WaitView;
 
 /// The address space of a fiber's stack, in bytes, for 64 call levels. Only what is touched costs memory.
 const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };
@@ -159,7 +161,7 @@ impl Run {
     fn build(start: Start, session: Option<Rc<SessionContext>>, history: History, mode: Mode) -> Rc<Self> {
         let Start { function, generation, lane, limits, rebuild, .. } = start;
         let meter = Meter::new(limits, !history.is_replaying());
-        Rc::new(Self {
+        let run = Rc::new(Self {
             function,
             generation,
             session,
@@ -174,7 +176,9 @@ impl Run {
             mode: Cell::new(mode),
             meter,
             driver: RefCell::default(),
-        })
+        });
+        run.tell(|run| Happening::RunBegan { run });
+        run
     }
 
     /// The run's id.
@@ -307,9 +311,41 @@ impl Run {
 
     /// Takes down how it ended.
     pub(crate) fn end(&self, outcome: RunOutcome, fault: Option<String>) {
+        if self.history.end().is_none() {
+            self.tell(|run| Happening::RunEnded { run, outcome: outcome.clone() });
+        }
         self.history.set_end(RunEnd { at: self.now(), outcome, fault });
         self.settle_answers();
         self.note();
+    }
+
+    /// What it waits for, and whom it asks.
+    pub(crate) fn waits(&self) -> Option<WaitView> {
+        let asked = self.session.as_ref().and_then(|session| session.asks.asked_by(self.id()));
+        self.history.waiting().map(|waiting| WaitView::new(waiting, asked))
+    }
+
+    /// Tells whoever watches that it waits.
+    pub(crate) fn tell_wait(&self) {
+        if self.session.as_ref().is_some_and(|session| session.events.is_read())
+            && let Some(waits) = self.waits()
+        {
+            self.tell(|run| Happening::RunWaits { run, waits });
+        }
+    }
+
+    /// Tells whoever watches what becomes of it. What happens at a script's top level is nobody's business.
+    fn tell(&self, happening: impl FnOnce(RunName) -> Happening) {
+        let Some(session) = &self.session else { return };
+        session.events.tell_readers(|| {
+            happening(RunName {
+                run: self.id(),
+                event: self.event(),
+                session: session.name.to_string(),
+                script: self.generation.name().to_owned(),
+                function: self.function.to_string(),
+            })
+        });
     }
 
     /// The time of day; at a script's top level the beginning of time.

@@ -59,8 +59,15 @@ pub(crate) fn wait<F: Future>(name: &str, future: F) -> Result<F::Output, Script
     let cannot = || thrown::misplaced(format!("{name} cannot wait here"));
     let run = run::current().ok_or_else(cannot)?;
     let mut future = pin!(future);
+    let mut is_told = false;
     let outcome = fiber::park(poll_fn(|context| match future.as_mut().poll(context) {
         Poll::Pending if run.is_condemned() => Poll::Ready(None),
+        Poll::Pending => {
+            if !std::mem::replace(&mut is_told, true) {
+                run.tell_wait();
+            }
+            Poll::Pending
+        }
         polled => polled.map(Some),
     }));
     match outcome.ok_or_else(cannot)? {

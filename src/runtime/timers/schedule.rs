@@ -51,7 +51,17 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// Whether it takes no more timers.
     pub(crate) fn is_full(&self) -> bool {
-        self.entries.borrow().len() >= TIMERS
+        self.len() >= TIMERS
+    }
+
+    /// How many timers there are.
+    pub(crate) fn len(&self) -> usize {
+        self.entries.borrow().len()
+    }
+
+    /// The timers that are due first, at most so many.
+    pub(crate) fn upcoming(&self, most: usize) -> Vec<Scheduled> {
+        self.entries.borrow().values().take(most).cloned().collect()
     }
 
     /// Notes that a timer's function is about to be called.

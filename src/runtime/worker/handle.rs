@@ -15,6 +15,7 @@ use super::serve::{serve, work};
 use crate::language::fault::Fault;
 use crate::language::names::Names;
 use crate::runtime::context::drain::DrainMode;
+use crate::runtime::view::rows::WorkerView;
 use crate::session::{Media, Signal};
 use crate::store::RunId;
 
@@ -141,6 +142,13 @@ impl Updater {
         let (done, flushed) = oneshot::channel();
         let _ = self.0.send(Order::Flush(done)).await;
         let _ = flushed.await;
+    }
+
+    /// What can be seen of the worker now; `None` when it has ended.
+    pub async fn look(&self) -> Option<WorkerView> {
+        let (done, seen) = oneshot::channel();
+        let _ = self.0.send(Order::Look(done)).await;
+        seen.await.ok()
     }
 }
 

@@ -15,7 +15,6 @@ use tokio::task::spawn_local;
 
 use super::internal_event::{hook_event, outlives_its_process};
 use super::state::Worker;
-use crate::language::diagnostic::plain_card;
 use crate::language::fault::Fault;
 use crate::language::trace;
 use crate::protocol::Hook;
@@ -29,6 +28,8 @@ use crate::runtime::generation::Generation;
 use crate::runtime::journal::Arrival;
 use crate::runtime::run::suspension::EventVerdict;
 use crate::runtime::run::{Driven, Run, Start, is_last_word};
+use crate::runtime::view::event::Happening;
+use crate::runtime::view::rows::FaultView;
 use crate::store::{EventId, RunOutcome};
 
 /// What came of a hook.
@@ -259,11 +260,17 @@ fn report(
     fault: Fault,
 ) {
     let fault = trace::with_source(fault, &generation.bundle).while_handling(about, generation.number);
-    tracing::error!(
-        target: "hotline::script",
-        script = generation.name(), session = &*session.name, function, event = &**about,
-        generation = generation.number, card = plain_card(&fault), "{fault}"
-    );
+    let events = &worker.services.events;
+    if events.is_read() || tracing::enabled!(target: "hotline::script", tracing::Level::ERROR) {
+        events.tell(Happening::RunFailed {
+            script: generation.name().to_owned(),
+            session: session.name.to_string(),
+            function: function.to_owned(),
+            event: about.to_string(),
+            generation: generation.number,
+            fault: FaultView::from(&fault),
+        });
+    }
     if function == Hook::Error.name() || !generation.hooks.contains(&Hook::Error) {
         return;
     }

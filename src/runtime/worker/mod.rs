@@ -9,6 +9,7 @@
 //! | `state` | what a worker has |
 //! | `routing`, `internal_event` | what an event is about; events that are our own |
 //! | `invocation` | one call of a function for an event, from its slot to its end |
+//! | `look` | what can be seen of a worker |
 //! | `earlier`, `rebuild` | the runs that an event had in an earlier process; how they go on |
 //! | `dispatch`, `recovery` | which functions are called for an event; what an earlier process left behind |
 //! | `sessions`, `swap` | how sessions come and go; other scripts for sessions that stay |
@@ -20,6 +21,7 @@ mod earlier;
 pub(crate) mod handle;
 mod internal_event;
 mod invocation;
+mod look;
 pub(crate) mod orders;
 pub(crate) mod prompt;
 mod rebuild;

@@ -13,6 +13,8 @@ use crate::runtime::context::directory::Directory;
 use crate::runtime::context::drain::DrainMode;
 use crate::runtime::journal::JournalMode;
 use crate::runtime::limits::Limits;
+use crate::runtime::view::rows::WorkerView;
+use crate::runtime::view::stream::Announcer;
 use crate::runtime::web::WebAccess;
 use crate::session::{Ended, Handle, Inbox, Media, SessionConfig};
 use crate::store::{RunId, Store};
@@ -30,6 +32,8 @@ pub struct WorkerContext {
     pub directory: Directory,
     /// What of the web scripts may reach.
     pub web: WebAccess,
+    /// Where it is told what happens.
+    pub events: Announcer,
     /// Whether effects are only logged and not sent.
     pub dry_run: bool,
     /// How much is recorded, and how safely.
@@ -86,6 +90,7 @@ pub(super) enum Order {
     Unloaded(Vec<String>),
     Hold(Vec<String>),
     Kill(RunId, oneshot::Sender<bool>),
+    Look(oneshot::Sender<WorkerView>),
     Flush(oneshot::Sender<()>),
     Stop(Duration),
     Prompt(prompt::PromptRequest),

@@ -105,7 +105,7 @@ pub(super) fn rebuilt(
             match fault {
                 Some(fault) => fail(worker, &run, &row.function.to_string().into(), fault),
                 None => {
-                    tracing::info!(run = row.id.number(), "killed");
+                    worker.tell_killed(row.id);
                     run.end(RunOutcome::Killed, None);
                 }
             }

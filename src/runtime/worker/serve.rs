@@ -34,12 +34,14 @@ pub(super) fn serve(shared: WorkerContext, orders: mpsc::Receiver<Order>) {
 
 /// Does what a worker is asked for, until it is told to stop.
 pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order>) {
-    let WorkerContext { clock, store, limits, directory, web, dry_run, journal, resend_in_doubt, ended } = shared;
+    let WorkerContext { clock, store, limits, directory, web, events, dry_run, journal, resend_in_doubt, ended } =
+        shared;
     let journal = Journal::new(journal, store, clock.clone());
     let mut writing = spawn_local(Rc::clone(&journal).write());
     let disk_watch = spawn_local(Rc::clone(&journal).follow_disk());
     let web = Web::new(&web, &limits, clock.clone());
-    let services = Rc::new(Services { clock, limits: Rc::new(limits), directory, web, dry_run, resend_in_doubt });
+    let services =
+        Rc::new(Services { clock, limits: Rc::new(limits), directory, web, events, dry_run, resend_in_doubt });
     let engine = Rc::new(builtins::build(&services));
     let loader = Loader::new(&engine, &services.limits);
     let worker = Worker::new(services, loader, journal, ended);
@@ -82,6 +84,7 @@ pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order
             }
             // Whoever asked may have gone.
             Order::Kill(run, done) => drop(done.send(worker.kill(run))),
+            Order::Look(done) => drop(done.send(worker.look())),
             Order::Flush(done) => {
                 let journal = Rc::clone(&worker.journal);
                 spawn_local(async move {

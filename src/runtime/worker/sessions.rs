@@ -19,11 +19,12 @@ use super::orders::Assignment;
 use super::recovery;
 use super::state::{Attached, EVENTS, Worker};
 use super::swap::declare_timers;
-use crate::protocol::Hook;
+use crate::protocol::{Failure, Hook};
 use crate::runtime::context::SessionContext;
 use crate::runtime::context::drain::DrainMode;
 use crate::runtime::engine::values;
 use crate::runtime::run::{Run, is_last_word};
+use crate::runtime::view::event::Happening;
 use crate::session::{self, Dedup, Ended, Flow, Signal};
 use crate::store::{RunOutcome, StoreError, Tenant, TimerRow, message_number};
 
@@ -168,7 +169,7 @@ impl Worker {
         session.past_runs.set(open, killed.iter().map(|run| run.id).collect());
         let events = recovered.events.len();
         if events + runs > 0 {
-            tracing::info!(session = &*session.name, events, runs, "taking up what was left behind");
+            self.tell(Happening::TakenUp { session: session.name.to_string(), events, runs });
         }
         *session.recovered.borrow_mut() = Some(recovered);
         Ok(())
@@ -185,7 +186,7 @@ impl Worker {
                 return if is_full { Flow::Pause } else { Flow::Continue };
             }
             Signal::LoggedIn { mid, display_name } => {
-                tracing::info!(session = name, mid, name = display_name.as_deref().unwrap_or_default(), "logged in");
+                self.tell(Happening::LoggedIn { session: name.to_owned(), mid: mid.clone(), name: display_name });
                 *session.me.borrow_mut() = mid.into();
                 if let Some(past) = session.past_events.borrow_mut().as_mut().filter(|_| !session.started.get()) {
                     past.ready(session.clock.elapsed());
@@ -208,41 +209,30 @@ impl Worker {
             }
             Signal::Pin(pin) => {
                 tracing::warn!(session = name, pin, "type this PIN on the phone of {account}");
+                let wanted = || Happening::PinWanted { session: name.to_owned(), account: account.to_owned() };
+                self.services.events.tell_readers(wanted);
                 self.hook_everywhere(session, Hook::Pin, vec![pin.into()]);
             }
             Signal::LoginNotice(frame) => tracing::info!(session = name, "the gateway says while logging in: {frame}"),
             Signal::Disconnected { reason, was_live, retry } => {
-                let seconds = retry.as_secs_f64();
-                tracing::warn!(session = name, "{reason}; trying again in {seconds:.1} s");
+                self.tell(Happening::Lost { session: name.to_owned(), reason: reason.clone(), was_live, retry });
                 if was_live {
                     self.hook_everywhere(session, Hook::Disconnect, vec![reason.into()]);
                 }
             }
-            Signal::Slowed { failure, pause } if pause.is_zero() => {
-                tracing::warn!(
-                    session = name,
-                    "the gateway complains: {}; pacing is off, so nothing is held back",
-                    failure.content
-                );
-            }
             Signal::Slowed { failure, pause } => {
-                tracing::warn!(
-                    session = name,
-                    "the gateway complains: {}; nothing is sent for {pause:?}",
-                    failure.content
-                );
+                self.tell(Happening::Slowed { session: name.to_owned(), complaint: failure.content, pause });
             }
-            Signal::Unusable(reason) => tracing::error!(session = name, "{reason}; it is not tried again"),
-            Signal::Refused(failure) => {
-                tracing::error!(
-                    session = name,
-                    code = failure.code,
-                    "the login was refused, it is not tried again: {}",
-                    failure.content
-                );
+            Signal::Unusable(reason) => self.tell(Happening::Unusable { session: name.to_owned(), reason }),
+            Signal::Refused(Failure { code, content }) => {
+                self.tell(Happening::LoginRefused { session: name.to_owned(), code, reason: content });
             }
         }
         Flow::Continue
+    }
+
+    fn tell(&self, happening: Happening) {
+        self.services.events.tell(happening);
     }
 
     fn hook_everywhere(self: &Rc<Self>, session: &Rc<SessionContext>, hook: Hook, arguments: Vec<Dynamic>) {
@@ -355,7 +345,7 @@ async fn keep_time(worker: Rc<Worker>, session: Rc<SessionContext>) {
                     true => "has text again",
                     false => "loads",
                 };
-                tracing::warn!(session = &*session.name, script, "a timer is due and waits until the script {until}");
+                worker.tell(Happening::TimerWaits { session: session.name.to_string(), script, until });
             }
             while let Some(due) = session.schedule.take_due(now, is_held) {
                 dispatch::timer_due(&worker, &session, &due);

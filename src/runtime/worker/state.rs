@@ -22,6 +22,7 @@ use crate::runtime::generation::Generation;
 use crate::runtime::journal::Journal;
 use crate::runtime::run::loading::Loader;
 use crate::runtime::run::{Run, is_last_word};
+use crate::runtime::view::event::Happening;
 use crate::session::{Ended, Handle};
 use crate::store::{BundleHash, RunId, RunOutcome};
 
@@ -245,7 +246,7 @@ impl Worker {
     /// Ends a run, whatever it does, or has it not rebuilt; whether there is such a run.
     pub(crate) fn kill(&self, id: RunId) -> bool {
         if self.parked.borrow().contains_key(&id) {
-            tracing::info!(run = id.number(), "killed");
+            self.tell_killed(id);
             self.end_parked(|run| run.id() == id, Some(RunOutcome::Killed));
             return true;
         }
@@ -253,7 +254,7 @@ impl Worker {
         if let Some(run) = found {
             // One that is about to end has been killed before.
             if run.history.end().is_none() {
-                tracing::info!(run = id.number(), "killed");
+                self.tell_killed(id);
                 run.end(RunOutcome::Killed, None);
                 run.interrupt("killed");
             }
@@ -263,6 +264,11 @@ impl Worker {
         // It may be one that is not rebuilt as long as its script is held.
         self.holding.wake();
         is_past
+    }
+
+    /// Says that somebody has killed a run.
+    pub(crate) fn tell_killed(&self, run: RunId) {
+        self.services.events.tell(Happening::RunKilled { run });
     }
 
     /// Ends runs that go on by themselves. Without an `outcome` they only end here: the next process takes them up.

@@ -10,9 +10,11 @@ use std::time::Duration;
 use hotline::clock::Clock;
 use hotline::host::config::{Config, DEFAULT_RETENTION, Session};
 use hotline::host::control::{self, ControlReply, ControlRequest};
-use hotline::host::{Host, RunOptions, StartError};
+use hotline::host::{Host, KillOutcome, RunOptions, StartError};
 use hotline::runtime::{AllowedHost, Limits};
 use hotline::session::{Credentials, MediaMode, Pacing, Secret};
+use hotline::store::RunId;
+use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 use crate::site::Site;
@@ -270,8 +272,16 @@ impl Bot {
 
     /// Has another command ask the engine to forget a script.
     pub(crate) async fn forget(&self, script: &str) -> ControlReply {
+        self.ask(ControlRequest::Forget { script: script.to_owned() }).await
+    }
+
+    /// Has another command ask the engine to kill a run.
+    pub(crate) async fn kill(&self, run: RunId) -> ControlReply<KillOutcome> {
+        self.ask(ControlRequest::Kill { run }).await
+    }
+
+    async fn ask<T: DeserializeOwned + Send + 'static>(&self, request: ControlRequest) -> ControlReply<T> {
         let data = self.setup.data.clone().unwrap_or_else(|| self.setup.folder.path().join("data"));
-        let request = ControlRequest::Forget { script: script.to_owned() };
         let asked = tokio::task::spawn_blocking(move || control::ask(&data, &request));
         asked.await.expect("it does not panic").expect("it can be asked").expect("it listens")
     }
