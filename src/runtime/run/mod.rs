@@ -240,6 +240,7 @@ impl Run {
         let line = call.place.line().unwrap_or_default();
         tracing::trace!(run = %self.id(), call = &*call.name, "goes on at {}", self.generation.place(None, line));
         self.pending.replace(Some(Box::new(call)));
+        self.tell_wait();
     }
 
     /// The name of the call whose answer it has gone on without.
