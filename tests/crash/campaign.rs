@@ -232,7 +232,9 @@ async fn hold_campaign(promise: Promise, kills: u64) {
         }
         tokio::time::sleep(LIFE.mul_f64(0.7 * rng.random::<f64>())).await;
         if rng.random_bool(EDITED) {
-            edit(&folder, &site, 2 * kill, promise, true);
+            // One that has not connected yet may not have read its scripts.
+            let is_running = control.connections(BOTS[0]) > 0;
+            edit(&folder, &site, 2 * kill, promise, is_running);
         }
         tokio::time::sleep(LIFE.mul_f64(0.3 * rng.random::<f64>())).await;
         if rng.random_bool(ASKED) {
