@@ -66,7 +66,7 @@ impl Viewer {
         }
         sessions.sort_by(|one, other| one.name.cmp(&other.name));
         runs.sort_by_key(|run| run.id);
-        timers.sort_by_key(|timer| (timer.due, timer.id));
+        timers.sort_by(|one, other| (one.due, &one.session, one.id).cmp(&(other.due, &other.session, other.id)));
         Snapshot { at: self.clock.now(), sessions, scripts: self.scripts(), runs, timers, counters }
     }
 
