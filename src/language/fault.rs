@@ -27,7 +27,7 @@ pub struct Fault {
     /// What was being handled: the event's subcommand, or what takes its place.
     pub event: Option<String>,
     /// The generation that ran.
-    pub generation: Option<u64>,
+    pub generation: Option<i64>,
     /// The function that a run looked for in vain, for the proposal of another one.
     pub missing: Option<Box<MissingFunction>>,
     /// How a run came to reach for a value that is in use, for the place of the call that holds it.
@@ -136,7 +136,7 @@ impl Fault {
 
     /// The fault as one of a run that handled `event` on a generation.
     #[must_use]
-    pub(crate) fn while_handling(mut self, event: &str, generation: u64) -> Self {
+    pub(crate) fn while_handling(mut self, event: &str, generation: i64) -> Self {
         self.event = Some(event.to_owned());
         self.generation = Some(generation);
         self

@@ -43,7 +43,7 @@ pub(crate) struct Generation {
     /// The sources that it was compiled from.
     pub(crate) bundle: Arc<Bundle>,
     /// Counts the generations of all scripts of this process.
-    pub(crate) number: u64,
+    pub(crate) number: i64,
     /// The hooks that it defines.
     pub(crate) hooks: BTreeSet<Hook>,
     engine: Rc<Engine>,
@@ -70,7 +70,7 @@ impl Generation {
     ///
     /// # Errors
     /// When something does not compile, or a hook is misspelt.
-    pub(crate) fn compile(engine: &Rc<Engine>, bundle: &Arc<Bundle>, number: u64) -> Result<Rc<Self>, Fault> {
+    pub(crate) fn compile(engine: &Rc<Engine>, bundle: &Arc<Bundle>, number: i64) -> Result<Rc<Self>, Fault> {
         let ast = parse::compile(engine, &bundle.script)?;
         let hooks = hook::find(bundle, &ast)?;
         let module_asts = bundle

@@ -114,8 +114,8 @@ pub(super) struct TestWorld {
     store: Store,
     stillness: Stillness,
     /// The scripts as they are now, by name, each with its generation.
-    scripts: RefCell<BTreeMap<String, (Arc<Bundle>, u64)>>,
-    generations: Cell<u64>,
+    scripts: RefCell<BTreeMap<String, (Arc<Bundle>, i64)>>,
+    generations: Cell<i64>,
     /// The scripts that the bot runs; none means all.
     only: RefCell<Option<Vec<String>>>,
     /// The scripts that were taken away.
@@ -164,7 +164,7 @@ impl TestWorld {
         };
         let sandbox = Sandbox::start(config).await?;
         let numbered = setting.scripts.iter().zip(1..);
-        let scripts =
+        let scripts: BTreeMap<_, _> =
             numbered.map(|(bundle, number)| (bundle.name.to_string(), (Arc::clone(bundle), number))).collect();
         let world = Rc::new(Self {
             control: sandbox.control(),
@@ -175,7 +175,7 @@ impl TestWorld {
             file,
             store: Store::in_memory()?,
             stillness,
-            generations: Cell::new(setting.scripts.len() as u64),
+            generations: Cell::new(scripts.values().map(|(_, number)| *number).max().unwrap_or(0)),
             scripts: RefCell::new(scripts),
             setting,
             only: RefCell::default(),

@@ -31,7 +31,7 @@ pub struct Library {
     /// The names of scripts that were missing from the start.
     missed: BTreeSet<String>,
     root_faults: BTreeMap<PathBuf, Fault>,
-    generations: u64,
+    generations: i64,
     /// How the folders were at the last look, and what else was looked for there.
     seen: Stamps,
 }
@@ -88,7 +88,7 @@ pub struct Script {
     /// What is live; nothing while no version of it has loaded.
     pub live: Option<Arc<Bundle>>,
     /// The number of the live generation.
-    pub generation: u64,
+    pub generation: i64,
     /// The hooks that the live generation defines.
     pub hooks: Vec<Hook>,
     /// How many timers its top level declares.

@@ -40,7 +40,7 @@ impl Loader {
     ///
     /// # Errors
     /// When something does not compile, a hook is misspelt, or the top level fails or does what it may not.
-    pub(crate) fn load(&self, bundle: &Arc<Bundle>, number: u64) -> Result<Rc<Generation>, Fault> {
+    pub(crate) fn load(&self, bundle: &Arc<Bundle>, number: i64) -> Result<Rc<Generation>, Fault> {
         self.load_again(bundle, number, Vec::new())
     }
 
@@ -49,7 +49,7 @@ impl Loader {
     ///
     /// # Errors
     /// As `load`.
-    pub(crate) async fn load_beside(&self, bundle: &Arc<Bundle>, number: u64) -> Result<Rc<Generation>, Fault> {
+    pub(crate) async fn load_beside(&self, bundle: &Arc<Bundle>, number: i64) -> Result<Rc<Generation>, Fault> {
         let generation = Generation::compile(&self.engine, bundle, number)?;
         tokio::task::yield_now().await;
         let top_level = self.top_level(&generation, Vec::new())?;
@@ -62,13 +62,13 @@ impl Loader {
     ///
     /// # Errors
     /// As [`load`](Self::load), and when the text cannot be read.
-    pub(crate) fn load_pinned(&self, pinned: &str, number: u64) -> Result<Rc<Generation>, Fault> {
+    pub(crate) fn load_pinned(&self, pinned: &str, number: i64) -> Result<Rc<Generation>, Fault> {
         let unreadable = |error| Fault { message: format!("they cannot be read: {error}"), ..Fault::default() };
         let Pinned { bundle, observed } = serde_json::from_str(pinned).map_err(unreadable)?;
         self.load_again(&bundle, number, observed)
     }
 
-    fn load_again(&self, bundle: &Arc<Bundle>, number: u64, observed: Vec<Entry>) -> Result<Rc<Generation>, Fault> {
+    fn load_again(&self, bundle: &Arc<Bundle>, number: i64, observed: Vec<Entry>) -> Result<Rc<Generation>, Fault> {
         let generation = Generation::compile(&self.engine, bundle, number)?;
         let top_level = self.top_level(&generation, observed.clone())?;
         let run = Rc::clone(top_level.run());

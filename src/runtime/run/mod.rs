@@ -128,7 +128,7 @@ impl Run {
             session: Arc::clone(&session.name),
             script: Arc::clone(&generation.bundle.name),
             function: Arc::clone(function),
-            generation: generation.number.cast_signed(),
+            generation: generation.number,
             bundle: generation.pin(),
             started: session.clock.now(),
             rebuild: *rebuild,

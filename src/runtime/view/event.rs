@@ -164,7 +164,7 @@ pub enum Happening {
         /// What it was about: the event's subcommand, or what takes its place.
         event: String,
         /// The generation that ran.
-        generation: u64,
+        generation: i64,
         /// What went wrong.
         fault: FaultView,
     },
@@ -183,7 +183,7 @@ pub struct NewGeneration {
     /// Its file.
     pub file: String,
     /// The generation's number.
-    pub generation: u64,
+    pub generation: i64,
     /// What the host calls of it, in words.
     pub hooks: String,
     /// Whether the host ever calls it.

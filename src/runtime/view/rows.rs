@@ -179,7 +179,7 @@ pub struct RunView {
     /// The function that it calls.
     pub function: String,
     /// The generation that it runs.
-    pub generation: u64,
+    pub generation: i64,
     /// Whether it goes on by itself: its event does not wait for it.
     pub is_parked: bool,
     /// What it waits for, where it waits.
@@ -239,7 +239,7 @@ pub struct ScriptView {
     /// How it is.
     pub state: ScriptState,
     /// The number of the live generation; none where nothing of it is live.
-    pub generation: Option<u64>,
+    pub generation: Option<i64>,
     /// The hooks that the live generation defines.
     pub hooks: Vec<String>,
     /// How many timers its top level declares.

@@ -271,7 +271,7 @@ impl EventDelivery {
         arguments: impl Fn(&str) -> Option<Vec<Dynamic>>,
     ) -> HookOutcome {
         while let Some(RunRow { function, bundle, generation, .. }) = self.earlier.open_of(script) {
-            match self.worker.pinned(script, bundle, generation.cast_unsigned()) {
+            match self.worker.pinned(script, bundle, generation) {
                 Ok(pinned) => {
                     let arguments = arguments(&function).unwrap_or_default();
                     let outcome = self.start(call, &pinned, function, arguments).await;

@@ -279,7 +279,7 @@ fn report(
     error.insert("session".into(), session.name.as_ref().into());
     error.insert("hook".into(), function.into());
     error.insert("event".into(), about.as_ref().into());
-    error.insert("generation".into(), i64::try_from(generation.number).unwrap_or(i64::MAX).into());
+    error.insert("generation".into(), generation.number.into());
     spawn_local(call_hook(worker, session, &generation, Hook::Error, vec![error.into()]));
 }
 

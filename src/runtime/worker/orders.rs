@@ -64,7 +64,7 @@ pub struct Assignment {
 #[derive(Clone, Debug, Default)]
 pub struct Update {
     /// Scripts that are new or changed, each with its generation's number.
-    pub loaded: Vec<(Arc<Bundle>, u64)>,
+    pub loaded: Vec<(Arc<Bundle>, i64)>,
     /// The names of scripts whose files are missing: they are held.
     pub missing: Vec<String>,
     /// The names of scripts whose files are back and give no new version: what was live goes on.

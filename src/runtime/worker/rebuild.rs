@@ -84,7 +84,7 @@ pub(super) fn rebuilt(
             ),
         ))),
         // The script as it is now need not even load.
-        _ => worker.pinned(&row.script, row.bundle, row.generation.cast_unsigned()).map_err(Some),
+        _ => worker.pinned(&row.script, row.bundle, row.generation).map_err(Some),
     };
     let (id, event) = (row.id, row.event);
     let start = |generation: Rc<Generation>, history: History| {

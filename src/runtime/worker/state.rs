@@ -216,7 +216,7 @@ impl Worker {
     ///
     /// # Errors
     /// When its sources are not kept any more, or do not load with this version of the program.
-    pub(crate) fn pinned(&self, script: &str, hash: BundleHash, number: u64) -> Result<Rc<Generation>, Fault> {
+    pub(crate) fn pinned(&self, script: &str, hash: BundleHash, number: i64) -> Result<Rc<Generation>, Fault> {
         let current = self.generation(script);
         if let Some(current) = current.as_ref().filter(|current| current.pin() == hash) {
             return Ok(Rc::clone(current));

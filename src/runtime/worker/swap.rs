@@ -185,7 +185,7 @@ pub(super) fn declare_timers(session: &SessionContext, generation: &Generation) 
 
 fn describe(generation: &Generation) -> Dynamic {
     let mut map = Map::new();
-    map.insert("generation".into(), i64::try_from(generation.number).unwrap_or(i64::MAX).into());
+    map.insert("generation".into(), generation.number.into());
     map.insert("script".into(), generation.name().into());
     map.into()
 }
