@@ -9,7 +9,7 @@ use super::{journal, output};
 use crate::clock::Timestamp;
 use crate::language::Bundle;
 use crate::protocol::{EventSpec, Hook};
-use crate::store::{EventId, Handling, JournalReader, LinedUp, Lineup, Outcome, RunOutcome, RunRecord, RunRow};
+use crate::store::{CallOutcome, EventId, Handling, JournalReader, LinedUp, Lineup, RunOutcome, RunRecord, RunRow};
 use crate::visible;
 
 /// How much of a call's arguments, and of what came of it, is shown.
@@ -195,7 +195,7 @@ fn timeline_of(begin: Timestamp, traced: &Traced<'_>) -> String {
         let called = record::short(format!("{} {}", entry.name, entry.detail).trim_end(), EXCERPT);
         let took = duration(entry.took);
         let outcome = match &entry.outcome {
-            Outcome::Same(number) => entries.get(*number as usize).map_or(&entry.outcome, |other| &other.outcome),
+            CallOutcome::Same(number) => entries.get(*number as usize).map_or(&entry.outcome, |other| &other.outcome),
             outcome => outcome,
         };
         text += &format!("{:>10}    {called} → {}{took}\n", offset(begin, entry.at), came(outcome));
@@ -234,21 +234,21 @@ fn duration(micros: u64) -> String {
 }
 
 /// What came of a call, in a few words.
-fn came(outcome: &Outcome) -> String {
+fn came(outcome: &CallOutcome) -> String {
     let text = match outcome {
-        Outcome::Pending => "nothing is known of what came of it".to_owned(),
-        Outcome::Value(text) if text == "null" => "()".to_owned(),
-        Outcome::Value(text) | Outcome::Content(text) => text.clone(),
-        Outcome::Message(content) => {
+        CallOutcome::Pending => "nothing is known of what came of it".to_owned(),
+        CallOutcome::Value(text) if text == "null" => "()".to_owned(),
+        CallOutcome::Value(text) | CallOutcome::Content(text) => text.clone(),
+        CallOutcome::Message(content) => {
             let message = crate::protocol::Message::read(content);
             let text = message.and_then(|message| message.text);
             text.map_or_else(|| content.clone(), |text| format!("a message: {text}"))
         }
-        Outcome::Session(name) => format!("session {name}"),
-        Outcome::Sessions(names) => format!("sessions {}", names.join(", ")),
-        Outcome::Thrown(text) => format!("threw {text}"),
-        Outcome::Same(_) => "what was written above".to_owned(),
-        Outcome::Withheld => "a secret, which is not recorded".to_owned(),
+        CallOutcome::Session(name) => format!("session {name}"),
+        CallOutcome::Sessions(names) => format!("sessions {}", names.join(", ")),
+        CallOutcome::Thrown(text) => format!("threw {text}"),
+        CallOutcome::Same(_) => "what was written above".to_owned(),
+        CallOutcome::Withheld => "a secret, which is not recorded".to_owned(),
     };
     record::short(&text, EXCERPT)
 }

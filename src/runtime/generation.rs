@@ -24,7 +24,7 @@ use crate::language::hook;
 use crate::language::parse;
 use crate::language::source::Source;
 use crate::protocol::Hook;
-use crate::store::{BundleHash, Entry};
+use crate::store::{BundleHash, CallRecord};
 
 /// How many environments are kept for further runs.
 const SPARE: usize = 64;
@@ -35,7 +35,7 @@ pub(super) struct Pinned {
     #[serde(flatten)]
     pub(super) bundle: Arc<Bundle>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(super) observed: Vec<Entry>,
+    pub(super) observed: Vec<CallRecord>,
 }
 
 /// A compiled script.
@@ -55,7 +55,7 @@ pub(crate) struct Generation {
     modules: RefCell<HashMap<String, Rc<Module>>>,
     environment: OnceCell<GlobalRuntimeState>,
     /// What the top level observed: the time, chance, which sessions there are.
-    observed: OnceCell<Vec<Entry>>,
+    observed: OnceCell<Vec<CallRecord>>,
     pin: OnceCell<BundleHash>,
     declared: OnceCell<Vec<Timer>>,
     /// The places of the script's own file that have been named, by their lines.
@@ -112,7 +112,7 @@ impl Generation {
         serde_json::to_string(&pinned).expect("a bundle holds only texts")
     }
 
-    fn observed(&self) -> &[Entry] {
+    fn observed(&self) -> &[CallRecord] {
         self.observed.get().map_or(&[], Vec::as_slice)
     }
 
@@ -238,7 +238,7 @@ impl Generation {
     ///
     /// # Errors
     /// When a timer names a function that is not there.
-    pub(crate) fn keep(&self, observed: Vec<Entry>, declared: Vec<Timer>) -> Result<(), Fault> {
+    pub(crate) fn keep(&self, observed: Vec<CallRecord>, declared: Vec<Timer>) -> Result<(), Fault> {
         let fresh = self.observed.set(observed).is_ok();
         debug_assert!(fresh, "the top level runs once");
         for timer in &declared {

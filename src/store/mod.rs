@@ -54,8 +54,9 @@ pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
 pub use prune::Pruning;
 pub use reader::JournalReader;
 pub use record::{
-    Batch, BundleHash, BundleRow, CallKind, Entry, EventRow, Handled, Handling, LinedUp, Lineup, MessageId, MessageRow,
-    Origin, Outcome, Recovered, RunChange, RunOutcome, RunRecord, RunRow, Standing, Tenant, TimerRow, Waiting,
+    Batch, BundleHash, BundleRow, CallKind, CallOutcome, CallRecord, EventRow, Handled, Handling, LinedUp, Lineup,
+    MessageId, MessageRow, Recovered, RunChange, RunOutcome, RunRecord, RunRow, Standing, Tenant, TimerOrigin,
+    TimerRow, Waiting,
 };
 use writer::{Job, StoreShared, Writer};
 

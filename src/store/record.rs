@@ -177,7 +177,7 @@ pub enum CallKind {
 
 /// One host call of a run, as it was observed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Entry {
+pub struct CallRecord {
     /// What it is to the world.
     pub kind: CallKind,
     /// What was called.
@@ -194,13 +194,13 @@ pub struct Entry {
     #[serde(default)]
     pub took: u64,
     /// What came of it.
-    pub outcome: Outcome,
+    pub outcome: CallOutcome,
 }
 
 /// What came of a host call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum CallOutcome {
     /// It was begun, and nothing is known yet.
     Pending,
     /// A value, as JSON text.
@@ -257,7 +257,7 @@ pub struct RunRecord {
     pub standing: Standing,
     /// Its host calls, in order.
     #[serde(rename = "calls")]
-    pub entries: Vec<Entry>,
+    pub entries: Vec<CallRecord>,
 }
 
 /// An event with the runs that handled it.
@@ -291,7 +291,7 @@ pub struct RunChange {
     /// How far it is now.
     pub standing: Standing,
     /// Its new host calls. An entry's number replaces the one of that number.
-    pub entries: Vec<(u32, Entry)>,
+    pub entries: Vec<(u32, CallRecord)>,
 }
 
 /// A timer that waits for its time.
@@ -308,12 +308,12 @@ pub struct TimerRow {
     /// When it is due next.
     pub due: Timestamp,
     /// Who asked for it.
-    pub origin: Origin,
+    pub origin: TimerOrigin,
 }
 
 /// Who asked for a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum TimerOrigin {
     /// A handler.
     Made,
     /// The script's top level, so that it goes when the declaration goes.
@@ -322,7 +322,7 @@ pub enum Origin {
     Both,
 }
 
-impl Origin {
+impl TimerOrigin {
     /// Who asked for it when somebody else asks too.
     pub fn and(self, other: Self) -> Self {
         if self == other { self } else { Self::Both }

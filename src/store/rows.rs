@@ -11,8 +11,8 @@ use super::ids::{EventId, RunId};
 use super::log;
 use super::messages;
 use super::record::{
-    Batch, BundleHash, CallKind, Entry, EventRow, Handling, Lineup, Origin, Outcome, Recovered, RunChange, RunOutcome,
-    RunRecord, RunRow, Standing, Tenant, TimerRow,
+    Batch, BundleHash, CallKind, CallOutcome, CallRecord, EventRow, Handling, Lineup, Recovered, RunChange, RunOutcome,
+    RunRecord, RunRow, Standing, Tenant, TimerOrigin, TimerRow,
 };
 use crate::clock::Timestamp;
 use crate::protocol::Content;
@@ -136,7 +136,7 @@ impl FromSql for RunOutcome {
     }
 }
 
-impl ToSql for Origin {
+impl ToSql for TimerOrigin {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         let number: i64 = match self {
             Self::Made => 0,
@@ -147,7 +147,7 @@ impl ToSql for Origin {
     }
 }
 
-impl FromSql for Origin {
+impl FromSql for TimerOrigin {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         Ok(match i64::column_result(value)? {
             0 => Self::Made,
@@ -308,7 +308,7 @@ pub(super) fn handling(connection: &Connection, event: EventId) -> Result<Option
 
 /// The entries of a run, in order. Where one is missing or cannot be read, another stands that no call makes, and ends them:
 /// what comes after it means nothing.
-fn entries(connection: &Connection, run: RunId) -> Result<Vec<Entry>, StoreError> {
+fn entries(connection: &Connection, run: RunId) -> Result<Vec<CallRecord>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT number, entry FROM entry WHERE run = ?1 ORDER BY number")?;
     let rows = statement.query_map([run], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?)))?;
     let mut entries = Vec::new();
@@ -323,15 +323,15 @@ fn entries(connection: &Connection, run: RunId) -> Result<Vec<Entry>, StoreError
     Ok(entries)
 }
 
-fn unreadable() -> Entry {
-    Entry {
+fn unreadable() -> CallRecord {
+    CallRecord {
         kind: CallKind::Pure,
         name: "a call that cannot be read".into(),
         detail: String::new(),
         place: Arc::default(),
         at: 0,
         took: 0,
-        outcome: Outcome::Pending,
+        outcome: CallOutcome::Pending,
     }
 }
 

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use hotline::protocol::Message;
 use hotline::sandbox::{Control, InjectedFault, NewAccount, Traffic, Trouble, When};
-use hotline::store::{Handling, Outcome};
+use hotline::store::{CallOutcome, Handling};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
@@ -406,7 +406,7 @@ fn every_event_was_handled_once(promise: Promise, events: &[Handling]) {
     for run in events.iter().flat_map(|handling| &handling.runs) {
         assert!(run.standing.fault.is_none(), "{}: {:?}", run.run.function, run.standing.fault);
         for entry in &run.entries {
-            if let Outcome::Message(content) = &entry.outcome {
+            if let CallOutcome::Message(content) = &entry.outcome {
                 *answers.entry(Message::read(content).expect("a message").id).or_default() += 1;
             }
         }
@@ -443,7 +443,7 @@ fn every_effect_was_sent_once(control: &Control, events: &[Handling]) -> (BTreeM
     let mut in_doubt = 0;
     for run in events.iter().flat_map(|handling| &handling.runs) {
         for entry in &run.entries {
-            let was_in_doubt = matches!(&entry.outcome, Outcome::Thrown(text) if text.contains("IN_DOUBT"));
+            let was_in_doubt = matches!(&entry.outcome, CallOutcome::Thrown(text) if text.contains("IN_DOUBT"));
             in_doubt += usize::from(was_in_doubt);
             if entry.name == "SendText" && !was_in_doubt {
                 let fields: serde_json::Value = serde_json::from_str(&entry.detail).expect("fields");

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use hotline::protocol::Content;
 use hotline::store::{
-    Batch, BundleHash, Durability, EventId, EventRow, JournalReader, LinedUp, Lineup, MessageRow, Origin, Recovered,
-    RunChange, RunId, RunOutcome, RunRow, Standing, Store, StoreError, Tenant, TimerId, TimerRow, Waiting,
+    Batch, BundleHash, Durability, EventId, EventRow, JournalReader, LinedUp, Lineup, MessageRow, Recovered, RunChange,
+    RunId, RunOutcome, RunRow, Standing, Store, StoreError, Tenant, TimerId, TimerOrigin, TimerRow, Waiting,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -70,11 +70,10 @@ fn run(id: i64, event: i64, ended: Option<i64>) -> RunChange {
 }
 
 fn timer(id: i64) -> TimerRow {
-    let (session, script) = ("main".to_owned(), "bot".to_owned());
-    TimerRow { id: TimerId::new(id), session, script, timer: "{}".to_owned(), due: NOW + DAY, origin: Origin::Made }
+    let (id, session, script) = (TimerId::new(id), "main".to_owned(), "bot".to_owned());
+    TimerRow { id, session, script, timer: "{}".to_owned(), due: NOW + DAY, origin: TimerOrigin::Made }
 }
 
-/// Records a batch, with the messages that its events bring.
 fn record(store: &Store, mut batch: Batch) {
     let brought = batch.events.iter().map(|event| taken(&format!("m{}", event.id), event.at));
     batch.messages.extend(brought.collect::<Vec<_>>());

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use hotline::protocol::Content;
 use hotline::store::{
-    Batch, BundleHash, BundleRow, CallKind, Durability, Entry, EventId, EventRow, Handled, Handling, JournalReader,
-    MessageRow, Outcome, RunChange, RunId, RunOutcome, RunRecord, RunRow, Standing, Store, Tenant,
+    Batch, BundleHash, BundleRow, CallKind, CallOutcome, CallRecord, Durability, EventId, EventRow, Handled, Handling,
+    JournalReader, MessageRow, RunChange, RunId, RunOutcome, RunRecord, RunRow, Standing, Store, Tenant,
 };
 use proptest::prelude::*;
 use tempfile::{TempDir, tempdir};
@@ -117,19 +117,19 @@ impl Journal {
                 self.model.get_mut(&event).expect("it was picked").runs.push(record);
             }
             Step::Call(which) => self.change(*which, |run, at| {
-                run.entries.push(Entry {
+                run.entries.push(CallRecord {
                     kind: CallKind::Effect,
                     name: "SendText".into(),
                     detail: format!("{}", run.entries.len()),
                     place: "bot.rhai:1".into(),
                     at,
                     took: 0,
-                    outcome: Outcome::Pending,
+                    outcome: CallOutcome::Pending,
                 });
             }),
             Step::Answer(which) => self.change(*which, |run, _| {
                 if let Some(last) = run.entries.last_mut() {
-                    last.outcome = Outcome::Content("{}".to_owned());
+                    last.outcome = CallOutcome::Content("{}".to_owned());
                 }
             }),
             Step::End(which) => self.change(*which, |run, at| {

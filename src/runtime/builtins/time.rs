@@ -19,7 +19,7 @@ use crate::runtime::run::suspension::EventVerdict;
 use crate::runtime::run::wait::CallSite;
 use crate::runtime::timers::schedule::TIMERS;
 use crate::runtime::timers::timer::{Spec, Timer};
-use crate::store::{Origin, TimerId};
+use crate::store::{TimerId, TimerOrigin};
 
 /// Registers the functions.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
@@ -155,7 +155,7 @@ fn add(
                 format!("{name}: this session has {TIMERS} timers already, which is the limit"),
             ));
         }
-        let id = session.schedule.add(run.generation.name(), timer, now, Origin::Made);
+        let id = session.schedule.add(run.generation.name(), timer, now, TimerOrigin::Made);
         session.journal.note_data();
         Ok(Answer::Value(id.map_or(Dynamic::UNIT, |id| id.number().into())))
     })

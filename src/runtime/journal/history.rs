@@ -10,7 +10,9 @@ use sha2::{Digest, Sha256};
 
 use crate::clock::Timestamp;
 use crate::runtime::engine::values;
-use crate::store::{CallKind, Entry, EventId, Outcome, RunChange, RunId, RunOutcome, RunRow, Standing, Waiting};
+use crate::store::{
+    CallKind, CallOutcome, CallRecord, EventId, RunChange, RunId, RunOutcome, RunRow, Standing, Waiting,
+};
 
 /// The format of entries. A record of another format is not rebuilt.
 pub(crate) const FORMAT: i64 = 2;
@@ -51,11 +53,11 @@ pub(crate) struct History {
     /// What the journal has not been told yet: that the run has begun.
     begun: RefCell<Option<Box<RunRow>>>,
     /// Entries that the journal has not taken yet, by their numbers.
-    fresh: RefCell<Vec<(u32, Entry)>>,
+    fresh: RefCell<Vec<(u32, CallRecord)>>,
     /// The number of the next entry.
     next: Cell<u32>,
     /// What is still to be fed back.
-    replay: RefCell<VecDeque<Entry>>,
+    replay: RefCell<VecDeque<CallRecord>>,
     /// Which call has a long value, by the value's hash.
     values: RefCell<HashMap<[u8; 32], u32>>,
     /// The long values of the calls that have been fed back, while later ones may mean them.
@@ -73,7 +75,7 @@ pub(crate) enum Recorded {
     /// Nothing: the call is made now.
     Nothing,
     /// The call was made, and this came of it.
-    Done(Entry),
+    Done(CallRecord),
     /// The call was begun under this number, and nothing is known of what came of it.
     InDoubt(u32),
 }
@@ -85,7 +87,7 @@ impl History {
     }
 
     /// The record of a run that is to be rebuilt, whose beginning an earlier process has told.
-    pub(crate) fn replaying(id: RunId, event: EventId, entries: Vec<Entry>, waiting: Option<Waiting>) -> Self {
+    pub(crate) fn replaying(id: RunId, event: EventId, entries: Vec<CallRecord>, waiting: Option<Waiting>) -> Self {
         Self {
             id,
             event,
@@ -141,12 +143,12 @@ impl History {
             self.has_fed(number, value);
         }
         match &entry.outcome {
-            Outcome::Pending => return Ok(Recorded::InDoubt(number)),
-            Outcome::Value(text) => self.has_fed(number, text),
-            Outcome::Same(other) => {
+            CallOutcome::Pending => return Ok(Recorded::InDoubt(number)),
+            CallOutcome::Value(text) => self.has_fed(number, text),
+            CallOutcome::Same(other) => {
                 let value = self.fed.borrow().get(other).map(|value| value.to_string());
                 let missing = || format!("this run cannot be rebuilt: its record has no value for {name}");
-                entry.outcome = Outcome::Value(value.ok_or_else(missing)?);
+                entry.outcome = CallOutcome::Value(value.ok_or_else(missing)?);
             }
             _ => {}
         }
@@ -172,14 +174,14 @@ impl History {
     }
 
     /// What came of a call, without a long value that an earlier one has.
-    fn shortened(&self, number: u32, outcome: Outcome) -> Outcome {
-        let Outcome::Value(text) = &outcome else { return outcome };
+    fn shortened(&self, number: u32, outcome: CallOutcome) -> CallOutcome {
+        let CallOutcome::Value(text) = &outcome else { return outcome };
         if text.len() < LONG {
             return outcome;
         }
         let known = self.values.borrow().get(<[u8; 32]>::from(Sha256::digest(text)).as_slice()).copied();
         match known {
-            Some(first) if first != number => Outcome::Same(first),
+            Some(first) if first != number => CallOutcome::Same(first),
             _ => {
                 self.has_value(number, text);
                 outcome
@@ -194,7 +196,7 @@ impl History {
     }
 
     /// Takes down a call; gives its number. `value` is what is written, where its detail stands for it.
-    pub(crate) fn add(&self, mut entry: Entry, value: Option<&str>) -> u32 {
+    pub(crate) fn add(&self, mut entry: CallRecord, value: Option<&str>) -> u32 {
         let number = self.next.get();
         self.next.set(number + 1);
         if let Some(value) = value {
@@ -206,7 +208,13 @@ impl History {
     }
 
     /// Takes down what came of a call that was taken down before; `whole` gives the entry anew where the journal has it already.
-    pub(crate) fn complete(&self, number: u32, outcome: Outcome, took: u64, whole: impl FnOnce(Outcome, u64) -> Entry) {
+    pub(crate) fn complete(
+        &self,
+        number: u32,
+        outcome: CallOutcome,
+        took: u64,
+        whole: impl FnOnce(CallOutcome, u64) -> CallRecord,
+    ) {
         let outcome = self.shortened(number, outcome);
         if let Some((_, pending)) = self.fresh.borrow_mut().iter_mut().rev().find(|(other, _)| *other == number) {
             (pending.outcome, pending.took) = (outcome, took);
@@ -215,7 +223,7 @@ impl History {
         self.add_fresh(number, whole(outcome, took));
     }
 
-    fn add_fresh(&self, number: u32, entry: Entry) {
+    fn add_fresh(&self, number: u32, entry: CallRecord) {
         let mut fresh = self.fresh.borrow_mut();
         // Most runs make one call between two batches, and a vector begins with room for four.
         if fresh.is_empty() {
@@ -254,7 +262,7 @@ impl History {
     }
 
     /// The entries that the journal has not taken yet.
-    pub(crate) fn take_fresh(&self) -> Vec<(u32, Entry)> {
+    pub(crate) fn take_fresh(&self) -> Vec<(u32, CallRecord)> {
         self.fresh.take()
     }
 
@@ -307,28 +315,28 @@ fn described(name: &str, detail: &str) -> String {
 mod tests {
     use super::*;
 
-    fn entry(name: &str, outcome: Outcome) -> Entry {
+    fn entry(name: &str, outcome: CallOutcome) -> CallRecord {
         let (kind, name) = (CallKind::Pure, name.to_owned().into());
-        Entry { kind, name, detail: String::new(), place: "".into(), at: 0, took: 0, outcome }
+        CallRecord { kind, name, detail: String::new(), place: "".into(), at: 0, took: 0, outcome }
     }
 
-    fn rebuilding(entries: Vec<Entry>, waiting: Option<Waiting>) -> History {
+    fn rebuilding(entries: Vec<CallRecord>, waiting: Option<Waiting>) -> History {
         History::replaying(RunId::new(2), EventId::new(1), entries, waiting)
     }
 
     #[test]
     fn a_record_is_fed_back_in_order_and_then_goes_on() {
-        let entries = vec![entry("now", Outcome::Value("1".into())), entry("SendText", Outcome::Pending)];
+        let entries = vec![entry("now", CallOutcome::Value("1".into())), entry("SendText", CallOutcome::Pending)];
         let history = rebuilding(entries, None);
         assert!(matches!(history.look_up(CallKind::Pure, "now", "", None), Ok(Recorded::Done(_))));
         assert!(matches!(history.look_up(CallKind::Pure, "SendText", "", None), Ok(Recorded::InDoubt(1))));
         assert!(matches!(history.look_up(CallKind::Pure, "now", "", None), Ok(Recorded::Nothing)));
-        assert_eq!(history.add(entry("now", Outcome::Pending), None), 2);
+        assert_eq!(history.add(entry("now", CallOutcome::Pending), None), 2);
     }
 
     #[test]
     fn another_call_than_the_recorded_one_is_an_error() {
-        let history = rebuilding(vec![entry("now", Outcome::Value("1".into()))], None);
+        let history = rebuilding(vec![entry("now", CallOutcome::Value("1".into()))], None);
         assert!(history.look_up(CallKind::Pure, "random", "", None).is_err());
     }
 
@@ -352,7 +360,7 @@ mod tests {
 
     #[test]
     fn what_is_left_over_of_a_record_is_named() {
-        let history = rebuilding(vec![entry("now", Outcome::Value("1".into()))], None);
+        let history = rebuilding(vec![entry("now", CallOutcome::Value("1".into()))], None);
         let reason = history.left_over().expect("an entry");
         assert_eq!(reason, "this run cannot be rebuilt: its record goes on with now, the script ends here");
         assert!(history.look_up(CallKind::Pure, "now", "", None).is_ok());
@@ -362,30 +370,30 @@ mod tests {
     #[test]
     fn what_came_of_a_call_takes_its_place() {
         let history = History::default();
-        let number = history.add(entry("a", Outcome::Pending), None);
+        let number = history.add(entry("a", CallOutcome::Pending), None);
         let complete = |text: &str| {
-            history.complete(number, Outcome::Value(text.into()), 0, |outcome, _| entry("a", outcome));
+            history.complete(number, CallOutcome::Value(text.into()), 0, |outcome, _| entry("a", outcome));
             history.take_fresh()
         };
-        assert_eq!(complete("1"), [(0, entry("a", Outcome::Value("1".into())))]);
-        assert_eq!(complete("2"), [(0, entry("a", Outcome::Value("2".into())))], "the journal has it already");
+        assert_eq!(complete("1"), [(0, entry("a", CallOutcome::Value("1".into())))]);
+        assert_eq!(complete("2"), [(0, entry("a", CallOutcome::Value("2".into())))], "the journal has it already");
     }
 
     #[test]
     fn a_long_value_is_written_once_and_fed_back_everywhere() {
         let long = |letter: &str| letter.repeat(LONG);
-        let value = |letter: &str| Outcome::Value(long(letter));
+        let value = |letter: &str| CallOutcome::Value(long(letter));
         let history = History::default();
         history.add(entry("read", value("a")), None);
         history.add(entry("read", value("a")), None);
-        history.add(entry("write", Outcome::Value("null".into())), Some(&long("b")));
+        history.add(entry("write", CallOutcome::Value("null".into())), Some(&long("b")));
         history.add(entry("read", value("b")), None);
-        history.add(entry("read", Outcome::Value("short".into())), None);
-        history.add(entry("read", Outcome::Value("short".into())), None);
+        history.add(entry("read", CallOutcome::Value("short".into())), None);
+        history.add(entry("read", CallOutcome::Value("short".into())), None);
         let entries: Vec<_> = history.take_fresh().into_iter().map(|(_, entry)| entry).collect();
         let outcomes: Vec<_> = entries.iter().map(|entry| entry.outcome.clone()).collect();
-        assert_eq!((&outcomes[1], &outcomes[3]), (&Outcome::Same(0), &Outcome::Same(2)));
-        assert_eq!(outcomes[5], Outcome::Value("short".into()));
+        assert_eq!((&outcomes[1], &outcomes[3]), (&CallOutcome::Same(0), &CallOutcome::Same(2)));
+        assert_eq!(outcomes[5], CallOutcome::Value("short".into()));
 
         let history = rebuilding(entries, None);
         let fed = |name: &str, written: Option<&str>| match history.look_up(CallKind::Pure, name, "", written) {
@@ -398,6 +406,6 @@ mod tests {
         fed("read", None);
         fed("read", None);
         assert_eq!(history.add(entry("read", value("b")), None), 6);
-        assert_eq!(history.take_fresh()[0].1.outcome, Outcome::Same(2), "also by what it goes on with");
+        assert_eq!(history.take_fresh()[0].1.outcome, CallOutcome::Same(2), "also by what it goes on with");
     }
 }

@@ -6,7 +6,7 @@ use crate::protocol::Content;
 use crate::runtime::engine::objects::{ScriptMessage, SessionRef};
 use crate::runtime::engine::thrown::ScriptError;
 use crate::runtime::engine::values;
-use crate::store::Outcome;
+use crate::store::CallOutcome;
 
 /// What a host call gives back: data only, so that it can be recorded.
 pub(crate) enum Answer {
@@ -42,19 +42,19 @@ impl Answer {
     }
 
     /// What is recorded of it.
-    fn outcome(&self) -> Outcome {
+    fn outcome(&self) -> CallOutcome {
         match self {
-            Self::Value(value) => Outcome::Value(values::to_json(value).unwrap_or_default()),
-            Self::Content(content, _) => Outcome::Content(content.as_str().to_owned()),
-            Self::Message(message) => Outcome::Message(message.content().as_str().to_owned()),
-            Self::Session(name) => Outcome::Session(name.clone()),
-            Self::Sessions(names) => Outcome::Sessions(names.clone()),
+            Self::Value(value) => CallOutcome::Value(values::to_json(value).unwrap_or_default()),
+            Self::Content(content, _) => CallOutcome::Content(content.as_str().to_owned()),
+            Self::Message(message) => CallOutcome::Message(message.content().as_str().to_owned()),
+            Self::Session(name) => CallOutcome::Session(name.clone()),
+            Self::Sessions(names) => CallOutcome::Sessions(names.clone()),
         }
     }
 }
 
 /// What is recorded of an answer, or of what was thrown in its place.
-pub(super) fn came_of(outcome: &Result<Answer, ScriptError>) -> Outcome {
+pub(super) fn came_of(outcome: &Result<Answer, ScriptError>) -> CallOutcome {
     match outcome {
         Ok(answer) => answer.outcome(),
         Err(thrown) => thrown_outcome(thrown),
@@ -62,10 +62,10 @@ pub(super) fn came_of(outcome: &Result<Answer, ScriptError>) -> Outcome {
 }
 
 /// What is recorded of an error.
-pub(super) fn thrown_outcome(thrown: &EvalAltResult) -> Outcome {
+pub(super) fn thrown_outcome(thrown: &EvalAltResult) -> CallOutcome {
     let value = match thrown {
         EvalAltResult::ErrorRuntime(value, _) => values::to_json(value).unwrap_or_else(|_| value.to_string()),
         other => serde_json::Value::from(other.to_string()).to_string(),
     };
-    Outcome::Thrown(value)
+    CallOutcome::Thrown(value)
 }

@@ -12,7 +12,7 @@ use super::suspension::EventVerdict;
 use crate::clock::Timestamp;
 use crate::protocol::Safety;
 use crate::runtime::journal::history::{self, History, Recorded};
-use crate::store::{CallKind, Entry, Outcome, Waiting};
+use crate::store::{CallKind, CallOutcome, CallRecord, Waiting};
 
 /// What a host call does to the world.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,9 +118,9 @@ impl<'a> HostCall<'a> {
     }
 
     /// The entry of a call that was made where nothing can wait.
-    pub(super) fn entry(&self, place: Arc<str>, outcome: Outcome) -> Entry {
+    pub(super) fn entry(&self, place: Arc<str>, outcome: CallOutcome) -> CallRecord {
         let (name, detail) = (self.name.clone(), self.detail.clone().into_owned());
-        Entry { kind: self.impact.recorded(), name, detail, place, at: 0, took: 0, outcome }
+        CallRecord { kind: self.impact.recorded(), name, detail, place, at: 0, took: 0, outcome }
     }
 
     /// What comes of it is a secret: the parameters of a transfer authorise whoever has them.
@@ -133,7 +133,7 @@ impl<'a> HostCall<'a> {
 #[derive(Debug, PartialEq)]
 pub(super) enum Begun {
     /// It was made, and this came of it.
-    Replayed(Outcome),
+    Replayed(CallOutcome),
     /// It was made, and the record withholds what came of it: it is made again, and not taken down anew.
     Again,
     /// It was begun under this number, nothing is known of what came of it, and it cannot be made again.
@@ -148,7 +148,7 @@ pub(super) enum Begun {
 /// When the record has another call at this place, described in words.
 pub(super) fn begin(history: &History, call: &HostCall<'_>, may_repeat: bool) -> Result<Begun, String> {
     Ok(match history.look_up(call.impact.recorded(), &call.name, &call.detail, call.value.as_deref())? {
-        Recorded::Done(Entry { outcome: Outcome::Withheld, .. }) => Begun::Again,
+        Recorded::Done(CallRecord { outcome: CallOutcome::Withheld, .. }) => Begun::Again,
         Recorded::Done(entry) => Begun::Replayed(entry.outcome),
         Recorded::InDoubt(number) if !may_repeat => Begun::InDoubt(number),
         Recorded::InDoubt(number) => Begun::Live(Some(number)),
@@ -182,16 +182,16 @@ impl CallTicket {
     /// Takes the call down as begun.
     pub(super) fn open(&mut self, history: &History, call: &HostCall<'_>) {
         if self.number.is_none() {
-            self.number = Some(history.add(self.entry(call, Outcome::Pending, 0), call.value.as_deref()));
+            self.number = Some(history.add(self.entry(call, CallOutcome::Pending, 0), call.value.as_deref()));
         }
     }
 
     /// Takes down what came of the call, which took so many microseconds.
-    pub(super) fn close(&self, history: &History, call: &HostCall<'_>, outcome: Outcome, took: u64) {
+    pub(super) fn close(&self, history: &History, call: &HostCall<'_>, outcome: CallOutcome, took: u64) {
         history.set_waiting(None);
         let outcome = match outcome {
-            thrown @ Outcome::Thrown(_) => thrown,
-            _ if call.is_secret() => Outcome::Withheld,
+            thrown @ CallOutcome::Thrown(_) => thrown,
+            _ if call.is_secret() => CallOutcome::Withheld,
             outcome => outcome,
         };
         match self.number {
@@ -200,9 +200,9 @@ impl CallTicket {
         }
     }
 
-    fn entry(&self, call: &HostCall<'_>, outcome: Outcome, took: u64) -> Entry {
+    fn entry(&self, call: &HostCall<'_>, outcome: CallOutcome, took: u64) -> CallRecord {
         let detail = if self.hides_detail { String::new() } else { call.detail.clone().into_owned() };
-        Entry { detail, at: self.at, took, ..call.entry(Arc::clone(&self.place), outcome) }
+        CallRecord { detail, at: self.at, took, ..call.entry(Arc::clone(&self.place), outcome) }
     }
 }
 
@@ -217,20 +217,20 @@ mod tests {
         CallTicket::new(known, "bot.rhai:3".into(), 7, false)
     }
 
-    fn recorded(call: &HostCall<'_>, outcome: Outcome) -> History {
+    fn recorded(call: &HostCall<'_>, outcome: CallOutcome) -> History {
         History::replaying(RunId::new(2), EventId::new(1), vec![call.entry("".into(), outcome)], None)
     }
 
     #[test]
     fn what_a_call_begins_with_is_what_the_record_has_of_it() {
-        let value = || Outcome::Value("1".into());
+        let value = || CallOutcome::Value("1".into());
         let idempotent = Impact::Effect(Safety::Idempotent);
         for (kind, name, outcome, may_repeat, expected) in [
             (Impact::Pure, "now", Some(value()), false, Begun::Replayed(value())),
-            (Impact::Wait, "GetDownloadParam", Some(Outcome::Withheld), false, Begun::Again),
-            (EFFECT, "SendText", Some(Outcome::Pending), false, Begun::InDoubt(0)),
-            (EFFECT, "SendText", Some(Outcome::Pending), true, Begun::Live(Some(0))),
-            (idempotent, "LeaveGroup", Some(Outcome::Pending), true, Begun::Live(Some(0))),
+            (Impact::Wait, "GetDownloadParam", Some(CallOutcome::Withheld), false, Begun::Again),
+            (EFFECT, "SendText", Some(CallOutcome::Pending), false, Begun::InDoubt(0)),
+            (EFFECT, "SendText", Some(CallOutcome::Pending), true, Begun::Live(Some(0))),
+            (idempotent, "LeaveGroup", Some(CallOutcome::Pending), true, Begun::Live(Some(0))),
             (Impact::State, "state", None, false, Begun::Live(None)),
         ] {
             let call = HostCall::new(kind, name).with("x");
@@ -247,7 +247,7 @@ mod tests {
             HostCall::new(Impact::Pure, "now").with("x"),
             HostCall::new(EFFECT, "now"),
         ] {
-            assert!(begin(&recorded(&now, Outcome::Value("1".into())), &call, true).is_err());
+            assert!(begin(&recorded(&now, CallOutcome::Value("1".into())), &call, true).is_err());
         }
     }
 
@@ -257,7 +257,7 @@ mod tests {
         ticket(None).close(
             &history,
             &HostCall::new(Impact::State, "state").writing("n", "1"),
-            Outcome::Value("null".into()),
+            CallOutcome::Value("null".into()),
             5,
         );
         let (_, entry) = history.take_fresh().remove(0);
@@ -274,11 +274,11 @@ mod tests {
         let begun = history.take_fresh();
         assert_eq!(
             begun.iter().map(|(number, entry)| (*number, &entry.outcome)).collect::<Vec<_>>(),
-            [(0, &Outcome::Pending)]
+            [(0, &CallOutcome::Pending)]
         );
-        ticket.close(&history, &call, Outcome::Content("{}".into()), 12);
+        ticket.close(&history, &call, CallOutcome::Content("{}".into()), 12);
         let (number, done) = history.take_fresh().remove(0);
-        assert_eq!((number, done.took, done.outcome), (0, 12, Outcome::Content("{}".into())));
+        assert_eq!((number, done.took, done.outcome), (0, 12, CallOutcome::Content("{}".into())));
         assert_eq!((&*done.detail, &*done.place, done.at), ("hi", "bot.rhai:3", 7));
         assert_eq!(history.waiting(), None);
     }
@@ -286,12 +286,12 @@ mod tests {
     #[test]
     fn what_was_begun_before_keeps_its_number() {
         let call = HostCall::new(EFFECT, "SendText");
-        let history = recorded(&call, Outcome::Pending);
+        let history = recorded(&call, CallOutcome::Pending);
         let Ok(Begun::Live(known)) = begin(&history, &call, true) else { panic!("it may be made again") };
         let mut ticket = ticket(known);
         ticket.open(&history, &call);
         assert!(history.take_fresh().is_empty(), "the journal has it");
-        ticket.close(&history, &call, Outcome::Content("{}".into()), 1);
+        ticket.close(&history, &call, CallOutcome::Content("{}".into()), 1);
         assert_eq!(history.take_fresh()[0].0, 0);
     }
 
@@ -299,13 +299,13 @@ mod tests {
     fn secrets_are_not_taken_down() {
         let history = History::default();
         let call = HostCall::new(Impact::Wait, "GetDownloadParam");
-        ticket(None).close(&history, &call, Outcome::Content("secret".into()), 1);
-        let refused = Outcome::Thrown("\"no\"".into());
+        ticket(None).close(&history, &call, CallOutcome::Content("secret".into()), 1);
+        let refused = CallOutcome::Thrown("\"no\"".into());
         ticket(None).close(&history, &call, refused.clone(), 1);
         let pin = CallTicket::new(None, "".into(), 0, true);
-        pin.close(&history, &HostCall::new(EFFECT, "SendText").with("123456"), Outcome::Content("{}".into()), 1);
+        pin.close(&history, &HostCall::new(EFFECT, "SendText").with("123456"), CallOutcome::Content("{}".into()), 1);
         let entries: Vec<_> = history.take_fresh().into_iter().map(|(_, entry)| entry).collect();
-        assert_eq!((&entries[0].outcome, &entries[1].outcome), (&Outcome::Withheld, &refused));
+        assert_eq!((&entries[0].outcome, &entries[1].outcome), (&CallOutcome::Withheld, &refused));
         assert_eq!(entries[2].detail, "");
     }
 }

@@ -23,7 +23,7 @@ use crate::runtime::engine::unused::ValueUse;
 use crate::runtime::engine::values;
 use crate::runtime::journal::history::Recorded;
 use crate::runtime::run::{self, Run};
-use crate::store::{CallKind, Outcome};
+use crate::store::{CallKind, CallOutcome};
 
 /// Why a run waits that would do something which cannot be recorded.
 const NO_DISK: &str = "the record cannot be written";
@@ -317,23 +317,23 @@ fn live(
 }
 
 /// Gives a rebuilt run what it observed the first time.
-fn replay(run: &Run, call: &HostCall<'_>, outcome: Outcome) -> ScriptResult {
+fn replay(run: &Run, call: &HostCall<'_>, outcome: CallOutcome) -> ScriptResult {
     if let Some(verdict) = call.verdict {
-        run.suspension.has_been_away(verdict, matches!(outcome, Outcome::Message(_)));
+        run.suspension.has_been_away(verdict, matches!(outcome, CallOutcome::Message(_)));
     }
     let answer = match outcome {
         // The record has put values in their places already, and asks for secrets again.
-        Outcome::Pending | Outcome::Same(_) | Outcome::Withheld => Answer::Value(Dynamic::UNIT),
-        Outcome::Value(text) => Answer::Value(values::from_content(&text)),
-        Outcome::Content(text) => Answer::content(Content::new(text)),
-        Outcome::Message(text) => {
+        CallOutcome::Pending | CallOutcome::Same(_) | CallOutcome::Withheld => Answer::Value(Dynamic::UNIT),
+        CallOutcome::Value(text) => Answer::Value(values::from_content(&text)),
+        CallOutcome::Content(text) => Answer::content(Content::new(text)),
+        CallOutcome::Message(text) => {
             let me = run.session.as_ref().map(|session| session.me.borrow().clone()).unwrap_or_default();
             ScriptMessage::read(Content::new(text), &me, &mut Damages::default())
                 .map_or(Answer::Value(Dynamic::UNIT), Answer::Message)
         }
-        Outcome::Session(name) => Answer::Session(name),
-        Outcome::Sessions(names) => Answer::Sessions(names),
-        Outcome::Thrown(text) => {
+        CallOutcome::Session(name) => Answer::Session(name),
+        CallOutcome::Sessions(names) => Answer::Sessions(names),
+        CallOutcome::Thrown(text) => {
             return Err(EvalAltResult::ErrorRuntime(values::from_content(&text), Position::NONE).into());
         }
     };

@@ -13,7 +13,7 @@ use crate::runtime::fiber::Panic;
 use crate::runtime::generation::{Generation, Pinned};
 use crate::runtime::limits::Limits;
 use crate::runtime::run::{Driven, Run};
-use crate::store::Entry;
+use crate::store::CallRecord;
 
 /// What scripts are loaded with, on one thread.
 #[derive(Clone)]
@@ -68,7 +68,12 @@ impl Loader {
         self.load_again(&bundle, number, observed)
     }
 
-    fn load_again(&self, bundle: &Arc<Bundle>, number: i64, observed: Vec<Entry>) -> Result<Rc<Generation>, Fault> {
+    fn load_again(
+        &self,
+        bundle: &Arc<Bundle>,
+        number: i64,
+        observed: Vec<CallRecord>,
+    ) -> Result<Rc<Generation>, Fault> {
         let generation = Generation::compile(&self.engine, bundle, number)?;
         let top_level = self.top_level(&generation, observed.clone())?;
         let run = Rc::clone(top_level.run());
@@ -77,7 +82,7 @@ impl Loader {
     }
 
     /// Prepares the run of the top level, which observes what was observed before.
-    fn top_level(&self, generation: &Rc<Generation>, observed: Vec<Entry>) -> Result<Driven, Fault> {
+    fn top_level(&self, generation: &Rc<Generation>, observed: Vec<CallRecord>) -> Result<Driven, Fault> {
         let run = Run::of_top_level(generation, &self.limits, observed);
         let code = Rc::clone(generation);
         let driven = run.drive(move || code.evaluate_top_level());
@@ -86,7 +91,7 @@ impl Loader {
 }
 
 /// Keeps what a top level left behind.
-fn keep(run: &Run, mut observed: Vec<Entry>, finished: Result<ScriptResult, Panic>) -> Result<(), Fault> {
+fn keep(run: &Run, mut observed: Vec<CallRecord>, finished: Result<ScriptResult, Panic>) -> Result<(), Fault> {
     let file = &run.generation.bundle.script.file;
     let result = finished.map_err(|_| Fault::of_file(file, "the engine panicked while it ran the top level"))?;
     let _ = result.map_err(|error| trace::of_run(file, &error))?;

@@ -27,7 +27,7 @@ use rhai::Dynamic;
 
 use crate::clock::Timestamp;
 use crate::protocol::Hook;
-use crate::store::{Entry, EventId, RunId, RunOutcome, RunRow};
+use crate::store::{CallRecord, EventId, RunId, RunOutcome, RunRow};
 
 use self::answer::{Answer, came_of};
 use self::call::{CallTicket, HostCall};
@@ -145,7 +145,11 @@ impl Run {
     }
 
     /// The run of a script's top level, which observes again what an earlier one observed.
-    pub(crate) fn of_top_level(generation: &Rc<Generation>, limits: &Rc<Limits>, observed: Vec<Entry>) -> Rc<Self> {
+    pub(crate) fn of_top_level(
+        generation: &Rc<Generation>,
+        limits: &Rc<Limits>,
+        observed: Vec<CallRecord>,
+    ) -> Rc<Self> {
         let (id, event) = (ids::next_id(), ids::next_id());
         let start = Start {
             event,

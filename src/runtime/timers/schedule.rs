@@ -12,7 +12,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::language::bundle::Bundle;
 use crate::language::fault::Fault;
 use crate::runtime::ids;
-use crate::store::{Batch, Origin, TimerId, TimerRow};
+use crate::store::{Batch, TimerId, TimerOrigin, TimerRow};
 
 /// How many timers a session holds: a function that sets two of itself would set ever more.
 pub(crate) const TIMERS: usize = 100_000;
@@ -99,7 +99,7 @@ impl Schedule {
     }
 
     /// Adds a timer, or finds the same one, which keeps its due time; `None` when it would never be due.
-    pub(crate) fn add(&self, script: &str, timer: Timer, now: Timestamp, origin: Origin) -> Option<TimerId> {
+    pub(crate) fn add(&self, script: &str, timer: Timer, now: Timestamp, origin: TimerOrigin) -> Option<TimerId> {
         if let Some(key) = self.find(script, &timer) {
             if let Some(same) = self.entries.borrow_mut().get_mut(&key) {
                 same.origin = same.origin.and(origin);
@@ -160,10 +160,10 @@ impl Schedule {
                 return true;
             }
             self.unrecorded.borrow_mut().insert(entry.id);
-            std::mem::replace(&mut entry.origin, Origin::Made) == Origin::Both
+            std::mem::replace(&mut entry.origin, TimerOrigin::Made) == TimerOrigin::Both
         });
         for timer in declared {
-            self.add(script, timer.clone(), now, Origin::Declared);
+            self.add(script, timer.clone(), now, TimerOrigin::Declared);
         }
     }
 
@@ -197,7 +197,7 @@ impl Schedule {
     /// Puts a timer back that was due and could not be called: it is due at once.
     pub(crate) fn put_back(&self, script: &str, timer: Timer, now: Timestamp) {
         let (id, script) = (ids::next_id(), script.to_owned());
-        self.insert(Scheduled { id, script, timer, due: now, origin: Origin::Made });
+        self.insert(Scheduled { id, script, timer, due: now, origin: TimerOrigin::Made });
     }
 
     /// Takes timers up again that an earlier process left behind, which was last seen at `last`; gives those that cannot be read.
@@ -337,8 +337,8 @@ mod tests {
     #[test]
     fn a_repeating_timer_is_due_again_and_a_single_one_is_not() {
         let schedule = Schedule::default();
-        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
-        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 0, Origin::Made);
+        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, TimerOrigin::Made);
+        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 0, TimerOrigin::Made);
         assert_eq!(take_due(&schedule, 4), None);
         assert_eq!(take_due(&schedule, 12).as_deref(), Some("once"));
         assert_eq!(take_due(&schedule, 12).as_deref(), Some("tick"));
@@ -352,9 +352,9 @@ mod tests {
     #[test]
     fn a_timer_that_is_due_once_waits_while_its_script_is_held() {
         let schedule = Schedule::default();
-        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
-        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 0, Origin::Made);
-        schedule.add("b", timer("other", Spec::After(Duration::from_millis(7))), 0, Origin::Made);
+        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, TimerOrigin::Made);
+        schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), 0, TimerOrigin::Made);
+        schedule.add("b", timer("other", Spec::After(Duration::from_millis(7))), 0, TimerOrigin::Made);
         let is_held = |script: &str| script == "a";
         assert_eq!(schedule.begin_to_hold(12, is_held), ["a"]);
         assert!(schedule.begin_to_hold(12, is_held).is_empty(), "it is said once");
@@ -373,7 +373,7 @@ mod tests {
             script: "a".to_owned(),
             timer: timer.to_owned(),
             due: 5,
-            origin: Origin::Made,
+            origin: TimerOrigin::Made,
         };
         let good = timer("once", Spec::After(Duration::from_millis(5))).to_json();
         assert_eq!(schedule.restore(vec![row(1, &good), row(2, "{")], 0, None), [row(2, "{")]);
@@ -384,7 +384,7 @@ mod tests {
     fn what_was_not_there_to_be_cancelled_is_not_recorded_as_gone() {
         let schedule = Schedule::default();
         let id = schedule
-            .add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made)
+            .add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, TimerOrigin::Made)
             .expect("it is due");
         schedule.take_changes("main", &mut Batch::default());
         let gone = || {
@@ -403,8 +403,8 @@ mod tests {
         for set in [-900, 1_000_000] {
             let (schedule, clock) = (Schedule::default(), Clock::manual(1_000));
             let now = schedule.now(&clock);
-            schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), now, Origin::Made);
-            schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), now, Origin::Made);
+            schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), now, TimerOrigin::Made);
+            schedule.add("a", timer("tick", Spec::Every(Duration::from_millis(10))), now, TimerOrigin::Made);
             clock.set(1_000 + set);
             let now = schedule.now(&clock);
             assert_eq!(take_due(&schedule, now + 4), None);
@@ -416,7 +416,7 @@ mod tests {
     /// A timer as an earlier process left it.
     fn row(id: i64, timer: &Timer, due: Timestamp) -> TimerRow {
         let (session, script) = ("main".to_owned(), "a".to_owned());
-        TimerRow { id: TimerId::new(id), session, script, timer: timer.to_json(), due, origin: Origin::Made }
+        TimerRow { id: TimerId::new(id), session, script, timer: timer.to_json(), due, origin: TimerOrigin::Made }
     }
 
     #[test]
@@ -425,7 +425,7 @@ mod tests {
         let spec = || Spec::cron("0 9 * * *").expect("a pattern");
         let due = 1_704_099_600_000;
         schedule.restore(vec![row(1, &timer("kept", spec()), due)], schedule.now(&clock), Some(due - 5));
-        schedule.add("a", timer("new", spec()), schedule.now(&clock), Origin::Made);
+        schedule.add("a", timer("new", spec()), schedule.now(&clock), TimerOrigin::Made);
         clock.set(due - 60_000);
         assert_eq!(take_due(&schedule, schedule.now(&clock)), None);
         assert_eq!(schedule.next_due(|_| false), Some(due));
@@ -441,7 +441,7 @@ mod tests {
         schedule.take_changes("main", &mut batch);
         assert_eq!(batch.gone_timers, [1, 2].map(TimerId::new));
         assert_eq!(batch.timers.iter().map(|row| (row.id, row.due)).collect::<Vec<_>>(), [(TimerId::new(3), 700)]);
-        assert_eq!(schedule.add("a", tick(60), 500, Origin::Made), Some(TimerId::new(3)));
+        assert_eq!(schedule.add("a", tick(60), 500, TimerOrigin::Made), Some(TimerId::new(3)));
         assert_eq!(schedule.next_due(|_| false), Some(700));
     }
 
@@ -450,7 +450,7 @@ mod tests {
         let schedule = Schedule::default();
         let with = |arguments: Value, pattern: &str| {
             let spec = Spec::cron(pattern).expect("a pattern");
-            schedule.add("a", Timer { arguments, ..timer("tick", spec) }, 0, Origin::Made)
+            schedule.add("a", Timer { arguments, ..timer("tick", spec) }, 0, TimerOrigin::Made)
         };
         let first = with(Value::Null, "0 9 * * *");
         assert_eq!(with(Value::Array(Vec::new()), "0  9 * * * "), first);
@@ -458,7 +458,7 @@ mod tests {
         let other = with("x".into(), "0 9 * * *");
         assert_ne!(other, first);
         assert_eq!(with(vec!["x"].into(), "0 9 * * *"), other);
-        let after = || schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
+        let after = || schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, TimerOrigin::Made);
         assert_ne!(after(), after());
     }
 
@@ -466,7 +466,7 @@ mod tests {
     fn what_is_gone_is_not_the_same_as_what_comes() {
         let schedule = Schedule::default();
         let tick = |number: u64| timer("tick", Spec::Every(Duration::from_secs(number)));
-        let add = |number| schedule.add("a", tick(number), 0, Origin::Made).expect("it is due");
+        let add = |number| schedule.add("a", tick(number), 0, TimerOrigin::Made).expect("it is due");
         for number in 1..1_000 {
             let id = add(number);
             assert!(schedule.cancel("a", id));
@@ -481,19 +481,19 @@ mod tests {
         let schedule = Schedule::default();
         let tick = timer("tick", Spec::Every(Duration::from_secs(1)));
         schedule.declare("a", std::slice::from_ref(&tick), 0);
-        let made = schedule.add("a", tick.clone(), 400, Origin::Made);
+        let made = schedule.add("a", tick.clone(), 400, TimerOrigin::Made);
         schedule.declare("a", &[], 500);
         assert_eq!(schedule.next_due(|_| false), Some(1_000));
         schedule.declare("a", std::slice::from_ref(&tick), 600);
         schedule.declare("a", &[], 700);
-        assert_eq!(schedule.add("a", tick, 800, Origin::Made), made);
+        assert_eq!(schedule.add("a", tick, 800, TimerOrigin::Made), made);
     }
 
     #[test]
     fn a_script_that_is_gone_takes_its_timers_along() {
         let schedule = Schedule::default();
-        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
-        let kept = schedule.add("b", timer("once", Spec::After(Duration::from_millis(5))), 0, Origin::Made);
+        schedule.add("a", timer("once", Spec::After(Duration::from_millis(5))), 0, TimerOrigin::Made);
+        let kept = schedule.add("b", timer("once", Spec::After(Duration::from_millis(5))), 0, TimerOrigin::Made);
         schedule.take_changes("main", &mut Batch::default());
         schedule.forget("a");
         let mut batch = Batch::default();

@@ -14,7 +14,7 @@ use crate::language::fault::Fault;
 use crate::language::functions::{arguments as counted, ticked};
 use crate::language::headers::{Header, headers};
 use crate::protocol::{Content, Event};
-use crate::store::{Origin, TimerId};
+use crate::store::{TimerId, TimerOrigin};
 
 /// When a timer is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,7 +51,7 @@ pub(crate) struct Scheduled {
     /// When it is due next.
     pub(crate) due: Timestamp,
     /// Who asked for it.
-    pub(crate) origin: Origin,
+    pub(crate) origin: TimerOrigin,
 }
 
 impl Spec {
