@@ -9,7 +9,9 @@ use super::{journal, output};
 use crate::clock::Timestamp;
 use crate::language::Bundle;
 use crate::protocol::{EventSpec, Hook};
-use crate::store::{CallOutcome, EventId, Handling, JournalReader, LinedUp, Lineup, RunOutcome, RunRecord, RunRow};
+use crate::store::{
+    CallOutcome, EventId, Handling, JournalReader, LinedUp, Lineup, RunOutcome, RunRecord, RunRow, is_internal,
+};
 use crate::visible;
 
 /// How much of a call's arguments, and of what came of it, is shown.
@@ -80,7 +82,7 @@ struct Absent {
 fn absent(handling: &Handling, lineup: &Lineup, scripts: Option<&[String]>) -> Vec<Absent> {
     let Handling { event, runs } = handling;
     // What is no event of the gateway concerns one script; and what is not seen through may reach every script yet.
-    if event.subcommand.starts_with('@') || !event.done {
+    if is_internal(&event.subcommand) || !event.done {
         return Vec::new();
     }
     let has = |script: &LinedUp, is_it: fn(&RunRecord) -> bool| {

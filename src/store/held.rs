@@ -3,6 +3,7 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 
 use super::error::StoreError;
+use super::internal::{InternalKind, LASTING, MARK};
 use super::record::RunOutcome;
 use crate::clock::Timestamp;
 
@@ -66,10 +67,11 @@ pub(super) fn kept(connection: &Connection) -> Result<Vec<Kept>, StoreError> {
                UNION SELECT session, script FROM timer
                UNION SELECT session, script FROM state WHERE state <> '{}'
                UNION SELECT session, content ->> 'script' FROM event WHERE done = 0
-                     AND subcommand IN ('@timer', '@error', '@reload') AND json_valid(content)
+                     AND subcommand IN (SELECT value FROM json_each(?1)) AND json_valid(content)
                      AND content ->> 'script' IS NOT NULL";
     let mut statement = connection.prepare(sql)?;
-    let kept = statement.query_map([], |row| Ok(Kept { session: row.get(0)?, script: row.get(1)? }))?;
+    let lasting = serde_json::json!(LASTING.map(InternalKind::subcommand)).to_string();
+    let kept = statement.query_map([lasting], |row| Ok(Kept { session: row.get(0)?, script: row.get(1)? }))?;
     Ok(kept.collect::<Result<_, _>>()?)
 }
 
@@ -89,8 +91,10 @@ pub(super) fn forget(
     )?;
     // A timer that was due, or a hook that was to be called: nobody takes it up.
     transaction.execute(
-        "UPDATE event SET done = 1 WHERE done = 0 AND subcommand LIKE '@%' AND json_valid(content)
-         AND content ->> 'script' = ?1 AND session NOT IN (SELECT value FROM json_each(?2))",
+        &format!(
+            "UPDATE event SET done = 1 WHERE done = 0 AND subcommand LIKE '{MARK}%' AND json_valid(content)
+             AND content ->> 'script' = ?1 AND session NOT IN (SELECT value FROM json_each(?2))"
+        ),
         params![script, sessions],
     )?;
     transaction.execute(&format!("DELETE FROM timer WHERE {of_others}"), params![script, sessions])?;

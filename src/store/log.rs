@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::StoreError;
 use super::ids::{EventId, Id, RunId};
+use super::internal::is_internal;
 use super::messages::{self, Unwritten};
 use super::record::{
     Batch, BundleHash, EventRow, Handled, Handling, MessageRow, RunChange, RunOutcome, RunRecord, Standing,
@@ -445,7 +446,7 @@ pub(super) fn since(connection: &Connection, session: &str, from: Timestamp) -> 
         Ok((row.get(0)?, Event { subcommand: row.get(1)?, content }))
     })?;
     events.extend(settled.collect::<Result<Vec<(EventId, Event)>, _>>()?);
-    Ok(events.into_values().filter(|event| !event.subcommand.starts_with('@')).collect())
+    Ok(events.into_values().filter(|event| !is_internal(&event.subcommand)).collect())
 }
 
 /// What the log has that is not over and has not settled.

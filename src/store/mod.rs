@@ -6,6 +6,7 @@
 //! | `schema` | the schema's versions and the steps between them |
 //! | `mirror` | the scripts' values in memory, which decide what a `get` gives |
 //! | `ids` | the ids of events, runs and timers |
+//! | `internal` | the names of what is no event of the gateway |
 //! | `record` | what the journal takes down, and batches, the unit in which it does |
 //! | `held` | the scripts that are missing, and what is kept of scripts |
 //! | `log`, `rows` | where batches are written: what comes and goes at once; the tables of what lasts |
@@ -24,6 +25,7 @@ mod folder;
 mod health;
 mod held;
 mod ids;
+mod internal;
 mod log;
 mod messages;
 mod mirror;
@@ -48,6 +50,7 @@ use folder::Folder;
 pub use folder::{is_data_file, socket_file};
 pub use held::{Held, Kept};
 pub use ids::{EventId, Id, RunId, TimerId};
+pub use internal::{InternalKind, is_internal};
 pub use messages::number as message_number;
 use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};

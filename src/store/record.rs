@@ -22,7 +22,7 @@ pub struct EventRow {
     pub id: EventId,
     /// The session that it arrived at.
     pub session: Arc<str>,
-    /// The gateway's name for it; `@timer` for a timer that was due.
+    /// The gateway's name for it, or that of an [`InternalKind`](super::InternalKind).
     pub subcommand: String,
     /// Its content as it came.
     pub content: Content,

@@ -14,7 +14,7 @@ use crate::language::fault::Fault;
 use crate::language::functions::{arguments as counted, ticked};
 use crate::language::headers::{Header, headers};
 use crate::protocol::{Content, Event};
-use crate::store::{TimerId, TimerOrigin};
+use crate::store::{InternalKind, TimerId, TimerOrigin};
 
 /// When a timer is due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -155,9 +155,6 @@ fn place_of(text: &str, words: &[String]) -> Option<Position> {
     })
 }
 
-/// The subcommand under which the journal keeps a timer that was due.
-pub(crate) const DUE: &str = "@timer";
-
 impl Scheduled {
     /// Whether it stays when it is due, since its script is held.
     pub(super) fn waits(&self, is_held: impl Fn(&str) -> bool) -> bool {
@@ -180,7 +177,7 @@ impl Scheduled {
     /// The event that it is when it is due.
     pub(crate) fn event(&self) -> Event {
         let content = serde_json::json!({"script": self.script, "timer": self.timer});
-        Event { subcommand: DUE.to_owned(), content: Content::new(content.to_string()) }
+        Event { subcommand: InternalKind::Timer.subcommand(), content: Content::new(content.to_string()) }
     }
 
     /// The script and the timer of such an event.

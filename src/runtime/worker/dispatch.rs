@@ -9,7 +9,7 @@ use rhai::Dynamic;
 use tokio::task::spawn_local;
 
 use super::earlier::{Beginning, Earlier};
-use super::internal_event::{InternalCall, InternalEvent, outlives_its_process};
+use super::internal_event::{InternalCall, InternalEvent};
 use super::invocation::{About, HookOutcome, Invoker, fail, leave};
 use super::rebuild::{rebuilt, wake};
 use super::routing::Routed;
@@ -22,7 +22,7 @@ use crate::runtime::generation::Generation;
 use crate::runtime::journal::Arrival;
 use crate::runtime::timers::schedule::Beat;
 use crate::runtime::timers::timer::{Scheduled, Spec};
-use crate::store::{RunOutcome, RunRow, message_number};
+use crate::store::{InternalKind, RunOutcome, RunRow, message_number};
 
 /// Takes an event of a session: queues it in its lane at once, so that the order of arrival counts.
 pub(crate) fn accept(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: Event) {
@@ -349,7 +349,9 @@ impl EventDelivery {
                     None => self.start(call, &generation, function, timer.values()).await,
                 }
             }
-            (&InternalCall::Hook(hook, ref arguments), Some(generation)) if outlives_its_process(hook) => {
+            (&InternalCall::Hook(hook, ref arguments), Some(generation))
+                if InternalKind::Hook(hook).outlives_its_process() =>
+            {
                 self.invoke(call, &generation, hook, || arguments.clone()).await
             }
             (_, None) if worker.is_unloaded(session, &internal.script) => {

@@ -7,7 +7,8 @@ use crate::protocol::{Content, Event, Hook};
 use crate::runtime::context::SessionContext;
 use crate::runtime::context::lane::{Lane, LaneKey};
 use crate::runtime::engine::values;
-use crate::runtime::timers::timer::{DUE, Scheduled, Timer};
+use crate::runtime::timers::timer::{Scheduled, Timer};
+use crate::store::InternalKind;
 
 /// What happens that is no event of the gateway: a timer is due, a hook is to be called.
 pub(crate) struct InternalEvent {
@@ -28,11 +29,13 @@ pub(crate) enum InternalCall {
 impl InternalEvent {
     /// Reads what [`hook_event`] or a timer made.
     pub(crate) fn of_event(event: &Event) -> Option<Self> {
-        if event.subcommand == DUE {
-            let (script, timer) = Scheduled::of_event(event)?;
-            return Some(Self { script, what: InternalCall::Timer(timer) });
-        }
-        let hook = Hook::named(&format!("on_{}", event.subcommand.strip_prefix('@')?))?;
+        let hook = match InternalKind::named(&event.subcommand)? {
+            InternalKind::Timer => {
+                let (script, timer) = Scheduled::of_event(event)?;
+                return Some(Self { script, what: InternalCall::Timer(timer) });
+            }
+            InternalKind::Hook(hook) => hook,
+        };
         let content = event.content.value();
         let script = content.get("script")?.as_str()?.to_owned();
         let arguments = content.get("arguments").and_then(|arguments| arguments.as_array().cloned());
@@ -61,11 +64,6 @@ impl InternalEvent {
     }
 }
 
-/// The name under which the journal keeps a call of a hook that belongs to no event of the gateway.
-fn internal_subcommand(hook: &str) -> String {
-    format!("@{}", hook.trim_start_matches("on_"))
-}
-
 /// The event that a call of a hook is where the gateway sent none.
 pub(crate) fn hook_event(script: &str, hook: Hook, arguments: &[Dynamic]) -> Event {
     let plain = |value: &Dynamic| values::to_value(value).unwrap_or_default();
@@ -74,13 +72,7 @@ pub(crate) fn hook_event(script: &str, hook: Hook, arguments: &[Dynamic]) -> Eve
         Hook::Pin => serde_json::json!({"script": script}),
         _ => serde_json::json!({"script": script, "arguments": arguments.iter().map(plain).collect::<Vec<_>>()}),
     };
-    Event { subcommand: internal_subcommand(hook.name()), content: Content::new(content.to_string()) }
-}
-
-/// Whether a call of a hook that belongs to no event of the gateway goes on in the next process: the others are made anew by
-/// it, or mean nothing to it.
-pub(crate) const fn outlives_its_process(hook: Hook) -> bool {
-    matches!(hook, Hook::Error | Hook::Reload)
+    Event { subcommand: InternalKind::Hook(hook).subcommand(), content: Content::new(content.to_string()) }
 }
 
 #[cfg(test)]

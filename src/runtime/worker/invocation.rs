@@ -13,7 +13,7 @@ use rhai::Dynamic;
 use tokio::sync::SemaphorePermit;
 use tokio::task::spawn_local;
 
-use super::internal_event::{hook_event, outlives_its_process};
+use super::internal_event::hook_event;
 use super::state::Worker;
 use crate::language::fault::Fault;
 use crate::language::trace;
@@ -30,7 +30,7 @@ use crate::runtime::run::suspension::EventVerdict;
 use crate::runtime::run::{Driven, Run, Start, is_last_word};
 use crate::runtime::view::event::Happening;
 use crate::runtime::view::rows::FaultView;
-use crate::store::{EventId, RunOutcome};
+use crate::store::{EventId, InternalKind, RunOutcome};
 
 /// What came of a hook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -300,7 +300,7 @@ pub(crate) fn call_hook(
         let Some(arrival) = arrival else { return };
         session.journal.ready().await;
         let lane = session.lane(LaneKey::Script(generation.name().to_owned()));
-        let (rebuild, function) = (outlives_its_process(hook), worker.hook_name(hook));
+        let (rebuild, function) = (InternalKind::Hook(hook).outlives_its_process(), worker.hook_name(hook));
         loop {
             let hold = Hold::new(session.enter(&lane, generation.name()).await);
             let about = hook.name().into();
