@@ -56,7 +56,8 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "language",
         &[
-            &["chain", "cron", "dialect", "disk", "duration", "errors", "fault", "functions", "headers", "spelling"],
+            &["chain", "cron", "dialect", "disk", "duration", "fault", "headers", "spelling", "types"],
+            &["errors", "functions"],
             &["diagnostic", "source", "testing"],
             &["kind", "parse"],
             &["bundle", "race", "suggest"],

@@ -8,6 +8,7 @@ use super::output;
 use crate::language::definitions::library_functions;
 use crate::language::errors::{self, CAUGHT_FIELDS};
 use crate::language::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES, Reach};
+use crate::language::types::Type;
 use crate::protocol::{
     COMMANDS, Command, EVENTS, EventField, EventFieldKind, EventSpec, Example, Family, Field, FieldKind, HOOKS, Hook,
     Presence, Provenance, Repetition, Safety,
@@ -95,19 +96,19 @@ fn render_objects(page: &mut String) {
         for row in PROPERTIES.iter().filter(|row| row.of == *of) {
             let _ = writeln!(page, "| `.{}` | {} | {} |", row.name, sentence(row.doc), gives(row.kind));
         }
-        for row in FUNCTIONS.iter().filter(|row| row.of == Some(of)) {
+        for row in FUNCTIONS.iter().filter(|row| row.of == Some(*of)) {
             let _ = writeln!(page, "| `.{}` | {} | {} |", typed(row), sentence(row.doc), gives(row.result));
         }
         for row in PROPERTIES.iter().filter(|row| row.of == *of) {
             render_example(page, &format!(".{}", row.name), &row.example);
         }
-        for row in FUNCTIONS.iter().filter(|row| row.of == Some(of)) {
+        for row in FUNCTIONS.iter().filter(|row| row.of == Some(*of)) {
             render_example(page, &format!(".{}", typed(row)), &row.example);
         }
     }
     page.push_str("\n### The error of `on_error`\n\nA map.\n\n| | | |\n|---|---|---|\n");
     for (name, kind, doc) in ERROR_FIELDS {
-        let _ = writeln!(page, "| `.{name}` | {} | {} |", sentence(doc), gives(kind));
+        let _ = writeln!(page, "| `.{name}` | {} | {} |", sentence(doc), gives(*kind));
     }
     render_caught(page);
 }
@@ -124,7 +125,7 @@ fn render_caught(page: &mut String) {
          `${e}`. What a script throws itself arrives as it was thrown.\n\n| | | |\n|---|---|---|\n",
     );
     for (name, kind, doc) in CAUGHT_FIELDS {
-        let _ = writeln!(page, "| `.{name}` | {} | {} |", sentence(doc), gives(kind));
+        let _ = writeln!(page, "| `.{name}` | {} | {} |", sentence(doc), gives(*kind));
     }
     page.push_str("\n| name | code | means |\n|---|---|---|\n");
     for (name, code, doc) in errors::names() {
@@ -155,10 +156,10 @@ fn typed(row: &HostFunction) -> String {
 }
 
 /// A type in a table; a function that gives nothing leaves its place empty.
-fn gives(kind: &str) -> String {
+fn gives(kind: Type) -> String {
     match kind {
-        "()" => String::new(),
-        kind => kind.replace("()", "`()`"),
+        Type::Unit => String::new(),
+        kind => kind.text().replace("()", "`()`"),
     }
 }
 

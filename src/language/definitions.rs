@@ -9,6 +9,7 @@ use super::dialect;
 use super::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, PROPERTIES};
 use super::headers::headers;
 use super::testing;
+use super::types::Type;
 use crate::protocol::{Argument, COMMANDS, Command, EVENTS, EventFieldKind, Example, FieldKind, HOOKS, Hook};
 
 /// A function of the standard library.
@@ -75,17 +76,17 @@ fn host() -> String {
         }
         seen.push(field.name);
         let kind = match field.kind {
-            EventFieldKind::Str | EventFieldKind::Json => "string",
-            EventFieldKind::NullableStr => "string or ()",
-            EventFieldKind::Int => "integer",
-            EventFieldKind::StrMap => "map",
+            EventFieldKind::Str | EventFieldKind::Json => Type::String,
+            EventFieldKind::NullableStr => Type::StringOrUnit,
+            EventFieldKind::Int => Type::Integer,
+            EventFieldKind::StrMap => Type::Map,
         };
         let of = EVENTS.iter().filter(|row| row.fields.iter().any(|other| other.name == field.name));
         let of: Vec<_> = of.filter(|row| !is_message(row.hook)).collect();
         let names: Vec<_> = of.iter().map(|row| row.subcommand).collect();
         let doc = format!("{} (of {})", field.doc, names.join(", "));
-        for object in ["Event", "Invite"] {
-            let concerns = object == "Event" || of.iter().any(|row| row.hook == Some(Hook::Invite));
+        for object in [Type::Event, Type::Invite] {
+            let concerns = object == Type::Event || of.iter().any(|row| row.hook == Some(Hook::Invite));
             if concerns {
                 getter(&mut page, object, field.name, kind, &doc, None);
             }
@@ -115,7 +116,7 @@ fn fields(page: &mut String, hook: Hook, argument: &str) {
 fn testing() -> String {
     let mut page = String::from("module static;\n");
     for (name, of) in testing::GLOBALS {
-        documentation(&mut page, &format!("Of a test: {}.", testing::noun(of)));
+        documentation(&mut page, &format!("Of a test: {}.", testing::noun(*of)));
         let _ = writeln!(page, "const {name}: {of};");
     }
     for row in testing::FUNCTIONS {
@@ -181,16 +182,16 @@ fn command(page: &mut String, row: &Command) {
 fn function(page: &mut String, row: &HostFunction) {
     documentation(page, row.doc);
     show(page, Some(&row.example));
-    let receiver = row.of.map(|of| format!("{}: {of}", of.to_lowercase()));
-    let parameters = row.parameters.iter().map(|(name, kind)| format!("{name}: {}", type_name(kind)));
+    let receiver = row.of.map(|of| format!("{}: {of}", of.text().to_lowercase()));
+    let parameters = row.parameters.iter().map(|(name, kind)| format!("{name}: {}", type_name(*kind)));
     let parameters: Vec<_> = receiver.into_iter().chain(parameters).collect();
     let _ = writeln!(page, "fn {}({}) -> {};", row.name, parameters.join(", "), type_name(row.result));
 }
 
-fn getter(page: &mut String, of: &str, name: &str, kind: &str, doc: &str, example: Option<&Example>) {
+fn getter(page: &mut String, of: Type, name: &str, kind: Type, doc: &str, example: Option<&Example>) {
     documentation(page, doc);
     show(page, example);
-    let _ = writeln!(page, "fn get {name}({}: {of}) -> {};", of.to_lowercase(), type_name(kind));
+    let _ = writeln!(page, "fn get {name}({}: {of}) -> {};", of.text().to_lowercase(), type_name(kind));
 }
 
 fn documentation(page: &mut String, text: &str) {
@@ -229,16 +230,16 @@ const fn argument_type(argument: Argument) -> &'static str {
 }
 
 /// A type of the tables as definition files write it.
-fn type_name(kind: &str) -> &str {
+fn type_name(kind: Type) -> &'static str {
     match kind {
-        "string" => "String",
-        "integer" => "int",
-        "array" => "Array",
-        "map" => "Map",
-        "any" | "string or ()" => "?",
-        "Message or ()" => "Message",
-        "Person or ()" => "Person",
-        other => other,
+        Type::String => "String",
+        Type::Integer => "int",
+        Type::Array => "Array",
+        Type::Map => "Map",
+        Type::Any | Type::StringOrUnit => "?",
+        Type::MessageOrUnit => "Message",
+        Type::PersonOrUnit => "Person",
+        other => other.text(),
     }
 }
 

@@ -2,14 +2,15 @@
 
 use rhai::EvalAltResult;
 
+use super::types::Type;
 use crate::protocol::FailureCode;
 
 /// The entries of a caught error: name, kind, documentation.
-pub static CAUGHT_FIELDS: &[(&str, &str, &str)] = &[
-    ("code", "integer", "The gateway's code; -1 where no gateway has refused anything."),
-    ("name", "string", "What kind of error it is, such as TIMEOUT: see the table of names."),
-    ("message", "string", "What went wrong, for people."),
-    ("command", "string or ()", "The command, or the function of the web, that failed."),
+pub static CAUGHT_FIELDS: &[(&str, Type, &str)] = &[
+    ("code", Type::Integer, "The gateway's code; -1 where no gateway has refused anything."),
+    ("name", Type::String, "What kind of error it is, such as TIMEOUT: see the table of names."),
+    ("message", Type::String, "What went wrong, for people."),
+    ("command", Type::StringOrUnit, "The command, or the function of the web, that failed."),
 ];
 
 /// The names of errors that no gateway's code has, with what each means.

@@ -3,19 +3,20 @@
 //! One table for the editor definitions, the reference, `check` and the proposals in error cards, which are in `suggest`. What the
 //! functions *do* is not here: whoever runs scripts registers it, and a test there compares both.
 
+use super::types::Type;
 use crate::protocol::{COMMANDS, Command, Example, answers, plays};
 
 /// A function or method that the host gives to scripts.
 #[derive(Debug)]
 pub struct HostFunction {
     /// The type that it is a method of; nothing for a free function.
-    pub of: Option<&'static str>,
+    pub of: Option<Type>,
     /// Its name.
     pub name: &'static str,
     /// The names of its parameters and their types, in order.
-    pub parameters: &'static [(&'static str, &'static str)],
+    pub parameters: &'static [(&'static str, Type)],
     /// The type of what it gives.
-    pub result: &'static str,
+    pub result: Type,
     /// What it does.
     pub doc: &'static str,
     /// A script, or a test, that uses it.
@@ -41,11 +42,11 @@ pub enum Reach {
 #[derive(Debug)]
 pub struct HostProperty {
     /// The type of the object.
-    pub of: &'static str,
+    pub of: Type,
     /// Its name.
     pub name: &'static str,
     /// The type of its value.
-    pub kind: &'static str,
+    pub kind: Type,
     /// What it means.
     pub doc: &'static str,
     /// A script, or a test, that uses it.
@@ -68,8 +69,8 @@ impl HostFunction {
 
 const fn function(
     name: &'static str,
-    parameters: &'static [(&'static str, &'static str)],
-    result: &'static str,
+    parameters: &'static [(&'static str, Type)],
+    result: Type,
     doc: &'static str,
     example: Example,
 ) -> HostFunction {
@@ -78,8 +79,8 @@ const fn function(
 
 const fn pure(
     name: &'static str,
-    parameters: &'static [(&'static str, &'static str)],
-    result: &'static str,
+    parameters: &'static [(&'static str, Type)],
+    result: Type,
     doc: &'static str,
     example: Example,
 ) -> HostFunction {
@@ -88,8 +89,8 @@ const fn pure(
 
 const fn effect(
     name: &'static str,
-    parameters: &'static [(&'static str, &'static str)],
-    result: &'static str,
+    parameters: &'static [(&'static str, Type)],
+    result: Type,
     doc: &'static str,
     example: Example,
 ) -> HostFunction {
@@ -97,23 +98,17 @@ const fn effect(
 }
 
 const fn method(
-    of: &'static str,
+    of: Type,
     name: &'static str,
-    parameters: &'static [(&'static str, &'static str)],
-    result: &'static str,
+    parameters: &'static [(&'static str, Type)],
+    result: Type,
     doc: &'static str,
     example: Example,
 ) -> HostFunction {
     HostFunction { of: Some(of), name, parameters, result, doc, example, reach: Reach::Hooks }
 }
 
-const fn property(
-    of: &'static str,
-    name: &'static str,
-    kind: &'static str,
-    doc: &'static str,
-    example: Example,
-) -> HostProperty {
+const fn property(of: Type, name: &'static str, kind: Type, doc: &'static str, example: Example) -> HostProperty {
     HostProperty { of, name, kind, doc, example }
 }
 
@@ -124,15 +119,15 @@ pub(crate) const MAX_ARGUMENTS: usize = 8;
 pub static FUNCTIONS: &[HostFunction] = &[
     effect(
         "command",
-        &[("name", "string"), ("fields", "map")],
-        "any",
+        &[("name", Type::String), ("fields", Type::Map)],
+        Type::Any,
         "Sends any command by its name on the wire, known or not.",
         answers(r#"command("SendText", #{ to: msg.chat, content: "hello" });"#, "hi", "hello"),
     ),
     effect(
         "command",
-        &[("name", "string")],
-        "any",
+        &[("name", Type::String)],
+        Type::Any,
         "Sends a command that has no fields by its name on the wire.",
         answers(
             r#"let profile = command("GetProfile");
@@ -143,8 +138,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     function(
         "session",
-        &[("name", "string")],
-        "Session",
+        &[("name", Type::String)],
+        Type::Session,
         "A session by its name in the configuration; every command is a method of it.",
         answers(
             r#"session("main").send_text(msg.chat, "hello from the main account");"#,
@@ -155,14 +150,14 @@ pub static FUNCTIONS: &[HostFunction] = &[
     effect(
         "session",
         &[],
-        "Session",
+        Type::Session,
         "The session whose event is being handled.",
         answers("msg.reply(`You have reached ${session().name}.`);", "hi", "You have reached main."),
     ),
     function(
         "sessions",
         &[],
-        "array",
+        Type::Array,
         "Every session.",
         plays(
             "for account in sessions() {
@@ -173,8 +168,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "sleep",
-        &[("duration", "string")],
-        "()",
+        &[("duration", Type::String)],
+        Type::Unit,
         "Waits, such as `sleep(\"2s\")`; others are served meanwhile.",
         plays(
             r#"msg.reply("One moment.");
@@ -189,8 +184,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "sleep",
-        &[("seconds", "integer")],
-        "()",
+        &[("seconds", Type::Integer)],
+        Type::Unit,
         "Waits for whole seconds.",
         plays(
             r#"sleep(3);
@@ -204,8 +199,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "sleep",
-        &[("seconds", "float")],
-        "()",
+        &[("seconds", Type::Float)],
+        Type::Unit,
         "Waits for seconds.",
         plays(
             r#"sleep(0.5);
@@ -219,7 +214,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
     function(
         "now",
         &[],
-        "integer",
+        Type::Integer,
         "The time in milliseconds since 1970.",
         plays(
             r#"let before = now();
@@ -235,7 +230,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
     function(
         "random",
         &[],
-        "float",
+        Type::Float,
         "A random number from 0 up to, and without, 1.",
         plays(
             r#"let side = if random() < 0.5 { "Heads." } else { "Tails." };
@@ -245,8 +240,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     function(
         "random",
-        &[("low", "integer"), ("high", "integer")],
-        "integer",
+        &[("low", Type::Integer), ("high", Type::Integer)],
+        Type::Integer,
         "A random whole number from `low` to `high`, both included.",
         plays(
             "msg.reply(`You rolled ${random(1, 6)}.`);",
@@ -255,8 +250,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "after",
-        &[("delay", "string"), ("function", "string")],
-        "integer",
+        &[("delay", Type::String), ("function", Type::String)],
+        Type::Integer,
         "Calls the function of this name once, after a delay such as `\"5m\"`; gives the id for `cancel`.",
         plays(
             r#"fn on_start() {
@@ -274,8 +269,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "after",
-        &[("delay", "string"), ("function", "string"), ("arguments", "any")],
-        "integer",
+        &[("delay", Type::String), ("function", Type::String), ("arguments", Type::Any)],
+        Type::Integer,
         "The same with arguments: an array of them, or a single one.",
         plays(
             r#"fn on_message(msg) {
@@ -293,8 +288,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     function(
         "every",
-        &[("period", "string"), ("function", "string")],
-        "integer",
+        &[("period", Type::String), ("function", Type::String)],
+        Type::Integer,
         "Calls the function of this name again and again; at the top level it is a declaration.",
         plays(
             r#"every("1h", "tick");
@@ -311,8 +306,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     function(
         "every",
-        &[("period", "string"), ("function", "string"), ("arguments", "any")],
-        "integer",
+        &[("period", Type::String), ("function", Type::String), ("arguments", Type::Any)],
+        Type::Integer,
         "The same with arguments: an array of them, or a single one.",
         plays(
             r#"fn on_message(msg) {
@@ -332,8 +327,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     function(
         "cron",
-        &[("pattern", "string"), ("function", "string")],
-        "integer",
+        &[("pattern", Type::String), ("function", Type::String)],
+        Type::Integer,
         "Calls the function of this name at the times of a pattern such as `\"0 9 * * 1-5\"` (minute, hour, day, month, weekday).",
         plays(
             r#"cron("0 9 * * 1-5", "open");
@@ -346,8 +341,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     function(
         "cron",
-        &[("pattern", "string"), ("function", "string"), ("arguments", "any")],
-        "integer",
+        &[("pattern", Type::String), ("function", Type::String), ("arguments", Type::Any)],
+        Type::Integer,
         "The same with arguments: an array of them, or a single one.",
         plays(
             r#"cron("30 18 * * *", "announce", ["The kitchen closes."]);
@@ -360,8 +355,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "cancel",
-        &[("id", "integer")],
-        "bool",
+        &[("id", Type::Integer)],
+        Type::Bool,
         "Cancels a timer; tells whether there was one.",
         plays(
             r#"fn on_message(msg) {
@@ -385,8 +380,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "http_get",
-        &[("url", "string")],
-        "map",
+        &[("url", Type::String)],
+        Type::Map,
         "Fetches a url of a host that the configuration allows: `#{status, headers, body}`, with any status. The chat goes on while it waits.",
         plays(
             r#"let answer = http_get("https://api.example.com/weather");
@@ -398,8 +393,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "http_get",
-        &[("url", "string"), ("options", "map")],
-        "map",
+        &[("url", Type::String), ("options", Type::Map)],
+        Type::Map,
         "The same with headers: `#{headers: #{Authorization: \"Bearer …\"}}`.",
         plays(
             r#"let answer = http_get("https://api.example.com/joke", #{ headers: #{ Accept: "text/plain" } });
@@ -412,8 +407,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "http_post",
-        &[("url", "string"), ("body", "any")],
-        "map",
+        &[("url", Type::String), ("body", Type::Any)],
+        Type::Map,
         "Sends a text, or a map or array as JSON, to a url of a host that the configuration allows. The chat goes on while it waits.",
         plays(
             r#"let answer = http_post("https://api.example.com/orders", #{ item: msg.text, by: msg.sender.mid });
@@ -426,8 +421,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "http_post",
-        &[("url", "string"), ("body", "any"), ("options", "map")],
-        "map",
+        &[("url", Type::String), ("body", Type::Any), ("options", Type::Map)],
+        Type::Map,
         "The same with headers, such as `#{headers: #{\"Content-Type\": \"text/csv\"}}`.",
         plays(
             r#"let options = #{ headers: #{ "Content-Type": "text/csv" } };
@@ -439,8 +434,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "log_debug",
-        &[("value", "any")],
-        "()",
+        &[("value", Type::Any)],
+        Type::Unit,
         "Writes a line to the log that is usually not shown.",
         answers(
             r#"log_debug(`${msg.sender.mid} wrote ${msg.text}`);
@@ -451,8 +446,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "log_info",
-        &[("value", "any")],
-        "()",
+        &[("value", Type::Any)],
+        Type::Unit,
         "Writes a line to the log.",
         plays(
             r#"log_info(`order ${store.incr("orders")} is taken`);"#,
@@ -461,8 +456,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "log_warn",
-        &[("value", "any")],
-        "()",
+        &[("value", Type::Any)],
+        Type::Unit,
         "Writes a warning to the log.",
         plays(
             r#"let answer = http_get("https://api.example.com/menu");
@@ -475,8 +470,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "log_error",
-        &[("value", "any")],
-        "()",
+        &[("value", Type::Any)],
+        Type::Unit,
         "Writes an error to the log.",
         plays(
             r#"try {
@@ -489,8 +484,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "parse_json",
-        &[("text", "string")],
-        "any",
+        &[("text", Type::String)],
+        Type::Any,
         "The value that JSON text stands for; throws where the text is no JSON.",
         answers(
             r#"let order = parse_json(`{"item": "tea", "count": 2}`);
@@ -501,8 +496,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "to_json",
-        &[("value", "any")],
-        "string",
+        &[("value", Type::Any)],
+        Type::String,
         "The JSON text of a value: numbers, texts, arrays, maps, true, false and `()`.",
         plays(
             r#"msg.reply(to_json(#{ item: "tea", sizes: [1, 2] }));"#,
@@ -511,8 +506,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "plain_text",
-        &[("text", "string")],
-        "string",
+        &[("text", Type::String)],
+        Type::String,
         "A text as it is meant, however it was typed: the digits of every script are 0 to 9, and wide letters, signs and spaces \
          are narrow.",
         answers(
@@ -524,15 +519,15 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "is_match",
-        &[("text", "string"), ("pattern", "string")],
-        "bool",
+        &[("text", Type::String), ("pattern", Type::String)],
+        Type::Bool,
         "Whether a regular expression is found in a text: text.is_match(`^hi\\b`).",
         answers(r#"if msg.text.is_match(`(?i)^(hi|hello)\b`) { msg.reply("Hello!"); }"#, "Hi there", "Hello!"),
     ),
     pure(
         "captures",
-        &[("text", "string"), ("pattern", "string")],
-        "any",
+        &[("text", Type::String), ("pattern", Type::String)],
+        Type::Any,
         "The first match of a regular expression and its groups as an array; `()` without a match.",
         answers(
             r"let order = msg.text.captures(`(\d+) (\w+)`);
@@ -543,8 +538,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "find_all",
-        &[("text", "string"), ("pattern", "string")],
-        "array",
+        &[("text", Type::String), ("pattern", Type::String)],
+        Type::Array,
         "Every match of a regular expression.",
         answers(
             r"let tags = msg.text.find_all(`#\w+`);
@@ -555,24 +550,24 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "replace_all",
-        &[("text", "string"), ("pattern", "string"), ("with", "string")],
-        "string",
+        &[("text", Type::String), ("pattern", Type::String), ("with", Type::String)],
+        Type::String,
         "The text with every match replaced; `$1` stands for the first group.",
         answers(r#"msg.reply(msg.text.replace_all(`(\w)\w*@`, "$1…@"));"#, "ann@example.com", "a…@example.com"),
     ),
     method(
-        "Message",
+        Type::Message,
         "reply",
-        &[("text", "string")],
-        "map",
+        &[("text", Type::String)],
+        Type::Map,
         "Sends a text to the chat of the message.",
         answers("msg.reply(`Hello, ${msg.sender.name}!`);", "hi", "Hello, alice!"),
     ),
     method(
-        "Message",
+        Type::Message,
         "ask",
-        &[("text", "string")],
-        "Message or ()",
+        &[("text", Type::String)],
+        Type::MessageOrUnit,
         "Sends a question and waits for the same person's next message in this chat; `()` after the configured time.",
         plays(
             r#"let answer = msg.ask("What is your name?");
@@ -585,10 +580,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Message",
+        Type::Message,
         "ask",
-        &[("text", "string"), ("options", "map")],
-        "Message or ()",
+        &[("text", Type::String), ("options", Type::Map)],
+        Type::MessageOrUnit,
         "The same with `#{timeout: \"10m\"}`.",
         plays(
             r#"let sure = msg.ask("Really?", #{ timeout: "1m" });
@@ -605,10 +600,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Invite",
+        Type::Invite,
         "accept",
         &[],
-        "map",
+        Type::Map,
         "Joins the group.",
         plays(
             r#"fn on_invite(invite) {
@@ -619,10 +614,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Invite",
+        Type::Invite,
         "reject",
         &[],
-        "map",
+        Type::Map,
         "Turns the invitation down.",
         plays(
             "fn on_invite(invite) {
@@ -637,10 +632,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "State",
+        Type::State,
         "contains",
-        &[("name", "string")],
-        "bool",
+        &[("name", Type::String)],
+        Type::Bool,
         "Whether there is an entry of this name.",
         plays(
             r#"if !state.contains(msg.sender.mid) { msg.reply("Nice to meet you!"); }
@@ -652,10 +647,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "State",
+        Type::State,
         "keys",
         &[],
-        "array",
+        Type::Array,
         "The names of the entries.",
         plays(
             "state[msg.sender.name] = msg.text;
@@ -664,10 +659,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "State",
+        Type::State,
         "remove",
-        &[("name", "string")],
-        "any",
+        &[("name", Type::String)],
+        Type::Any,
         "Takes an entry out and gives its value.",
         plays(
             r#"let before = state.remove("order");
@@ -677,10 +672,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "State",
+        Type::State,
         "clear",
         &[],
-        "()",
+        Type::Unit,
         "Takes every entry out.",
         plays(
             r#"if msg.text == "/reset" { state.clear(); } else { state[msg.sender.mid] = msg.text; }
@@ -692,10 +687,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "State",
+        Type::State,
         "to_map",
         &[],
-        "map",
+        Type::Map,
         "A copy of everything as a map.",
         plays(
             "state.tea = 2;
@@ -704,10 +699,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Store",
+        Type::Store,
         "get",
-        &[("key", "string")],
-        "any",
+        &[("key", Type::String)],
+        Type::Any,
         "The value of a key; `()` where there is none.",
         answers(
             r#"let name = store.get(msg.sender.mid) ?? "stranger";
@@ -717,10 +712,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Store",
+        Type::Store,
         "set",
-        &[("key", "string"), ("value", "any")],
-        "()",
+        &[("key", Type::String), ("value", Type::Any)],
+        Type::Unit,
         "Keeps a value: plain data.",
         plays(
             r#"let before = store.get("latest") ?? "nothing";
@@ -735,10 +730,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Store",
+        Type::Store,
         "set",
-        &[("key", "string"), ("value", "any"), ("options", "map")],
-        "()",
+        &[("key", Type::String), ("value", Type::Any), ("options", Type::Map)],
+        Type::Unit,
         "Keeps a value for a while: `#{ttl: \"1h\"}`.",
         plays(
             r#"if store.get("greeted") == () { msg.reply("Good day!"); }
@@ -753,10 +748,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Store",
+        Type::Store,
         "incr",
-        &[("key", "string")],
-        "integer",
+        &[("key", Type::String)],
+        Type::Integer,
         "Adds 1 to a number, at once for everyone, and gives the sum.",
         answers(
             r#"let visits = store.incr("visits");
@@ -766,10 +761,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Store",
+        Type::Store,
         "incr",
-        &[("key", "string"), ("by", "integer")],
-        "integer",
+        &[("key", Type::String), ("by", Type::Integer)],
+        Type::Integer,
         "Adds to a number, at once for everyone, and gives the sum.",
         answers(
             r#"let cups = store.incr("cups", parse_int(msg.text));
@@ -779,10 +774,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Store",
+        Type::Store,
         "delete",
-        &[("key", "string")],
-        "bool",
+        &[("key", Type::String)],
+        Type::Bool,
         "Deletes a key; tells whether there was one.",
         answers(
             r#"let known = store.delete(msg.sender.mid);
@@ -792,10 +787,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Store",
+        Type::Store,
         "keys",
         &[],
-        "array",
+        Type::Array,
         "Every key.",
         plays(
             r#"store.set("motto", msg.text);
@@ -804,10 +799,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Store",
+        Type::Store,
         "keys",
-        &[("prefix", "string")],
-        "array",
+        &[("prefix", Type::String)],
+        Type::Array,
         "Every key that begins so.",
         answers(
             r#"store.set(`guest/${msg.sender.mid}`, msg.text);
@@ -817,18 +812,18 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     method(
-        "Session",
+        Type::Session,
         "command",
-        &[("name", "string"), ("fields", "map")],
-        "any",
+        &[("name", Type::String), ("fields", Type::Map)],
+        Type::Any,
         "Sends any command in this session.",
         answers(r#"session().command("SendText", #{ to: msg.chat, content: "hello" });"#, "hi", "hello"),
     ),
     method(
-        "Session",
+        Type::Session,
         "command",
-        &[("name", "string")],
-        "any",
+        &[("name", Type::String)],
+        Type::Any,
         "Sends a command that has no fields in this session.",
         answers(
             r#"let settings = session().command("GetSettings");
@@ -842,9 +837,9 @@ pub static FUNCTIONS: &[HostFunction] = &[
 /// Every property of the objects that hooks and functions give; those of events are in the table of events.
 pub static PROPERTIES: &[HostProperty] = &[
     property(
-        "Message",
+        Type::Message,
         "id",
-        "string",
+        Type::String,
         "The message's id.",
         plays(
             r#"if msg.content_type == "FILE" {
@@ -855,16 +850,16 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Message",
+        Type::Message,
         "chat",
-        "string",
+        Type::String,
         "Where an answer goes: the mid of the person or group.",
         answers(r#"send_text(msg.chat, "hello");"#, "hi", "hello"),
     ),
     property(
-        "Message",
+        Type::Message,
         "text",
-        "string or ()",
+        Type::StringOrUnit,
         "The text; `()` where there is none.",
         plays(
             "if msg.text == () { return; }
@@ -876,16 +871,16 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Message",
+        Type::Message,
         "sender",
-        "Person",
+        Type::Person,
         "Who wrote it.",
         answers("msg.reply(`Hello, ${msg.sender.name}!`);", "hi", "Hello, alice!"),
     ),
     property(
-        "Message",
+        Type::Message,
         "to",
-        "string",
+        Type::String,
         "Whom it was written to: a person's or a group's mid.",
         answers(
             r#"if msg.to == session().mid { msg.reply("This stays between us."); }"#,
@@ -894,9 +889,9 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Message",
+        Type::Message,
         "timestamp",
-        "integer",
+        Type::Integer,
         "When it was sent, in milliseconds since 1970.",
         answers(
             r#"if now() - msg.timestamp > 3_600_000 { return; }    // it waited while the bot was away
@@ -906,9 +901,9 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Message",
+        Type::Message,
         "content_type",
-        "string",
+        Type::String,
         "`NONE` for text, else `IMAGE`, `STICKER` and so on.",
         plays(
             r#"if msg.content_type == "STICKER" { msg.reply("Nice one!"); }"#,
@@ -919,9 +914,9 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Message",
+        Type::Message,
         "metadata",
-        "map",
+        Type::Map,
         "What else belongs to this content type, all values strings.",
         plays(
             r#"if msg.content_type == "FILE" { msg.reply(`Thank you for ${msg.metadata.FILE_NAME}.`); }"#,
@@ -929,16 +924,16 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Message",
+        Type::Message,
         "is_group",
-        "bool",
+        Type::Bool,
         "Whether it was written in a group.",
         answers(r#"if !msg.is_group { msg.reply("Just the two of us."); }"#, "hi", "Just the two of us."),
     ),
     property(
-        "Message",
+        Type::Message,
         "raw",
-        "map",
+        Type::Map,
         "The content as it came from the gateway.",
         plays(
             "log_info(to_json(msg.raw));",
@@ -946,30 +941,30 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Person",
+        Type::Person,
         "mid",
-        "string",
+        Type::String,
         "The person's mid.",
         answers(r#"send_text(msg.sender.mid, "A word in private.");"#, "hi", "A word in private."),
     ),
     property(
-        "Person",
+        Type::Person,
         "name",
-        "string",
+        Type::String,
         "The person's name; looked up once, which may wait.",
         answers("msg.reply(`Good morning, ${msg.sender.name}.`);", "hi", "Good morning, alice."),
     ),
     property(
-        "Session",
+        Type::Session,
         "name",
-        "string",
+        Type::String,
         "The session's name in the configuration.",
         answers("msg.reply(`This is ${session().name}.`);", "hi", "This is main."),
     ),
     property(
-        "Session",
+        Type::Session,
         "mid",
-        "string or ()",
+        Type::StringOrUnit,
         "The account's mid; `()` before its first login.",
         plays(
             "log_info(`this account is ${session().mid}`);",
@@ -977,9 +972,9 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Event",
+        Type::Event,
         "me",
-        "bool",
+        Type::Bool,
         "Whether `person` is this account itself.",
         plays(
             r#"fn on_join(event) {
@@ -993,9 +988,9 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Event",
+        Type::Event,
         "person",
-        "Person or ()",
+        Type::PersonOrUnit,
         "Whom it is about; in `on_kick`, who was removed.",
         plays(
             "fn on_leave(event) {
@@ -1007,9 +1002,9 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Event",
+        Type::Event,
         "by",
-        "Person or ()",
+        Type::PersonOrUnit,
         "Who did it; in `on_kick`, who removed the other, else as `person`.",
         plays(
             "fn on_kick(event) {
@@ -1021,9 +1016,9 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Event",
+        Type::Event,
         "subcommand",
-        "string",
+        Type::String,
         "The event's name on the wire.",
         plays(
             r#"fn on_join(event) {
@@ -1038,9 +1033,9 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Event",
+        Type::Event,
         "raw",
-        "map",
+        Type::Map,
         "The content as it came from the gateway.",
         plays(
             "fn on_group_update(event) {
@@ -1053,9 +1048,9 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
-        "Invite",
+        Type::Invite,
         "inviter",
-        "Person or ()",
+        Type::PersonOrUnit,
         "Who invites.",
         plays(
             "fn on_invite(invite) {
@@ -1071,47 +1066,47 @@ pub static PROPERTIES: &[HostProperty] = &[
 ];
 
 /// The types of objects, in the order of the reference, and what they are.
-pub static OBJECTS: &[(&str, &str)] = &[
-    ("Message", "A message, as `on_message`, `on_own_message` and `ask` give it."),
-    ("Person", "Somebody: `msg.sender`, `event.person`, `invite.inviter`. Two of them are compared with `==`."),
-    ("Invite", "An invitation into a group, as `on_invite` gives it. It also has what an event has."),
+pub static OBJECTS: &[(Type, &str)] = &[
+    (Type::Message, "A message, as `on_message`, `on_own_message` and `ask` give it."),
+    (Type::Person, "Somebody: `msg.sender`, `event.person`, `invite.inviter`. Two of them are compared with `==`."),
+    (Type::Invite, "An invitation into a group, as `on_invite` gives it. It also has what an event has."),
     (
-        "Event",
+        Type::Event,
         "Any other event. Its fields are properties as well: `event.group_id`, `event.mid` and so on, `()` where this event has none; see [Events](#events).",
     ),
     (
-        "Session",
+        Type::Session,
         "A session: `session(\"name\")`. Every command is a method of it: `session(\"name\").send_text(to, content)`.",
     ),
     (
-        "State",
+        Type::State,
         "What a script remembers for one session, as `state`: a map that outlives reloads. `state.count = 1` and `state[\"count\"]` write and read; what is not there is `()`.",
     ),
-    ("Store", "What a script keeps for good, as `store`, shared by its sessions."),
+    (Type::Store, "What a script keeps for good, as `store`, shared by its sessions."),
 ];
 
 /// The fields of the map that `on_error` gets.
-pub static ERROR_FIELDS: &[(&str, &str, &str)] = &[
-    ("message", "string", "What went wrong."),
-    ("file", "string", "The file that the place lies in."),
-    ("line", "integer or ()", "The line, counted from 1."),
-    ("column", "integer or ()", "The column, counted from 1."),
-    ("help", "string or ()", "How to mend it, where that is known."),
-    ("source", "string or ()", "The line of the source, where it is at hand."),
-    ("card", "string", "All of it as a text of several lines, as it stands in the log."),
-    ("calls", "array", "The functions that led there, the innermost first."),
+pub static ERROR_FIELDS: &[(&str, Type, &str)] = &[
+    ("message", Type::String, "What went wrong."),
+    ("file", Type::String, "The file that the place lies in."),
+    ("line", Type::IntegerOrUnit, "The line, counted from 1."),
+    ("column", Type::IntegerOrUnit, "The column, counted from 1."),
+    ("help", Type::StringOrUnit, "How to mend it, where that is known."),
+    ("source", Type::StringOrUnit, "The line of the source, where it is at hand."),
+    ("card", Type::String, "All of it as a text of several lines, as it stands in the log."),
+    ("calls", Type::Array, "The functions that led there, the innermost first."),
     (
         "code",
-        "integer or ()",
+        Type::IntegerOrUnit,
         "The gateway's code, where a command was refused; -1 of other errors that can be caught.",
     ),
-    ("name", "string or ()", "What kind of error it is, such as NOT_FOUND: see the error of catch."),
-    ("command", "string or ()", "The command that was refused, or the function of the web."),
-    ("script", "string", "This script."),
-    ("session", "string", "The session."),
-    ("hook", "string", "The function that was called."),
-    ("event", "string", "The event that was being handled."),
-    ("generation", "integer", "The generation of the script that ran."),
+    ("name", Type::StringOrUnit, "What kind of error it is, such as NOT_FOUND: see the error of catch."),
+    ("command", Type::StringOrUnit, "The command that was refused, or the function of the web."),
+    ("script", Type::String, "This script."),
+    ("session", Type::String, "The session."),
+    ("hook", Type::String, "The function that was called."),
+    ("event", Type::String, "The event that was being handled."),
+    ("generation", Type::Integer, "The generation of the script that ran."),
 ];
 
 /// The signatures of everything called `name`, as people write them.

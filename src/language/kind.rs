@@ -5,6 +5,7 @@ use std::any::TypeId;
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map};
 
 use super::testing;
+use super::types::Type;
 use crate::protocol::{self, Argument, Hook};
 
 /// The kind of a value, as far as it is known.
@@ -35,7 +36,7 @@ pub(crate) enum Kind {
     /// What `on_error` gets.
     Failure,
     /// An object of a scenario test, by its type.
-    Test(&'static str),
+    Test(Type),
 }
 
 impl Kind {
@@ -52,32 +53,34 @@ impl Kind {
         }
     }
 
-    /// The kind that the table of functions names.
-    pub(crate) fn named(name: &str) -> Self {
-        match name {
-            "()" => Self::Unit,
-            "bool" => Self::Bool,
-            "integer" => Self::Int,
-            "float" => Self::Float,
-            "string" => Self::String,
-            "string or ()" => Self::MaybeString,
-            "array" => Self::Array,
-            "map" => Self::Map,
+    /// The kind of values of a type of the tables.
+    pub(crate) fn of(named: Type) -> Self {
+        match named {
+            Type::Unit => Self::Unit,
+            Type::Bool => Self::Bool,
+            Type::Integer => Self::Int,
+            Type::Float => Self::Float,
+            Type::String => Self::String,
+            Type::StringOrUnit => Self::MaybeString,
+            Type::Array => Self::Array,
+            Type::Map => Self::Map,
             // Nobody is blamed for not asking whether the other case is at hand.
-            "Message" | "Message or ()" => Self::Message,
-            "Person" | "Person or ()" => Self::Person,
-            "Session" => Self::Session,
-            "Invite" => Self::Invite,
-            "Event" => Self::Event(None),
-            "State" => Self::State,
-            "Store" => Self::Store,
-            _ => Self::Unknown,
+            Type::Message | Type::MessageOrUnit => Self::Message,
+            Type::Person | Type::PersonOrUnit => Self::Person,
+            Type::Session => Self::Session,
+            Type::Invite => Self::Invite,
+            Type::Event => Self::Event(None),
+            Type::State => Self::State,
+            Type::Store => Self::Store,
+            Type::Any | Type::IntegerOrUnit | Type::Group | Type::Bot | Type::Clock | Type::Gateway | Type::Web => {
+                Self::Unknown
+            }
         }
     }
 
-    /// The kind that the table of scenario tests names.
-    pub(crate) fn of_test(name: &str) -> Self {
-        testing::object(name).map_or_else(|| Self::named(name), Self::Test)
+    /// The kind of values of a type in a scenario test.
+    pub(crate) fn of_test(named: Type) -> Self {
+        if testing::has(named) { Self::Test(named) } else { Self::of(named) }
     }
 
     /// The kind behind the name that Rhai gives a type in its errors.
@@ -96,7 +99,7 @@ impl Kind {
             "Invite" => Self::Invite,
             "State" => Self::State,
             "Store" => Self::Store,
-            other => Self::named(other),
+            other => Type::named(other).map_or(Self::Unknown, Self::of),
         }
     }
 
@@ -156,16 +159,16 @@ impl Kind {
         }
     }
 
-    /// The name of its type in the table of functions, for the host's own types.
-    pub(crate) fn host_type(self) -> Option<&'static str> {
+    /// Its type in the table of functions, for the host's own types.
+    pub(crate) fn host_type(self) -> Option<Type> {
         Some(match self {
-            Self::Message => "Message",
-            Self::Person => "Person",
-            Self::Invite => "Invite",
-            Self::Event(_) => "Event",
-            Self::Session => "Session",
-            Self::State => "State",
-            Self::Store => "Store",
+            Self::Message => Type::Message,
+            Self::Person => Type::Person,
+            Self::Invite => Type::Invite,
+            Self::Event(_) => Type::Event,
+            Self::Session => Type::Session,
+            Self::State => Type::State,
+            Self::Store => Type::Store,
             _ => return None,
         })
     }

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | `disk`, `source`, `bundle` | what is there, unreadable or missing; a file's text; a script's pinned sources |
 //! | `dialect`, `parse`, `headers` | what Rhai brings; compiling, and syntax errors in plain words; where a file's functions stand |
-//! | `functions`, `errors`, `testing` | the tables: every host function and property, documented; the errors that can be caught; the API of scenario tests |
+//! | `functions`, `errors`, `testing`, `types` | the tables: every host function and property, documented; the errors that can be caught; the API of scenario tests |
 //! | `hook`, `kind`, `chain` | the functions that the host calls; what is known of a value; what Rhai's tree spreads over several nodes |
 //! | `cron`, `duration` | when a pattern is due; how long something lasts |
 //! | `fault`, `diagnostic` | what is wrong with a script, and where; the card that shows it |
@@ -38,6 +38,7 @@ pub mod spelling;
 pub(crate) mod suggest;
 pub mod testing;
 pub(crate) mod trace;
+pub mod types;
 
 pub use bundle::{Bundle, script_name, stdlib_modules};
 pub use fault::{Excerpt, Fault, MissingFunction, Thrown};

@@ -48,7 +48,7 @@ pub(crate) fn host_names() -> (Vec<Name>, Vec<Name>) {
         functions.push(name);
     }
     for row in FUNCTIONS {
-        let (name, of) = (row.name.to_owned(), row.of.map(str::to_owned));
+        let (name, of) = (row.name.to_owned(), row.of.map(|of| of.to_string()));
         let entry = Name { name, signature: row.signature(), doc: row.doc.to_owned(), example: row.example.text(), of };
         if row.of.is_some() { methods.push(entry) } else { functions.push(entry) }
     }
@@ -57,7 +57,7 @@ pub(crate) fn host_names() -> (Vec<Name>, Vec<Name>) {
         signature: row.name.to_owned(),
         doc: row.doc.to_owned(),
         example: row.example.text(),
-        of: Some(row.of.to_owned()),
+        of: Some(row.of.to_string()),
     }));
     (functions, methods)
 }

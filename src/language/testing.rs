@@ -4,40 +4,36 @@
 //! functions *do* is the business of whoever runs tests; a test there compares both.
 
 use super::functions::{HostFunction, HostProperty, Reach};
+use super::types::Type;
 use crate::protocol::{Proof, shows};
 
 /// The names that every test sees, with their types.
-pub static GLOBALS: &[(&str, &str)] = &[("bot", "Bot"), ("clock", "Clock"), ("gateway", "Gateway"), ("web", "Web")];
+pub static GLOBALS: &[(&str, Type)] =
+    &[("bot", Type::Bot), ("clock", Type::Clock), ("gateway", Type::Gateway), ("web", Type::Web)];
 
 /// The types of objects, in the order of the documentation, and what they are; nothing is what belongs to none.
-pub static OBJECTS: &[(Option<&str>, &str)] = &[
-    (Some("Person"), "people: `person(\"alice\")`"),
-    (Some("Group"), "groups: `group(name, [people])`"),
-    (Some("Bot"), "the bot: `bot`"),
-    (Some("Clock"), "the clock: `clock`"),
-    (Some("Gateway"), "the gateway: `gateway`"),
-    (Some("Web"), "the web: `web`"),
+pub static OBJECTS: &[(Option<Type>, &str)] = &[
+    (Some(Type::Person), "people: `person(\"alice\")`"),
+    (Some(Type::Group), "groups: `group(name, [people])`"),
+    (Some(Type::Bot), "the bot: `bot`"),
+    (Some(Type::Clock), "the clock: `clock`"),
+    (Some(Type::Gateway), "the gateway: `gateway`"),
+    (Some(Type::Web), "the web: `web`"),
     (None, "everything else"),
 ];
 
 const fn row(
-    of: Option<&'static str>,
+    of: Option<Type>,
     name: &'static str,
-    parameters: &'static [(&'static str, &'static str)],
-    result: &'static str,
+    parameters: &'static [(&'static str, Type)],
+    result: Type,
     doc: &'static str,
     test: &'static str,
 ) -> HostFunction {
     HostFunction { of, name, parameters, result, doc, example: shows(test, Proof::Passes), reach: Reach::Tests }
 }
 
-const fn property(
-    of: &'static str,
-    name: &'static str,
-    kind: &'static str,
-    doc: &'static str,
-    test: &'static str,
-) -> HostProperty {
+const fn property(of: Type, name: &'static str, kind: Type, doc: &'static str, test: &'static str) -> HostProperty {
     HostProperty { of, name, kind, doc, example: shows(test, Proof::Passes) }
 }
 
@@ -93,8 +89,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     row(
         None,
         "person",
-        &[("name", "string")],
-        "Person",
+        &[("name", Type::String)],
+        Type::Person,
         "Someone who has the bot as a contact; made if there is nobody of that name.",
         r#"let zoe = person("zoe");
            zoe.says("ping");
@@ -103,8 +99,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     row(
         None,
         "group",
-        &[("name", "string"), ("members", "array")],
-        "Group",
+        &[("name", Type::String), ("members", Type::Array)],
+        Type::Group,
         "A group whose members, people and `bot`, are in it at once.",
         r#"let tea = group("tea", [alice, person("bob"), bot]);
            alice.says_in(tea, "ping");
@@ -114,7 +110,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         None,
         "settle",
         &[],
-        "()",
+        Type::Unit,
         "Waits until the world is at rest.",
         r#"gateway.drop();
            clock.advance("10s");
@@ -124,8 +120,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     row(
         None,
         "snapshot",
-        &[("name", "string")],
-        "()",
+        &[("name", Type::String)],
+        Type::Unit,
         "The conversation so far is the one in `FILE.NAME.txt` beside the test; `hotline test --update` writes it.",
         r#"alice.says("/order");
            alice.says("cake");
@@ -134,8 +130,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     row(
         None,
         "assert",
-        &[("condition", "bool")],
-        "()",
+        &[("condition", Type::Bool)],
+        Type::Unit,
         "Fails where the condition does not hold.",
         r#"alice.says("/order");
            alice.says("tea");
@@ -144,8 +140,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     row(
         None,
         "assert",
-        &[("condition", "bool"), ("message", "string")],
-        "()",
+        &[("condition", Type::Bool), ("message", Type::String)],
+        Type::Unit,
         "The same with a message of the test's own.",
         r#"let tea = alice.creates_group("tea", [bot]);
            assert(tea.has(bot), "the bot takes no invitation");"#,
@@ -153,8 +149,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
     row(
         None,
         "assert_eq",
-        &[("found", "any"), ("expected", "any")],
-        "()",
+        &[("found", Type::Any), ("expected", Type::Any)],
+        Type::Unit,
         "Fails where two values differ, and shows how.",
         r#"let tea = group("tea", [alice, bot]);
            assert_eq(tea.members(), ["alice", "bot"]);"#,
@@ -162,125 +158,125 @@ pub static FUNCTIONS: &[HostFunction] = &[
     row(
         None,
         "assert_eq",
-        &[("found", "any"), ("expected", "any"), ("message", "string")],
-        "()",
+        &[("found", Type::Any), ("expected", Type::Any), ("message", Type::String)],
+        Type::Unit,
         "The same with a message of the test's own.",
         r#"alice.says("ping");
            assert_eq(alice.receives().content_type, "NONE", "a text is answered by a text");"#,
     ),
     HostFunction {
         example: shows(r#"fail("it is yet to be written");"#, Proof::Fails("it is yet to be written")),
-        ..row(None, "fail", &[("message", "string")], "()", "Fails.", "")
+        ..row(None, "fail", &[("message", Type::String)], Type::Unit, "Fails.", "")
     },
     row(
-        Some("Person"),
+        Some(Type::Person),
         "says",
-        &[("text", "string")],
-        "string",
+        &[("text", Type::String)],
+        Type::String,
         "Writes to the bot; gives the message's id.",
         r#"alice.says("ping");
            alice.expects("pong");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "says_in",
-        &[("group", "Group"), ("text", "string")],
-        "string",
+        &[("group", Type::Group), ("text", Type::String)],
+        Type::String,
         "Writes in a group; gives the message's id.",
         r#"let tea = group("tea", [alice, bot]);
            alice.says_in(tea, "ping");
            tea.expects("pong");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "sends_image",
         &[],
-        "string",
+        Type::String,
         "Sends the bot a message about a picture that cannot be fetched; gives its id.",
         r#"alice.sends_image();
            alice.expects("Nice one!");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "sends_sticker",
         &[],
-        "string",
+        Type::String,
         "Sends the bot a sticker; gives the message's id.",
         r#"alice.sends_sticker();
            alice.expects("Nice one!");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "sends_file",
-        &[("name", "string")],
-        "string",
+        &[("name", Type::String)],
+        Type::String,
         "Sends the bot a message about a file that cannot be fetched; gives its id.",
         r#"alice.sends_file("order.txt");
            alice.expects("I cannot get it.");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "sends_file",
-        &[("name", "string"), ("text", "string")],
-        "string",
+        &[("name", Type::String), ("text", Type::String)],
+        Type::String,
         "Sends the bot a file that it can fetch with `download_file`; gives the message's id.",
         r#"alice.sends_file("order.txt", "2 teas");
            alice.expects("I have got it.");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "sends_image_in",
-        &[("group", "Group")],
-        "string",
+        &[("group", Type::Group)],
+        Type::String,
         "The same in a group.",
         r#"let tea = group("tea", [alice, bot]);
            alice.sends_image_in(tea);
            tea.expects("Nice one!");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "sends_sticker_in",
-        &[("group", "Group")],
-        "string",
+        &[("group", Type::Group)],
+        Type::String,
         "The same in a group.",
         r#"let tea = group("tea", [alice, bot]);
            alice.sends_sticker_in(tea);
            tea.expects("Nice one!");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "sends_file_in",
-        &[("group", "Group"), ("name", "string")],
-        "string",
+        &[("group", Type::Group), ("name", Type::String)],
+        Type::String,
         "The same in a group.",
         r#"let tea = group("tea", [alice, bot]);
            alice.sends_file_in(tea, "order.txt");
            tea.expects("I cannot get it.");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "sends_file_in",
-        &[("group", "Group"), ("name", "string"), ("text", "string")],
-        "string",
+        &[("group", Type::Group), ("name", Type::String), ("text", Type::String)],
+        Type::String,
         "The same in a group.",
         r#"let tea = group("tea", [alice, bot]);
            alice.sends_file_in(tea, "order.txt", "2 teas");
            tea.expects("I have got it.");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "expects",
-        &[("text", "string")],
-        "()",
+        &[("text", Type::String)],
+        Type::Unit,
         "The bot's next message to this person is this text.",
         r#"alice.says("/order");
            alice.expects("What would you like?");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "expects_match",
-        &[("pattern", "string")],
-        "array",
+        &[("pattern", Type::String)],
+        Type::Array,
         "It matches a regular expression; gives the captures.",
         r#"alice.says("/order");
            alice.says("tea");
@@ -289,10 +285,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            assert_eq(found[1], "1");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "expects_kind",
-        &[("kind", "string")],
-        "map",
+        &[("kind", Type::String)],
+        Type::Map,
         "It is of this content type, such as `\"IMAGE\"`; gives the message.",
         r#"gateway.holds("menu.txt");
            alice.says("/menu");
@@ -300,98 +296,98 @@ pub static FUNCTIONS: &[HostFunction] = &[
            assert_eq(menu.metadata.FILE_NAME, "menu.txt");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "expects_file",
-        &[("name", "string")],
-        "map",
+        &[("name", Type::String)],
+        Type::Map,
         "It is a file of this name; gives the message.",
         r#"gateway.holds("menu.txt");
            alice.says("/menu");
            alice.expects_file("menu.txt");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "expects_file",
-        &[("name", "string"), ("text", "string")],
-        "map",
+        &[("name", Type::String), ("text", Type::String)],
+        Type::Map,
         "It is a file of this name that holds this text; gives the message.",
         r#"gateway.holds("menu.txt", "tea, cake");
            alice.says("/menu");
            alice.expects_file("menu.txt", "tea, cake");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "expects_nothing",
         &[],
-        "()",
+        Type::Unit,
         "There is none.",
         r#"alice.says("What a day.");
            alice.expects_nothing();"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "receives",
         &[],
-        "map",
+        Type::Map,
         "Gives it, whatever it is: `#{id, text, content_type, timestamp, metadata}`.",
         r#"alice.says("/order");
            let question = alice.receives();
            assert(question.text.ends_with("?"));"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "expects_in",
-        &[("group", "Group"), ("text", "string")],
-        "()",
+        &[("group", Type::Group), ("text", Type::String)],
+        Type::Unit,
         "The bot's next message in a group, as this person sees it, is this text.",
         r#"let tea = group("tea", [alice, person("bob"), bot]);
            person("bob").says_in(tea, "ping");
            alice.expects_in(tea, "pong");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "expects_match_in",
-        &[("group", "Group"), ("pattern", "string")],
-        "array",
+        &[("group", Type::Group), ("pattern", Type::String)],
+        Type::Array,
         "It matches a regular expression; gives the captures.",
         r#"let tea = group("tea", [alice, bot]);
            alice.says_in(tea, "/order");
            alice.expects_match_in(tea, "^What would");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "expects_nothing_in",
-        &[("group", "Group")],
-        "()",
+        &[("group", Type::Group)],
+        Type::Unit,
         "There is none.",
         r#"let tea = group("tea", [alice, bot]);
            alice.says_in(tea, "What a day.");
            alice.expects_nothing_in(tea);"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "creates_group",
-        &[("name", "string"), ("invited", "array")],
-        "Group",
+        &[("name", Type::String), ("invited", Type::Array)],
+        Type::Group,
         "Makes a group and invites people, `bot` among them.",
         r#"let tea = alice.creates_group("tea", [bot, person("bob")]);
            tea.expects("Hello everyone!");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "invites",
-        &[("who", "any"), ("group", "Group")],
-        "any",
+        &[("who", Type::Any), ("group", Type::Group)],
+        Type::Any,
         "Invites a person or `bot` into a group.",
         r#"let tea = group("tea", [alice]);
            alice.invites(bot, tea);
            tea.expects("Hello everyone!");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "joins",
-        &[("group", "Group")],
-        "any",
+        &[("group", Type::Group)],
+        Type::Any,
         "Accepts an invitation.",
         r#"let bob = person("bob");
            let tea = group("tea", [alice, bot]);
@@ -400,10 +396,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            tea.expects("Welcome, bob!");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "rejects",
-        &[("group", "Group")],
-        "any",
+        &[("group", Type::Group)],
+        Type::Any,
         "Turns an invitation down.",
         r#"let bob = person("bob");
            let tea = group("tea", [alice, bot]);
@@ -412,10 +408,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            tea.expects_nothing();"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "leaves",
-        &[("group", "Group")],
-        "any",
+        &[("group", Type::Group)],
+        Type::Any,
         "Leaves a group.",
         r#"let bob = person("bob");
            let tea = group("tea", [alice, bob, bot]);
@@ -423,20 +419,20 @@ pub static FUNCTIONS: &[HostFunction] = &[
            tea.expects("Goodbye, bob.");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "renames",
-        &[("group", "Group"), ("name", "string")],
-        "any",
+        &[("group", Type::Group), ("name", Type::String)],
+        Type::Any,
         "Gives a group another name.",
         r#"let tea = group("tea", [alice, bot]);
            alice.renames(tea, "coffee");
            tea.expects("A new name!");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "kicks",
-        &[("who", "any"), ("group", "Group")],
-        "()",
+        &[("who", Type::Any), ("group", Type::Group)],
+        Type::Unit,
         "Takes a person or `bot` out of a group.",
         r#"let bob = person("bob");
            let tea = group("tea", [alice, bob, bot]);
@@ -444,10 +440,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            tea.expects("Was that necessary, alice?");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "cancels_invitation",
-        &[("who", "any"), ("group", "Group")],
-        "()",
+        &[("who", Type::Any), ("group", Type::Group)],
+        Type::Unit,
         "Takes an invitation back.",
         r#"bot.runs([]);
            let tea = alice.creates_group("tea", [bot]);
@@ -455,40 +451,40 @@ pub static FUNCTIONS: &[HostFunction] = &[
            assert_eq(tea.invited(), []);"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "reads",
-        &[("message", "string")],
-        "()",
+        &[("message", Type::String)],
+        Type::Unit,
         "Has read the message of this id.",
         r#"alice.says("ping");
            alice.reads(alice.receives().id);
            assert(bot.logged("alice has read it"));"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "unsends",
-        &[("message", "string")],
-        "()",
+        &[("message", Type::String)],
+        Type::Unit,
         "Takes their own message of this id back.",
         r#"let id = alice.says("/ordr");
            alice.unsends(id);
            assert(bot.logged("taken back"));"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "reacts_to",
-        &[("message", "string")],
-        "()",
+        &[("message", Type::String)],
+        Type::Unit,
         "Reacts to the message of this id.",
         r#"alice.says("ping");
            alice.reacts_to(alice.receives().id);
            alice.expects("Thank you, alice!");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "is_now_called",
-        &[("name", "string")],
-        "any",
+        &[("name", Type::String)],
+        Type::Any,
         "Takes another name.",
         r#"let dave = person("dave");
            dave.adds_bot();
@@ -497,20 +493,20 @@ pub static FUNCTIONS: &[HostFunction] = &[
            dave.expects("Hello, David!");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "adds_bot",
         &[],
-        "any",
+        Type::Any,
         "Makes the bot a contact.",
         r#"let dave = person("dave");
            dave.adds_bot();
            dave.expects("Hello, dave!");"#,
     ),
     row(
-        Some("Person"),
+        Some(Type::Person),
         "does",
-        &[("command", "string"), ("fields", "map")],
-        "any",
+        &[("command", Type::String), ("fields", Type::Map)],
+        Type::Any,
         "Sends any command of the gateway as this person.",
         r#"alice.does("SendLocation", #{
                to: bot.mid, title: "Here", address: "", latitude: 35.0, longitude: 139.0,
@@ -518,58 +514,58 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects_nothing();"#,
     ),
     row(
-        Some("Group"),
+        Some(Type::Group),
         "members",
         &[],
-        "array",
+        Type::Array,
         "The names of those in it.",
         r#"let tea = group("tea", [alice, person("bob"), bot]);
            person("bob").leaves(tea);
            assert_eq(tea.members(), ["alice", "bot"]);"#,
     ),
     row(
-        Some("Group"),
+        Some(Type::Group),
         "invited",
         &[],
-        "array",
+        Type::Array,
         "The names of those invited into it.",
         r#"let tea = alice.creates_group("tea", [person("bob")]);
            assert_eq(tea.invited(), ["bob"]);"#,
     ),
     row(
-        Some("Group"),
+        Some(Type::Group),
         "has",
-        &[("who", "any")],
-        "bool",
+        &[("who", Type::Any)],
+        Type::Bool,
         "Whether a person or `bot` is a member.",
         r#"let tea = alice.creates_group("tea", [bot, person("bob")]);
            assert(tea.has(bot) && !tea.has(person("bob")));"#,
     ),
     row(
-        Some("Group"),
+        Some(Type::Group),
         "expects",
-        &[("text", "string")],
-        "()",
+        &[("text", Type::String)],
+        Type::Unit,
         "The bot's next message in the group is this text.",
         r#"let tea = group("tea", [alice, bot]);
            alice.says_in(tea, "ping");
            tea.expects("pong");"#,
     ),
     row(
-        Some("Group"),
+        Some(Type::Group),
         "expects_match",
-        &[("pattern", "string")],
-        "array",
+        &[("pattern", Type::String)],
+        Type::Array,
         "It matches a regular expression; gives the captures.",
         r#"let tea = group("tea", [alice, bot]);
            alice.says_in(tea, "/order");
            tea.expects_match("^What would");"#,
     ),
     row(
-        Some("Group"),
+        Some(Type::Group),
         "expects_kind",
-        &[("kind", "string")],
-        "map",
+        &[("kind", Type::String)],
+        Type::Map,
         "It is of this content type; gives the message.",
         r#"gateway.holds("menu.txt");
            let tea = group("tea", [alice, bot]);
@@ -577,10 +573,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            tea.expects_kind("FILE");"#,
     ),
     row(
-        Some("Group"),
+        Some(Type::Group),
         "expects_file",
-        &[("name", "string")],
-        "map",
+        &[("name", Type::String)],
+        Type::Map,
         "It is a file of this name; gives the message.",
         r#"gateway.holds("menu.txt");
            let tea = group("tea", [alice, bot]);
@@ -588,10 +584,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            tea.expects_file("menu.txt");"#,
     ),
     row(
-        Some("Group"),
+        Some(Type::Group),
         "expects_file",
-        &[("name", "string"), ("text", "string")],
-        "map",
+        &[("name", Type::String), ("text", Type::String)],
+        Type::Map,
         "It is a file of this name that holds this text; gives the message.",
         r#"gateway.holds("menu.txt", "tea, cake");
            let tea = group("tea", [alice, bot]);
@@ -599,30 +595,30 @@ pub static FUNCTIONS: &[HostFunction] = &[
            tea.expects_file("menu.txt", "tea, cake");"#,
     ),
     row(
-        Some("Group"),
+        Some(Type::Group),
         "expects_nothing",
         &[],
-        "()",
+        Type::Unit,
         "There is none.",
         r#"let tea = group("tea", [alice, bot]);
            alice.says_in(tea, "What a day.");
            tea.expects_nothing();"#,
     ),
     row(
-        Some("Group"),
+        Some(Type::Group),
         "receives",
         &[],
-        "map",
+        Type::Map,
         "Gives it, whatever it is.",
         r#"let tea = group("tea", [alice, bot]);
            alice.says_in(tea, "ping");
            assert_eq(tea.receives().text, "pong");"#,
     ),
     row(
-        Some("Bot"),
+        Some(Type::Bot),
         "kill",
         &[],
-        "()",
+        Type::Unit,
         "Ends the bot as a crash would, once what was on its way to it has arrived. The store stays.",
         r#"alice.says("/order");
            alice.expects("What would you like?");
@@ -632,10 +628,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("Order 1: one tea.");"#,
     ),
     row(
-        Some("Bot"),
+        Some(Type::Bot),
         "start",
         &[],
-        "()",
+        Type::Unit,
         "Starts it again.",
         r#"bot.stop();
            alice.says("ping");
@@ -643,39 +639,39 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("pong");"#,
     ),
     row(
-        Some("Bot"),
+        Some(Type::Bot),
         "stop",
         &[],
-        "()",
+        Type::Unit,
         "Ends it in order: `on_stop` runs.",
         r#"bot.stop();
            assert(bot.logged("the shop closes"));"#,
     ),
     row(
-        Some("Bot"),
+        Some(Type::Bot),
         "reload",
-        &[("script", "string"), ("text", "string")],
-        "()",
+        &[("script", Type::String), ("text", Type::String)],
+        Type::Unit,
         "As saving the script's file would; a fault is thrown.",
         r#"bot.reload("shop", `fn on_message(msg) { msg.reply("We have moved."); }`);
            alice.says("ping");
            alice.expects("We have moved.");"#,
     ),
     row(
-        Some("Bot"),
+        Some(Type::Bot),
         "remove",
-        &[("script", "string")],
-        "()",
+        &[("script", Type::String)],
+        Type::Unit,
         "As deleting the script's file would: it is held until `reload` brings it back.",
         r#"bot.remove("shop");
            alice.says("ping");
            alice.expects_nothing();"#,
     ),
     row(
-        Some("Bot"),
+        Some(Type::Bot),
         "forget",
-        &[("script", "string")],
-        "()",
+        &[("script", Type::String)],
+        Type::Unit,
         "As `hotline forget`, of a script that was removed.",
         r#"alice.says("/order");
            alice.expects("What would you like?");
@@ -684,10 +680,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            assert(bot.logged("the shop closes"));"#,
     ),
     row(
-        Some("Bot"),
+        Some(Type::Bot),
         "runs",
-        &[("scripts", "array")],
-        "()",
+        &[("scripts", Type::Array)],
+        Type::Unit,
         "Has it run only these scripts from now on, after a new start.",
         r#"bot.runs([]);
            alice.says("ping");
@@ -697,38 +693,38 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("pong");"#,
     ),
     row(
-        Some("Bot"),
+        Some(Type::Bot),
         "logged",
-        &[("text", "string")],
-        "bool",
+        &[("text", Type::String)],
+        Type::Bool,
         "Whether its log holds a text.",
         r#"alice.says("/order");
            alice.says("tea");
            assert(bot.logged("an order of tea"));"#,
     ),
     row(
-        Some("Bot"),
+        Some(Type::Bot),
         "expects_error",
-        &[("text", "string")],
-        "string",
+        &[("text", Type::String)],
+        Type::String,
         "A run of the bot has failed with a message that holds this text; gives the message.",
         r#"alice.says("/weather");
            bot.expects_error("no answer for GET https://api.example.com/weather");"#,
     ),
     row(
-        Some("Bot"),
+        Some(Type::Bot),
         "notices",
-        &[("subcommand", "string"), ("content", "any")],
-        "()",
+        &[("subcommand", Type::String), ("content", Type::Any)],
+        Type::Unit,
         "An event of any kind reaches it from the gateway.",
         r#"bot.notices("NOTIFIED_ADD_CONTACT", #{ mid: alice.mid });
            alice.expects("Hello, alice!");"#,
     ),
     row(
-        Some("Clock"),
+        Some(Type::Clock),
         "advance",
-        &[("by", "string")],
-        "()",
+        &[("by", Type::String)],
+        Type::Unit,
         "Time passes step by step, such as `\"10m\"`: everything happens at its time.",
         r#"alice.says("/order");
            alice.expects("What would you like?");
@@ -736,40 +732,40 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("Another time, then.");"#,
     ),
     row(
-        Some("Clock"),
+        Some(Type::Clock),
         "now",
         &[],
-        "integer",
+        Type::Integer,
         "The time in milliseconds since 1970.",
         r#"let before = clock.now();
            clock.advance("1h");
            assert_eq(clock.now() - before, 3_600_000);"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "holds",
-        &[("name", "string")],
-        "()",
+        &[("name", Type::String)],
+        Type::Unit,
         "Puts a file into the gateway's folder, where the paths of `send_file` and the like begin.",
         r#"gateway.holds("menu.txt");
            alice.says("/menu");
            alice.expects_file("menu.txt");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "holds",
-        &[("name", "string"), ("text", "string")],
-        "()",
+        &[("name", Type::String), ("text", Type::String)],
+        Type::Unit,
         "The same with a text of the test's own.",
         r#"gateway.holds("menu.txt", "tea, cake");
            alice.says("/menu");
            alice.expects_file("menu.txt", "tea, cake");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "drop",
         &[],
-        "()",
+        Type::Unit,
         "The bot's connection is lost; it comes back when the clock is advanced.",
         r#"gateway.drop();
            alice.says("ping");
@@ -778,20 +774,20 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("pong");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "refuses",
-        &[("family", "string"), ("failure", "string")],
-        "()",
+        &[("family", Type::String), ("failure", Type::String)],
+        Type::Unit,
         "The bot's next command of a family (`\"text\"`, `\"group\"`, …, `\"login\"`, `\"all\"`) fails with `\"ABUSE_BLOCK\"` or another failure.",
         r#"gateway.refuses("text", "ABUSE_BLOCK");
            alice.says("ping");
            bot.expects_error("ABUSE_BLOCK");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "refuses",
-        &[("family", "string"), ("failure", "string"), ("times", "integer")],
-        "()",
+        &[("family", Type::String), ("failure", Type::String), ("times", Type::Integer)],
+        Type::Unit,
         "The next so many.",
         r#"gateway.refuses("text", "ABUSE_BLOCK", 2);
            alice.says("ping");
@@ -802,10 +798,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            bot.expects_error("ABUSE_BLOCK");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "delays",
-        &[("what", "string"), ("by", "string")],
-        "()",
+        &[("what", Type::String), ("by", Type::String)],
+        Type::Unit,
         "The next frame of the `\"replies\"`, `\"events\"` or `\"all\"` comes late, such as by `\"2s\"`.",
         r#"gateway.delays("events", "2s");
            alice.says("ping");
@@ -814,10 +810,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("pong");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "delays",
-        &[("what", "string"), ("by", "string"), ("times", "integer")],
-        "()",
+        &[("what", Type::String), ("by", Type::String), ("times", Type::Integer)],
+        Type::Unit,
         "The next so many.",
         r#"gateway.delays("events", "2s", 2);
            alice.says("ping");
@@ -828,10 +824,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("pong");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "repeats",
-        &[("what", "string")],
-        "()",
+        &[("what", Type::String)],
+        Type::Unit,
         "The next frame of these comes twice.",
         r#"gateway.repeats("events");
            alice.says("ping");
@@ -839,10 +835,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects_nothing();"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "repeats",
-        &[("what", "string"), ("times", "integer")],
-        "()",
+        &[("what", Type::String), ("times", Type::Integer)],
+        Type::Unit,
         "The next so many.",
         r#"gateway.repeats("events", 2);
            alice.says("ping");
@@ -852,10 +848,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects_nothing();"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "reorders",
-        &[("what", "string")],
-        "()",
+        &[("what", Type::String)],
+        Type::Unit,
         "It comes after the one that follows it.",
         r#"gateway.reorders("events");
            alice.says("/order");
@@ -864,10 +860,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("What would you like?");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "reorders",
-        &[("what", "string"), ("times", "integer")],
-        "()",
+        &[("what", Type::String), ("times", Type::Integer)],
+        Type::Unit,
         "The next so many.",
         r#"gateway.reorders("events", 2);
            alice.says("ping");
@@ -877,10 +873,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("pong");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "swallows",
-        &[("what", "string")],
-        "()",
+        &[("what", Type::String)],
+        Type::Unit,
         "It never comes.",
         r#"gateway.swallows("events");
            alice.says("ping");
@@ -889,10 +885,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("pong");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "swallows",
-        &[("what", "string"), ("times", "integer")],
-        "()",
+        &[("what", Type::String), ("times", Type::Integer)],
+        Type::Unit,
         "The next so many.",
         r#"gateway.swallows("events", 2);
            alice.says("ping");
@@ -900,30 +896,30 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects_nothing();"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "garbles",
-        &[("what", "string")],
-        "()",
+        &[("what", Type::String)],
+        Type::Unit,
         "It comes after nonsense.",
         r#"gateway.garbles("events");
            alice.says("ping");
            alice.expects("pong");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "garbles",
-        &[("what", "string"), ("times", "integer")],
-        "()",
+        &[("what", Type::String), ("times", Type::Integer)],
+        Type::Unit,
         "The next so many.",
         r#"gateway.garbles("all", 3);
            alice.says("ping");
            alice.expects("pong");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "drops_at",
-        &[("what", "string")],
-        "()",
+        &[("what", Type::String)],
+        Type::Unit,
         "It costs the connection.",
         r#"gateway.drops_at("events");
            alice.says("ping");
@@ -932,10 +928,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("pong");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "drops_at",
-        &[("what", "string"), ("times", "integer")],
-        "()",
+        &[("what", Type::String), ("times", Type::Integer)],
+        Type::Unit,
         "The next so many.",
         r#"gateway.drops_at("events", 2);
            alice.says("ping");
@@ -943,10 +939,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("pong");"#,
     ),
     row(
-        Some("Gateway"),
+        Some(Type::Gateway),
         "recovers",
         &[],
-        "()",
+        Type::Unit,
         "No trouble any more.",
         r#"gateway.swallows("events", 10);
            alice.says("ping");
@@ -956,20 +952,20 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("pong");"#,
     ),
     row(
-        Some("Web"),
+        Some(Type::Web),
         "answers",
-        &[("url", "string"), ("answer", "any")],
-        "()",
+        &[("url", Type::String), ("answer", Type::Any)],
+        Type::Unit,
         "What `http_get` and `http_post` get for a url: a text, a map or array as JSON, or `#{status, headers, body}`. The url may end in `*`, and begin with a method: `\"POST https://…\"`. The latest rule wins.",
         r#"web.answers("https://api.example.com/weather", "sunny");
            alice.says("/weather");
            alice.expects("sunny");"#,
     ),
     row(
-        Some("Web"),
+        Some(Type::Web),
         "answers",
-        &[("url", "string"), ("answer", "any"), ("times", "integer")],
-        "()",
+        &[("url", Type::String), ("answer", Type::Any), ("times", Type::Integer)],
+        Type::Unit,
         "Only so many times; then the rule before it counts again.",
         r#"web.answers("https://api.example.com/*", "sunny");
            web.answers("https://api.example.com/weather", "rain", 1);
@@ -979,20 +975,20 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("sunny");"#,
     ),
     row(
-        Some("Web"),
+        Some(Type::Web),
         "refuses",
-        &[("url", "string")],
-        "()",
+        &[("url", Type::String)],
+        Type::Unit,
         "There is no connection.",
         r#"web.refuses("https://api.example.com/weather");
            alice.says("/weather");
            bot.expects_error("http_get");"#,
     ),
     row(
-        Some("Web"),
+        Some(Type::Web),
         "refuses",
-        &[("url", "string"), ("times", "integer")],
-        "()",
+        &[("url", Type::String), ("times", Type::Integer)],
+        Type::Unit,
         "Only so many times.",
         r#"web.answers("https://api.example.com/weather", "sunny");
            web.refuses("https://api.example.com/weather", 1);
@@ -1002,10 +998,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("sunny");"#,
     ),
     row(
-        Some("Web"),
+        Some(Type::Web),
         "delays",
-        &[("url", "string"), ("by", "string")],
-        "()",
+        &[("url", Type::String), ("by", Type::String)],
+        Type::Unit,
         "The answer comes late, such as by `\"40s\"`, when the clock is advanced.",
         r#"web.answers("https://api.example.com/weather", "sunny");
            web.delays("https://api.example.com/weather", "10s");
@@ -1015,10 +1011,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("sunny");"#,
     ),
     row(
-        Some("Web"),
+        Some(Type::Web),
         "expects",
-        &[("url", "string")],
-        "map",
+        &[("url", Type::String)],
+        Type::Map,
         "The next request to this url that was not asked for yet: `#{method, url, headers, body}`.",
         r#"web.answers("https://api.example.com/weather", "sunny");
            alice.says("/weather");
@@ -1026,10 +1022,10 @@ pub static FUNCTIONS: &[HostFunction] = &[
            assert_eq(request.method, "GET");"#,
     ),
     row(
-        Some("Web"),
+        Some(Type::Web),
         "expects_nothing",
         &[],
-        "()",
+        Type::Unit,
         "There was no other request.",
         r#"alice.says("ping");
            alice.expects("pong");
@@ -1039,52 +1035,52 @@ pub static FUNCTIONS: &[HostFunction] = &[
 
 /// Every property.
 pub static PROPERTIES: &[HostProperty] = &[
-    property("Person", "name", "string", "The person's name.", r#"assert_eq(alice.name, "alice");"#),
+    property(Type::Person, "name", Type::String, "The person's name.", r#"assert_eq(alice.name, "alice");"#),
     property(
-        "Person",
+        Type::Person,
         "mid",
-        "string",
+        Type::String,
         "The person's mid.",
         r#"let known = alice.does("GetProfile", #{});
            assert_eq(known.mid, alice.mid);"#,
     ),
     property(
-        "Group",
+        Type::Group,
         "name",
-        "string",
+        Type::String,
         "The group's name.",
         r#"let tea = group("tea", [alice, bot]);
            assert_eq(tea.name, "tea");"#,
     ),
     property(
-        "Group",
+        Type::Group,
         "mid",
-        "string",
+        Type::String,
         "The group's mid.",
         r#"let tea = group("tea", [alice, bot]);
            let seen = alice.does("SearchGroupById", #{ id: tea.mid });
            assert_eq(seen.chatName, "tea");"#,
     ),
     property(
-        "Bot",
+        Type::Bot,
         "name",
-        "string",
+        Type::String,
         "`bot`.",
         r#"let tea = group("tea", [alice, bot]);
            assert(tea.members().contains(bot.name));"#,
     ),
     property(
-        "Bot",
+        Type::Bot,
         "mid",
-        "string",
+        Type::String,
         "The bot's mid.",
         r#"let known = alice.does("GetContacts", #{ mids: [bot.mid] });
            assert_eq(known[0].displayName, "bot");"#,
     ),
     property(
-        "Bot",
+        Type::Bot,
         "is_live",
-        "bool",
+        Type::Bool,
         "Whether it is logged in.",
         r#"gateway.drop();
            assert(!bot.is_live);
@@ -1094,28 +1090,28 @@ pub static PROPERTIES: &[HostProperty] = &[
 ];
 
 /// The functions and methods of a name; `of` is the type that a method is called on.
-pub(crate) fn rows(of: Option<&str>, name: &str) -> impl Iterator<Item = &'static HostFunction> {
+pub(crate) fn rows(of: Option<Type>, name: &str) -> impl Iterator<Item = &'static HostFunction> {
     FUNCTIONS.iter().filter(move |row| row.of == of && row.name == name)
 }
 
 /// The type of a name that every test sees.
-pub(crate) fn global(name: &str) -> Option<&'static str> {
+pub(crate) fn global(name: &str) -> Option<Type> {
     GLOBALS.iter().find(|(known, _)| *known == name).map(|(_, of)| *of)
 }
 
-/// The name of a type of this API, as it is written in the table.
-pub(crate) fn object(name: &str) -> Option<&'static str> {
-    OBJECTS.iter().find_map(|(of, _)| of.filter(|of| *of == name))
+/// Whether objects of a type are a test's.
+pub(crate) fn has(object: Type) -> bool {
+    OBJECTS.iter().any(|(of, _)| *of == Some(object))
 }
 
 /// What a person would call an object of a test.
-pub(crate) fn noun(of: &str) -> &'static str {
+pub(crate) fn noun(of: Type) -> &'static str {
     match of {
-        "Person" => "a person",
-        "Group" => "a group",
-        "Bot" => "the bot",
-        "Clock" => "the clock",
-        "Gateway" => "the gateway",
+        Type::Person => "a person",
+        Type::Group => "a group",
+        Type::Bot => "the bot",
+        Type::Clock => "the clock",
+        Type::Gateway => "the gateway",
         _ => "the web",
     }
 }
@@ -1129,7 +1125,7 @@ pub fn tables() -> String {
             page.push_str(&format!("| `.{}` | {} | {} |\n", row.name, row.doc, row.kind));
         }
         for row in FUNCTIONS.iter().filter(|row| row.of == *of) {
-            let gives = if row.result == "()" { "" } else { row.result };
+            let gives = if row.result == Type::Unit { "" } else { row.result.text() };
             page.push_str(&format!("| `{}` | {} | {gives} |\n", row.signature(), row.doc));
         }
     }

@@ -65,8 +65,9 @@ fn test_of(lines: &str) -> String {
 
 fn rows(functions: &'static [HostFunction], properties: &'static [HostProperty]) -> Vec<Row> {
     let method = |of: Option<&str>, name: &str| of.map_or(name.to_owned(), |of| format!("{of}.{name}"));
-    let functions = functions.iter().map(|row| Row::of(method(row.of, &row.signature()), &row.example));
-    functions.chain(properties.iter().map(|row| Row::of(method(Some(row.of), row.name), &row.example))).collect()
+    let functions =
+        functions.iter().map(|row| Row::of(method(row.of.map(|of| of.text()), &row.signature()), &row.example));
+    functions.chain(properties.iter().map(|row| Row::of(method(Some(row.of.text()), row.name), &row.example))).collect()
 }
 
 fn hooks() -> Vec<Row> {

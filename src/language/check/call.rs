@@ -153,7 +153,7 @@ impl Walk<'_> {
         let method = functions::FUNCTIONS.iter().find(|row| row.name == name).filter(|_| own.is_empty());
         if let (Some(of), true) = (method.and_then(|row| row.of), self.known.taking(name, count).is_empty()) {
             let message = format!("no function `{name}`");
-            let help = format!("it is a method of {}: `….{name}(…)`", Kind::named(of).noun());
+            let help = format!("it is a method of {}: `….{name}(…)`", Kind::of(of).noun());
             self.error("unknown-function", position, message, Some(help));
             return;
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use crate::language::dialect;
 use crate::language::functions::{FUNCTIONS, HostFunction, MAX_ARGUMENTS, PROPERTIES, Reach};
 use crate::language::kind::Kind;
+use crate::language::types::Type;
 use crate::protocol::{COMMANDS, Command};
 
 /// Functions of the language itself that are in no registry; they take any number of arguments.
@@ -40,8 +41,8 @@ impl Known {
             known.add_command(row);
         }
         // What an event has depends on the event.
-        for row in PROPERTIES.iter().filter(|row| row.of != "Event" && row.of != "Invite") {
-            known.getters.insert((Kind::named(row.of), row.name.to_owned()), Kind::named(row.kind));
+        for row in PROPERTIES.iter().filter(|row| row.of != Type::Event && row.of != Type::Invite) {
+            known.getters.insert((Kind::of(row.of), row.name.to_owned()), Kind::of(row.kind));
         }
         known
     }
@@ -88,14 +89,14 @@ impl Known {
     }
 
     fn add_row(&mut self, row: &HostFunction) {
-        let of = row.of.map(|of| Some(Kind::named(of)));
-        let parameter = |(name, kind): &(&str, &str)| match *name {
+        let of = row.of.map(|of| Some(Kind::of(of)));
+        let parameter = |(name, kind): &(&str, Type)| match *name {
             // It is given by its name, or as a value.
             "function" => Some(Kind::Unknown),
-            _ => Some(Kind::named(kind)),
+            _ => Some(Kind::of(*kind)),
         };
         let types = of.into_iter().chain(row.parameters.iter().map(parameter)).collect();
-        self.add(row.name, types, Kind::named(row.result));
+        self.add(row.name, types, Kind::of(row.result));
     }
 
     /// A command is a function and a method of sessions. A wrong call of it gets an answer too, so it takes whatever comes.
@@ -202,27 +203,25 @@ pub(crate) fn admits(of: Kind, name: &str, kinds: &[Kind]) -> bool {
         .iter()
         .filter(|row| row.of == of.host_type() && row.name == name && row.parameters.len() == kinds.len())
         .peekable();
-    let fits = |wanted: &str, kind: Kind| {
-        matches!(
-            (Kind::named(wanted), kind),
-            (Kind::Unknown, _) | (_, Kind::Unknown) | (Kind::String, Kind::MaybeString)
-        ) || Kind::named(wanted) == kind
+    let fits = |wanted: Type, kind: Kind| {
+        matches!((Kind::of(wanted), kind), (Kind::Unknown, _) | (_, Kind::Unknown) | (Kind::String, Kind::MaybeString))
+            || Kind::of(wanted) == kind
     };
     rows.peek().is_none()
-        || rows.any(|row| row.parameters.iter().zip(kinds).all(|((_, wanted), kind)| fits(wanted, *kind)))
+        || rows.any(|row| row.parameters.iter().zip(kinds).all(|((_, wanted), kind)| fits(*wanted, *kind)))
 }
 
 /// What the table says that a function or method gives.
 pub(crate) fn result(of: Kind, name: &str, count: usize) -> Option<Kind> {
     let row =
         FUNCTIONS.iter().find(|row| row.of == of.host_type() && row.name == name && row.parameters.len() == count)?;
-    Some(Kind::named(row.result))
+    Some(Kind::of(row.result))
 }
 
 /// The kind of a property in the table.
 pub(crate) fn property(of: Kind, name: &str) -> Option<Kind> {
     let of = of.host_type()?;
-    PROPERTIES.iter().find(|row| row.of == of && row.name == name).map(|row| Kind::named(row.kind))
+    PROPERTIES.iter().find(|row| row.of == of && row.name == name).map(|row| Kind::of(row.kind))
 }
 
 /// The command that a function sends.

@@ -13,6 +13,7 @@ use crate::language::kind::Kind;
 use crate::language::spelling::closest;
 use crate::language::suggest::{self, method_synonym};
 use crate::language::testing;
+use crate::language::types::Type;
 use crate::protocol::{COMMANDS, EVENTS, EventField, EventFieldKind, Hook};
 
 impl Walk<'_> {
@@ -100,7 +101,7 @@ impl Walk<'_> {
         if let Some(field) = own().find(here) {
             return field_kind(field);
         }
-        let always = PROPERTIES.iter().filter(|row| row.of == "Event").map(|row| row.name);
+        let always = PROPERTIES.iter().filter(|row| row.of == Type::Event).map(|row| row.name);
         let mut names: Vec<_> = own().map(|field| field.name).chain(always).collect();
         if of == Kind::Invite {
             names.push("inviter");
@@ -126,7 +127,7 @@ impl Walk<'_> {
 
     fn failure_field(&mut self, name: &str, position: Position) -> Kind {
         if let Some((_, kind, _)) = ERROR_FIELDS.iter().find(|(field, ..)| *field == name) {
-            return Kind::named(kind);
+            return Kind::of(*kind);
         }
         // What the script itself put there is there.
         if self.file.entries.contains(name) {

@@ -10,6 +10,7 @@ use crate::language::kind::Kind;
 use crate::language::spelling::closest;
 use crate::language::suggest::in_tests;
 use crate::language::testing;
+use crate::language::types::Type;
 
 impl Walk<'_> {
     /// Checks the call of a function that is none of the file's own; gives the kind of its result.
@@ -79,10 +80,10 @@ impl Walk<'_> {
     }
 
     /// The kind of a property of a test's object.
-    pub(crate) fn test_property(&mut self, of: &'static str, name: &str, position: Position) -> Kind {
+    pub(crate) fn test_property(&mut self, of: Type, name: &str, position: Position) -> Kind {
         let own = || testing::PROPERTIES.iter().filter(|row| row.of == of);
         if let Some(row) = own().find(|row| row.name == name) {
-            return Kind::named(row.kind);
+            return Kind::of(row.kind);
         }
         let help = match testing::rows(Some(of), name).next() {
             Some(row) => Some(format!("it is a method: `{}`", row.signature())),
@@ -111,14 +112,14 @@ impl Walk<'_> {
 
 /// What the row that takes these kinds gives.
 fn result(rows: &[&HostFunction], kinds: &[Kind]) -> Option<Kind> {
-    let fits = |wanted: &str, kind: Kind| {
+    let fits = |wanted: Type, kind: Kind| {
         let wanted = Kind::of_test(wanted);
         wanted == kind
             || matches!((wanted, kind), (Kind::Unknown, _) | (_, Kind::Unknown) | (Kind::String, Kind::MaybeString))
     };
     let row = rows.iter().find(|row| {
         row.parameters.len() == kinds.len()
-            && row.parameters.iter().zip(kinds).all(|((_, wanted), kind)| fits(wanted, *kind))
+            && row.parameters.iter().zip(kinds).all(|((_, wanted), kind)| fits(*wanted, *kind))
     })?;
     Some(Kind::of_test(row.result))
 }

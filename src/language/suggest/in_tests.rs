@@ -5,10 +5,11 @@ use crate::language::fault::MissingFunction;
 use crate::language::functions::{self, HostFunction, Reach, names, ticked};
 use crate::language::kind::script_type;
 use crate::language::spelling::closest;
-use crate::language::testing::{FUNCTIONS, noun, object, rows};
+use crate::language::testing::{FUNCTIONS, has, noun, rows};
+use crate::language::types::Type;
 
 /// What whoever called a function or method in vain may have meant: `of` is the type of a method's object.
-pub(crate) fn meant(of: Option<&str>, name: &str) -> Option<String> {
+pub(crate) fn meant(of: Option<Type>, name: &str) -> Option<String> {
     let same: Vec<_> = rows(of, name).map(HostFunction::typed).collect();
     if !same.is_empty() {
         return Some(format!("it is {}", ticked(&same)));
@@ -26,7 +27,7 @@ pub(crate) fn meant(of: Option<&str>, name: &str) -> Option<String> {
 /// What whoever called a function of a test in vain may have meant.
 pub(crate) fn proposal(missing: &MissingFunction) -> Option<String> {
     let first = missing.types.first().map(|name| script_type(name));
-    let of = first.and_then(|name| object(name.strip_suffix("Ref").unwrap_or(name)));
+    let of = first.and_then(|name| Type::named(name.strip_suffix("Ref").unwrap_or(name))).filter(|of| has(*of));
     match of {
         Some(of) => meant(Some(of), &missing.name),
         None => meant(None, &missing.name).or_else(|| instead(&missing.name).map(str::to_owned)),
@@ -48,16 +49,16 @@ pub(crate) fn instead(name: &str) -> Option<&'static str> {
 }
 
 /// What tests of other tools call it.
-fn synonym(of: Option<&str>, name: &str) -> Option<&'static str> {
+fn synonym(of: Option<Type>, name: &str) -> Option<&'static str> {
     Some(match (of, name) {
-        (Some("Person"), "say" | "sends" | "send" | "writes" | "tells") => "says",
-        (Some("Person" | "Group"), "expect" | "gets" | "hears" | "expects_text" | "sees") => "expects",
-        (Some("Person" | "Group"), "expects_regex" | "matches") => "expects_match",
-        (Some("Person" | "Group"), "expects_none" | "expects_silence") => "expects_nothing",
-        (Some("Clock"), "wait" | "sleep" | "pass" | "tick" | "forward") => "advance",
-        (Some("Bot"), "restart" | "run" | "begin") => "start",
-        (Some("Bot"), "crash") => "kill",
-        (Some("Web"), "returns" | "responds" | "replies" | "stub" | "mock") => "answers",
+        (Some(Type::Person), "say" | "sends" | "send" | "writes" | "tells") => "says",
+        (Some(Type::Person | Type::Group), "expect" | "gets" | "hears" | "expects_text" | "sees") => "expects",
+        (Some(Type::Person | Type::Group), "expects_regex" | "matches") => "expects_match",
+        (Some(Type::Person | Type::Group), "expects_none" | "expects_silence") => "expects_nothing",
+        (Some(Type::Clock), "wait" | "sleep" | "pass" | "tick" | "forward") => "advance",
+        (Some(Type::Bot), "restart" | "run" | "begin") => "start",
+        (Some(Type::Bot), "crash") => "kill",
+        (Some(Type::Web), "returns" | "responds" | "replies" | "stub" | "mock") => "answers",
         (None, "assert_equal" | "assert_equals" | "expect") => "assert_eq",
         (None, "user" | "people") => "person",
         _ => return None,

@@ -43,7 +43,7 @@ pub(crate) fn proposal(missing: &MissingFunction, text: &str, place: Option<(usi
         return Some(NOTHING_THERE.to_owned());
     }
     if let Some(owner) = FUNCTIONS.iter().find(|row| row.name == name).and_then(|row| row.of) {
-        return Some(format!("`{name}` belongs to {}; this is {}", Kind::named(owner).noun(), of.noun()));
+        return Some(format!("`{name}` belongs to {}; this is {}", Kind::of(owner).noun(), of.noun()));
     }
     if let (Kind::String, Some(meant)) = (of, method_synonym(of, name)) {
         return Some(format!("did you mean `{meant}`?"));

@@ -100,6 +100,7 @@ mod tests {
     use self::data::{StateObject, StoreObject};
     use super::*;
     use crate::language::functions::{FUNCTIONS, PROPERTIES};
+    use crate::language::types::Type;
     use crate::protocol::COMMANDS;
     use crate::runtime::engine::objects::{Invite, Person, ScriptEvent, ScriptMessage, SessionRef};
 
@@ -132,10 +133,10 @@ mod tests {
         let commands: BTreeSet<_> = COMMANDS.iter().map(|row| row.function).collect();
         let documented: BTreeSet<_> = FUNCTIONS
             .iter()
-            .map(|row| (row.of, row.name.to_owned(), row.parameters.len()))
-            .chain(PROPERTIES.iter().filter(|row| row.of != "Event" && row.of != "Invite").map(|row| {
+            .map(|row| (row.of.map(Type::text), row.name.to_owned(), row.parameters.len()))
+            .chain(PROPERTIES.iter().filter(|row| row.of != Type::Event && row.of != Type::Invite).map(|row| {
                 let name = format!("get${}", row.name);
-                (Some(row.of), name, 0)
+                (Some(row.of.text()), name, 0)
             }))
             .collect();
         // These are the language's own, in another form.

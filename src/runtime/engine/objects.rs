@@ -8,6 +8,7 @@ use rhai::{Dynamic, ImmutableString, Map};
 use super::thrown::{self, ScriptError, ScriptResult};
 use super::values;
 use crate::language::functions::PROPERTIES;
+use crate::language::types::Type;
 use crate::protocol::{self, Content, Damage, Damages, EVENTS, EventFieldKind, EventSpec, integer, whole};
 
 /// A message, as `on_message` gets it.
@@ -160,7 +161,7 @@ impl ScriptEvent {
         if EVENTS.iter().any(|spec| spec.fields.iter().any(|field| field.name == name)) {
             return Ok(Dynamic::UNIT);
         }
-        let own = PROPERTIES.iter().filter(|row| row.of == "Event").map(|row| row.name);
+        let own = PROPERTIES.iter().filter(|row| row.of == Type::Event).map(|row| row.name);
         let known = self.0.spec.fields.iter().map(|field| field.name).chain(own);
         Err(thrown::error(format!(
             "an event {} has no {name}; it has {}",
