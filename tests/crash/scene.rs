@@ -120,8 +120,7 @@ impl Scene {
 
     /// Changes the database behind the bot's back, while it is down.
     pub(crate) fn tamper(&self, sql: &str) {
-        // What the process left in the log settles in the tables.
-        self.folder.check();
+        self.folder.settle();
         let database = self.folder.path().join("data").join("hotline.db");
         let changed = Connection::open(database).expect("the database").execute(sql, []).expect("it is understood");
         assert!(changed > 0, "{sql} changes something");
