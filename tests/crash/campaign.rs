@@ -223,6 +223,7 @@ async fn hold_campaign(promise: Promise, kills: u64) {
         .collect();
 
     let mut taken = BTreeSet::new();
+    let mut arrived = BTreeMap::new();
     for kill in 0..kills {
         let process = folder.start();
         if rng.random_bool(LOGGED_IN) {
@@ -247,6 +248,7 @@ async fn hold_campaign(promise: Promise, kills: u64) {
             edit(&folder, &site, 2 * kill + 1, promise, false);
         }
         folder.check();
+        gather_what_arrived(&control, &mut arrived);
         // Older ones are looked for at the end.
         let events = folder.journal().events(LATEST).expect("the journal can be read");
         let latest: BTreeSet<_> = events.into_iter().map(|handling| handling.event.id).collect();
@@ -277,13 +279,14 @@ async fn hold_campaign(promise: Promise, kills: u64) {
     folder.is_seen_through(LATEST).await;
     process.end();
     folder.check();
+    gather_what_arrived(&control, &mut arrived);
 
     let journal = folder.journal();
     let events = journal.events(u32::MAX).expect("the journal can be read");
     let there: BTreeSet<_> = events.iter().map(|handling| handling.event.id).collect();
     assert!(taken.is_subset(&there), "an event is gone");
     every_event_was_handled_once(promise, &events);
-    let (twice, in_doubt) = every_effect_was_sent_once(&control, &events);
+    let (twice, in_doubt) = every_effect_was_sent_once(arrived, &events);
     let conversations = held.load(Ordering::Relaxed);
     eprintln!(
         "{promise:?}: {kills} kills, seed {seed}: {conversations} conversations, {} events, {in_doubt} effects in doubt, {} twice",
@@ -427,16 +430,22 @@ fn every_event_was_handled_once(promise: Promise, events: &[Handling]) {
     }
 }
 
-/// Every text that is known to be sent reached the world; gives those that did more than once, and how many are in doubt.
-fn every_effect_was_sent_once(control: &Control, events: &[Handling]) -> (BTreeMap<String, usize>, usize) {
-    let mut arrived: BTreeMap<String, usize> = BTreeMap::new();
+/// What the bots have sent, each text by its message's id: a chat forgets its oldest messages in a long campaign.
+fn gather_what_arrived(control: &Control, arrived: &mut BTreeMap<String, String>) {
     for person in control.people() {
         for bot in BOTS {
             let bot = control.mid(bot).expect("the bot is known");
-            for message in control.chat(&person.name, &bot).into_iter().filter(|message| message.from == bot) {
-                *arrived.entry(message.text.unwrap_or_default()).or_default() += 1;
-            }
+            let sent = control.chat(&person.name, &bot).into_iter().filter(|message| message.from == bot);
+            arrived.extend(sent.map(|message| (message.id, message.text.unwrap_or_default())));
         }
+    }
+}
+
+/// Every text that is known to be sent reached the world; gives those that did more than once, and how many are in doubt.
+fn every_effect_was_sent_once(sent: BTreeMap<String, String>, events: &[Handling]) -> (BTreeMap<String, usize>, usize) {
+    let mut arrived: BTreeMap<String, usize> = BTreeMap::new();
+    for text in sent.into_values() {
+        *arrived.entry(text).or_default() += 1;
     }
     let twice =
         arrived.iter().filter(|(_, count)| **count > 1).map(|(text, count)| (text.clone(), count - 1)).collect();
