@@ -117,10 +117,10 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "runtime/worker",
         &[
-            &["earlier", "internal_event", "prompt", "routing"],
+            &["earlier", "internal_event", "listing", "prompt", "routing"],
             &["orders", "state"],
             &["invocation", "look"],
-            &["rebuild", "swap"],
+            &["ending", "rebuild", "swap"],
             &["dispatch"],
             &["recovery"],
             &["sessions"],

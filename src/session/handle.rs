@@ -9,8 +9,28 @@ use super::calls::{CallError, CallOrder, CallStep};
 use super::config::SessionConfig;
 use super::rate_limit::Pacing;
 use super::shared::{SessionShared, Slot};
+use super::signal::{Flow, Signal};
 use super::status::{Holdup, Phase, Status};
 use crate::protocol::{Call, Command, Content, Damages, Failure, FailureCode, fields_of};
+
+/// Who runs a session, on the thread that it runs on.
+pub trait Owner {
+    /// Takes a signal, and says whether more may come.
+    fn signal(&mut self, signal: Signal) -> Flow;
+
+    /// Takes the result of a call that the owner itself has sent, by [`Handle::post`]. It comes also while
+    /// signals are held back.
+    fn answer(&mut self, key: u64, result: Result<Content, CallError>);
+}
+
+/// An owner that posts no calls.
+impl<F: FnMut(Signal) -> Flow> Owner for F {
+    fn signal(&mut self, signal: Signal) -> Flow {
+        self(signal)
+    }
+
+    fn answer(&mut self, _: u64, _: Result<Content, CallError>) {}
+}
 
 /// A handle on a session: cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
@@ -42,6 +62,8 @@ pub(super) enum ReplyTo {
     Content(oneshot::Sender<Result<Content, CallError>>),
     /// To one who waits for a slot.
     Slot(oneshot::Sender<Result<Slot, CallError>>),
+    /// To the session's owner, who knows the call by this.
+    Owner(u64),
 }
 
 impl ReplyTo {
@@ -54,8 +76,9 @@ impl ReplyTo {
     }
 
     /// Gives the result. The caller may have given up meanwhile; then nobody wants it.
-    pub(super) fn complete(self, result: Result<Content, CallError>) {
+    pub(super) fn complete(self, result: Result<Content, CallError>, owner: &mut impl Owner) {
         match (self, result) {
+            (Self::Owner(key), result) => owner.answer(key, result),
             (Self::Content(sender), result) => drop(sender.send(result)),
             (Self::Slot(sender), Err(error)) => drop(sender.send(Err(error))),
             (Self::Slot(_), Ok(_)) => {}
@@ -151,6 +174,22 @@ impl Handle {
     pub async fn send(&self, permit: Permit, fields: String) -> Result<Content, CallError> {
         let Permit { command, row, slot } = permit;
         self.order(CallStep::Granted, command, row, fields, Some(slot)).await
+    }
+
+    /// Sends a command that has its permit, on behalf of the session's [`Owner`], who gets its result under this key. Everything comes
+    /// back where too much is on its way to the session, or it has ended.
+    ///
+    /// # Errors
+    /// With what was given.
+    pub fn post(&self, permit: Permit, fields: String, key: u64) -> Result<(), (Permit, String)> {
+        let Permit { command, row, slot } = permit;
+        let order = CallOrder { step: CallStep::Granted, command, row, fields, reply: ReplyTo::Owner(key) };
+        let sent = self.orders.try_send(QueuedCall { order, slot: Some(slot) });
+        sent.map_err(|error| {
+            let QueuedCall { order: CallOrder { command, row, fields, .. }, slot } = error.into_inner();
+            let slot = slot.expect("it was given with the call");
+            (Permit { command, row, slot }, fields)
+        })
     }
 
     /// Sends a typed request and waits for its result.

@@ -41,7 +41,7 @@ mod transport;
 pub use calls::CallError;
 pub use config::{ConnectVia, Credentials, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
 pub use dedup::Dedup;
-pub use handle::{Handle, Inbox, Permit, channel};
+pub use handle::{Handle, Inbox, Owner, Permit, channel};
 pub use media::{FolderError, Media, MediaError, MediaMode, Ready};
 pub use rate_limit::{Pacing, Rate, RateError, Restraint};
 pub use redact::without_credentials;

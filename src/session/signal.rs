@@ -1,4 +1,4 @@
-//! What a session tells its owner. Answers to calls are not among it: they go to the callers.
+//! What a session tells its owner. Answers to calls are not among the signals: they go to the callers.
 
 use std::fmt;
 use std::time::Duration;

@@ -17,7 +17,7 @@ use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 use super::backlog::{Backlog, BacklogChange};
 use super::calls::Completion;
 use super::config::SessionConfig;
-use super::handle::{Inbox, QueuedCall, ReplyTo};
+use super::handle::{Inbox, Owner, QueuedCall, ReplyTo};
 use super::machine::{Connection, Machine, Output};
 use super::signal::{Ended, Flow, Signal};
 use super::transport::{ConnectError, GatewaySocket, connect};
@@ -38,13 +38,14 @@ impl Completion for ReplyTo {
         match self {
             Self::Content(sender) => sender.is_closed(),
             Self::Slot(sender) => sender.is_closed(),
+            Self::Owner(_) => false,
         }
     }
 }
 
 /// Runs a session until it is stopped, its login is refused or no gateway is found at its address.
 ///
-/// It is to be spawned on a `LocalSet` or awaited on a current-thread runtime: `sink` takes the signals on the same
+/// It is to be spawned on a `LocalSet` or awaited on a current-thread runtime: `owner` is told of it on the same
 /// thread and need not be `Send`. `rng_seed` determines the delays between attempts. Dropping the future ends the
 /// session at once; pending calls then fail with [`CallError::Stopped`](super::CallError::Stopped).
 pub async fn run(
@@ -52,7 +53,7 @@ pub async fn run(
     clock: Clock,
     rng_seed: u64,
     inbox: Inbox,
-    sink: impl FnMut(Signal) -> Flow + 'static,
+    owner: impl Owner + 'static,
 ) -> Ended {
     if config.exposes_login() {
         let name = &config.name;
@@ -70,7 +71,7 @@ pub async fn run(
         outgoing: VecDeque::new(),
         must_flush: false,
         timer: None,
-        sink,
+        owner,
         is_paused: false,
         is_held: false,
         held: VecDeque::new(),
@@ -103,7 +104,7 @@ enum Wire {
     Leaving(Box<GatewaySocket>),
 }
 
-struct Driver<S> {
+struct Driver<O> {
     config: Arc<SessionConfig>,
     clock: Clock,
     machine: Machine<ReplyTo>,
@@ -113,7 +114,7 @@ struct Driver<S> {
     outgoing: VecDeque<String>,
     must_flush: bool,
     timer: Option<Timer>,
-    sink: S,
+    owner: O,
     /// Whether the owner asked for a pause.
     is_paused: bool,
     /// Whether the owner holds everything back, also what was paused.
@@ -126,7 +127,7 @@ struct Driver<S> {
     backlog: Backlog,
 }
 
-impl<S: FnMut(Signal) -> Flow> Driver<S> {
+impl<O: Owner> Driver<O> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
         self.inbox.shared.waker.register(context.waker());
         loop {
@@ -196,7 +197,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
             && let Some(signal) = self.held.pop_front()
         {
             self.held_bytes -= size_of(&signal);
-            self.is_paused = (self.sink)(signal) == Flow::Pause;
+            self.is_paused = self.owner.signal(signal) == Flow::Pause;
         }
         if !self.is_reading && self.delivers() {
             self.is_reading = true;
@@ -325,7 +326,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
                     self.close();
                 }
                 Output::Grant(reply) => reply.grant(&self.inbox.shared),
-                Output::Complete(reply, result) => reply.complete(result),
+                Output::Complete(reply, result) => reply.complete(result, &mut self.owner),
                 Output::Signal(signal) => self.deliver(signal),
             }
         }
@@ -346,7 +347,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
 
     fn deliver(&mut self, signal: Signal) {
         if self.delivers() {
-            self.is_paused = (self.sink)(signal) == Flow::Pause;
+            self.is_paused = self.owner.signal(signal) == Flow::Pause;
             return;
         }
         self.held_bytes += size_of(&signal);
@@ -419,7 +420,7 @@ impl<S: FnMut(Signal) -> Flow> Driver<S> {
         // An owner that stopped the session itself wants to hear no more.
         if end != Ended::Stopped {
             for signal in std::mem::take(&mut self.held) {
-                (self.sink)(signal);
+                self.owner.signal(signal);
             }
         }
         end

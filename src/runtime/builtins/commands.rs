@@ -23,10 +23,11 @@ use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
 use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
-use crate::runtime::run::host_call;
+use crate::runtime::run::host_call::{self, Sending};
+use crate::runtime::run::pending::ReadResult;
 use crate::runtime::run::wait::{CallSite, wait};
 use crate::runtime::run::{self, Run};
-use crate::session::{CallError, Handle, Holdup, MediaError};
+use crate::session::{CallError, Handle, Holdup, Media, MediaError, Ready};
 
 /// Registers every command, `command`, and the methods of session handles.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
@@ -118,41 +119,83 @@ fn send(
     place: CallSite<'_>,
 ) -> ScriptResult {
     let impact = if safety == Safety::Read { Impact::Wait } else { Impact::Effect(safety) };
-    let command = &*name;
     // Only what is recorded is needed once more.
     let is_recorded = run::current().is_some_and(|run| run.is_recorded());
     let detail = if is_recorded { fields.clone() } else { String::new() };
+    let call = HostCall::new(impact, name.clone()).with(detail);
     let prepare = |run: &Rc<Run>, waits: &dyn Fn(Option<&str>)| {
-        let member = match session {
-            Some(session) => sessions::member(&session, services)?,
-            None => own_member(run)?,
+        let command = &*name;
+        let other = session.map(|session| sessions::member(&session, services)).transpose()?;
+        let own = run.session.as_ref().ok_or_else(|| thrown::misplaced("there is no session to send this from"));
+        let handle = match &other {
+            Some(member) => &member.handle,
+            None => &own?.handle,
         };
         if services.dry_run && impact != Impact::Wait {
-            tracing::info!(session = member.handle.name(), command, %fields, "dry run: not sent");
-            return Ok(None);
+            tracing::info!(session = handle.name(), command, %fields, "dry run: not sent");
+            return Ok(Outgoing::Nothing);
         }
-        let ready = match member.ready_now(command, fields).map_err(|error| thrown(error, command))? {
-            Ok(ready) => ready,
-            Err(fields) => {
-                waits(member.handle.holdup().map(Holdup::words));
+        let permit = match Media::concerns(command) {
+            true => None,
+            false => handle.try_reserve(command).map_err(|error| thrown(error.into(), command))?,
+        };
+        let ready = match permit {
+            Some(permit) => Ready::call(permit, fields),
+            None => {
+                waits(handle.holdup().map(Holdup::words));
+                let member = other.clone().map_or_else(|| own_member(run), Ok)?;
                 let ready = member.ready(command, fields, run.now());
                 // What is recorded can wait for its turn in the next process too.
                 let ready = if run.is_recorded() { wait(command, run.aside(ready)) } else { wait(command, ready) };
                 ready?.map_err(|error| thrown(error, command))?
             }
         };
-        Ok(Some((member, ready)))
+        Ok(match other {
+            Some(member) => Outgoing::ByOther(member, ready, name),
+            None => Outgoing::ByOwn(ready, name),
+        })
     };
-    let call = HostCall::new(impact, name.clone()).with(detail);
-    host_call::pass_sending(call, place, prepare, |ready| {
-        let name = name.clone();
-        async move {
-            let Some((member, ready)) = ready else { return Ok(Answer::content(Content::new("{}"))) };
-            let content = ready.send(&member.handle).await.map_err(|error| thrown(error, &name))?;
-            let value = read(&member.handle, &name, &content);
-            Ok(Answer::Content(content, value))
+    host_call::pass_sending(call, place, prepare)
+}
+
+/// A command that is ready to be sent.
+enum Outgoing {
+    /// In a dry run nothing is.
+    Nothing,
+    /// The run's own session sends it.
+    ByOwn(Ready, Cow<'static, str>),
+    ByOther(Member, Ready, Cow<'static, str>),
+}
+
+impl Sending for Outgoing {
+    fn post(self, run: &Run) -> Result<ReadResult, Self> {
+        match (self, &run.session, run.listing.get()) {
+            (Self::ByOwn(ready, name), Some(session), Some(key)) => {
+                ready.post(&session.handle, key).map_err(|ready| Self::ByOwn(ready, name))?;
+                Ok(|session, name, result| answer(&session.handle, name, result.map_err(MediaError::Call)))
+            }
+            (other, ..) => Err(other),
         }
-    })
+    }
+
+    fn send(self, run: &Run) -> impl Future<Output = Result<Answer, ScriptError>> + 'static {
+        let sent = match self {
+            Self::Nothing => None,
+            Self::ByOwn(ready, name) => run.session.as_ref().map(|session| (session.handle.clone(), ready, name)),
+            Self::ByOther(member, ready, name) => Some((member.handle, ready, name)),
+        };
+        async move {
+            let Some((handle, ready, name)) = sent else { return Ok(Answer::content(Content::new("{}"))) };
+            answer(&handle, &name, ready.send(&handle).await)
+        }
+    }
+}
+
+/// What came of a command, for the script.
+fn answer(handle: &Handle, command: &str, result: Result<Content, MediaError>) -> Result<Answer, ScriptError> {
+    let content = result.map_err(|error| thrown(error, command))?;
+    let value = read(handle, command, &content);
+    Ok(Answer::Content(content, value))
 }
 
 fn thrown(error: MediaError, command: &str) -> ScriptError {

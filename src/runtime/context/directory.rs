@@ -46,20 +46,6 @@ pub struct Member {
 }
 
 impl Member {
-    /// A command that may be sent at once; the fields come back where it may not.
-    ///
-    /// # Errors
-    /// As [`Handle::try_reserve`].
-    pub(crate) fn ready_now(&self, command: &str, fields: String) -> Result<Result<Ready, String>, MediaError> {
-        if Media::concerns(command) {
-            return Ok(Err(fields));
-        }
-        Ok(match self.handle.try_reserve(command)? {
-            Some(permit) => Ok(Ready::call(permit, fields)),
-            None => Err(fields),
-        })
-    }
-
     /// Waits until a command can be sent, and does what comes before that.
     ///
     /// # Errors

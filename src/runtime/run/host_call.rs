@@ -4,7 +4,6 @@
 //! a call *does* is the business of whoever makes it.
 
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -14,7 +13,7 @@ use rhai::{Dynamic, EvalAltResult, Position};
 use super::answer::{Answer, came_of, thrown_outcome};
 use super::call::{Begun, CallTicket, HostCall, Impact, begin};
 use super::long_wait::pause;
-use super::pending::{AnswerFuture, PendingCall};
+use super::pending::{AnswerFuture, Awaited, PendingCall, ReadResult};
 use super::wait::{CallSite, check, wait};
 use crate::protocol::{Content, Damages, Hook};
 use crate::runtime::engine::objects::ScriptMessage;
@@ -42,7 +41,7 @@ enum Acted {
     /// Its answer.
     Done(Answer),
     /// It has been made, and its answer is still to come.
-    Later(AnswerFuture),
+    Later(Awaited),
 }
 
 /// A call that does what it does in two steps, or in one.
@@ -98,28 +97,43 @@ pub(crate) fn pass_prepared<T>(
     make(&call, place, &mut Steps { prepare: Some(prepare), prepared: None, act: Some(act) })
 }
 
+/// Something that is ready to be sent.
+pub(crate) trait Sending: Sized {
+    /// Sends it to the run's own session, which gives the answer to the run; gives it back where that cannot be.
+    fn post(self, run: &Run) -> Result<ReadResult, Self>;
+
+    /// Sends it, and waits for its answer.
+    fn send(self, run: &Run) -> impl Future<Output = Result<Answer, ScriptError>> + 'static;
+}
+
 /// Makes a host call that sends what was prepared, and whose answer its script may not wait for where it stands.
 ///
 /// # Errors
 /// When the run may not make it, and whatever `prepare` and the answer come to.
-pub(crate) fn pass_sending<T, F: Future<Output = Result<Answer, ScriptError>> + 'static>(
+pub(crate) fn pass_sending<T: Sending>(
     call: HostCall<'_>,
     place: CallSite<'_>,
     prepare: impl FnOnce(&Rc<Run>, &dyn Fn(Option<&str>)) -> Result<T, ScriptError>,
-    send: impl FnOnce(T) -> F,
 ) -> ScriptResult {
-    let act = |_: &Rc<Run>, prepared, is_awaited| {
+    let act = |run: &Rc<Run>, prepared: T, is_awaited| {
         if is_awaited {
-            return wait(call.name(), send(prepared))?.map(Acted::Done);
+            return wait(call.name(), prepared.send(run))?.map(Acted::Done);
         }
-        let mut answer: AnswerFuture = Box::pin(send(prepared));
-        // It is sent by that.
-        match Pin::new(&mut answer).poll(&mut Context::from_waker(Waker::noop())) {
-            Poll::Ready(answer) => answer.map(Acted::Done),
-            Poll::Pending => Ok(Acted::Later(answer)),
+        match prepared.post(run) {
+            Ok(read) => Ok(Acted::Later(Awaited::Posted(read, None))),
+            Err(prepared) => send_ahead(Box::pin(prepared.send(run))),
         }
     };
     make(&call, place, &mut Steps { prepare: Some(prepare), prepared: None, act: Some(act) })
+}
+
+/// Sends something whose answer is waited for later.
+fn send_ahead(mut answer: AnswerFuture) -> Result<Acted, ScriptError> {
+    // It is sent by that.
+    match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(answer) => answer.map(Acted::Done),
+        Poll::Pending => Ok(Acted::Later(Awaited::Future(answer))),
+    }
 }
 
 /// Waits for the answer that a run has gone on without, if there is one.

@@ -26,13 +26,13 @@ use std::time::Instant;
 use rhai::Dynamic;
 
 use crate::clock::Timestamp;
-use crate::protocol::Hook;
+use crate::protocol::{Content, Hook};
 use crate::store::{CallRecord, EventId, RunId, RunOutcome, RunRow};
 
 use self::answer::{Answer, came_of};
 use self::call::{CallTicket, HostCall};
 use self::meter::{Meter, Progress};
-use self::pending::PendingCall;
+use self::pending::{Awaited, PendingCall};
 use self::suspension::Suspension;
 use crate::runtime::context::SessionContext;
 use crate::runtime::context::lane::Lane;
@@ -48,6 +48,7 @@ use crate::runtime::limits::Limits;
 use crate::runtime::timers::timer::Timer;
 use crate::runtime::view::event::{Happening, RunName};
 use crate::runtime::view::rows::WaitView;
+use crate::session::CallError;
 
 /// The address space of a fiber's stack, in bytes, for 64 call levels. Only what is touched costs memory.
 const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };
@@ -105,6 +106,8 @@ pub(crate) struct Run {
     meter: Meter,
     /// Whoever drives it, as of its last wait.
     driver: RefCell<Option<Waker>>,
+    /// How its worker finds it while it is not parked: what its posted calls are known by.
+    pub(crate) listing: Cell<Option<u64>>,
 }
 
 /// What a new run needs to know.
@@ -180,6 +183,7 @@ impl Run {
             mode: Cell::new(mode),
             meter,
             driver: RefCell::default(),
+            listing: Cell::default(),
         });
         run.tell(|run| Happening::RunBegan { run });
         run
@@ -258,10 +262,22 @@ impl Run {
         self.set_driver(context.waker());
         let mut pending = self.pending.borrow_mut();
         let Some(call) = &mut *pending else { return Poll::Ready(()) };
-        let Poll::Ready(outcome) = call.answer.as_mut().poll(context) else { return Poll::Pending };
+        let came = match &mut call.answer {
+            Awaited::Future(answer) => match answer.as_mut().poll(context) {
+                Poll::Ready(outcome) => Some(outcome),
+                Poll::Pending => return Poll::Pending,
+            },
+            Awaited::Posted(_, None) => return Poll::Pending,
+            Awaited::Posted(_, Some(_)) => None,
+        };
         let Some(call) = pending.take() else { return Poll::Ready(()) };
         drop(pending);
-        let PendingCall { record, place, value, .. } = *call;
+        let PendingCall { name, answer, record, place, value } = *call;
+        let outcome = match (came, answer, &self.session) {
+            (Some(outcome), ..) => outcome,
+            (None, Awaited::Posted(read, Some(result)), Some(session)) => read(session, &name, result),
+            _ => unreachable!("only a run of a session posts calls, and an answer is read when it has come"),
+        };
         if let Some((call, ticket, started)) = &record {
             self.take_down(call, ticket, *started, &outcome);
         }
@@ -277,6 +293,18 @@ impl Run {
         };
         self.came_late.replace(came_late);
         Poll::Ready(())
+    }
+
+    /// Whether it has gone on without the result of a call that it has posted, and which has not come yet.
+    pub(crate) fn waits_for_result(&self) -> bool {
+        matches!(self.pending.borrow().as_deref(), Some(PendingCall { answer: Awaited::Posted(_, None), .. }))
+    }
+
+    /// Takes what came of a call that it has posted.
+    pub(crate) fn take_result(&self, result: Result<Content, CallError>) {
+        if let Some(PendingCall { answer: Awaited::Posted(_, came), .. }) = self.pending.borrow_mut().as_deref_mut() {
+            *came = Some(result);
+        }
     }
 
     /// Whether an answer that it had gone on without is a refusal, which ends it.
@@ -376,12 +404,6 @@ impl Run {
     /// Invariant: a condemned run never gets well: a script could catch the first error inside a native callback.
     pub(crate) fn condemn(&self, reason: impl Into<String>) {
         self.meter.condemn(reason);
-    }
-
-    /// Condemns the run, and ends what it waits for.
-    pub(crate) fn interrupt(&self, reason: &str) {
-        self.condemn(reason);
-        self.rouse();
     }
 
     fn set_driver(&self, waker: &Waker) {

@@ -8,16 +8,30 @@ use rhai::Position;
 
 use super::answer::Answer;
 use super::call::{CallTicket, HostCall};
+use crate::protocol::Content;
+use crate::runtime::context::SessionContext;
 use crate::runtime::engine::thrown::ScriptError;
 use crate::runtime::engine::unused::ValueUse;
+use crate::session::CallError;
 
-/// What comes of a call, some time.
+/// What comes of a call, some time, whoever it was made by.
 pub(crate) type AnswerFuture = Pin<Box<dyn Future<Output = Result<Answer, ScriptError>>>>;
+
+/// What reads what came of a call that was posted to a run's own session.
+pub(crate) type ReadResult = fn(&SessionContext, &str, Result<Content, CallError>) -> Result<Answer, ScriptError>;
+
+/// An answer that is still to come.
+pub(crate) enum Awaited {
+    /// The future gives it.
+    Future(AnswerFuture),
+    /// The session gives it to the run, by [`Run::take_result`](super::Run::take_result).
+    Posted(ReadResult, Option<Result<Content, CallError>>),
+}
 
 /// A call that was made, and whose answer nobody has waited for yet.
 pub(crate) struct PendingCall {
     pub(super) name: Cow<'static, str>,
-    pub(super) answer: AnswerFuture,
+    pub(super) answer: Awaited,
     /// What takes its answer down, where it is recorded, and when it began.
     pub(super) record: Option<(HostCall<'static>, CallTicket, Instant)>,
     /// Where it stands in the body of the run's function.

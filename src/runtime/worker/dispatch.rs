@@ -2,6 +2,7 @@
 //!
 //! How a call is made, and what its outcome means, is in `invocation`; what an earlier process had done of an event, in `earlier`.
 
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -10,7 +11,8 @@ use tokio::task::spawn_local;
 
 use super::earlier::{Beginning, Earlier};
 use super::internal_event::{InternalCall, InternalEvent};
-use super::invocation::{About, HookOutcome, Invoker, fail, leave};
+use super::invocation::{HookOutcome, Invoker, fail, leave};
+use super::listing::{About, CountedEvent, Ending, LastRun};
 use super::rebuild::{rebuilt, wake};
 use super::routing::Routed;
 use super::state::Worker;
@@ -110,7 +112,7 @@ impl EventDelivery {
 
     /// Queues the event in its lane, and calls the hooks that it reaches.
     pub(super) fn dispatch(self) {
-        let (worker, session) = (Rc::clone(&self.worker), Rc::clone(&self.session));
+        let session = Rc::clone(&self.session);
         let routed = Routed::read(&self.event, &session.me.borrow());
         session.handle.note_damages(
             EventSpec::named(&self.event.subcommand).map_or("an event", |spec| spec.subcommand),
@@ -121,16 +123,17 @@ impl EventDelivery {
         {
             session.forget_name(&mid);
         }
+        let counted = CountedEvent::new(&session);
         match &routed.chat {
             Some(chat) => {
                 let entry = session.lane(LaneKey::Chat(chat.clone())).enter_tail();
-                worker.handle(&session, self.in_chat(routed, entry));
+                Worker::handle(self.in_chat(routed, entry, counted));
             }
-            None => worker.handle(&session, self.without_chat(routed)),
+            None => Worker::handle(self.without_chat(routed, counted)),
         }
     }
 
-    async fn in_chat(self, routed: Routed, entry: LaneEntry) {
+    async fn in_chat(self, routed: Routed, entry: LaneEntry, counted: CountedEvent) {
         let hold = Hold::new(entry.await);
         let session = &self.session;
         session.journal.ready().await;
@@ -145,13 +148,20 @@ impl EventDelivery {
             _ => None,
         };
         let call = self.call(&hold, self.about());
+        let last = Cell::new(None);
         for generation in self.worker.scripts_of(session) {
             let hook = routed.hook.filter(|_| ask.is_none());
-            match self.offer(&call, &generation, &routed, hook).await {
-                HookOutcome::Handled => break,
+            let is_last = ask.is_none() && self.earlier.is_empty() && self.worker.is_last_of(session, &generation);
+            match self.offer(&call, &generation, &routed, hook, is_last.then_some(&last)).await {
+                HookOutcome::Handled | HookOutcome::Ending => break,
                 HookOutcome::PassedOn | HookOutcome::Held => {}
                 HookOutcome::Left => return self.leave(),
             }
+        }
+        if let Some(last) = last.take() {
+            let about = call.about;
+            let arrival = self.arrival;
+            return self.worker.listing.keep(Ending { last, about, hold, arrival, counted });
         }
         // Boxed: few events have a past, and each that comes has room for this.
         if !self.earlier.is_empty() && Box::pin(self.take_up_unloaded_of_all(&call, &routed)).await == HookOutcome::Left
@@ -165,18 +175,18 @@ impl EventDelivery {
             }
             _ => self.give_up().finish(),
         }
-        drop(hold);
+        drop((hold, counted));
     }
 
     /// Events without a chat go through each script's own lane, one script after the other.
-    async fn without_chat(self, routed: Routed) {
+    async fn without_chat(self, routed: Routed, counted: CountedEvent) {
         let session = &self.session;
         session.journal.ready().await;
         for generation in self.worker.scripts_of(session) {
             let hold = self.lane_of(generation.name()).await;
             let call = self.call(&hold, self.about());
-            match self.offer(&call, &generation, &routed, routed.hook).await {
-                HookOutcome::Handled => break,
+            match self.offer(&call, &generation, &routed, routed.hook, None).await {
+                HookOutcome::Handled | HookOutcome::Ending => break,
                 HookOutcome::PassedOn | HookOutcome::Held => {}
                 HookOutcome::Left => return self.leave(),
             }
@@ -190,6 +200,7 @@ impl EventDelivery {
             }
         }
         self.give_up().finish();
+        drop(counted);
     }
 
     /// What its calls are about.
@@ -216,12 +227,13 @@ impl EventDelivery {
         generation: &Rc<Generation>,
         routed: &Routed,
         hook: Option<Hook>,
+        left: Option<&Cell<Option<LastRun>>>,
     ) -> HookOutcome {
         let arguments = |hook: Hook| routed.arguments(&self.event, hook.name()).unwrap_or_default();
-        match (self.invoke(call, generation, Hook::Notify, || arguments(Hook::Notify)).await, hook) {
+        match (self.invoke(call, generation, Hook::Notify, || arguments(Hook::Notify), None).await, hook) {
             (HookOutcome::Handled, _) => HookOutcome::PassedOn,
-            (outcome @ (HookOutcome::Left | HookOutcome::Held), _) => outcome,
-            (HookOutcome::PassedOn, Some(hook)) => self.invoke(call, generation, hook, || arguments(hook)).await,
+            (outcome @ (HookOutcome::Left | HookOutcome::Held | HookOutcome::Ending), _) => outcome,
+            (HookOutcome::PassedOn, Some(hook)) => self.invoke(call, generation, hook, || arguments(hook), left).await,
             (HookOutcome::PassedOn, None) => HookOutcome::PassedOn,
         }
     }
@@ -232,11 +244,12 @@ impl EventDelivery {
         generation: &Rc<Generation>,
         hook: Hook,
         arguments: impl FnOnce() -> Vec<Dynamic>,
+        left: Option<&Cell<Option<LastRun>>>,
     ) -> HookOutcome {
         if !generation.hooks.contains(&hook) && !self.earlier.has(generation.name(), hook.name()) {
             return HookOutcome::PassedOn;
         }
-        self.start(call, generation, self.worker.hook_name(hook), arguments()).await
+        self.start(call, generation, self.worker.hook_name(hook), arguments(), left).await
     }
 
     /// Calls a function of a script, or takes up the call that an earlier process made of it.
@@ -246,6 +259,7 @@ impl EventDelivery {
         generation: &Rc<Generation>,
         function: Arc<str>,
         arguments: Vec<Dynamic>,
+        left: Option<&Cell<Option<LastRun>>>,
     ) -> HookOutcome {
         let slot = match call.slot(generation.name(), &function).await {
             Ok(slot) => slot,
@@ -259,7 +273,7 @@ impl EventDelivery {
             },
             Beginning::Anew => call.begin(generation, function),
         };
-        call.drive(slot, run, arguments).await
+        call.drive(slot, run, arguments, left).await
     }
 
     /// Goes on with the runs of the event that one script began and that does not load at present, on the sources that they began
@@ -274,7 +288,7 @@ impl EventDelivery {
             match self.worker.pinned(script, bundle, generation) {
                 Ok(pinned) => {
                     let arguments = arguments(&function).unwrap_or_default();
-                    let outcome = self.start(call, &pinned, function, arguments).await;
+                    let outcome = self.start(call, &pinned, function, arguments, None).await;
                     if matches!(outcome, HookOutcome::Left | HookOutcome::Held) {
                         return outcome;
                     }
@@ -318,7 +332,7 @@ impl EventDelivery {
             };
             match self.call_function(&self.call(&hold, about.into()), &internal).await {
                 HookOutcome::Left => return self.leave(),
-                HookOutcome::Handled | HookOutcome::PassedOn => break,
+                HookOutcome::Handled | HookOutcome::PassedOn | HookOutcome::Ending => break,
                 HookOutcome::Held => {}
             }
         }
@@ -346,13 +360,13 @@ impl EventDelivery {
                         fail(worker, &call.begin(&generation, function), &call.about, fault);
                         HookOutcome::PassedOn
                     }
-                    None => self.start(call, &generation, function, timer.values()).await,
+                    None => self.start(call, &generation, function, timer.values(), None).await,
                 }
             }
             (&InternalCall::Hook(hook, ref arguments), Some(generation))
                 if InternalKind::Hook(hook).outlives_its_process() =>
             {
-                self.invoke(call, &generation, hook, || arguments.clone()).await
+                self.invoke(call, &generation, hook, || arguments.clone(), None).await
             }
             (_, None) if worker.is_unloaded(session, &internal.script) => {
                 self.take_up_unloaded(call, &internal.script, |_| Some(internal.arguments())).await

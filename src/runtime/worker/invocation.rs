@@ -2,7 +2,7 @@
 //!
 //! Which functions are called for which event is decided in `dispatch`.
 
-use std::borrow::Cow;
+use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,6 +14,7 @@ use tokio::sync::SemaphorePermit;
 use tokio::task::spawn_local;
 
 use super::internal_event::hook_event;
+use super::listing::{About, LastRun};
 use super::state::Worker;
 use crate::language::fault::Fault;
 use crate::language::trace;
@@ -43,6 +44,8 @@ pub(super) enum HookOutcome {
     Held,
     /// Its session is left: the event is the next process's business.
     Left,
+    /// It has come to its end but for an answer that it went on without, and so has its event.
+    Ending,
 }
 
 impl HookOutcome {
@@ -51,9 +54,6 @@ impl HookOutcome {
         if is_handled { Self::Handled } else { Self::PassedOn }
     }
 }
-
-/// What a call is about, for messages: the event's subcommand, or what takes its place.
-pub(super) type About = Cow<'static, str>;
 
 /// What all calls for one event share.
 pub(super) struct Invoker<'a> {
@@ -110,12 +110,17 @@ impl<'a> Invoker<'a> {
         )
     }
 
-    /// Drives a run until it ends, or until it waits for something long and goes on by itself.
-    pub(super) async fn drive(&self, mut slot: RunSlot<'a>, run: Rc<Run>, arguments: Vec<Dynamic>) -> HookOutcome {
+    /// Drives a run until it ends, or until it waits for something long and goes on by itself. Where the event has use for what is
+    /// `left` when this is its last run, the run's last answer is left to it.
+    pub(super) async fn drive(
+        &self,
+        mut slot: RunSlot<'a>,
+        run: Rc<Run>,
+        arguments: Vec<Dynamic>,
+        left: Option<&Cell<Option<LastRun>>>,
+    ) -> HookOutcome {
         let Self { worker, session, hold, about, .. } = self;
-        let drain = &session.drain;
-        let is_last = is_last_word(&run.function);
-        let _listed = worker.list(&run);
+        let listed = worker.listing.add(&run);
         run.enter();
         run.note();
         let mut driven = match run.start(arguments) {
@@ -132,7 +137,7 @@ impl<'a> Invoker<'a> {
             match Pin::new(driven).poll(context) {
                 Poll::Ready(result) => Poll::Ready(Came::Back(result)),
                 Poll::Pending if run.suspension.is_alone() => Poll::Ready(Came::Away),
-                Poll::Pending if drain.is_cut_off() && !is_last => Poll::Ready(Came::Off),
+                Poll::Pending if is_off(&run) => Poll::Ready(Came::Off),
                 Poll::Pending => {
                     // Whoever holds the lane that it comes back to may wait for a slot.
                     slot.take_if(|_| !run.suspension.has_lane());
@@ -145,6 +150,10 @@ impl<'a> Invoker<'a> {
             Came::Back(result) => {
                 // Its stack is free for others, whatever it still waits for.
                 drop(driven.take());
+                if let Some(left) = left.filter(|_| run.waits_for_result()) {
+                    left.set(Some(LastRun { listed, result }));
+                    return HookOutcome::Ending;
+                }
                 match self.settled(&run).await {
                     true => Came::Back(run.came_of(result)),
                     false => Came::Off,
@@ -163,7 +172,7 @@ impl<'a> Invoker<'a> {
                 drop(driven.take());
                 drop(run.suspension.take_lane());
                 run.suspension.set_active(None);
-                if drain.mode() == Some(DrainMode::End) {
+                if session.drain.mode() == Some(DrainMode::End) {
                     run.end(RunOutcome::EndedWithSession, None);
                 }
                 HookOutcome::Left
@@ -181,12 +190,11 @@ impl<'a> Invoker<'a> {
 
     /// Waits for the answer that a run has gone on without; whether the run may end with it.
     async fn settled(&self, run: &Run) -> bool {
-        let drain = &self.session.drain;
         poll_fn(|context| match run.poll_pending(context) {
             Poll::Ready(()) => Poll::Ready(true),
             // It was killed.
             Poll::Pending if run.history.end().is_some() => Poll::Ready(true),
-            Poll::Pending if drain.is_cut_off() && !is_last_word(&run.function) => Poll::Ready(false),
+            Poll::Pending if is_off(run) => Poll::Ready(false),
             Poll::Pending => Poll::Pending,
         })
         .await
@@ -203,6 +211,11 @@ enum Came {
     Off,
 }
 
+/// Whether a run is cut off where it waits, since its session is left.
+pub(super) fn is_off(run: &Run) -> bool {
+    run.session.as_ref().is_some_and(|session| session.drain.is_cut_off()) && !is_last_word(&run.function)
+}
+
 /// Lets a run go on by itself.
 pub(super) fn go_on(worker: &Rc<Worker>, driven: Driven, about: &About) {
     let run = Rc::clone(driven.run());
@@ -216,7 +229,13 @@ pub(super) fn go_on(worker: &Rc<Worker>, driven: Driven, about: &About) {
     });
 }
 
-fn finish(worker: &Rc<Worker>, run: &Rc<Run>, about: &About, result: Result<ScriptResult, Panic>) -> HookOutcome {
+/// Ends a run by what came of its function.
+pub(super) fn finish(
+    worker: &Rc<Worker>,
+    run: &Rc<Run>,
+    about: &About,
+    result: Result<ScriptResult, Panic>,
+) -> HookOutcome {
     drop(run.suspension.take_lane());
     run.suspension.set_active(None);
     let file = &run.generation.bundle.script.file;
@@ -307,12 +326,14 @@ pub(crate) fn call_hook(
             let event = arrival.id();
             let call = Invoker { worker: &worker, session: &session, hold: &hold, event, about, rebuild };
             let outcome = match call.slot(generation.name(), &function).await {
-                Ok(slot) => call.drive(slot, call.begin(&generation, Arc::clone(&function)), arguments.clone()).await,
+                Ok(slot) => {
+                    call.drive(slot, call.begin(&generation, Arc::clone(&function)), arguments.clone(), None).await
+                }
                 Err(outcome) => outcome,
             };
             match outcome {
                 HookOutcome::Left => return leave(&session, arrival),
-                HookOutcome::Handled | HookOutcome::PassedOn => return arrival.finish(),
+                HookOutcome::Handled | HookOutcome::PassedOn | HookOutcome::Ending => return arrival.finish(),
                 HookOutcome::Held => {}
             }
         }

@@ -11,9 +11,9 @@ use crate::runtime::view::rows::{ROWS, RunView, SessionView, TimerView, WorkerCo
 impl Worker {
     /// Everything that can be seen of it now.
     pub(super) fn look(&self) -> WorkerView {
-        let (sessions, parked, listed) = (self.sessions.borrow(), self.parked.borrow(), self.listed.borrow());
+        let (sessions, parked, listed) = (self.sessions.borrow(), self.parked.borrow(), self.listing.those(|_| true));
         let sessions = || sessions.values().map(|attached| &*attached.session);
-        let running = listed.iter().map(|(_, run)| row_of(run, false));
+        let running = listed.iter().map(|run| row_of(run, false));
         let runs = running.chain(parked.values().map(|(run, _)| row_of(run, true)));
         let timers = sessions().flat_map(|session| {
             let row = |scheduled| timer_of(session, scheduled);

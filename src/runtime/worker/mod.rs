@@ -6,9 +6,9 @@
 //! | module | what lives there |
 //! |---|---|
 //! | `orders` | what workers are given to run, and what they are asked for |
-//! | `state` | what a worker has |
+//! | `listing`, `state` | the runs that events wait for; what else a worker has |
 //! | `routing`, `internal_event` | what an event is about; events that are our own |
-//! | `invocation` | one call of a function for an event, from its slot to its end |
+//! | `invocation`, `ending` | one call of a function for an event, from its slot to its end; events at their end |
 //! | `look` | what can be seen of a worker |
 //! | `earlier`, `rebuild` | the runs that an event had in an earlier process; how they go on |
 //! | `dispatch`, `recovery` | which functions are called for an event; what an earlier process left behind |
@@ -18,9 +18,11 @@
 
 mod dispatch;
 mod earlier;
+mod ending;
 pub(crate) mod handle;
 mod internal_event;
 mod invocation;
+mod listing;
 mod look;
 pub(crate) mod orders;
 pub(crate) mod prompt;

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use tokio::task::spawn_local;
 
 use super::internal_event::InternalEvent;
-use super::invocation::{About, fail, go_on};
+use super::invocation::{fail, go_on};
+use super::listing::About;
 use super::routing::Routed;
 use super::state::Worker;
 use crate::language::fault::Fault;

@@ -15,17 +15,18 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use super::dispatch;
 use super::invocation::call_hook;
+use super::listing::EVENTS;
 use super::orders::Assignment;
 use super::recovery;
-use super::state::{Attached, EVENTS, Worker};
+use super::state::{Attached, Worker};
 use super::swap::declare_timers;
-use crate::protocol::{Failure, Hook};
+use crate::protocol::{Content, Failure, Hook};
 use crate::runtime::context::SessionContext;
 use crate::runtime::context::drain::DrainMode;
 use crate::runtime::engine::values;
 use crate::runtime::run::{Run, is_last_word};
 use crate::runtime::view::event::Happening;
-use crate::session::{self, Dedup, Ended, Flow, Signal};
+use crate::session::{self, CallError, Dedup, Ended, Flow, Owner, Signal};
 use crate::store::{RunOutcome, StoreError, Tenant, TimerRow, message_number};
 
 /// How long an `on_stop` may take when the grace is over already, and a gateway to close.
@@ -94,11 +95,8 @@ impl Worker {
         }
         self.journal.note_data();
         let (gateway, account) = (config.gateway.clone(), config.login.account().to_owned());
-        let sink = {
-            let (worker, session) = (Rc::clone(self), Rc::clone(&session));
-            move |signal| worker.signal(&session, signal, &gateway, &account)
-        };
-        let connection = session::run(config, self.services.clock.clone(), seed, inbox, sink);
+        let owner = SessionOwner { worker: Rc::clone(self), session: Rc::clone(&session), gateway, account };
+        let connection = session::run(config, self.services.clock.clone(), seed, inbox, owner);
         let (ending, ended) = oneshot::channel();
         let name = session.name.to_string();
         let (told, told_name) = (self.ended.clone(), name.clone());
@@ -287,7 +285,7 @@ impl Worker {
         let of_these =
             |run: &Run| run.session.as_ref().is_some_and(|of| sessions.iter().any(|session| Rc::ptr_eq(of, session)));
         sessions.iter().for_each(|session| session.drain.cut_off());
-        self.listed.borrow().iter().filter(|(_, run)| of_these(run)).for_each(|(_, run)| run.rouse());
+        self.listing.those(of_these).iter().for_each(|run| self.look_at(run));
         match mode {
             DrainMode::End => self.end_parked(of_these, Some(RunOutcome::EndedWithSession)),
             DrainMode::Keep => {
@@ -323,6 +321,24 @@ impl Worker {
         }
         // Some may be in the middle of a wait.
         session.drain.settled().await;
+    }
+}
+
+/// A worker as the owner of one of its sessions.
+struct SessionOwner {
+    worker: Rc<Worker>,
+    session: Rc<SessionContext>,
+    gateway: String,
+    account: String,
+}
+
+impl Owner for SessionOwner {
+    fn signal(&mut self, signal: Signal) -> Flow {
+        self.worker.signal(&self.session, signal, &self.gateway, &self.account)
+    }
+
+    fn answer(&mut self, key: u64, result: Result<Content, CallError>) {
+        self.worker.answer(key, result);
     }
 }
 

@@ -8,10 +8,10 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Waker};
 
-use slab::Slab;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, spawn_local};
 
+use super::listing::Listing;
 use super::prompt::Prompts;
 use crate::language::fault::Fault;
 use crate::protocol::{HOOKS, Hook};
@@ -28,9 +28,6 @@ use crate::store::{BundleHash, RunId, RunOutcome};
 
 /// How many runs a worker has going at once, those that have let go of their lane not counted; further events wait.
 const RUNS: usize = 8_192;
-
-/// How many events of a session may wait before its socket is no longer read.
-pub(crate) const EVENTS: usize = 200_000;
 
 /// A worker, on its own thread.
 pub(crate) struct Worker {
@@ -54,7 +51,7 @@ pub(crate) struct Worker {
     /// Runs that go on by themselves, by their ids.
     pub(crate) parked: RefCell<HashMap<RunId, (Rc<Run>, AbortHandle)>>,
     /// Runs that their events wait for.
-    pub(crate) listed: RefCell<Slab<Rc<Run>>>,
+    pub(crate) listing: Rc<Listing>,
     pub(crate) hook_names: Vec<Arc<str>>,
     pub(crate) journal: Rc<Journal>,
     /// Generations of earlier processes that runs are pinned to, by their hashes.
@@ -68,20 +65,6 @@ pub(crate) struct Attached {
     pub(crate) tasks: Vec<AbortHandle>,
     /// Becomes ready when its connection is over.
     pub(crate) ended: Option<oneshot::Receiver<()>>,
-}
-
-/// A run that can be found by its id.
-pub(crate) struct Listed {
-    worker: Rc<Worker>,
-    key: usize,
-}
-
-impl Drop for Listed {
-    fn drop(&mut self) {
-        let run = self.worker.listed.borrow_mut().remove(self.key);
-        // The last clone of a run may be the last of much else.
-        drop(run);
-    }
 }
 
 impl Worker {
@@ -104,7 +87,7 @@ impl Worker {
             sessions: RefCell::default(),
             coming: RefCell::default(),
             parked: RefCell::default(),
-            listed: RefCell::default(),
+            listing: Rc::default(),
             hook_names: HOOKS.iter().map(|spec| spec.name.into()).collect(),
             journal,
             pinned: RefCell::default(),
@@ -119,6 +102,13 @@ impl Worker {
         scripts.filter(move |script| session.runs(script.name()) && !session.is_held(script.name()))
     }
 
+    /// Whether a session runs no script that comes after this one.
+    pub(crate) fn is_last_of(&self, session: &SessionContext, script: &Rc<Generation>) -> bool {
+        let lineup = self.lineup.borrow();
+        let last = lineup.iter().rev().find(|script| session.runs(script.name()));
+        last.is_some_and(|last| Rc::ptr_eq(last, script))
+    }
+
     /// A session by its name.
     pub(crate) fn session(&self, name: &str) -> Option<Rc<SessionContext>> {
         self.sessions.borrow().get(name).map(|attached| Rc::clone(&attached.session))
@@ -129,18 +119,10 @@ impl Worker {
         Arc::clone(&self.hook_names[hook as usize])
     }
 
-    /// Runs the handling of an event of a session. Its first step is taken at once, and most of what there is to do is done with it;
-    /// to be called from a task, and not from code on a fiber.
-    pub(crate) fn handle(&self, session: &Rc<SessionContext>, handling: impl Future<Output = ()> + 'static) {
-        session.pending.set(session.pending.get() + 1);
-        let session = Rc::clone(session);
-        let mut task = Box::pin(async move {
-            handling.await;
-            session.pending.set(session.pending.get() - 1);
-            if session.pending.get() == EVENTS / 2 {
-                session.handle.resume_reading();
-            }
-        });
+    /// Runs the handling of an event. Its first step is taken at once, and most of what there is to do is done with it; to be called
+    /// from a task, and not from code on a fiber.
+    pub(crate) fn handle(handling: impl Future<Output = ()> + 'static) {
+        let mut task = Box::pin(handling);
         // Whatever it waits for is told of its own task by that one's first step.
         if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
             spawn_local(task);
@@ -235,35 +217,6 @@ impl Worker {
             .map_err(|fault| cannot(format!("the sources that it began with do not load any more: {fault}")))?;
         self.pinned.borrow_mut().insert(hash, Rc::downgrade(&generation));
         Ok(generation)
-    }
-
-    /// Has a run found that waits for something short, until what this gives is dropped.
-    pub(crate) fn list(self: &Rc<Self>, run: &Rc<Run>) -> Listed {
-        let key = self.listed.borrow_mut().insert(Rc::clone(run));
-        Listed { worker: Rc::clone(self), key }
-    }
-
-    /// Ends a run, whatever it does, or has it not rebuilt; whether there is such a run.
-    pub(crate) fn kill(&self, id: RunId) -> bool {
-        if self.parked.borrow().contains_key(&id) {
-            self.tell_killed(id);
-            self.end_parked(|run| run.id() == id, Some(RunOutcome::Killed));
-            return true;
-        }
-        let found = self.listed.borrow().iter().find(|(_, run)| run.id() == id).map(|(_, run)| Rc::clone(run));
-        if let Some(run) = found {
-            // One that is about to end has been killed before.
-            if run.history.end().is_none() {
-                self.tell_killed(id);
-                run.end(RunOutcome::Killed, None);
-                run.interrupt("killed");
-            }
-            return true;
-        }
-        let is_past = self.sessions.borrow().values().any(|attached| attached.session.past_runs.kill(id));
-        // It may be one that is not rebuilt as long as its script is held.
-        self.holding.wake();
-        is_past
     }
 
     /// Says that somebody has killed a run.

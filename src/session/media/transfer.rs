@@ -35,13 +35,14 @@ enum Transfer {
     /// The gateway is asked, for whom a path is a text like any other.
     Call(Permit, String),
     Upload {
-        request: RequestBuilder,
+        // Boxed, since what a call of the gateway needs is small.
+        request: Box<RequestBuilder>,
         flow: UploadProgress,
         content: Content,
     },
     Download {
-        request: RequestBuilder,
-        target: DownloadTarget,
+        request: Box<RequestBuilder>,
+        target: Box<DownloadTarget>,
     },
 }
 
@@ -53,12 +54,25 @@ impl Ready {
 
     /// An upload whose body goes as `flow` says; `content` is what comes of it.
     pub(super) fn upload(request: RequestBuilder, flow: UploadProgress, content: Content) -> Self {
-        Self(Transfer::Upload { request, flow, content })
+        Self(Transfer::Upload { request: Box::new(request), flow, content })
     }
 
     /// A download into a file.
     pub(super) fn download(request: RequestBuilder, target: DownloadTarget) -> Self {
-        Self(Transfer::Download { request, target })
+        Self(Transfer::Download { request: Box::new(request), target: Box::new(target) })
+    }
+
+    /// Sends it on behalf of the session's owner, as [`Handle::post`] does.
+    ///
+    /// # Errors
+    /// With itself, where it is no call for the gateway, or cannot be sent that way.
+    pub(crate) fn post(self, handle: &Handle, key: u64) -> Result<(), Self> {
+        match self.0 {
+            Transfer::Call(permit, fields) => {
+                handle.post(permit, fields, key).map_err(|(permit, fields)| Self::call(permit, fields))
+            }
+            transfer => Err(Self(transfer)),
+        }
     }
 
     /// Sends it, and waits for its result.

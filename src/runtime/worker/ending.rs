@@ -1,0 +1,78 @@
+//! How runs end that wait for something short, and the events that wait for nothing but their last answer.
+
+use std::rc::Rc;
+use std::task::{Context, Waker};
+
+use super::invocation::{finish, is_off, leave};
+use super::listing::{Ending, LastRun};
+use super::state::Worker;
+use crate::protocol::Content;
+use crate::runtime::context::drain::DrainMode;
+use crate::runtime::run::Run;
+use crate::session::CallError;
+use crate::store::{RunId, RunOutcome};
+
+impl Worker {
+    /// Gives a run the result of a call that it has posted. Nobody wants it where the run has ended meanwhile.
+    pub(super) fn answer(self: &Rc<Self>, key: u64, result: Result<Content, CallError>) {
+        if let Some(run) = self.listing.run(key) {
+            run.take_result(result);
+            self.look_at(&run);
+        }
+    }
+
+    /// Looks at a run anew that waits for something short: it may have it, or is to end.
+    pub(super) fn look_at(self: &Rc<Self>, run: &Rc<Run>) {
+        match run.listing.get().filter(|key| self.listing.is_ending(*key)) {
+            Some(key) => self.end_event(key, run),
+            None => run.rouse(),
+        }
+    }
+
+    /// Ends a run whose function is at its end, with its event, where its last answer has come or is waited for no longer.
+    fn end_event(self: &Rc<Self>, key: u64, run: &Rc<Run>) {
+        let Some(session) = run.session.clone() else { return };
+        let is_over =
+            run.poll_pending(&mut Context::from_waker(Waker::noop())).is_ready() || run.history.end().is_some();
+        if !is_over && !is_off(run) {
+            return;
+        }
+        let Some(ending) = self.listing.take_ending(key) else { return };
+        let Ending { last: LastRun { result, listed }, about, hold, arrival, counted } = *ending;
+        let lane = run.suspension.take_lane();
+        if is_over {
+            finish(self, run, &about, run.came_of(result));
+            arrival.finish();
+        } else {
+            run.suspension.set_active(None);
+            if session.drain.mode() == Some(DrainMode::End) {
+                run.end(RunOutcome::EndedWithSession, None);
+            }
+            leave(&session, arrival);
+        }
+        drop((listed, counted, lane, hold));
+    }
+
+    /// Ends a run, whatever it does, or has it not rebuilt; whether there is such a run.
+    pub(super) fn kill(self: &Rc<Self>, id: RunId) -> bool {
+        if self.parked.borrow().contains_key(&id) {
+            self.tell_killed(id);
+            self.end_parked(|run| run.id() == id, Some(RunOutcome::Killed));
+            return true;
+        }
+        if let Some(run) = self.listing.named(id) {
+            // One that is about to end has been killed before.
+            if run.history.end().is_none() {
+                self.tell_killed(id);
+                run.end(RunOutcome::Killed, None);
+                run.condemn("killed");
+                self.look_at(&run);
+            }
+            return true;
+        }
+        let is_past = self.sessions.borrow().values().any(|attached| attached.session.past_runs.kill(id));
+        // It may be one that is not rebuilt as long as its script is held.
+        self.holding.wake();
+        is_past
+    }
+}

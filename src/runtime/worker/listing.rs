@@ -1,0 +1,139 @@
+//! The runs that their events wait for, and the events that wait for nothing else any more.
+//!
+//! When such an event ends is decided in `ending`.
+
+use std::borrow::Cow;
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use slab::Slab;
+
+use crate::runtime::context::SessionContext;
+use crate::runtime::context::lane::Hold;
+use crate::runtime::engine::thrown::ScriptResult;
+use crate::runtime::fiber::Panic;
+use crate::runtime::journal::Arrival;
+use crate::runtime::run::Run;
+use crate::store::RunId;
+
+/// How many events of a session may wait before its socket is no longer read.
+pub(super) const EVENTS: usize = 200_000;
+
+/// What a call is about, for messages: the event's subcommand, or what takes its place.
+pub(super) type About = Cow<'static, str>;
+
+/// The runs of a worker that their events wait for.
+#[derive(Default)]
+pub(crate) struct Listing {
+    entries: RefCell<Slab<Entry>>,
+    /// How many were ever listed, so that nothing is taken for what was listed before in its place.
+    count: Cell<u32>,
+}
+
+struct Entry {
+    run: Rc<Run>,
+    ending: Option<Box<Ending>>,
+}
+
+/// What is left of an event whose last function has come to its end, but for an answer that it went on without.
+pub(super) struct Ending {
+    pub(super) last: LastRun,
+    pub(super) about: About,
+    pub(super) hold: Hold,
+    pub(super) arrival: Arrival,
+    pub(super) counted: CountedEvent,
+}
+
+/// What came of the last function of an event.
+pub(super) struct LastRun {
+    pub(super) listed: Listed,
+    pub(super) result: Result<ScriptResult, Panic>,
+}
+
+/// A run that can be found, until this is dropped.
+pub(crate) struct Listed {
+    listing: Rc<Listing>,
+    key: u64,
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        let entry = self.listing.entries.borrow_mut().try_remove(index(self.key));
+        // The last clone of a run may be the last of much else.
+        if let Some(entry) = entry {
+            entry.run.listing.set(None);
+        }
+    }
+}
+
+impl Listing {
+    /// Lists a run.
+    pub(crate) fn add(self: &Rc<Self>, run: &Rc<Run>) -> Listed {
+        let mut entries = self.entries.borrow_mut();
+        let count = self.count.get().wrapping_add(1);
+        self.count.set(count);
+        let index = entries.insert(Entry { run: Rc::clone(run), ending: None });
+        let key = u64::from(count) << 32 | u64::try_from(index).expect("fewer than four billion runs");
+        run.listing.set(Some(key));
+        Listed { listing: Rc::clone(self), key }
+    }
+
+    /// The run of a key, if it is still listed.
+    pub(super) fn run(&self, key: u64) -> Option<Rc<Run>> {
+        let entries = self.entries.borrow();
+        entries.get(index(key)).filter(|entry| entry.run.listing.get() == Some(key)).map(|entry| Rc::clone(&entry.run))
+    }
+
+    /// The runs of which this is so.
+    pub(super) fn those(&self, are: impl Fn(&Run) -> bool) -> Vec<Rc<Run>> {
+        let entries = self.entries.borrow();
+        entries.iter().filter(|(_, entry)| are(&entry.run)).map(|(_, entry)| Rc::clone(&entry.run)).collect()
+    }
+
+    /// The run of an id.
+    pub(super) fn named(&self, id: RunId) -> Option<Rc<Run>> {
+        self.those(|run| run.id() == id).pop()
+    }
+
+    /// Keeps what is left of a run's event.
+    pub(super) fn keep(&self, ending: Ending) {
+        let index = index(ending.last.listed.key);
+        if let Some(entry) = self.entries.borrow_mut().get_mut(index) {
+            entry.ending = Some(Box::new(ending));
+        }
+    }
+
+    /// Whether a run's event waits for nothing else but its last answer.
+    pub(super) fn is_ending(&self, key: u64) -> bool {
+        self.entries.borrow().get(index(key)).is_some_and(|entry| entry.ending.is_some())
+    }
+
+    /// Takes what is left of a run's event.
+    pub(super) fn take_ending(&self, key: u64) -> Option<Box<Ending>> {
+        self.entries.borrow_mut().get_mut(index(key))?.ending.take()
+    }
+}
+
+fn index(key: u64) -> usize {
+    usize::try_from(key & u64::from(u32::MAX)).unwrap_or(usize::MAX)
+}
+
+/// An event that counts as one that waits or is being handled, until this is dropped.
+pub(super) struct CountedEvent(Rc<SessionContext>);
+
+impl CountedEvent {
+    pub(super) fn new(session: &Rc<SessionContext>) -> Self {
+        session.pending.set(session.pending.get() + 1);
+        Self(Rc::clone(session))
+    }
+}
+
+impl Drop for CountedEvent {
+    fn drop(&mut self) {
+        let Self(session) = self;
+        session.pending.set(session.pending.get() - 1);
+        if session.pending.get() == EVENTS / 2 {
+            session.handle.resume_reading();
+        }
+    }
+}
