@@ -17,12 +17,11 @@ const AROUND: Duration = Duration::from_secs(10);
 
 /// What has been seen in a session.
 ///
-/// By default nothing, and no connection is ready. Hashes of 64 bits under a random key stand for the ids; two that collide
-/// within a window are not to be expected.
+/// By default nothing, and no connection is ready.
 #[derive(Default)]
 pub struct Dedup {
     hasher: RandomState,
-    messages: Window,
+    messages: Window<MESSAGES>,
     /// What may come again, since it was seen shortly before the connection was lost.
     before: VecDeque<Past>,
     /// Until when it may; `None` while no connection is ready.
@@ -65,7 +64,7 @@ impl Dedup {
         let about = match row.map_or(Repetition::Same, |row| row.repetition) {
             Repetition::Never => return false,
             Repetition::Id => match event.content.message().and_then(Message::written_id) {
-                Some(id) => return !self.messages.insert(self.hasher.hash_one(id)),
+                Some(id) => return !self.messages.insert(id, &self.hasher),
                 None => None,
             },
             Repetition::Same => None,
@@ -131,31 +130,70 @@ impl Past {
     }
 }
 
-/// The last so many hashes.
+/// The last so many ids.
+///
+/// As a rule an id is a number above all before it, and cannot be a repetition. Hashes of 64 bits under a random key stand for the
+/// others; two that collide within a window are not to be expected.
 #[derive(Default)]
-struct Window {
-    members: HashSet<u64, OwnNumbers>,
-    order: VecDeque<u64>,
+struct Window<const LIMIT: usize> {
+    /// Invariant: it ascends, and a number among the others was at most the highest when it came.
+    ascending: VecDeque<u64>,
+    highest: Option<u64>,
+    /// How many that ascended are forgotten.
+    forgotten: u64,
+    others: HashSet<u64, OwnNumbers>,
+    /// The hashes of the others in their order, each with how many had ascended before it.
+    order: VecDeque<(u64, u64)>,
 }
 
-impl Window {
-    /// Adds a hash; false means that it was there.
-    fn insert(&mut self, hash: u64) -> bool {
-        if !self.members.insert(hash) {
-            return false;
+impl<const LIMIT: usize> Window<LIMIT> {
+    /// Adds an id; false means that it was there.
+    fn insert(&mut self, id: &str, hasher: &RandomState) -> bool {
+        match number(id) {
+            Some(number) if self.highest.is_none_or(|highest| number > highest) => {
+                self.highest = Some(number);
+                self.ascending.push_back(number);
+            }
+            Some(number) if self.ascending.binary_search(&number).is_ok() => return false,
+            _ => {
+                let hash = hasher.hash_one(id);
+                if !self.others.insert(hash) {
+                    return false;
+                }
+                self.order.push_back((hash, self.forgotten + self.ascending.len() as u64));
+            }
         }
-        if self.order.len() >= MESSAGES
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.members.remove(&oldest);
+        if self.ascending.len() + self.order.len() > LIMIT {
+            self.forget();
         }
-        self.order.push_back(hash);
         true
     }
+
+    /// Forgets the oldest.
+    fn forget(&mut self) {
+        match self.order.front() {
+            Some((hash, before)) if *before <= self.forgotten => {
+                self.others.remove(hash);
+                self.order.pop_front();
+            }
+            _ => {
+                self.ascending.pop_front();
+                self.forgotten += 1;
+            }
+        }
+    }
+}
+
+/// The number that an id is; `None` where the number could be written otherwise, which would be another id.
+fn number(id: &str) -> Option<u64> {
+    id.starts_with(|first: char| matches!(first, '1'..='9')).then(|| id.parse().ok()).flatten()
 }
 
 #[cfg(test)]
 mod tests {
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+
     use super::*;
     use crate::protocol::Content;
 
@@ -196,6 +234,35 @@ mod tests {
         }
         assert!(!seen.is_repeated(&event("RECEIVE_MESSAGE", r#"{"id":"0"}"#), SECOND));
         assert!(seen.is_repeated(&event("RECEIVE_MESSAGE", &format!(r#"{{"id":"{MESSAGES}"}}"#)), SECOND));
+    }
+
+    #[test]
+    fn the_window_remembers_what_a_set_and_a_queue_would() {
+        for seed in 0..300 {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let (mut window, hasher) = (Window::<8>::default(), RandomState::new());
+            let (mut members, mut queue) = (HashSet::new(), VecDeque::new());
+            let mut top = 0_u64;
+            for _ in 0..200 {
+                let id = match rng.random_range(0..8) {
+                    0..4 => {
+                        top += rng.random_range(1..3);
+                        top.to_string()
+                    }
+                    4..6 => top.saturating_sub(rng.random_range(0..12)).to_string(),
+                    6 => format!("0{}", rng.random_range(0..4)),
+                    _ => ["", "a", "+1", "-1", "1.0", "18446744073709551616"][rng.random_range(0..6)].to_owned(),
+                };
+                let is_new = members.insert(id.clone());
+                if is_new {
+                    queue.push_back(id.clone());
+                    if queue.len() > 8 {
+                        members.remove(&queue.pop_front().expect("there are nine"));
+                    }
+                }
+                assert_eq!(window.insert(&id, &hasher), is_new, "{id:?} of seed {seed}");
+            }
+        }
     }
 
     #[test]
