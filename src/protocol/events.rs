@@ -410,11 +410,6 @@ impl Message {
         id.filter(|id| !id.is_empty())
     }
 
-    /// Its id, where it has one.
-    pub fn written_id(&self) -> Option<&str> {
-        Some(self.id.as_str()).filter(|id| !id.is_empty())
-    }
-
     fn read_legal(content: &str, damages: &mut Damages) -> Option<Self> {
         // Serde would also fill a struct from an array.
         let wire: WireMessage<'_> =
@@ -443,8 +438,13 @@ impl Message {
     ///
     /// It is `to` in a group or room and for one's own messages, else the person who wrote.
     pub fn chat(&self, me: &str) -> &str {
-        if self.from == me || is_group(&self.to) { &self.to } else { &self.from }
+        chat(&self.from, &self.to, me)
     }
+}
+
+/// The mid of a message's chat, for the account `me`.
+pub(super) fn chat<'a>(from: &'a str, to: &'a str, me: &str) -> &'a str {
+    if from == me || is_group(to) { to } else { from }
 }
 
 #[derive(Deserialize)]

@@ -1,18 +1,19 @@
 //! Frames as a client sees them: requests written exactly, everything else read tolerantly.
 
 use std::borrow::Cow;
-use std::fmt::{self, Write as _};
-use std::sync::{Arc, OnceLock};
+use std::fmt::Write as _;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::commands::Call;
+use super::content::Content;
 use super::damage::Damages;
-use super::events::{EventSpec, Message, Repetition};
+use super::events::{EventSpec, Repetition};
 use super::failure::Failure;
 use super::mend::{mend, read_value};
+use super::plain::PlainObject;
 use super::scalar::{Damaged, scalar, string};
 use super::tolerant::integer;
 
@@ -63,85 +64,6 @@ pub enum DecodeError {
     NoSubcommand,
 }
 
-/// The content of a frame: JSON text, or plain text where a gateway sends some. Clones share it.
-#[derive(Clone, Default)]
-pub struct Content(Arc<Parts>);
-
-#[derive(Default)]
-struct Parts {
-    text: String,
-    /// The message that it is, and what was wrong with that, once somebody has asked.
-    message: OnceLock<Box<(Option<Message>, Damages)>>,
-}
-
-impl Content {
-    /// Wraps a text.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(Arc::new(Parts { text: text.into(), message: OnceLock::new() }))
-    }
-
-    /// The text as it came, one level of JSON string quoting removed.
-    pub fn as_str(&self) -> &str {
-        &self.0.text
-    }
-
-    /// The value: parsed where the text is JSON, damaged or not, else the text as a JSON string.
-    pub fn value(&self) -> Value {
-        read_value(self.as_str(), &mut Damages::default()).unwrap_or_else(|| Value::String(self.as_str().to_owned()))
-    }
-
-    /// The message that it is, as [`Message::read`] reads it; read once, however often it is asked for.
-    pub fn message(&self) -> Option<&Message> {
-        self.message_and_damages().0.as_ref()
-    }
-
-    /// The message that it is, with what was wrong with it noted.
-    pub(crate) fn message_noting(&self, damages: &mut Damages) -> Option<&Message> {
-        let (message, found) = self.message_and_damages();
-        damages.extend(*found);
-        message.as_ref()
-    }
-
-    fn message_and_damages(&self) -> &(Option<Message>, Damages) {
-        self.0.message.get_or_init(|| {
-            let mut damages = Damages::default();
-            Box::new((Message::read_noting(self.as_str(), &mut damages), damages))
-        })
-    }
-}
-
-impl PartialEq for Content {
-    fn eq(&self, other: &Self) -> bool {
-        self.as_str() == other.as_str()
-    }
-}
-
-impl Eq for Content {}
-
-impl fmt::Debug for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Content").field(&self.as_str()).finish()
-    }
-}
-
-impl fmt::Display for Content {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl Serialize for Content {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for Content {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer).map(Self::new)
-    }
-}
-
 /// An event as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
@@ -155,7 +77,7 @@ impl Event {
     /// The id of the message by which it is told from others, where its row goes by one.
     pub fn message_id(&self) -> Option<&str> {
         let by_id = EventSpec::named(&self.subcommand).is_some_and(|row| row.repetition == Repetition::Id);
-        by_id.then(|| self.content.message()).flatten().and_then(Message::written_id)
+        by_id.then(|| self.content.message_id()).flatten()
     }
 }
 
@@ -237,20 +159,6 @@ pub fn check_field_names<'a>(command: &str, names: impl IntoIterator<Item = &'a 
     }
 }
 
-#[derive(Deserialize)]
-struct Frame<'a> {
-    #[serde(borrow)]
-    command: Option<&'a RawValue>,
-    #[serde(borrow)]
-    subcommand: Option<&'a RawValue>,
-    #[serde(borrow)]
-    task_id: Option<&'a RawValue>,
-    #[serde(borrow)]
-    code: Option<&'a RawValue>,
-    #[serde(borrow)]
-    content: Option<&'a RawValue>,
-}
-
 /// Reads a frame that a gateway sent.
 ///
 /// `content` may be text, an object or an array; numbers may be numeric strings; unknown fields are passed over. A frame whose
@@ -281,29 +189,27 @@ pub fn decode_noting(text: &str, damages: &mut Damages) -> Result<Incoming, Deco
 }
 
 fn decode_legal(text: &str) -> Result<Incoming, DecodeError> {
-    if !text.trim_start().starts_with('{') {
-        return Err(DecodeError::NotAnObject("it does not start with {".to_owned()));
-    }
-    let frame: Frame<'_> = serde_json::from_str(text).map_err(|error| DecodeError::NotAnObject(error.to_string()))?;
-    let damaged = |Damaged| DecodeError::NotAnObject("a text in it is damaged".to_owned());
-    let command = frame.command.map_or(Ok(None), string).map_err(damaged)?;
-    let command = command.filter(|command| !command.contains(char::REPLACEMENT_CHARACTER));
-    let subcommand = frame.subcommand.map_or(Ok(None), string).map_err(damaged)?;
-    let content = Content::new(content(frame.content).map_err(damaged)?);
-    let number = || frame.task_id.and_then(|raw| scalar(raw).ok().flatten()).and_then(|text| integer(&text));
+    let Frame { command, subcommand, task_id, code, content } = match Frame::plain(text) {
+        Some(frame) => frame,
+        None => Frame::legal(text)?,
+    };
+    let is_damaged = |command: &str| !command.is_ascii() && command.contains(char::REPLACEMENT_CHARACTER);
+    let command = command.filter(|command| !is_damaged(command));
+    let has_content = content.is_some();
+    let content = content.map(Content::from).unwrap_or_default();
     match command.as_deref() {
-        Some("OnNotify") | None if subcommand.is_some() || (command.is_some() && frame.content.is_some()) => {
+        Some("OnNotify") | None if subcommand.is_some() || (command.is_some() && has_content) => {
             Ok(Incoming::Event(Event { subcommand: subcommand.unwrap_or_default().into_owned(), content }))
         }
         Some("OnNotify") => Err(DecodeError::NoSubcommand),
-        Some("OnLogin") => Ok(Incoming::Login(outcome(frame.code, content))),
+        Some("OnLogin") => Ok(Incoming::Login(outcome(code, content))),
         Some("HeartBeat") => Ok(Incoming::HeartBeat),
-        _ => match (number(), frame.code, command) {
-            (Some(task_id), ..) => Ok(Incoming::Reply { task_id, outcome: outcome(frame.code, content) }),
-            (None, Some(_), None) => Ok(Incoming::Login(outcome(frame.code, content))),
+        _ => match (task_id, code, command) {
+            (Some(task_id), ..) => Ok(Incoming::Reply { task_id, outcome: outcome(code, content) }),
+            (None, Some(_), None) => Ok(Incoming::Login(outcome(code, content))),
             (None, None, None) => Err(DecodeError::NoCommand),
             (None, Some(_), Some(command)) if super::Command::named(&command).is_some_and(|row| !row.is_login()) => {
-                Ok(Incoming::Unnumbered { command: command.into_owned(), outcome: outcome(frame.code, content) })
+                Ok(Incoming::Unnumbered { command: command.into_owned(), outcome: outcome(code, content) })
             }
             (None, _, Some(command)) => {
                 Ok(Incoming::Other { command: command.into_owned(), frame: Content::new(text) })
@@ -312,11 +218,90 @@ fn decode_legal(text: &str) -> Result<Incoming, DecodeError> {
     }
 }
 
-fn outcome(code: Option<&RawValue>, content: Content) -> Result<Content, Failure> {
+/// What a frame says, as far as it is asked for.
+#[derive(Debug, Default, PartialEq)]
+struct Frame<'a> {
+    command: Option<Cow<'a, str>>,
+    subcommand: Option<Cow<'a, str>>,
+    task_id: Option<i64>,
+    code: Option<Code>,
+    content: Option<Cow<'a, str>>,
+}
+
+/// A code that arrived; inside `None` where it is no number.
+type Code = Option<i64>;
+
+impl<'a> Frame<'a> {
+    /// Reads a frame that is as it usually is.
+    fn plain(text: &'a str) -> Option<Self> {
+        let mut object = PlainObject::open(text)?;
+        let mut frame = Self::default();
+        while let Some(key) = object.key()? {
+            match key {
+                b"command" => {
+                    object.once(0)?;
+                    frame.command = object.text()?;
+                }
+                b"subcommand" => {
+                    object.once(1)?;
+                    frame.subcommand = object.text()?;
+                }
+                b"task_id" => {
+                    object.once(2)?;
+                    frame.task_id = object.number()?;
+                }
+                b"code" => {
+                    object.once(3)?;
+                    frame.code = object.number()?.map(Some);
+                }
+                b"content" => {
+                    object.once(4)?;
+                    frame.content = object.text()?;
+                }
+                _ => {
+                    object.value()?;
+                }
+            }
+        }
+        Some(frame)
+    }
+
+    /// Reads any frame that is legal.
+    fn legal(text: &'a str) -> Result<Self, DecodeError> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            #[serde(borrow)]
+            command: Option<&'a RawValue>,
+            #[serde(borrow)]
+            subcommand: Option<&'a RawValue>,
+            #[serde(borrow)]
+            task_id: Option<&'a RawValue>,
+            #[serde(borrow)]
+            code: Option<&'a RawValue>,
+            #[serde(borrow)]
+            content: Option<&'a RawValue>,
+        }
+        if !text.trim_start().starts_with('{') {
+            return Err(DecodeError::NotAnObject("it does not start with {".to_owned()));
+        }
+        let wire: Wire<'_> = serde_json::from_str(text).map_err(|error| DecodeError::NotAnObject(error.to_string()))?;
+        let damaged = |Damaged| DecodeError::NotAnObject("a text in it is damaged".to_owned());
+        let content = |raw: &'a RawValue| string(raw).map(|text| text.unwrap_or(Cow::Borrowed(raw.get())));
+        let digits = |raw: &'a RawValue| scalar(raw).ok().flatten();
+        Ok(Self {
+            command: wire.command.map_or(Ok(None), string).map_err(damaged)?,
+            subcommand: wire.subcommand.map_or(Ok(None), string).map_err(damaged)?,
+            task_id: wire.task_id.and_then(digits).and_then(|text| integer(&text)),
+            code: wire.code.map(|raw| digits(raw).and_then(|text| integer(&text).or_else(|| whole_of_any(&text)))),
+            content: wire.content.map(content).transpose().map_err(damaged)?,
+        })
+    }
+}
+
+fn outcome(code: Option<Code>, content: Content) -> Result<Content, Failure> {
     let Some(code) = code else { return Ok(content) };
-    let number = scalar(code).ok().flatten().and_then(|text| integer(&text).or_else(|| whole_of_any(&text)));
     // On success the content is JSON text, on failure a text for people: so much is known where the code is lost.
-    let code = number.unwrap_or_else(|| if content.value().is_string() { -1 } else { 0 });
+    let code = code.unwrap_or_else(|| if content.value().is_string() { -1 } else { 0 });
     if code == 0 { Ok(content) } else { Err(Failure { code, content: content.as_str().to_owned() }) }
 }
 
@@ -324,11 +309,6 @@ fn outcome(code: Option<&RawValue>, content: Content) -> Result<Content, Failure
 fn whole_of_any(text: &str) -> Option<i64> {
     let float: f64 = text.trim().parse().ok()?;
     (!float.is_nan()).then_some(if float == 0.0 { 0 } else { -1 })
-}
-
-fn content(raw: Option<&RawValue>) -> Result<String, Damaged> {
-    let Some(raw) = raw else { return Ok(String::new()) };
-    Ok(string(raw)?.map_or_else(|| raw.get().to_owned(), Cow::into_owned))
 }
 
 /// Finds a value under any of `names`, at any depth of a login frame and of the JSON text within it.
@@ -357,7 +337,9 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::protocol::Message;
     use crate::protocol::commands::{GetProfile, SendLocation};
+    use crate::protocol::plain::tests::objects;
 
     #[test]
     fn a_request_has_its_command_its_number_and_its_fields() {
@@ -387,6 +369,29 @@ mod tests {
             assert_eq!(decode(&frame), Ok(expected));
         }
         assert_eq!(Content::new("no json").value(), json!("no json"));
+    }
+
+    #[test]
+    fn what_a_gateway_usually_sends_is_plain() {
+        for text in [
+            r#"{"command":"OnNotify","subcommand":"RECEIVE_MESSAGE","content":"{\"id\":\"7\",\"text\":\"ü\\n\"}"}"#,
+            r#"{ "command": "SendText", "task_id": 7, "code": 0, "content": "{}", "new": "x" }"#,
+            r#"{"command":"SendText","task_id":7,"code":5,"content":null}"#,
+        ] {
+            let plain = Frame::plain(text).expect("plain");
+            assert_eq!(Ok(plain), Frame::legal(text), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_plain_frame_is_read_as_serde_reads_it(
+            text in objects(&["command", "subcommand", "task_id", "code", "content"]),
+        ) {
+            if let Some(plain) = Frame::plain(&text) {
+                proptest::prop_assert_eq!(Ok(plain), Frame::legal(&text));
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! of the wire, `request` the gateway's.
 
 pub mod commands;
+mod content;
 mod damage;
 mod events;
 mod example;
@@ -12,19 +13,21 @@ mod frame;
 mod hooks;
 mod mend;
 mod mid;
+mod plain;
 mod request;
 mod scalar;
 mod tolerant;
 mod types;
 
 pub use commands::{COMMANDS, Call, Command, Family, Field, FieldKind, Presence, Provenance, Request, Safety};
+pub use content::Content;
 pub use damage::{Damage, Damages};
 pub use events::{ChatRule, EVENTS, EventField, EventFieldKind, EventSpec, Message, Repetition};
 pub use example::{Example, Proof};
 pub(crate) use example::{answers, plays, shows};
 pub use failure::{Failure, FailureCode};
 pub use frame::{
-    Content, DecodeError, EncodeError, Event, HEARTBEAT, Incoming, MAX_FRAME, check_field_names, decode, decode_noting,
+    DecodeError, EncodeError, Event, HEARTBEAT, Incoming, MAX_FRAME, check_field_names, decode, decode_noting,
     encode_fields, fields_of, find_text,
 };
 pub use hooks::{Argument, HOOKS, Hook, HookSpec};

@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
+use super::plain::unescaped;
+
 /// A text or number in it is none that could be worked with.
 pub(super) struct Damaged;
 
@@ -14,37 +16,12 @@ pub(super) fn string(raw: &RawValue) -> Result<Option<Cow<'_, str>>, Damaged> {
     let text = raw.get();
     match text.strip_prefix('"').and_then(|text| text.strip_suffix('"')) {
         Some(inner) if !inner.contains('\\') => Ok(Some(Cow::Borrowed(inner))),
-        Some(inner) => match unescape(inner) {
+        Some(inner) => match unescaped(inner) {
             Some(text) => Ok(Some(Cow::Owned(text))),
             None => serde_json::from_str(text).map(|text: String| Some(Cow::Owned(text))).map_err(|_| Damaged),
         },
         None => Ok(None),
     }
-}
-
-/// The text within the quotes of a legal JSON string. `None` where it has characters by their numbers, which can be damaged.
-///
-/// Contents are full of quotes. Serde's own reader would grow its buffer piece by piece, and copy it in the end.
-fn unescape(inner: &str) -> Option<String> {
-    let mut text = String::with_capacity(inner.len());
-    let mut rest = inner;
-    while let Some(at) = rest.bytes().position(|byte| byte == b'\\') {
-        text.push_str(&rest[..at]);
-        text.push(match rest.as_bytes().get(at + 1)? {
-            b'"' => '"',
-            b'\\' => '\\',
-            b'/' => '/',
-            b'b' => '\u{8}',
-            b'f' => '\u{c}',
-            b'n' => '\n',
-            b'r' => '\r',
-            b't' => '\t',
-            _ => return None,
-        });
-        rest = &rest[at + 2..];
-    }
-    text.push_str(rest);
-    Some(text)
 }
 
 /// The text of a JSON string, number or boolean, a number as it is written; `None` for any other value.

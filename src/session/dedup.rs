@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use super::numbers::OwnNumbers;
-use crate::protocol::{Event, EventSpec, Message, Repetition};
+use crate::protocol::{Event, EventSpec, Repetition};
 
 /// How many message ids are remembered.
 const MESSAGES: usize = 50_000;
@@ -63,7 +63,7 @@ impl Dedup {
         let row = EventSpec::named(&event.subcommand);
         let about = match row.map_or(Repetition::Same, |row| row.repetition) {
             Repetition::Never => return false,
-            Repetition::Id => match event.content.message().and_then(Message::written_id) {
+            Repetition::Id => match event.content.message_id() {
                 Some(id) => return !self.messages.insert(id, &self.hasher),
                 None => None,
             },

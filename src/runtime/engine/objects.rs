@@ -26,9 +26,9 @@ impl ScriptMessage {
     /// Reads the content of a message event for the account `me`, and notes what was wrong with it. `None` means that it is no
     /// JSON object.
     pub(crate) fn read(content: Content, me: &str, damages: &mut Damages) -> Option<Self> {
-        let wire = content.message_noting(damages)?;
-        let chat = wire.chat(me).into();
-        let text = wire.text.as_deref().map(Into::into);
+        let brief = content.brief_noting(damages)?;
+        let chat = brief.chat(me).into();
+        let text = brief.text.as_deref().map(Into::into);
         Some(Self(Rc::new(MessageData { content, chat, text })))
     }
 
@@ -44,7 +44,7 @@ impl ScriptMessage {
 
     /// The mid of who wrote it.
     pub(crate) fn sender(&self) -> &str {
-        &self.wire().from
+        self.0.content.message_sender().expect("it was a message when it was read")
     }
 
     /// What it says, where it says something.
@@ -54,7 +54,7 @@ impl ScriptMessage {
 
     /// The message as the gateway sent it.
     pub(crate) fn wire(&self) -> &protocol::Message {
-        self.0.content.message().expect("it was one when it was read")
+        self.0.content.message().expect("it was a message when it was read")
     }
 }
 
