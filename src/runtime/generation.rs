@@ -3,10 +3,11 @@
 //! A run holds on to its generation, so that it finishes on the code it began with whatever is saved meanwhile.
 
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use foldhash::HashMap;
 use rhai::{
     AST, Caches, Dynamic, Engine, EvalAltResult, EvalContext, Expr, Expression, GlobalRuntimeState, Module, Position,
     Scope, StmtBlock,
@@ -182,12 +183,21 @@ impl Generation {
             Box::new((fresh, Caches::new()))
         });
         let (global, caches) = &mut *environment;
-        let mut scope = Scope::new();
-        let mut context = EvalContext::new(&self.engine, global, caches, &mut scope, None);
-        let body = self.body(function, arguments.len());
-        let result = match body {
-            Some(body) => body.run(&mut context, arguments),
-            None => context.call_fn::<Dynamic>(function, arguments),
+        let result = match self.body(function, arguments.len()) {
+            Some(body) => {
+                let mut scope = body.scope(arguments);
+                let result = body.run(&mut EvalContext::new(&self.engine, global, caches, &mut scope, None));
+                // An error can leave it in any state too.
+                if result.is_ok() {
+                    body.give_back(scope);
+                }
+                result
+            }
+            None => {
+                let mut scope = Scope::new();
+                let mut context = EvalContext::new(&self.engine, global, caches, &mut scope, None);
+                context.call_fn::<Dynamic>(function, arguments)
+            }
         };
         // An error can leave the environment in any state.
         if result.is_ok() && self.spare.borrow().len() < SPARE {

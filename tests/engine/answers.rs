@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use hotline::host::KillOutcome;
+use hotline::runtime::Happening;
+use hotline::store::RunOutcome;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Bot, Setup, is_text_to, logged_lines};
+use crate::support::{Answer, Bot, Setup, is_text_to, logged_lines, soon};
 
 /// Refuses what says "no", and takes everything else.
 fn refuses_no(request: &Value) -> Answer {
@@ -179,4 +182,45 @@ async fn a_lost_connection_and_a_silent_gateway_end_the_run_where_the_call_stand
         bot.logged_in_times(2).await;
     });
     assert_eq!(lost.await, "2 IN_DOUBT");
+}
+
+#[tokio::test]
+async fn a_run_that_is_killed_before_its_answer_comes_frees_its_chat_and_the_late_answer_is_nobodys() {
+    let bot = Bot::start("fn on_message(msg) { msg.reply(`${msg.text}!`); }").await;
+    let mut stream = bot.host().events();
+    bot.answers(|request| if request["content"] == "a!" { Answer::Hold } else { Answer::Content(json!({})) });
+    bot.says("u1", "a");
+    bot.says("u1", "b");
+    bot.holds(1).await;
+    let view = bot.host().view().await;
+    assert_eq!((view.counters.running, view.sessions[0].queues.events), (1, 2), "it is in the middle of something");
+    let waiting = &view.runs[0];
+    assert_eq!(waiting.waits.as_ref().map(|waits| waits.call.as_str()), Some("SendText"));
+    assert_eq!(bot.kill(waiting.id).await, Ok(KillOutcome::Ends));
+    bot.count("the next reply of the chat", 2, |frame| is_text_to(frame, "u1")).await;
+    bot.release();
+    bot.says("u1", "c");
+    bot.count("one more", 3, |frame| is_text_to(frame, "u1")).await;
+    assert_eq!(bot.texts_to("u1"), ["a!", "b!", "c!"]);
+    let mut outcomes = Vec::new();
+    while outcomes.len() < 3 {
+        let event = soon("the ends", stream.next()).await.expect("the engine runs").expect("nothing is missed");
+        if let Happening::RunEnded { outcome, .. } = event.happening {
+            outcomes.push(outcome);
+        }
+    }
+    assert_eq!(outcomes, [RunOutcome::Killed, RunOutcome::PassedOn, RunOutcome::PassedOn]);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_process_that_stops_before_an_answer_comes_leaves_the_run_to_the_next() {
+    let script = "fn on_message(msg) { msg.reply(\"first\"); }\nfn on_error(e) { send_text(\"errors\", e.name); }";
+    let bot = Bot::start(script).await;
+    bot.answers(|request| if request["content"] == "first" { Answer::Hold } else { Answer::Content(json!({})) });
+    bot.says("u1", "go");
+    bot.holds(1).await;
+    let bot = bot.restart().await;
+    assert_eq!(bot.text_to("errors").await, "IN_DOUBT", "it was sent, and nobody knows what came of it");
+    bot.stop().await;
 }

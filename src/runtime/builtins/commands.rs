@@ -121,7 +121,7 @@ fn send(
     let impact = if safety == Safety::Read { Impact::Wait } else { Impact::Effect(safety) };
     // Only what is recorded is needed once more.
     let is_recorded = run::current().is_some_and(|run| run.is_recorded());
-    let detail = if is_recorded { fields.clone() } else { String::new() };
+    let detail: Arc<str> = if is_recorded { fields.as_str().into() } else { Arc::default() };
     let call = HostCall::new(impact, name.clone()).with(detail);
     let prepare = |run: &Rc<Run>, waits: &dyn Fn(Option<&str>)| {
         let command = &*name;

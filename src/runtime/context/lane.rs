@@ -16,7 +16,7 @@ use rhai::ImmutableString;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// How many lanes a session keeps before it looks for idle ones.
-const LANES: usize = 1024;
+const LANES: usize = 64;
 
 /// How many runs of a lane may be in the web at once. The next one waits with the lane, so that events stay queued as events,
 /// which are small, and a slow server is not asked ever more.
@@ -43,13 +43,13 @@ impl LaneKey {
 /// The lanes of one session.
 #[derive(Debug)]
 pub(crate) struct Lanes {
-    by_key: HashMap<LaneKey, Lane>,
+    by_key: HashMap<LaneKey, Lane, foldhash::fast::RandomState>,
     sweep_at: usize,
 }
 
 impl Default for Lanes {
     fn default() -> Self {
-        Self { by_key: HashMap::new(), sweep_at: LANES }
+        Self { by_key: HashMap::default(), sweep_at: LANES }
     }
 }
 
@@ -77,7 +77,9 @@ pub(crate) struct Lane(Rc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    queue: RefCell<Queue>,
+    is_held: Cell<bool>,
+    /// Those who wait for it. Most lanes never have any.
+    queue: RefCell<Option<Box<Queue>>>,
     is_kept: bool,
     /// The right to be in the web. Most lanes never need it.
     web: OnceCell<Arc<Semaphore>>,
@@ -85,7 +87,6 @@ struct Inner {
 
 #[derive(Debug, Default)]
 struct Queue {
-    held: bool,
     waking: VecDeque<Rc<RefCell<Place>>>,
     waiting: VecDeque<Rc<RefCell<Place>>>,
 }
@@ -94,6 +95,7 @@ struct Queue {
 enum Place {
     Waiting(Option<Waker>),
     Granted,
+    Taken,
 }
 
 impl Lane {
@@ -122,15 +124,13 @@ impl Lane {
     }
 
     fn enter(&self, side: impl FnOnce(&mut Queue) -> &mut VecDeque<Rc<RefCell<Place>>>) -> LaneEntry {
-        let mut queue = self.0.queue.borrow_mut();
         // Invariant: a lane that nobody holds has nobody waiting, so a free lane is granted at once.
-        let place = if queue.held { Place::Waiting(None) } else { Place::Granted };
-        let place = Rc::new(RefCell::new(place));
-        if queue.held {
-            side(&mut queue).push_back(Rc::clone(&place));
+        if !self.0.is_held.replace(true) {
+            return LaneEntry::Free(Guard(self.clone()));
         }
-        queue.held = true;
-        LaneEntry { lane: self.clone(), place: Some(place) }
+        let place = Rc::new(RefCell::new(Place::Waiting(None)));
+        side(self.0.queue.borrow_mut().get_or_insert_default()).push_back(Rc::clone(&place));
+        LaneEntry::Queued(Queued { lane: self.clone(), place })
     }
 
     /// The right to be in the web, where it can be had at once.
@@ -149,13 +149,13 @@ impl Lane {
     }
 
     fn release(&self) {
-        let mut queue = self.0.queue.borrow_mut();
-        let next = queue.waking.pop_front().or_else(|| queue.waiting.pop_front());
-        let Some(next) = next else {
-            queue.held = false;
-            return;
-        };
-        drop(queue);
+        let next = self
+            .0
+            .queue
+            .borrow_mut()
+            .as_mut()
+            .and_then(|queue| queue.waking.pop_front().or_else(|| queue.waiting.pop_front()));
+        let Some(next) = next else { return self.0.is_held.set(false) };
         if let Place::Waiting(Some(waker)) = next.replace(Place::Granted) {
             waker.wake();
         }
@@ -200,34 +200,64 @@ impl Hold {
 
 /// A place in a lane's queue; as a future it gives the lane. Dropped, it gives its place up.
 #[derive(Debug)]
-pub(crate) struct LaneEntry {
-    lane: Lane,
-    place: Option<Rc<RefCell<Place>>>,
+pub(crate) enum LaneEntry {
+    /// The lane was free.
+    Free(Guard),
+    Queued(Queued),
+    /// It has given the lane.
+    Over,
 }
 
 impl Future for LaneEntry {
     type Output = Guard;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Guard> {
-        let place = self.place.as_ref().expect("an entry is not polled after it was granted");
-        if let Place::Waiting(waker) = &mut *place.borrow_mut() {
-            *waker = Some(context.waker().clone());
-            return Poll::Pending;
+        match std::mem::replace(&mut *self, Self::Over) {
+            Self::Free(guard) => Poll::Ready(guard),
+            Self::Queued(queued) => match queued.enter(context) {
+                Ok(guard) => Poll::Ready(guard),
+                Err(queued) => {
+                    *self = Self::Queued(queued);
+                    Poll::Pending
+                }
+            },
+            Self::Over => unreachable!("an entry is not polled after it gave the lane"),
         }
-        self.place = None;
-        Poll::Ready(Guard(self.lane.clone()))
     }
 }
 
-impl Drop for LaneEntry {
+/// A place in a lane's queue; dropped, it is given up.
+#[derive(Debug)]
+pub(crate) struct Queued {
+    lane: Lane,
+    place: Rc<RefCell<Place>>,
+}
+
+impl Queued {
+    /// Enters the lane, if it is this place's turn.
+    fn enter(self, context: &mut Context<'_>) -> Result<Guard, Self> {
+        let place = self.place.replace(Place::Taken);
+        match place {
+            Place::Waiting(_) => {
+                self.place.replace(Place::Waiting(Some(context.waker().clone())));
+                Err(self)
+            }
+            Place::Granted | Place::Taken => Ok(Guard(self.lane.clone())),
+        }
+    }
+}
+
+impl Drop for Queued {
     fn drop(&mut self) {
-        let Some(place) = self.place.take() else { return };
-        if matches!(*place.borrow(), Place::Granted) {
-            self.lane.release();
-        } else {
-            let queue = &mut *self.lane.0.queue.borrow_mut();
-            for side in [&mut queue.waking, &mut queue.waiting] {
-                side.retain(|waiting| !Rc::ptr_eq(waiting, &place));
+        match *self.place.borrow() {
+            Place::Taken => {}
+            Place::Granted => self.lane.release(),
+            Place::Waiting(_) => {
+                if let Some(queue) = &mut *self.lane.0.queue.borrow_mut() {
+                    for side in [&mut queue.waking, &mut queue.waiting] {
+                        side.retain(|waiting| !Rc::ptr_eq(waiting, &self.place));
+                    }
+                }
             }
         }
     }

@@ -4,13 +4,17 @@
 //! is called by no code, so that its place would be gone; run as a block, it keeps the line within it. What calls it
 //! is not decided here.
 
-use std::collections::HashMap;
+use std::cell::RefCell;
 
-use rhai::{AST, Dynamic, EvalAltResult, EvalContext, Expr, Expression, ImmutableString, Position, StmtBlock};
+use foldhash::{HashMap, HashMapExt as _};
+use rhai::{AST, Dynamic, EvalAltResult, EvalContext, Expr, Expression, ImmutableString, Position, Scope, StmtBlock};
 
 use super::thrown::{ScriptError, ScriptResult};
 use super::unused::{ValueUse, unused_calls};
 use crate::language::dialect;
+
+/// How many scopes are kept for further calls.
+const SPARE: usize = 64;
 
 /// A named function's body, by itself.
 pub(crate) struct Body {
@@ -18,6 +22,8 @@ pub(crate) struct Body {
     parameters: Vec<ImmutableString>,
     block: Expr,
     unused_calls: HashMap<Position, ValueUse>,
+    /// Scopes that have its parameters, without values, for further calls.
+    spare: RefCell<Vec<Scope<'static>>>,
 }
 
 impl Body {
@@ -32,6 +38,7 @@ impl Body {
                 parameters: function.params.iter().cloned().collect(),
                 unused_calls: unused_calls(&statements),
                 block: Expr::Stmt(Box::new(StmtBlock::new(statements, start, end))),
+                spare: RefCell::default(),
             });
         }
         bodies
@@ -47,18 +54,43 @@ impl Body {
         self.parameters.len() == count
     }
 
-    /// Runs the body.
+    /// A scope for a call with these arguments.
+    pub(crate) fn scope(&self, arguments: Vec<Dynamic>) -> Scope<'static> {
+        let spare = self.spare.borrow_mut().pop();
+        let mut scope = spare.unwrap_or_else(|| {
+            let mut scope = Scope::new();
+            for parameter in &self.parameters {
+                scope.push_dynamic(parameter.clone(), Dynamic::UNIT);
+            }
+            scope
+        });
+        self.set(&mut scope, arguments);
+        scope
+    }
+
+    /// Takes the scope of a call that has come to its end back.
+    pub(crate) fn give_back(&self, mut scope: Scope<'static>) {
+        scope.rewind(self.parameters.len());
+        self.set(&mut scope, std::iter::repeat_n(Dynamic::UNIT, self.parameters.len()));
+        let mut spare = self.spare.borrow_mut();
+        if spare.len() < SPARE {
+            spare.push(scope);
+        }
+    }
+
+    fn set(&self, scope: &mut Scope<'_>, values: impl IntoIterator<Item = Dynamic>) {
+        for (parameter, value) in self.parameters.iter().zip(values) {
+            if let Some(place) = scope.get_mut(parameter) {
+                *place = value;
+            }
+        }
+    }
+
+    /// Runs the body in a [scope](Self::scope) of its own.
     ///
     /// # Errors
     /// Whatever it throws, as from a call of the function.
-    pub(crate) fn run(
-        &self,
-        context: &mut EvalContext<'_, '_, '_, '_, '_, '_>,
-        arguments: Vec<Dynamic>,
-    ) -> ScriptResult {
-        for (parameter, argument) in self.parameters.iter().zip(arguments) {
-            context.scope_mut().push_dynamic(parameter.clone(), argument);
-        }
+    pub(crate) fn run(&self, context: &mut EvalContext<'_, '_, '_, '_, '_, '_>) -> ScriptResult {
         #[expect(
             deprecated,
             reason = "marked so only for being volatile; the crate's version is pinned by the lock file"

@@ -2,8 +2,7 @@
 //!
 //! A call that does not stand in the body itself (in a function that it calls, in a closure) is none of these.
 
-use std::collections::HashMap;
-
+use foldhash::{HashMap, HashMapExt as _};
 use rhai::{Expr, Position, Stmt};
 
 /// What becomes of the value of a call.

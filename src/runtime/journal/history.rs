@@ -56,18 +56,25 @@ pub(crate) struct History {
     fresh: RefCell<Vec<(u32, CallRecord)>>,
     /// The number of the next entry.
     next: Cell<u32>,
-    /// What is still to be fed back.
-    replay: RefCell<VecDeque<CallRecord>>,
-    /// Which call has a long value, by the value's hash.
-    values: RefCell<HashMap<[u8; 32], u32>>,
-    /// The long values of the calls that have been fed back, while later ones may mean them.
-    fed: RefCell<HashMap<u32, Rc<str>>>,
-    /// What the run waited for when its process ended.
-    interrupted: RefCell<Option<Waiting>>,
+    /// What most runs have nothing of.
+    rare: RefCell<Option<Box<Rare>>>,
     waiting: RefCell<Option<Waiting>>,
     end: RefCell<Option<RunEnd>>,
     /// Whether the journal knows that there is something to take.
     noted: Cell<bool>,
+}
+
+/// What only a run has that is rebuilt, or that has long values.
+#[derive(Debug, Default)]
+struct Rare {
+    /// What is still to be fed back.
+    replay: VecDeque<CallRecord>,
+    /// Which call has a long value, by the value's hash.
+    values: HashMap<[u8; 32], u32>,
+    /// The long values of the calls that have been fed back, while later ones may mean them.
+    fed: HashMap<u32, Rc<str>>,
+    /// What the run waited for when its process ended.
+    interrupted: Option<Waiting>,
 }
 
 /// What the record says of a call.
@@ -88,34 +95,31 @@ impl History {
 
     /// The record of a run that is to be rebuilt, whose beginning an earlier process has told.
     pub(crate) fn replaying(id: RunId, event: EventId, entries: Vec<CallRecord>, waiting: Option<Waiting>) -> Self {
-        Self {
-            id,
-            event,
-            replay: RefCell::new(entries.into()),
-            // What has its answer in the record does not wait again.
-            interrupted: RefCell::new(waiting.filter(|waiting| !waiting.call.ends_with(TAKEN))),
-            ..Self::default()
-        }
+        // What has its answer in the record does not wait again.
+        let interrupted = waiting.filter(|waiting| !waiting.call.ends_with(TAKEN));
+        let rare = Rare { replay: entries.into(), interrupted, ..Rare::default() };
+        Self { id, event, rare: RefCell::new(Some(Box::new(rare))), ..Self::default() }
+    }
+
+    /// What is so of what few runs have.
+    fn rarely<T: Default>(&self, look: impl FnOnce(&mut Rare) -> T) -> T {
+        self.rare.borrow_mut().as_deref_mut().map(look).unwrap_or_default()
     }
 
     /// Whether the run is being fed its record.
     pub(crate) fn is_replaying(&self) -> bool {
-        !self.replay.borrow().is_empty()
+        self.rarely(|rare| !rare.replay.is_empty())
     }
 
     /// Whether the run has not come back yet to where its process ended: there is more to feed, or it waited for something.
     pub(crate) fn is_catching_up(&self) -> bool {
-        self.is_replaying() || self.interrupted.borrow().is_some()
+        self.rarely(|rare| !rare.replay.is_empty() || rare.interrupted.is_some())
     }
 
     /// What a run that ends now left over of its record, described in words.
     pub(crate) fn left_over(&self) -> Option<String> {
-        let replay = self.replay.borrow();
-        let next = replay.front()?;
-        Some(format!(
-            "this run cannot be rebuilt: its record goes on with {}, the script ends here",
-            described(&next.name, &next.detail)
-        ))
+        let next = self.rarely(|rare| rare.replay.front().map(|next| described(&next.name, &next.detail)))?;
+        Some(format!("this run cannot be rebuilt: its record goes on with {next}, the script ends here"))
     }
 
     /// What the record says of the call that the run makes now. `value` is what is written, where its detail stands for it.
@@ -129,8 +133,8 @@ impl History {
         detail: &str,
         value: Option<&str>,
     ) -> Result<Recorded, String> {
-        let Some(mut entry) = self.replay.borrow_mut().pop_front() else { return Ok(Recorded::Nothing) };
-        if (entry.kind, &*entry.name, entry.detail.as_str()) != (kind, name, detail) {
+        let Some(mut entry) = self.rarely(|rare| rare.replay.pop_front()) else { return Ok(Recorded::Nothing) };
+        if (entry.kind, &*entry.name, &*entry.detail) != (kind, name, detail) {
             return Err(format!(
                 "this run cannot be rebuilt: its record has {} here, the script makes {}",
                 described(&entry.name, &entry.detail),
@@ -146,21 +150,21 @@ impl History {
             CallOutcome::Pending => return Ok(Recorded::InDoubt(number)),
             CallOutcome::Value(text) => self.has_fed(number, text),
             CallOutcome::Same(other) => {
-                let value = self.fed.borrow().get(other).map(|value| value.to_string());
+                let value = self.rarely(|rare| rare.fed.get(other).map(|value| value.to_string()));
                 let missing = || format!("this run cannot be rebuilt: its record has no value for {name}");
                 entry.outcome = CallOutcome::Value(value.ok_or_else(missing)?);
             }
             _ => {}
         }
         if !self.is_replaying() {
-            self.fed.take();
+            self.rarely(|rare| rare.fed = HashMap::new());
         }
         Ok(Recorded::Done(entry))
     }
 
     fn has_fed(&self, number: u32, value: &str) {
         if self.has_value(number, value) {
-            self.fed.borrow_mut().insert(number, value.into());
+            self.rarely(|rare| rare.fed.insert(number, value.into()));
         }
     }
 
@@ -169,8 +173,9 @@ impl History {
         if value.len() < LONG {
             return false;
         }
-        let first = *self.values.borrow_mut().entry(Sha256::digest(value).into()).or_insert(number);
-        first == number
+        let mut rare = self.rare.borrow_mut();
+        let values = &mut rare.get_or_insert_default().values;
+        *values.entry(Sha256::digest(value).into()).or_insert(number) == number
     }
 
     /// What came of a call, without a long value that an earlier one has.
@@ -179,7 +184,7 @@ impl History {
         if text.len() < LONG {
             return outcome;
         }
-        let known = self.values.borrow().get(<[u8; 32]>::from(Sha256::digest(text)).as_slice()).copied();
+        let known = self.rarely(|rare| rare.values.get(<[u8; 32]>::from(Sha256::digest(text)).as_slice()).copied());
         match known {
             Some(first) if first != number => CallOutcome::Same(first),
             _ => {
@@ -191,7 +196,7 @@ impl History {
 
     /// When the wait that the end of the process interrupted was to end, if `call` is that wait.
     pub(crate) fn interrupted_deadline(&self, call: &str) -> Option<Timestamp> {
-        let interrupted = self.interrupted.take().filter(|waiting| waiting.call == call)?;
+        let interrupted = self.rarely(|rare| rare.interrupted.take()).filter(|waiting| waiting.call == call)?;
         interrupted.deadline
     }
 
@@ -269,9 +274,10 @@ impl History {
     /// Says what the run waits for from now on, or that it waits no more. The wait that the end of the process interrupted
     /// goes on as one: it has lasted since it began.
     pub(crate) fn set_waiting(&self, waiting: Option<Waiting>) {
-        let mut interrupted = self.interrupted.borrow_mut();
-        interrupted.take_if(|old| waiting.as_ref().is_none_or(|new| new.call != old.call));
-        let since = interrupted.as_ref().map(|old| old.since);
+        let since = self.rarely(|Rare { interrupted, .. }| {
+            interrupted.take_if(|old| waiting.as_ref().is_none_or(|new| new.call != old.call));
+            interrupted.as_ref().map(|old| old.since)
+        });
         let began = |new: Waiting| Waiting { since: since.unwrap_or(new.since), ..new };
         *self.waiting.borrow_mut() = waiting.map(began);
     }
@@ -293,7 +299,7 @@ impl History {
     /// What the run waits for. One that is being rebuilt still waits for what it did: were the process to end again before it
     /// is there, its deadline must not be lost.
     pub(crate) fn waiting(&self) -> Option<Waiting> {
-        self.waiting.borrow().clone().or_else(|| self.interrupted.borrow().clone())
+        self.waiting.borrow().clone().or_else(|| self.rarely(|rare| rare.interrupted.clone()))
     }
 
     /// Says that the run is over. Only the first end counts; what it waited for then tells where it ended.
@@ -304,6 +310,11 @@ impl History {
     /// How the run ended.
     pub(crate) fn end(&self) -> Option<RunEnd> {
         self.end.borrow().clone()
+    }
+
+    /// Whether the run is over.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.end.borrow().is_some()
     }
 }
 
@@ -317,7 +328,7 @@ mod tests {
 
     fn entry(name: &str, outcome: CallOutcome) -> CallRecord {
         let (kind, name) = (CallKind::Pure, name.to_owned().into());
-        CallRecord { kind, name, detail: String::new(), place: "".into(), at: 0, took: 0, outcome }
+        CallRecord { kind, name, detail: "".into(), place: "".into(), at: 0, took: 0, outcome }
     }
 
     fn rebuilding(entries: Vec<CallRecord>, waiting: Option<Waiting>) -> History {

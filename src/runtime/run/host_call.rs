@@ -120,7 +120,7 @@ pub(crate) fn pass_sending<T: Sending>(
             return wait(call.name(), prepared.send(run))?.map(Acted::Done);
         }
         match prepared.post(run) {
-            Ok(read) => Ok(Acted::Later(Awaited::Posted(read, None))),
+            Ok(read) => Ok(Acted::Later(Awaited::Posted(read))),
             Err(prepared) => send_ahead(Box::pin(prepared.send(run))),
         }
     };
@@ -182,7 +182,7 @@ fn make(call: &HostCall<'_>, place: CallSite<'_>, steps: &mut dyn Act) -> Script
 /// they came from belongs to the generation.
 fn at_top_level(run: &Rc<Run>, call: &HostCall<'_>, place: CallSite<'_>, steps: &mut dyn Act) -> ScriptResult {
     if let Recorded::Done(entry) =
-        run.history.look_up(CallKind::Pure, call.name(), &call.detail, None).map_err(thrown::error)?
+        run.history.look_up(CallKind::Pure, call.name(), call.detail.as_str(), None).map_err(thrown::error)?
     {
         return replay(run, call, entry.outcome);
     }
@@ -319,7 +319,7 @@ fn live(
         (_, Some((place, value))) => match prepared.and_then(|()| steps.act(run, false)) {
             Ok(Acted::Later(answer)) => {
                 check(run)?;
-                let (name, record) = (call.name.clone(), Some((call.to_owned(), ticket, started)));
+                let (name, record) = (call.name.clone(), Some(Box::new((call.to_owned(), ticket, started))));
                 run.set_pending(PendingCall { name, answer, record, place, value });
                 return Ok(Dynamic::UNIT);
             }

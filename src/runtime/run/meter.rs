@@ -40,7 +40,7 @@ pub(super) struct Meter {
     /// Whether its time counts: one that is rebuilt does again what was paid for the first time.
     is_charged: Cell<bool>,
     used: Cell<Duration>,
-    resumed: Cell<Instant>,
+    resumed: Cell<Option<Instant>>,
     memory: Cell<isize>,
     balance: Cell<isize>,
 }
@@ -55,7 +55,7 @@ impl Meter {
             condemned: RefCell::default(),
             is_charged: Cell::new(is_charged),
             used: Cell::new(Duration::ZERO),
-            resumed: Cell::new(Instant::now()),
+            resumed: Cell::default(),
             memory: Cell::new(0),
             balance: Cell::new(0),
         }
@@ -74,7 +74,7 @@ impl Meter {
     pub(super) fn charge(&self) {
         if !self.is_charged.replace(true) {
             self.used.set(Duration::ZERO);
-            self.resumed.set(Instant::now());
+            self.resumed.set(Some(Instant::now()));
         }
     }
 
@@ -100,15 +100,20 @@ impl Meter {
         }
     }
 
+    /// How long it has had its thread.
+    fn slice(&self) -> Duration {
+        self.resumed.get().map(|resumed| resumed.elapsed()).unwrap_or_default()
+    }
+
     /// The run has its thread from here on.
     pub(super) fn resume(&self) {
-        self.resumed.set(Instant::now());
+        self.resumed.set(Some(Instant::now()));
         self.balance.set(allocated());
     }
 
-    /// The run has its thread no more.
+    /// The run has its thread no more, and goes on later.
     pub(super) fn suspend(&self) {
-        self.used.set(self.used.get() + self.resumed.get().elapsed());
+        self.used.set(self.used.get() + self.slice());
         self.memory.set(self.memory.get() + allocated() - self.balance.get());
     }
 
@@ -128,7 +133,7 @@ impl Meter {
         }
         let mut slice_is_over = operations.is_multiple_of(SLICE);
         if operations.is_multiple_of(LOOK) {
-            let slice = self.resumed.get().elapsed();
+            let slice = self.slice();
             slice_is_over |= slice > SLICE_TIME;
             if self.is_charged.get() && self.used.get() + slice > self.limits.cpu {
                 self.condemn(format!("the run used more than {:?} of processor time (limits.cpu)", self.limits.cpu));

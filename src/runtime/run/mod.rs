@@ -20,7 +20,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
 use rhai::Dynamic;
@@ -99,7 +99,7 @@ pub(crate) struct Run {
     /// The events of answers that it got and has not taken down yet.
     answers: RefCell<Vec<Arrival>>,
     /// The call whose answer is waited for before the next one, or at the end.
-    pending: RefCell<Option<Box<PendingCall>>>,
+    pending: RefCell<Option<PendingCall>>,
     /// What came of such a call, as far as it changes how the run ends.
     came_late: RefCell<Option<Result<Dynamic, ScriptError>>>,
     mode: Cell<Mode>,
@@ -247,7 +247,7 @@ impl Run {
     pub(super) fn set_pending(&self, call: PendingCall) {
         let line = call.place.line().unwrap_or_default();
         tracing::trace!(run = %self.id(), call = &*call.name, "goes on at {}", self.generation.place(None, line));
-        self.pending.replace(Some(Box::new(call)));
+        self.pending.replace(Some(call));
         self.tell_wait();
     }
 
@@ -261,50 +261,53 @@ impl Run {
     pub(crate) fn poll_pending(&self, context: &mut Context<'_>) -> Poll<()> {
         self.set_driver(context.waker());
         let mut pending = self.pending.borrow_mut();
-        let Some(call) = &mut *pending else { return Poll::Ready(()) };
-        let came = match &mut call.answer {
-            Awaited::Future(answer) => match answer.as_mut().poll(context) {
-                Poll::Ready(outcome) => Some(outcome),
-                Poll::Pending => return Poll::Pending,
-            },
-            Awaited::Posted(_, None) => return Poll::Pending,
-            Awaited::Posted(_, Some(_)) => None,
+        let outcome = match &mut *pending {
+            None => return Poll::Ready(()),
+            Some(PendingCall { answer: Awaited::Posted(_), .. }) => return Poll::Pending,
+            Some(PendingCall { answer: Awaited::Future(answer), .. }) => ready!(answer.as_mut().poll(context)),
         };
-        let Some(call) = pending.take() else { return Poll::Ready(()) };
+        let call = pending.take();
         drop(pending);
-        let PendingCall { name, answer, record, place, value } = *call;
-        let outcome = match (came, answer, &self.session) {
-            (Some(outcome), ..) => outcome,
-            (None, Awaited::Posted(read, Some(result)), Some(session)) => read(session, &name, result),
-            _ => unreachable!("only a run of a session posts calls, and an answer is read when it has come"),
-        };
-        if let Some((call, ticket, started)) = &record {
-            self.take_down(call, ticket, *started, &outcome);
+        if let Some(call) = call {
+            self.came(call, outcome);
         }
-        let came_late = match (outcome, value) {
-            (Ok(_), ValueUse::Dropped) => None,
-            (Ok(answer), ValueUse::Given) => Some(Ok(answer.into_value())),
-            (Err(mut error), _) => {
-                if error.position().is_none() {
-                    error.set_position(place);
-                }
-                Some(Err(failed(&self.function, &self.generation.bundle.script.file, error)))
-            }
-        };
-        self.came_late.replace(came_late);
         Poll::Ready(())
     }
 
     /// Whether it has gone on without the result of a call that it has posted, and which has not come yet.
     pub(crate) fn waits_for_result(&self) -> bool {
-        matches!(self.pending.borrow().as_deref(), Some(PendingCall { answer: Awaited::Posted(_, None), .. }))
+        matches!(&*self.pending.borrow(), Some(PendingCall { answer: Awaited::Posted(_), .. }))
     }
 
     /// Takes what came of a call that it has posted.
     pub(crate) fn take_result(&self, result: Result<Content, CallError>) {
-        if let Some(PendingCall { answer: Awaited::Posted(_, came), .. }) = self.pending.borrow_mut().as_deref_mut() {
-            *came = Some(result);
+        let Some(session) = &self.session else { return };
+        let posted = self.pending.borrow_mut().take_if(|call| matches!(call.answer, Awaited::Posted(_)));
+        if let Some(call) = posted
+            && let Awaited::Posted(read) = call.answer
+        {
+            let outcome = read(session, &call.name, result);
+            self.came(call, outcome);
         }
+    }
+
+    /// Takes down what came of a call that it went on without.
+    fn came(&self, call: PendingCall, outcome: Result<Answer, ScriptError>) {
+        if let Some(record) = call.record {
+            let (call, ticket, started) = *record;
+            self.take_down(&call, &ticket, started, &outcome);
+        }
+        let came_late = match (outcome, call.value) {
+            (Ok(_), ValueUse::Dropped) => return,
+            (Ok(answer), ValueUse::Given) => Ok(answer.into_value()),
+            (Err(mut error), _) => {
+                if error.position().is_none() {
+                    error.set_position(call.place);
+                }
+                Err(failed(&self.function, &self.generation.bundle.script.file, error))
+            }
+        };
+        self.came_late.replace(Some(came_late));
     }
 
     /// Whether an answer that it had gone on without is a refusal, which ends it.
@@ -344,10 +347,11 @@ impl Run {
 
     /// Takes down how it ended.
     pub(crate) fn end(&self, outcome: RunOutcome, fault: Option<String>) {
-        if self.history.end().is_none() {
+        if !self.history.has_ended() {
             self.tell(|run| Happening::RunEnded { run, outcome: outcome.clone() });
         }
-        self.history.set_end(RunEnd { at: self.now(), outcome, fault });
+        let at = if self.is_recorded() { self.now() } else { 0 };
+        self.history.set_end(RunEnd { at, outcome, fault });
         self.settle_answers();
         self.note();
     }
@@ -500,9 +504,11 @@ impl Future for Driven {
         let outer = CURRENT.replace(Some(Rc::clone(&this.run)));
         this.run.meter.resume();
         let polled = Pin::new(&mut this.fiber).poll(context);
-        this.run.meter.suspend();
         CURRENT.set(outer);
-        this.run.set_driver(context.waker());
+        if polled.is_pending() {
+            this.run.meter.suspend();
+            this.run.set_driver(context.waker());
+        }
         polled
     }
 }

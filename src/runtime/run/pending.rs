@@ -25,7 +25,7 @@ pub(crate) enum Awaited {
     /// The future gives it.
     Future(AnswerFuture),
     /// The session gives it to the run, by [`Run::take_result`](super::Run::take_result).
-    Posted(ReadResult, Option<Result<Content, CallError>>),
+    Posted(ReadResult),
 }
 
 /// A call that was made, and whose answer nobody has waited for yet.
@@ -33,7 +33,7 @@ pub(crate) struct PendingCall {
     pub(super) name: Cow<'static, str>,
     pub(super) answer: Awaited,
     /// What takes its answer down, where it is recorded, and when it began.
-    pub(super) record: Option<(HostCall<'static>, CallTicket, Instant)>,
+    pub(super) record: Option<Box<(HostCall<'static>, CallTicket, Instant)>>,
     /// Where it stands in the body of the run's function.
     pub(super) place: Position,
     /// What becomes of its value.

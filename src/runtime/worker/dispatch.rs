@@ -41,7 +41,7 @@ pub(crate) fn accept(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: E
     if let Some(id) = message {
         session.journal.note_message(&session.name, id, session.clock.now());
     }
-    let arrival = session.journal.arrived(&session.name, &event, session.clock.now());
+    let arrival = session.journal.arrived(&session.name, &event);
     if session.drain.mode().is_some() {
         return leave(session, arrival);
     }
@@ -79,7 +79,11 @@ fn is_past_message(session: &SessionContext, id: &str) -> bool {
 }
 
 fn is_past_event(session: &SessionContext, event: &Event) -> bool {
-    let (mut past, now) = (session.past_events.borrow_mut(), session.clock.elapsed());
+    let mut past = session.past_events.borrow_mut();
+    if past.is_none() {
+        return false;
+    }
+    let now = session.clock.elapsed();
     past.take_if(|past| past.is_over(now));
     past.as_mut().is_some_and(|past| past.is_repeated(event, now))
 }
@@ -399,7 +403,7 @@ impl EventDelivery {
 /// Takes a timer that is due down and calls its function.
 pub(crate) fn timer_due(worker: &Rc<Worker>, session: &Rc<SessionContext>, due: &Scheduled) {
     let event = due.event();
-    let arrival = session.journal.arrived(&session.name, &event, session.clock.now());
+    let arrival = session.journal.arrived(&session.name, &event);
     let internal = InternalEvent { script: due.script.clone(), what: InternalCall::Timer(due.timer.clone()) };
     let beat = session.schedule.beat(due);
     spawn_local(EventDelivery::new(worker, session, event, arrival).call_internal(internal, Some(beat)));

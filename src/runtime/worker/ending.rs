@@ -32,13 +32,12 @@ impl Worker {
     /// Ends a run whose function is at its end, with its event, where its last answer has come or is waited for no longer.
     fn end_event(self: &Rc<Self>, key: u64, run: &Rc<Run>) {
         let Some(session) = run.session.clone() else { return };
-        let is_over =
-            run.poll_pending(&mut Context::from_waker(Waker::noop())).is_ready() || run.history.end().is_some();
+        let is_over = run.poll_pending(&mut Context::from_waker(Waker::noop())).is_ready() || run.history.has_ended();
         if !is_over && !is_off(run) {
             return;
         }
         let Some(ending) = self.listing.take_ending(key) else { return };
-        let Ending { last: LastRun { result, listed }, about, hold, arrival, counted } = *ending;
+        let Ending { last: LastRun { result, listed }, about, hold, arrival, counted } = ending;
         let lane = run.suspension.take_lane();
         if is_over {
             finish(self, run, &about, run.came_of(result));
@@ -62,7 +61,7 @@ impl Worker {
         }
         if let Some(run) = self.listing.named(id) {
             // One that is about to end has been killed before.
-            if run.history.end().is_none() {
+            if !run.history.has_ended() {
                 self.tell_killed(id);
                 run.end(RunOutcome::Killed, None);
                 run.condemn("killed");

@@ -193,7 +193,7 @@ impl<'a> Invoker<'a> {
         poll_fn(|context| match run.poll_pending(context) {
             Poll::Ready(()) => Poll::Ready(true),
             // It was killed.
-            Poll::Pending if run.history.end().is_some() => Poll::Ready(true),
+            Poll::Pending if run.history.has_ended() => Poll::Ready(true),
             Poll::Pending if is_off(run) => Poll::Ready(false),
             Poll::Pending => Poll::Pending,
         })
@@ -241,7 +241,7 @@ pub(super) fn finish(
     let file = &run.generation.bundle.script.file;
     let asked = run.suspension.verdict() == EventVerdict::Handled;
     // It was killed: whoever did that knows why.
-    if run.history.end().is_some() {
+    if run.history.has_ended() {
         return HookOutcome::handled(asked);
     }
     // A condemned run has its own reason.
@@ -312,7 +312,7 @@ pub(crate) fn call_hook(
 ) -> impl Future<Output = ()> + 'static {
     let arrival = generation.hooks.contains(&hook).then(|| {
         let event = hook_event(generation.name(), hook, &arguments);
-        session.journal.arrived(&session.name, &event, session.clock.now())
+        session.journal.arrived(&session.name, &event)
     });
     let (worker, session, generation) = (Rc::clone(worker), Rc::clone(session), Rc::clone(generation));
     async move {

@@ -32,7 +32,7 @@ pub(crate) struct Listing {
 
 struct Entry {
     run: Rc<Run>,
-    ending: Option<Box<Ending>>,
+    ending: Option<Ending>,
 }
 
 /// What is left of an event whose last function has come to its end, but for an answer that it went on without.
@@ -99,7 +99,7 @@ impl Listing {
     pub(super) fn keep(&self, ending: Ending) {
         let index = index(ending.last.listed.key);
         if let Some(entry) = self.entries.borrow_mut().get_mut(index) {
-            entry.ending = Some(Box::new(ending));
+            entry.ending = Some(ending);
         }
     }
 
@@ -109,7 +109,7 @@ impl Listing {
     }
 
     /// Takes what is left of a run's event.
-    pub(super) fn take_ending(&self, key: u64) -> Option<Box<Ending>> {
+    pub(super) fn take_ending(&self, key: u64) -> Option<Ending> {
         self.entries.borrow_mut().get_mut(index(key))?.ending.take()
     }
 }

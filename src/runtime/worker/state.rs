@@ -133,7 +133,7 @@ impl Worker {
     pub(crate) fn keep(self: Rc<Self>, run: &Rc<Run>, rest: impl Future<Output = ()> + 'static) {
         let id = run.id();
         // Somebody has killed it since it began to wait.
-        if run.history.end().is_some() {
+        if run.history.has_ended() {
             return;
         }
         let is_gone = run.session.as_ref().is_some_and(|session| !self.is_there(session, run.generation.name()));
