@@ -34,8 +34,6 @@ const SETTLE: Timestamp = 1_000;
 const FORMAT: i64 = 3;
 /// The formats that are read: the second only knows more outcomes of calls than the first, the third is compressed.
 const READ: std::ops::RangeInclusive<i64> = 1..=FORMAT;
-/// What a body has for an event or a run beside contents, as a rule.
-const ROOM: usize = 256;
 /// The first format that is compressed.
 const COMPRESSED: i64 = 3;
 /// So many times as long as a compressed body can its text be at most, as LZ4 goes.
@@ -95,25 +93,61 @@ impl Packed {
     }
 }
 
-/// Packs a batch. Whoever records it does this, so that the writer neither waits for it nor frees what others allocated.
-pub(super) fn pack(mut batch: Batch) -> Packed {
-    let (events, handled, runs) = (take(&mut batch.events), take(&mut batch.handled), take(&mut batch.runs));
-    let arrived = events.iter().map(|event| Mark::Arrived { event: event.id, is_done: event.done });
-    let done = handled.iter().map(|handled| Mark::Handled { event: handled.event });
-    let changed = runs.iter().map(|run| Mark::Run {
-        event: run.event,
-        run: run.id,
-        begins: run.begun.is_some(),
-        has_ended: run.standing.ended.is_some(),
-    });
-    let marks: Vec<_> = arrived.chain(done).chain(changed).collect();
-    let is_killed = |run: &&RunChange| run.standing.outcome == RunOutcome::Killed;
-    let killed = runs.iter().filter(is_killed).map(|run| run.id).collect();
-    let contents: usize = events.iter().map(|event| event.content.as_str().len()).sum();
-    let room = Vec::with_capacity(contents + ROOM * marks.len());
-    let body = postcard::to_extend(&Body { events, handled, runs }, room).expect("a body holds only plain data");
-    // Most of it is the same in every event: the names of fields, scripts and places, who writes to whom.
-    Packed { marks, killed, body: block::compress_prepend_size(&body), rest: batch }
+/// As [`Body`], where it is written.
+#[derive(Serialize)]
+struct BodyOf<'a> {
+    events: &'a [EventRow],
+    handled: &'a [Handled],
+    runs: &'a [RunChange],
+}
+
+/// Packs batches, in the room that the one before had: it is large, and new room is slow at first.
+///
+/// Whoever records a batch packs it, so that the writer neither waits for that nor frees what others allocated.
+#[derive(Debug, Default)]
+pub struct Packer {
+    body: Vec<u8>,
+    packed: Vec<u8>,
+}
+
+impl Packer {
+    /// Packs a batch. Its lists are empty then, and keep their room.
+    pub(super) fn pack(&mut self, batch: &mut Batch) -> Packed {
+        let (events, handled, runs) = (take(&mut batch.events), take(&mut batch.handled), take(&mut batch.runs));
+        let arrived = events.iter().map(|event| Mark::Arrived { event: event.id, is_done: event.done });
+        let done = handled.iter().map(|handled| Mark::Handled { event: handled.event });
+        let changed = runs.iter().map(|run| Mark::Run {
+            event: run.event,
+            run: run.id,
+            begins: run.begun.is_some(),
+            has_ended: run.standing.ended.is_some(),
+        });
+        let marks: Vec<_> = arrived.chain(done).chain(changed).collect();
+        let is_killed = |run: &&RunChange| run.standing.outcome == RunOutcome::Killed;
+        let killed = runs.iter().filter(is_killed).map(|run| run.id).collect();
+        let body = BodyOf { events: &events, handled: &handled, runs: &runs };
+        let room = take(&mut self.body);
+        self.body = postcard::to_extend(&body, room).expect("a body holds only plain data");
+        // Most of it is the same in every event: the names of fields, scripts and places, who writes to whom.
+        let body = self.compressed();
+        self.body.clear();
+        let rest = take(batch);
+        *batch = Batch { events: emptied(events), handled: emptied(handled), runs: emptied(runs), ..Batch::default() };
+        Packed { marks, killed, body, rest }
+    }
+
+    /// The body after its size, as `compress_prepend_size` writes it.
+    fn compressed(&mut self) -> Vec<u8> {
+        let size = u32::try_from(self.body.len()).expect("a batch has less than 4 GiB");
+        self.packed.resize(block::get_maximum_output_size(self.body.len()), 0);
+        let length = block::compress_into(&self.body, &mut self.packed).expect("there is room for the worst case");
+        [size.to_le_bytes().as_slice(), &self.packed[..length]].concat()
+    }
+}
+
+fn emptied<T>(mut list: Vec<T>) -> Vec<T> {
+    list.clear();
+    list
 }
 
 /// A batch's row.
@@ -649,14 +683,14 @@ mod tests {
         for format in [1, 2] {
             assert_eq!(unpack(7, format, &plain).expect("it is whole").events, body().events);
         }
-        let packed = pack(Batch { events: body().events, ..Batch::default() }).body;
+        let packed = Packer::default().pack(&mut Batch { events: body().events, ..Batch::default() }).body;
         assert_eq!(unpack(7, FORMAT, &packed).expect("it is whole").events, body().events);
         assert!(packed.len() * 4 < plain.len(), "{} of {} bytes", packed.len(), plain.len());
     }
 
     #[test]
     fn a_damaged_body_is_an_error_wherever_it_is_damaged() {
-        let whole = pack(Batch { events: body().events, ..Batch::default() }).body;
+        let whole = Packer::default().pack(&mut Batch { events: body().events, ..Batch::default() }).body;
         for length in 0..whole.len() {
             assert!(unpack(7, FORMAT, &whole[..length]).is_err(), "{length} bytes of it");
         }

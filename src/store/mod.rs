@@ -51,6 +51,7 @@ pub use folder::{is_data_file, socket_file};
 pub use held::{Held, Kept};
 pub use ids::{EventId, Id, RunId, TimerId};
 pub use internal::{InternalKind, is_internal};
+pub use log::Packer;
 pub use messages::number as message_number;
 use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
@@ -242,9 +243,14 @@ impl Store {
     ///
     /// Guarantee: written whole or not at all, after all batches that were handed over before, of any thread. `done` is told when
     /// it is on disk; while the disk takes no writes, batches are kept and tried again.
-    pub fn record(&self, batch: Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
+    pub fn record(&self, mut batch: Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
+        self.record_by(&mut Packer::default(), &mut batch, done);
+    }
+
+    /// As [`record`](Self::record), for one who records many batches; this one is empty then.
+    pub fn record_by(&self, packer: &mut Packer, batch: &mut Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
         // Packed before others are kept waiting.
-        let packed = log::pack(batch);
+        let packed = packer.pack(batch);
         self.hold_batches().hand_over(packed, done);
     }
 
@@ -514,9 +520,9 @@ pub struct Batches<'a> {
 }
 
 impl Batches<'_> {
-    /// As [`Store::record`].
-    pub fn record(&self, batch: Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
-        self.hand_over(log::pack(batch), done);
+    /// As [`Store::record_by`].
+    pub fn record_by(&self, packer: &mut Packer, batch: &mut Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
+        self.hand_over(packer.pack(batch), done);
     }
 
     fn hand_over(&self, batch: log::Packed, done: Option<tokio::sync::oneshot::Sender<()>>) {

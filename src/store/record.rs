@@ -184,7 +184,7 @@ pub struct CallRecord {
     pub name: Cow<'static, str>,
     /// What it was called with.
     #[serde(default)]
-    pub detail: String,
+    pub detail: Arc<str>,
     /// The file and line of the call, where they are known.
     #[serde(default)]
     pub place: Arc<str>,

@@ -327,7 +327,7 @@ fn unreadable() -> CallRecord {
     CallRecord {
         kind: CallKind::Pure,
         name: "a call that cannot be read".into(),
-        detail: String::new(),
+        detail: "".into(),
         place: Arc::default(),
         at: 0,
         took: 0,

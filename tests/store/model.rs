@@ -120,7 +120,7 @@ impl Journal {
                 run.entries.push(CallRecord {
                     kind: CallKind::Effect,
                     name: "SendText".into(),
-                    detail: format!("{}", run.entries.len()),
+                    detail: run.entries.len().to_string().into(),
                     place: "bot.rhai:1".into(),
                     at,
                     took: 0,

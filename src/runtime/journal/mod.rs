@@ -9,6 +9,7 @@ pub(crate) mod states;
 
 use std::cell::RefCell;
 use std::collections::HashSet;
+use std::mem::{swap, take};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,7 +25,7 @@ use crate::runtime::ids;
 use crate::runtime::timers::schedule::Schedule;
 use crate::session::Handle;
 use crate::store::{
-    Batch, BundleHash, BundleRow, EventId, EventRow, Handled, MessageRow, RunChange, RunId, RunOutcome, RunRow,
+    Batch, BundleHash, BundleRow, EventId, EventRow, Handled, MessageRow, Packer, RunChange, RunId, RunOutcome, RunRow,
     Standing, Store,
 };
 
@@ -54,6 +55,8 @@ pub(crate) struct Journal {
     store: Store,
     clock: Clock,
     pending: RefCell<Pending>,
+    /// What the next batch is packed with, and the batch, empty but for the room that it has.
+    outgoing: RefCell<(Packer, Batch)>,
     followed: RefCell<Vec<Followed>>,
     pinned: RefCell<HashSet<BundleHash>>,
     /// Those who wait until what is pending is on disk.
@@ -82,6 +85,7 @@ impl Journal {
             store,
             clock,
             pending: RefCell::default(),
+            outgoing: RefCell::default(),
             followed: RefCell::default(),
             pinned: RefCell::default(),
             waiting: RefCell::default(),
@@ -109,7 +113,7 @@ impl Journal {
     }
 
     /// Takes an event down.
-    pub(crate) fn arrived(self: &Rc<Self>, session: &Arc<str>, event: &Event, at: Timestamp) -> Arrival {
+    pub(crate) fn arrived(self: &Rc<Self>, session: &Arc<str>, event: &Event) -> Arrival {
         let id = ids::next_id();
         if !self.is_on() {
             return Arrival { id, journal: None };
@@ -119,7 +123,7 @@ impl Journal {
             session: Arc::clone(session),
             subcommand: event.subcommand.clone(),
             content: event.content.clone(),
-            at,
+            at: self.clock.now(),
             done: false,
             answered: None,
         };
@@ -205,8 +209,9 @@ impl Journal {
         }
         let batches = self.store.hold_batches();
         let value = change();
-        let batch = self.take();
-        batches.record(batch, None);
+        let (packer, batch) = &mut *self.outgoing.borrow_mut();
+        self.take(batch);
+        batches.record_by(packer, batch, None);
         value
     }
 
@@ -291,9 +296,7 @@ impl Journal {
             }
             let waiting = self.waiting.take();
             let was_behind = self.is_behind();
-            let batch = self.take();
-            let (done, written) = oneshot::channel();
-            self.store.record(batch, Some(done));
+            let written = self.record();
             // What happens meanwhile gathers for the next batch.
             if written.await.is_err() {
                 tracing::error!("the store's thread has ended, so nothing can be recorded: this is a bug of Hotline");
@@ -308,21 +311,29 @@ impl Journal {
         }
     }
 
-    /// Takes everything that has to be recorded, as it is at this moment.
-    fn take(&self) -> Batch {
-        let Pending { events, messages, handled, runs, closed, bundles, .. } = self.pending.take();
-        let mut batch = Batch {
-            at: self.clock.now(),
-            events,
-            messages,
-            handled,
-            runs: runs.iter().map(|run| run.take_change()).collect(),
-            bundles,
-            ..Batch::default()
-        };
-        batch.runs.extend(closed);
-        self.followed.borrow_mut().retain(|followed| followed.take_changes(&mut batch));
-        batch
+    /// Hands everything over that has to be recorded; what this gives is told when it is on disk.
+    fn record(&self) -> oneshot::Receiver<()> {
+        let (done, written) = oneshot::channel();
+        let (packer, batch) = &mut *self.outgoing.borrow_mut();
+        self.take(batch);
+        self.store.record_by(packer, batch, Some(done));
+        written
+    }
+
+    /// Takes everything that has to be recorded, as it is at this moment, into an empty batch.
+    fn take(&self, batch: &mut Batch) {
+        let mut pending = self.pending.borrow_mut();
+        batch.at = self.clock.now();
+        // What is gathered next has the room that the batch before had.
+        swap(&mut batch.events, &mut pending.events);
+        swap(&mut batch.handled, &mut pending.handled);
+        batch.messages = take(&mut pending.messages);
+        batch.bundles = take(&mut pending.bundles);
+        batch.runs.extend(pending.runs.drain(..).map(|run| run.take_change()));
+        batch.runs.append(&mut pending.closed);
+        pending.bytes = 0;
+        drop(pending);
+        self.followed.borrow_mut().retain(|followed| followed.take_changes(batch));
     }
 
     /// Whether so much waits to be written that nothing further is to come.

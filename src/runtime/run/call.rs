@@ -68,11 +68,53 @@ impl Impact {
     }
 }
 
+/// What a call is called with, as a text that is shared by whoever keeps it.
+#[derive(Clone)]
+pub(crate) enum Detail<'a> {
+    Lent(&'a str),
+    Shared(Arc<str>),
+}
+
+impl Detail<'_> {
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Lent(text) => text,
+            Self::Shared(text) => text,
+        }
+    }
+
+    /// The text by itself.
+    fn share(&self) -> Arc<str> {
+        match self {
+            Self::Lent(text) => (*text).into(),
+            Self::Shared(text) => Arc::clone(text),
+        }
+    }
+}
+
+impl<'a> From<&'a str> for Detail<'a> {
+    fn from(text: &'a str) -> Self {
+        Self::Lent(text)
+    }
+}
+
+impl From<String> for Detail<'_> {
+    fn from(text: String) -> Self {
+        Self::Shared(text.into())
+    }
+}
+
+impl From<Arc<str>> for Detail<'_> {
+    fn from(text: Arc<str>) -> Self {
+        Self::Shared(text)
+    }
+}
+
 /// A host call.
 pub(crate) struct HostCall<'a> {
     pub(super) impact: Impact,
     pub(super) name: Cow<'static, str>,
-    pub(super) detail: Cow<'a, str>,
+    pub(super) detail: Detail<'a>,
     value: Option<Cow<'a, str>>,
     /// What the run tells its event with it, where it lets go of it.
     pub(super) verdict: Option<EventVerdict>,
@@ -81,11 +123,11 @@ pub(crate) struct HostCall<'a> {
 impl<'a> HostCall<'a> {
     /// A call of this name.
     pub(crate) fn new(impact: Impact, name: impl Into<Cow<'static, str>>) -> Self {
-        Self { impact, name: name.into(), detail: Cow::Borrowed(""), value: None, verdict: None }
+        Self { impact, name: name.into(), detail: Detail::Lent(""), value: None, verdict: None }
     }
 
     /// What it is called with. A rebuilt run must call with the same.
-    pub(crate) fn with(self, detail: impl Into<Cow<'a, str>>) -> Self {
+    pub(crate) fn with(self, detail: impl Into<Detail<'a>>) -> Self {
         Self { detail: detail.into(), ..self }
     }
 
@@ -102,12 +144,11 @@ impl<'a> HostCall<'a> {
 
     /// The call by itself, for when what it was made of is gone.
     pub(super) fn to_owned(&self) -> HostCall<'static> {
-        let owned = |text: &Cow<'a, str>| Cow::Owned(text.clone().into_owned());
         HostCall {
             impact: self.impact,
             name: self.name.clone(),
-            detail: owned(&self.detail),
-            value: self.value.as_ref().map(owned),
+            detail: Detail::Shared(self.detail.share()),
+            value: self.value.as_ref().map(|value| Cow::Owned(value.clone().into_owned())),
             verdict: self.verdict,
         }
     }
@@ -119,7 +160,7 @@ impl<'a> HostCall<'a> {
 
     /// The entry of a call that was made where nothing can wait.
     pub(super) fn entry(&self, place: Arc<str>, outcome: CallOutcome) -> CallRecord {
-        let (name, detail) = (self.name.clone(), self.detail.clone().into_owned());
+        let (name, detail) = (self.name.clone(), self.detail.share());
         CallRecord { kind: self.impact.recorded(), name, detail, place, at: 0, took: 0, outcome }
     }
 
@@ -147,7 +188,7 @@ pub(super) enum Begun {
 /// # Errors
 /// When the record has another call at this place, described in words.
 pub(super) fn begin(history: &History, call: &HostCall<'_>, may_repeat: bool) -> Result<Begun, String> {
-    Ok(match history.look_up(call.impact.recorded(), &call.name, &call.detail, call.value.as_deref())? {
+    Ok(match history.look_up(call.impact.recorded(), &call.name, call.detail.as_str(), call.value.as_deref())? {
         Recorded::Done(CallRecord { outcome: CallOutcome::Withheld, .. }) => Begun::Again,
         Recorded::Done(entry) => Begun::Replayed(entry.outcome),
         Recorded::InDoubt(number) if !may_repeat => Begun::InDoubt(number),
@@ -201,8 +242,9 @@ impl CallTicket {
     }
 
     fn entry(&self, call: &HostCall<'_>, outcome: CallOutcome, took: u64) -> CallRecord {
-        let detail = if self.hides_detail { String::new() } else { call.detail.clone().into_owned() };
-        CallRecord { detail, at: self.at, took, ..call.entry(Arc::clone(&self.place), outcome) }
+        let detail = if self.hides_detail { "".into() } else { call.detail.share() };
+        let (kind, name, place) = (call.impact.recorded(), call.name.clone(), Arc::clone(&self.place));
+        CallRecord { kind, name, detail, place, at: self.at, took, outcome }
     }
 }
 
@@ -306,6 +348,6 @@ mod tests {
         pin.close(&history, &HostCall::new(EFFECT, "SendText").with("123456"), CallOutcome::Content("{}".into()), 1);
         let entries: Vec<_> = history.take_fresh().into_iter().map(|(_, entry)| entry).collect();
         assert_eq!((&entries[0].outcome, &entries[1].outcome), (&CallOutcome::Withheld, &refused));
-        assert_eq!(entries[2].detail, "");
+        assert_eq!(&*entries[2].detail, "");
     }
 }
