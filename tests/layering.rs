@@ -28,7 +28,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "session",
         &[
-            &["backlog", "loopback", "numbers", "signal"],
+            &["backlog", "loopback", "numbers", "orders", "signal"],
             &["calls", "dedup"],
             &["rate_limit"],
             &["config", "status"],

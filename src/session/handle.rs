@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use super::calls::{CallError, CallOrder, CallStep};
 use super::config::SessionConfig;
+use super::orders::Orders;
 use super::rate_limit::Pacing;
 use super::shared::{SessionShared, Slot};
 use super::signal::{Flow, Signal};
@@ -34,20 +35,37 @@ impl<F: FnMut(Signal) -> Flow> Owner for F {
 
 /// A handle on a session: cheap to clone, usable from any thread.
 #[derive(Clone, Debug)]
-pub struct Handle {
-    name: Arc<str>,
-    orders: mpsc::Sender<QueuedCall>,
+pub struct Handle(Arc<Callers>);
+
+/// What all handles on a session have in common.
+#[derive(Debug)]
+struct Callers {
+    name: String,
+    orders: Arc<Orders<QueuedCall>>,
     shared: Arc<SessionShared>,
 }
 
-/// The session's own end of the channel, for [`run`](super::run).
+impl Drop for Callers {
+    fn drop(&mut self) {
+        self.orders.leave();
+        self.shared.wake_for_call();
+    }
+}
+
+/// The session's own end, for [`run`](super::run).
 #[derive(Debug)]
 pub struct Inbox {
-    pub(super) orders: mpsc::Receiver<QueuedCall>,
+    pub(super) orders: Arc<Orders<QueuedCall>>,
     pub(super) shared: Arc<SessionShared>,
 }
 
-/// What goes through the channel.
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        self.orders.close();
+    }
+}
+
+/// A call on its way to the session's task.
 #[derive(Debug)]
 pub(super) struct QueuedCall {
     pub(super) order: CallOrder<ReplyTo>,
@@ -96,23 +114,23 @@ pub struct Permit {
 
 /// Makes the two ends of a session.
 ///
-/// The channel holds as many calls as may be outstanding; when it is full, callers wait for their turn to enter.
+/// As many calls can be on their way as may be outstanding; then callers wait for their turn to enter.
 pub fn channel(config: &SessionConfig) -> (Handle, Inbox) {
-    let (sender, orders) = mpsc::channel(config.max_outstanding.max(1));
+    let orders = Arc::new(Orders::new(config.max_outstanding.max(1)));
     let shared = Arc::new(SessionShared::new(config.pacing != Pacing::Off));
-    let handle = Handle { name: config.name.as_str().into(), orders: sender, shared: Arc::clone(&shared) };
-    (handle, Inbox { orders, shared })
+    let callers = Callers { name: config.name.clone(), orders: Arc::clone(&orders), shared: Arc::clone(&shared) };
+    (Handle(Arc::new(callers)), Inbox { orders, shared })
 }
 
 impl Handle {
     /// The session's name.
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0.name
     }
 
     /// Whether both are handles on the same session.
     pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Sends a command, known or not, whose fields are the text of a JSON object, and waits for its result.
@@ -134,7 +152,7 @@ impl Handle {
     /// A login is refused: the session signs in by itself.
     pub fn try_reserve(&self, command: &str) -> Result<Option<Permit>, CallError> {
         let (command, row) = named(command)?;
-        Ok(Slot::take(&self.shared).map(|slot| Permit { command, row, slot }))
+        Ok(Slot::take(&self.0.shared).map(|slot| Permit { command, row, slot }))
     }
 
     /// Waits until a command may be sent: the session is live, and does not send too fast.
@@ -152,17 +170,17 @@ impl Handle {
         let (sender, granted) = oneshot::channel();
         let (step, reply) = (CallStep::Slot, ReplyTo::Slot(sender));
         let order = CallOrder { step, command: command.clone(), row, fields: String::new(), reply };
-        self.orders.send(QueuedCall { order, slot: None }).await.map_err(|_| self.ended())?;
+        self.enter(QueuedCall { order, slot: None }).await?;
         let slot = granted.await.unwrap_or_else(|_| Err(self.ended()))?;
         Ok(Permit { command, row, slot })
     }
 
     /// What a call without a permit waits for, as far as can be seen from outside.
     pub fn holdup(&self) -> Option<Holdup> {
-        let status = self.shared.status();
+        let status = self.0.shared.status();
         match status.phase {
             Phase::Live if status.queued > 0 => Some(Holdup::Unanswered),
-            Phase::Live => self.shared.is_paced.then_some(Holdup::Pacing),
+            Phase::Live => self.0.shared.is_paced.then_some(Holdup::Pacing),
             _ => Some(Holdup::Connection),
         }
     }
@@ -184,12 +202,13 @@ impl Handle {
     pub fn post(&self, permit: Permit, fields: String, key: u64) -> Result<(), (Permit, String)> {
         let Permit { command, row, slot } = permit;
         let order = CallOrder { step: CallStep::Granted, command, row, fields, reply: ReplyTo::Owner(key) };
-        let sent = self.orders.try_send(QueuedCall { order, slot: Some(slot) });
-        sent.map_err(|error| {
-            let QueuedCall { order: CallOrder { command, row, fields, .. }, slot } = error.into_inner();
+        self.0.orders.try_enter(QueuedCall { order, slot: Some(slot) }).map_err(|refused| {
+            let QueuedCall { order: CallOrder { command, row, fields, .. }, slot } = refused;
             let slot = slot.expect("it was given with the call");
             (Permit { command, row, slot }, fields)
-        })
+        })?;
+        self.0.shared.wake_for_call();
+        Ok(())
     }
 
     /// Sends a typed request and waits for its result.
@@ -203,22 +222,22 @@ impl Handle {
 
     /// What can be seen of the session now.
     pub fn status(&self) -> Status {
-        self.shared.status().clone()
+        self.0.shared.status().clone()
     }
 
     /// Counts content of this session that was found damaged when it was read, and warns of each kind of damage once.
     pub fn note_damages(&self, what: &str, damages: Damages) {
-        self.shared.note_damages(&self.name, what, damages);
+        self.0.shared.note_damages(&self.0.name, what, damages);
     }
 
     /// Ends the session: what is pending fails with [`CallError::Stopped`].
     pub fn stop(&self) {
-        self.shared.stop();
+        self.0.shared.stop();
     }
 
     /// Goes on delivering signals after the owner answered [`Flow::Pause`](super::Flow::Pause).
     pub fn resume_reading(&self) {
-        self.shared.resume();
+        self.0.shared.resume();
     }
 
     /// Holds all signals back, or delivers them again.
@@ -226,7 +245,7 @@ impl Handle {
     /// Meanwhile replies reach their callers. When more waits than can be kept, the session says goodbye to its gateway; it makes
     /// no new connection before it is no longer held.
     pub fn hold(&self, is_held: bool) {
-        self.shared.hold(is_held);
+        self.0.shared.hold(is_held);
     }
 
     async fn order(
@@ -239,13 +258,20 @@ impl Handle {
     ) -> Result<Content, CallError> {
         let (sender, result) = oneshot::channel();
         let order = CallOrder { step, command, row, fields, reply: ReplyTo::Content(sender) };
-        self.orders.send(QueuedCall { order, slot }).await.map_err(|_| self.ended())?;
+        self.enter(QueuedCall { order, slot }).await?;
         result.await.unwrap_or_else(|_| Err(self.ended()))
+    }
+
+    /// Hands a call to the task when there is a place for it.
+    async fn enter(&self, call: QueuedCall) -> Result<(), CallError> {
+        self.0.orders.enter(call).await.map_err(|_| self.ended())?;
+        self.0.shared.wake_for_call();
+        Ok(())
     }
 
     /// Why the session takes no calls any more.
     fn ended(&self) -> CallError {
-        match &self.shared.status().phase {
+        match &self.0.shared.status().phase {
             Phase::Refused(failure) => CallError::LoginRefused(failure.clone()),
             Phase::Unusable(reason) => CallError::Unusable(reason.clone()),
             _ => CallError::Stopped,
@@ -267,11 +293,95 @@ fn named(command: &str) -> Result<(Cow<'static, str>, Option<&'static Command>),
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
     use super::*;
+    use crate::session::{Credentials, Secret};
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A session whose task can have so many calls on their way, and gives slots without being asked.
+    fn session(calls: usize) -> (Handle, Inbox) {
+        let login = Credentials::Email { email: "a@example.test".into(), password: Secret::new("p") };
+        let mut config = SessionConfig::new("main", "ws://127.0.0.1:1", login);
+        config.max_outstanding = calls;
+        let (handle, inbox) = channel(&config);
+        inbox.shared.slots.set_room(100);
+        (handle, inbox)
+    }
+
+    fn post(handle: &Handle, key: u64) -> Result<(), String> {
+        let permit = handle.try_reserve("SendText").expect("no login").expect("there is room");
+        handle.post(permit, key.to_string(), key).map_err(|(_, fields)| fields)
+    }
+
+    /// Takes so many calls as the task does; also whether more can come.
+    fn take(inbox: &Inbox, most: usize) -> (Vec<String>, bool) {
+        let mut calls = Vec::new();
+        let is_open = inbox.orders.take(&mut calls, most);
+        (calls.into_iter().map(|call| call.order.fields).collect(), is_open)
+    }
 
     #[test]
     fn a_handle_can_be_held_by_any_thread() {
         fn is_shareable<T: Send + Sync + Clone>() {}
         is_shareable::<Handle>();
+    }
+
+    #[test]
+    fn a_call_wakes_the_task_but_for_one_that_is_made_within_it() {
+        let (handle, inbox) = session(10);
+        let woken = Arc::new(Woken::default());
+        let register = || {
+            inbox.shared.waker.register(&Waker::from(Arc::clone(&woken)));
+            woken.0.load(Ordering::Relaxed)
+        };
+        assert_eq!(register(), 0);
+        post(&handle, 1).expect("there is a place");
+        assert_eq!(register(), 1);
+        let at_work = inbox.shared.at_work();
+        post(&handle, 2).expect("there is a place");
+        assert_eq!(register(), 1);
+        assert!(inbox.orders.is_news(), "the task sees it by itself");
+        std::thread::scope(|scope| scope.spawn(|| post(&handle, 3)).join().expect("it ends"))
+            .expect("there is a place");
+        assert_eq!(register(), 2, "another thread is not in the task");
+        drop(at_work);
+        post(&handle, 4).expect("there is a place");
+        assert_eq!(register(), 3);
+        assert_eq!(take(&inbox, 10).0, ["1", "2", "3", "4"]);
+    }
+
+    #[test]
+    fn a_call_that_cannot_enter_comes_back() {
+        let (handle, inbox) = session(2);
+        assert_eq!([post(&handle, 1), post(&handle, 2), post(&handle, 3)], [Ok(()), Ok(()), Err("3".into())]);
+        assert_eq!(take(&inbox, 1), (vec!["1".into()], true));
+        assert_eq!([post(&handle, 4), post(&handle, 5)], [Ok(()), Err("5".into())]);
+        let shared = Arc::clone(&inbox.shared);
+        drop(inbox);
+        assert_eq!(post(&handle, 6), Err("6".into()));
+        assert_eq!(shared.slots.given(), 0, "the slots of what was on its way are free again");
+    }
+
+    #[test]
+    fn a_session_whose_handles_are_gone_has_no_more_calls_once_it_took_the_last() {
+        let (handle, inbox) = session(5);
+        let other = handle.clone();
+        drop(handle);
+        post(&other, 1).expect("there is a place");
+        post(&other, 2).expect("there is a place");
+        drop(other);
+        assert_eq!(take(&inbox, 1), (vec!["1".into()], true));
+        assert_eq!(take(&inbox, 1), (vec!["2".into()], false));
     }
 }

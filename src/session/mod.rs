@@ -6,6 +6,7 @@
 //! | `loopback` | what is on this machine |
 //! | `handle` | the cloneable side that callers hold |
 //! | `shared` | what the handles and the session's task share, the slots for calls among it |
+//! | `orders` | the calls on their way from the handles to the session's task |
 //! | `status` | what can be seen of a session from outside |
 //! | `signal` | what a session tells its owner |
 //! | `machine` | every decision, without I/O: inputs and `now` in, outputs out |
@@ -30,6 +31,7 @@ mod loopback;
 mod machine;
 mod media;
 mod numbers;
+mod orders;
 mod rate_limit;
 mod redact;
 mod shared;

@@ -1,8 +1,10 @@
-//! What the handles and the task of a session share beside the channel: what is seen of it, what is asked of it, and the slots
+//! What the handles and the task of a session share beside the way of calls: what is seen of it, what is asked of it, and the slots
 //! for calls.
 //!
 //! Who gets a slot when is decided in `machine`; where nothing holds calls up, callers take one by themselves.
 
+use std::cell::Cell;
+use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -11,7 +13,12 @@ use futures_util::task::AtomicWaker;
 use super::status::Status;
 use crate::protocol::Damages;
 
-/// What the handles and the socket task share beside the channel.
+thread_local! {
+    /// The session whose task this thread is in, by the address of what it shares.
+    static AT_WORK: Cell<*const SessionShared> = const { Cell::new(ptr::null()) };
+}
+
+/// What the handles and the socket task share beside the way of calls.
 #[derive(Debug, Default)]
 pub(super) struct SessionShared {
     status: Mutex<Status>,
@@ -26,6 +33,18 @@ pub(super) struct SessionShared {
 impl SessionShared {
     pub(super) fn new(is_paced: bool) -> Self {
         Self { is_paced, ..Self::default() }
+    }
+
+    /// Marks this thread as being in the session's task, until what it gives is dropped.
+    pub(super) fn at_work(&self) -> AtWork {
+        AtWork { before: AT_WORK.replace(self) }
+    }
+
+    /// Wakes the task for a call. It looks for more before each pass of it ends: whoever is called from it need not wake it.
+    pub(super) fn wake_for_call(&self) {
+        if !ptr::eq(AT_WORK.get(), self) {
+            self.waker.wake();
+        }
     }
 
     pub(super) fn status(&self) -> MutexGuard<'_, Status> {
@@ -79,6 +98,18 @@ impl SessionShared {
     /// Whether reading was resumed since this was asked last.
     pub(super) fn take_resume(&self) -> bool {
         self.resume.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// A thread is in a session's task.
+#[derive(Debug)]
+pub(super) struct AtWork {
+    before: *const SessionShared,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        AT_WORK.set(self.before);
     }
 }
 

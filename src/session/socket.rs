@@ -130,18 +130,19 @@ struct Driver<O> {
 impl<O: Owner> Driver<O> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
         self.inbox.shared.waker.register(context.waker());
+        let _at_work = self.inbox.shared.at_work();
         loop {
             let now = self.clock.elapsed();
             self.obey(now);
             let mut is_more = self.poll_connecting(context, now);
-            is_more |= self.poll_orders(context, now);
+            self.take_orders(now);
             is_more |= self.poll_frames(context, now);
             if self.machine.next_wake().is_some_and(|wake| wake <= now) {
                 self.machine.tick(now);
             }
             let has_new_wire = self.carry_out();
             // What the events of this pass caused at once goes out with it.
-            is_more |= self.poll_orders(context, now);
+            self.take_orders(now);
             let has_new_wire = self.carry_out() || has_new_wire;
             if self.is_held && self.held_bytes >= HELD_BYTES {
                 self.leave(now);
@@ -163,7 +164,7 @@ impl<O: Owner> Driver<O> {
             if has_new_wire || self.poll_timer(context) {
                 continue;
             }
-            if is_more {
+            if is_more || self.inbox.orders.is_news() {
                 context.waker().wake_by_ref();
             }
             return Poll::Pending;
@@ -243,26 +244,18 @@ impl<O: Owner> Driver<O> {
         true
     }
 
-    /// Takes the calls that wait in the channel; true means that there may be more.
-    fn poll_orders(&mut self, context: &mut Context<'_>, now: Duration) -> bool {
-        let mut taken = 0;
-        while taken < BATCH {
-            match self.inbox.orders.poll_recv_many(context, &mut self.orders, BATCH) {
-                Poll::Ready(0) => {
-                    self.machine.stop();
-                    return false;
-                }
-                Poll::Ready(count) => taken += count,
-                Poll::Pending => return false,
+    /// Takes the calls that have come in.
+    fn take_orders(&mut self, now: Duration) {
+        let is_open = self.inbox.orders.take(&mut self.orders, BATCH);
+        for QueuedCall { order, slot } in self.orders.drain(..) {
+            if let Some(slot) = slot {
+                slot.spend();
             }
-            for QueuedCall { order, slot } in self.orders.drain(..) {
-                if let Some(slot) = slot {
-                    slot.spend();
-                }
-                self.machine.call(order, now);
-            }
+            self.machine.call(order, now);
         }
-        true
+        if !is_open {
+            self.machine.stop();
+        }
     }
 
     /// Reads the frames that have arrived; true means that there may be more.
