@@ -48,7 +48,7 @@ fn table(events: &[Handling], look: record::TableStyle) -> String {
         let content = if look.columns.is_some() { record::short(&excerpt, EXCERPT) } else { excerpt };
         let session = has_session.then(|| event.session.to_string());
         let start = [event.id.to_string(), look.time(event.at)].into_iter().chain(session);
-        start.chain([event.subcommand.clone(), content, outcome(handling, look)]).collect()
+        start.chain([event.subcommand.to_string(), content, outcome(handling, look)]).collect()
     };
     let heading = ["event", "time"].into_iter().chain(has_session.then_some("session"));
     let heading: Vec<_> = heading.chain(["what", "content", "outcome"]).collect();

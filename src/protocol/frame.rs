@@ -67,8 +67,8 @@ pub enum DecodeError {
 /// An event as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// LINE's name of the operation.
-    pub subcommand: String,
+    /// LINE's name of the operation, that of its row where it has one.
+    pub subcommand: Cow<'static, str>,
     /// What belongs to it.
     pub content: Content,
 }
@@ -199,7 +199,12 @@ fn decode_legal(text: &str) -> Result<Incoming, DecodeError> {
     let content = content.map(Content::from).unwrap_or_default();
     match command.as_deref() {
         Some("OnNotify") | None if subcommand.is_some() || (command.is_some() && has_content) => {
-            Ok(Incoming::Event(Event { subcommand: subcommand.unwrap_or_default().into_owned(), content }))
+            let subcommand = subcommand.unwrap_or_default();
+            let subcommand = match EventSpec::named(&subcommand) {
+                Some(row) => Cow::Borrowed(row.subcommand),
+                None => Cow::Owned(subcommand.into_owned()),
+            };
+            Ok(Incoming::Event(Event { subcommand, content }))
         }
         Some("OnNotify") => Err(DecodeError::NoSubcommand),
         Some("OnLogin") => Ok(Incoming::Login(outcome(code, content))),
@@ -437,7 +442,7 @@ mod tests {
     #[test]
     fn a_damaged_field_of_a_frame_costs_that_field() {
         let event = |subcommand: &str, content: &str| {
-            Ok(Incoming::Event(Event { subcommand: subcommand.into(), content: Content::new(content) }))
+            Ok(Incoming::Event(Event { subcommand: subcommand.to_owned().into(), content: Content::new(content) }))
         };
         let reply = |task_id, content: &str| Ok(Incoming::Reply { task_id, outcome: Ok(Content::new(content)) });
         for (frame, expected) in [
@@ -505,7 +510,7 @@ mod tests {
             "[]",
             "no json",
         ] {
-            let event = Event { subcommand: "RECEIVE_MESSAGE".to_owned(), content: Content::new(content) };
+            let event = Event { subcommand: "RECEIVE_MESSAGE".into(), content: Content::new(content) };
             assert_eq!(event.message_id(), Message::id_of(content).as_deref(), "{content}");
         }
     }

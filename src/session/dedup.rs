@@ -200,7 +200,7 @@ mod tests {
     const SECOND: Duration = Duration::from_secs(1);
 
     fn event(subcommand: &str, content: &str) -> Event {
-        Event { subcommand: subcommand.into(), content: Content::new(content) }
+        Event { subcommand: subcommand.to_owned().into(), content: Content::new(content) }
     }
 
     fn of(subcommand: &str, group: &str, field: &str, person: &str) -> Event {

@@ -539,7 +539,7 @@ impl<T: Completion> Machine<T> {
             self.counts.repeated += 1;
             tracing::info!(
                 session = self.config.name,
-                subcommand = event.subcommand,
+                subcommand = &*event.subcommand,
                 "the gateway repeated an event; it is not handled twice"
             );
         } else if self.is_live() {

@@ -1,5 +1,7 @@
 //! The one table of what happens that is no event of the gateway, as the journal names it. What is called for it is not known here.
 
+use std::borrow::Cow;
+
 use crate::protocol::Hook;
 
 /// What is recorded as an event and is none of the gateway's.
@@ -30,10 +32,10 @@ impl InternalKind {
     }
 
     /// Its name in the journal.
-    pub fn subcommand(self) -> String {
+    pub fn subcommand(self) -> Cow<'static, str> {
         match self {
-            Self::Timer => TIMER.to_owned(),
-            Self::Hook(hook) => format!("{MARK}{}", hook.name().trim_start_matches("on_")),
+            Self::Timer => TIMER.into(),
+            Self::Hook(hook) => format!("{MARK}{}", hook.name().trim_start_matches("on_")).into(),
         }
     }
 

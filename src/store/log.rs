@@ -477,7 +477,7 @@ pub(super) fn since(connection: &Connection, session: &str, from: Timestamp) -> 
     let mut settled = connection.prepare_cached(sql)?;
     let settled = settled.query_map(params![session, from], |row| {
         let content = Content::new(row.get::<_, String>(2)?);
-        Ok((row.get(0)?, Event { subcommand: row.get(1)?, content }))
+        Ok((row.get(0)?, Event { subcommand: row.get::<_, String>(1)?.into(), content }))
     })?;
     events.extend(settled.collect::<Result<Vec<(EventId, Event)>, _>>()?);
     Ok(events.into_values().filter(|event| !is_internal(&event.subcommand)).collect())
@@ -668,7 +668,7 @@ mod tests {
         let event = |id: i64| EventRow {
             id: EventId::new(id),
             session: "main".into(),
-            subcommand: "RECEIVE_MESSAGE".to_owned(),
+            subcommand: "RECEIVE_MESSAGE".into(),
             content: Content::new(format!(r#"{{"id":"{id}","from":"u0123456789abcdef","text":"ping"}}"#)),
             at: 1_700_000_000_000 + id,
             done: true,

@@ -23,7 +23,7 @@ pub struct EventRow {
     /// The session that it arrived at.
     pub session: Arc<str>,
     /// The gateway's name for it, or that of an [`InternalKind`](super::InternalKind).
-    pub subcommand: String,
+    pub subcommand: Cow<'static, str>,
     /// Its content as it came.
     pub content: Content,
     /// When it arrived.

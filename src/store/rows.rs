@@ -244,7 +244,7 @@ fn event_of(row: &Row<'_>) -> rusqlite::Result<EventRow> {
     Ok(EventRow {
         id: row.get(0)?,
         session: row.get(1)?,
-        subcommand: row.get(2)?,
+        subcommand: row.get::<_, String>(2)?.into(),
         content: Content::new(row.get::<_, String>(3)?),
         at: row.get(4)?,
         done: row.get(5)?,

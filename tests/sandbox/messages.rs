@@ -74,7 +74,7 @@ async fn a_watcher_sees_what_an_account_is_sent_and_counts_as_no_connection() {
     let alice = control.mid("alice").expect("she is there");
     bot.ok("SendText", json!({"to": alice, "content": "pong"})).await;
     let event = watcher.next().await.expect("the sandbox lives");
-    assert_eq!((event.subcommand.as_str(), event.content.value()["text"].clone()), ("RECEIVE_MESSAGE", json!("pong")));
+    assert_eq!((&*event.subcommand, event.content.value()["text"].clone()), ("RECEIVE_MESSAGE", json!("pong")));
     assert_eq!(watcher.try_next(), None);
     assert_eq!(control.connections("alice"), 0);
     sandbox.stop().await;

@@ -31,7 +31,7 @@ fn message(id: i64, at: i64) -> EventRow {
         "id": format!("m{id}"), "from": "u1", "to": "u2", "text": "hello", "timestamp": at,
         "contentType": "NONE", "contentMetadata": {},
     });
-    let (session, subcommand) = ("main".into(), "RECEIVE_MESSAGE".to_owned());
+    let (session, subcommand) = ("main".into(), "RECEIVE_MESSAGE".into());
     EventRow {
         id: EventId::new(id),
         session,

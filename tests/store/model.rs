@@ -85,7 +85,7 @@ impl Journal {
                 let event = EventRow {
                     id,
                     session: SESSION.into(),
-                    subcommand: "RECEIVE_MESSAGE".to_owned(),
+                    subcommand: "RECEIVE_MESSAGE".into(),
                     content: Content::new(format!(r#"{{"id":"m{id}"}}"#)),
                     at: self.batch.at,
                     done: false,

@@ -259,7 +259,7 @@ mod tests {
     }
 
     fn event(subcommand: &str, content: &Value) -> Event {
-        Event { subcommand: subcommand.to_owned(), content: Content::new(content.to_string()) }
+        Event { subcommand: subcommand.to_owned().into(), content: Content::new(content.to_string()) }
     }
 
     fn read(subcommand: &str, content: &Value) -> Option<String> {

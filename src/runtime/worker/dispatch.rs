@@ -33,7 +33,7 @@ pub(crate) fn accept(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: E
         tracing::info!(
             target: "hotline::session",
             session = &*session.name,
-            subcommand = event.subcommand,
+            subcommand = &*event.subcommand,
             "an event that was taken before came again; it is not handled twice"
         );
         return;
@@ -211,7 +211,7 @@ impl EventDelivery {
     fn about(&self) -> About {
         match EventSpec::named(&self.event.subcommand) {
             Some(spec) => spec.subcommand.into(),
-            None => self.event.subcommand.clone().into(),
+            None => self.event.subcommand.clone(),
         }
     }
 

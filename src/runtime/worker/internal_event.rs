@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn an_event_of_the_gateway_is_none_of_ours() {
-        let event = Event { subcommand: "RECEIVE_MESSAGE".to_owned(), content: Content::new("{}".to_owned()) };
+        let event = Event { subcommand: "RECEIVE_MESSAGE".into(), content: Content::new("{}".to_owned()) };
         assert!(InternalEvent::of_event(&event).is_none());
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn wake(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: &Ev
             (session.lane(key), routed.arguments(event, &past.run.function))
         }
     };
-    let about: About = event.subcommand.clone().into();
+    let about: About = event.subcommand.clone();
     let entry = lane.enter_tail();
     let (worker, session) = (Rc::clone(worker), Rc::clone(session));
     spawn_local(async move {

@@ -50,7 +50,7 @@ impl Routed {
     /// What a function of this name is called with for the event; `None` where it is no hook for it.
     pub(super) fn arguments(&self, event: &Event, function: &str) -> Option<Vec<Dynamic>> {
         if function == Hook::Notify.name() {
-            let subcommand = event.subcommand.as_str();
+            let subcommand = &*event.subcommand;
             let subcommand = if subcommand.is_empty() { Dynamic::UNIT } else { subcommand.into() };
             return Some(vec![subcommand, values::from_content(event.content.as_str())]);
         }
