@@ -92,7 +92,10 @@ impl<'a> PlainObject<'a> {
     pub(super) fn number(&mut self) -> Option<Option<i64>> {
         match self.value()? {
             Plain::Null => Some(None),
-            Plain::Whole(digits) => self.text[digits].parse().ok().map(Some),
+            Plain::Whole(digits) => {
+                let digits = &self.text.as_bytes()[digits];
+                Some(Some(digits.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0'))))
+            }
             Plain::Text { .. } | Plain::Empty => None,
         }
     }

@@ -39,8 +39,10 @@ pub fn whole(float: f64) -> Option<i64> {
 
 /// The whole number that a text stands for, to the last digit.
 pub fn integer(text: &str) -> Option<i64> {
-    let text = text.trim();
-    text.parse().ok().or_else(|| text.parse().ok().and_then(whole))
+    text.parse().ok().or_else(|| {
+        let text = text.trim();
+        text.parse().ok().or_else(|| text.parse().ok().and_then(whole))
+    })
 }
 
 /// Reads a structure out of a value; what does not fit it is left at its default, at any depth.
