@@ -2,7 +2,11 @@
 
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde::{Deserialize, Serialize};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
+
+/// A read clears its buffer before it fills it, of which a chat with short messages should not have much.
+const READ_BUFFER: usize = 16 * 1024;
 
 #[derive(Deserialize)]
 struct Frame<'a> {
@@ -16,7 +20,7 @@ struct Frame<'a> {
 #[derive(Deserialize)]
 struct Received<'a> {
     from: &'a str,
-    text: Option<&'a str>,
+    text: &'a str,
 }
 
 #[derive(Serialize)]
@@ -51,7 +55,8 @@ pub(crate) fn run(url: &str, sessions: usize) -> anyhow::Result<()> {
 }
 
 async fn serve(url: String, number: usize) -> anyhow::Result<()> {
-    let (mut socket, _) = tokio_tungstenite::connect_async(url.as_str()).await?;
+    let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER);
+    let (mut socket, _) = tokio_tungstenite::connect_async_with_config(url, Some(config), true).await?;
     let email = format!("bot{number}@bench.test");
     let login = Login { command: "Login", task_id: 0, email, password: "-", cert: "" };
     socket.send(Message::Text(Utf8Bytes::from(serde_json::to_string(&login)?))).await?;
@@ -81,9 +86,10 @@ fn answer(text: &str, task_id: u64) -> anyhow::Result<Option<String>> {
         return Ok(None);
     }
     let message: Received<'_> = serde_json::from_str(&frame.content)?;
-    if message.text != Some("ping") {
+    if !message.text.starts_with("ping") {
         return Ok(None);
     }
-    let answer = SendText { command: "SendText", task_id, to: message.from, content: "pong" };
+    let content = format!("pong: {}", message.text);
+    let answer = SendText { command: "SendText", task_id, to: message.from, content: &content };
     Ok(Some(serde_json::to_string(&answer)?))
 }

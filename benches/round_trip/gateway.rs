@@ -1,4 +1,4 @@
-//! The load gateway: many people write to each session, and write again as soon as they are answered.
+//! The load gateway: many people write to each session, and write again as soon as they are answered, or when it is time.
 //!
 //! It understands as little of the protocol as the load needs, so that the bot and not the gateway is what is measured.
 
@@ -6,130 +6,168 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::process::Child;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::measure::{Figures, Usage};
-
-/// The unanswered messages of each session.
-pub(crate) const OUTSTANDING: usize = 16;
-/// The people who write to each session; while some wait for an answer, the others are silent.
+/// The people who write to each session at least; while some wait for an answer, the others are silent.
 const PEOPLE: usize = 64;
 /// How long the sessions may take to log in.
-const LOGIN: Duration = Duration::from_secs(60);
+const LOGIN: Duration = Duration::from_secs(120);
 
-/// What all connections share.
-#[derive(Default)]
-struct Load {
-    logged_in: Cell<usize>,
-    measuring: Cell<bool>,
-    trips: Cell<u64>,
-    /// The latencies of measured round trips in microseconds.
-    latencies: RefCell<Vec<u32>>,
+/// When people write.
+#[derive(Clone, Copy)]
+pub(crate) enum Pace {
+    /// So many are always waiting for an answer in each session.
+    Window(usize),
+    /// One writes to each session once in so long, whether others were answered or not.
+    Every(Duration),
+    /// So many write to each session whenever the load is told to begin, and no more.
+    Batch(usize),
 }
 
-/// A gateway that listens.
-pub(crate) struct Listener(TcpListener);
+/// What people and the gateway do.
+#[derive(Clone, Copy)]
+pub(crate) struct Conduct {
+    /// When people write.
+    pub(crate) pace: Pace,
+    /// Whether they write `ping 7`, with a number of its own in each message, or `ping`.
+    pub(crate) numbered: bool,
+    /// Whether the gateway tells the bot that what it sent has arrived.
+    pub(crate) answering: bool,
+}
 
-impl Listener {
-    /// Listens on a free port.
-    pub(crate) async fn bind() -> anyhow::Result<Self> {
-        Ok(Self(TcpListener::bind("127.0.0.1:0").await?))
-    }
+/// What all connections share.
+pub(crate) struct Load {
+    conduct: Conduct,
+    sessions: usize,
+    logged_in: Cell<usize>,
+    ended: Cell<usize>,
+    /// Whether latencies are kept.
+    pub(crate) measuring: Cell<bool>,
+    /// Whether people write no more on their own.
+    pub(crate) silenced: Cell<bool>,
+    /// The messages that were written.
+    pub(crate) written: Cell<u64>,
+    /// Those that were answered.
+    pub(crate) trips: Cell<u64>,
+    /// What the bot sent to people who did not wait for it.
+    pub(crate) unexpected: Cell<u64>,
+    /// By how much a message was written too late at most, which is part of its latency.
+    pub(crate) late: Cell<Duration>,
+    /// The latencies of measured round trips in microseconds.
+    pub(crate) latencies: RefCell<Vec<u32>>,
+}
 
+/// A gateway that listens, and whose connections are tasks of the same thread.
+pub(crate) struct Gateway {
     /// Where it listens.
-    pub(crate) fn url(&self) -> String {
-        let address = self.0.local_addr().expect("a listening socket has an address");
-        format!("ws://{address}")
-    }
+    pub(crate) url: String,
+    /// What its connections share.
+    pub(crate) load: Rc<Load>,
+    begin: watch::Sender<()>,
+}
 
-    /// Lets `sessions` log in, warms up, and measures for `duration`.
-    pub(crate) async fn measure(self, sessions: usize, duration: Duration, bot: &mut Child) -> anyhow::Result<Figures> {
-        let load = Rc::new(Load::default());
-        let (start, started) = watch::channel(false);
-        let accepting = tokio::task::spawn_local({
+impl Gateway {
+    /// Listens on a free port for so many sessions.
+    pub(crate) async fn open(sessions: usize, conduct: Conduct) -> anyhow::Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let url = format!("ws://{}", listener.local_addr()?);
+        let load = Rc::new(Load {
+            conduct,
+            sessions,
+            logged_in: Cell::default(),
+            ended: Cell::default(),
+            measuring: Cell::default(),
+            silenced: Cell::default(),
+            written: Cell::default(),
+            trips: Cell::default(),
+            unexpected: Cell::default(),
+            late: Cell::default(),
+            latencies: RefCell::default(),
+        });
+        let (begin, begun) = watch::channel(());
+        tokio::task::spawn_local({
             let load = Rc::clone(&load);
             async move {
-                while let Ok((stream, _)) = self.0.accept().await {
-                    tokio::task::spawn_local(serve(stream, Rc::clone(&load), started.clone()));
+                while let Ok((stream, _)) = listener.accept().await {
+                    tokio::task::spawn_local(serve(stream, Rc::clone(&load), begun.clone()));
                 }
             }
         });
-        let begun = Instant::now();
-        while load.logged_in.get() < sessions {
+        Ok(Self { url, load, begin })
+    }
+
+    /// Waits until all sessions have logged in.
+    pub(crate) async fn until_logged_in(&self, bot: &mut Child) -> anyhow::Result<()> {
+        let (begun, sessions) = (Instant::now(), self.load.sessions);
+        while self.load.logged_in.get() < sessions {
             if let Some(status) = bot.try_wait()? {
                 bail!("the bot ended with {status} before all sessions had logged in");
             }
             if begun.elapsed() > LOGIN {
-                bail!("only {} of {sessions} sessions logged in within {LOGIN:?}", load.logged_in.get());
+                bail!("only {} of {sessions} sessions logged in within {LOGIN:?}", self.load.logged_in.get());
             }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+            sleep(Duration::from_millis(5)).await;
         }
-        let idle = Usage::of(bot.id())?;
-        start.send(true).context("no session is left")?;
-        tokio::time::sleep(duration / 5).await;
-        let (before, own_before) = (Usage::of(bot.id())?, Usage::of(std::process::id())?);
-        let (trips, from) = (load.trips.get(), Instant::now());
-        load.measuring.set(true);
-        tokio::time::sleep(duration).await;
-        load.measuring.set(false);
-        let elapsed = from.elapsed();
-        let after = Usage::of(bot.id()).context("the bot ended under load")?;
-        let own = Usage::of(std::process::id())?.cpu.saturating_sub(own_before.cpu);
-        accepting.abort();
-        let trips = load.trips.get() - trips;
-        if trips == 0 {
-            bail!("the bot answered nothing");
+        Ok(())
+    }
+
+    /// Has people write, or another batch of them.
+    pub(crate) fn begin(&self) -> anyhow::Result<()> {
+        self.begin.send(()).context("no session is left")
+    }
+
+    /// Says so when a connection has ended, which none may while a bot is measured.
+    pub(crate) fn is_whole(&self) -> anyhow::Result<()> {
+        match self.load.ended.get() {
+            0 => Ok(()),
+            ended => bail!("{ended} of {} connections ended under load", self.load.sessions),
         }
-        Ok(Figures {
-            sessions,
-            trips,
-            elapsed,
-            latencies: load.latencies.take(),
-            cpu: after.cpu.saturating_sub(before.cpu),
-            gateway_cpu: own,
-            idle_memory: idle.memory,
-            memory: after.memory,
-            answered: load.trips.get(),
-            written: after.written,
-            disk: 0,
-        })
     }
 }
 
-async fn serve(stream: TcpStream, load: Rc<Load>, started: watch::Receiver<bool>) {
+async fn serve(stream: TcpStream, load: Rc<Load>, begun: watch::Receiver<()>) {
     // An address without delay: both bots flush whole batches.
     let _ = stream.set_nodelay(true);
     let Ok(mut socket) = tokio_tungstenite::accept_async(stream).await else { return };
-    // A connection that ends shows in the figures; there is nobody to tell.
-    let _ = converse(&mut socket, &load, started).await;
+    // Why a connection ends is the bot's to say; that it does is counted.
+    let _ = converse(&mut socket, &load, begun).await;
+    load.ended.set(load.ended.get() + 1);
 }
 
 async fn converse(
     socket: &mut WebSocketStream<TcpStream>,
     load: &Load,
-    mut started: watch::Receiver<bool>,
+    mut begun: watch::Receiver<()>,
 ) -> anyhow::Result<()> {
     let mut session = Session::new(load);
     loop {
-        // Until the load begins, what the bot asks is answered as it comes.
-        let frame = tokio::select! {
-            frame = socket.next() => frame,
-            _ = started.wait_for(|started| *started) => break,
-        };
-        let Some(frame) = frame else { return Ok(()) };
-        session.take(frame?)?;
+        let due = session.due;
+        tokio::select! {
+            frame = socket.next() => {
+                let Some(frame) = frame else { return Ok(()) };
+                session.take(frame?)?;
+            }
+            begun = begun.changed() => {
+                begun?;
+                session.begin();
+                if matches!(load.conduct.pace, Pace::Window(_)) {
+                    break;
+                }
+            }
+            () = sleep_until(due.unwrap_or_else(Instant::now)), if due.is_some() => session.speak_in_time(),
+        }
         session.send(socket).await?;
     }
-    session.begin();
+    // From here on the bot's answers are all that has to be waited for.
     session.send(socket).await?;
     loop {
         let Some(frame) = socket.next().await else { return Ok(()) };
@@ -144,40 +182,71 @@ async fn converse(
 /// The people of one session and what goes out to it.
 struct Session<'a> {
     load: &'a Load,
+    number: usize,
     me: String,
     next_message: u64,
     silent: VecDeque<usize>,
     /// Since when each person waits for an answer.
     waiting: Vec<Option<Instant>>,
+    /// When the next one writes, where it is a matter of time.
+    due: Option<Instant>,
     out: Vec<String>,
 }
 
 impl<'a> Session<'a> {
     fn new(load: &'a Load) -> Self {
+        let people = match load.conduct.pace {
+            Pace::Window(messages) | Pace::Batch(messages) => PEOPLE.max(messages * 2),
+            Pace::Every(_) => PEOPLE,
+        };
         Self {
             load,
+            number: 0,
             me: String::new(),
             next_message: 1,
-            silent: (0..PEOPLE).collect(),
-            waiting: vec![None; PEOPLE],
+            silent: (0..people).collect(),
+            waiting: vec![None; people],
+            due: None,
             out: Vec::new(),
         }
     }
 
     fn begin(&mut self) {
-        for _ in 0..OUTSTANDING {
-            self.speak();
+        match self.load.conduct.pace {
+            Pace::Window(messages) | Pace::Batch(messages) => {
+                for _ in 0..messages {
+                    self.speak(Instant::now());
+                }
+            }
+            // Not all sessions at the same moment.
+            Pace::Every(interval) => {
+                #[expect(clippy::cast_precision_loss, reason = "a moment within the interval")]
+                let part = self.number as f64 / self.load.sessions as f64;
+                self.due = Some(Instant::now() + interval.mul_f64(part));
+            }
         }
     }
 
-    /// Whoever has been silent longest writes.
-    fn speak(&mut self) {
-        let person = self.silent.pop_front().expect("there are more people than outstanding messages");
+    /// Somebody writes whose time it was; a gateway that is late does not make the bot look faster.
+    fn speak_in_time(&mut self) {
+        let (Pace::Every(interval), Some(due)) = (self.load.conduct.pace, self.due.take()) else { return };
+        if !self.load.silenced.get() {
+            self.load.late.set(self.load.late.get().max(due.elapsed()));
+            self.speak(due);
+            self.due = Some(due + interval);
+        }
+    }
+
+    /// Whoever has been silent longest writes; where all wait for answers, the message counts as one without an answer.
+    fn speak(&mut self, since: Instant) {
+        self.load.written.set(self.load.written.get() + 1);
+        let Some(person) = self.silent.pop_front() else { return };
         let id = self.next_message;
         self.next_message += 1;
-        self.waiting[person] = Some(Instant::now());
+        self.waiting[person] = Some(since);
+        let text = if self.load.conduct.numbered { format!("ping {id}") } else { "ping".to_owned() };
         self.out.push(format!(
-            r#"{{"command":"OnNotify","subcommand":"RECEIVE_MESSAGE","content":"{{\"id\":\"{id}\",\"from\":\"u{person:032x}\",\"to\":\"{}\",\"text\":\"ping\",\"timestamp\":1700000000000,\"contentType\":\"NONE\",\"contentMetadata\":{{}}}}"}}"#,
+            r#"{{"command":"OnNotify","subcommand":"RECEIVE_MESSAGE","content":"{{\"id\":\"{id}\",\"from\":\"u{person:032x}\",\"to\":\"{}\",\"text\":\"{text}\",\"timestamp\":1700000000000,\"contentType\":\"NONE\",\"contentMetadata\":{{}}}}"}}"#,
             self.me,
         ));
     }
@@ -192,18 +261,25 @@ impl<'a> Session<'a> {
     }
 
     fn answered(&mut self, task: &str, person: usize) {
-        let id = self.next_message;
-        self.out.push(format!(
-            r#"{{"command":"SendText","task_id":{task},"code":0,"content":"{{\"id\":\"s{id}\",\"to\":\"u{person:032x}\",\"timestamp\":1700000000000}}"}}"#
-        ));
-        let Some(since) = self.waiting.get_mut(person).and_then(Option::take) else { return };
+        if self.load.conduct.answering {
+            let id = self.next_message;
+            self.out.push(format!(
+                r#"{{"command":"SendText","task_id":{task},"code":0,"content":"{{\"id\":\"s{id}\",\"to\":\"u{person:032x}\",\"timestamp\":1700000000000}}"}}"#
+            ));
+        }
+        let Some(since) = self.waiting.get_mut(person).and_then(Option::take) else {
+            self.load.unexpected.set(self.load.unexpected.get() + 1);
+            return;
+        };
         self.load.trips.set(self.load.trips.get() + 1);
         if self.load.measuring.get() {
             let micros = u32::try_from(since.elapsed().as_micros()).unwrap_or(u32::MAX);
             self.load.latencies.borrow_mut().push(micros);
         }
         self.silent.push_back(person);
-        self.speak();
+        if matches!(self.load.conduct.pace, Pace::Window(_)) {
+            self.speak(Instant::now());
+        }
     }
 
     /// Everything but the answers, which are rare: the login and what a bot asks around it.
@@ -213,9 +289,9 @@ impl<'a> Session<'a> {
         let reply = match command {
             "HeartBeat" => return Ok(()),
             "Login" => {
-                let number = self.load.logged_in.get();
-                self.load.logged_in.set(number + 1);
-                self.me = format!("u{:032x}", 0x1_0000_0000_u64 + number as u64);
+                self.number = self.load.logged_in.get();
+                self.load.logged_in.set(self.number + 1);
+                self.me = format!("u{:032x}", 0x1_0000_0000_u64 + self.number as u64);
                 let content = json!({"mid": self.me, "cert": "c", "displayName": "bot"});
                 json!({"command": "OnLogin", "code": 0, "content": content.to_string()})
             }

@@ -1,44 +1,65 @@
 //! The end-to-end benchmark: a message arrives, the bot answers, the answer is on the wire.
 //!
-//! `cargo bench --bench round_trip -- --sessions 100,1000 --seconds 10` runs two bots in turn against the same load
-//! gateway: one that is hard-coded in Rust, and the engine (`hotline run`) with the same bot as a script. Each is a process
-//! of its own with one thread at work; where there are two cores, the bot has one and the gateway the other.
+//! `cargo bench --bench round_trip -- --sessions 100,1000 --seconds 10` runs bots in turn against the same load gateway: one
+//! that is hard-coded in Rust, the engine (`hotline run`) with the same bot as a script, and those of other languages. Each is a
+//! process of its own with one thread at work; where there are two cores, the bot has one and the gateway the other.
 //!
+//! `--rate` measures latency and loss at a load that does not depend on the bot, `--memory` what sessions and handlers hold.
 //! How fast a single part is (dispatch, parking, decoding) is not measured here.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
 mod bot;
+mod bots;
 mod gateway;
 mod measure;
+mod memory;
+mod paced;
+mod throughput;
 
-use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Parser;
-use measure::Figures;
 
-/// Compares the engine with a hard-coded bot, end to end.
+use bots::{Bot, Peer, Script};
+use measure::Figures;
+use throughput::Plan;
+
+/// Compares the engine with a hard-coded bot and others, end to end.
 #[derive(Parser)]
 struct Arguments {
     /// How many sessions, one run for each number
     #[arg(long, value_delimiter = ',', default_value = "100,1000")]
     sessions: Vec<usize>,
+    /// The unanswered messages of each session
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    window: u16,
     /// How long each bot is measured
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// How often the two bots take turns
+    /// How often the bots take turns; from two on, the medians are told at the end
     #[arg(long, default_value_t = 1)]
     rounds: usize,
     /// The engine
     #[arg(long, default_value = env!("CARGO_BIN_EXE_hotline"))]
     engine: PathBuf,
+    /// What the engine runs, one run for each
+    #[arg(long, value_delimiter = ',', default_value = "ping")]
+    script: Vec<Script>,
     /// How much the engine records: off, relaxed, strict; one run for each
     #[arg(long, value_delimiter = ',', default_value = "off")]
     journal: Vec<String>,
+    /// The bots of other languages that take part
+    #[arg(long, value_delimiter = ',')]
+    peers: Vec<Peer>,
+    /// Write so many messages a second to each session, answered or not, and tell what became of them
+    #[arg(long, value_parser = interval, conflicts_with_all = ["window", "rounds"])]
+    rate: Option<Duration>,
+    /// Tell what an idle session and a waiting handler hold
+    #[arg(long, conflicts_with_all = ["sessions", "window", "seconds", "rounds", "script", "peers", "rate"])]
+    memory: bool,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -52,90 +73,117 @@ fn main() -> anyhow::Result<()> {
     if let Some(url) = &arguments.bot {
         return bot::run(url, arguments.sessions.first().copied().unwrap_or(1));
     }
-    let pinned = measure::pin(std::process::id(), 0);
-    let cores =
-        if pinned { "the bot on one core, the gateway on another" } else { "the cores shared by bot and gateway" };
-    println!("{} messages outstanding per session, {} s each, {cores}\n", gateway::OUTSTANDING, arguments.seconds);
-    println!("{}", Figures::HEAD);
-    for &sessions in &arguments.sessions {
-        for _ in 0..arguments.rounds.max(1) {
-            let baseline = one(&arguments, sessions, |url, _| hard_coded(url, sessions))?;
-            println!("{}", baseline.line("hard-coded"));
-            for journal in &arguments.journal {
-                let start = |url: &str, folder: &Path| run_engine(&arguments.engine, journal, url, sessions, folder);
-                let engine = one(&arguments, sessions, start)?;
-                println!("{}", engine.line(&format!("hotline, journal {journal}")));
-                println!("{}", engine.against(&baseline));
+    if !arguments.engine.exists() {
+        bail!("there is no engine at {}", arguments.engine.display());
+    }
+    let most = arguments.sessions.iter().copied().max().unwrap_or_default();
+    measure::allow_connections(if arguments.memory { memory::MOST } else { most })?;
+    let cores = if measure::pin(std::process::id(), 0) {
+        "the bot on one core, the gateway on another"
+    } else {
+        "the cores shared by bot and gateway"
+    };
+    match arguments.rate {
+        _ if arguments.memory => held(&arguments),
+        Some(interval) => at_rate(&arguments, interval, cores),
+        None => compare(&arguments, cores),
+    }
+}
+
+impl Arguments {
+    /// The bots that take turns, the hard-coded one first.
+    fn bots(&self) -> Vec<Bot> {
+        let mut bots = vec![Bot::HardCoded];
+        for &script in &self.script {
+            bots.extend(self.journal.iter().map(|journal| Bot::Engine { script, journal: journal.clone() }));
+        }
+        for &peer in &self.peers {
+            match peer.missing() {
+                Some(what) => println!("{} is left out: {what}", Bot::Peer(peer).name()),
+                None => bots.push(Bot::Peer(peer)),
             }
-            println!();
+        }
+        bots
+    }
+}
+
+fn held(arguments: &Arguments) -> anyhow::Result<()> {
+    println!("{}", memory::HEAD);
+    for journal in &arguments.journal {
+        for line in memory::lines(&arguments.engine, journal)? {
+            println!("{line}");
         }
     }
     Ok(())
 }
 
-/// One bot for one number of sessions, started by `start` and ended afterwards.
-fn one(
-    arguments: &Arguments,
-    sessions: usize,
-    start: impl FnOnce(&str, &Path) -> anyhow::Result<Child>,
-) -> anyhow::Result<Figures> {
-    let folder = tempfile::tempdir()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let duration = Duration::from_secs(arguments.seconds);
-    let local = tokio::task::LocalSet::new();
-    let outcome = local.block_on(&runtime, async {
-        let listener = gateway::Listener::bind().await?;
-        let mut child = Running(start(&listener.url(), folder.path())?);
-        measure::pin(child.0.id(), 1);
-        listener.measure(sessions, duration, &mut child.0).await
-    });
-    let mut figures = outcome.with_context(|| log_of(folder.path()))?;
-    figures.disk = measure::size_of(&folder.path().join("data"));
-    Ok(figures)
-}
-
-/// A bot that is ended when it is not needed any more.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+fn at_rate(arguments: &Arguments, interval: Duration, cores: &str) -> anyhow::Result<()> {
+    let bots = arguments.bots();
+    println!("a message to each session every {interval:?}, {} s each, {cores}\n", arguments.seconds);
+    println!("{}", paced::HEAD);
+    for &sessions in &arguments.sessions {
+        for bot in &bots {
+            let duration = Duration::from_secs(arguments.seconds);
+            println!("{}", paced::measure(bot, &arguments.engine, sessions, interval, duration)?);
+        }
     }
+    Ok(())
 }
 
-fn hard_coded(url: &str, sessions: usize) -> anyhow::Result<Child> {
-    let mut command = Command::new(std::env::current_exe()?);
-    command.args(["--bot", url, "--sessions", &sessions.to_string()]);
-    command.stdin(Stdio::null()).spawn().context("the hard-coded bot does not start")
-}
-
-fn run_engine(engine: &Path, journal: &str, url: &str, sessions: usize, folder: &Path) -> anyhow::Result<Child> {
-    let script = "fn on_message(msg) {\n    if msg.text == \"ping\" { msg.reply(\"pong\"); }\n}\n";
-    std::fs::create_dir(folder.join("scripts"))?;
-    std::fs::write(folder.join("scripts/ping.rhai"), script)?;
-    let mut configuration =
-        format!("workers = 1\npacing = \"off\"\njournal = \"{journal}\"\n[console]\nlisten = \"off\"\n");
-    for session in 0..sessions {
-        let _ = write!(
-            configuration,
-            "[[session]]\nname = \"s{session}\"\ngateway = \"{url}\"\nemail = \"bot{session}@bench.test\"\npassword = \"-\"\n"
-        );
+fn compare(arguments: &Arguments, cores: &str) -> anyhow::Result<()> {
+    let bots = arguments.bots();
+    let told = format!("{} messages outstanding per session, {} s each, {cores}", arguments.window, arguments.seconds);
+    println!("{told}\n\n{}", Figures::HEAD);
+    let mut groups = Vec::new();
+    for &sessions in &arguments.sessions {
+        let mut shares = vec![Vec::new(); bots.len()];
+        for _ in 0..arguments.rounds.max(1) {
+            for (share, shares) in round(arguments, sessions, &bots)?.into_iter().zip(&mut shares) {
+                shares.push(share);
+            }
+            println!();
+        }
+        let bars: Vec<_> = bots.iter().map(Bot::name).zip(shares.into_iter().map(median)).collect();
+        groups.push((sessions, bars));
     }
-    std::fs::write(folder.join("hotline.toml"), configuration)?;
-    let log = std::fs::File::create(folder.join("log"))?;
-    if !engine.exists() {
-        bail!("there is no engine at {}", engine.display());
+    if arguments.rounds > 1 {
+        println!("sessions  bot                             median of {} ratios", arguments.rounds);
+        for (sessions, bars) in &groups {
+            for (bot, share) in bars {
+                println!("{sessions:>8}  {bot:<30}  {share:>6.2}x");
+            }
+        }
     }
-    let mut command = Command::new(engine);
-    command.args(["run", "--config", "hotline.toml"]).current_dir(folder).env("RUST_LOG", "warn");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().context("the engine does not start")
+    Ok(())
 }
 
-/// The end of what the engine logged, for an error message.
-fn log_of(folder: &Path) -> String {
-    let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
-    let lines: Vec<_> = log.lines().collect();
-    format!("the bot's log ends with:\n{}\n", lines[lines.len().saturating_sub(20)..].join("\n"))
+/// Measures each bot once, and gives what each does of what the first one does.
+fn round(arguments: &Arguments, sessions: usize, bots: &[Bot]) -> anyhow::Result<Vec<f64>> {
+    let mut all: Vec<Figures> = Vec::new();
+    for bot in bots {
+        let plan = Plan {
+            engine: &arguments.engine,
+            sessions,
+            window: arguments.window.into(),
+            duration: Duration::from_secs(arguments.seconds),
+        };
+        let figures = throughput::measure(bot, &plan)?;
+        println!("{}", figures.line(&bot.name()));
+        if let Some(baseline) = all.first() {
+            println!("{}", figures.against(baseline));
+        }
+        all.push(figures);
+    }
+    Ok(all.iter().map(|figures| figures.rate() / all[0].rate()).collect())
+}
+
+/// Reads a number of messages a second as the time between two.
+fn interval(rate: &str) -> Result<Duration, String> {
+    let rate: f64 = rate.parse().map_err(|_| "it is no number".to_owned())?;
+    Duration::try_from_secs_f64(1.0 / rate).map_err(|error| error.to_string())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }

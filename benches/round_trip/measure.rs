@@ -4,6 +4,12 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
+use anyhow::bail;
+use tokio::time::{Instant, sleep};
+
+/// How long a bot may be at what it was told before it is quiet.
+const RESTLESS: Duration = Duration::from_secs(60);
+
 /// What a process has used so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Usage {
@@ -37,6 +43,66 @@ impl Usage {
             written: written.unwrap_or_default(),
         })
     }
+
+    /// Waits until a process has nothing to do, and asks then.
+    pub(crate) async fn settled(process: u32) -> anyhow::Result<Self> {
+        let begun = Instant::now();
+        let mut before = Self::of(process)?;
+        while begun.elapsed() < RESTLESS {
+            sleep(Duration::from_millis(500)).await;
+            let now = Self::of(process)?;
+            // A tick is the least that can be seen.
+            if now.cpu - before.cpu <= Duration::from_millis(10) && now.memory == before.memory {
+                return Ok(now);
+            }
+            before = now;
+        }
+        bail!("the bot is still busy after {RESTLESS:?}")
+    }
+}
+
+/// Lets this process, and the bots that it starts, have so many connections at once.
+///
+/// # Errors
+/// When the system does not allow it.
+#[cfg(unix)]
+pub(crate) fn allow_connections(number: usize) -> anyhow::Result<()> {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+
+    // Beside the connections there are a database, watches, sockets that listen, and the like.
+    let needed = number as u64 + 256;
+    let mut limit = getrlimit(Resource::Nofile);
+    if limit.current.is_none_or(|current| current >= needed) {
+        return Ok(());
+    }
+    if let Some(maximum) = limit.maximum.filter(|maximum| *maximum < needed) {
+        bail!("{number} sessions need {needed} open files, and this system allows {maximum} (ulimit -Hn)");
+    }
+    limit.current = limit.maximum;
+    Ok(setrlimit(Resource::Nofile, limit)?)
+}
+
+#[cfg(not(unix))]
+pub(crate) fn allow_connections(_number: usize) -> anyhow::Result<()> {
+    Ok(())
+}
+
+/// The latency in milliseconds below which this part of them lies, of sorted ones in microseconds.
+pub(crate) fn percentile(sorted: &[u32], part: f64) -> f64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_precision_loss,
+        clippy::cast_sign_loss,
+        reason = "an index below the length"
+    )]
+    let index = (sorted.len() as f64 * part) as usize;
+    sorted.get(index.min(sorted.len().saturating_sub(1))).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
+}
+
+/// Bytes as people read them.
+#[expect(clippy::cast_precision_loss, reason = "figures are rounded for people")]
+pub(crate) fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / f64::from(1 << 20)
 }
 
 /// Gives a process one core, where the machine has two and `taskset`; tells whether that was done.
@@ -85,18 +151,12 @@ pub(crate) struct Figures {
 impl Figures {
     /// The head of the table.
     pub(crate) const HEAD: &str =
-        "sessions  bot                       round trips/s    p50 ms    p99 ms  µs cpu/trip  idle MiB  MiB";
+        "sessions  bot                               round trips/s    p50 ms    p99 ms  µs cpu/trip  idle MiB  MiB";
 
     /// One line of the table.
     pub(crate) fn line(&self, bot: &str) -> String {
         let mut sorted = self.latencies.clone();
         sorted.sort_unstable();
-        let percentile = |part: f64| {
-            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index below the length")]
-            let index = (sorted.len() as f64 * part) as usize;
-            sorted.get(index.min(sorted.len().saturating_sub(1))).map_or(0.0, |micros| f64::from(*micros) / 1000.0)
-        };
-        let mebibytes = |bytes: u64| bytes as f64 / f64::from(1 << 20);
         let busy = self.gateway_cpu.as_secs_f64() / self.elapsed.as_secs_f64();
         let warning = if busy > 0.95 && self.cpu < self.elapsed.mul_f64(0.95) {
             "  (the gateway was the busier side)"
@@ -104,11 +164,11 @@ impl Figures {
             ""
         };
         format!(
-            "{:>8}  {bot:<24}  {:>13.0}  {:>8.2}  {:>8.2}  {:>11.2}  {:>8.1}  {:>5.1}{warning}",
+            "{:>8}  {bot:<32}  {:>13.0}  {:>8.2}  {:>8.2}  {:>11.2}  {:>8.1}  {:>5.1}{warning}",
             self.sessions,
             self.rate(),
-            percentile(0.50),
-            percentile(0.99),
+            percentile(&sorted, 0.50),
+            percentile(&sorted, 0.99),
             self.cost(),
             mebibytes(self.idle_memory),
             mebibytes(self.memory),
@@ -128,7 +188,7 @@ impl Figures {
         };
         let per_session = self.memory.saturating_sub(baseline.memory) as f64 / self.sessions as f64 / 1024.0;
         format!(
-            "{:>8}  {:<24}  {:>12.2}x  processor time {:.2}x, memory {memory:.2}x ({per_session:+.1} KiB per session){disk}",
+            "{:>8}  {:<32}  {:>12.2}x  processor time {:.2}x, memory {memory:.2}x ({per_session:+.1} KiB per session){disk}",
             "",
             "  as a ratio",
             self.rate() / baseline.rate(),
@@ -136,12 +196,13 @@ impl Figures {
         )
     }
 
-    fn rate(&self) -> f64 {
+    /// Round trips a second.
+    pub(crate) fn rate(&self) -> f64 {
         self.trips as f64 / self.elapsed.as_secs_f64()
     }
 
     /// Microseconds of processor time for one round trip.
-    fn cost(&self) -> f64 {
+    pub(crate) fn cost(&self) -> f64 {
         self.cpu.as_secs_f64() * 1e6 / self.trips as f64
     }
 }
