@@ -15,6 +15,7 @@ mod gateway;
 mod measure;
 mod memory;
 mod paced;
+mod profile;
 mod throughput;
 
 use std::path::PathBuf;
@@ -54,11 +55,14 @@ struct Arguments {
     /// The bots of other languages that take part
     #[arg(long, value_delimiter = ',')]
     peers: Vec<Peer>,
+    /// Tell where the engine's processor time goes, by `perf`
+    #[arg(long)]
+    profile: bool,
     /// Write so many messages a second to each session, answered or not, and tell what became of them
-    #[arg(long, value_parser = interval, conflicts_with_all = ["window", "rounds"])]
+    #[arg(long, value_parser = interval, conflicts_with_all = ["window", "rounds", "profile"])]
     rate: Option<Duration>,
     /// Tell what an idle session and a waiting handler hold
-    #[arg(long, conflicts_with_all = ["sessions", "window", "seconds", "rounds", "script", "peers", "rate"])]
+    #[arg(long, conflicts_with_all = ["sessions", "window", "seconds", "rounds", "script", "peers", "profile", "rate"])]
     memory: bool,
     /// Given by cargo
     #[arg(long, hide = true)]
@@ -166,11 +170,17 @@ fn round(arguments: &Arguments, sessions: usize, bots: &[Bot]) -> anyhow::Result
             sessions,
             window: arguments.window.into(),
             duration: Duration::from_secs(arguments.seconds),
+            profiled: arguments.profile && matches!(bot, Bot::Engine { .. }),
         };
-        let figures = throughput::measure(bot, &plan)?;
+        let (figures, profile) = throughput::measure(bot, &plan)?;
         println!("{}", figures.line(&bot.name()));
         if let Some(baseline) = all.first() {
             println!("{}", figures.against(baseline));
+        }
+        match profile {
+            Some(Ok(profile)) => print!("{profile}"),
+            Some(Err(error)) => println!("          there is no profile: {error:#}"),
+            None => {}
         }
         all.push(figures);
     }

@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use crate::bots::{self, Bot, Running};
 use crate::gateway::{Conduct, Gateway, Pace};
 use crate::measure::{self, Figures, Usage};
+use crate::profile::{Profile, Recording};
 
 /// How a bot is measured.
 pub(crate) struct Plan<'a> {
@@ -20,10 +21,12 @@ pub(crate) struct Plan<'a> {
     pub(crate) window: usize,
     /// How long.
     pub(crate) duration: Duration,
+    /// Whether its processor time is sampled.
+    pub(crate) profiled: bool,
 }
 
-/// Has a bot warm up, and measures it.
-pub(crate) fn measure(bot: &Bot, plan: &Plan<'_>) -> anyhow::Result<Figures> {
+/// Has a bot warm up, and measures it. Where its time went is told if that is wanted and can be had.
+pub(crate) fn measure(bot: &Bot, plan: &Plan<'_>) -> anyhow::Result<(Figures, Option<anyhow::Result<Profile>>)> {
     let conduct = Conduct { pace: Pace::Window(plan.window), numbered: bot.takes_numbers(), answering: true };
     bots::with(bot, plan.engine, plan.sessions, conduct, async |gateway: &Gateway, running: &mut Running| {
         let load = &gateway.load;
@@ -31,6 +34,8 @@ pub(crate) fn measure(bot: &Bot, plan: &Plan<'_>) -> anyhow::Result<Figures> {
         let idle = Usage::of(process)?;
         gateway.begin()?;
         sleep(plan.duration / 5).await;
+        let recording =
+            plan.profiled.then(|| Recording::start(process, plan.engine, plan.duration, running.folder.join("perf")));
         let (before, own_before) = (Usage::of(process)?, Usage::of(std::process::id())?);
         let (trips, from) = (load.trips.get(), Instant::now());
         load.measuring.set(true);
@@ -45,7 +50,7 @@ pub(crate) fn measure(bot: &Bot, plan: &Plan<'_>) -> anyhow::Result<Figures> {
         if trips == 0 {
             bail!("the bot answered nothing");
         }
-        Ok(Figures {
+        let figures = Figures {
             sessions: plan.sessions,
             trips,
             elapsed,
@@ -57,6 +62,8 @@ pub(crate) fn measure(bot: &Bot, plan: &Plan<'_>) -> anyhow::Result<Figures> {
             answered,
             written: after.written,
             disk: measure::size_of(&running.folder.join("data")),
-        })
+        };
+        let profile = recording.map(|recording| recording?.finish(figures.cost()));
+        Ok((figures, profile))
     })
 }
