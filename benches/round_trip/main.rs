@@ -21,7 +21,7 @@ mod throughput;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::bail;
+use anyhow::Context;
 use clap::Parser;
 
 use bots::{Bot, Peer, Script};
@@ -73,13 +73,13 @@ struct Arguments {
 }
 
 fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+    let mut arguments = Arguments::parse();
     if let Some(url) = &arguments.bot {
         return bot::run(url, arguments.sessions.first().copied().unwrap_or(1));
     }
-    if !arguments.engine.exists() {
-        bail!("there is no engine at {}", arguments.engine.display());
-    }
+    // Bots run in folders of their own.
+    let engine = arguments.engine.canonicalize();
+    arguments.engine = engine.with_context(|| format!("there is no engine at {}", arguments.engine.display()))?;
     let most = arguments.sessions.iter().copied().max().unwrap_or_default();
     measure::allow_connections(if arguments.memory { memory::MOST } else { most })?;
     let cores = if measure::pin(std::process::id(), 0) {
