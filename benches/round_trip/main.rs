@@ -15,6 +15,7 @@ mod gateway;
 mod measure;
 mod memory;
 mod paced;
+mod plot;
 mod profile;
 mod throughput;
 
@@ -26,6 +27,7 @@ use clap::Parser;
 
 use bots::{Bot, Peer, Script};
 use measure::Figures;
+use plot::Group;
 use throughput::Plan;
 
 /// Compares the engine with a hard-coded bot and others, end to end.
@@ -58,11 +60,14 @@ struct Arguments {
     /// Tell where the engine's processor time goes, by `perf`
     #[arg(long)]
     profile: bool,
+    /// Draw the comparison into this file
+    #[arg(long)]
+    svg: Option<PathBuf>,
     /// Write so many messages a second to each session, answered or not, and tell what became of them
-    #[arg(long, value_parser = interval, conflicts_with_all = ["window", "rounds", "profile"])]
+    #[arg(long, value_parser = interval, conflicts_with_all = ["window", "rounds", "profile", "svg"])]
     rate: Option<Duration>,
     /// Tell what an idle session and a waiting handler hold
-    #[arg(long, conflicts_with_all = ["sessions", "window", "seconds", "rounds", "script", "peers", "profile", "rate"])]
+    #[arg(long, conflicts_with_all = ["sessions", "window", "seconds", "rounds", "script", "peers", "profile", "svg", "rate"])]
     memory: bool,
     /// Given by cargo
     #[arg(long, hide = true)]
@@ -147,16 +152,23 @@ fn compare(arguments: &Arguments, cores: &str) -> anyhow::Result<()> {
             }
             println!();
         }
-        let bars: Vec<_> = bots.iter().map(Bot::name).zip(shares.into_iter().map(median)).collect();
-        groups.push((sessions, bars));
+        let bars = bots.iter().map(Bot::name).zip(shares.into_iter().map(median)).collect();
+        groups.push(Group { sessions, bars });
     }
     if arguments.rounds > 1 {
-        println!("sessions  bot                             median of {} ratios", arguments.rounds);
-        for (sessions, bars) in &groups {
-            for (bot, share) in bars {
-                println!("{sessions:>8}  {bot:<30}  {share:>6.2}x");
+        println!("sessions  bot                               median of {} ratios", arguments.rounds);
+        for group in &groups {
+            for (bot, share) in &group.bars {
+                println!("{:>8}  {bot:<32}  {share:>6.2}x", group.sessions);
             }
         }
+    }
+    if let Some(file) = &arguments.svg {
+        let caption = format!(
+            "Answers a second as a share of the hard-coded bot's: one core, {} messages outstanding per session",
+            arguments.window
+        );
+        std::fs::write(file, plot::svg(&groups, &caption)).with_context(|| file.display().to_string())?;
     }
     Ok(())
 }
