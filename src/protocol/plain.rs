@@ -210,6 +210,10 @@ fn unescape(text: &str, start: usize, stop: usize) -> Option<(String, usize)> {
         }
     }
     out.truncate(length);
+    // There was room for all that follows it: a short text in a long frame gives that back.
+    if out.capacity() > 2 * length {
+        out.shrink_to_fit();
+    }
     Some((String::from_utf8(out).expect("only what is ASCII is taken out of it, or put in"), at))
 }
 
@@ -325,6 +329,16 @@ pub(super) mod tests {
         (space(), ends, fields, comma, space()).prop_map(|(before, (open, close), fields, comma, after)| {
             format!("{before}{open}{}{close}{after}", fields.join(comma))
         })
+    }
+
+    #[test]
+    fn a_short_text_keeps_no_room_for_what_follows_it() {
+        let text = format!(r#"{{"a":"x\ny","b":"{}"}}"#, "z".repeat(1000));
+        let mut object = PlainObject::open(&text).expect("an object");
+        assert_eq!(object.key(), Some(Some(&b"a"[..])));
+        let Some(Some(Cow::Owned(short))) = object.text() else { panic!("a text with an escape") };
+        assert_eq!(short, "x\ny");
+        assert!(short.capacity() <= 2 * short.len(), "{}", short.capacity());
     }
 
     #[test]
