@@ -19,10 +19,10 @@ const HANDLERS: usize = 200;
 /// The head of the table.
 pub(crate) const HEAD: &str = "memory of                          journal     of N    of 2N  KiB each  at most";
 
-/// The sessions that a run of this has.
+/// The most sessions that a bot has here.
 pub(crate) const MOST: usize = 2 * SESSIONS;
 
-/// Prints a line for all that is measured, in the order of the table.
+/// Measures all of it, and gives the lines of the table.
 pub(crate) fn lines(engine: &Path, journal: &str) -> anyhow::Result<Vec<String>> {
     let mut lines = vec![{
         let few = idle(engine, journal, SESSIONS)?;

@@ -1,4 +1,4 @@
-//! The closed loop: so many messages are always waiting for an answer, and whoever is answered first wins.
+//! The closed loop: so many messages are always waiting for an answer, and each answer brings the next one.
 
 use std::path::Path;
 use std::time::{Duration, Instant};
