@@ -7,7 +7,7 @@
 pub(crate) mod history;
 pub(crate) mod states;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::mem::{swap, take};
 use std::rc::Rc;
@@ -62,12 +62,15 @@ pub(crate) struct Journal {
     /// Those who wait until what is pending is on disk.
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
     changed: Notify,
+    /// Whether that has been told since the writer heard it last.
+    is_told: Cell<bool>,
     urgent: Notify,
 }
 
 #[derive(Default)]
 struct Pending {
-    /// Invariant: their ids ascend.
+    /// Counts the batches, so that an event knows whether it is still in this one.
+    number: u64,
     events: Vec<EventRow>,
     /// Invariant: what the events' contents and the events themselves take.
     bytes: usize,
@@ -90,6 +93,7 @@ impl Journal {
             pinned: RefCell::default(),
             waiting: RefCell::default(),
             changed: Notify::new(),
+            is_told: Cell::default(),
             urgent: Notify::new(),
         })
     }
@@ -97,6 +101,13 @@ impl Journal {
     /// The store that it writes to.
     pub(crate) fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// Tells the writer that there is something to record.
+    fn has_changed(&self) {
+        if !self.is_told.replace(true) {
+            self.changed.notify_one();
+        }
     }
 
     /// Whether anything is recorded.
@@ -116,7 +127,7 @@ impl Journal {
     pub(crate) fn arrived(self: &Rc<Self>, session: &Arc<str>, event: &Event) -> Arrival {
         let id = ids::next_id();
         if !self.is_on() {
-            return Arrival { id, journal: None };
+            return Arrival { id, journal: None, row: None };
         }
         let row = EventRow {
             id,
@@ -129,10 +140,11 @@ impl Journal {
         };
         let mut pending = self.pending.borrow_mut();
         pending.bytes += EVENT + row.content.as_str().len();
+        let place = (pending.number, pending.events.len());
         pending.events.push(row);
         drop(pending);
-        self.changed.notify_one();
-        Arrival { id, journal: Some(Rc::clone(self)) }
+        self.has_changed();
+        Arrival { id, journal: Some(Rc::clone(self)), row: Some(place) }
     }
 
     /// Whether a session has taken a message that it does not remember by itself.
@@ -149,20 +161,20 @@ impl Journal {
         if self.is_on() {
             let row = MessageRow { session: Arc::clone(session), id: id.into(), at };
             self.pending.borrow_mut().messages.push(row);
-            self.changed.notify_one();
+            self.has_changed();
         }
     }
 
     /// An event that an earlier process took down and did not see through.
     pub(crate) fn arrived_before(self: &Rc<Self>, id: EventId) -> Arrival {
-        Arrival { id, journal: Some(Rc::clone(self)) }
+        Arrival { id, journal: Some(Rc::clone(self)), row: None }
     }
 
     /// Notes that the record of a run is new or has changed.
     pub(crate) fn note(&self, history: &Rc<History>) {
         if self.is_on() && history.note() {
             self.pending.borrow_mut().runs.push(Rc::clone(history));
-            self.changed.notify_one();
+            self.has_changed();
         }
     }
 
@@ -179,14 +191,14 @@ impl Journal {
             let standing = Standing { ended: Some(at), outcome, fault, ..standing };
             let closed = RunChange { id: run.id, event: run.event, begun: None, standing, entries: Vec::new() };
             self.pending.borrow_mut().closed.push(closed);
-            self.changed.notify_one();
+            self.has_changed();
         }
     }
 
     /// Notes that something else has changed: a state, a timer, a value of the store.
     pub(crate) fn note_data(&self) {
         if self.is_on() {
-            self.changed.notify_one();
+            self.has_changed();
         }
     }
 
@@ -195,7 +207,7 @@ impl Journal {
         if self.is_on() && self.pinned.borrow_mut().insert(hash) {
             let row = BundleRow { hash, script: script.to_owned(), sources: sources() };
             self.pending.borrow_mut().bundles.push(row);
-            self.changed.notify_one();
+            self.has_changed();
         }
     }
 
@@ -269,7 +281,7 @@ impl Journal {
         if self.is_on() {
             let (done, written) = oneshot::channel();
             self.waiting.borrow_mut().push(done);
-            self.changed.notify_one();
+            self.has_changed();
             self.urgent.notify_one();
             let _ = written.await;
         }
@@ -284,6 +296,7 @@ impl Journal {
     pub(crate) async fn write(self: Rc<Self>) {
         loop {
             self.changed.notified().await;
+            self.is_told.set(false);
             if self.waiting.borrow().is_empty() {
                 // Wall time: the disk does not wait for the clock of tests.
                 tokio::select! {
@@ -332,6 +345,7 @@ impl Journal {
         batch.runs.extend(pending.runs.drain(..).map(|run| run.take_change()));
         batch.runs.append(&mut pending.closed);
         pending.bytes = 0;
+        pending.number += 1;
         drop(pending);
         self.followed.borrow_mut().retain(|followed| followed.take_changes(batch));
     }
@@ -367,6 +381,8 @@ impl Followed {
 pub(crate) struct Arrival {
     id: EventId,
     journal: Option<Rc<Journal>>,
+    /// Its row: the batch that it is gathered in, and its place there.
+    row: Option<(u64, usize)>,
 }
 
 impl Arrival {
@@ -389,11 +405,11 @@ impl Arrival {
         let Some(journal) = self.journal else { return };
         let event = self.id;
         let mut pending = journal.pending.borrow_mut();
-        match pending.events.binary_search_by_key(&event, |event| event.id) {
-            Ok(at) => (pending.events[at].done, pending.events[at].answered) = (true, answered),
-            Err(_) => pending.handled.push(Handled { event, answered }),
+        match self.row.filter(|(batch, _)| *batch == pending.number) {
+            Some((_, place)) => (pending.events[place].done, pending.events[place].answered) = (true, answered),
+            None => pending.handled.push(Handled { event, answered }),
         }
         drop(pending);
-        journal.changed.notify_one();
+        journal.has_changed();
     }
 }
