@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 use super::engine::body::Body;
 use super::engine::thrown::ScriptResult;
 use super::engine::unused::ValueUse;
+use super::fiber::POOLED;
 use super::timers::timer::Timer;
 use crate::language::bundle::Bundle;
 use crate::language::fault::Fault;
@@ -27,8 +28,8 @@ use crate::language::source::Source;
 use crate::protocol::Hook;
 use crate::store::{BundleHash, CallRecord};
 
-/// How many environments are kept for further runs.
-const SPARE: usize = 64;
+/// How many environments are kept for further runs: as many as there are stacks. A fresh one has to find every function anew.
+const SPARE: usize = POOLED;
 
 /// A generation as it is kept for the runs that go on in another process.
 #[derive(Serialize, Deserialize)]

@@ -155,6 +155,15 @@ impl Handle {
         Ok(Slot::take(&self.0.shared).map(|slot| Permit { command, row, slot }))
     }
 
+    /// As [`try_reserve`](Self::try_reserve), for a known command.
+    ///
+    /// # Errors
+    /// A login is refused: the session signs in by itself.
+    pub fn try_reserve_known(&self, row: &'static Command) -> Result<Option<Permit>, CallError> {
+        let (command, row) = known(row)?;
+        Ok(Slot::take(&self.0.shared).map(|slot| Permit { command, row, slot }))
+    }
+
     /// Waits until a command may be sent: the session is live, and does not send too fast.
     ///
     /// What is to be noted before a command is sent can be noted between this and [`send`](Self::send). Dropping the future, or
@@ -281,14 +290,16 @@ impl Handle {
 
 /// A command that callers may send, with its row where it is a known one.
 fn named(command: &str) -> Result<(Cow<'static, str>, Option<&'static Command>), CallError> {
-    match Command::named(command) {
-        Some(row) if row.is_login() => {
-            let failure = Failure::new(FailureCode::Malformed, "the session logs in by itself");
-            Err(CallError::Refused(failure))
-        }
-        Some(row) => Ok((Cow::Borrowed(row.name), Some(row))),
-        None => Ok((Cow::Owned(command.to_owned()), None)),
+    Command::named(command).map_or_else(|| Ok((Cow::Owned(command.to_owned()), None)), known)
+}
+
+/// A known command that callers may send.
+fn known(row: &'static Command) -> Result<(Cow<'static, str>, Option<&'static Command>), CallError> {
+    if row.is_login() {
+        let failure = Failure::new(FailureCode::Malformed, "the session logs in by itself");
+        return Err(CallError::Refused(failure));
     }
+    Ok((Cow::Borrowed(row.name), Some(row)))
 }
 
 #[cfg(test)]

@@ -192,8 +192,16 @@ async fn a_run_that_is_killed_before_its_answer_comes_frees_its_chat_and_the_lat
     bot.says("u1", "a");
     bot.says("u1", "b");
     bot.holds(1).await;
-    let view = bot.host().view().await;
-    assert_eq!((view.counters.running, view.sessions[0].queues.events), (1, 2), "it is in the middle of something");
+    let both_there = async {
+        loop {
+            let view = bot.host().view().await;
+            if view.sessions[0].queues.events == 2 {
+                return view;
+            }
+        }
+    };
+    let view = soon("the second message", both_there).await;
+    assert_eq!(view.counters.running, 1, "it is in the middle of something");
     let waiting = &view.runs[0];
     assert_eq!(waiting.waits.as_ref().map(|waits| waits.call.as_str()), Some("SendText"));
     assert_eq!(bot.kill(waiting.id).await, Ok(KillOutcome::Ends));

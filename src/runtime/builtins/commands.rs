@@ -27,7 +27,7 @@ use crate::runtime::run::host_call::{self, Sending};
 use crate::runtime::run::pending::ReadResult;
 use crate::runtime::run::wait::{CallSite, wait};
 use crate::runtime::run::{self, Run};
-use crate::session::{CallError, Handle, Holdup, Media, MediaError, Ready};
+use crate::session::{CallError, Handle, Holdup, Media, MediaError, Permit, Ready};
 
 /// Registers every command, `command`, and the methods of session handles.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
@@ -93,7 +93,7 @@ pub(crate) fn send_text(services: &Services, to: &str, content: &str, place: Cal
     push_json(&mut fields, content);
     fields.push('}');
     let row = <protocol::commands::SendText as protocol::Call>::COMMAND;
-    send(services, None, row.name.into(), row.safety, fields, place)
+    send(services, None, Sent::Known(row), fields, place)
 }
 
 /// Sends a command of the table.
@@ -107,17 +107,48 @@ pub(crate) fn call(
     fields: String,
     place: CallSite<'_>,
 ) -> ScriptResult {
-    send(services, session, row.name.into(), row.safety, fields, place)
+    send(services, session, Sent::Known(row), fields, place)
+}
+
+/// A command that is to be sent.
+enum Sent {
+    /// One of the table.
+    Known(&'static Command),
+    Other(String),
+}
+
+impl Sent {
+    fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::Known(row) => row.name.into(),
+            Self::Other(name) => name.clone().into(),
+        }
+    }
+
+    /// How it may be repeated. Nothing is known of one that is not in the table, so it counts as an effect.
+    fn safety(&self) -> Safety {
+        match self {
+            Self::Known(row) => row.safety,
+            Self::Other(_) => Safety::Effect,
+        }
+    }
+
+    fn try_reserve(&self, handle: &Handle) -> Result<Option<Permit>, CallError> {
+        match self {
+            Self::Known(row) => handle.try_reserve_known(row),
+            Self::Other(name) => handle.try_reserve(name),
+        }
+    }
 }
 
 fn send(
     services: &Services,
     session: Option<SessionRef>,
-    name: Cow<'static, str>,
-    safety: Safety,
+    sent: Sent,
     fields: String,
     place: CallSite<'_>,
 ) -> ScriptResult {
+    let (name, safety) = (sent.name(), sent.safety());
     let impact = if safety == Safety::Read { Impact::Wait } else { Impact::Effect(safety) };
     // Only what is recorded is needed once more.
     let is_recorded = run::current().is_some_and(|run| run.is_recorded());
@@ -137,7 +168,7 @@ fn send(
         }
         let permit = match Media::concerns(command) {
             true => None,
-            false => handle.try_reserve(command).map_err(|error| thrown(error.into(), command))?,
+            false => sent.try_reserve(handle).map_err(|error| thrown(error.into(), command))?,
         };
         let ready = match permit {
             Some(permit) => Ready::call(permit, fields),
@@ -253,9 +284,8 @@ fn any_command(
     if row.is_some_and(Command::is_login) {
         return Err(thrown::error(format!("{name} cannot be sent by a script: Hotline itself logs its sessions in")));
     }
-    let safety = row.map_or(Safety::Effect, |row| row.safety);
-    let name = row.map_or_else(|| Cow::Owned(name.to_owned()), |row| row.name.into());
-    send(services, session, name, safety, fields, place)
+    let sent = row.map_or_else(|| Sent::Other(name.to_owned()), Sent::Known);
+    send(services, session, sent, fields, place)
 }
 
 fn split_session<'a, 'b>(

@@ -12,9 +12,10 @@ use rhai::{AST, Dynamic, EvalAltResult, EvalContext, Expr, Expression, Immutable
 use super::thrown::{ScriptError, ScriptResult};
 use super::unused::{ValueUse, unused_calls};
 use crate::language::dialect;
+use crate::runtime::fiber::POOLED;
 
-/// How many scopes are kept for further calls.
-const SPARE: usize = 64;
+/// How many scopes are kept for further calls: as many as there are stacks.
+const SPARE: usize = POOLED;
 
 /// A named function's body, by itself.
 pub(crate) struct Body {

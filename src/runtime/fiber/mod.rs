@@ -21,7 +21,7 @@ use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 pub(crate) use memory::{CountingAllocator, allocated};
 use stack::{GROWN, PooledStack};
-pub(crate) use stack::{OutOfStacks, StackBounds, mark_grown};
+pub(crate) use stack::{OutOfStacks, POOLED, StackBounds, mark_grown};
 
 /// A pointer to the `Context` of the poll that resumed the fiber.
 type Wakeup = NonNull<Context<'static>>;

@@ -14,7 +14,7 @@ const RESERVE: usize = if cfg!(debug_assertions) { 1024 * 1024 } else { 256 * 10
 const KEPT_RESIDENT: usize = 64 * 1024;
 
 /// How many unused stacks a thread keeps.
-const POOLED: usize = 4096;
+pub(crate) const POOLED: usize = 4096;
 
 thread_local! {
     static POOL: RefCell<Vec<DefaultStack>> = const { RefCell::new(Vec::new()) };

@@ -14,7 +14,7 @@ use super::answer::{Answer, came_of, thrown_outcome};
 use super::call::{Begun, CallTicket, HostCall, Impact, begin};
 use super::long_wait::pause;
 use super::pending::{AnswerFuture, Awaited, PendingCall, ReadResult};
-use super::wait::{CallSite, check, wait};
+use super::wait::{CallSite, check, wait, wait_for_result};
 use crate::protocol::{Content, Damages, Hook};
 use crate::runtime::engine::objects::ScriptMessage;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
@@ -115,20 +115,22 @@ pub(crate) fn pass_sending<T: Sending>(
     place: CallSite<'_>,
     prepare: impl FnOnce(&Rc<Run>, &dyn Fn(Option<&str>)) -> Result<T, ScriptError>,
 ) -> ScriptResult {
-    let act = |run: &Rc<Run>, prepared: T, is_awaited| {
-        if is_awaited {
-            return wait(call.name(), prepared.send(run))?.map(Acted::Done);
-        }
-        match prepared.post(run) {
-            Ok(read) => Ok(Acted::Later(Awaited::Posted(read))),
-            Err(prepared) => send_ahead(Box::pin(prepared.send(run))),
-        }
+    let act = |run: &Rc<Run>, prepared: T, is_awaited| match prepared.post(run) {
+        Ok(read) if is_awaited => wait_for_result(run, call.name(), read).map(Acted::Done),
+        Ok(read) => Ok(Acted::Later(Awaited::Posted(read))),
+        Err(prepared) => send_by_itself(run, call.name(), prepared, is_awaited),
     };
     make(&call, place, &mut Steps { prepare: Some(prepare), prepared: None, act: Some(act) })
 }
 
-/// Sends something whose answer is waited for later.
-fn send_ahead(mut answer: AnswerFuture) -> Result<Acted, ScriptError> {
+/// Sends something by a future of its own.
+// Out of line, since its frame would lie on the stack of every run that waits for a result.
+#[inline(never)]
+fn send_by_itself(run: &Run, name: &str, prepared: impl Sending, is_awaited: bool) -> Result<Acted, ScriptError> {
+    let mut answer: AnswerFuture = Box::pin(prepared.send(run));
+    if is_awaited {
+        return wait(name, answer)?.map(Acted::Done);
+    }
     // It is sent by that.
     match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer.map(Acted::Done),

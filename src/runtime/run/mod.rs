@@ -55,6 +55,14 @@ const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };
 
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Run>>> = const { RefCell::new(None) };
+
+    /// What the run is known by that was looked at last, where it waits for a result.
+    static AWAITED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Takes what the run is known by that was looked at last on this thread, where it waits for a result that its session gives to it.
+pub(crate) fn forget_awaited() -> Option<u64> {
+    AWAITED.take()
 }
 
 /// The run whose code executes on this thread right now.
@@ -104,10 +112,34 @@ pub(crate) struct Run {
     came_late: RefCell<Option<Result<Dynamic, ScriptError>>>,
     mode: Cell<Mode>,
     meter: Meter,
+    /// What came of the call that it has posted and waits for.
+    result: RefCell<PostedResult>,
     /// Whoever drives it, as of its last wait.
     driver: RefCell<Option<Waker>>,
     /// How its worker finds it while it is not parked: what its posted calls are known by.
     pub(crate) listing: Cell<Option<u64>>,
+}
+
+/// What came of a call that a run has posted and waits for on its fiber.
+#[derive(Default)]
+enum PostedResult {
+    /// There is no such call.
+    #[default]
+    Nothing,
+    Awaited,
+    Came(Result<Content, CallError>),
+}
+
+impl PostedResult {
+    fn take(&mut self) -> Poll<Result<Content, CallError>> {
+        match std::mem::take(self) {
+            Self::Came(result) => Poll::Ready(result),
+            other => {
+                *self = other;
+                Poll::Pending
+            }
+        }
+    }
 }
 
 /// What a new run needs to know.
@@ -182,6 +214,7 @@ impl Run {
             came_late: RefCell::default(),
             mode: Cell::new(mode),
             meter,
+            result: RefCell::default(),
             driver: RefCell::default(),
             listing: Cell::default(),
         });
@@ -279,9 +312,28 @@ impl Run {
         matches!(&*self.pending.borrow(), Some(PendingCall { answer: Awaited::Posted(_), .. }))
     }
 
+    /// From here on it waits on its fiber for what comes of a call that it has posted.
+    pub(super) fn expect_result(&self) {
+        self.result.replace(PostedResult::Awaited);
+    }
+
+    /// What has come of that call.
+    pub(super) fn poll_result(&self) -> Poll<Result<Content, CallError>> {
+        self.result.borrow_mut().take()
+    }
+
+    /// It waits for it no more.
+    pub(super) fn forget_result(&self) {
+        self.result.replace(PostedResult::Nothing);
+    }
+
     /// Takes what came of a call that it has posted.
     pub(crate) fn take_result(&self, result: Result<Content, CallError>) {
         let Some(session) = &self.session else { return };
+        if matches!(&*self.result.borrow(), PostedResult::Awaited) {
+            self.result.replace(PostedResult::Came(result));
+            return;
+        }
         let posted = self.pending.borrow_mut().take_if(|call| matches!(call.answer, Awaited::Posted(_)));
         if let Some(call) = posted
             && let Awaited::Posted(read) = call.answer
@@ -410,6 +462,11 @@ impl Run {
         self.meter.condemn(reason);
     }
 
+    /// Whether it waits on its fiber for a result that has not come, and nothing else ends that.
+    fn waits_in_vain(&self) -> bool {
+        matches!(&*self.result.borrow(), PostedResult::Awaited) && !self.is_condemned()
+    }
+
     fn set_driver(&self, waker: &Waker) {
         let mut driver = self.driver.borrow_mut();
         if !driver.as_ref().is_some_and(|driver| driver.will_wake(waker)) {
@@ -501,6 +558,13 @@ impl Future for Driven {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        // To look on its stack would be slow: it has been left for a while.
+        if this.run.waits_in_vain() {
+            AWAITED.set(this.run.listing.get());
+            this.run.set_driver(context.waker());
+            return Poll::Pending;
+        }
+        AWAITED.set(None);
         let outer = CURRENT.replace(Some(Rc::clone(&this.run)));
         this.run.meter.resume();
         let polled = Pin::new(&mut this.fiber).poll(context);
@@ -508,6 +572,7 @@ impl Future for Driven {
         if polled.is_pending() {
             this.run.meter.suspend();
             this.run.set_driver(context.waker());
+            AWAITED.set(this.run.listing.get().filter(|_| this.run.waits_in_vain()));
         }
         polled
     }

@@ -7,6 +7,8 @@ use std::task::Poll;
 
 use rhai::{EvalAltResult, NativeCallContext, Position};
 
+use super::answer::Answer;
+use super::pending::ReadResult;
 use crate::runtime::engine::thrown::{self, ScriptError};
 use crate::runtime::engine::unused::ValueUse;
 use crate::runtime::fiber;
@@ -74,6 +76,21 @@ pub(crate) fn wait<F: Future>(name: &str, future: F) -> Result<F::Output, Script
         Some(outcome) => Ok(outcome),
         None => Err(check(&run).err().unwrap_or_else(|| thrown::error(format!("{name} was interrupted")))),
     }
+}
+
+/// Waits for what comes of a call that a run has posted to its own session.
+///
+/// # Errors
+/// With the refusal, or when the run is to end.
+// Out of line, so that what is done before leaves nothing on the stack.
+#[inline(never)]
+pub(super) fn wait_for_result(run: &Run, name: &str, read: ReadResult) -> Result<Answer, ScriptError> {
+    let misplaced = || thrown::misplaced(format!("{name} cannot wait here"));
+    let session = run.session.as_ref().ok_or_else(misplaced)?;
+    run.expect_result();
+    let result = wait(name, poll_fn(|_| run.poll_result()));
+    run.forget_result();
+    read(session, name, result?)
 }
 
 /// Ends a condemned run. A host call that such a run makes must not take effect.

@@ -12,7 +12,7 @@ use tokio::task::spawn_local;
 use super::earlier::{Beginning, Earlier};
 use super::internal_event::{InternalCall, InternalEvent};
 use super::invocation::{HookOutcome, Invoker, fail, leave};
-use super::listing::{About, CountedEvent, Ending, LastRun};
+use super::listing::{About, CountedEvent, Ending, LastRun, Rest};
 use super::rebuild::{rebuilt, wake};
 use super::routing::Routed;
 use super::state::Worker;
@@ -116,7 +116,7 @@ impl EventDelivery {
 
     /// Queues the event in its lane, and calls the hooks that it reaches.
     pub(super) fn dispatch(self) {
-        let session = Rc::clone(&self.session);
+        let (worker, session) = (Rc::clone(&self.worker), Rc::clone(&self.session));
         let routed = Routed::read(&self.event, &session.me.borrow());
         session.handle.note_damages(
             EventSpec::named(&self.event.subcommand).map_or("an event", |spec| spec.subcommand),
@@ -131,9 +131,9 @@ impl EventDelivery {
         match &routed.chat {
             Some(chat) => {
                 let entry = session.lane(LaneKey::Chat(chat.clone())).enter_tail();
-                Worker::handle(self.in_chat(routed, entry, counted));
+                worker.handle(self.in_chat(routed, entry, counted));
             }
-            None => Worker::handle(self.without_chat(routed, counted)),
+            None => worker.handle(self.without_chat(routed, counted)),
         }
     }
 
@@ -165,7 +165,8 @@ impl EventDelivery {
         if let Some(last) = last.take() {
             let about = call.about;
             let arrival = self.arrival;
-            return self.worker.listing.keep(Ending { last, about, hold, arrival, counted });
+            let key = last.listed.key();
+            return self.worker.listing.keep(key, Rest::Ending(Ending { last, about, hold, arrival, counted }));
         }
         // Boxed: few events have a past, and each that comes has room for this.
         if !self.earlier.is_empty() && Box::pin(self.take_up_unloaded_of_all(&call, &routed)).await == HookOutcome::Left

@@ -1,14 +1,16 @@
-//! How runs end that wait for something short, and the events that wait for nothing but their last answer.
+//! How events go on, and runs that wait for something short, when they have it or are to end.
 
 use std::rc::Rc;
 use std::task::{Context, Waker};
 
+use tokio::task::spawn_local;
+
 use super::invocation::{finish, is_off, leave};
-use super::listing::{Ending, LastRun};
+use super::listing::{Ending, LastRun, PausedEvent, Rest};
 use super::state::Worker;
 use crate::protocol::Content;
 use crate::runtime::context::drain::DrainMode;
-use crate::runtime::run::Run;
+use crate::runtime::run::{self, Run};
 use crate::session::CallError;
 use crate::store::{RunId, RunOutcome};
 
@@ -23,20 +25,38 @@ impl Worker {
 
     /// Looks at a run anew that waits for something short: it may have it, or is to end.
     pub(super) fn look_at(self: &Rc<Self>, run: &Rc<Run>) {
-        match run.listing.get().filter(|key| self.listing.is_ending(*key)) {
-            Some(key) => self.end_event(key, run),
-            None => run.rouse(),
+        let Some(key) = run.listing.get() else { return run.rouse() };
+        match self.listing.take_rest(key) {
+            Rest::Elsewhere => run.rouse(),
+            Rest::Paused(handling) => self.go_on_with(handling),
+            Rest::Ending(ending) => self.end_event(key, run, ending),
+        }
+    }
+
+    /// Takes the next step of an event's handling at once, and most of what there is to do is done with it; to be called from a
+    /// task, and not from code on a fiber.
+    pub(super) fn handle(&self, handling: impl Future<Output = ()> + 'static) {
+        self.go_on_with(Box::pin(handling));
+    }
+
+    fn go_on_with(&self, mut handling: PausedEvent) {
+        run::forget_awaited();
+        if handling.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            match run::forget_awaited() {
+                // Nothing else can wake it, so it needs no task.
+                Some(key) => self.listing.keep(key, Rest::Paused(handling)),
+                // Whatever it waits for is told of its own task by that one's first step.
+                None => drop(spawn_local(handling)),
+            }
         }
     }
 
     /// Ends a run whose function is at its end, with its event, where its last answer has come or is waited for no longer.
-    fn end_event(self: &Rc<Self>, key: u64, run: &Rc<Run>) {
-        let Some(session) = run.session.clone() else { return };
+    fn end_event(self: &Rc<Self>, key: u64, run: &Rc<Run>, ending: Ending) {
         let is_over = run.poll_pending(&mut Context::from_waker(Waker::noop())).is_ready() || run.history.has_ended();
-        if !is_over && !is_off(run) {
-            return;
-        }
-        let Some(ending) = self.listing.take_ending(key) else { return };
+        let Some(session) = run.session.as_ref().filter(|_| is_over || is_off(run)) else {
+            return self.listing.keep(key, Rest::Ending(ending));
+        };
         let Ending { last: LastRun { result, listed }, about, hold, arrival, counted } = ending;
         let lane = run.suspension.take_lane();
         if is_over {
@@ -47,7 +67,7 @@ impl Worker {
             if session.drain.mode() == Some(DrainMode::End) {
                 run.end(RunOutcome::EndedWithSession, None);
             }
-            leave(&session, arrival);
+            leave(session, arrival);
         }
         drop((listed, counted, lane, hold));
     }

@@ -28,7 +28,7 @@ use crate::runtime::fiber::Panic;
 use crate::runtime::generation::Generation;
 use crate::runtime::journal::Arrival;
 use crate::runtime::run::suspension::EventVerdict;
-use crate::runtime::run::{Driven, Run, Start, is_last_word};
+use crate::runtime::run::{self, Driven, Run, Start, is_last_word};
 use crate::runtime::view::event::Happening;
 use crate::runtime::view::rows::FaultView;
 use crate::store::{EventId, InternalKind, RunOutcome};
@@ -146,6 +146,8 @@ impl<'a> Invoker<'a> {
             }
         })
         .await;
+        // Whatever is waited for from here on is no result of this run.
+        run::forget_awaited();
         let ended = match ended {
             Came::Back(result) => {
                 // Its stack is free for others, whatever it still waits for.

@@ -1,9 +1,11 @@
-//! The runs that their events wait for, and the events that wait for nothing else any more.
+//! The runs that their events wait for, and the events that wait for nothing but a result which such a run gets.
 //!
-//! When such an event ends is decided in `ending`.
+//! How these go on is decided in `ending`.
 
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
+use std::mem::take;
+use std::pin::Pin;
 use std::rc::Rc;
 
 use slab::Slab;
@@ -32,8 +34,23 @@ pub(crate) struct Listing {
 
 struct Entry {
     run: Rc<Run>,
-    ending: Option<Ending>,
+    rest: Rest,
 }
+
+/// What is left to do for a run's event, where that waits for nothing but a result which the session gives to the run.
+#[derive(Default)]
+pub(super) enum Rest {
+    /// The event waits in a task of its own, if it does.
+    #[default]
+    Elsewhere,
+    /// The run goes on with it.
+    Paused(PausedEvent),
+    /// The run is at its end with it.
+    Ending(Ending),
+}
+
+/// The handling of an event, as far as it has come.
+pub(super) type PausedEvent = Pin<Box<dyn Future<Output = ()>>>;
 
 /// What is left of an event whose last function has come to its end, but for an answer that it went on without.
 pub(super) struct Ending {
@@ -56,6 +73,13 @@ pub(crate) struct Listed {
     key: u64,
 }
 
+impl Listed {
+    /// What it is found by.
+    pub(super) fn key(&self) -> u64 {
+        self.key
+    }
+}
+
 impl Drop for Listed {
     fn drop(&mut self) {
         let entry = self.listing.entries.borrow_mut().try_remove(index(self.key));
@@ -72,7 +96,7 @@ impl Listing {
         let mut entries = self.entries.borrow_mut();
         let count = self.count.get().wrapping_add(1);
         self.count.set(count);
-        let index = entries.insert(Entry { run: Rc::clone(run), ending: None });
+        let index = entries.insert(Entry { run: Rc::clone(run), rest: Rest::Elsewhere });
         let key = u64::from(count) << 32 | u64::try_from(index).expect("fewer than four billion runs");
         run.listing.set(Some(key));
         Listed { listing: Rc::clone(self), key }
@@ -95,22 +119,22 @@ impl Listing {
         self.those(|run| run.id() == id).pop()
     }
 
-    /// Keeps what is left of a run's event.
-    pub(super) fn keep(&self, ending: Ending) {
-        let index = index(ending.last.listed.key);
-        if let Some(entry) = self.entries.borrow_mut().get_mut(index) {
-            entry.ending = Some(ending);
+    /// Keeps what is left to do for a run's event.
+    pub(super) fn keep(&self, key: u64, rest: Rest) {
+        if let Some(entry) = self.entries.borrow_mut().get_mut(index(key)) {
+            entry.rest = rest;
         }
     }
 
-    /// Whether a run's event waits for nothing else but its last answer.
-    pub(super) fn is_ending(&self, key: u64) -> bool {
-        self.entries.borrow().get(index(key)).is_some_and(|entry| entry.ending.is_some())
+    /// Takes what is left to do for a run's event.
+    pub(super) fn take_rest(&self, key: u64) -> Rest {
+        self.entries.borrow_mut().get_mut(index(key)).map(|entry| take(&mut entry.rest)).unwrap_or_default()
     }
 
-    /// Takes what is left of a run's event.
-    pub(super) fn take_ending(&self, key: u64) -> Option<Ending> {
-        self.entries.borrow_mut().get_mut(index(key))?.ending.take()
+    /// Drops what is left of every event. What is kept of them holds on to this listing.
+    pub(super) fn clear(&self) {
+        let rest: Vec<_> = self.entries.borrow_mut().iter_mut().map(|(_, entry)| take(&mut entry.rest)).collect();
+        drop(rest);
     }
 }
 

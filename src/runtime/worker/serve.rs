@@ -7,6 +7,7 @@ use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 use tokio::time::timeout;
 
+use super::listing::Listing;
 use super::orders::{Order, WorkerContext};
 use super::prompt;
 use super::state::{Attached, Worker};
@@ -45,6 +46,7 @@ pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order
     let engine = Rc::new(builtins::build(&services));
     let loader = Loader::new(&engine, &services.limits);
     let worker = Worker::new(services, loader, journal, ended);
+    let _listing = Cleared(Rc::clone(&worker.listing));
     let clock_watch = spawn_local(watch_clock(Rc::clone(&worker)));
     loop {
         let order = tokio::select! {
@@ -108,6 +110,15 @@ pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order
     writing.abort();
     disk_watch.abort();
     clock_watch.abort();
+}
+
+/// What a worker has listed, which goes with the worker, however that ends.
+struct Cleared(Rc<Listing>);
+
+impl Drop for Cleared {
+    fn drop(&mut self) {
+        self.0.clear();
+    }
 }
 
 /// Looks after what waits when the time of day is set: on the disk, a delay ends at a time of day.

@@ -6,7 +6,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context, Waker};
 
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::{AbortHandle, spawn_local};
@@ -117,16 +116,6 @@ impl Worker {
     /// A hook's name, shared.
     pub(crate) fn hook_name(&self, hook: Hook) -> Arc<str> {
         Arc::clone(&self.hook_names[hook as usize])
-    }
-
-    /// Runs the handling of an event. Its first step is taken at once, and most of what there is to do is done with it; to be called
-    /// from a task, and not from code on a fiber.
-    pub(crate) fn handle(handling: impl Future<Output = ()> + 'static) {
-        let mut task = Box::pin(handling);
-        // Whatever it waits for is told of its own task by that one's first step.
-        if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            spawn_local(task);
-        }
     }
 
     /// Lets a run that waits for something long go on by itself, and remembers it meanwhile.
