@@ -91,7 +91,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["reload"],
         ],
     ),
-    ("runtime/fiber", &[&["memory"], &["stack"], &["mod"]]),
+    ("runtime/fiber", &[&["memory", "prefetch"], &["stack"], &["mod"]]),
     ("runtime/engine", &[&["thrown", "unused", "values"], &["body", "caught", "objects"]]),
     ("runtime/timers", &[&["hours"], &["timer"], &["schedule"]]),
     ("runtime/view", &[&["rows"], &["event"], &["log"], &["stream"], &["mod"]]),

@@ -5,6 +5,7 @@
 //! module with `unsafe` code; what a fiber *runs* is not its business.
 
 mod memory;
+mod prefetch;
 mod stack;
 
 use std::any::Any;
@@ -17,10 +18,12 @@ use std::ptr::{self, NonNull};
 use std::task::Waker;
 use std::task::{Context, Poll};
 
+use corosensei::stack::Stack as _;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 
 pub(crate) use memory::{CountingAllocator, allocated};
-use stack::{GROWN, PooledStack};
+use prefetch::prefetch;
+use stack::{GROWN, PooledStack, stack_pointer};
 pub(crate) use stack::{OutOfStacks, POOLED, StackBounds, mark_grown};
 
 /// A pointer to the `Context` of the poll that resumed the fiber.
@@ -39,6 +42,14 @@ thread_local! {
     static CURRENT: Cell<*const Active> = const { Cell::new(ptr::null()) };
 }
 
+thread_local! {
+    /// How far down the stack reached of the fiber that was suspended last on this thread.
+    static REACHED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// So much of a stack is fetched ahead when a fiber is resumed: as much as most have in use.
+const FETCHED: usize = 16 * 1024;
+
 /// How a fiber ended other than by returning.
 pub(crate) type Panic = Box<dyn Any + Send>;
 
@@ -49,6 +60,8 @@ pub(crate) struct Fiber<R> {
     coroutine: Coroutine<Wakeup, (), R, PooledStack>,
     bounds: StackBounds,
     grown: bool,
+    /// What its stack has in use while it is suspended: from the lowest address up to the highest.
+    parked: (usize, usize),
 }
 
 impl<R: 'static> Fiber<R> {
@@ -61,6 +74,7 @@ impl<R: 'static> Fiber<R> {
     pub(crate) fn new(usable: usize, reserve: usize, body: impl FnOnce() -> R + 'static) -> Result<Self, OutOfStacks> {
         let stack = PooledStack::take(usable + reserve)?;
         let bounds = stack.bounds(usable);
+        let base = stack.base().get();
         let coroutine = Coroutine::with_stack(stack, move |yielder: &Yielder<Wakeup, ()>, wakeup| {
             let active = Active { yielder: NonNull::from(yielder), wakeup: Cell::new(wakeup) };
             CURRENT.set(&raw const active);
@@ -68,7 +82,7 @@ impl<R: 'static> Fiber<R> {
             CURRENT.set(ptr::null());
             result
         });
-        Ok(Self { coroutine, bounds, grown: false })
+        Ok(Self { coroutine, bounds, grown: false, parked: (base, base) })
     }
 
     /// How far code on this fiber may reach; what goes below is condemned before it overflows.
@@ -100,11 +114,16 @@ impl<R: 'static> Future for Fiber<R> {
         // Invariant: `wakeup` is used by `park` and `yield_now` only, which run before `resume` returns, or after the
         // next `resume` has replaced it: see `suspend`.
         let wakeup: Wakeup = NonNull::from(context).cast();
+        let (low, base) = self.parked;
+        prefetch(low, base.min(low + FETCHED));
         let resumed = catch_unwind(AssertUnwindSafe(|| self.coroutine.resume(wakeup)));
         CURRENT.set(ptr::null());
         self.grown |= GROWN.take();
         match resumed {
-            Ok(CoroutineResult::Yield(())) => Poll::Pending,
+            Ok(CoroutineResult::Yield(())) => {
+                self.parked.0 = REACHED.get();
+                Poll::Pending
+            }
             Ok(CoroutineResult::Return(result)) => Poll::Ready(Ok(result)),
             Err(panic) => Poll::Ready(Err(panic)),
         }
@@ -167,6 +186,7 @@ fn with_context<R>(use_it: impl FnOnce(&mut Context<'_>) -> R) -> Option<R> {
 fn suspend() {
     let active = CURRENT.replace(ptr::null());
     assert!(!active.is_null(), "only a running fiber suspends itself");
+    REACHED.set(stack_pointer());
     // SAFETY: as in `with_context`, `active` is alive, and it stays so while this stack is suspended because it lies on
     // this stack. The yielder outlives the body that holds it.
     #[expect(unsafe_code, reason = "see SAFETY")]

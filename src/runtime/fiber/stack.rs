@@ -140,7 +140,7 @@ fn trim(_: &DefaultStack) {}
 
 /// About where the stack pointer is.
 #[inline(always)]
-fn stack_pointer() -> usize {
+pub(super) fn stack_pointer() -> usize {
     let here = 0_u8;
     std::hint::black_box(&raw const here) as usize
 }
