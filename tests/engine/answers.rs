@@ -184,9 +184,9 @@ async fn a_lost_connection_and_a_silent_gateway_end_the_run_where_the_call_stand
     assert_eq!(lost.await, "2 IN_DOUBT");
 }
 
-#[tokio::test]
-async fn a_run_that_is_killed_before_its_answer_comes_frees_its_chat_and_the_late_answer_is_nobodys() {
-    let bot = Bot::start("fn on_message(msg) { msg.reply(`${msg.text}!`); }").await;
+/// Kills a run that waits for the answer of its reply, whatever the script does with that.
+async fn killed_while_it_waits(script: &str) {
+    let bot = Bot::start(script).await;
     let mut stream = bot.host().events();
     bot.answers(|request| if request["content"] == "a!" { Answer::Hold } else { Answer::Content(json!({})) });
     bot.says("u1", "a");
@@ -219,6 +219,12 @@ async fn a_run_that_is_killed_before_its_answer_comes_frees_its_chat_and_the_lat
     }
     assert_eq!(outcomes, [RunOutcome::Killed, RunOutcome::PassedOn, RunOutcome::PassedOn]);
     bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_run_that_is_killed_before_its_answer_comes_frees_its_chat_and_the_late_answer_is_nobodys() {
+    killed_while_it_waits("fn on_message(msg) { msg.reply(`${msg.text}!`); }").await;
+    killed_while_it_waits("fn on_message(msg) { let sent = msg.reply(`${msg.text}!`); sent.len() == 7 }").await;
 }
 
 #[tokio::test]

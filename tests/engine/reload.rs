@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::support::{Answer, Bot, Setup, is_text_to};
 
@@ -196,6 +196,9 @@ async fn saving_a_module_reloads_every_script_that_depends_on_it() {
     bot.stop().await;
 }
 
+/// What is saved within this time is saved at once: it is half of what has to be quiet before anything is read.
+const AT_ONCE: Duration = Duration::from_millis(20);
+
 #[tokio::test]
 async fn many_files_that_are_saved_at_once_are_live_at_once() {
     let script = |n: usize| format!("import \"lib\" as lib;\nfn on_message(msg) {{ msg.reply(\"{n} \" + lib::V); }}");
@@ -203,9 +206,12 @@ async fn many_files_that_are_saved_at_once_are_live_at_once() {
         Setup::new().script("a", script(0)).script("b", script(0)).script("lib", "export const V = 0;\n").start().await;
     for n in 1..=5 {
         // As a checkout does it.
+        let began = Instant::now();
         bot.save("a", script(n));
         bot.save("lib", format!("export const V = {n};"));
         bot.save("b", script(n));
+        // What a busy machine saves with pauses is not saved at once.
+        let is_at_once = began.elapsed() < AT_ONCE;
         loop {
             bot.says("u1", "?");
             let answers = [bot.text_to("u1").await, bot.text_to("u1").await];
@@ -213,7 +219,7 @@ async fn many_files_that_are_saved_at_once_are_live_at_once() {
             if answers == [new.clone(), new.clone()] {
                 break;
             }
-            assert_eq!(answers, [old.clone(), old]);
+            assert!(!is_at_once || answers == [old.clone(), old], "{answers:?}");
         }
     }
     bot.stop().await;
