@@ -58,11 +58,25 @@ thread_local! {
 
     /// What the run is known by that was looked at last, where it waits for a result.
     static AWAITED: Cell<Option<u64>> = const { Cell::new(None) };
+
+    /// Whether a run has used up a slice since this was asked last.
+    static YIELDED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Takes what the run is known by that was looked at last on this thread, where it waits for a result that its session gives to it.
 pub(crate) fn forget_awaited() -> Option<u64> {
     AWAITED.take()
+}
+
+/// Forgets what was noted of the runs that were looked at before on this thread.
+pub(crate) fn forget_steps() {
+    AWAITED.take();
+    YIELDED.take();
+}
+
+/// Whether a run of this thread has used up its slice since this was asked last.
+pub(crate) fn has_yielded() -> bool {
+    YIELDED.take()
 }
 
 /// The run whose code executes on this thread right now.
@@ -523,6 +537,7 @@ pub(crate) fn on_progress() -> Option<Dynamic> {
     match progress {
         Progress::GoOn => None,
         Progress::Yield => {
+            YIELDED.set(true);
             yield_now();
             None
         }

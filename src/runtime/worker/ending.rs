@@ -35,12 +35,17 @@ impl Worker {
 
     /// Takes the next step of an event's handling at once, and most of what there is to do is done with it; to be called from a
     /// task, and not from code on a fiber.
-    pub(super) fn handle(&self, handling: impl Future<Output = ()> + 'static) {
+    pub(super) fn handle(self: &Rc<Self>, handling: impl Future<Output = ()> + 'static) {
         self.go_on_with(Box::pin(handling));
     }
 
-    fn go_on_with(&self, mut handling: PausedEvent) {
-        run::forget_awaited();
+    fn go_on_with(self: &Rc<Self>, mut handling: PausedEvent) {
+        // Others have waited for a whole slice: this one queues behind them.
+        if self.is_late.get() {
+            drop(spawn_local(handling));
+            return;
+        }
+        run::forget_steps();
         if handling.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
             match run::forget_awaited() {
                 // Nothing else can wake it, so it needs no task.
@@ -48,6 +53,11 @@ impl Worker {
                 // Whatever it waits for is told of its own task by that one's first step.
                 None => drop(spawn_local(handling)),
             }
+        }
+        if run::has_yielded() {
+            self.is_late.set(true);
+            let worker = Rc::clone(self);
+            spawn_local(async move { worker.is_late.set(false) });
         }
     }
 

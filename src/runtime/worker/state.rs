@@ -2,7 +2,7 @@
 //!
 //! What happens to these is decided above.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -49,6 +49,8 @@ pub(crate) struct Worker {
     pub(crate) coming: RefCell<BTreeMap<String, (Handle, AbortHandle)>>,
     /// Runs that go on by themselves, by their ids.
     pub(crate) parked: RefCell<HashMap<RunId, (Rc<Run>, AbortHandle)>>,
+    /// Whether a run has used up its slice in the middle of a session's pass, and other tasks have not had their turn since.
+    pub(crate) is_late: Cell<bool>,
     /// Runs that their events wait for.
     pub(crate) listing: Rc<Listing>,
     pub(crate) hook_names: Vec<Arc<str>>,
@@ -86,6 +88,7 @@ impl Worker {
             sessions: RefCell::default(),
             coming: RefCell::default(),
             parked: RefCell::default(),
+            is_late: Cell::default(),
             listing: Rc::default(),
             hook_names: HOOKS.iter().map(|spec| spec.name.into()).collect(),
             journal,
