@@ -151,8 +151,7 @@ impl Handle {
     /// # Errors
     /// A login is refused: the session signs in by itself.
     pub fn try_reserve(&self, command: &str) -> Result<Option<Permit>, CallError> {
-        let (command, row) = named(command)?;
-        Ok(Slot::take(&self.0.shared).map(|slot| Permit { command, row, slot }))
+        Ok(self.permit(named(command)?))
     }
 
     /// As [`try_reserve`](Self::try_reserve), for a known command.
@@ -160,8 +159,11 @@ impl Handle {
     /// # Errors
     /// A login is refused: the session signs in by itself.
     pub fn try_reserve_known(&self, row: &'static Command) -> Result<Option<Permit>, CallError> {
-        let (command, row) = known(row)?;
-        Ok(Slot::take(&self.0.shared).map(|slot| Permit { command, row, slot }))
+        Ok(self.permit(known(row)?))
+    }
+
+    fn permit(&self, (command, row): NamedCommand) -> Option<Permit> {
+        Slot::take(&self.0.shared).map(|slot| Permit { command, row, slot })
     }
 
     /// Waits until a command may be sent: the session is live, and does not send too fast.
@@ -288,13 +290,16 @@ impl Handle {
     }
 }
 
+/// A command's name on the wire, and its row where it is a known one.
+type NamedCommand = (Cow<'static, str>, Option<&'static Command>);
+
 /// A command that callers may send, with its row where it is a known one.
-fn named(command: &str) -> Result<(Cow<'static, str>, Option<&'static Command>), CallError> {
+fn named(command: &str) -> Result<NamedCommand, CallError> {
     Command::named(command).map_or_else(|| Ok((Cow::Owned(command.to_owned()), None)), known)
 }
 
 /// A known command that callers may send.
-fn known(row: &'static Command) -> Result<(Cow<'static, str>, Option<&'static Command>), CallError> {
+fn known(row: &'static Command) -> Result<NamedCommand, CallError> {
     if row.is_login() {
         let failure = Failure::new(FailureCode::Malformed, "the session logs in by itself");
         return Err(CallError::Refused(failure));

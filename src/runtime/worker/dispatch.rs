@@ -12,7 +12,7 @@ use tokio::task::spawn_local;
 use super::earlier::{Beginning, Earlier};
 use super::internal_event::{InternalCall, InternalEvent};
 use super::invocation::{HookOutcome, Invoker, fail, leave};
-use super::listing::{About, CountedEvent, Ending, LastRun, Rest};
+use super::listing::{About, CountedEvent, Ending, LastPlace, Rest};
 use super::rebuild::{rebuilt, wake};
 use super::routing::Routed;
 use super::state::Worker;
@@ -232,13 +232,13 @@ impl EventDelivery {
         generation: &Rc<Generation>,
         routed: &Routed,
         hook: Option<Hook>,
-        left: Option<&Cell<Option<LastRun>>>,
+        last: LastPlace<'_>,
     ) -> HookOutcome {
         let arguments = |hook: Hook| routed.arguments(&self.event, hook.name()).unwrap_or_default();
         match (self.invoke(call, generation, Hook::Notify, || arguments(Hook::Notify), None).await, hook) {
             (HookOutcome::Handled, _) => HookOutcome::PassedOn,
             (outcome @ (HookOutcome::Left | HookOutcome::Held | HookOutcome::Ending), _) => outcome,
-            (HookOutcome::PassedOn, Some(hook)) => self.invoke(call, generation, hook, || arguments(hook), left).await,
+            (HookOutcome::PassedOn, Some(hook)) => self.invoke(call, generation, hook, || arguments(hook), last).await,
             (HookOutcome::PassedOn, None) => HookOutcome::PassedOn,
         }
     }
@@ -249,12 +249,12 @@ impl EventDelivery {
         generation: &Rc<Generation>,
         hook: Hook,
         arguments: impl FnOnce() -> Vec<Dynamic>,
-        left: Option<&Cell<Option<LastRun>>>,
+        last: LastPlace<'_>,
     ) -> HookOutcome {
         if !generation.hooks.contains(&hook) && !self.earlier.has(generation.name(), hook.name()) {
             return HookOutcome::PassedOn;
         }
-        self.start(call, generation, self.worker.hook_name(hook), arguments(), left).await
+        self.start(call, generation, self.worker.hook_name(hook), arguments(), last).await
     }
 
     /// Calls a function of a script, or takes up the call that an earlier process made of it.
@@ -264,7 +264,7 @@ impl EventDelivery {
         generation: &Rc<Generation>,
         function: Arc<str>,
         arguments: Vec<Dynamic>,
-        left: Option<&Cell<Option<LastRun>>>,
+        last: LastPlace<'_>,
     ) -> HookOutcome {
         let slot = match call.slot(generation.name(), &function).await {
             Ok(slot) => slot,
@@ -278,7 +278,7 @@ impl EventDelivery {
             },
             Beginning::Anew => call.begin(generation, function),
         };
-        call.drive(slot, run, arguments, left).await
+        call.drive(slot, run, arguments, last).await
     }
 
     /// Goes on with the runs of the event that one script began and that does not load at present, on the sources that they began

@@ -2,7 +2,6 @@
 //!
 //! Which functions are called for which event is decided in `dispatch`.
 
-use std::cell::Cell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -14,7 +13,7 @@ use tokio::sync::SemaphorePermit;
 use tokio::task::spawn_local;
 
 use super::internal_event::hook_event;
-use super::listing::{About, LastRun};
+use super::listing::{About, LastPlace, LastRun};
 use super::state::Worker;
 use crate::language::fault::Fault;
 use crate::language::trace;
@@ -110,14 +109,14 @@ impl<'a> Invoker<'a> {
         )
     }
 
-    /// Drives a run until it ends, or until it waits for something long and goes on by itself. Where the event has use for what is
-    /// `left` when this is its last run, the run's last answer is left to it.
+    /// Drives a run until it ends, or until it waits for something long and goes on by itself. Where it is the last of its event and has
+    /// gone on without an answer, it is put into its `last` place.
     pub(super) async fn drive(
         &self,
         mut slot: RunSlot<'a>,
         run: Rc<Run>,
         arguments: Vec<Dynamic>,
-        left: Option<&Cell<Option<LastRun>>>,
+        last: LastPlace<'_>,
     ) -> HookOutcome {
         let Self { worker, session, hold, about, .. } = self;
         let listed = worker.listing.add(&run);
@@ -152,8 +151,8 @@ impl<'a> Invoker<'a> {
             Came::Back(result) => {
                 // Its stack is free for others, whatever it still waits for.
                 drop(driven.take());
-                if let Some(left) = left.filter(|_| run.waits_for_result()) {
-                    left.set(Some(LastRun { listed, result }));
+                if let Some(last) = last.filter(|_| run.waits_for_result()) {
+                    last.set(Some(LastRun { listed, result }));
                     return HookOutcome::Ending;
                 }
                 match self.settled(&run).await {

@@ -67,6 +67,10 @@ pub(super) struct LastRun {
     pub(super) result: Result<ScriptResult, Panic>,
 }
 
+/// Where a run puts itself that has come to its end but for an answer which it went on without; there is none where its event
+/// goes on after it.
+pub(super) type LastPlace<'a> = Option<&'a Cell<Option<LastRun>>>;
+
 /// A run that can be found, until this is dropped.
 pub(crate) struct Listed {
     listing: Rc<Listing>,
