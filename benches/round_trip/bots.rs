@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::ValueEnum;
 
 use crate::gateway::{Conduct, Gateway};
@@ -12,6 +12,9 @@ use crate::measure;
 
 /// What a person reads of the project, and the ten-line bot in it.
 const README: &str = include_str!("../../README.md");
+
+/// The processor time that the engine gives a run where nothing else is said.
+pub(crate) const CPU: &str = "1s";
 
 /// A bot.
 pub(crate) enum Bot {
@@ -54,6 +57,20 @@ pub(crate) enum Peer {
     Node,
 }
 
+/// What the engine is started with.
+pub(crate) struct Setup<'a> {
+    /// Its worker threads.
+    pub(crate) workers: usize,
+    /// How much it records.
+    pub(crate) journal: &'a str,
+    /// The processor time of one run, such as [`CPU`].
+    pub(crate) cpu: &'a str,
+    /// The scripts, by their names.
+    pub(crate) scripts: &'a [(&'a str, String)],
+    /// The gateway's url and the script of each session.
+    pub(crate) sessions: Vec<(&'a str, &'a str)>,
+}
+
 /// A running bot; it is ended when it is not needed any more.
 pub(crate) struct Running {
     /// Its process.
@@ -70,18 +87,21 @@ pub(crate) fn with<T>(
     conduct: Conduct,
     act: impl AsyncFnOnce(&Gateway, &mut Running) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
+    apart(&bot.name(), async |folder| {
+        let gateway = Gateway::open(sessions, conduct).await?;
+        let mut running = Running::start(bot.command(engine, &gateway.url, sessions, folder)?, folder)?;
+        measure::pin(running.process.id(), 1);
+        gateway.until_logged_in(|| running.lives()).await?;
+        act(&gateway, &mut running).await
+    })
+}
+
+/// Does something with gateways and a bot that has a folder of its own; an error comes with the end of the bot's log.
+pub(crate) fn apart<T>(bot: &str, act: impl AsyncFnOnce(&Path) -> anyhow::Result<T>) -> anyhow::Result<T> {
     let folder = tempfile::tempdir()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let local = tokio::task::LocalSet::new();
-    let outcome = local.block_on(&runtime, async {
-        let gateway = Gateway::open(sessions, conduct).await?;
-        let process = bot.start(engine, &gateway.url, sessions, folder.path())?;
-        let mut running = Running { process, folder: folder.path().to_owned() };
-        measure::pin(running.process.id(), 1);
-        gateway.until_logged_in(&mut running.process).await?;
-        act(&gateway, &mut running).await
-    });
-    outcome.with_context(|| format!("{}: {}", bot.name(), log_of(folder.path())))
+    let outcome = tokio::task::LocalSet::new().block_on(&runtime, act(folder.path()));
+    outcome.with_context(|| format!("{bot}: {}", log_of(folder.path())))
 }
 
 impl Bot {
@@ -101,28 +121,49 @@ impl Bot {
         !matches!(self, Self::Engine { script: Script::Readme, .. })
     }
 
-    fn start(&self, engine: &Path, url: &str, sessions: usize, folder: &Path) -> anyhow::Result<Child> {
-        let mut command = match self {
+    /// What starts it.
+    pub(crate) fn command(&self, engine: &Path, url: &str, sessions: usize, folder: &Path) -> anyhow::Result<Command> {
+        Ok(match self {
             Self::HardCoded => {
                 let mut command = Command::new(std::env::current_exe()?);
                 command.args(["--bot", url, "--sessions", &sessions.to_string()]);
                 command
             }
             Self::Engine { script, journal } => {
-                configure(*script, journal, url, sessions, folder)?;
-                let mut command = Command::new(engine);
-                command.args(["run", "--config", "hotline.toml"]).env("RUST_LOG", "warn");
-                command
+                let sessions = vec![(url, "bot"); sessions];
+                Setup { workers: 1, journal, cpu: CPU, scripts: &[("bot", script.text()?)], sessions }
+                    .command(engine, folder)?
             }
             Self::Peer(peer) => {
                 let mut command = peer.command();
                 command.args([url, &sessions.to_string()]);
                 command
             }
-        };
-        let log = std::fs::File::create(folder.join("log"))?;
-        command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        command.spawn().with_context(|| format!("{} does not start", command.get_program().display()))
+        })
+    }
+}
+
+impl Setup<'_> {
+    /// Writes it into a folder, and gives the command that runs it there.
+    pub(crate) fn command(&self, engine: &Path, folder: &Path) -> anyhow::Result<Command> {
+        let Self { workers, journal, cpu, .. } = self;
+        std::fs::create_dir(folder.join("scripts"))?;
+        for (name, text) in self.scripts {
+            std::fs::write(folder.join(format!("scripts/{name}.rhai")), text)?;
+        }
+        let mut configuration = format!(
+            "workers = {workers}\npacing = \"off\"\njournal = \"{journal}\"\n[limits]\ncpu = \"{cpu}\"\n[console]\nlisten = \"off\"\n"
+        );
+        for (session, (url, script)) in self.sessions.iter().enumerate() {
+            let _ = write!(
+                configuration,
+                "[[session]]\nname = \"s{session}\"\ngateway = \"{url}\"\nemail = \"bot{session}@bench.test\"\npassword = \"-\"\nscripts = [\"{script}\"]\n"
+            );
+        }
+        std::fs::write(folder.join("hotline.toml"), configuration)?;
+        let mut command = Command::new(engine);
+        command.args(["run", "--config", "hotline.toml"]).env("RUST_LOG", "warn");
+        Ok(command)
     }
 }
 
@@ -138,7 +179,8 @@ impl Script {
         }
     }
 
-    fn text(self) -> anyhow::Result<String> {
+    /// Its source.
+    pub(crate) fn text(self) -> anyhow::Result<String> {
         let handler = match self {
             Self::Readme => {
                 let (_, block) = README.split_once("```rhai\n").context("the README has no script")?;
@@ -191,6 +233,25 @@ impl Peer {
     }
 }
 
+impl Running {
+    /// Starts a bot in a folder.
+    pub(crate) fn start(mut command: Command, folder: &Path) -> anyhow::Result<Self> {
+        let log = std::fs::File::options().create(true).append(true).open(folder.join("log"))?;
+        command.current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        let process = command.spawn();
+        let process = process.with_context(|| format!("{} does not start", command.get_program().display()))?;
+        Ok(Self { process, folder: folder.to_owned() })
+    }
+
+    /// Says so when it has ended by itself.
+    pub(crate) fn lives(&mut self) -> anyhow::Result<()> {
+        match self.process.try_wait()? {
+            Some(status) => bail!("the bot ended with {status} before all sessions had logged in"),
+            None => Ok(()),
+        }
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         // It may have ended by itself.
@@ -206,22 +267,6 @@ fn lua() -> PathBuf {
 
 fn node() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/round_trip/peers/node")
-}
-
-/// Writes the engine's script and its configuration, with one worker.
-fn configure(script: Script, journal: &str, url: &str, sessions: usize, folder: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir(folder.join("scripts"))?;
-    std::fs::write(folder.join("scripts/bot.rhai"), script.text()?)?;
-    let mut configuration =
-        format!("workers = 1\npacing = \"off\"\njournal = \"{journal}\"\n[console]\nlisten = \"off\"\n");
-    for session in 0..sessions {
-        let _ = write!(
-            configuration,
-            "[[session]]\nname = \"s{session}\"\ngateway = \"{url}\"\nemail = \"bot{session}@bench.test\"\npassword = \"-\"\n"
-        );
-    }
-    std::fs::write(folder.join("hotline.toml"), configuration)?;
-    Ok(())
 }
 
 /// The end of what a bot logged, for an error message.

@@ -4,7 +4,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
-use std::process::Child;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -19,8 +18,13 @@ use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 /// The people who write to each session at least; while some wait for an answer, the others are silent.
 const PEOPLE: usize = 64;
+/// Where one writes so soon after the other, there are so many: a pause in which nobody is answered must not silence all of them.
+const CLOSE: Duration = Duration::from_millis(100);
+const CROWD: usize = 1_000;
 /// How long the sessions may take to log in.
 const LOGIN: Duration = Duration::from_secs(120);
+/// How long the last messages may wait for an answer before they count as lost.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// When people write.
 #[derive(Clone, Copy)]
@@ -52,8 +56,7 @@ pub(crate) struct Load {
     ended: Cell<usize>,
     /// Whether latencies are kept.
     pub(crate) measuring: Cell<bool>,
-    /// Whether people write no more on their own.
-    pub(crate) silenced: Cell<bool>,
+    silenced: Cell<bool>,
     /// The messages that were written.
     pub(crate) written: Cell<u64>,
     /// Those that were answered.
@@ -106,12 +109,16 @@ impl Gateway {
     }
 
     /// Waits until all sessions have logged in.
-    pub(crate) async fn until_logged_in(&self, bot: &mut Child) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Those of `bot_lives`, which is asked all the time, and when it takes too long.
+    pub(crate) async fn until_logged_in(
+        &self,
+        mut bot_lives: impl FnMut() -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
         let (begun, sessions) = (Instant::now(), self.load.sessions);
         while self.load.logged_in.get() < sessions {
-            if let Some(status) = bot.try_wait()? {
-                bail!("the bot ended with {status} before all sessions had logged in");
-            }
+            bot_lives()?;
             if begun.elapsed() > LOGIN {
                 bail!("only {} of {sessions} sessions logged in within {LOGIN:?}", self.load.logged_in.get());
             }
@@ -123,6 +130,15 @@ impl Gateway {
     /// Has people write, or another batch of them.
     pub(crate) fn begin(&self) -> anyhow::Result<()> {
         self.begin.send(()).context("no session is left")
+    }
+
+    /// Has people write no more, and waits for the last answers; what is not answered then is lost.
+    pub(crate) async fn silence(&self) {
+        self.load.silenced.set(true);
+        let silenced = Instant::now();
+        while self.load.trips.get() < self.load.written.get() && silenced.elapsed() < PATIENCE {
+            sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Says so when a connection has ended, which none may while a bot is measured.
@@ -197,6 +213,7 @@ impl<'a> Session<'a> {
     fn new(load: &'a Load) -> Self {
         let people = match load.conduct.pace {
             Pace::Window(messages) | Pace::Batch(messages) => PEOPLE.max(messages * 2),
+            Pace::Every(interval) if interval < CLOSE => CROWD,
             Pace::Every(_) => PEOPLE,
         };
         Self {

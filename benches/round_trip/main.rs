@@ -4,7 +4,8 @@
 //! that is hard-coded in Rust, the engine (`hotline run`) with the same bot as a script, and those of other languages. Each is a
 //! process of its own with one thread at work; where there are two cores, the bot has one and the gateway the other.
 //!
-//! `--rate` measures latency and loss at a load that does not depend on the bot, `--memory` what sessions and handlers hold.
+//! `--rate` measures latency and loss at a load that does not depend on the bot, `--memory` what sessions and handlers hold,
+//! `--starve` what scripts that spin cost others.
 //! How fast a single part is (dispatch, parking, decoding) is not measured here.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -17,6 +18,7 @@ mod memory;
 mod paced;
 mod plot;
 mod profile;
+mod starve;
 mod throughput;
 
 use std::path::PathBuf;
@@ -64,11 +66,14 @@ struct Arguments {
     #[arg(long)]
     svg: Option<PathBuf>,
     /// Write so many messages a second to each session, answered or not, and tell what became of them
-    #[arg(long, value_parser = interval, conflicts_with_all = ["window", "rounds", "profile", "svg"])]
+    #[arg(long, group = "kind", value_parser = interval, conflicts_with_all = ["window", "rounds", "profile", "svg"])]
     rate: Option<Duration>,
     /// Tell what an idle session and a waiting handler hold
-    #[arg(long, conflicts_with_all = ["sessions", "window", "seconds", "rounds", "script", "peers", "profile", "svg", "rate"])]
+    #[arg(long, group = "kind", conflicts_with_all = ["sessions", "window", "seconds", "rounds", "script", "peers", "profile", "svg"])]
     memory: bool,
+    /// Tell what a session's messages wait for beside scripts that spin
+    #[arg(long, group = "kind", conflicts_with_all = ["sessions", "window", "rounds", "script", "peers", "profile", "svg"])]
+    starve: bool,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -85,8 +90,7 @@ fn main() -> anyhow::Result<()> {
     // Bots run in folders of their own.
     let engine = arguments.engine.canonicalize();
     arguments.engine = engine.with_context(|| format!("there is no engine at {}", arguments.engine.display()))?;
-    let most = arguments.sessions.iter().copied().max().unwrap_or_default();
-    measure::allow_connections(if arguments.memory { memory::MOST } else { most })?;
+    measure::allow_connections(arguments.most_sessions())?;
     let cores = if measure::pin(std::process::id(), 0) {
         "the bot on one core, the gateway on another"
     } else {
@@ -94,12 +98,23 @@ fn main() -> anyhow::Result<()> {
     };
     match arguments.rate {
         _ if arguments.memory => held(&arguments),
+        _ if arguments.starve => starved(&arguments, cores),
         Some(interval) => at_rate(&arguments, interval, cores),
         None => compare(&arguments, cores),
     }
 }
 
 impl Arguments {
+    /// The most sessions that a bot has.
+    fn most_sessions(&self) -> usize {
+        let most = self.sessions.iter().copied().max().unwrap_or_default();
+        match self {
+            Self { memory: true, .. } => memory::MOST,
+            Self { starve: true, .. } => starve::MOST,
+            _ => most,
+        }
+    }
+
     /// The bots that take turns, the hard-coded one first.
     fn bots(&self) -> Vec<Bot> {
         let mut bots = vec![Bot::HardCoded];
@@ -121,6 +136,17 @@ fn held(arguments: &Arguments) -> anyhow::Result<()> {
     for journal in &arguments.journal {
         for line in memory::lines(&arguments.engine, journal)? {
             println!("{line}");
+        }
+    }
+    Ok(())
+}
+
+fn starved(arguments: &Arguments, cores: &str) -> anyhow::Result<()> {
+    let (interval, head) = (starve::INTERVAL, starve::HEAD);
+    println!("a message to a session every {interval:?}, {} s each, {cores}\n\n{head}", arguments.seconds);
+    for journal in &arguments.journal {
+        for line in starve::lines(&arguments.engine, journal, Duration::from_secs(arguments.seconds)) {
+            println!("{}", line?);
         }
     }
     Ok(())

@@ -28,17 +28,13 @@ impl Usage {
             return Ok(Self::default());
         }
         let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
-        // The name in parentheses may hold anything; user and system time are the 12th and 13th field after it.
-        let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
         let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
         let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kibibytes = resident.and_then(|text| text.trim().trim_end_matches(" kB").parse::<u64>().ok());
         let io = std::fs::read_to_string(format!("/proc/{process}/io"))?;
         let written = io.lines().find_map(|line| line.strip_prefix("wchar:")?.trim().parse().ok());
-        // A tick is 10 ms on every Linux that Rust runs on.
         Ok(Self {
-            cpu: Duration::from_millis((ticks(11) + ticks(12)) * 10),
+            cpu: processor_time(&stat),
             memory: kibibytes.unwrap_or_default() * 1024,
             written: written.unwrap_or_default(),
         })
@@ -59,6 +55,15 @@ impl Usage {
         }
         bail!("the bot is still busy after {RESTLESS:?}")
     }
+}
+
+/// The processor time in a `stat` of /proc.
+fn processor_time(stat: &str) -> Duration {
+    // The name in parentheses may hold anything; user and system time are the 12th and 13th field after it.
+    let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|field| field.parse::<u64>().ok()).unwrap_or_default();
+    // A tick is 10 ms on every Linux that Rust runs on.
+    Duration::from_millis((ticks(11) + ticks(12)) * 10)
 }
 
 /// Lets this process, and the bots that it starts, have so many connections at once.
@@ -110,8 +115,17 @@ pub(crate) fn pin(process: u32, core: usize) -> bool {
     if std::thread::available_parallelism().map_or(1, usize::from) < 2 && core == 0 {
         return false;
     }
+    pin_to(process, &core.to_string())
+}
+
+/// Gives a process some cores, such as `0,1`; tells whether that was done.
+pub(crate) fn pin_to(process: u32, cores: &str) -> bool {
+    taskset("-acp", cores, &process.to_string())
+}
+
+fn taskset(options: &str, cores: &str, number: &str) -> bool {
     let mut command = Command::new("taskset");
-    command.args(["-a", "-c", "-p", &core.to_string(), &process.to_string()]);
+    command.args([options, cores, number]);
     command.stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
 }
 

@@ -3,14 +3,11 @@
 use std::path::Path;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 use crate::bots::{self, Bot, Running};
 use crate::gateway::{Conduct, Gateway, Pace};
 use crate::measure::{Usage, mebibytes, percentile};
-
-/// How long the last messages may wait for an answer before they count as lost.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The head of the table.
 pub(crate) const HEAD: &str = "sessions  bot                               messages   lost  unexpected    p50 ms    p99 ms    max ms  gateway late ms  µs cpu/trip  idle MiB      MiB";
@@ -31,11 +28,7 @@ pub(crate) fn measure(
         load.measuring.set(true);
         gateway.begin()?;
         sleep(duration).await;
-        load.silenced.set(true);
-        let silenced = Instant::now();
-        while load.trips.get() < load.written.get() && silenced.elapsed() < PATIENCE {
-            sleep(Duration::from_millis(10)).await;
-        }
+        gateway.silence().await;
         gateway.is_whole()?;
         let after = Usage::of(process)?;
         let mut latencies = load.latencies.take();
