@@ -11,7 +11,7 @@ use anyhow::{Context, bail};
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
@@ -57,6 +57,8 @@ pub(crate) struct Load {
     /// Whether latencies are kept.
     pub(crate) measuring: Cell<bool>,
     silenced: Cell<bool>,
+    /// Who is told of the first answer with a text in it.
+    expected: RefCell<Option<(String, oneshot::Sender<Instant>)>>,
     /// The messages that were written.
     pub(crate) written: Cell<u64>,
     /// Those that were answered.
@@ -90,6 +92,7 @@ impl Gateway {
             ended: Cell::default(),
             measuring: Cell::default(),
             silenced: Cell::default(),
+            expected: RefCell::default(),
             written: Cell::default(),
             trips: Cell::default(),
             unexpected: Cell::default(),
@@ -146,6 +149,23 @@ impl Gateway {
         match self.load.ended.get() {
             0 => Ok(()),
             ended => bail!("{ended} of {} connections ended under load", self.load.sessions),
+        }
+    }
+}
+
+impl Load {
+    /// Gives the time of the first answer with this text in it.
+    pub(crate) fn expect(&self, text: String) -> oneshot::Receiver<Instant> {
+        let (told, when) = oneshot::channel();
+        self.expected.replace(Some((text, told)));
+        when
+    }
+
+    fn look_for_expected(&self, answer: &str) {
+        let mut expected = self.expected.borrow_mut();
+        if let Some((_, told)) = expected.take_if(|(text, _)| answer.contains(&**text)) {
+            // Whoever does not wait any more has given up.
+            let _ = told.send(Instant::now());
         }
     }
 }
@@ -271,6 +291,7 @@ impl<'a> Session<'a> {
     fn take(&mut self, frame: Message) -> anyhow::Result<()> {
         let Message::Text(text) = frame else { return Ok(()) };
         if let Some((task, person)) = answer(&text) {
+            self.load.look_for_expected(&text);
             self.answered(task, person);
             return Ok(());
         }

@@ -5,7 +5,7 @@
 //! process of its own with one thread at work; where there are two cores, the bot has one and the gateway the other.
 //!
 //! `--rate` measures latency and loss at a load that does not depend on the bot, `--memory` what sessions and handlers hold,
-//! `--starve` what scripts that spin cost others.
+//! `--starve` what scripts that spin cost others, `--reload` how soon what is saved is live.
 //! How fast a single part is (dispatch, parking, decoding) is not measured here.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -18,6 +18,7 @@ mod memory;
 mod paced;
 mod plot;
 mod profile;
+mod reload;
 mod starve;
 mod throughput;
 
@@ -74,6 +75,9 @@ struct Arguments {
     /// Tell what a session's messages wait for beside scripts that spin
     #[arg(long, group = "kind", conflicts_with_all = ["sessions", "window", "rounds", "script", "peers", "profile", "svg"])]
     starve: bool,
+    /// Tell how soon a saved script is live, and what messages notice of it
+    #[arg(long, group = "kind", conflicts_with_all = ["sessions", "window", "rounds", "script", "peers", "profile", "svg"])]
+    reload: bool,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -99,6 +103,7 @@ fn main() -> anyhow::Result<()> {
     match arguments.rate {
         _ if arguments.memory => held(&arguments),
         _ if arguments.starve => starved(&arguments, cores),
+        _ if arguments.reload => reloaded(&arguments, cores),
         Some(interval) => at_rate(&arguments, interval, cores),
         None => compare(&arguments, cores),
     }
@@ -111,6 +116,7 @@ impl Arguments {
         match self {
             Self { memory: true, .. } => memory::MOST,
             Self { starve: true, .. } => starve::MOST,
+            Self { reload: true, .. } => reload::SESSIONS,
             _ => most,
         }
     }
@@ -146,6 +152,18 @@ fn starved(arguments: &Arguments, cores: &str) -> anyhow::Result<()> {
     println!("a message to a session every {interval:?}, {} s each, {cores}\n\n{head}", arguments.seconds);
     for journal in &arguments.journal {
         for line in starve::lines(&arguments.engine, journal, Duration::from_secs(arguments.seconds)) {
+            println!("{}", line?);
+        }
+    }
+    Ok(())
+}
+
+fn reloaded(arguments: &Arguments, cores: &str) -> anyhow::Result<()> {
+    let (sessions, saves, head) = (reload::SESSIONS, reload::SAVES, reload::HEAD);
+    let load = format!("{sessions} sessions, 1,000 messages a second, a save every {saves:?}");
+    println!("{load}, {} s each, {cores}\n\n{head}", arguments.seconds);
+    for journal in &arguments.journal {
+        for line in reload::lines(&arguments.engine, journal, Duration::from_secs(arguments.seconds)) {
             println!("{}", line?);
         }
     }
