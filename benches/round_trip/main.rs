@@ -5,7 +5,7 @@
 //! process of its own with one thread at work; where there are two cores, the bot has one and the gateway the other.
 //!
 //! `--rate` measures latency and loss at a load that does not depend on the bot, `--memory` what sessions and handlers hold,
-//! `--starve` what scripts that spin cost others, `--reload` how soon what is saved is live.
+//! `--starve` what scripts that spin cost others, `--reload` how soon what is saved is live, `--workers` what a second worker adds.
 //! How fast a single part is (dispatch, parking, decoding) is not measured here.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -21,6 +21,7 @@ mod profile;
 mod reload;
 mod starve;
 mod throughput;
+mod workers;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -78,6 +79,9 @@ struct Arguments {
     /// Tell how soon a saved script is live, and what messages notice of it
     #[arg(long, group = "kind", conflicts_with_all = ["sessions", "window", "rounds", "script", "peers", "profile", "svg"])]
     reload: bool,
+    /// Compare two workers on two cores with one on one, each core with a gateway of its own for so many sessions
+    #[arg(long, group = "kind", conflicts_with_all = ["peers", "profile", "svg"])]
+    workers: bool,
     /// Given by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -104,6 +108,7 @@ fn main() -> anyhow::Result<()> {
         _ if arguments.memory => held(&arguments),
         _ if arguments.starve => starved(&arguments, cores),
         _ if arguments.reload => reloaded(&arguments, cores),
+        _ if arguments.workers => with_two_workers(&arguments),
         Some(interval) => at_rate(&arguments, interval, cores),
         None => compare(&arguments, cores),
     }
@@ -117,6 +122,7 @@ impl Arguments {
             Self { memory: true, .. } => memory::MOST,
             Self { starve: true, .. } => starve::MOST,
             Self { reload: true, .. } => reload::SESSIONS,
+            Self { workers: true, .. } => most * 2,
             _ => most,
         }
     }
@@ -165,6 +171,39 @@ fn reloaded(arguments: &Arguments, cores: &str) -> anyhow::Result<()> {
     for journal in &arguments.journal {
         for line in reload::lines(&arguments.engine, journal, Duration::from_secs(arguments.seconds)) {
             println!("{}", line?);
+        }
+    }
+    Ok(())
+}
+
+fn with_two_workers(arguments: &Arguments) -> anyhow::Result<()> {
+    let bots = arguments.bots();
+    let told = format!("{} messages outstanding per session, {} s each", arguments.window, arguments.seconds);
+    println!("{told}, a gateway on each core with the bot\n\n{}", workers::HEAD);
+    for &sessions in &arguments.sessions {
+        let plan = workers::Plan {
+            engine: &arguments.engine,
+            sessions,
+            window: arguments.window.into(),
+            duration: Duration::from_secs(arguments.seconds),
+        };
+        let mut ratios = vec![Vec::new(); bots.len()];
+        for _ in 0..arguments.rounds.max(1) {
+            for (bot, ratios) in bots.iter().zip(&mut ratios) {
+                let (line, ratio) = workers::measure(bot, &plan)?;
+                println!("{line}");
+                ratios.push(ratio);
+            }
+        }
+        if arguments.rounds > 1 {
+            for (bot, ratios) in bots.iter().zip(ratios) {
+                println!(
+                    "{sessions:>8}  {:<32}  median of {} ratios: {:.2}x",
+                    bot.name(),
+                    arguments.rounds,
+                    median(ratios)
+                );
+            }
         }
     }
     Ok(())

@@ -57,6 +57,37 @@ impl Usage {
     }
 }
 
+/// The processor time of each of a process's worker threads, in their order.
+///
+/// # Errors
+/// When the process is gone.
+pub(crate) fn workers(process: u32) -> anyhow::Result<Vec<Duration>> {
+    let mut workers = Vec::new();
+    for thread in std::fs::read_dir(format!("/proc/{process}/task"))? {
+        let stat = std::fs::read_to_string(thread?.path().join("stat"))?;
+        let name = stat.split(['(', ')']).nth(1).unwrap_or_default();
+        if name.starts_with("worker-") {
+            workers.push((name.to_owned(), processor_time(&stat)));
+        }
+    }
+    workers.sort_unstable();
+    Ok(workers.into_iter().map(|(_, cpu)| cpu).collect())
+}
+
+/// The processor time that all processes of this machine had of its first cores.
+///
+/// # Errors
+/// Where there is no /proc.
+pub(crate) fn of_cores(cores: usize) -> anyhow::Result<Duration> {
+    let stat = std::fs::read_to_string("/proc/stat")?;
+    let busy = stat.lines().skip(1).take(cores).map(|core| {
+        let ticks = core.split_whitespace().skip(1).filter_map(|ticks| ticks.parse::<u64>().ok());
+        // The fourth and fifth are idle time; those from the ninth on are part of the first two.
+        ticks.take(8).enumerate().filter(|(index, _)| !matches!(index, 3 | 4)).map(|(_, ticks)| ticks).sum::<u64>()
+    });
+    Ok(Duration::from_millis(busy.sum::<u64>() * 10))
+}
+
 /// The processor time in a `stat` of /proc.
 fn processor_time(stat: &str) -> Duration {
     // The name in parentheses may hold anything; user and system time are the 12th and 13th field after it.
@@ -121,6 +152,16 @@ pub(crate) fn pin(process: u32, core: usize) -> bool {
 /// Gives a process some cores, such as `0,1`; tells whether that was done.
 pub(crate) fn pin_to(process: u32, cores: &str) -> bool {
     taskset("-acp", cores, &process.to_string())
+}
+
+/// Gives the calling thread one core; tells whether that was done.
+pub(crate) fn pin_thread(core: usize) -> bool {
+    // The link leads to `PROCESS/task/THREAD`.
+    let thread = std::fs::read_link("/proc/thread-self");
+    thread.is_ok_and(|thread| {
+        let number = thread.file_name().unwrap_or_default().to_string_lossy();
+        taskset("-cp", &core.to_string(), &number)
+    })
 }
 
 fn taskset(options: &str, cores: &str, number: &str) -> bool {
