@@ -92,7 +92,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         ],
     ),
     ("runtime/fiber", &[&["memory", "prefetch"], &["stack"], &["mod"]]),
-    ("runtime/engine", &[&["thrown", "unused", "values"], &["body", "caught", "objects"]]),
+    ("runtime/engine", &[&["thrown", "unused", "values"], &["stages"], &["cut"], &["body", "caught", "objects"]]),
     ("runtime/timers", &[&["hours"], &["timer"], &["schedule"]]),
     ("runtime/view", &[&["rows"], &["event"], &["log"], &["stream"], &["mod"]]),
     ("runtime/web", &[&["stub"], &["mod"]]),

@@ -1124,6 +1124,12 @@ pub(crate) fn names<'a>() -> impl Iterator<Item = &'a str> {
     commands.chain(FUNCTIONS.iter().map(|row| row.name))
 }
 
+/// Whether there is a command, host function or method of this name that acts or waits.
+pub(crate) fn may_wait(name: &str, is_method: bool) -> bool {
+    let is_it = |row: &HostFunction| row.name == name && row.of.is_some() == is_method && row.reach == Reach::Hooks;
+    COMMANDS.iter().any(|row| !row.is_login() && row.function == name) || FUNCTIONS.iter().any(is_it)
+}
+
 /// Signatures as code, joined by "or".
 pub(crate) fn ticked(signatures: &[String]) -> String {
     signatures.iter().map(|signature| format!("`{signature}`")).collect::<Vec<_>>().join(" or ")

@@ -4,6 +4,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeSet;
+use std::mem::replace;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -16,12 +17,14 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::engine::body::Body;
+use super::engine::stages::{Halt, Reached, Waiter};
 use super::engine::thrown::ScriptResult;
 use super::engine::unused::ValueUse;
 use super::fiber::POOLED;
 use super::timers::timer::Timer;
 use crate::language::bundle::Bundle;
 use crate::language::fault::Fault;
+use crate::language::functions;
 use crate::language::hook;
 use crate::language::parse;
 use crate::language::source::Source;
@@ -40,6 +43,28 @@ pub(super) struct Pinned {
     pub(super) observed: Vec<CallRecord>,
 }
 
+/// How far a call has come.
+pub(crate) enum Course {
+    /// To its end.
+    Ended(ScriptResult),
+    /// It waits, and needs no stack until then.
+    Paused(Box<PausedCall>),
+}
+
+/// A call that waits without a stack.
+pub(crate) struct PausedCall {
+    frame: Frame,
+    /// Those that wait for it, the innermost last.
+    callers: Vec<Frame>,
+}
+
+/// A function's body that runs.
+struct Frame {
+    body: Rc<Body>,
+    scope: Scope<'static>,
+    reached: Reached,
+}
+
 /// A compiled script.
 pub(crate) struct Generation {
     /// The sources that it was compiled from.
@@ -50,7 +75,7 @@ pub(crate) struct Generation {
     pub(crate) hooks: BTreeSet<Hook>,
     engine: Rc<Engine>,
     ast: AST,
-    bodies: HashMap<String, Vec<Body>>,
+    bodies: HashMap<String, Vec<Rc<Body>>>,
     /// The calls in bodies whose value nothing uses.
     unused_calls: HashMap<Position, ValueUse>,
     module_asts: HashMap<String, AST>,
@@ -80,13 +105,13 @@ impl Generation {
             .values()
             .map(|source: &Source| Ok((source.file.clone(), parse::compile(engine, source)?)))
             .collect::<Result<_, Fault>>()?;
-        let bodies = Body::all(&ast);
+        let bodies = Body::all(&ast, &functions::may_wait);
         Ok(Rc::new(Self {
             bundle: Arc::clone(bundle),
             number,
             hooks,
             engine: Rc::clone(engine),
-            unused_calls: bodies.values().flatten().flat_map(Body::unused_calls).collect(),
+            unused_calls: bodies.values().flatten().flat_map(|body| body.unused_calls()).collect(),
             bodies,
             ast,
             module_asts,
@@ -139,7 +164,7 @@ impl Generation {
         self.unused_calls.get(&place).copied()
     }
 
-    fn body(&self, name: &str, arguments: usize) -> Option<&Body> {
+    fn body(&self, name: &str, arguments: usize) -> Option<&Rc<Body>> {
         self.bodies.get(name)?.iter().find(|body| body.takes(arguments))
     }
 
@@ -174,40 +199,74 @@ impl Generation {
     }
 
     /// Calls one of the script's functions.
-    ///
-    /// # Errors
-    /// With what it throws.
-    pub(crate) fn call(&self, function: &str, arguments: Vec<Dynamic>) -> ScriptResult {
-        let spare = self.spare.borrow_mut().pop();
-        let mut environment = spare.unwrap_or_else(|| {
-            let fresh = self.environment.get().expect("the top level ran when it was loaded").clone();
-            Box::new((fresh, Caches::new()))
-        });
+    pub(crate) fn call(&self, function: &str, arguments: Vec<Dynamic>, waiter: &dyn Waiter) -> Course {
+        let Some(body) = self.body(function, arguments.len()) else {
+            let mut environment = self.environment();
+            let (global, caches) = &mut *environment;
+            let mut scope = Scope::new();
+            let mut context = EvalContext::new(&self.engine, global, caches, &mut scope, None);
+            return Course::Ended(context.call_fn::<Dynamic>(function, arguments));
+        };
+        let frame = Frame { body: Rc::clone(body), scope: body.scope(arguments), reached: Reached::default() };
+        self.go_on_in(PausedCall { frame, callers: Vec::new() }, waiter)
+    }
+
+    /// Goes on with a call, with the value that it has waited for.
+    pub(crate) fn go_on(&self, mut paused: PausedCall, value: Dynamic, waiter: &dyn Waiter) -> Course {
+        paused.frame.reached.take(value);
+        self.go_on_in(paused, waiter)
+    }
+
+    fn go_on_in(&self, mut call: PausedCall, waiter: &dyn Waiter) -> Course {
+        let mut environment = self.environment();
         let (global, caches) = &mut *environment;
-        let result = match self.body(function, arguments.len()) {
-            Some(body) => {
-                let mut scope = body.scope(arguments);
-                let result = body.run(&mut EvalContext::new(&self.engine, global, caches, &mut scope, None));
-                // An error can leave it in any state too.
-                if result.is_ok() {
-                    body.give_back(scope);
+        let course = loop {
+            let PausedCall { frame, callers } = &mut call;
+            let mut context = EvalContext::new(&self.engine, global, caches, &mut frame.scope, None);
+            match frame.body.run(&mut context, &mut frame.reached, waiter) {
+                Ok(Halt::Ended(value)) => match callers.pop() {
+                    Some(caller) => {
+                        let ended = replace(frame, caller);
+                        ended.body.give_back(ended.scope);
+                        waiter.leave();
+                        frame.reached.take(value);
+                    }
+                    None => {
+                        call.frame.body.give_back(call.frame.scope);
+                        break Course::Ended(Ok(value));
+                    }
+                },
+                Ok(Halt::Waits) => break Course::Paused(Box::new(call)),
+                Ok(Halt::Calls(own)) => {
+                    if callers.len() + 1 >= self.engine.max_call_levels() {
+                        let error = EvalAltResult::ErrorStackOverflow(own.place).into();
+                        return Course::Ended(Err(waiter.failed(error)));
+                    }
+                    let body = self.body(&own.function, own.arguments.len()).expect("a body's own calls are of bodies");
+                    waiter.enter(own.function, own.place, own.value);
+                    let scope = body.scope(own.arguments);
+                    let called = Frame { body: Rc::clone(body), scope, reached: Reached::default() };
+                    callers.push(replace(frame, called));
                 }
-                result
-            }
-            None => {
-                let mut scope = Scope::new();
-                let mut context = EvalContext::new(&self.engine, global, caches, &mut scope, None);
-                context.call_fn::<Dynamic>(function, arguments)
+                // It can have left the environment in any state, and the scopes too.
+                Err(error) => return Course::Ended(Err(waiter.failed(error))),
             }
         };
-        // An error can leave the environment in any state.
-        if result.is_ok() && self.spare.borrow().len() < SPARE {
+        if self.spare.borrow().len() < SPARE {
             global.num_operations = 0;
             // Rhai counts the imports that functions make, and never takes one back.
             global.num_modules_loaded = self.environment.get().map_or(0, |environment| environment.num_modules_loaded);
             self.spare.borrow_mut().push(environment);
         }
-        result
+        course
+    }
+
+    fn environment(&self) -> Box<(GlobalRuntimeState, Caches)> {
+        let spare = self.spare.borrow_mut().pop();
+        spare.unwrap_or_else(|| {
+            let fresh = self.environment.get().expect("the top level ran when it was loaded").clone();
+            Box::new((fresh, Caches::new()))
+        })
     }
 
     /// Evaluates the top level, once.

@@ -110,38 +110,43 @@ fn ask(
     };
     let _receipt = commands::send_text(services, msg.chat(), text, place.in_part())?;
     let call = HostCall::new(Impact::Wait, "ask").with(text).letting_go(EventVerdict::Handled);
-    host_call::pass(call, place, |run| {
+    host_call::pass_waiting(call, place, |run| {
         let session = run.session.clone().ok_or_else(|| thrown::misplaced("there is no session to ask in"))?;
-        let timeout = timeout.unwrap_or(run.limits().ask);
+        let (timeout, clock) = (timeout.unwrap_or(run.limits().ask), services.clock.clone());
         let remaining = until(services, run, "ask", timeout);
-        let since = run.history.waiting().map_or_else(|| services.clock.now(), |waiting| waiting.since);
+        let since = run.history.waiting().map_or_else(|| clock.now(), |waiting| waiting.since);
         let asking =
             session.asks.ask((msg.chat(), msg.sender()), run.id(), &run.generation.bundle.name, since, &session.drain);
-        let too_late = async {
-            services.clock.sleep(remaining).await;
-            // An answer that came in time may be among the events that are held.
-            while session.journal.is_held() {
-                session.journal.released().await;
-                services.clock.sleep(HELD).await;
-            }
-        };
-        let answer = detach(run, EventVerdict::Handled, "ask", async {
+        let asker = Rc::clone(run);
+        let answer = detach(run, EventVerdict::Handled, async move {
+            let too_late = async {
+                clock.sleep(remaining).await;
+                // An answer that came in time may be among the events that are held.
+                while session.journal.is_held() {
+                    session.journal.released().await;
+                    clock.sleep(HELD).await;
+                }
+            };
             match asking.wait(too_late).await {
                 Some(Reply { message, entry, arrival }) => {
                     // The answer counts as handled when the record that this run has it is in the same batch.
-                    run.take_answer(arrival);
+                    asker.take_answer(arrival);
                     (Some(message), Some(entry))
                 }
                 None => {
-                    session.released(run.generation.name()).await;
+                    session.released(asker.generation.name()).await;
                     (None, None)
                 }
             }
-        })?;
-        if answer.is_some() {
-            run.suspension.set_answered();
-        }
-        Ok(answer.map_or(Answer::Value(Dynamic::UNIT), Answer::Message))
+        });
+        let asker = Rc::clone(run);
+        Ok(async move {
+            let answer = answer.await;
+            if answer.is_some() {
+                asker.suspension.set_answered();
+            }
+            Ok(answer.map_or(Answer::Value(Dynamic::UNIT), Answer::Message))
+        })
     })
 }
 

@@ -1,6 +1,7 @@
 //! Time and chance for scripts: `now`, `random`, `sleep`, `after`, `every`, `cron`, `cancel`.
 
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::{Dynamic, Engine, FnPtr, NativeCallContext};
@@ -66,16 +67,19 @@ fn register_sleep(engine: &mut Engine, services: &Rc<Services>) {
 
 fn sleep(services: &Services, duration: Duration, place: CallSite) -> ScriptResult {
     let call = HostCall::new(Impact::Wait, "sleep").with(format!("{duration:?}")).letting_go(EventVerdict::PassedOn);
-    host_call::pass(call, place, |run| {
-        let remaining = until(services, run, "sleep", duration);
-        detach(run, EventVerdict::PassedOn, "sleep", async {
-            services.clock.sleep(remaining).await;
-            if let Some(session) = &run.session {
-                session.released(run.generation.name()).await;
-            }
+    host_call::pass_waiting(call, place, |run| {
+        let session = run.session.clone().ok_or_else(|| thrown::misplaced("there is no session to wait in"))?;
+        let (remaining, clock) = (until(services, run, "sleep", duration), services.clock.clone());
+        let script = Arc::clone(&run.generation.bundle.name);
+        let awake = detach(run, EventVerdict::PassedOn, async move {
+            clock.sleep(remaining).await;
+            session.released(&script).await;
             ((), None)
-        })?;
-        Ok(Answer::Value(Dynamic::UNIT))
+        });
+        Ok(async move {
+            awake.await;
+            Ok(Answer::Value(Dynamic::UNIT))
+        })
     })
 }
 

@@ -5,11 +5,14 @@
 //! is not decided here.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
 use foldhash::{HashMap, HashMapExt as _};
-use rhai::{AST, Dynamic, EvalAltResult, EvalContext, Expr, Expression, ImmutableString, Position, Scope, StmtBlock};
+use rhai::{AST, Dynamic, EvalAltResult, EvalContext, Expr, ImmutableString, Position, Scope, StmtBlock};
 
-use super::thrown::{ScriptError, ScriptResult};
+use super::cut::{MayWait, cut};
+use super::stages::{Halt, Reached, Stages, Waiter, evaluate};
+use super::thrown::ScriptError;
 use super::unused::{ValueUse, unused_calls};
 use crate::language::dialect;
 use crate::runtime::fiber::POOLED;
@@ -19,28 +22,33 @@ const SPARE: usize = POOLED;
 
 /// A named function's body, by itself.
 pub(crate) struct Body {
-    name: ImmutableString,
     parameters: Vec<ImmutableString>,
     block: Expr,
+    stages: Option<Stages>,
     unused_calls: HashMap<Position, ValueUse>,
     /// Scopes that have its parameters, without values, for further calls.
     spare: RefCell<Vec<Scope<'static>>>,
 }
 
 impl Body {
-    /// The bodies of a script's named functions, by their names.
-    pub(crate) fn all(ast: &AST) -> HashMap<String, Vec<Self>> {
-        let mut bodies: HashMap<String, Vec<Self>> = HashMap::new();
-        for function in ast.iter_fn_def().filter(|function| !function.name.starts_with("anon$")) {
+    /// The bodies of a script's named functions, by their names; `may_wait` tells whether a function or method of a name may wait.
+    pub(crate) fn all(ast: &AST, may_wait: &dyn Fn(&str, bool) -> bool) -> HashMap<String, Vec<Rc<Self>>> {
+        let functions: Vec<_> = ast
+            .iter_fn_def()
+            .filter(|function| !function.name.starts_with("anon$"))
+            .map(|function| (&**function, dialect::statements_of(function)))
+            .collect();
+        let may_wait = MayWait::of(&functions, may_wait);
+        let mut bodies: HashMap<String, Vec<Rc<Self>>> = HashMap::new();
+        for (function, statements) in functions {
             let (start, end) = (function.body.start_position(), function.body.end_position());
-            let statements = dialect::statements_of(function);
-            bodies.entry(function.name.to_string()).or_default().push(Self {
-                name: function.name.clone(),
+            bodies.entry(function.name.to_string()).or_default().push(Rc::new(Self {
                 parameters: function.params.iter().cloned().collect(),
                 unused_calls: unused_calls(&statements),
+                stages: cut(&statements, &may_wait),
                 block: Expr::Stmt(Box::new(StmtBlock::new(statements, start, end))),
                 spare: RefCell::default(),
-            });
+            }));
         }
         bodies
     }
@@ -87,22 +95,30 @@ impl Body {
         }
     }
 
-    /// Runs the body in a [scope](Self::scope) of its own.
+    /// Runs the body on from where it has come to, in a [scope](Self::scope) of its own: to its end, or until it is to wait without a
+    /// stack or calls another.
     ///
     /// # Errors
-    /// Whatever it throws, as from a call of the function.
-    pub(crate) fn run(&self, context: &mut EvalContext<'_, '_, '_, '_, '_, '_>) -> ScriptResult {
-        #[expect(
-            deprecated,
-            reason = "marked so only for being volatile; the crate's version is pinned by the lock file"
-        )]
-        let result = context.eval_expression_tree_raw(&Expression::from(&self.block), true);
-        result.or_else(|error| match *error {
-            EvalAltResult::Return(value, _) | EvalAltResult::Exit(value, _) => Ok(value),
-            error => {
-                let file = context.global_runtime_state().source().unwrap_or_default();
-                Err(failed(&self.name, file, error.into()))
+    /// Whatever it throws.
+    pub(crate) fn run(
+        &self,
+        context: &mut EvalContext<'_, '_, '_, '_, '_, '_>,
+        reached: &mut Reached,
+        waiter: &dyn Waiter,
+    ) -> Result<Halt, ScriptError> {
+        let result = match &self.stages {
+            Some(stages) => {
+                // What a body declares is no constant of the script.
+                context.global_runtime_state_mut().scope_level = 1;
+                let result = stages.run(context, reached, waiter);
+                context.global_runtime_state_mut().scope_level = 0;
+                result
             }
+            None => evaluate(context, &self.block, true).map(Halt::Ended),
+        };
+        result.or_else(|error| match *error {
+            EvalAltResult::Return(value, _) | EvalAltResult::Exit(value, _) => Ok(Halt::Ended(value)),
+            error => Err(error.into()),
         })
     }
 }

@@ -2,7 +2,9 @@
 
 pub(crate) mod body;
 pub(crate) mod caught;
+mod cut;
 pub(crate) mod objects;
+pub(crate) mod stages;
 pub(crate) mod thrown;
 pub(crate) mod unused;
 pub(crate) mod values;

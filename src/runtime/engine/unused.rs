@@ -12,6 +12,8 @@ pub(crate) enum ValueUse {
     Dropped,
     /// It is what the function gives, and the last that it does.
     Given,
+    /// The function goes on with it, and keeps no stack until then.
+    Kept,
 }
 
 /// The calls in a body whose value nothing in the body uses, by their places.
@@ -94,9 +96,8 @@ mod tests {
         let said = said.borrow();
         let in_body = said.iter().filter(|(_, level, _)| *level == 1);
         in_body
-            .filter_map(|(place, _, text)| match found.get(place)? {
-                ValueUse::Dropped => Some(text.clone()),
-                ValueUse::Given => Some(format!("{text}!")),
+            .filter_map(|(place, _, text)| {
+                Some(format!("{text}{}", if *found.get(place)? == ValueUse::Given { "!" } else { "" }))
             })
             .collect()
     }

@@ -123,15 +123,38 @@ pub(crate) fn pass_sending<T: Sending>(
     make(&call, place, &mut Steps { prepare: Some(prepare), prepared: None, act: Some(act) })
 }
 
+/// Makes a host call that waits for something long, which `begin` begins.
+///
+/// # Errors
+/// When the run may not make it, and whatever `begin` and the answer come to.
+pub(crate) fn pass_waiting<F>(
+    call: HostCall<'_>,
+    place: CallSite<'_>,
+    begin: impl FnOnce(&Rc<Run>) -> Result<F, ScriptError>,
+) -> ScriptResult
+where
+    F: Future<Output = Result<Answer, ScriptError>> + 'static,
+{
+    let act = |run: &Rc<Run>, (), is_awaited| come(call.name(), Box::pin(begin(run)?), is_awaited);
+    make(
+        &call,
+        place,
+        &mut Steps { prepare: Some(|_: &Rc<Run>, _: &dyn Fn(Option<&str>)| Ok(())), prepared: None, act: Some(act) },
+    )
+}
+
 /// Sends something by a future of its own.
 // Out of line, since its frame would lie on the stack of every run that waits for a result.
 #[inline(never)]
 fn send_by_itself(run: &Run, name: &str, prepared: impl Sending, is_awaited: bool) -> Result<Acted, ScriptError> {
-    let mut answer: AnswerFuture = Box::pin(prepared.send(run));
+    come(name, Box::pin(prepared.send(run)), is_awaited)
+}
+
+/// Waits for an answer, or has what gives it begin.
+fn come(name: &str, mut answer: AnswerFuture, is_awaited: bool) -> Result<Acted, ScriptError> {
     if is_awaited {
         return wait(name, answer)?.map(Acted::Done);
     }
-    // It is sent by that.
     match answer.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(answer) => answer.map(Acted::Done),
         Poll::Pending => Ok(Acted::Later(Awaited::Future(answer))),
@@ -198,9 +221,9 @@ fn unrecorded(run: &Rc<Run>, call: &HostCall<'_>, place: CallSite<'_>, steps: &m
     if call.impact == Impact::Keep && run.session.as_ref().is_some_and(|session| session.journal.is_stuck()) {
         released(run)?;
     }
-    let unused = place.unused(run).filter(|_| call.impact.is_effect());
+    let later = place.value_later(run, call.impact);
     let prepared = steps.prepare(run, &|_| {}).and_then(|()| check(run));
-    let outcome = prepared.and_then(|()| steps.act(run, unused.is_none()));
+    let outcome = prepared.and_then(|()| steps.act(run, later.is_none()));
     tracing::trace!(
         run = run.id().number(),
         event = run.event().number(),
@@ -210,9 +233,16 @@ fn unrecorded(run: &Rc<Run>, call: &HostCall<'_>, place: CallSite<'_>, steps: &m
         "host call"
     );
     check(run)?;
-    match (outcome?, unused) {
+    match (outcome?, later) {
         (Acted::Later(answer), Some((place, value))) => {
-            run.set_pending(PendingCall { name: call.name.clone(), answer, record: None, place, value });
+            run.set_pending(PendingCall {
+                name: call.name.clone(),
+                answer,
+                record: None,
+                place,
+                within: run.within(),
+                value,
+            });
             Ok(Dynamic::UNIT)
         }
         (acted, _) => in_time(acted).map(Answer::into_value),
@@ -257,7 +287,7 @@ fn recorded(run: &Rc<Run>, call: &HostCall<'_>, place: CallSite<'_>, steps: &mut
         Begun::Replayed(outcome) => replay(run, call, outcome),
         Begun::Again => steps.prepare(run, &|_| {}).and_then(|()| now(run, steps)).map(Answer::into_value),
         Begun::InDoubt(number) => in_doubt(run, call, &ticket(Some(number))),
-        Begun::Live(known) => live(run, call, place.unused(run), ticket(known), steps),
+        Begun::Live(known) => live(run, call, place.value_later(run, call.impact), ticket(known), steps),
     }
 }
 
@@ -280,7 +310,7 @@ fn in_doubt(run: &Rc<Run>, call: &HostCall<'_>, ticket: &CallTicket) -> ScriptRe
 fn live(
     run: &Rc<Run>,
     call: &HostCall<'_>,
-    unused: Option<(Position, ValueUse)>,
+    later: Option<(Position, ValueUse)>,
     mut ticket: CallTicket,
     steps: &mut dyn Act,
 ) -> ScriptResult {
@@ -311,7 +341,7 @@ fn live(
         run.take_down(call, &ticket, started, &outcome);
         outcome
     };
-    let outcome = match (&run.session, unused.filter(|_| is_effect)) {
+    let outcome = match (&run.session, later) {
         (Some(session), _) if call.impact == Impact::Keep => {
             let outcome = session.journal.keep(|| record(prepared.and_then(|()| now(run, steps))));
             sync(run)?;
@@ -322,7 +352,7 @@ fn live(
             Ok(Acted::Later(answer)) => {
                 check(run)?;
                 let (name, record) = (call.name.clone(), Some(Box::new((call.to_owned(), ticket, started))));
-                run.set_pending(PendingCall { name, answer, record, place, value });
+                run.set_pending(PendingCall { name, answer, record, place, within: run.within(), value });
                 return Ok(Dynamic::UNIT);
             }
             Ok(Acted::Done(answer)) => record(Ok(answer)),

@@ -1,5 +1,7 @@
 //! How a run lets go of its event and its lane while it waits for something long, and how it comes back.
 
+use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::suspension::EventVerdict;
@@ -24,35 +26,36 @@ pub(crate) fn until(services: &Services, run: &Run, call: &str, duration: Durati
     Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }
 
-/// Lets go of the run's event and lane, waits for something long, and enters the lane again: at the place that it comes back
+/// Lets go of the run's event and lane; what it gives waits for something long, and enters the lane again: at the place that it comes back
 /// with, or else at the head. The event is told the verdict, unless it has been told more.
-///
-/// # Errors
-/// When the run is to end.
-pub(crate) fn detach<T>(
-    run: &Run,
-    verdict: EventVerdict,
-    name: &str,
-    future: impl Future<Output = (T, Option<LaneEntry>)>,
-) -> Result<T, ScriptError> {
-    run.suspension.let_go(verdict, run.lane.is_kept());
-    if run.lane.is_kept() {
-        return Ok(wait(name, run.aside(future))?.0);
+pub(crate) fn detach<T, F>(run: &Rc<Run>, verdict: EventVerdict, future: F) -> impl Future<Output = T> + use<T, F>
+where
+    F: Future<Output = (T, Option<LaneEntry>)> + 'static,
+{
+    let keeps_lane = run.lane.is_kept();
+    run.suspension.let_go(verdict, keeps_lane);
+    let run = Rc::clone(run);
+    async move {
+        let woken = async {
+            let (result, entry) = future.await;
+            match keeps_lane {
+                true => (result, None),
+                false => (result, Some(entry.unwrap_or_else(|| run.lane.enter_head()).await)),
+            }
+        };
+        let (result, guard) = run.aside(woken).await;
+        if let Some(guard) = guard {
+            run.suspension.come_back(guard);
+        }
+        result
     }
-    let woken = async {
-        let (result, entry) = future.await;
-        (result, entry.unwrap_or_else(|| run.lane.enter_head()).await)
-    };
-    let (result, guard) = wait(name, run.aside(woken))?;
-    run.suspension.come_back(guard);
-    Ok(result)
 }
 
 /// Has a run wait, away from its lane, for as long as its script is held.
 ///
 /// # Errors
 /// When the run was ended meanwhile.
-pub(crate) fn pause(run: &Run) -> Result<(), ScriptError> {
+pub(crate) fn pause(run: &Rc<Run>) -> Result<(), ScriptError> {
     match &run.session {
         Some(session) if session.is_held(run.generation.name()) && !is_last_word(&run.function) => {
             wait_for_script(run, session)
@@ -63,10 +66,12 @@ pub(crate) fn pause(run: &Run) -> Result<(), ScriptError> {
 
 // Out of line, since its frame would lie on the stack of every parked run.
 #[inline(never)]
-fn wait_for_script(run: &Run, session: &SessionContext) -> Result<(), ScriptError> {
+fn wait_for_script(run: &Rc<Run>, session: &Rc<SessionContext>) -> Result<(), ScriptError> {
     // The other scripts get the event meanwhile, unless this run has handled it.
-    detach(run, EventVerdict::PassedOn, "a run whose script is missing", async {
-        session.released(run.generation.name()).await;
+    let (session, script) = (Rc::clone(session), Arc::clone(&run.generation.bundle.name));
+    let released = detach(run, EventVerdict::PassedOn, async move {
+        session.released(&script).await;
         ((), None)
-    })
+    });
+    wait("a run whose script is missing", released)
 }

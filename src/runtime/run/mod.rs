@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
 
-use rhai::Dynamic;
+use rhai::{Dynamic, EvalAltResult, ImmutableString, Position};
 
 use crate::clock::Timestamp;
 use crate::protocol::{Content, Hook};
@@ -32,15 +32,16 @@ use crate::store::{CallRecord, EventId, RunId, RunOutcome, RunRow};
 use self::answer::{Answer, came_of};
 use self::call::{CallTicket, HostCall};
 use self::meter::{Meter, Progress};
-use self::pending::{Awaited, PendingCall};
+use self::pending::{Awaited, PendingCall, Within};
 use self::suspension::Suspension;
 use crate::runtime::context::SessionContext;
 use crate::runtime::context::lane::Lane;
 use crate::runtime::engine::body::failed;
-use crate::runtime::engine::thrown::{ScriptError, ScriptResult};
+use crate::runtime::engine::stages::Waiter;
+use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::unused::ValueUse;
 use crate::runtime::fiber::{Fiber, OutOfStacks, Panic, yield_now};
-use crate::runtime::generation::Generation;
+use crate::runtime::generation::{Course, Generation, PausedCall};
 use crate::runtime::ids;
 use crate::runtime::journal::Arrival;
 use crate::runtime::journal::history::{FORMAT, History, RunEnd};
@@ -123,7 +124,13 @@ pub(crate) struct Run {
     /// The call whose answer is waited for before the next one, or at the end.
     pending: RefCell<Option<PendingCall>>,
     /// What came of such a call, as far as it changes how the run ends.
-    came_late: RefCell<Option<Result<Dynamic, ScriptError>>>,
+    came_late: RefCell<Option<ScriptResult>>,
+    /// Where the call stands that it need not wait for on its stack, while that is evaluated.
+    expected: Cell<Option<Position>>,
+    /// What came of such a call.
+    kept: RefCell<Option<ScriptResult>>,
+    /// The functions that its function has called, each by the one before, as far as they need no stack to wait.
+    within: RefCell<Vec<Within>>,
     mode: Cell<Mode>,
     meter: Meter,
     /// What came of the call that it has posted and waits for.
@@ -226,6 +233,9 @@ impl Run {
             answers: RefCell::default(),
             pending: RefCell::default(),
             came_late: RefCell::default(),
+            expected: Cell::default(),
+            kept: RefCell::default(),
+            within: RefCell::default(),
             mode: Cell::new(mode),
             meter,
             result: RefCell::default(),
@@ -292,8 +302,10 @@ impl Run {
 
     /// Goes on without the answer of a call.
     pub(super) fn set_pending(&self, call: PendingCall) {
-        let line = call.place.line().unwrap_or_default();
-        tracing::trace!(run = %self.id(), call = &*call.name, "goes on at {}", self.generation.place(None, line));
+        if call.value != ValueUse::Kept {
+            let line = call.place.line().unwrap_or_default();
+            tracing::trace!(run = %self.id(), call = &*call.name, "goes on at {}", self.generation.place(None, line));
+        }
         self.pending.replace(Some(call));
         self.tell_wait();
     }
@@ -363,17 +375,66 @@ impl Run {
             let (call, ticket, started) = *record;
             self.take_down(&call, &ticket, started, &outcome);
         }
-        let came_late = match (outcome, call.value) {
-            (Ok(_), ValueUse::Dropped) => return,
-            (Ok(answer), ValueUse::Given) => Ok(answer.into_value()),
-            (Err(mut error), _) => {
-                if error.position().is_none() {
-                    error.set_position(call.place);
-                }
-                Err(failed(&self.function, &self.generation.bundle.script.file, error))
-            }
+        let came = match outcome {
+            Ok(_) if call.value == ValueUse::Dropped => return,
+            Ok(answer) => Ok(answer.into_value()),
+            Err(error) => Err(self.failed_at(call.place, &call.within, error)),
         };
-        self.came_late.replace(Some(came_late));
+        let place = if call.value == ValueUse::Kept { &self.kept } else { &self.came_late };
+        place.replace(Some(came));
+    }
+
+    /// An error that is thrown at a place of the last of the functions that are under way.
+    fn failed_at(&self, place: Position, within: &[Within], mut error: ScriptError) -> ScriptError {
+        let mut place = place;
+        let functions = within.iter().rev().map(|within| (&*within.function, within.place));
+        for (function, called) in functions.chain([(&*self.function, Position::NONE)]) {
+            if error.position().is_none() {
+                error.set_position(place);
+            }
+            error = failed(function, &self.generation.bundle.script.file, error);
+            place = called;
+        }
+        error
+    }
+
+    /// The functions of the script that are under way, but for its own.
+    pub(super) fn within(&self) -> Vec<Within> {
+        self.within.borrow().clone()
+    }
+
+    /// What becomes in the end of a value of which this becomes in the function that is under way.
+    pub(super) fn value_outside(&self, value: ValueUse) -> Option<ValueUse> {
+        let mut value = value;
+        for within in self.within.borrow().iter().rev() {
+            match within.value {
+                ValueUse::Kept => return None,
+                ValueUse::Dropped => value = ValueUse::Dropped,
+                ValueUse::Given => {}
+            }
+        }
+        Some(value)
+    }
+
+    /// Whether the call at this place need not be waited for on the stack.
+    pub(super) fn expects(&self, place: Position) -> bool {
+        self.expected.get() == Some(place)
+    }
+
+    /// Waits without a stack for what its function goes on with.
+    fn poll_kept(&self, context: &mut Context<'_>) -> Poll<ScriptResult> {
+        if self.is_condemned() {
+            let pending = self.pending.take();
+            let (place, within) = pending.map_or((Position::NONE, Vec::new()), |call| (call.place, call.within));
+            let ended = EvalAltResult::ErrorTerminated(self.condemned().unwrap_or_default().into(), place);
+            return Poll::Ready(Err(self.failed_at(place, &within, ended.into())));
+        }
+        ready!(self.poll_pending(context));
+        // What it had gone on without ends it, whatever is given here.
+        if self.is_refused() {
+            return Poll::Ready(Err(thrown::error("an answer that came late is a refusal")));
+        }
+        Poll::Ready(self.kept.take().unwrap_or(Ok(Dynamic::UNIT)))
     }
 
     /// Whether an answer that it had gone on without is a refusal, which ends it.
@@ -515,8 +576,8 @@ impl Run {
     /// # Errors
     /// When there is no stack for it.
     pub(crate) fn start(self: &Rc<Self>, arguments: Vec<Dynamic>) -> Result<Driven, OutOfStacks> {
-        let (generation, function) = (Rc::clone(&self.generation), Arc::clone(&self.function));
-        self.drive(move || generation.call(&function, arguments))
+        let run = Rc::clone(self);
+        self.driven(move || run.generation.call(&run.function, arguments, &*run))
     }
 
     /// Prepares code of the run on a fiber.
@@ -524,10 +585,44 @@ impl Run {
     /// # Errors
     /// When there is no stack for it.
     pub(crate) fn drive(self: &Rc<Self>, code: impl FnOnce() -> ScriptResult + 'static) -> Result<Driven, OutOfStacks> {
+        self.driven(move || Course::Ended(code()))
+    }
+
+    fn driven(self: &Rc<Self>, code: impl FnOnce() -> Course + 'static) -> Result<Driven, OutOfStacks> {
+        Ok(Driven { run: Rc::clone(self), leg: Leg::OnFiber(self.fiber(code)?) })
+    }
+
+    fn fiber(&self, code: impl FnOnce() -> Course + 'static) -> Result<Fiber<Course>, OutOfStacks> {
         let limits = self.limits();
         let fiber = Fiber::new(STACK.max(STACK / 64 * limits.call_depth), limits.nesting_reserve(), code)?;
         self.meter.set_bounds(fiber.bounds());
-        Ok(Driven { run: Rc::clone(self), fiber })
+        Ok(fiber)
+    }
+}
+
+impl Waiter for Run {
+    fn expect(&self, place: Option<Position>) {
+        self.expected.set(place);
+    }
+
+    fn is_waiting(&self) -> bool {
+        self.pending.borrow().as_ref().is_some_and(|call| call.value == ValueUse::Kept)
+    }
+
+    fn is_ahead(&self) -> bool {
+        self.pending.borrow().is_some()
+    }
+
+    fn enter(&self, function: ImmutableString, place: Position, value: ValueUse) {
+        self.within.borrow_mut().push(Within { function, place, value });
+    }
+
+    fn leave(&self) {
+        self.within.borrow_mut().pop();
+    }
+
+    fn failed(&self, error: ScriptError) -> ScriptError {
+        self.failed_at(Position::NONE, &self.within.take(), error)
     }
 }
 
@@ -545,10 +640,18 @@ pub(crate) fn on_progress() -> Option<Dynamic> {
     }
 }
 
-/// A run on its fiber, as a future.
+/// A run on its way, as a future.
 pub(crate) struct Driven {
     run: Rc<Run>,
-    fiber: Fiber<ScriptResult>,
+    leg: Leg,
+}
+
+/// A part of a run's way.
+enum Leg {
+    /// On a stack, which is kept while it waits.
+    OnFiber(Fiber<Course>),
+    /// It waits without one.
+    Paused(Option<Box<PausedCall>>),
 }
 
 impl Driven {
@@ -568,27 +671,67 @@ impl Driven {
     }
 }
 
+impl Drop for Driven {
+    fn drop(&mut self) {
+        // What is waited for may hold on to the run.
+        if matches!(self.leg, Leg::Paused(Some(_))) {
+            let pending = self.run.pending.take();
+            drop(pending);
+        }
+    }
+}
+
 impl Future for Driven {
     type Output = Result<ScriptResult, Panic>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
+        let Self { run, leg } = &mut *self;
         // To look on its stack would be slow: it has been left for a while.
-        if this.run.waits_in_vain() {
-            AWAITED.set(this.run.listing.get());
-            this.run.set_driver(context.waker());
+        if run.waits_in_vain() {
+            AWAITED.set(run.listing.get());
+            run.set_driver(context.waker());
             return Poll::Pending;
         }
         AWAITED.set(None);
-        let outer = CURRENT.replace(Some(Rc::clone(&this.run)));
-        this.run.meter.resume();
-        let polled = Pin::new(&mut this.fiber).poll(context);
-        CURRENT.set(outer);
-        if polled.is_pending() {
-            this.run.meter.suspend();
-            this.run.set_driver(context.waker());
-            AWAITED.set(this.run.listing.get().filter(|_| this.run.waits_in_vain()));
+        loop {
+            match leg {
+                Leg::OnFiber(fiber) => {
+                    let outer = CURRENT.replace(Some(Rc::clone(run)));
+                    run.meter.resume();
+                    let polled = Pin::new(fiber).poll(context);
+                    CURRENT.set(outer);
+                    match polled {
+                        Poll::Ready(Ok(Course::Ended(result))) => return Poll::Ready(Ok(result)),
+                        Poll::Ready(Err(panic)) => return Poll::Ready(Err(panic)),
+                        Poll::Ready(Ok(Course::Paused(call))) => {
+                            run.meter.suspend();
+                            *leg = Leg::Paused(Some(call));
+                        }
+                        Poll::Pending => {
+                            run.meter.suspend();
+                            run.set_driver(context.waker());
+                            AWAITED.set(run.listing.get().filter(|_| run.waits_in_vain()));
+                            return Poll::Pending;
+                        }
+                    }
+                }
+                Leg::Paused(call) => {
+                    let Poll::Ready(value) = run.poll_kept(context) else {
+                        AWAITED.set(run.listing.get().filter(|_| run.waits_for_result()));
+                        return Poll::Pending;
+                    };
+                    let value = match value {
+                        Ok(value) => value,
+                        Err(error) => return Poll::Ready(Ok(Err(error))),
+                    };
+                    let call = call.take().expect("it goes on once");
+                    let own = Rc::clone(run);
+                    match run.fiber(move || own.generation.go_on(*call, value, &*own)) {
+                        Ok(fiber) => *leg = Leg::OnFiber(fiber),
+                        Err(error) => return Poll::Ready(Ok(Err(thrown::error(error.to_string())))),
+                    }
+                }
+            }
         }
-        polled
     }
 }

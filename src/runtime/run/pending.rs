@@ -1,10 +1,11 @@
-//! An answer that its script does not wait for where it asked: it is waited for before the run's next host call, or at its end.
+//! An answer that its script does not wait for where it asked: it is waited for before the run's next host call, or at its end, or
+//! where the script goes on with it.
 
 use std::borrow::Cow;
 use std::pin::Pin;
 use std::time::Instant;
 
-use rhai::Position;
+use rhai::{ImmutableString, Position};
 
 use super::answer::Answer;
 use super::call::{CallTicket, HostCall};
@@ -28,14 +29,25 @@ pub(crate) enum Awaited {
     Posted(ReadResult),
 }
 
+/// A function of the script that is under way.
+#[derive(Clone)]
+pub(crate) struct Within {
+    pub(super) function: ImmutableString,
+    /// Where it was called.
+    pub(super) place: Position,
+    /// What becomes of what it gives.
+    pub(super) value: ValueUse,
+}
+
 /// A call that was made, and whose answer nobody has waited for yet.
 pub(crate) struct PendingCall {
     pub(super) name: Cow<'static, str>,
     pub(super) answer: Awaited,
     /// What takes its answer down, where it is recorded, and when it began.
     pub(super) record: Option<Box<(HostCall<'static>, CallTicket, Instant)>>,
-    /// Where it stands in the body of the run's function.
+    /// Where it stands in the body of the run's function, or of the last of those that this calls.
     pub(super) place: Position,
+    pub(super) within: Vec<Within>,
     /// What becomes of its value.
     pub(super) value: ValueUse,
 }

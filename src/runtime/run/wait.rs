@@ -8,6 +8,7 @@ use std::task::Poll;
 use rhai::{EvalAltResult, NativeCallContext, Position};
 
 use super::answer::Answer;
+use super::call::Impact;
 use super::pending::ReadResult;
 use crate::runtime::engine::thrown::{self, ScriptError};
 use crate::runtime::engine::unused::ValueUse;
@@ -41,9 +42,13 @@ impl<'a> CallSite<'a> {
         Self { is_in_body: false, ..self }
     }
 
-    /// What becomes of the value of the call, with its place, where nothing waits for it there.
-    pub(super) fn unused(&self, run: &Run) -> Option<(Position, ValueUse)> {
-        let value = run.generation.unused_call(self.place).filter(|_| self.is_in_body)?;
+    /// What becomes of the value of a call of this kind, with its place, where nothing waits for it there.
+    pub(super) fn value_later(&self, run: &Run, impact: Impact) -> Option<(Position, ValueUse)> {
+        let value = match self.is_in_body {
+            false => return None,
+            true if run.expects(self.place) => ValueUse::Kept,
+            true => run.value_outside(run.generation.unused_call(self.place).filter(|_| impact.is_effect())?)?,
+        };
         Some((self.place, value))
     }
 }
