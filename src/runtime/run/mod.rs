@@ -660,6 +660,11 @@ impl Driven {
         &self.run
     }
 
+    /// Whether it waits without a stack for what comes of a call that it has posted.
+    pub(crate) fn is_paused_for_result(&self) -> bool {
+        matches!(self.leg, Leg::Paused(_)) && self.run.waits_for_result()
+    }
+
     /// Runs to the end on this thread, for code that has no reason to wait.
     pub(crate) fn finish(mut self) -> Result<ScriptResult, Panic> {
         let mut context = Context::from_waker(Waker::noop());

@@ -5,8 +5,8 @@ use std::task::{Context, Waker};
 
 use tokio::task::spawn_local;
 
-use super::invocation::{finish, is_off, leave};
-use super::listing::{Ending, LastRun, PausedEvent, Rest};
+use super::invocation::{HookOutcome, Invoker, finish, is_off, leave};
+use super::listing::{Ending, LastCourse, LastRun, PausedEvent, Rest};
 use super::state::Worker;
 use crate::protocol::Content;
 use crate::runtime::context::drain::DrainMode;
@@ -61,13 +61,30 @@ impl Worker {
         }
     }
 
-    /// Ends a run whose function is at its end, with its event, where its last answer has come or is waited for no longer.
+    /// Goes on with a run that is the last of its event, where its last answer has come or is waited for no longer.
     fn end_event(self: &Rc<Self>, key: u64, run: &Rc<Run>, ending: Ending) {
+        let Ending { last: LastRun { listed, course }, about, hold, arrival, counted } = ending;
+        let result = match course {
+            LastCourse::Ended(result) => result,
+            LastCourse::Paused(driven) => {
+                let (worker, run) = (Rc::clone(self), Rc::clone(run));
+                return self.handle(async move {
+                    let Some(session) = &run.session else { return };
+                    let event = arrival.id();
+                    let call = Invoker { worker: &worker, session, hold: &hold, event, about, rebuild: run.rebuild };
+                    match call.follow(None, driven, listed, None).await {
+                        HookOutcome::Left => leave(session, arrival),
+                        _ => arrival.finish(),
+                    }
+                    drop(counted);
+                });
+            }
+        };
         let is_over = run.poll_pending(&mut Context::from_waker(Waker::noop())).is_ready() || run.history.has_ended();
         let Some(session) = run.session.as_ref().filter(|_| is_over || is_off(run)) else {
-            return self.listing.keep(key, Rest::Ending(ending));
+            let last = LastRun { listed, course: LastCourse::Ended(result) };
+            return self.listing.keep(key, Rest::Ending(Ending { last, about, hold, arrival, counted }));
         };
-        let Ending { last: LastRun { result, listed }, about, hold, arrival, counted } = ending;
         let lane = run.suspension.take_lane();
         if is_over {
             finish(self, run, &about, run.came_of(result));

@@ -13,7 +13,7 @@ use tokio::sync::SemaphorePermit;
 use tokio::task::spawn_local;
 
 use super::internal_event::hook_event;
-use super::listing::{About, LastPlace, LastRun};
+use super::listing::{About, LastCourse, LastPlace, LastRun, Listed};
 use super::state::Worker;
 use crate::language::fault::Fault;
 use crate::language::trace;
@@ -43,7 +43,7 @@ pub(super) enum HookOutcome {
     Held,
     /// Its session is left: the event is the next process's business.
     Left,
-    /// It has come to its end but for an answer that it went on without, and so has its event.
+    /// It is the last of its event, and waits for nothing but a result.
     Ending,
 }
 
@@ -109,33 +109,48 @@ impl<'a> Invoker<'a> {
         )
     }
 
-    /// Drives a run until it ends, or until it waits for something long and goes on by itself. Where it is the last of its event and has
-    /// gone on without an answer, it is put into its `last` place.
+    /// Begins a run, and [follows](Self::follow) it.
     pub(super) async fn drive(
         &self,
-        mut slot: RunSlot<'a>,
+        slot: RunSlot<'a>,
         run: Rc<Run>,
         arguments: Vec<Dynamic>,
         last: LastPlace<'_>,
     ) -> HookOutcome {
-        let Self { worker, session, hold, about, .. } = self;
-        let listed = worker.listing.add(&run);
+        let listed = self.worker.listing.add(&run);
         run.enter();
         run.note();
-        let mut driven = match run.start(arguments) {
-            Ok(driven) => Some(driven),
+        match run.start(arguments) {
+            Ok(driven) => {
+                run.suspension.borrow_lane(self.hold.lend());
+                self.follow(slot, driven, listed, last).await
+            }
             Err(error) => {
                 let fault = Fault::of_file(&run.generation.bundle.script.file, error);
-                fail(worker, &run, about, fault);
-                return HookOutcome::PassedOn;
+                fail(self.worker, &run, &self.about, fault);
+                HookOutcome::PassedOn
             }
-        };
-        run.suspension.borrow_lane(hold.lend());
+        }
+    }
+
+    /// Follows a run until it ends, or until it waits for something long and goes on by itself. Where it is the last of its event and
+    /// waits for a result without a stack, it is put into its `last` place.
+    pub(super) async fn follow(
+        &self,
+        mut slot: RunSlot<'a>,
+        driven: Driven,
+        listed: Listed,
+        last: LastPlace<'_>,
+    ) -> HookOutcome {
+        let Self { worker, session, hold, about, .. } = self;
+        let run = Rc::clone(driven.run());
+        let mut driven = Some(driven);
         let ended = poll_fn(|context| {
             let driven = driven.as_mut().expect("it is taken out only when this future is done");
-            match Pin::new(driven).poll(context) {
+            match Pin::new(&mut *driven).poll(context) {
                 Poll::Ready(result) => Poll::Ready(Came::Back(result)),
                 Poll::Pending if run.suspension.is_alone() => Poll::Ready(Came::Away),
+                Poll::Pending if last.is_some() && driven.is_paused_for_result() => Poll::Ready(Came::Paused),
                 Poll::Pending if is_off(&run) => Poll::Ready(Came::Off),
                 Poll::Pending => {
                     // Whoever holds the lane that it comes back to may wait for a slot.
@@ -152,7 +167,7 @@ impl<'a> Invoker<'a> {
                 // Its stack is free for others, whatever it still waits for.
                 drop(driven.take());
                 if let Some(last) = last.filter(|_| run.waits_for_result()) {
-                    last.set(Some(LastRun { listed, result }));
+                    last.set(Some(LastRun { listed, course: LastCourse::Ended(result) }));
                     return HookOutcome::Ending;
                 }
                 match self.settled(&run).await {
@@ -163,6 +178,12 @@ impl<'a> Invoker<'a> {
             other => other,
         };
         match ended {
+            Came::Paused => {
+                let driven = driven.take().expect("it was there a moment ago");
+                let course = LastCourse::Paused(driven);
+                last.expect("it pauses only where there is a place").set(Some(LastRun { listed, course }));
+                HookOutcome::Ending
+            }
             Came::Back(result) => {
                 let lane = run.suspension.take_lane();
                 let outcome = finish(worker, &run, about, result);
@@ -210,6 +231,8 @@ enum Came {
     Away,
     /// Its session is left, and it waited for something.
     Off,
+    /// It is the last of its event, and waits for a result without a stack.
+    Paused,
 }
 
 /// Whether a run is cut off where it waits, since its session is left.

@@ -15,7 +15,7 @@ use crate::runtime::context::lane::Hold;
 use crate::runtime::engine::thrown::ScriptResult;
 use crate::runtime::fiber::Panic;
 use crate::runtime::journal::Arrival;
-use crate::runtime::run::Run;
+use crate::runtime::run::{Driven, Run};
 use crate::store::RunId;
 
 /// How many events of a session may wait before its socket is no longer read.
@@ -45,14 +45,14 @@ pub(super) enum Rest {
     Elsewhere,
     /// The run goes on with it.
     Paused(PausedEvent),
-    /// The run is at its end with it.
+    /// The run is the last of it.
     Ending(Ending),
 }
 
 /// The handling of an event, as far as it has come.
 pub(super) type PausedEvent = Pin<Box<dyn Future<Output = ()>>>;
 
-/// What is left of an event whose last function has come to its end, but for an answer that it went on without.
+/// What is left of an event whose last function waits for a result, and for nothing else, without a stack.
 pub(super) struct Ending {
     pub(super) last: LastRun,
     pub(super) about: About,
@@ -61,14 +61,22 @@ pub(super) struct Ending {
     pub(super) counted: CountedEvent,
 }
 
-/// What came of the last function of an event.
+/// The last function of an event.
 pub(super) struct LastRun {
     pub(super) listed: Listed,
-    pub(super) result: Result<ScriptResult, Panic>,
+    pub(super) course: LastCourse,
 }
 
-/// Where a run puts itself that has come to its end but for an answer which it went on without; there is none where its event
-/// goes on after it.
+/// How far it has come.
+pub(super) enum LastCourse {
+    /// To its end, but for an answer that it went on without.
+    Ended(Result<ScriptResult, Panic>),
+    /// To a call whose result it goes on with.
+    Paused(Driven),
+}
+
+/// Where the last run of an event puts itself that waits for a result without a stack; there is none where its event goes on
+/// after it.
 pub(super) type LastPlace<'a> = Option<&'a Cell<Option<LastRun>>>;
 
 /// A run that can be found, until this is dropped.
