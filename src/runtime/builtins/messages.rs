@@ -119,14 +119,14 @@ fn ask(
             session.asks.ask((msg.chat(), msg.sender()), run.id(), &run.generation.bundle.name, since, &session.drain);
         let asker = Rc::clone(run);
         let answer = detach(run, EventVerdict::Handled, async move {
-            let too_late = async {
+            let too_late = Box::pin(async {
                 clock.sleep(remaining).await;
                 // An answer that came in time may be among the events that are held.
                 while session.journal.is_held() {
                     session.journal.released().await;
                     clock.sleep(HELD).await;
                 }
-            };
+            });
             match asking.wait(too_late).await {
                 Some(Reply { message, entry, arrival }) => {
                     // The answer counts as handled when the record that this run has it is in the same batch.

@@ -34,7 +34,8 @@ where
 {
     let keeps_lane = run.lane.is_kept();
     run.suspension.let_go(verdict, keeps_lane);
-    let run = Rc::clone(run);
+    // What is awaited lies in each future around it anew, so it is kept apart.
+    let (run, future) = (Rc::clone(run), Box::pin(future));
     async move {
         let woken = async {
             let (result, entry) = future.await;
