@@ -172,8 +172,8 @@ pub(super) struct Sorted {
 
 impl Sorted {
     /// The messages that the batch tells of, which are written with those of others.
-    pub(super) fn take_messages(&mut self) -> impl Iterator<Item = MessageRow> + use<> {
-        take(&mut self.rows.messages).into_iter()
+    pub(super) fn take_messages(&mut self) -> Vec<MessageRow> {
+        take(&mut self.rows.messages)
     }
 }
 
@@ -193,8 +193,29 @@ struct Open {
     batch: i64,
     at: Timestamp,
     is_done: bool,
-    /// Its runs that go on.
-    runs: Vec<RunId>,
+    /// Its run that goes on, and further ones: few events have any.
+    run: Option<RunId>,
+    further: Vec<RunId>,
+}
+
+impl Open {
+    fn begin(&mut self, run: RunId) {
+        match self.run {
+            Some(_) => self.further.push(run),
+            None => self.run = Some(run),
+        }
+    }
+
+    fn end(&mut self, run: RunId) {
+        self.further.retain(|other| *other != run);
+        if self.run == Some(run) {
+            self.run = self.further.pop();
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_done && self.run.is_none()
+    }
 }
 
 impl Log {
@@ -251,23 +272,34 @@ impl Log {
 
     /// Notes what becomes of events; gives those that have settled, or were never in the log.
     fn note(&mut self, marks: &[Mark], batch: i64, at: Timestamp) -> HashSet<EventId> {
-        let mut settled = HashSet::new();
-        for mark in marks {
-            if let Mark::Arrived { event, is_done } = *mark {
-                self.open.insert(event, Open { batch, at, is_done, runs: Vec::new() });
+        let (mut settled, mut over) = (HashSet::new(), Vec::new());
+        for of_event in marks.chunk_by(|one, next| one.event() == next.event()) {
+            let event = of_event[0].event();
+            if let Mark::Arrived { is_done, .. } = of_event[0] {
+                self.open.insert(event, Open { batch, at, is_done, run: None, further: Vec::new() });
             }
-            let Some(open) = self.open.get_mut(&mark.event()) else {
-                settled.insert(mark.event());
+            let Some(open) = self.open.get_mut(&event) else {
+                settled.insert(event);
                 continue;
             };
-            match *mark {
-                Mark::Handled { .. } => open.is_done = true,
-                Mark::Run { run, has_ended: true, .. } => open.runs.retain(|other| *other != run),
-                Mark::Run { run, begins: true, .. } => open.runs.push(run),
-                Mark::Arrived { .. } | Mark::Run { .. } => {}
+            for mark in of_event {
+                match *mark {
+                    Mark::Handled { .. } => open.is_done = true,
+                    Mark::Run { run, has_ended: true, .. } => open.end(run),
+                    Mark::Run { run, begins: true, .. } => open.begin(run),
+                    Mark::Arrived { .. } | Mark::Run { .. } => {}
+                }
+            }
+            if open.is_over() {
+                over.push(event);
             }
         }
-        self.open.retain(|_, open| !open.is_done || !open.runs.is_empty());
+        // Further on, the batch may have told of a run of it that goes on.
+        for event in over {
+            if self.open.get(&event).is_some_and(Open::is_over) {
+                self.open.remove(&event);
+            }
+        }
         settled
     }
 
@@ -553,7 +585,7 @@ pub(super) fn unwritten_messages(connection: &Connection) -> Result<Unwritten, S
     while let Some(batch) = batches.next()? {
         for event in past(batch)?.events {
             if let Some(id) = EventSpec::message_id(&event.subcommand, event.content.as_str()) {
-                unwritten.add(MessageRow { id: (&*id).into(), session: event.session, at: event.at });
+                unwritten.add(&[MessageRow { id: (&*id).into(), session: event.session, at: event.at }]);
             }
         }
     }

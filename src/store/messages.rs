@@ -76,15 +76,13 @@ struct Taken {
 }
 
 impl Unwritten {
-    pub(super) fn add(&mut self, MessageRow { session, id, at }: MessageRow) {
-        let taken = self.by_session.entry(session).or_default();
-        taken.at = taken.at.max(at);
-        taken.highest = taken.highest.max(id.number());
-        match id {
-            MessageId::Number(number) => taken.numbers.push(number),
-            MessageId::Text(text) => taken.texts.push((text, at)),
+    pub(super) fn add(&mut self, messages: &[MessageRow]) {
+        // Those of a session come many at a time.
+        for together in messages.chunk_by(|one, next| Arc::ptr_eq(&one.session, &next.session)) {
+            let taken = self.by_session.entry(Arc::clone(&together[0].session)).or_default();
+            together.iter().for_each(|message| taken.add(message));
         }
-        self.count += 1;
+        self.count += messages.len();
     }
 
     /// Asks for them to be written, however few they are.
@@ -108,6 +106,15 @@ impl Unwritten {
 }
 
 impl Taken {
+    fn add(&mut self, MessageRow { id, at, .. }: &MessageRow) {
+        self.at = self.at.max(*at);
+        self.highest = self.highest.max(id.number());
+        match id {
+            MessageId::Number(number) => self.numbers.push(*number),
+            MessageId::Text(text) => self.texts.push((text.clone(), *at)),
+        }
+    }
+
     fn write(&self, transaction: &Transaction<'_>, session: &str) -> rusqlite::Result<()> {
         let mut numbers = self.numbers.clone();
         numbers.sort_unstable();

@@ -308,7 +308,7 @@ impl Writer {
                     self.latest = batch.at();
                     match self.log.sort(*batch) {
                         Ok(mut sorted) => {
-                            sorted.take_messages().for_each(|message| self.unwritten.add(message));
+                            self.unwritten.add(&sorted.take_messages());
                             self.records.push((sorted, changes, done));
                         }
                         Err(error) => tracing::error!("what happened cannot be recorded: {error}"),
