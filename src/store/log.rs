@@ -13,31 +13,20 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::mem::take;
 
-use lz4_flex::block;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
-use serde::{Deserialize, Serialize};
 
+use super::body::{self, BatchBody, COMPRESSED, FORMAT, Mark, Packed, READ};
 use super::error::StoreError;
 use super::ids::{EventId, Id, RunId};
 use super::internal::is_internal;
 use super::messages::{self, Unwritten};
-use super::record::{
-    Batch, BundleHash, EventRow, Handled, Handling, MessageRow, RunChange, RunOutcome, RunRecord, Standing,
-};
+use super::record::{Batch, BundleHash, EventRow, Handling, MessageRow, RunChange, RunRecord, Standing};
 use super::rows;
 use crate::clock::Timestamp;
 use crate::protocol::{Content, Event, EventSpec};
 
 /// What is not over after this many milliseconds settles.
 const SETTLE: Timestamp = 1_000;
-/// The format of the bodies. One of another format is passed over by whoever reads the past.
-const FORMAT: i64 = 3;
-/// The formats that are read: the second only knows more outcomes of calls than the first, the third is compressed.
-const READ: std::ops::RangeInclusive<i64> = 1..=FORMAT;
-/// The first format that is compressed.
-const COMPRESSED: i64 = 3;
-/// So many times as long as a compressed body can its text be at most, as LZ4 goes.
-const LONGEST: usize = 255;
 /// So many batches earlier may an event be that comes later by its id.
 const OVERLAP: i32 = 64;
 /// How many message ids of a session are remembered over a restart, and of all sessions together.
@@ -59,96 +48,6 @@ pub(super) const SCHEMA: &str = "
     );
     CREATE INDEX cut_ids ON cut (high, low);
 ";
-
-/// What one batch says of events and runs.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Body {
-    events: Vec<EventRow>,
-    handled: Vec<Handled>,
-    runs: Vec<RunChange>,
-}
-
-/// What a batch says of one event, in a few words.
-#[derive(Clone, Copy, Debug)]
-enum Mark {
-    Arrived { event: EventId, is_done: bool },
-    Handled { event: EventId },
-    Run { event: EventId, run: RunId, begins: bool, has_ended: bool },
-}
-
-/// A batch with its events and runs packed, on its way to the writer.
-#[derive(Debug)]
-pub(super) struct Packed {
-    marks: Vec<Mark>,
-    /// The runs that end as killed.
-    killed: Vec<RunId>,
-    body: Vec<u8>,
-    rest: Batch,
-}
-
-impl Packed {
-    /// The moment that it was taken at.
-    pub(super) fn at(&self) -> Timestamp {
-        self.rest.at
-    }
-}
-
-/// As [`Body`], where it is written.
-#[derive(Serialize)]
-struct BodyOf<'a> {
-    events: &'a [EventRow],
-    handled: &'a [Handled],
-    runs: &'a [RunChange],
-}
-
-/// Packs batches, in the room that the one before had: it is large, and new room is slow at first.
-///
-/// Whoever records a batch packs it, so that the writer neither waits for that nor frees what others allocated.
-#[derive(Debug, Default)]
-pub struct Packer {
-    body: Vec<u8>,
-    packed: Vec<u8>,
-}
-
-impl Packer {
-    /// Packs a batch. Its lists are empty then, and keep their room.
-    pub(super) fn pack(&mut self, batch: &mut Batch) -> Packed {
-        let (events, handled, runs) = (take(&mut batch.events), take(&mut batch.handled), take(&mut batch.runs));
-        let arrived = events.iter().map(|event| Mark::Arrived { event: event.id, is_done: event.done });
-        let done = handled.iter().map(|handled| Mark::Handled { event: handled.event });
-        let changed = runs.iter().map(|run| Mark::Run {
-            event: run.event,
-            run: run.id,
-            begins: run.begun.is_some(),
-            has_ended: run.standing.ended.is_some(),
-        });
-        let marks: Vec<_> = arrived.chain(done).chain(changed).collect();
-        let is_killed = |run: &&RunChange| run.standing.outcome == RunOutcome::Killed;
-        let killed = runs.iter().filter(is_killed).map(|run| run.id).collect();
-        let body = BodyOf { events: &events, handled: &handled, runs: &runs };
-        let room = take(&mut self.body);
-        self.body = postcard::to_extend(&body, room).expect("a body holds only plain data");
-        // Most of it is the same in every event: the names of fields, scripts and places, who writes to whom.
-        let body = self.compressed();
-        self.body.clear();
-        let rest = take(batch);
-        *batch = Batch { events: emptied(events), handled: emptied(handled), runs: emptied(runs), ..Batch::default() };
-        Packed { marks, killed, body, rest }
-    }
-
-    /// The body after its size, as `compress_prepend_size` writes it.
-    fn compressed(&mut self) -> Vec<u8> {
-        let size = u32::try_from(self.body.len()).expect("a batch has less than 4 GiB");
-        self.packed.resize(block::get_maximum_output_size(self.body.len()), 0);
-        let length = block::compress_into(&self.body, &mut self.packed).expect("there is room for the worst case");
-        [size.to_le_bytes().as_slice(), &self.packed[..length]].concat()
-    }
-}
-
-fn emptied<T>(mut list: Vec<T>) -> Vec<T> {
-    list.clear();
-    list
-}
 
 /// A batch's row.
 #[derive(Debug)]
@@ -326,14 +225,6 @@ impl Log {
     }
 }
 
-impl Mark {
-    fn event(self) -> EventId {
-        match self {
-            Self::Arrived { event, .. } | Self::Handled { event } | Self::Run { event, .. } => event,
-        }
-    }
-}
-
 /// Writes a batch within a transaction.
 pub(super) fn write(transaction: &Transaction<'_>, sorted: &Sorted) -> rusqlite::Result<()> {
     if let Some(CutRow { id, low, high, events, horizon, body }) = &sorted.row {
@@ -366,31 +257,14 @@ fn settle(connection: &mut Connection, last: Option<i64>) -> Result<(), StoreErr
     Ok(())
 }
 
-fn unpack(batch: i64, format: i64, body: &[u8]) -> Result<Body, StoreError> {
-    read_body(format, body).map_err(|error| StoreError::Unreadable(format!("batch {batch} of the journal: {error}")))
-}
-
-/// Reads a body of a format that is known; why it cannot be, in words.
-fn read_body(format: i64, body: &[u8]) -> Result<Body, String> {
-    let plain = if format < COMPRESSED { Cow::Borrowed(body) } else { decompressed(body)?.into() };
-    postcard::from_bytes(&plain).map_err(|error| error.to_string())
-}
-
-fn decompressed(body: &[u8]) -> Result<Vec<u8>, String> {
-    let (size, body) = block::uncompressed_size(body).map_err(|error| error.to_string())?;
-    // A damaged size asks for memory without end.
-    if size > body.len() * LONGEST {
-        return Err(format!("it cannot have {size} bytes"));
-    }
-    let mut plain = vec![0; size];
-    let end = block::decompress_into(body, &mut plain).map_err(|error| error.to_string())?;
-    if end < size { Err(format!("it has {end} bytes of {size}")) } else { Ok(plain) }
+fn unpack(batch: i64, format: i64, body: &[u8]) -> Result<BatchBody, StoreError> {
+    body::read(format, body).map_err(|error| StoreError::Unreadable(format!("batch {batch} of the journal: {error}")))
 }
 
 /// What a batch of the past says, of its `format` and `body`; nothing where it cannot be understood.
-fn past(batch: &Row<'_>) -> rusqlite::Result<Body> {
+fn past(batch: &Row<'_>) -> rusqlite::Result<BatchBody> {
     let (format, body) = (batch.get(0)?, batch.get_ref(1)?.as_blob()?);
-    Ok(READ.contains(&format).then(|| read_body(format, body).ok()).flatten().unwrap_or_default())
+    Ok(READ.contains(&format).then(|| body::read(format, body).ok()).flatten().unwrap_or_default())
 }
 
 /// Events and their runs as batches tell of them.
@@ -420,15 +294,16 @@ impl Told {
         batch.runs.extend(runs.into_iter().map(|RunRecord { run, standing, entries }| RunChange {
             id: run.id,
             event: run.event,
-            begun: Some(run),
+            begun: Some(Box::new(run)),
             standing,
             entries: (0..).zip(entries).collect(),
+            answers: Vec::new(),
         }));
     }
 }
 
 impl Recent {
-    fn apply(&mut self, batch: i64, body: Body) {
+    fn apply(&mut self, batch: i64, body: BatchBody) {
         for event in body.events {
             self.events.insert(event.id, Told { handling: Handling { event, runs: Vec::new() }, batch });
         }
@@ -438,16 +313,16 @@ impl Recent {
                 told.handling.event.answered = handled.answered;
             }
         }
-        for RunChange { id, event, begun, standing, entries } in body.runs {
+        for RunChange { id, event, begun, standing, entries, answers } in body.runs {
             let runs = self.events.get_mut(&event).map(|told| &mut told.handling.runs);
             let run = match (runs, begun) {
                 (Some(runs), Some(run)) => {
-                    runs.push(RunRecord { run, standing: Standing::default(), entries: Vec::new() });
+                    runs.push(RunRecord { run: *run, standing: Standing::default(), entries: Vec::new() });
                     runs.last_mut()
                 }
                 (Some(runs), None) => runs.iter_mut().find(|run| run.run.id == id),
                 (None, Some(run)) => {
-                    let record = RunRecord { run, standing: Standing::default(), entries: Vec::new() };
+                    let record = RunRecord { run: *run, standing: Standing::default(), entries: Vec::new() };
                     Some(self.strays.entry(id).or_insert(record))
                 }
                 (None, None) => self.strays.get_mut(&id),
@@ -458,6 +333,11 @@ impl Recent {
                 match run.entries.get_mut(number as usize) {
                     Some(old) => *old = entry,
                     None => run.entries.push(entry),
+                }
+            }
+            for answer in answers {
+                if let Some(entry) = run.entries.get_mut(answer.number as usize) {
+                    entry.answer(answer);
                 }
             }
         }
@@ -690,46 +570,4 @@ pub(super) fn keep_message(
         transaction.prepare_cached(sql)?.execute(params![session, id, at])?;
     }
     Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn body() -> Body {
-        let event = |id: i64| EventRow {
-            id: EventId::new(id),
-            session: "main".into(),
-            subcommand: "RECEIVE_MESSAGE".into(),
-            content: Content::new(format!(r#"{{"id":"{id}","from":"u0123456789abcdef","text":"ping"}}"#)),
-            at: 1_700_000_000_000 + id,
-            done: true,
-            answered: None,
-        };
-        Body { events: (1..=100).map(event).collect(), handled: Vec::new(), runs: Vec::new() }
-    }
-
-    #[test]
-    fn what_earlier_formats_wrote_is_read() {
-        let plain = postcard::to_allocvec(&body()).expect("it holds only plain data");
-        for format in [1, 2] {
-            assert_eq!(unpack(7, format, &plain).expect("it is whole").events, body().events);
-        }
-        let packed = Packer::default().pack(&mut Batch { events: body().events, ..Batch::default() }).body;
-        assert_eq!(unpack(7, FORMAT, &packed).expect("it is whole").events, body().events);
-        assert!(packed.len() * 4 < plain.len(), "{} of {} bytes", packed.len(), plain.len());
-    }
-
-    #[test]
-    fn a_damaged_body_is_an_error_wherever_it_is_damaged() {
-        let whole = Packer::default().pack(&mut Batch { events: body().events, ..Batch::default() }).body;
-        for length in 0..whole.len() {
-            assert!(unpack(7, FORMAT, &whole[..length]).is_err(), "{length} bytes of it");
-        }
-        for at in 0..4 {
-            let mut damaged = whole.clone();
-            damaged[at] ^= 0x80;
-            assert!(unpack(7, FORMAT, &damaged).is_err(), "byte {at} of its size");
-        }
-    }
 }

@@ -9,6 +9,7 @@
 //! | `internal` | the names of what is no event of the gateway |
 //! | `record` | what the journal takes down, and batches, the unit in which it does |
 //! | `held` | the scripts that are missing, and what is kept of scripts |
+//! | `body` | what batches say of events and runs, packed |
 //! | `log`, `rows` | where batches are written: what comes and goes at once; the tables of what lasts |
 //! | `messages` | the ids of the messages that are not handled again |
 //! | `prune` | what is over for long goes, slice by slice |
@@ -20,6 +21,7 @@
 //! The interface is narrow on purpose, and each operation says what it guarantees, so that a store shared by several
 //! machines can stand behind it one day.
 
+mod body;
 mod error;
 mod folder;
 mod health;
@@ -45,21 +47,21 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use crate::clock::Timestamp;
+pub use body::Packer;
 pub use error::{DiskFault, StoreError};
 use folder::Folder;
 pub use folder::{is_data_file, socket_file};
 pub use held::{Held, Kept};
 pub use ids::{EventId, Id, RunId, TimerId};
 pub use internal::{InternalKind, is_internal};
-pub use log::Packer;
 pub use messages::number as message_number;
 use mirror::Mirror;
 pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
 pub use prune::Pruning;
 pub use reader::JournalReader;
 pub use record::{
-    Batch, BundleHash, BundleRow, CallKind, CallOutcome, CallRecord, EventRow, Handled, Handling, LinedUp, Lineup,
-    MessageId, MessageRow, Recovered, RunChange, RunOutcome, RunRecord, RunRow, Standing, Tenant, TimerOrigin,
+    Batch, BundleHash, BundleRow, CallAnswer, CallKind, CallOutcome, CallRecord, EventRow, Handled, Handling, LinedUp,
+    Lineup, MessageId, MessageRow, Recovered, RunChange, RunOutcome, RunRecord, RunRow, Standing, Tenant, TimerOrigin,
     TimerRow, Waiting,
 };
 use writer::{Job, StoreShared, Writer};
@@ -243,12 +245,12 @@ impl Store {
     ///
     /// Guarantee: written whole or not at all, after all batches that were handed over before, of any thread. `done` is told when
     /// it is on disk; while the disk takes no writes, batches are kept and tried again.
-    pub fn record(&self, mut batch: Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
-        self.record_by(&mut Packer::default(), &mut batch, done);
+    pub fn record(&self, batch: Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
+        self.record_by(&mut Packer::default(), batch, done);
     }
 
-    /// As [`record`](Self::record), for one who records many batches; this one is empty then.
-    pub fn record_by(&self, packer: &mut Packer, batch: &mut Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
+    /// As [`record`](Self::record), for one who records many batches, with what has been added to the packer.
+    pub fn record_by(&self, packer: &mut Packer, batch: Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
         // Packed before others are kept waiting.
         let packed = packer.pack(batch);
         self.hold_batches().hand_over(packed, done);
@@ -521,11 +523,11 @@ pub struct Batches<'a> {
 
 impl Batches<'_> {
     /// As [`Store::record_by`].
-    pub fn record_by(&self, packer: &mut Packer, batch: &mut Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
+    pub fn record_by(&self, packer: &mut Packer, batch: Batch, done: Option<tokio::sync::oneshot::Sender<()>>) {
         self.hand_over(packer.pack(batch), done);
     }
 
-    fn hand_over(&self, batch: log::Packed, done: Option<tokio::sync::oneshot::Sender<()>>) {
+    fn hand_over(&self, batch: body::Packed, done: Option<tokio::sync::oneshot::Sender<()>>) {
         let changes = self.store.mirror().take_changes();
         self.store.0.shared.hand_over(Job::Record { batch: Box::new(batch), changes, done });
     }

@@ -197,6 +197,13 @@ pub struct CallRecord {
     pub outcome: CallOutcome,
 }
 
+impl CallRecord {
+    /// Adds what came of it.
+    pub(super) fn answer(&mut self, CallAnswer { outcome, took, .. }: CallAnswer) {
+        (self.outcome, self.took) = (outcome, took);
+    }
+}
+
 /// What came of a host call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -230,7 +237,7 @@ impl Serialize for BundleHash {
         if serializer.is_human_readable() {
             serializer.serialize_str(&data_encoding::HEXLOWER.encode(&self.0))
         } else {
-            self.0.serialize(serializer)
+            serializer.serialize_bytes(&self.0)
         }
     }
 }
@@ -238,7 +245,8 @@ impl Serialize for BundleHash {
 impl<'de> Deserialize<'de> for BundleHash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         if !deserializer.is_human_readable() {
-            return <[u8; 32]>::deserialize(deserializer).map(Self);
+            let bytes = <&[u8]>::deserialize(deserializer)?.try_into();
+            return bytes.map(Self).map_err(|_| serde::de::Error::custom("a hash has 32 bytes"));
         }
         let text = String::deserialize(deserializer)?;
         let bytes = data_encoding::HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
@@ -287,11 +295,24 @@ pub struct RunChange {
     /// The event that it handles.
     pub event: EventId,
     /// What it is, unless an earlier batch of this process said so.
-    pub begun: Option<RunRow>,
+    pub begun: Option<Box<RunRow>>,
     /// How far it is now.
     pub standing: Standing,
     /// Its new host calls. An entry's number replaces the one of that number.
     pub entries: Vec<(u32, CallRecord)>,
+    /// What came of calls that earlier changes told of.
+    pub answers: Vec<CallAnswer>,
+}
+
+/// What came of a host call that has been taken down before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallAnswer {
+    /// The call's number in its run.
+    pub number: u32,
+    /// What came of it.
+    pub outcome: CallOutcome,
+    /// How long it took, in microseconds.
+    pub took: u64,
 }
 
 /// A timer that waits for its time.

@@ -231,12 +231,26 @@ fn write_run(transaction: &Transaction<'_>, change: &RunChange) -> rusqlite::Res
             .execute(params![change.id, waiting, ended, outcome, fault])?,
     };
     for (number, entry) in &change.entries {
-        let text =
-            serde_json::to_string(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
-        transaction
-            .prepare_cached("INSERT OR REPLACE INTO entry VALUES (?1, ?2, ?3)")?
-            .execute(params![change.id, number, text])?;
+        write_entry(transaction, change.id, *number, entry)?;
     }
+    for answer in &change.answers {
+        let sql = "SELECT entry FROM entry WHERE run = ?1 AND number = ?2";
+        let text: Option<String> = transaction
+            .prepare_cached(sql)?
+            .query_row(params![change.id, answer.number], |row| row.get(0))
+            .optional()?;
+        // One that cannot be read ends the run's entries anyway.
+        let Some(mut entry) = text.and_then(|text| serde_json::from_str::<CallRecord>(&text).ok()) else { continue };
+        entry.answer(answer.clone());
+        write_entry(transaction, change.id, answer.number, &entry)?;
+    }
+    Ok(())
+}
+
+fn write_entry(transaction: &Transaction<'_>, run: RunId, number: u32, entry: &CallRecord) -> rusqlite::Result<()> {
+    let text = serde_json::to_string(entry).map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let sql = "INSERT OR REPLACE INTO entry VALUES (?1, ?2, ?3)";
+    transaction.prepare_cached(sql)?.execute(params![run, number, text])?;
     Ok(())
 }
 

@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::body::Packed;
 use super::error::StoreError;
 use super::health::{DatabaseFiles, Health};
-use super::log::{self, Log, Packed, Sorted};
+use super::log::{self, Log, Sorted};
 use super::messages::Unwritten;
 use super::mirror::{Change, Mirror, StoredValue};
 use super::prune::{self, Pruning};

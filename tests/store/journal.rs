@@ -5,8 +5,9 @@ use std::path::Path;
 
 use hotline::protocol::Content;
 use hotline::store::{
-    Batch, BundleHash, Durability, EventId, EventRow, JournalReader, LinedUp, Lineup, MessageRow, Recovered, RunChange,
-    RunId, RunOutcome, RunRow, Standing, Store, StoreError, Tenant, TimerId, TimerOrigin, TimerRow, Waiting,
+    Batch, BundleHash, CallAnswer, CallKind, CallOutcome, CallRecord, Durability, EventId, EventRow, JournalReader,
+    LinedUp, Lineup, MessageRow, Recovered, RunChange, RunId, RunOutcome, RunRow, Standing, Store, StoreError, Tenant,
+    TimerId, TimerOrigin, TimerRow, Waiting,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -66,7 +67,7 @@ fn run(id: i64, event: i64, ended: Option<i64>) -> RunChange {
     let waiting = ended.is_none().then_some(waiting);
     let outcome = if ended.is_some() { RunOutcome::Handled } else { RunOutcome::Open };
     let standing = Standing { waiting, ended, outcome, fault: None };
-    RunChange { id, event, begun: Some(row), standing, entries: Vec::new() }
+    RunChange { id, event, begun: Some(Box::new(row)), standing, entries: Vec::new(), answers: Vec::new() }
 }
 
 fn timer(id: i64) -> TimerRow {
@@ -223,6 +224,35 @@ fn an_event_stays_for_as_long_as_its_runs_and_its_message_is_remembered_longer()
     let mut messages: Vec<_> = messages.into_iter().collect();
     messages.sort();
     assert_eq!(messages, ["m1", "m3", "m4", "m5"]);
+}
+
+#[test]
+fn what_comes_of_a_call_is_added_to_it_in_the_log_and_in_the_tables() {
+    let folder = tempdir().expect("a folder");
+    let call = CallRecord {
+        kind: CallKind::Effect,
+        name: "SendText".into(),
+        detail: "hi".into(),
+        place: "bot.rhai:3".into(),
+        at: NOW,
+        took: 0,
+        outcome: CallOutcome::Pending,
+    };
+    let begun = RunChange { entries: vec![(0, call.clone()), (1, call.clone())], ..run(2, 1, None) };
+    let answered = |number, at| {
+        let answer = CallAnswer { number, outcome: CallOutcome::Content("{}".to_owned()), took: 7 };
+        let change = RunChange { begun: None, answers: vec![answer], ..run(2, 1, None) };
+        Batch { at, runs: vec![change], ..Batch::default() }
+    };
+    let store = open(folder.path());
+    record(&store, Batch { at: NOW, events: vec![message(1, NOW)], runs: vec![begun], ..Batch::default() });
+    record(&store, answered(0, NOW + 1));
+    drop(store);
+    // What is open settles when the folder is opened.
+    record(&open(folder.path()), answered(1, NOW + 2));
+    let runs = JournalReader::open(folder.path()).expect("it opens").open_runs().expect("it can be read");
+    let done = CallRecord { took: 7, outcome: CallOutcome::Content("{}".to_owned()), ..call };
+    assert_eq!(runs[0].entries, [done.clone(), done]);
 }
 
 #[test]

@@ -175,9 +175,9 @@ impl Journal {
         for run in self.model.values().flat_map(|one| &one.runs) {
             let Some((begins, known)) = self.changed.remove(&run.run.id) else { continue };
             let entries = (0_u32..).zip(run.entries.iter().cloned()).skip(known).collect();
-            let begun = begins.then(|| run.run.clone());
+            let begun = begins.then(|| Box::new(run.run.clone()));
             let (id, event, standing) = (run.run.id, run.run.event, run.standing.clone());
-            self.batch.runs.push(RunChange { id, event, begun, standing, entries });
+            self.batch.runs.push(RunChange { id, event, begun, standing, entries, answers: Vec::new() });
         }
         let next = Batch { at: self.batch.at + i64::from(later), ..Batch::default() };
         let batch = std::mem::replace(&mut self.batch, next);

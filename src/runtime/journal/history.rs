@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::clock::Timestamp;
 use crate::runtime::engine::values;
 use crate::store::{
-    CallKind, CallOutcome, CallRecord, EventId, RunChange, RunId, RunOutcome, RunRow, Standing, Waiting,
+    CallAnswer, CallKind, CallOutcome, CallRecord, EventId, RunChange, RunId, RunOutcome, RunRow, Standing, Waiting,
 };
 
 /// The format of entries. A record of another format is not rebuilt.
@@ -54,14 +54,16 @@ pub(crate) struct History {
     begun: RefCell<Option<Box<RunRow>>>,
     /// Entries that the journal has not taken yet, by their numbers.
     fresh: RefCell<Vec<(u32, CallRecord)>>,
+    /// What came of entries that it has taken, and has not been told yet.
+    answers: RefCell<Vec<CallAnswer>>,
     /// The number of the next entry.
     next: Cell<u32>,
     /// What most runs have nothing of.
     rare: RefCell<Option<Box<Rare>>>,
     waiting: RefCell<Option<Waiting>>,
     end: RefCell<Option<RunEnd>>,
-    /// Whether the journal knows that there is something to take.
-    noted: Cell<bool>,
+    /// Where the journal has noted that there is something to take.
+    noted: Cell<Option<usize>>,
 }
 
 /// What only a run has that is rebuilt, or that has long values.
@@ -208,33 +210,17 @@ impl History {
             self.has_value(number, value);
         }
         entry.outcome = self.shortened(number, entry.outcome);
-        self.add_fresh(number, entry);
+        push_one(&mut self.fresh.borrow_mut(), (number, entry));
         number
     }
 
-    /// Takes down what came of a call that was taken down before; `whole` gives the entry anew where the journal has it already.
-    pub(crate) fn complete(
-        &self,
-        number: u32,
-        outcome: CallOutcome,
-        took: u64,
-        whole: impl FnOnce(CallOutcome, u64) -> CallRecord,
-    ) {
+    /// Takes down what came of a call that was taken down before.
+    pub(crate) fn complete(&self, number: u32, outcome: CallOutcome, took: u64) {
         let outcome = self.shortened(number, outcome);
-        if let Some((_, pending)) = self.fresh.borrow_mut().iter_mut().rev().find(|(other, _)| *other == number) {
-            (pending.outcome, pending.took) = (outcome, took);
-            return;
+        match self.fresh.borrow_mut().iter_mut().rev().find(|(other, _)| *other == number) {
+            Some((_, pending)) => (pending.outcome, pending.took) = (outcome, took),
+            None => push_one(&mut self.answers.borrow_mut(), CallAnswer { number, outcome, took }),
         }
-        self.add_fresh(number, whole(outcome, took));
-    }
-
-    fn add_fresh(&self, number: u32, entry: CallRecord) {
-        let mut fresh = self.fresh.borrow_mut();
-        // Most runs make one call between two batches, and a vector begins with room for four.
-        if fresh.is_empty() {
-            fresh.reserve_exact(1);
-        }
-        fresh.push((number, entry));
     }
 
     /// The run's id.
@@ -247,22 +233,31 @@ impl History {
         self.event
     }
 
-    /// Notes that there is something for the journal to take; whether that is new.
-    pub(crate) fn note(&self) -> bool {
-        !self.noted.replace(true)
+    /// Notes where the journal has noted that there is something to take, unless it has already; whether that is new.
+    pub(crate) fn note(&self, place: usize) -> bool {
+        let is_new = self.noted.get().is_none();
+        if is_new {
+            self.noted.set(Some(place));
+        }
+        is_new
+    }
+
+    /// Where the journal has noted that there is something to take, which it takes now.
+    pub(crate) fn take_noted(&self) -> Option<usize> {
+        self.noted.take()
     }
 
     /// What is new since this was asked last.
     pub(crate) fn take_change(&self) -> RunChange {
-        self.noted.set(false);
         let end = self.end();
         let (outcome, fault) = end.as_ref().map(|end| (end.outcome.clone(), end.fault.clone())).unwrap_or_default();
         RunChange {
             id: self.id,
             event: self.event,
-            begun: self.begun.take().map(|row| *row),
+            begun: self.begun.take(),
             standing: Standing { waiting: self.waiting(), ended: end.map(|end| end.at), outcome, fault },
             entries: self.take_fresh(),
+            answers: self.answers.take(),
         }
     }
 
@@ -316,6 +311,14 @@ impl History {
     pub(crate) fn has_ended(&self) -> bool {
         self.end.borrow().is_some()
     }
+}
+
+/// Adds to a list of which most have one item: it begins with room for that, and not for four.
+fn push_one<T>(list: &mut Vec<T>, item: T) {
+    if list.is_empty() {
+        list.reserve_exact(1);
+    }
+    list.push(item);
 }
 
 fn described(name: &str, detail: &str) -> String {
@@ -383,11 +386,14 @@ mod tests {
         let history = History::default();
         let number = history.add(entry("a", CallOutcome::Pending), None);
         let complete = |text: &str| {
-            history.complete(number, CallOutcome::Value(text.into()), 0, |outcome, _| entry("a", outcome));
-            history.take_fresh()
+            history.complete(number, CallOutcome::Value(text.into()), 5);
+            let change = history.take_change();
+            (change.entries, change.answers)
         };
-        assert_eq!(complete("1"), [(0, entry("a", CallOutcome::Value("1".into())))]);
-        assert_eq!(complete("2"), [(0, entry("a", CallOutcome::Value("2".into())))], "the journal has it already");
+        let done = CallRecord { took: 5, ..entry("a", CallOutcome::Value("1".into())) };
+        assert_eq!(complete("1"), (vec![(0, done)], vec![]));
+        let answer = CallAnswer { number: 0, outcome: CallOutcome::Value("2".into()), took: 5 };
+        assert_eq!(complete("2"), (vec![], vec![answer]), "the journal has the entry already");
     }
 
     #[test]

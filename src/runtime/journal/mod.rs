@@ -9,7 +9,7 @@ pub(crate) mod states;
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
-use std::mem::{swap, take};
+use std::mem::{replace, take};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +25,8 @@ use crate::runtime::ids;
 use crate::runtime::timers::schedule::Schedule;
 use crate::session::Handle;
 use crate::store::{
-    Batch, BundleHash, BundleRow, EventId, EventRow, Handled, MessageRow, Packer, RunChange, RunId, RunOutcome, RunRow,
-    Standing, Store,
+    Batch, BundleHash, BundleRow, EventId, Handled, MessageRow, Packer, RunChange, RunId, RunOutcome, RunRow, Standing,
+    Store,
 };
 
 /// How long a relaxed journal gathers before it writes.
@@ -55,8 +55,8 @@ pub(crate) struct Journal {
     store: Store,
     clock: Clock,
     pending: RefCell<Pending>,
-    /// What the next batch is packed with, and the batch, empty but for the room that it has.
-    outgoing: RefCell<(Packer, Batch)>,
+    /// What has been packed of the next batch.
+    packer: RefCell<Packer>,
     followed: RefCell<Vec<Followed>>,
     pinned: RefCell<HashSet<BundleHash>>,
     /// Those who wait until what is pending is on disk.
@@ -69,14 +69,11 @@ pub(crate) struct Journal {
 
 #[derive(Default)]
 struct Pending {
-    /// Counts the batches, so that an event knows whether it is still in this one.
-    number: u64,
-    events: Vec<EventRow>,
-    /// Invariant: what the events' contents and the events themselves take.
+    /// What the events' contents and the events themselves take.
     bytes: usize,
     messages: Vec<MessageRow>,
-    handled: Vec<Handled>,
-    runs: Vec<Rc<History>>,
+    /// Runs that have changed, and the places of those that have been taken down since.
+    runs: Vec<Option<Rc<History>>>,
     closed: Vec<RunChange>,
     bundles: Vec<BundleRow>,
 }
@@ -88,7 +85,7 @@ impl Journal {
             store,
             clock,
             pending: RefCell::default(),
-            outgoing: RefCell::default(),
+            packer: RefCell::default(),
             followed: RefCell::default(),
             pinned: RefCell::default(),
             waiting: RefCell::default(),
@@ -123,28 +120,20 @@ impl Journal {
         handle.hold(self.is_held());
     }
 
-    /// Takes an event down.
-    pub(crate) fn arrived(self: &Rc<Self>, session: &Arc<str>, event: &Event) -> Arrival {
+    /// Takes an event down, and remembers that the session takes the `message` of this id with it.
+    pub(crate) fn arrived(self: &Rc<Self>, session: &Arc<str>, event: &Event, message: Option<&str>) -> Arrival {
         let id = ids::next_id();
         if !self.is_on() {
-            return Arrival { id, journal: None, row: None };
+            return Arrival { id, journal: None };
         }
-        let row = EventRow {
-            id,
-            session: Arc::clone(session),
-            subcommand: event.subcommand.clone(),
-            content: event.content.clone(),
-            at: self.clock.now(),
-            done: false,
-            answered: None,
-        };
+        let at = self.clock.now();
+        self.packer.borrow_mut().add_arrival(id, session, event, at);
         let mut pending = self.pending.borrow_mut();
-        pending.bytes += EVENT + row.content.as_str().len();
-        let place = (pending.number, pending.events.len());
-        pending.events.push(row);
+        pending.bytes += EVENT + event.content.as_str().len();
+        pending.messages.extend(message.map(|id| MessageRow { session: Arc::clone(session), id: id.into(), at }));
         drop(pending);
         self.has_changed();
-        Arrival { id, journal: Some(Rc::clone(self)), row: Some(place) }
+        Arrival { id, journal: Some(Rc::clone(self)) }
     }
 
     /// Whether a session has taken a message that it does not remember by itself.
@@ -156,24 +145,30 @@ impl Journal {
             })
     }
 
-    /// Remembers that a session takes a message.
-    pub(crate) fn note_message(&self, session: &Arc<str>, id: &str, at: Timestamp) {
-        if self.is_on() {
-            let row = MessageRow { session: Arc::clone(session), id: id.into(), at };
-            self.pending.borrow_mut().messages.push(row);
-            self.has_changed();
-        }
-    }
-
     /// An event that an earlier process took down and did not see through.
     pub(crate) fn arrived_before(self: &Rc<Self>, id: EventId) -> Arrival {
-        Arrival { id, journal: Some(Rc::clone(self)), row: None }
+        Arrival { id, journal: Some(Rc::clone(self)) }
     }
 
     /// Notes that the record of a run is new or has changed.
     pub(crate) fn note(&self, history: &Rc<History>) {
-        if self.is_on() && history.note() {
-            self.pending.borrow_mut().runs.push(Rc::clone(history));
+        if self.is_on() {
+            let runs = &mut self.pending.borrow_mut().runs;
+            if history.note(runs.len()) {
+                runs.push(Some(Rc::clone(history)));
+                self.has_changed();
+            }
+        }
+    }
+
+    /// Takes down at once what is new in the record of a run that is not to change for a while: it is at hand now, and will not be
+    /// when the batch is taken.
+    pub(crate) fn take_down(&self, history: &History) {
+        if self.is_on() {
+            if let Some(place) = history.take_noted() {
+                self.pending.borrow_mut().runs[place] = None;
+            }
+            self.packer.borrow_mut().add_run(&history.take_change());
             self.has_changed();
         }
     }
@@ -189,7 +184,14 @@ impl Journal {
     ) {
         if self.is_on() {
             let standing = Standing { ended: Some(at), outcome, fault, ..standing };
-            let closed = RunChange { id: run.id, event: run.event, begun: None, standing, entries: Vec::new() };
+            let closed = RunChange {
+                id: run.id,
+                event: run.event,
+                begun: None,
+                standing,
+                entries: Vec::new(),
+                answers: Vec::new(),
+            };
             self.pending.borrow_mut().closed.push(closed);
             self.has_changed();
         }
@@ -221,9 +223,8 @@ impl Journal {
         }
         let batches = self.store.hold_batches();
         let value = change();
-        let (packer, batch) = &mut *self.outgoing.borrow_mut();
-        self.take(batch);
-        batches.record_by(packer, batch, None);
+        let batch = self.take();
+        batches.record_by(&mut self.packer.borrow_mut(), batch, None);
         value
     }
 
@@ -327,27 +328,30 @@ impl Journal {
     /// Hands everything over that has to be recorded; what this gives is told when it is on disk.
     fn record(&self) -> oneshot::Receiver<()> {
         let (done, written) = oneshot::channel();
-        let (packer, batch) = &mut *self.outgoing.borrow_mut();
-        self.take(batch);
-        self.store.record_by(packer, batch, Some(done));
+        let batch = self.take();
+        self.store.record_by(&mut self.packer.borrow_mut(), batch, Some(done));
         written
     }
 
-    /// Takes everything that has to be recorded, as it is at this moment, into an empty batch.
-    fn take(&self, batch: &mut Batch) {
+    /// Takes everything that has to be recorded and is not packed yet, as it is at this moment.
+    fn take(&self) -> Batch {
         let mut pending = self.pending.borrow_mut();
-        batch.at = self.clock.now();
-        // What is gathered next has the room that the batch before had.
-        swap(&mut batch.events, &mut pending.events);
-        swap(&mut batch.handled, &mut pending.handled);
-        batch.messages = take(&mut pending.messages);
-        batch.bundles = take(&mut pending.bundles);
-        batch.runs.extend(pending.runs.drain(..).map(|run| run.take_change()));
+        let messages = Vec::with_capacity(pending.messages.len());
+        let mut batch = Batch {
+            at: self.clock.now(),
+            messages: replace(&mut pending.messages, messages),
+            bundles: take(&mut pending.bundles),
+            ..Batch::default()
+        };
+        for run in pending.runs.drain(..).flatten() {
+            run.take_noted();
+            batch.runs.push(run.take_change());
+        }
         batch.runs.append(&mut pending.closed);
         pending.bytes = 0;
-        pending.number += 1;
         drop(pending);
-        self.followed.borrow_mut().retain(|followed| followed.take_changes(batch));
+        self.followed.borrow_mut().retain(|followed| followed.take_changes(&mut batch));
+        batch
     }
 
     /// Whether so much waits to be written that nothing further is to come.
@@ -381,8 +385,6 @@ impl Followed {
 pub(crate) struct Arrival {
     id: EventId,
     journal: Option<Rc<Journal>>,
-    /// Its row: the batch that it is gathered in, and its place there.
-    row: Option<(u64, usize)>,
 }
 
 impl Arrival {
@@ -403,13 +405,7 @@ impl Arrival {
 
     fn done(self, answered: Option<RunId>) {
         let Some(journal) = self.journal else { return };
-        let event = self.id;
-        let mut pending = journal.pending.borrow_mut();
-        match self.row.filter(|(batch, _)| *batch == pending.number) {
-            Some((_, place)) => (pending.events[place].done, pending.events[place].answered) = (true, answered),
-            None => pending.handled.push(Handled { event, answered }),
-        }
-        drop(pending);
+        journal.packer.borrow_mut().add_handled(Handled { event: self.id, answered });
         journal.has_changed();
     }
 }

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::suspension::EventVerdict;
 use crate::clock::Timestamp;
@@ -143,7 +144,7 @@ impl<'a> HostCall<'a> {
     }
 
     /// The call by itself, for when what it was made of is gone.
-    pub(super) fn to_owned(&self) -> HostCall<'static> {
+    fn to_owned(&self) -> HostCall<'static> {
         HostCall {
             impact: self.impact,
             name: self.name.clone(),
@@ -227,17 +228,27 @@ impl CallTicket {
         }
     }
 
+    /// What takes down what comes of the call once that is gone.
+    pub(super) fn rest(self, call: &HostCall<'_>) -> CallRest {
+        match self.stub(call) {
+            Some(stub) => CallRest::Open(stub),
+            None => CallRest::Unopened(Box::new((call.to_owned(), self))),
+        }
+    }
+
+    fn stub(&self, call: &HostCall<'_>) -> Option<CallStub> {
+        self.number.map(|number| CallStub { number, is_secret: call.is_secret() })
+    }
+
     /// Takes down what came of the call, which took so many microseconds.
     pub(super) fn close(&self, history: &History, call: &HostCall<'_>, outcome: CallOutcome, took: u64) {
-        history.set_waiting(None);
-        let outcome = match outcome {
-            thrown @ CallOutcome::Thrown(_) => thrown,
-            _ if call.is_secret() => CallOutcome::Withheld,
-            outcome => outcome,
-        };
-        match self.number {
-            Some(number) => history.complete(number, outcome, took, |outcome, took| self.entry(call, outcome, took)),
-            None => drop(history.add(self.entry(call, outcome, took), call.value.as_deref())),
+        match self.stub(call) {
+            Some(stub) => stub.close(history, outcome, took),
+            None => {
+                history.set_waiting(None);
+                let outcome = if call.is_secret() { withheld(outcome) } else { outcome };
+                history.add(self.entry(call, outcome, took), call.value.as_deref());
+            }
         }
     }
 
@@ -248,10 +259,56 @@ impl CallTicket {
     }
 }
 
+/// What is left of a call that is made and not answered yet.
+pub(super) enum CallRest {
+    /// It has been taken down as begun.
+    Open(CallStub),
+    /// Nothing of it has been taken down.
+    Unopened(Box<(HostCall<'static>, CallTicket)>),
+}
+
+impl CallRest {
+    /// As [`CallTicket::close`].
+    pub(super) fn close(self, history: &History, outcome: CallOutcome, took: u64) {
+        match self {
+            Self::Open(stub) => stub.close(history, outcome, took),
+            Self::Unopened(unopened) => unopened.1.close(history, &unopened.0, outcome, took),
+        }
+    }
+}
+
+/// What is left of the ticket of an open call once the call itself is gone.
+#[derive(Clone, Copy)]
+pub(super) struct CallStub {
+    number: u32,
+    is_secret: bool,
+}
+
+impl CallStub {
+    /// As [`CallTicket::close`].
+    pub(super) fn close(self, history: &History, outcome: CallOutcome, took: u64) {
+        history.set_waiting(None);
+        history.complete(self.number, if self.is_secret { withheld(outcome) } else { outcome }, took);
+    }
+}
+
+/// How long something has taken that began then.
+pub(super) fn microseconds_since(started: Instant) -> u64 {
+    u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// What is recorded of the outcome of a call that gives a secret.
+fn withheld(outcome: CallOutcome) -> CallOutcome {
+    match outcome {
+        thrown @ CallOutcome::Thrown(_) => thrown,
+        _ => CallOutcome::Withheld,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{EventId, RunId};
+    use crate::store::{CallAnswer, EventId, RunId};
 
     const EFFECT: Impact = Impact::Effect(Safety::Effect);
 
@@ -319,10 +376,20 @@ mod tests {
             [(0, &CallOutcome::Pending)]
         );
         ticket.close(&history, &call, CallOutcome::Content("{}".into()), 12);
-        let (number, done) = history.take_fresh().remove(0);
-        assert_eq!((number, done.took, done.outcome), (0, 12, CallOutcome::Content("{}".into())));
-        assert_eq!((&*done.detail, &*done.place, done.at), ("hi", "bot.rhai:3", 7));
+        let answer = CallAnswer { number: 0, outcome: CallOutcome::Content("{}".into()), took: 12 };
+        assert_eq!(history.take_change().answers, [answer]);
+        let begun = &begun[0].1;
+        assert_eq!((&*begun.detail, &*begun.place, begun.at), ("hi", "bot.rhai:3", 7));
         assert_eq!(history.waiting(), None);
+    }
+
+    #[test]
+    fn what_comes_of_a_call_that_was_not_taken_down_as_begun_is_taken_down_with_it() {
+        let (history, call) = (History::default(), HostCall::new(Impact::Wait, "GetProfile").with("u1"));
+        ticket(None).rest(&call).close(&history, CallOutcome::Content("{}".into()), 12);
+        let change = history.take_change();
+        assert_eq!((&*change.entries[0].1.name, change.entries[0].1.took), ("GetProfile", 12));
+        assert!(change.answers.is_empty());
     }
 
     #[test]
@@ -334,7 +401,7 @@ mod tests {
         ticket.open(&history, &call);
         assert!(history.take_fresh().is_empty(), "the journal has it");
         ticket.close(&history, &call, CallOutcome::Content("{}".into()), 1);
-        assert_eq!(history.take_fresh()[0].0, 0);
+        assert_eq!(history.take_change().answers[0].number, 0);
     }
 
     #[test]

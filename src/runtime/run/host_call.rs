@@ -11,7 +11,7 @@ use std::time::Instant;
 use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::answer::{Answer, came_of, thrown_outcome};
-use super::call::{Begun, CallTicket, HostCall, Impact, begin};
+use super::call::{Begun, CallTicket, HostCall, Impact, begin, microseconds_since};
 use super::long_wait::pause;
 use super::pending::{AnswerFuture, Awaited, PendingCall, ReadResult};
 use super::wait::{CallSite, check, wait, wait_for_result};
@@ -330,15 +330,16 @@ fn live(
     let is_effect = call.impact.is_effect() && prepared.is_ok();
     if is_effect {
         ticket.open(&run.history, call);
-    }
-    run.note();
-    if is_effect {
+        run.take_down();
         sync(run)?;
+    } else {
+        run.note();
     }
     let record = |outcome: Result<Answer, ScriptError>| {
         run.history.set_waiting(None);
         check(run)?;
-        run.take_down(call, &ticket, started, &outcome);
+        ticket.close(&run.history, call, came_of(&outcome), microseconds_since(started));
+        run.has_taken_down();
         outcome
     };
     let outcome = match (&run.session, later) {
@@ -351,7 +352,7 @@ fn live(
         (_, Some((place, value))) => match prepared.and_then(|()| steps.act(run, false)) {
             Ok(Acted::Later(answer)) => {
                 check(run)?;
-                let (name, record) = (call.name.clone(), Some(Box::new((call.to_owned(), ticket, started))));
+                let (name, record) = (call.name.clone(), Some((ticket.rest(call), started)));
                 run.set_pending(PendingCall { name, answer, record, place, within: run.within(), value });
                 return Ok(Dynamic::UNIT);
             }

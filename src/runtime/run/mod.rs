@@ -21,7 +21,6 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Instant;
 
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Position};
 
@@ -30,7 +29,7 @@ use crate::protocol::{Content, Hook};
 use crate::store::{CallRecord, EventId, RunId, RunOutcome, RunRow};
 
 use self::answer::{Answer, came_of};
-use self::call::{CallTicket, HostCall};
+use self::call::microseconds_since;
 use self::meter::{Meter, Progress};
 use self::pending::{Awaited, PendingCall, Within};
 use self::suspension::Suspension;
@@ -371,9 +370,9 @@ impl Run {
 
     /// Takes down what came of a call that it went on without.
     fn came(&self, call: PendingCall, outcome: Result<Answer, ScriptError>) {
-        if let Some(record) = call.record {
-            let (call, ticket, started) = *record;
-            self.take_down(&call, &ticket, started, &outcome);
+        if let Some((rest, started)) = call.record {
+            rest.close(&self.history, came_of(&outcome), microseconds_since(started));
+            self.has_taken_down();
         }
         let came = match outcome {
             Ok(_) if call.value == ValueUse::Dropped => return,
@@ -451,16 +450,8 @@ impl Run {
         }
     }
 
-    /// Takes down what came of a call.
-    pub(super) fn take_down(
-        &self,
-        call: &HostCall<'_>,
-        ticket: &CallTicket,
-        started: Instant,
-        outcome: &Result<Answer, ScriptError>,
-    ) {
-        let took = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        ticket.close(&self.history, call, came_of(outcome), took);
+    /// What came of a call is in its record.
+    pub(super) fn has_taken_down(&self) {
         self.settle_answers();
         self.note();
     }
@@ -472,6 +463,13 @@ impl Run {
         }
     }
 
+    /// Has the journal take down at once what is new, since nothing more is to come for a while.
+    pub(super) fn take_down(&self) {
+        if let Some(session) = &self.session {
+            session.journal.take_down(&self.history);
+        }
+    }
+
     /// Takes down how it ended.
     pub(crate) fn end(&self, outcome: RunOutcome, fault: Option<String>) {
         if !self.history.has_ended() {
@@ -480,7 +478,7 @@ impl Run {
         let at = if self.is_recorded() { self.now() } else { 0 };
         self.history.set_end(RunEnd { at, outcome, fault });
         self.settle_answers();
-        self.note();
+        self.take_down();
     }
 
     /// What it waits for, and whom it asks.

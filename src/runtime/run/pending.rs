@@ -8,7 +8,7 @@ use std::time::Instant;
 use rhai::{ImmutableString, Position};
 
 use super::answer::Answer;
-use super::call::{CallTicket, HostCall};
+use super::call::CallRest;
 use crate::protocol::Content;
 use crate::runtime::context::SessionContext;
 use crate::runtime::engine::thrown::ScriptError;
@@ -44,7 +44,7 @@ pub(crate) struct PendingCall {
     pub(super) name: Cow<'static, str>,
     pub(super) answer: Awaited,
     /// What takes its answer down, where it is recorded, and when it began.
-    pub(super) record: Option<Box<(HostCall<'static>, CallTicket, Instant)>>,
+    pub(super) record: Option<(CallRest, Instant)>,
     /// Where it stands in the body of the run's function, or of the last of those that this calls.
     pub(super) place: Position,
     pub(super) within: Vec<Within>,

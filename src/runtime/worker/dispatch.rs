@@ -38,10 +38,7 @@ pub(crate) fn accept(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: E
         );
         return;
     }
-    if let Some(id) = message {
-        session.journal.note_message(&session.name, id, session.clock.now());
-    }
-    let arrival = session.journal.arrived(&session.name, &event);
+    let arrival = session.journal.arrived(&session.name, &event, message);
     if session.drain.mode().is_some() {
         return leave(session, arrival);
     }
@@ -404,7 +401,7 @@ impl EventDelivery {
 /// Takes a timer that is due down and calls its function.
 pub(crate) fn timer_due(worker: &Rc<Worker>, session: &Rc<SessionContext>, due: &Scheduled) {
     let event = due.event();
-    let arrival = session.journal.arrived(&session.name, &event);
+    let arrival = session.journal.arrived(&session.name, &event, None);
     let internal = InternalEvent { script: due.script.clone(), what: InternalCall::Timer(due.timer.clone()) };
     let beat = session.schedule.beat(due);
     spawn_local(EventDelivery::new(worker, session, event, arrival).call_internal(internal, Some(beat)));

@@ -336,7 +336,7 @@ pub(crate) fn call_hook(
 ) -> impl Future<Output = ()> + 'static {
     let arrival = generation.hooks.contains(&hook).then(|| {
         let event = hook_event(generation.name(), hook, &arguments);
-        session.journal.arrived(&session.name, &event)
+        session.journal.arrived(&session.name, &event, None)
     });
     let (worker, session, generation) = (Rc::clone(worker), Rc::clone(session), Rc::clone(generation));
     async move {
