@@ -238,7 +238,7 @@ impl Generation {
                 },
                 Ok(Halt::Waits) => break Course::Paused(Box::new(call)),
                 Ok(Halt::Calls(own)) => {
-                    if callers.len() + 1 >= self.engine.max_call_levels() {
+                    if callers.len() >= self.engine.max_call_levels() {
                         let error = EvalAltResult::ErrorStackOverflow(own.place).into();
                         return Course::Ended(Err(waiter.failed(error)));
                     }

@@ -37,7 +37,7 @@ async fn refused(reply: &str, after: &str) -> (String, String, Vec<String>) {
 async fn a_refusal_ends_the_run_as_if_it_had_been_thrown_where_the_call_stands() {
     let wanted = refused("let _x = msg.reply(\"no\");", "").await;
     // On the stack and without one.
-    for reply in ["for n in 0..1 { let _x = msg.reply(\"no\"); }", "if true { let _x = msg.reply(\"no\").len(); }"] {
+    for reply in ["do { let _x = msg.reply(\"no\"); } while false;", "if true { let _x = msg.reply(\"no\").len(); }"] {
         let column = 9 + reply.find("reply").expect("it has one");
         let found = refused(reply, "").await.0.replacen(&format!("3:{column}"), "3:22", 1);
         assert_eq!(found.lines().next(), wanted.0.lines().next(), "{reply}");
@@ -170,10 +170,10 @@ async fn an_answer_that_is_true_is_what_a_hook_gives_that_ends_with_it() {
 const WAYS: [&str; 6] = [
     "REPLY;",
     "let sent = REPLY; sent.len();",
-    "for n in 0..1 { let sent = REPLY; sent.len(); }",
+    "do { let sent = REPLY; sent.len(); } while false;",
     "say(msg); }\nfn say(msg) { REPLY;",
     "let sent = say(msg); sent.len(); }\nfn say(msg) { say_it(msg) }\nfn say_it(msg) { let sent = REPLY; sent",
-    "for n in 0..1 { say(msg); } }\nfn say(msg) { REPLY;",
+    "do { say(msg); } while false; }\nfn say(msg) { REPLY;",
 ];
 
 /// A hook that replies in one of these ways, and the line of the reply.
@@ -202,7 +202,7 @@ async fn a_refusal_in_a_function_that_the_hook_calls_is_told_with_all_calls_that
         "}\nfn say(msg) { let n = 1; say_it(msg, n); }\nfn say_it(msg, n) { if n == 1 { REPLY; } } fn unused() {";
     let mut told = Vec::new();
     // On the stack, and without one.
-    for call in ["for n in 0..1 { say(msg); }", "                say(msg);  "] {
+    for call in ["do { say(msg); } while false;", "     say(msg);"] {
         let (script, line) = replying(&format!("{call} {functions}"), "msg.reply(\"no\")");
         let script =
             format!("{script}fn on_error(e) {{ send_text(\"errors\", `${{e.line}} ${{e.calls}}\n${{e.card}}`); }}");
@@ -211,6 +211,23 @@ async fn a_refusal_in_a_function_that_the_hook_calls_is_told_with_all_calls_that
         let error = bot.text_to("errors").await.replace(&bot.file("bot").display().to_string(), "bot.rhai");
         assert!(error.starts_with(&format!("{line} [\"say_it ")), "{error}");
         told.push(error);
+        bot.stop().await;
+    }
+    assert_eq!(told[0], told[1]);
+}
+
+#[tokio::test]
+async fn functions_that_wait_call_each_other_as_deeply_as_others_and_limits_end_them_at_the_same_place() {
+    let functions = "fn deep(msg, n) {\n    if n == 0 { let sent = msg.reply(\"deep\"); return sent.len(); }\n    deep(msg, n - 1)\n}\n\
+                     fn on_error(e) { send_text(\"errors\", `${e.line}:${e.message} ${e.calls}`); }";
+    let mut told = Vec::new();
+    for call in ["do { deep(msg, parse_int(msg.text)); } while false;", "     deep(msg, parse_int(msg.text));"] {
+        let script = format!("fn on_message(msg) {{\n{call}\n}}\n{functions}");
+        let bot = Setup::new().script("bot", &script).limits(|limits| limits.call_depth = 10).start().await;
+        bot.says("u1", "9");
+        assert_eq!(bot.text_to("u1").await, "deep", "{call}");
+        bot.says("u1", "10");
+        told.push(bot.text_to("errors").await.replace(&bot.file("bot").display().to_string(), "bot.rhai"));
         bot.stop().await;
     }
     assert_eq!(told[0], told[1]);

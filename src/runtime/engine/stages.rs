@@ -3,9 +3,13 @@
 //! All that is kept between two stages are the variables and the number of the next one. Which bodies have stages, and where these
 //! begin and end, is decided in [`cut`](super::cut).
 
+use std::iter::Enumerate;
 use std::mem::take;
+use std::ops::{Range, RangeInclusive};
 
-use rhai::{Dynamic, EvalAltResult, EvalContext, Expr, Expression, ImmutableString, Position, Stmt, StmtBlock};
+use rhai::{
+    Array, Dynamic, EvalAltResult, EvalContext, Expr, Expression, ImmutableString, Position, Scope, Stmt, StmtBlock,
+};
 
 use super::thrown::{ScriptError, ScriptResult};
 use super::unused::ValueUse;
@@ -74,6 +78,15 @@ pub(super) enum Stage {
     Filled(Stmt),
     /// Goes on with the stage that code which gives numbers tells, or else with the next one.
     Choose(Choice, Vec<usize>),
+    /// A value is evaluated, which the next stage takes up.
+    Evaluate(Expr),
+    /// Each item of the value is gone through, where it is an array or a range; of other values the whole statement is run, and what
+    /// comes then is at the given stage.
+    Each { variable: ImmutableString, counter: Option<ImmutableString>, whole: Stmt, end: usize },
+    /// The variables get the next item; where there is none, it goes on at the given stage.
+    Next { variable: ImmutableString, counter: Option<ImmutableString>, exit: usize },
+    /// No further item is gone through.
+    Exit,
     /// Goes on elsewhere.
     Jump(usize),
     /// A block begins.
@@ -112,10 +125,29 @@ pub(crate) struct Reached {
     stage: usize,
     /// How many variables there were where the blocks began that it is in.
     blocks: Vec<usize>,
+    /// What is gone through, the innermost last.
+    items: Vec<Items>,
     /// The value of the last statement.
     last: Dynamic,
     /// The value of the last call.
     value: Dynamic,
+}
+
+/// What is still to come of an array or a range, numbered.
+type Items = Enumerate<Box<dyn Iterator<Item = Dynamic>>>;
+
+/// The items of an array or a range.
+fn items_of(value: Dynamic) -> Result<Items, Dynamic> {
+    let items: Box<dyn Iterator<Item = Dynamic>> = if value.is::<Array>() {
+        Box::new(value.cast::<Array>().into_iter().map(Dynamic::flatten))
+    } else if value.is::<Range<i64>>() {
+        Box::new(value.cast::<Range<i64>>().map(Dynamic::from))
+    } else if value.is::<RangeInclusive<i64>>() {
+        Box::new(value.cast::<RangeInclusive<i64>>().map(Dynamic::from))
+    } else {
+        return Err(value);
+    };
+    Ok(items.enumerate())
 }
 
 impl Reached {
@@ -201,6 +233,33 @@ impl Stages {
                     reached.stage = *stage;
                 }
             }
+            Stage::Evaluate(code) => reached.value = evaluate(context, code, false)?,
+            Stage::Each { variable, counter, whole, end } => match items_of(take(&mut reached.value).flatten()) {
+                Ok(items) => {
+                    reached.items.push(items);
+                    for name in counter.iter().chain([variable]) {
+                        context.scope_mut().push_dynamic(name.clone(), Dynamic::UNIT);
+                    }
+                }
+                Err(other) => {
+                    reached.value = other;
+                    reached.last = run_filled(context, whole, reached)?;
+                    reached.stage = *end;
+                }
+            },
+            Stage::Next { variable, counter, exit } => match reached.items.last_mut().and_then(Iterator::next) {
+                Some((number, item)) => {
+                    if let Some(counter) = counter {
+                        set(context.scope_mut(), counter, i64::try_from(number).unwrap_or(i64::MAX).into());
+                    }
+                    set(context.scope_mut(), variable, item);
+                }
+                None => {
+                    reached.last = Dynamic::UNIT;
+                    reached.stage = *exit;
+                }
+            },
+            Stage::Exit => drop(reached.items.pop()),
             Stage::Jump(stage) => reached.stage = *stage,
             Stage::Enter => reached.blocks.push(context.scope().len()),
             Stage::Leave => {
@@ -217,6 +276,13 @@ impl Stages {
     }
 }
 
+/// Gives a variable a value, also where a closure has it too.
+fn set(scope: &mut Scope<'_>, name: &str, value: Dynamic) {
+    if let Some(mut place) = scope.get_mut(name).and_then(|place| place.write_lock::<Dynamic>()) {
+        *place = value;
+    }
+}
+
 /// Runs a statement with the value of the last call in its place.
 fn run_filled(
     context: &mut EvalContext<'_, '_, '_, '_, '_, '_>,
@@ -224,7 +290,7 @@ fn run_filled(
     reached: &mut Reached,
 ) -> ScriptResult {
     let mut statement = statement.clone();
-    if let Some(first) = subject(&mut statement).map(first) {
+    if let Some(first) = subject(&mut statement).map(|subject| first(subject, &|_| false)) {
         let place = first.position();
         *first = Expr::DynamicConstant(Box::new(take(&mut reached.value)), place);
     }
@@ -258,28 +324,57 @@ pub(super) fn subject(statement: &mut Stmt) -> Option<&mut Expr> {
         Stmt::Return(Some(value), ..) | Stmt::Expr(value) => Some(value),
         Stmt::If(choice, _) | Stmt::While(choice, _) => Some(&mut choice.expr),
         Stmt::Switch(choice, _) => Some(&mut choice.0),
+        Stmt::For(looped, _) => Some(&mut looped.2.expr),
         _ => None,
     }
 }
 
-/// The part of an expression that is evaluated before all else that could do something.
-pub(super) fn first(expression: &mut Expr) -> &mut Expr {
-    let is_of_variable =
-        matches!(expression, Expr::Dot(link, ..) | Expr::Index(link, ..) if matches!(link.lhs, Expr::Variable(..)));
+/// Rhai's own functions that do not evaluate what they are called with as others do.
+const SPECIAL: &[&str] = &["Fn", "call", "curry", "eval", "is_def_fn", "is_def_var", "is_shared"];
+
+/// The part of an expression that is evaluated before all else that could do something; no deeper than where it `is_it`.
+pub(super) fn first<'a>(expression: &'a mut Expr, is_it: &dyn Fn(&Expr) -> bool) -> &'a mut Expr {
+    if is_it(expression) {
+        return expression;
+    }
+    let is_open = |part: &Expr| !is_constant(part);
     let inner = match expression {
-        Expr::FnCall(call, _) if call.op_token.is_some() => call.args.iter().position(|operand| !is_constant(operand)),
-        Expr::InterpolatedString(parts, _) => parts.iter().position(|part| !is_constant(part)),
+        Expr::FnCall(call, _) if SPECIAL.contains(&&*call.name) || call.capture_parent_scope => None,
+        Expr::FnCall(call, _) => call.args.iter().position(is_open),
+        Expr::InterpolatedString(parts, _) | Expr::Array(parts, _) => parts.iter().position(is_open),
         Expr::And(..) | Expr::Or(..) | Expr::Coalesce(..) => Some(0),
-        Expr::Dot(..) | Expr::Index(..) if !is_of_variable => Some(0),
+        Expr::Dot(link, ..) | Expr::Index(link, ..) => match (&link.lhs, &link.rhs) {
+            // The arguments are evaluated before what the method is called on is looked up.
+            (Expr::Variable(..), Expr::MethodCall(call, _)) if !SPECIAL.contains(&&*call.name) => {
+                call.args.iter().position(is_open)
+            }
+            (Expr::Variable(..), _) => None,
+            (_, rest) => is_inert(rest).then_some(0),
+        },
         _ => None,
     };
     let Some(index) = inner else { return expression };
-    match expression {
-        Expr::FnCall(call, _) => first(&mut call.args[index]),
-        Expr::InterpolatedString(parts, _) => first(&mut parts[index]),
-        Expr::And(operands, _) | Expr::Or(operands, _) | Expr::Coalesce(operands, _) => first(&mut operands[index]),
-        Expr::Dot(link, ..) | Expr::Index(link, ..) => first(&mut link.lhs),
+    let inner = match expression {
+        Expr::FnCall(call, _) => &mut call.args[index],
+        Expr::InterpolatedString(parts, _) | Expr::Array(parts, _) => &mut parts[index],
+        Expr::And(operands, _) | Expr::Or(operands, _) | Expr::Coalesce(operands, _) => &mut operands[index],
+        Expr::Dot(link, ..) | Expr::Index(link, ..) => match &mut link.rhs {
+            Expr::MethodCall(call, _) if matches!(link.lhs, Expr::Variable(..)) => &mut call.args[index],
+            _ => &mut link.lhs,
+        },
         _ => unreachable!("only these have an inner part"),
+    };
+    first(inner, is_it)
+}
+
+/// Whether the arguments and indexes of a chain do nothing: they are evaluated before all of it.
+pub(super) fn is_inert(chain: &Expr) -> bool {
+    let is_plain = |argument: &Expr| argument.is_constant() || matches!(argument, Expr::Variable(..));
+    match chain {
+        Expr::Property(..) => true,
+        Expr::MethodCall(call, _) => call.args.iter().all(is_plain),
+        Expr::Dot(link, ..) | Expr::Index(link, ..) => is_inert(&link.lhs) && is_inert(&link.rhs),
+        index => is_plain(index),
     }
 }
 

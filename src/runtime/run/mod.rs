@@ -383,18 +383,19 @@ impl Run {
         place.replace(Some(came));
     }
 
-    /// An error that is thrown at a place of the last of the functions that are under way.
+    /// An error that is thrown at a place of the last of the functions that are under way, as Rhai gives it.
     fn failed_at(&self, place: Position, within: &[Within], mut error: ScriptError) -> ScriptError {
-        let mut place = place;
-        let functions = within.iter().rev().map(|within| (&*within.function, within.place));
-        for (function, called) in functions.chain([(&*self.function, Position::NONE)]) {
-            if error.position().is_none() {
-                error.set_position(place);
-            }
-            error = failed(function, &self.generation.bundle.script.file, error);
-            place = called;
+        let file = &self.generation.bundle.script.file;
+        if error.position().is_none() {
+            error.set_position(place);
         }
-        error
+        for Within { function, place, .. } in within.iter().rev() {
+            if !error.is_system_exception() {
+                error = failed(function, file, error);
+            }
+            error.set_position(*place);
+        }
+        failed(&self.function, file, error)
     }
 
     /// The functions of the script that are under way, but for its own.
