@@ -222,6 +222,8 @@ impl Generation {
         let (global, caches) = &mut *environment;
         let course = loop {
             let PausedCall { frame, callers } = &mut call;
+            // What Rhai calls from here on is as deep as if it had made these calls too.
+            global.level = callers.len();
             let mut context = EvalContext::new(&self.engine, global, caches, &mut frame.scope, None);
             match frame.body.run(&mut context, &mut frame.reached, waiter) {
                 Ok(Halt::Ended(value)) => match callers.pop() {
@@ -236,6 +238,10 @@ impl Generation {
                         break Course::Ended(Ok(value));
                     }
                 },
+                Ok(Halt::Exits(value)) => {
+                    callers.iter().for_each(|_| waiter.leave());
+                    break Course::Ended(Ok(value));
+                }
                 Ok(Halt::Waits) => break Course::Paused(Box::new(call)),
                 Ok(Halt::Calls(own)) => {
                     if callers.len() >= self.engine.max_call_levels() {
@@ -253,6 +259,7 @@ impl Generation {
             }
         };
         if self.spare.borrow().len() < SPARE {
+            global.level = 0;
             global.num_operations = 0;
             // Rhai counts the imports that functions make, and never takes one back.
             global.num_modules_loaded = self.environment.get().map_or(0, |environment| environment.num_modules_loaded);

@@ -217,6 +217,39 @@ async fn a_refusal_in_a_function_that_the_hook_calls_is_told_with_all_calls_that
 }
 
 #[tokio::test]
+async fn functions_that_wait_get_and_give_what_others_do() {
+    let functions = "const FOUR = 4;\n\
+                     fn same(a) { sleep(\"1ms\"); a }\n\
+                     fn more(a) { a += 1; sleep(\"1ms\"); a }\n\
+                     fn four() { sleep(\"1ms\"); global::FOUR }\n\
+                     fn both(a, b) { sleep(\"1ms\"); `${a} ${b}` }\n\
+                     fn leaves() { sleep(\"1ms\"); exit(true); }\n\
+                     fn string.kind(a) { sleep(\"1ms\"); \"a method\" }\n\
+                     fn kind(a) { sleep(\"1ms\"); \"a function\" }\n";
+    let cases = [
+        (
+            "let a = same(global::FOUR); let b = same(77); let c = same(\"text\"); msg.reply(`${a} ${b} ${c}`);",
+            "4 77 text",
+        ),
+        ("let a = more(global::FOUR); let b = four(); b += 2; msg.reply(`${a} ${b}`);", "5 6"),
+        ("let p = \"p\"; same({ let y = 7; y }); msg.reply(p);", "p"),
+        ("let p = 1; let a = both(p, { p += 1; p }); msg.reply(a);", "2 2"),
+        ("let a = kind(\"x\"); msg.reply(a);", "a function"),
+        ("msg.reply(\"before\"); if msg.text == \"go\" { leaves(); } msg.reply(\"behind\");", "before"),
+        ("let a = 1 + same(2); let b = [same(3), 4]; b.push(same(5)); msg.reply(`${a} ${b}`);", "3 [3, 4, 5]"),
+    ];
+    for (body, expected) in cases {
+        let bot = Bot::start(format!("{functions}fn on_message(msg) {{ {body} }}")).await;
+        bot.says("u1", "go");
+        assert_eq!(bot.text_to("u1").await, expected, "{body}");
+        bot.says("u1", "end");
+        bot.text_to("u1").await;
+        assert_ne!(bot.texts_to("u1")[1], "behind", "{body}");
+        bot.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn functions_that_wait_call_each_other_as_deeply_as_others_and_limits_end_them_at_the_same_place() {
     let functions = "fn deep(msg, n) {\n    if n == 0 { let sent = msg.reply(\"deep\"); return sent.len(); }\n    deep(msg, n - 1)\n}\n\
                      fn on_error(e) { send_text(\"errors\", `${e.line}:${e.message} ${e.calls}`); }";

@@ -31,11 +31,11 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// The bodies of a script's named functions, by their names; `may_wait` tells whether a function or method of a name may wait.
+    /// The bodies of a script's named functions that are no methods, by their names; `may_wait` tells whether a function or method of a name may wait.
     pub(crate) fn all(ast: &AST, may_wait: &dyn Fn(&str, bool) -> bool) -> HashMap<String, Vec<Rc<Self>>> {
         let functions: Vec<_> = ast
             .iter_fn_def()
-            .filter(|function| !function.name.starts_with("anon$"))
+            .filter(|function| !function.name.starts_with("anon$") && function.this_type.is_none())
             .map(|function| (&**function, dialect::statements_of(function)))
             .collect();
         let may_wait = MayWait::of(&functions, may_wait);
@@ -117,7 +117,8 @@ impl Body {
             None => evaluate(context, &self.block, true).map(Halt::Ended),
         };
         result.or_else(|error| match *error {
-            EvalAltResult::Return(value, _) | EvalAltResult::Exit(value, _) => Ok(Halt::Ended(value)),
+            EvalAltResult::Return(value, _) => Ok(Halt::Ended(value)),
+            EvalAltResult::Exit(value, _) => Ok(Halt::Exits(value)),
             error => Err(error.into()),
         })
     }

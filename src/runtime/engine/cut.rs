@@ -78,7 +78,7 @@ pub(super) fn cut(body: &[Stmt], may_wait: &MayWait<'_>) -> Option<Stages> {
 }
 
 /// What stands behind a call in a chain, and how it is linked to that.
-type Tail = (Expr, ASTFlags, Position);
+type Tail = (Expr, ASTFlags);
 
 struct Cutter<'a> {
     may_wait: &'a MayWait<'a>,
@@ -149,9 +149,11 @@ impl Cutter<'_> {
             Expr::Dot(link, ..) => self.cut_chain(&mut link.rhs)?,
             call => (None, call.position()),
         };
+        // What is wrong with the value of all of it is told at the place of all of it.
+        let whole = first.position();
         let value = match tail {
-            Some((tail, flags, dot)) => Expr::Dot(Box::new(BinaryExpr { lhs: hole(place), rhs: tail }), flags, dot),
-            None => hole(place),
+            Some((tail, flags)) => Expr::Dot(Box::new(BinaryExpr { lhs: hole(place), rhs: tail }), flags, whole),
+            None => hole(whole),
         };
         Some((replace(first, value), place))
     }
@@ -173,10 +175,10 @@ impl Cutter<'_> {
     fn cut_chain(&self, chain: &mut Expr) -> Option<(Option<Tail>, Position)> {
         match chain {
             Expr::MethodCall(call, place) if (self.may_wait.host)(&call.name, true) => Some((None, *place)),
-            Expr::Dot(link, flags, dot) => match &mut link.lhs {
+            Expr::Dot(link, flags, _) => match &mut link.lhs {
                 Expr::MethodCall(call, place) if (self.may_wait.host)(&call.name, true) && is_inert(&link.rhs) => {
                     let (place, unit) = (*place, || Expr::Unit(Position::NONE));
-                    let tail = (replace(&mut link.rhs, unit()), *flags, *dot);
+                    let tail = (replace(&mut link.rhs, unit()), *flags);
                     *chain = replace(&mut link.lhs, unit());
                     Some((Some(tail), place))
                 }
@@ -477,7 +479,7 @@ mod tests {
             global.scope_level = 1;
             let mut context = EvalContext::new(&engine, &mut global, &mut caches, &mut scope, None);
             match stages.run(&mut context, &mut reached, &*probe) {
-                Ok(Halt::Ended(value)) => break Ok(value),
+                Ok(Halt::Ended(value) | Halt::Exits(value)) => break Ok(value),
                 Ok(Halt::Calls(_)) => unreachable!("there is no other function"),
                 Ok(Halt::Waits) => {
                     probe.waits.set(probe.waits.get() + 1);
@@ -559,6 +561,8 @@ mod tests {
             ("let a = max(1, ask(2)); let b = max(ask(1), ask(3)); a + b", 2),
             ("let a = m.ask_for(ask(1)); a", 1),
             ("let f = |x| x + 1; let a = f.call(ask(1)); a", 0),
+            ("if m.ask_for(1) { 1 }", 1),
+            ("while m.ask_for(1) { 1 }", 1),
             ("do { let y = ask(1); } while false; 5", 0),
             ("try { let y = ask(-1); } catch (e) { let z = ask(2); }", 0),
             ("let y = ask(1); try { ask(-1); } catch (e) { y += 1; } y", 1),

@@ -48,6 +48,8 @@ pub(crate) struct OwnCall {
 pub(crate) enum Halt {
     /// To its end.
     Ended(Dynamic),
+    /// To the end of all that is under way, since it exits.
+    Exits(Dynamic),
     /// It waits.
     Waits,
     /// It calls another one, whose value it goes on with.
@@ -153,7 +155,7 @@ fn items_of(value: Dynamic) -> Result<Items, Dynamic> {
 impl Reached {
     /// Goes on with the value of the call that was waited for.
     pub(crate) fn take(&mut self, value: Dynamic) {
-        self.value = value;
+        self.value = writable(value);
     }
 }
 
@@ -207,8 +209,7 @@ impl Stages {
                 return Ok(waiter.is_waiting().then_some(Halt::Waits));
             }
             Stage::CallOwn { function, arguments, place, value } => {
-                let argument = |argument| evaluate(context, argument, false).map(Dynamic::flatten);
-                let arguments = arguments.iter().map(argument).collect::<Result<_, _>>()?;
+                let arguments = evaluate_arguments(context, arguments)?;
                 let (function, place, value) = (function.clone(), *place, *value);
                 return Ok(Some(Halt::Calls(OwnCall { function, arguments, place, value })));
             }
@@ -233,7 +234,7 @@ impl Stages {
                     reached.stage = *stage;
                 }
             }
-            Stage::Evaluate(code) => reached.value = evaluate(context, code, false)?,
+            Stage::Evaluate(code) => reached.value = evaluate(context, code, true)?,
             Stage::Each { variable, counter, whole, end } => match items_of(take(&mut reached.value).flatten()) {
                 Ok(items) => {
                     reached.items.push(items);
@@ -274,6 +275,31 @@ impl Stages {
     fn loop_around(&self, stage: usize) -> Option<&Loop> {
         self.loops.iter().filter(|around| (around.first..around.end).contains(&stage)).max_by_key(|around| around.first)
     }
+}
+
+/// What a function of the script is called with.
+fn evaluate_arguments(
+    context: &mut EvalContext<'_, '_, '_, '_, '_, '_>,
+    arguments: &[Expr],
+) -> Result<Vec<Dynamic>, ScriptError> {
+    let mut evaluate = |argument| evaluate(context, argument, true).map(|value| writable(value.flatten()));
+    match arguments {
+        // Rhai looks a variable that comes first up last.
+        [first @ Expr::Variable(..), others @ ..] => {
+            let mut values = vec![Dynamic::UNIT];
+            for other in others {
+                values.push(evaluate(other)?);
+            }
+            values[0] = evaluate(first)?;
+            Ok(values)
+        }
+        _ => arguments.iter().map(evaluate).collect(),
+    }
+}
+
+/// A value that may be changed, also where it is that of a constant.
+fn writable(value: Dynamic) -> Dynamic {
+    if value.is_read_only() { value.clone() } else { value }
 }
 
 /// Gives a variable a value, also where a closure has it too.

@@ -117,6 +117,19 @@ impl Meter {
         self.memory.set(self.memory.get() + allocated() - self.balance.get());
     }
 
+    /// Counts what is allocated and freed for the run while it does not have its thread.
+    pub(super) fn count_memory<R>(&self, work: impl FnOnce() -> R) -> R {
+        let before = allocated();
+        let result = work();
+        self.memory.set(self.memory.get() + allocated() - before);
+        result
+    }
+
+    /// So many bytes were freed for it that it had not allocated.
+    pub(super) fn add_memory(&self, bytes: usize) {
+        self.memory.set(self.memory.get() + bytes.cast_signed());
+    }
+
     /// Counts an operation.
     pub(super) fn step(&self) -> Progress {
         let operations = self.operations.get() + 1;

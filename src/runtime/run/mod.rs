@@ -354,6 +354,13 @@ impl Run {
 
     /// Takes what came of a call that it has posted.
     pub(crate) fn take_result(&self, result: Result<Content, CallError>) {
+        // What it was read from goes, and was not the run's.
+        let read = result.as_ref().map_or(0, |content| content.as_str().len());
+        self.meter.count_memory(|| self.take_result_now(result));
+        self.meter.add_memory(read);
+    }
+
+    fn take_result_now(&self, result: Result<Content, CallError>) {
         let Some(session) = &self.session else { return };
         if matches!(&*self.result.borrow(), PostedResult::Awaited) {
             self.result.replace(PostedResult::Came(result));
@@ -401,6 +408,11 @@ impl Run {
     /// The functions of the script that are under way, but for its own.
     pub(super) fn within(&self) -> Vec<Within> {
         self.within.borrow().clone()
+    }
+
+    /// How many these are.
+    pub(super) fn depth(&self) -> usize {
+        self.within.borrow().len()
     }
 
     /// What becomes in the end of a value of which this becomes in the function that is under way.
@@ -720,7 +732,7 @@ impl Future for Driven {
                     }
                 }
                 Leg::Paused(call) => {
-                    let Poll::Ready(value) = run.poll_kept(context) else {
+                    let Poll::Ready(value) = run.meter.count_memory(|| run.poll_kept(context)) else {
                         AWAITED.set(run.listing.get().filter(|_| run.waits_for_result()));
                         return Poll::Pending;
                     };

@@ -21,15 +21,14 @@ use crate::store::Waiting;
 pub(crate) struct CallSite<'a> {
     file: Option<&'a str>,
     place: Position,
-    /// Whether it stands in the body of the run's function itself, and not in one that this calls.
-    is_in_body: bool,
+    /// How deep the call is in others; none where it is only a part of what stands there.
+    level: Option<usize>,
 }
 
 impl<'a> CallSite<'a> {
     /// The place of the call that a context belongs to.
     pub(crate) fn of(context: &'a NativeCallContext<'_>) -> Self {
-        // What the body itself calls is one level deep.
-        Self { file: context.call_source(), place: context.call_position(), is_in_body: context.call_level() <= 1 }
+        Self { file: context.call_source(), place: context.call_position(), level: Some(context.call_level()) }
     }
 
     /// It in words; empty where nothing is known.
@@ -39,12 +38,14 @@ impl<'a> CallSite<'a> {
 
     /// The same place, for a call that is only a part of what stands there.
     pub(crate) fn in_part(self) -> Self {
-        Self { is_in_body: false, ..self }
+        Self { level: None, ..self }
     }
 
     /// What becomes of the value of a call of this kind, with its place, where nothing waits for it there.
     pub(super) fn value_later(&self, run: &Run, impact: Impact) -> Option<(Position, ValueUse)> {
-        let value = match self.is_in_body {
+        // What a body itself calls is one level deeper than that.
+        let is_in_body = self.level.is_some_and(|level| level <= run.depth() + 1);
+        let value = match is_in_body {
             false => return None,
             true if run.expects(self.place) => ValueUse::Kept,
             true => run.value_outside(run.generation.unused_call(self.place).filter(|_| impact.is_effect())?)?,
