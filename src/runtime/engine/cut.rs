@@ -93,11 +93,16 @@ impl Cutter<'_> {
         if statements.iter().any(|statement| matches!(statement, Stmt::Import(..))) {
             return false;
         }
-        let mut follows_call = is_looped && statements.iter().any(|statement| self.called(statement).is_some());
+        let mut follows_call = is_looped && self.makes_call(statements);
         statements.iter().any(|statement| match self.called(statement) {
             Some(call) => replace(&mut follows_call, true) || self.is_long(call),
             None => self.cuts(statement),
         })
+    }
+
+    /// Whether one of these is such a call: in a loop, the first statement then comes after it.
+    fn makes_call(&self, statements: &[Stmt]) -> bool {
+        statements.iter().any(|statement| self.called(statement).is_some())
     }
 
     /// Whether a call is not only an effect, whose answer nobody waits for where it stands.
@@ -211,7 +216,7 @@ impl Cutter<'_> {
             }
             return;
         }
-        let mut follows_call = is_looped && statements.iter().any(|statement| self.called(statement).is_some());
+        let mut follows_call = is_looped && self.makes_call(statements);
         let mut through = Vec::new();
         for (index, statement) in statements.iter().enumerate() {
             let value = if index + 1 == statements.len() { value } else { ValueUse::Dropped };

@@ -12,7 +12,8 @@ use crate::runtime::engine::thrown::ScriptResult;
 use crate::runtime::fiber::Panic;
 use crate::runtime::generation::{Generation, Pinned};
 use crate::runtime::limits::Limits;
-use crate::runtime::run::{Driven, Run};
+use crate::runtime::run::Run;
+use crate::runtime::run::driven::Driven;
 use crate::store::CallRecord;
 
 /// What scripts are loaded with, on one thread.

@@ -15,7 +15,8 @@ use crate::runtime::context::lane::Hold;
 use crate::runtime::engine::thrown::ScriptResult;
 use crate::runtime::fiber::Panic;
 use crate::runtime::journal::Arrival;
-use crate::runtime::run::{Driven, Run};
+use crate::runtime::run::Run;
+use crate::runtime::run::driven::Driven;
 use crate::store::RunId;
 
 /// How many events of a session may wait before its socket is no longer read.
