@@ -206,6 +206,7 @@ fn usage(command: &Command) -> String {
         FieldKind::Int => format!(" {}=INTEGER", field.name),
         FieldKind::Float => format!(" {}=NUMBER", field.name),
         FieldKind::List => format!(" {}=A,B,…", field.name),
+        FieldKind::Map | FieldKind::Maps => format!(" {}=JSON", field.name),
     });
     format!("hotline call {}{}", command.name, fields.collect::<String>())
 }
@@ -217,6 +218,7 @@ fn read_value(field: &Field, text: &str) -> anyhow::Result<Value> {
         FieldKind::Int => text.parse::<i64>().ok().map(Value::from),
         FieldKind::Float => text.parse().ok().and_then(Number::from_f64).map(Value::Number),
         FieldKind::List => read_list(text),
+        FieldKind::Map | FieldKind::Maps => serde_json::from_str(text).ok().filter(|value| field.kind.accepts(value)),
     };
     value.ok_or_else(|| anyhow!("\"{}\" is \"{text}\", expected {}", field.name, field.kind.noun()))
 }

@@ -248,6 +248,7 @@ fn repetition(repetition: Repetition) -> String {
     const SAME: &str = "Around a reconnect, one with the same content is a repetition";
     match repetition {
         Repetition::Id => "One with the same `id` is a repetition.".to_owned(),
+        Repetition::Delivery => "One that was delivered under the same id is a repetition.".to_owned(),
         Repetition::Never => "None is a repetition: its content does not tell one from the next.".to_owned(),
         Repetition::Same => format!("{SAME}."),
         Repetition::Until { topic, subject } => {
@@ -285,6 +286,8 @@ const fn kind(kind: FieldKind) -> &'static str {
         FieldKind::Int => "integer",
         FieldKind::Float => "float",
         FieldKind::List => "array of strings",
+        FieldKind::Map => "map",
+        FieldKind::Maps => "array of maps",
     }
 }
 

@@ -10,7 +10,7 @@ use super::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, PROPERTIES};
 use super::headers::headers;
 use super::testing;
 use super::types::Type;
-use crate::protocol::{Argument, COMMANDS, Command, EVENTS, EventFieldKind, Example, FieldKind, HOOKS, Hook};
+use crate::protocol::{Argument, COMMANDS, Command, EventFieldKind, EventSpec, Example, FieldKind, HOOKS, Hook};
 
 /// A function of the standard library.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +70,7 @@ fn host() -> String {
         getter(&mut page, row.of, row.name, row.kind, row.doc, Some(&row.example));
     }
     let mut seen = Vec::new();
-    for field in EVENTS.iter().filter(|row| !is_message(row.hook)).flat_map(|row| row.fields) {
+    for field in EventSpec::all().filter(|row| !is_message(row.hook)).flat_map(|row| row.fields) {
         if seen.contains(&field.name) {
             continue;
         }
@@ -81,7 +81,7 @@ fn host() -> String {
             EventFieldKind::Int => Type::Integer,
             EventFieldKind::StrMap => Type::Map,
         };
-        let of = EVENTS.iter().filter(|row| row.fields.iter().any(|other| other.name == field.name));
+        let of = EventSpec::all().filter(|row| row.fields.iter().any(|other| other.name == field.name));
         let of: Vec<_> = of.filter(|row| !is_message(row.hook)).collect();
         let names: Vec<_> = of.iter().map(|row| row.subcommand).collect();
         let doc = format!("{} (of {})", field.doc, names.join(", "));
@@ -105,7 +105,7 @@ fn without_eval(text: &str) -> String {
 /// What the argument of a hook has, a line each.
 fn fields(page: &mut String, hook: Hook, argument: &str) {
     let mut seen = Vec::new();
-    for field in EVENTS.iter().filter(|row| row.hook == Some(hook)).flat_map(|row| row.fields) {
+    for field in EventSpec::all().filter(|row| row.hook == Some(hook)).flat_map(|row| row.fields) {
         if !seen.contains(&field.name) {
             seen.push(field.name);
             let _ = writeln!(page, "/// - `{argument}.{}`: {}", field.name, field.doc);
@@ -249,7 +249,8 @@ fn wire_type(kind: FieldKind) -> &'static str {
         FieldKind::Bool => "bool",
         FieldKind::Int => "int",
         FieldKind::Float => "float",
-        FieldKind::List => "Array",
+        FieldKind::List | FieldKind::Maps => "Array",
+        FieldKind::Map => "Map",
     }
 }
 

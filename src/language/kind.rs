@@ -155,7 +155,8 @@ impl Kind {
             protocol::FieldKind::Bool => Self::Bool,
             protocol::FieldKind::Int => Self::Int,
             protocol::FieldKind::Float => Self::Float,
-            protocol::FieldKind::List => Self::Array,
+            protocol::FieldKind::List | protocol::FieldKind::Maps => Self::Array,
+            protocol::FieldKind::Map => Self::Map,
         }
     }
 

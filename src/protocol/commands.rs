@@ -84,6 +84,10 @@ pub enum FieldKind {
     Float,
     /// An array of strings.
     List,
+    /// An object.
+    Map,
+    /// An array of objects.
+    Maps,
 }
 
 impl FieldKind {
@@ -95,6 +99,8 @@ impl FieldKind {
             Self::Int => "an integer",
             Self::Float => "a number",
             Self::List => "an array of strings",
+            Self::Map => "a map",
+            Self::Maps => "an array of maps",
         }
     }
 
@@ -106,6 +112,8 @@ impl FieldKind {
             Self::Int => value.is_i64(),
             Self::Float => value.is_number(),
             Self::List => value.as_array().is_some_and(|items| items.iter().all(Value::is_string)),
+            Self::Map => value.is_object(),
+            Self::Maps => value.as_array().is_some_and(|items| items.iter().all(Value::is_object)),
         }
     }
 }

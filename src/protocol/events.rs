@@ -12,7 +12,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::damage::{Damage, Damages};
+use super::frame::delivery_of;
 use super::hooks::Hook;
+use super::line::events::LINE_EVENTS;
 use super::mend::mend;
 use super::mid::is_group;
 use super::scalar::{Damaged, scalar};
@@ -51,6 +53,8 @@ pub struct EventField {
 pub enum Repetition {
     /// By the id of its message.
     Id,
+    /// By the id under which it was delivered: the field `delivery` of its content.
+    Delivery,
     /// Not at all: its content names nothing that would tell the one from the other.
     Never,
     /// By its content.
@@ -100,7 +104,12 @@ impl EventSpec {
     /// The row of a subcommand.
     pub fn named(subcommand: &str) -> Option<&'static Self> {
         // Most of what arrives is messages, and they are the first row.
-        EVENTS.iter().find(|row| row.subcommand == subcommand)
+        Self::all().find(|row| row.subcommand == subcommand)
+    }
+
+    /// The rows of every network; no two have the same name.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        EVENTS.iter().chain(LINE_EVENTS)
     }
 
     /// The field that names the person whom it is about, where it has one. What one person does to another is about the other.
@@ -114,10 +123,13 @@ impl EventSpec {
         self.chat == ChatRule::Message
     }
 
-    /// The id by which an event is told from others, where its row goes by the id of a message.
-    pub fn message_id<'a>(subcommand: &str, content: &'a str) -> Option<Cow<'a, str>> {
-        let by_id = Self::named(subcommand).is_some_and(|row| row.repetition == Repetition::Id);
-        by_id.then(|| Message::id_of(content)).flatten()
+    /// The id by which an event is told from others, where its row goes by one: that of its message, or of its delivery.
+    pub fn id_of<'a>(subcommand: &str, content: &'a str) -> Option<Cow<'a, str>> {
+        match Self::named(subcommand)?.repetition {
+            Repetition::Id => Message::id_of(content),
+            Repetition::Delivery => delivery_of(content).map(Cow::Owned),
+            Repetition::Never | Repetition::Same | Repetition::Until { .. } => None,
+        }
     }
 }
 
@@ -176,6 +188,9 @@ macro_rules! repetition {
     (id) => {
         Repetition::Id
     };
+    (delivery) => {
+        Repetition::Delivery
+    };
     (never) => {
         Repetition::Never
     };
@@ -188,14 +203,14 @@ macro_rules! repetition {
 }
 
 macro_rules! events {
-    ($(
+    ($table:ident $table_doc:literal $(
         $(#[doc = $doc:literal])+
         $subcommand:ident $subject:ident ($($hook:ident)?) ($($chat:tt)?) ($($repetition:tt)+) {
             $( $kind:ident $wire:literal $field_doc:literal; )*
         }
     )+) => {
-        /// Every event that Hotline knows, the most frequent first.
-        pub static EVENTS: &[EventSpec] = &[$( EventSpec {
+        #[doc = $table_doc]
+        pub static $table: &[EventSpec] = &[$( EventSpec {
             subcommand: stringify!($subcommand),
             hook: optional!($(Hook::$hook)?),
             me: me!($subject),
@@ -225,6 +240,7 @@ macro_rules! optional {
 // subcommand, whom it is about (`nobody`: this account where it names nobody), (hook), (field of its chat, or that its content is a
 // message), (how it is repeated) { type "wire name" "documentation"; }
 events! {
+    EVENTS "Every event of the vendor's gateway, the most frequent first."
     /// A message for this account.
     RECEIVE_MESSAGE other (Message) (message) (id) {
         str "id" "the message's id";
@@ -476,9 +492,9 @@ mod tests {
         for row in EVENTS {
             assert_eq!(row.is_message(), row.repetition == Repetition::Id, "{}", row.subcommand);
             let expected = row.is_message().then_some("7");
-            assert_eq!(EventSpec::message_id(row.subcommand, r#"{"id":7}"#).as_deref(), expected, "{}", row.subcommand);
+            assert_eq!(EventSpec::id_of(row.subcommand, r#"{"id":7}"#).as_deref(), expected, "{}", row.subcommand);
         }
-        assert_eq!(EventSpec::message_id("NEW", r#"{"id":7}"#), None);
+        assert_eq!(EventSpec::id_of("NEW", r#"{"id":7}"#), None);
     }
 
     #[test]

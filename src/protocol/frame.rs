@@ -73,11 +73,29 @@ pub struct Event {
 }
 
 impl Event {
-    /// The id of the message by which it is told from others, where its row goes by one.
-    pub fn message_id(&self) -> Option<&str> {
-        let by_id = EventSpec::named(&self.subcommand).is_some_and(|row| row.repetition == Repetition::Id);
-        by_id.then(|| self.content.message_id()).flatten()
+    /// An event of this name.
+    pub fn new(subcommand: impl Into<Cow<'static, str>>, content: Content) -> Self {
+        Self { subcommand: subcommand.into(), content }
     }
+
+    /// The id by which it is told from others, where its row goes by one: that of its message, or of its delivery.
+    pub fn id(&self) -> Option<Cow<'_, str>> {
+        match EventSpec::named(&self.subcommand)?.repetition {
+            Repetition::Id => self.content.message_id().map(Cow::Borrowed),
+            Repetition::Delivery => delivery_of(self.content.as_str()).map(Cow::Owned),
+            Repetition::Never | Repetition::Same | Repetition::Until { .. } => None,
+        }
+    }
+}
+
+/// The id under which an event was delivered.
+pub(super) fn delivery_of(content: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Delivered {
+        delivery: String,
+    }
+    let Delivered { delivery } = serde_json::from_str(content).ok()?;
+    Some(delivery).filter(|id| !id.is_empty())
 }
 
 /// What a gateway sends to a client.
@@ -514,7 +532,7 @@ mod tests {
             "no json",
         ] {
             let event = Event { subcommand: "RECEIVE_MESSAGE".into(), content: Content::new(content) };
-            assert_eq!(event.message_id(), Message::id_of(content).as_deref(), "{content}");
+            assert_eq!(event.id(), Message::id_of(content), "{content}");
         }
     }
 }

@@ -249,6 +249,54 @@ hooks! {
          }",
         r#"alice.reacts_to(alice.says("Well done!")); alice.expects("Thank you, alice!");"#,
     );
+    Postback on_postback(event: Event) "on LINE: someone pressed a button that carries data" => shows(
+        r#"fn on_postback(event) {
+               if event.data == "order=tea" { send_text(event.chat, "One tea."); }
+           }"#,
+        Proof::Loads,
+    );
+    ContactRemoved on_contact_removed(event: Event) "on LINE: someone blocked this account" => shows(
+        "fn on_contact_removed(event) {
+             store.delete(event.mid);
+         }",
+        Proof::Loads,
+    );
+    VideoComplete on_video_complete(event: Event) "on LINE: someone saw a video to its end" => shows(
+        r#"fn on_video_complete(event) {
+               send_text(event.chat, `You have seen ${event.tracking_id}. Any questions?`);
+           }"#,
+        Proof::Loads,
+    );
+    Beacon on_beacon(event: Event) "on LINE: someone came near a beacon, or left it" => shows(
+        r#"fn on_beacon(event) {
+               if event.type == "enter" { send_text(event.chat, "Welcome to the shop."); }
+           }"#,
+        Proof::Loads,
+    );
+    AccountLink on_account_link(event: Event) "on LINE: someone linked their account with one of a service" => shows(
+        r#"fn on_account_link(event) {
+               if event.result == "ok" { store.set(event.mid, event.nonce); }
+           }"#,
+        Proof::Loads,
+    );
+    Membership on_membership(event: Event) "on LINE: someone joined a membership, left or renewed it" => shows(
+        r#"fn on_membership(event) {
+               if event.type == "joined" { send_text(event.chat, "Thank you!"); }
+           }"#,
+        Proof::Loads,
+    );
+    Channel on_channel(event: Event) "on LINE: this account was suspended or resumed, or what a module of it may do has changed" => shows(
+        "fn on_channel(event) {
+             log_warn(`LINE says: ${event.subcommand}`);
+         }",
+        Proof::Loads,
+    );
+    Delivery on_delivery(event: Event) "on LINE: a notification by phone number arrived" => shows(
+        "fn on_delivery(event) {
+             log_info(`${event.data} has arrived`);
+         }",
+        Proof::Loads,
+    );
     Notify on_notify(subcommand: Text, content: Any) "every event, known or not, before its own hook; `true` keeps it from this script's other hooks" => plays(
         r#"fn on_notify(subcommand, content) {
                // No other hook tells of this.

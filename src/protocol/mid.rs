@@ -37,9 +37,10 @@ pub fn mid_kind(mid: &str) -> Option<MidKind> {
     well_formed.then_some(kind)
 }
 
-/// Whether a mid is that of a group or room, as its first letter says: gateways are not held to the form of the rest.
+/// Whether a mid is that of a group or room, as its first letter says, which LINE's own API writes large: gateways are not held to
+/// the form of the rest.
 pub fn is_group(mid: &str) -> bool {
-    mid.starts_with([MidKind::Group.letter(), MidKind::Room.letter()])
+    mid.starts_with(['c', 'r', 'C', 'R'])
 }
 
 #[cfg(test)]

@@ -6,13 +6,16 @@
 pub mod commands;
 mod content;
 mod damage;
+#[macro_use]
 mod events;
 mod example;
 mod failure;
 mod frame;
 mod hooks;
+pub mod line;
 mod mend;
 mod mid;
+mod network;
 mod plain;
 mod request;
 mod scalar;
@@ -33,6 +36,7 @@ pub use frame::{
 pub use hooks::{Argument, HOOKS, Hook, HookSpec};
 pub use mend::{MAX_DEPTH, Mended, mend, read_value};
 pub use mid::{MidKind, is_group, mid_kind};
+pub use network::{GATEWAY, LINE, Lack, NETWORKS, Network};
 pub use request::{
     Envelope, Received, RequestError, check_fields, encode_event, encode_login, encode_pin, encode_reply, found,
     receive,

@@ -63,8 +63,8 @@ impl Dedup {
         let row = EventSpec::named(&event.subcommand);
         let about = match row.map_or(Repetition::Same, |row| row.repetition) {
             Repetition::Never => return false,
-            Repetition::Id => match event.content.message_id() {
-                Some(id) => return !self.messages.insert(id, &self.hasher),
+            Repetition::Id | Repetition::Delivery => match event.id() {
+                Some(id) => return !self.messages.insert(&id, &self.hasher),
                 None => None,
             },
             Repetition::Same => None,

@@ -464,7 +464,7 @@ pub(super) fn unwritten_messages(connection: &Connection) -> Result<Unwritten, S
     let mut batches = batches.query([messages::written_until(connection)?])?;
     while let Some(batch) = batches.next()? {
         for event in past(batch)?.events {
-            if let Some(id) = EventSpec::message_id(&event.subcommand, event.content.as_str()) {
+            if let Some(id) = EventSpec::id_of(&event.subcommand, event.content.as_str()) {
                 unwritten.add(&[MessageRow { id: (&*id).into(), session: event.session, at: event.at }]);
             }
         }
@@ -537,7 +537,7 @@ impl Messages {
 
 /// The id of the message that an event brings.
 fn message_id(subcommand: &str, content: &str) -> Option<String> {
-    EventSpec::message_id(subcommand, content).map(Cow::into_owned)
+    EventSpec::id_of(subcommand, content).map(Cow::into_owned)
 }
 
 /// The earliest batch in which something is open.

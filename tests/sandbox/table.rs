@@ -165,6 +165,8 @@ async fn whatever_the_fields_say_there_is_exactly_one_reply() {
                     FieldKind::List => {
                         json!((0..pick(4)).map(|_| texts[pick(texts.len())].clone()).collect::<Vec<_>>())
                     }
+                    FieldKind::Map => json!({}),
+                    FieldKind::Maps => json!([{}]),
                 };
                 fields.insert(field.name.to_owned(), value);
             }
@@ -183,7 +185,8 @@ fn example(kind: FieldKind) -> Value {
         FieldKind::Bool => json!(true),
         FieldKind::Int => json!(1),
         FieldKind::Float => json!(1.5),
-        FieldKind::List => json!([]),
+        FieldKind::List | FieldKind::Maps => json!([]),
+        FieldKind::Map => json!({}),
     }
 }
 

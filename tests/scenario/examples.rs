@@ -39,7 +39,7 @@ impl Row {
                 vec![("shop.rhai", tests::SHOP.to_owned()), ("shop_test.rhai", test_of(&code))]
             }
             // Only a login with a PIN brings it about, and no scenario has one.
-            Proof::Pin(_) | Proof::Sent => vec![("example.rhai", script(&code))],
+            Proof::Pin(_) | Proof::Sent | Proof::Loads => vec![("example.rhai", script(&code))],
         };
         Self { name, proof, files }
     }

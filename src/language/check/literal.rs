@@ -54,7 +54,8 @@ pub(crate) fn accepts(field: FieldKind, kind: Kind) -> bool {
         Kind::Bool => field == FieldKind::Bool,
         Kind::Int => matches!(field, FieldKind::Int | FieldKind::Float),
         Kind::Float => field == FieldKind::Float,
-        Kind::Array => field == FieldKind::List,
+        Kind::Array => matches!(field, FieldKind::List | FieldKind::Maps),
+        Kind::Map => field == FieldKind::Map,
         _ => false,
     }
 }

@@ -14,7 +14,7 @@ use crate::language::spelling::closest;
 use crate::language::suggest::{self, method_synonym};
 use crate::language::testing;
 use crate::language::types::Type;
-use crate::protocol::{COMMANDS, EVENTS, EventField, EventFieldKind, Hook};
+use crate::protocol::{COMMANDS, EventField, EventFieldKind, EventSpec, Hook};
 
 impl Walk<'_> {
     /// The kind of a property that is read.
@@ -95,7 +95,7 @@ impl Walk<'_> {
         }
         let here = |field: &&EventField| field.name == name;
         let own = || {
-            let rows = EVENTS.iter().filter(|row| hook.is_none() || row.hook == hook);
+            let rows = EventSpec::all().filter(|row| hook.is_none() || row.hook == hook);
             rows.flat_map(|row| row.fields)
         };
         if let Some(field) = own().find(here) {
@@ -117,7 +117,7 @@ impl Walk<'_> {
         };
         let whose = hook.map_or_else(|| "several hooks".to_owned(), |hook| format!("`{}`", hook.name()));
         let message = format!("{} of {whose} has no `{name}`", of.noun());
-        if EVENTS.iter().flat_map(|row| row.fields).any(|field| field.name == name) {
+        if EventSpec::all().flat_map(|row| row.fields).any(|field| field.name == name) {
             self.warn("unknown-property", position, format!("{message}: it is always ()"), Some(help));
         } else {
             self.error("unknown-property", position, message, Some(help));
@@ -281,7 +281,7 @@ impl Walk<'_> {
         }
         let is_property = self.known.has_getter(of, name)
             || matches!(of, Kind::Event(_) | Kind::Invite)
-                && EVENTS.iter().flat_map(|row| row.fields).any(|field| field.name == name);
+                && EventSpec::all().flat_map(|row| row.fields).any(|field| field.name == name);
         let help = match is_property {
             true => Some(format!("it is a property: write it without parentheses, `.{name}`")),
             false => self.meant_method(of, name, &host),

@@ -400,7 +400,8 @@ fn type_of(kind: FieldKind) -> TypeId {
         FieldKind::Bool => TypeId::of::<bool>(),
         FieldKind::Int => TypeId::of::<i64>(),
         FieldKind::Float => TypeId::of::<f64>(),
-        FieldKind::List => TypeId::of::<Array>(),
+        FieldKind::List | FieldKind::Maps => TypeId::of::<Array>(),
+        FieldKind::Map => TypeId::of::<Map>(),
     }
 }
 
@@ -411,5 +412,7 @@ fn has_type(kind: FieldKind, value: &Dynamic) -> bool {
         FieldKind::Int => value.is_int(),
         FieldKind::Float => value.is_float() || value.is_int(),
         FieldKind::List => value.read_lock::<Array>().is_some_and(|items| items.iter().all(Dynamic::is_string)),
+        FieldKind::Map => value.is_map(),
+        FieldKind::Maps => value.read_lock::<Array>().is_some_and(|items| items.iter().all(Dynamic::is_map)),
     }
 }

@@ -9,7 +9,7 @@ use super::thrown::{self, ScriptError, ScriptResult};
 use super::values;
 use crate::language::functions::PROPERTIES;
 use crate::language::types::Type;
-use crate::protocol::{self, Content, Damage, Damages, EVENTS, EventFieldKind, EventSpec, integer, whole};
+use crate::protocol::{self, Content, Damage, Damages, EventFieldKind, EventSpec, integer, whole};
 
 /// A message, as `on_message` gets it.
 #[derive(Clone)]
@@ -158,7 +158,7 @@ impl ScriptEvent {
             return Ok(value);
         }
         // A field of any event reads as () where this one lacks it, so that one function can serve several hooks.
-        if EVENTS.iter().any(|spec| spec.fields.iter().any(|field| field.name == name)) {
+        if EventSpec::all().any(|spec| spec.fields.iter().any(|field| field.name == name)) {
             return Ok(Dynamic::UNIT);
         }
         let own = PROPERTIES.iter().filter(|row| row.of == Type::Event).map(|row| row.name);

@@ -2,6 +2,7 @@
 //!
 //! How a call is made, and what its outcome means, is in `invocation`; what an earlier process had done of an event, in `earlier`.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ use crate::store::{InternalKind, RunOutcome, RunRow, message_number};
 /// Takes an event of a session: queues it in its lane at once, so that the order of arrival counts.
 pub(crate) fn accept(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: Event) {
     let message = message_id(session, &event);
+    let message = message.as_deref();
     if message.is_some_and(|id| is_past_message(session, id)) || is_past_event(session, &event) {
         tracing::info!(
             target: "hotline::session",
@@ -59,9 +61,9 @@ pub(crate) fn release_kept(worker: &Rc<Worker>, session: &Rc<SessionContext>) {
     }
 }
 
-/// The id of the message that an event brings, where it is to be remembered.
-fn message_id<'a>(session: &SessionContext, event: &'a Event) -> Option<&'a str> {
-    session.journal.is_on().then(|| event.message_id()).flatten()
+/// The id by which an event is told from others, where it is to be remembered.
+fn message_id<'a>(session: &SessionContext, event: &'a Event) -> Option<Cow<'a, str>> {
+    session.journal.is_on().then(|| event.id()).flatten()
 }
 
 /// Whether a message was taken longer ago than its session remembers. Ids are numbers that ascend, as a rule: then nothing is

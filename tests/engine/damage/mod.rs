@@ -249,6 +249,8 @@ fn fields(row: &Command) -> Value {
         FieldKind::Bool => json!(true),
         FieldKind::Float => json!(1.5),
         FieldKind::List => json!(["u1"]),
+        FieldKind::Map => json!({}),
+        FieldKind::Maps => json!([{}]),
     };
     let mut fields: Map<_, _> = row
         .fields

@@ -1,0 +1,20 @@
+//! LINE's official Messaging API, pure: its table of operations and how a request of one is written, its events and how they are
+//! brought into the shape that every network's events have here.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `operations` | the one table of operations |
+//! | `request` | from an operation's fields to an http request |
+//! | `events` | the one table of events |
+//! | `webhook` | from the body of a webhook to events; its signature |
+//!
+//! Its description is public: <https://github.com/line/line-openapi>. Sockets, clocks and tokens are not here.
+
+pub mod events;
+mod operations;
+mod request;
+mod webhook;
+
+pub use operations::{AnswerKind, BodyKind, Method, OPERATIONS, Operation, Server};
+pub use request::{HttpRequest, RequestFault, request};
+pub use webhook::{Callback, SIGNATURE_HEADER, WebhookError, read_callback, sign, verify};
