@@ -9,6 +9,7 @@ mod check;
 mod files;
 #[path = "support/gateway.rs"]
 mod gateway;
+mod network;
 mod proxies;
 #[path = "support/proxy.rs"]
 mod proxy;

@@ -1,0 +1,3 @@
+//! Networks, as others describe them.
+
+mod description;
