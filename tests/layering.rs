@@ -28,18 +28,19 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "session",
         &[
-            &["backlog", "loopback", "numbers", "orders", "signal"],
-            &["calls", "dedup"],
+            &["backlog", "loopback", "numbers", "orders", "secret", "signal"],
+            &["calls", "dedup", "webhooks"],
             &["rate_limit"],
             &["config", "status"],
             &["redact", "shared", "transport"],
-            &["handle", "machine"],
+            &["handle", "line", "machine"],
             &["media", "socket"],
         ],
     ),
+    ("session/line", &[&["api"], &["common"], &["connection"]]),
     ("session/machine", &[&["mod"], &["login", "sending"]]),
     ("session/media", &[&["folders"], &["error"], &["transfer"], &["mod"]]),
-    ("session/transport", &[&["tls"], &["connect"]]),
+    ("session/transport", &[&["tls", "words"], &["connect"]]),
     (
         "sandbox",
         &[
@@ -134,7 +135,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         &[
             &["config", "descriptors"],
             &["control", "kill", "missing", "reconfigure", "start_error"],
-            &["maintenance", "prepared"],
+            &["maintenance", "prepared", "webhook"],
             &["view"],
             &["prompt", "run"],
             &["sessions"],

@@ -15,6 +15,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::access::Access;
 use crate::protocol::Family;
 use crate::runtime::{AllowedHost, JournalMode, Limits};
@@ -26,6 +28,9 @@ pub use session::{Session, parse_gateway};
 
 /// Where the console listens when nothing else is said.
 pub const DEFAULT_CONSOLE: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8765);
+
+/// Where webhooks are taken when nothing else is said.
+pub const DEFAULT_WEBHOOK: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 8766);
 
 /// How long the journal keeps what is over when nothing else is said.
 pub const DEFAULT_RETENTION: Duration = Duration::from_secs(7 * 24 * 3_600);
@@ -44,6 +49,7 @@ const KEYS: &[&str] = &[
     "limits",
     "http",
     "console",
+    "webhook",
     "allow_hosts",
     "allow_origins",
     "session",
@@ -79,12 +85,42 @@ pub struct Config {
     pub http_allow: Vec<AllowedHost>,
     /// Where the console listens; `None` is nowhere.
     pub console: Option<SocketAddr>,
+    /// Where the webhooks of sessions on LINE are taken.
+    pub webhook: Webhook,
     /// Who may connect to what listens in this process.
     pub access: Access,
     /// The sessions.
     pub sessions: Vec<Session>,
     /// The keys of the file that have no effect yet, each to be named in a warning.
     pub without_effect: Vec<String>,
+}
+
+/// Where webhooks are taken, and under which url the world finds that.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Webhook {
+    /// The address of the one listener for all sessions.
+    pub listen: SocketAddr,
+    /// The url of a proxy before it, such as `https://bot.example.com`, where there is one.
+    pub public_url: Option<Url>,
+}
+
+impl Webhook {
+    /// The url below which the paths of sessions stand, for a listener at this address.
+    pub fn url(&self, address: SocketAddr) -> Url {
+        let local = || Url::parse(&format!("http://{address}/")).expect("an address makes a url");
+        self.public_url.clone().map_or_else(local, |mut url| {
+            if !url.path().ends_with('/') {
+                url.set_path(&format!("{}/", url.path()));
+            }
+            url
+        })
+    }
+}
+
+impl Default for Webhook {
+    fn default() -> Self {
+        Self { listen: DEFAULT_WEBHOOK, public_url: None }
+    }
 }
 
 /// What becomes of an effect that was sent but not answered before a crash.
@@ -122,6 +158,7 @@ impl Config {
             limits: Limits::default(),
             http_allow: Vec::new(),
             console: Some(DEFAULT_CONSOLE),
+            webhook: Webhook::default(),
             access: Access::default(),
             sessions: Vec::new(),
             without_effect: Vec::new(),
@@ -153,6 +190,11 @@ impl Config {
         if let Some(console) = table.get("console") {
             let console = console.table("[console]", "a table [console]", &["listen"])?;
             config.console = console.read("listen", read_listen)?.unwrap_or(config.console);
+        }
+        if let Some(webhook) = table.get("webhook") {
+            let webhook = webhook.table("[webhook]", "a table [webhook]", &["listen", "public_url"])?;
+            config.webhook.listen = webhook.read("listen", read_address)?.unwrap_or(config.webhook.listen);
+            config.webhook.public_url = webhook.read("public_url", read_public_url)?;
         }
         if let Some(sessions) = table.get("session") {
             config.sessions = session::read_all(&sessions)?;
@@ -273,6 +315,18 @@ fn read_host(item: &ConfigValue<'_>) -> Result<AllowedHost, ConfigError> {
 /// A text of which its own type knows what it has to be.
 fn read_parsed<T: FromStr<Err: Display>>(item: &ConfigValue<'_>) -> Result<T, ConfigError> {
     item.text("a string")?.parse().map_err(|expected: T::Err| item.wrong(&expected.to_string()))
+}
+
+fn read_address(item: &ConfigValue<'_>) -> Result<SocketAddr, ConfigError> {
+    let expected = "an address such as \"127.0.0.1:8766\"";
+    item.text(expected)?.parse().map_err(|_| item.wrong(expected))
+}
+
+fn read_public_url(item: &ConfigValue<'_>) -> Result<Url, ConfigError> {
+    let expected = "the url under which the world finds the webhooks, such as \"https://bot.example.com\"";
+    let url = Url::parse(&item.text(expected)?).ok();
+    let is_base = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+    url.filter(is_base).ok_or_else(|| item.wrong(expected))
 }
 
 fn read_listen(item: &ConfigValue<'_>) -> Result<Option<SocketAddr>, ConfigError> {

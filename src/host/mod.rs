@@ -13,6 +13,7 @@ mod run;
 mod sessions;
 mod start_error;
 mod view;
+mod webhook;
 
 pub use kill::KillOutcome;
 pub use prompt::{PromptHost, PromptStorage};

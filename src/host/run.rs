@@ -20,6 +20,7 @@ use super::prepared::{CurrentScripts, prepare};
 use super::reconfigure::Following;
 use super::start_error::StartError;
 use super::view::{Snapshot, Viewer};
+use super::webhook::{WebhookListener, takes_webhooks};
 use futures_util::future::join_all;
 
 use crate::clock::Clock;
@@ -34,7 +35,7 @@ use crate::runtime::{
     Announcer, Changes, Directory, EventStream, FaultView, Happening, JournalMode, Library, Limits, Look,
     NewGeneration, Script, Update, Updater, WebAccess, WorkerContext, WorkerHandle, continue_ids_after,
 };
-use crate::session::Ended;
+use crate::session::{Ended, Webhooks};
 use crate::store::{Durability, Held, LinedUp, Lineup, Store, StoreError};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
@@ -80,6 +81,9 @@ pub struct Host {
     /// Whether sessions came, went or changed since the start.
     pub(super) has_changed: bool,
     pub(super) scripts: CurrentScripts,
+    /// The sessions that take webhooks, and what listens for them once there is one.
+    pub(super) webhooks: Webhooks,
+    pub(super) listener: Option<WebhookListener>,
     viewer: Viewer,
     /// Whoever is asked from outside has it weakly: the data folder is free once this is gone.
     killer: Arc<Killer>,
@@ -209,6 +213,8 @@ impl Host {
             following,
             has_changed: false,
             scripts,
+            webhooks: Webhooks::default(),
+            listener: None,
             viewer,
             killer: Arc::new(killer),
             events: events.clone(),
@@ -221,6 +227,9 @@ impl Host {
         }
         let missed = missing.begin(&sessions, &host.scripts.names())?;
         host.miss(missed).await;
+        if sessions.iter().any(takes_webhooks) {
+            host.listen_for_webhooks().await?;
+        }
         for prepared in prepared {
             host.attach(prepared).await;
         }
@@ -236,6 +245,22 @@ impl Host {
         host.listen();
         host.killer.take_up().await;
         Ok(host)
+    }
+
+    /// Begins to take webhooks, unless they are taken already.
+    ///
+    /// # Errors
+    /// When the address is not to be had.
+    pub(super) async fn listen_for_webhooks(&mut self) -> Result<(), StartError> {
+        if self.listener.is_none() {
+            let listen = self.config.webhook.listen;
+            let listener = WebhookListener::start(listen, self.webhooks.clone()).await;
+            let listener = listener.map_err(|error| StartError::Webhook(listen, error))?;
+            let url = self.config.webhook.url(listener.address());
+            tracing::info!("webhooks are taken at {url}webhook/NAME, one for each session on LINE");
+            self.listener = Some(listener);
+        }
+        Ok(())
     }
 
     /// Has scripts held of which something is kept, and that are not there.

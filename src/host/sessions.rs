@@ -9,12 +9,18 @@ use super::prepared::{Prepared, prepare};
 use super::reconfigure::{ConfigPlan, Following, plan};
 use super::run::Host;
 use super::start_error::StartError;
+use super::webhook::takes_webhooks;
 use crate::runtime::DrainMode;
-use crate::session::{Ended, Restraint};
+use crate::session::{Credentials, Ended, Restraint};
 
 impl Host {
     /// Gives a session to the worker that has the fewest.
-    pub(super) async fn attach(&mut self, prepared: Prepared) {
+    pub(super) async fn attach(&mut self, mut prepared: Prepared) {
+        let settings = &mut prepared.settings;
+        if let Credentials::Channel { secret, .. } = &settings.login {
+            self.webhooks.expect(&settings.name, secret.clone());
+            settings.webhooks = Some(self.webhooks.clone());
+        }
         let load = |worker: &usize| self.assigned.values().filter(|assigned| *assigned == worker).count();
         let worker = (0..self.workers.len()).min_by_key(load).unwrap_or(0);
         self.assigned.insert(prepared.settings.name.clone(), worker);
@@ -83,7 +89,15 @@ impl Host {
 
     /// A session of a new version; what cannot run takes the place of nothing that does, and is tried again with the next one.
     async fn prepared(&mut self, session: &Session, before: &Config) -> Option<Prepared> {
-        match prepare(session, &self.config, &self.store).await {
+        let is_ready = match takes_webhooks(session) {
+            true => self.listen_for_webhooks().await,
+            false => Ok(()),
+        };
+        let prepared = match is_ready {
+            Ok(()) => prepare(session, &self.config, &self.store).await,
+            Err(error) => Err(error),
+        };
+        match prepared {
             Ok(prepared) => {
                 self.scripts.check(session);
                 Some(prepared)
@@ -110,6 +124,7 @@ impl Host {
     /// Ends a session, and forgets how it may have ended by itself.
     async fn detach(&mut self, name: &str, mode: DrainMode) {
         let Some(worker) = self.assigned.remove(name) else { return };
+        self.webhooks.forget(name);
         let handle = self.directory.get(name).map(|member| member.handle);
         // A worker that is gone has no sessions either.
         let mut gone = self.workers[worker].detach(name.to_owned(), mode).await;

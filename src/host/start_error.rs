@@ -1,5 +1,6 @@
 //! Why a system does not start, in words.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use crate::language::Fault;
@@ -19,6 +20,9 @@ pub enum StartError {
     /// A session's files cannot be carried.
     #[error("session {0}: {1}")]
     Media(String, MediaError),
+    /// Webhooks cannot be taken.
+    #[error("webhooks cannot be taken at {0}: {1}; choose another address: [webhook] listen = \"127.0.0.1:PORT\"")]
+    Webhook(SocketAddr, std::io::Error),
     /// A bug.
     #[error("the thread that reads the scripts panicked: this is a bug of Hotline")]
     Panic,

@@ -2,52 +2,24 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::ptr;
 use std::str::FromStr;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
+use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::loopback::{is_loopback, is_loopback_host};
 use super::rate_limit::{Pacing, Restraint};
-use crate::protocol::{Call, commands, fields_of};
+use super::secret::Secret;
+use super::webhooks::Webhooks;
+use crate::protocol::{Call, GATEWAY, LINE, Network, commands, fields_of};
 
 /// How often heartbeats go out.
 pub(super) const BEAT: Duration = Duration::from_secs(60);
 /// How long a gateway may be silent before it is asked for a sign of life.
 pub(super) const SILENCE: Duration = Duration::from_secs(75);
-/// A text that is never shown: `Debug` and `Display` print `***`.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct Secret(String);
-
-impl Secret {
-    /// Wraps a secret.
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-
-    /// The secret itself, for the one place that sends it.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<String> for Secret {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
-
-impl fmt::Display for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("***")
-    }
-}
 
 /// How an account signs in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,14 +38,51 @@ pub enum Credentials {
         /// Its token.
         auth_token: Secret,
     },
+    /// As a channel of LINE's Messaging API.
+    Channel {
+        /// What the account is known by here, whatever token it uses: it follows from the secret and does not tell it.
+        account: String,
+        /// The channel's secret, which signs its webhooks.
+        secret: Secret,
+        /// What authorises its requests.
+        token: ChannelToken,
+    },
+}
+
+/// What authorises the requests of a channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ChannelToken {
+    /// A token that was issued by hand.
+    Given(Secret),
+    /// Tokens that are issued for a quarter of an hour each, to the channel of this id.
+    Issued {
+        /// The channel's id.
+        channel_id: String,
+    },
 }
 
 impl Credentials {
+    /// A channel of LINE's Messaging API.
+    pub fn channel(secret: Secret, token: ChannelToken) -> Self {
+        let digest = Sha256::digest(secret.expose().as_bytes());
+        let account = format!("channel {}", HEXLOWER.encode(&digest[..6]));
+        Self::Channel { account, secret, token }
+    }
+
+    /// The network that it signs in on.
+    pub fn network(&self) -> &'static Network {
+        match self {
+            Self::Email { .. } | Self::Token { .. } => &GATEWAY,
+            Self::Channel { .. } => &LINE,
+        }
+    }
+
     /// The account's name towards the gateway: its email address or phone number.
     pub fn account(&self) -> &str {
         match self {
             Self::Email { email, .. } => email,
             Self::Token { phone, .. } => phone,
+            Self::Channel { account, .. } => account,
         }
     }
 
@@ -110,6 +119,8 @@ impl Credentials {
                 };
                 (commands::LoginWithToken::COMMAND.name, fields_of(&login))
             }
+            // Each request of a channel is authorised by itself.
+            Self::Channel { .. } => (commands::Login::COMMAND.name, "{}".to_owned()),
         }
     }
 }
@@ -221,6 +232,8 @@ pub struct SessionConfig {
     pub connect_via: Option<ConnectVia>,
     /// The certificate of an earlier login.
     pub certificate: Option<String>,
+    /// Where its webhooks are handed over, on a network that has any.
+    pub webhooks: Option<Webhooks>,
     /// How long a command waits for its reply.
     pub reply: Duration,
     /// Heartbeats go out this often, from the handshake on.
@@ -261,11 +274,14 @@ impl SessionConfig {
 
     /// Whether a login of this session can be read by whoever stands between.
     pub(super) fn exposes_login(&self) -> bool {
-        self.gateway.trim_start().to_ascii_lowercase().starts_with("ws:") && !self.is_here()
+        let url = self.gateway.trim_start().to_ascii_lowercase();
+        (url.starts_with("ws:") || url.starts_with("http:")) && !self.is_here()
     }
 
     /// A session with the default limits, gentle pacing, no proxy and no certificate.
     pub fn new(name: impl Into<String>, gateway: impl Into<String>, login: Credentials) -> Self {
+        // Where each call has a connection of its own, silence says nothing.
+        let silence = if ptr::eq(login.network(), &GATEWAY) { SILENCE } else { Duration::MAX };
         Self {
             name: name.into(),
             gateway: gateway.into(),
@@ -273,9 +289,10 @@ impl SessionConfig {
             proxy: None,
             connect_via: None,
             certificate: None,
+            webhooks: None,
             reply: Duration::from_secs(30),
             beat: BEAT,
-            silence: SILENCE,
+            silence,
             max_outstanding: 1_000,
             pacing: Pacing::default(),
             root: None,

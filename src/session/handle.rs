@@ -12,7 +12,7 @@ use super::rate_limit::Pacing;
 use super::shared::{SessionShared, Slot};
 use super::signal::{Flow, Signal};
 use super::status::{Holdup, Phase, Status};
-use crate::protocol::{Call, Command, Content, Damages, Failure, FailureCode, fields_of};
+use crate::protocol::{Call, Command, Content, Damages, Failure, FailureCode, Network, fields_of};
 
 /// Who runs a session, on the thread that it runs on.
 pub trait Owner {
@@ -22,6 +22,12 @@ pub trait Owner {
     /// Takes the result of a call that the owner itself has sent, by [`Handle::post`]. It comes also while
     /// signals are held back.
     fn answer(&mut self, key: u64, result: Result<Content, CallError>);
+
+    /// Takes somebody who waits to hear that everything signalled so far is kept. An owner that keeps nothing says so at once.
+    fn keep(&mut self, kept: oneshot::Sender<()>) {
+        // Whoever waited may have given up.
+        let _ = kept.send(());
+    }
 }
 
 /// An owner that posts no calls.
@@ -41,6 +47,7 @@ pub struct Handle(Arc<Callers>);
 #[derive(Debug)]
 struct Callers {
     name: String,
+    network: &'static Network,
     orders: Arc<Orders<QueuedCall>>,
     shared: Arc<SessionShared>,
 }
@@ -118,7 +125,8 @@ pub struct Permit {
 pub fn channel(config: &SessionConfig) -> (Handle, Inbox) {
     let orders = Arc::new(Orders::new(config.max_outstanding.max(1)));
     let shared = Arc::new(SessionShared::new(config.pacing != Pacing::Off));
-    let callers = Callers { name: config.name.clone(), orders: Arc::clone(&orders), shared: Arc::clone(&shared) };
+    let network = config.login.network();
+    let callers = Callers { name: config.name.clone(), network, orders: Arc::clone(&orders), shared: Arc::clone(&shared) };
     (Handle(Arc::new(callers)), Inbox { orders, shared })
 }
 
@@ -126,6 +134,11 @@ impl Handle {
     /// The session's name.
     pub fn name(&self) -> &str {
         &self.0.name
+    }
+
+    /// The network that it is on.
+    pub fn network(&self) -> &'static Network {
+        self.0.network
     }
 
     /// Whether both are handles on the same session.
@@ -140,7 +153,7 @@ impl Handle {
     /// # Errors
     /// See [`CallError`]. A login is refused at once: the session signs in by itself.
     pub async fn call(&self, command: &str, fields: String) -> Result<Content, CallError> {
-        let (name, row) = named(command)?;
+        let (name, row) = self.named(command)?;
         self.order(CallStep::Whole, name, row, fields, None).await
     }
 
@@ -151,7 +164,7 @@ impl Handle {
     /// # Errors
     /// A login is refused: the session signs in by itself.
     pub fn try_reserve(&self, command: &str) -> Result<Option<Permit>, CallError> {
-        Ok(self.permit(named(command)?))
+        Ok(self.permit(self.named(command)?))
     }
 
     /// As [`try_reserve`](Self::try_reserve), for a known command.
@@ -177,7 +190,7 @@ impl Handle {
         if let Some(permit) = self.try_reserve(command)? {
             return Ok(permit);
         }
-        let (command, row) = named(command)?;
+        let (command, row) = self.named(command)?;
         let (sender, granted) = oneshot::channel();
         let (step, reply) = (CallStep::Slot, ReplyTo::Slot(sender));
         let order = CallOrder { step, command: command.clone(), row, fields: String::new(), reply };
@@ -227,7 +240,7 @@ impl Handle {
     /// # Errors
     /// As [`call`](Self::call).
     pub async fn request<C: Call>(&self, call: &C) -> Result<Content, CallError> {
-        let (name, row) = named(C::COMMAND.name)?;
+        let (name, row) = known(C::COMMAND)?;
         self.order(CallStep::Whole, name, row, fields_of(call), None).await
     }
 
@@ -257,6 +270,11 @@ impl Handle {
     /// no new connection before it is no longer held.
     pub fn hold(&self, is_held: bool) {
         self.0.shared.hold(is_held);
+    }
+
+    /// A command that callers may send, with its row where it is a known one.
+    fn named(&self, command: &str) -> Result<NamedCommand, CallError> {
+        self.network().command(command).map_or_else(|| Ok((Cow::Owned(command.to_owned()), None)), known)
     }
 
     async fn order(
@@ -292,11 +310,6 @@ impl Handle {
 
 /// A command's name on the wire, and its row where it is a known one.
 type NamedCommand = (Cow<'static, str>, Option<&'static Command>);
-
-/// A command that callers may send, with its row where it is a known one.
-fn named(command: &str) -> Result<NamedCommand, CallError> {
-    Command::named(command).map_or_else(|| Ok((Cow::Owned(command.to_owned()), None)), known)
-}
 
 /// A known command that callers may send.
 fn known(row: &'static Command) -> Result<NamedCommand, CallError> {

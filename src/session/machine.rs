@@ -370,6 +370,38 @@ impl<T: Completion> Machine<T> {
         self.send_waiting(now);
     }
 
+    /// A call was answered otherwise than by a frame.
+    pub(super) fn answered(
+        &mut self,
+        connection: Connection,
+        task_id: i64,
+        outcome: Result<Content, CallError>,
+        now: Duration,
+    ) {
+        if connection != self.connection || !self.has_connection() {
+            return;
+        }
+        self.heard(connection, now);
+        self.counts.received += 1;
+        match (self.calls.answered(task_id), outcome) {
+            (Some(order), Ok(content)) => self.answer(order, Ok(content), now),
+            (Some(order), Err(CallError::Refused(failure))) => self.answer(order, Err(failure), now),
+            (Some(order), Err(error)) => self.complete(order.reply, Err(error)),
+            (None, Ok(content)) => self.profile(task_id, Ok(content), now),
+            (None, Err(_)) => self.counts.ignored += 1,
+        }
+        self.send_waiting(now);
+    }
+
+    /// Something happened, and came otherwise than by a frame.
+    pub(super) fn happened(&mut self, connection: Connection, event: Event, now: Duration) {
+        if connection == self.connection && self.has_connection() {
+            self.heard(connection, now);
+            self.counts.received += 1;
+            self.event(event, now);
+        }
+    }
+
     /// An answer to a request; `own` is the number of one that the session itself has under way.
     fn reply(&mut self, task_id: i64, own: Option<i64>, outcome: Result<Content, Failure>, now: Duration) {
         match self.calls.answered(task_id) {

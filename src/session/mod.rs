@@ -2,6 +2,8 @@
 //!
 //! | file | what lives there |
 //! |---|---|
+//! | `secret` | texts that are never shown |
+//! | `webhooks` | where the webhooks of a process's sessions are handed over |
 //! | `config` | what a session is told at its start |
 //! | `loopback` | what is on this machine |
 //! | `handle` | the cloneable side that callers hold |
@@ -18,6 +20,7 @@
 //! | `backlog` | when a queue is worth a line in the log |
 //! | `socket` | the task that owns the connection and drives the machine |
 //! | `transport` | the way to a gateway, and whom a session trusts |
+//! | `line` | LINE's Messaging API in the place of a socket |
 //! | `media` | files over HTTP: what goes up and down, and from which folders |
 //!
 //! What an event means to a script is not known here, and nothing is written to disk: a certificate is handed to the owner.
@@ -27,6 +30,7 @@ mod calls;
 mod config;
 mod dedup;
 mod handle;
+mod line;
 mod loopback;
 mod machine;
 mod media;
@@ -34,14 +38,16 @@ mod numbers;
 mod orders;
 mod rate_limit;
 mod redact;
+mod secret;
 mod shared;
 mod signal;
 mod socket;
 mod status;
 mod transport;
+mod webhooks;
 
 pub use calls::CallError;
-pub use config::{ConnectVia, Credentials, Proxy, ProxyError, ProxyKind, Secret, SessionConfig};
+pub use config::{ChannelToken, ConnectVia, Credentials, Proxy, ProxyError, ProxyKind, SessionConfig};
 pub use dedup::Dedup;
 pub use handle::{Handle, Inbox, Owner, Permit, channel};
 pub use media::{FolderError, Media, MediaError, MediaMode, Ready};
@@ -50,4 +56,6 @@ pub use redact::without_credentials;
 pub use signal::{Ended, Flow, Signal};
 pub use socket::run;
 pub use status::{Holdup, Phase, Status};
+pub use secret::Secret;
 pub use transport::{TlsError, media_config};
+pub use webhooks::{Delivery, Door, Webhooks};

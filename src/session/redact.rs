@@ -6,7 +6,7 @@ use regex::Regex;
 use serde_json::Value;
 use url::Url;
 
-use super::config::{Credentials, SessionConfig};
+use super::config::{ChannelToken, Credentials, SessionConfig};
 use crate::protocol::{Damages, read_value};
 
 /// What stands where a secret was.
@@ -52,6 +52,12 @@ impl Secrets {
         match &config.login {
             Credentials::Email { password, .. } => secrets.add_chosen(password.expose()),
             Credentials::Token { auth_token, .. } => secrets.add(auth_token.expose()),
+            Credentials::Channel { secret, token, .. } => {
+                secrets.add_chosen(secret.expose());
+                if let ChannelToken::Given(token) = token {
+                    secrets.add_chosen(token.expose());
+                }
+            }
         }
         if let Some(password) = config.proxy.as_ref().and_then(|proxy| proxy.password.as_ref()) {
             secrets.add_chosen(password.expose());

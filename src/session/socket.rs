@@ -11,15 +11,18 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::{Sink, Stream};
+use tokio::sync::oneshot;
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use tokio_tungstenite::tungstenite::{Error as WebSocketError, Message};
 
 use super::backlog::{Backlog, BacklogChange};
 use super::calls::Completion;
-use super::config::SessionConfig;
+use super::config::{Credentials, SessionConfig};
 use super::handle::{Inbox, Owner, QueuedCall, ReplyTo};
 use super::machine::{Connection, Machine, Output};
 use super::signal::{Ended, Flow, Signal};
+use super::line::{ApiError, LineConnection, News};
+use super::webhooks::Delivery;
 use super::transport::{ConnectError, GatewaySocket, connect};
 use crate::clock::Clock;
 
@@ -78,12 +81,13 @@ pub async fn run(
         held_bytes: 0,
         is_reading: true,
         goodbye: None,
+        deliveries: Vec::new(),
         backlog: Backlog::default(),
     };
     let ended = poll_fn(|context| driver.poll(context)).await;
-    if let Wire::Leaving(socket) = std::mem::replace(&mut driver.wire, Wire::None) {
+    if let Wire::Leaving(link) = std::mem::replace(&mut driver.wire, Wire::None) {
         // Boxed: it is said once, and every session would have room for it all its life.
-        Box::pin(bounded_goodbye(*socket, driver.outgoing)).await;
+        Box::pin(bounded_goodbye(link, driver.outgoing)).await;
     }
     ended
 }
@@ -98,10 +102,43 @@ struct Timer {
 
 enum Wire {
     None,
-    Connecting(Connection, Waiting<Result<GatewaySocket, ConnectError>>),
-    Open(Connection, Box<GatewaySocket>),
+    Connecting(Connection, Waiting<Result<Link, LinkError>>),
+    Open(Connection, Link),
     /// The session is over; what is still to be written is written after the last pass.
-    Leaving(Box<GatewaySocket>),
+    Leaving(Link),
+}
+
+/// What carries frames, on the network that the session is on.
+enum Link {
+    Gateway(Box<GatewaySocket>),
+    Line(Box<LineConnection>),
+}
+
+/// Why there is none.
+#[derive(Debug, thiserror::Error)]
+enum LinkError {
+    #[error(transparent)]
+    Gateway(#[from] ConnectError),
+    #[error(transparent)]
+    Line(#[from] ApiError),
+}
+
+impl LinkError {
+    /// Whether trying again would fail in the same way, as far as can be told.
+    fn is_lasting(&self) -> bool {
+        match self {
+            Self::Gateway(error) => error.is_lasting(),
+            Self::Line(error) => !matches!(error, ApiError::Unreachable(_)),
+        }
+    }
+}
+
+/// Makes a connection of the kind that the session's network has.
+async fn link(config: &SessionConfig) -> Result<Link, LinkError> {
+    Ok(match &config.login {
+        Credentials::Email { .. } | Credentials::Token { .. } => Link::Gateway(Box::new(connect(config).await?)),
+        Credentials::Channel { .. } => Link::Line(Box::new(LineConnection::open(config).await?)),
+    })
 }
 
 struct Driver<O> {
@@ -124,6 +161,8 @@ struct Driver<O> {
     is_reading: bool,
     /// What is still said over a connection that the session has left.
     goodbye: Option<Waiting<()>>,
+    /// Who waits to hear that the events are kept that came with what was read.
+    deliveries: Vec<oneshot::Sender<()>>,
     backlog: Backlog,
 }
 
@@ -147,6 +186,7 @@ impl<O: Owner> Driver<O> {
             if self.is_held && self.held_bytes >= HELD_BYTES {
                 self.leave(now);
             }
+            self.hand_on_deliveries();
             self.poll_write(context, now);
             // A failed write has told the machine something, and so has leaving.
             let has_new_wire = self.carry_out() || has_new_wire;
@@ -227,8 +267,8 @@ impl<O: Owner> Driver<O> {
         let connection = *connection;
         let Poll::Ready(outcome) = connecting.as_mut().poll(context) else { return false };
         match outcome {
-            Ok(socket) => {
-                self.wire = Wire::Open(connection, Box::new(socket));
+            Ok(link) => {
+                self.wire = Wire::Open(connection, link);
                 self.machine.connected(connection, now);
             }
             Err(error) => {
@@ -260,8 +300,12 @@ impl<O: Owner> Driver<O> {
 
     /// Reads the frames that have arrived; true means that there may be more.
     fn poll_frames(&mut self, context: &mut Context<'_>, now: Duration) -> bool {
-        let Wire::Open(connection, socket) = &mut self.wire else { return false };
+        let Wire::Open(connection, link) = &mut self.wire else { return false };
         let connection = *connection;
+        let socket = match link {
+            Link::Gateway(socket) => socket,
+            Link::Line(_) => return self.poll_line(connection, context, now),
+        };
         // A login is answered whoever is behind with its events.
         if !self.is_reading && self.machine.is_live() {
             return false;
@@ -295,6 +339,30 @@ impl<O: Owner> Driver<O> {
         true
     }
 
+    /// Takes what has come from LINE; true means that there may be more.
+    fn poll_line(&mut self, connection: Connection, context: &mut Context<'_>, now: Duration) -> bool {
+        for _ in 0..BATCH {
+            let Wire::Open(_, Link::Line(line)) = &mut self.wire else { return false };
+            let Poll::Ready(news) = line.poll_news(context, self.is_reading) else { return false };
+            match news {
+                News::Frame(frame) => self.machine.frame(connection, &frame, now),
+                News::Answer(task_id, outcome) => self.machine.answered(connection, task_id, outcome, now),
+                News::Delivery(Delivery { events, kept }) => {
+                    events.into_iter().for_each(|event| self.machine.happened(connection, event, now));
+                    self.deliveries.push(kept);
+                }
+            }
+        }
+        true
+    }
+
+    /// Hands on who waits to hear that their events are kept, once the owner has these.
+    fn hand_on_deliveries(&mut self) {
+        if self.held.is_empty() {
+            self.deliveries.drain(..).for_each(|kept| self.owner.keep(kept));
+        }
+    }
+
     /// Carries the machine's outputs out; true means that there is a connection to be made.
     fn carry_out(&mut self) -> bool {
         let mut has_new_wire = false;
@@ -302,7 +370,7 @@ impl<O: Owner> Driver<O> {
             match output {
                 Output::Connect(connection) => {
                     let config = Arc::clone(&self.config);
-                    self.wire = Wire::Connecting(connection, Box::pin(async move { connect(&config).await }));
+                    self.wire = Wire::Connecting(connection, Box::pin(async move { link(&config).await }));
                     has_new_wire = true;
                 }
                 Output::Send(connection, frame) => {
@@ -312,9 +380,9 @@ impl<O: Owner> Driver<O> {
                 }
                 Output::Close => self.close(),
                 Output::Leave => {
-                    if let Wire::Open(_, socket) = std::mem::replace(&mut self.wire, Wire::None) {
+                    if let Wire::Open(_, link) = std::mem::replace(&mut self.wire, Wire::None) {
                         let outgoing = std::mem::take(&mut self.outgoing);
-                        self.goodbye = Some(Box::pin(bounded_goodbye(*socket, outgoing)));
+                        self.goodbye = Some(Box::pin(bounded_goodbye(link, outgoing)));
                     }
                     self.close();
                 }
@@ -328,8 +396,8 @@ impl<O: Owner> Driver<O> {
 
     fn close(&mut self) {
         self.wire = match std::mem::replace(&mut self.wire, Wire::None) {
-            Wire::Open(_, socket) if self.machine.is_ending() => Wire::Leaving(socket),
-            Wire::Leaving(socket) => Wire::Leaving(socket),
+            Wire::Open(_, link) if self.machine.is_ending() => Wire::Leaving(link),
+            Wire::Leaving(link) => Wire::Leaving(link),
             _ => {
                 self.outgoing.clear();
                 Wire::None
@@ -352,9 +420,19 @@ impl<O: Owner> Driver<O> {
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>, now: Duration) {
-        let Wire::Open(connection, socket) = &mut self.wire else { return };
+        let Wire::Open(connection, link) = &mut self.wire else { return };
         let connection = *connection;
-        let mut socket = Pin::new(&mut **socket);
+        let mut socket = match link {
+            Link::Gateway(socket) => Pin::new(&mut **socket),
+            Link::Line(line) => {
+                if !self.outgoing.is_empty() {
+                    self.outgoing.drain(..).for_each(|frame| line.send(&frame));
+                    // They begin when they are polled.
+                    context.waker().wake_by_ref();
+                }
+                return;
+            }
+        };
         let written = loop {
             if self.outgoing.is_empty() {
                 break if self.must_flush { socket.as_mut().poll_flush(context) } else { Poll::Pending };
@@ -442,9 +520,20 @@ fn describe(error: &WebSocketError) -> String {
 }
 
 /// Says goodbye, for as long as that may take.
-async fn bounded_goodbye(socket: GatewaySocket, outgoing: VecDeque<String>) {
+async fn bounded_goodbye(link: Link, outgoing: VecDeque<String>) {
     // A bound on the operating system's work, not a behaviour: the clock of the session may stand still.
-    let _ = tokio::time::timeout(GOODBYE, say_goodbye(socket, outgoing)).await;
+    let _ = match link {
+        Link::Gateway(socket) => tokio::time::timeout(GOODBYE, say_goodbye(*socket, outgoing)).await,
+        Link::Line(line) => tokio::time::timeout(GOODBYE, send_last(*line, outgoing)).await,
+    };
+}
+
+/// Sends what is left, and waits until everything is answered.
+async fn send_last(mut line: LineConnection, outgoing: VecDeque<String>) {
+    outgoing.iter().for_each(|frame| line.send(frame));
+    while !line.is_idle() {
+        poll_fn(|context| line.poll_news(context, false)).await;
+    }
 }
 
 /// Writes what is left, then the closing frame, and waits until the gateway has closed too.

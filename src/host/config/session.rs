@@ -6,29 +6,40 @@ use url::Url;
 
 use super::error::ConfigError;
 use super::read::{ConfigValue, Table};
+use crate::protocol::line::Server;
+use crate::protocol::{GATEWAY, LINE, NETWORKS, Network};
 use crate::runtime::Limits;
-use crate::session::{ConnectVia, Credentials, MediaMode, Pacing, Proxy, ProxyKind, Secret, SessionConfig};
+use crate::session::{ChannelToken, ConnectVia, Credentials, MediaMode, Pacing, Proxy, ProxyKind, Secret, SessionConfig};
 
 const KEYS: &[&str] = &[
     "name",
+    "network",
     "gateway",
     "email",
     "password",
     "phone",
     "auth_token",
     "proxy",
+    "channel_secret",
+    "channel_token",
+    "channel_id",
+    "api",
     "connect_via",
     "root",
     "media",
     "scripts",
 ];
 
+/// The keys that only a session of one network has.
+const OF_GATEWAY: &[&str] = &["gateway", "email", "password", "phone", "auth_token", "proxy", "media"];
+const OF_LINE: &[&str] = &["channel_secret", "channel_token", "channel_id", "api"];
+
 /// One account at one gateway.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Session {
     /// Its name, unique in a configuration.
     pub name: String,
-    /// The gateway's `ws://` or `wss://` url.
+    /// The gateway's `ws://` or `wss://` url; of a session on LINE, the base url of LINE's servers.
     pub gateway: Url,
     /// Who logs in.
     pub login: Credentials,
@@ -45,6 +56,11 @@ pub struct Session {
 }
 
 impl Session {
+    /// The network that it is on.
+    pub fn network(&self) -> &'static Network {
+        self.login.network()
+    }
+
     /// What the session itself is told: this account, and the certificate of an earlier login.
     pub fn settings(&self, limits: &Limits, pacing: &Pacing, certificate: Option<String>) -> SessionConfig {
         SessionConfig {
@@ -83,18 +99,78 @@ pub(super) fn read_all(item: &ConfigValue<'_>) -> Result<Vec<Session>, ConfigErr
 }
 
 fn read(table: &Table<'_>) -> Result<Session, ConfigError> {
-    let gateway = "a url such as \"ws://127.0.0.1:16089\" or \"wss://…\"";
-    let gateway_item = table.require("gateway", gateway)?;
+    let network = table.read("network", read_network)?.unwrap_or(&GATEWAY);
+    let is_line = std::ptr::eq(network, &LINE);
+    let (strange, theirs) = if is_line { (OF_GATEWAY, &GATEWAY) } else { (OF_LINE, &LINE) };
+    if let Some(item) = strange.iter().find_map(|key| table.get(key)) {
+        let key = strange.iter().find(|key| table.get(key).is_some()).expect("one was found");
+        return Err(ConfigError::Conflict {
+            place: item.place(),
+            message: format!(
+                "\"{key}\" belongs to a session with network = \"{}\"; this one is on \"{}\"",
+                theirs.name, network.name
+            ),
+        });
+    }
+    let (gateway, login) =
+        if is_line { (read_api(table)?, read_channel(table)?) } else { (read_gateway(table)?, read_login(table)?) };
     Ok(Session {
         name: table.read("name", |item| item.name("a name"))?.unwrap_or_else(|| "main".to_owned()),
-        gateway: parse_gateway(&gateway_item.text(gateway)?).ok_or_else(|| gateway_item.wrong(gateway))?,
-        login: read_login(table)?,
+        gateway,
+        login,
         proxy: table.read("proxy", read_proxy)?,
         connect_via: table.read("connect_via", read_connect_via)?,
         root: table.read("root", |item| Ok(table.source.resolve(&item.name("a path")?)))?,
         media: table.read("media", read_media)?.unwrap_or_default(),
         scripts: table.read("scripts", |item| item.list("an array of script names", read_script))?,
     })
+}
+
+fn read_network(item: &ConfigValue<'_>) -> Result<&'static Network, ConfigError> {
+    let choices: Vec<_> = NETWORKS.iter().map(|network| (network.name, *network)).collect();
+    item.choice(&choices)
+}
+
+fn read_gateway(table: &Table<'_>) -> Result<Url, ConfigError> {
+    let expected = "a url such as \"ws://127.0.0.1:16089\" or \"wss://…\"";
+    let item = table.require("gateway", expected)?;
+    parse_gateway(&item.text(expected)?).ok_or_else(|| item.wrong(expected))
+}
+
+/// Where LINE's servers are, where that is elsewhere.
+fn read_api(table: &Table<'_>) -> Result<Url, ConfigError> {
+    let api = table.read("api", |item| {
+        let expected = "a base url such as \"http://127.0.0.1:16090\" or \"https://…\"";
+        let url = Url::parse(&item.text(expected)?).ok();
+        let is_base = |url: &Url| matches!(url.scheme(), "http" | "https") && url.has_host() && url.query().is_none();
+        url.filter(is_base).ok_or_else(|| item.wrong(expected))
+    })?;
+    Ok(api.unwrap_or_else(|| Url::parse(Server::Api.url()).expect("a fixed url")))
+}
+
+fn read_channel(table: &Table<'_>) -> Result<Credentials, ConfigError> {
+    let secret = |item: &ConfigValue<'_>, expected: &str| item.name(expected).map(Secret::new);
+    let expected = "the channel's secret, best as \"${NAME}\"";
+    let channel_secret = secret(&table.require("channel_secret", expected)?, expected)?;
+    let token = match (table.get("channel_token"), table.get("channel_id")) {
+        (Some(token), None) => ChannelToken::Given(secret(&token, "a channel access token, best as \"${NAME}\"")?),
+        (None, Some(id)) => ChannelToken::Issued { channel_id: id.name("the channel's id, as a string")? },
+        (Some(_), Some(id)) => {
+            return Err(ConfigError::Conflict {
+                place: id.place(),
+                message: "found both \"channel_token\" and \"channel_id\", expected one: a token that you issued, or the id of \
+                          the channel, for which tokens are then issued"
+                    .to_owned(),
+            });
+        }
+        (None, None) => {
+            return Err(table.missing(
+                "channel_token",
+                "a channel access token, best as \"${NAME}\"; or \"channel_id\", and tokens are issued by themselves",
+            ));
+        }
+    };
+    Ok(Credentials::channel(channel_secret, token))
 }
 
 fn read_media(item: &ConfigValue<'_>) -> Result<MediaMode, ConfigError> {

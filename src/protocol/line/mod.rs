@@ -3,6 +3,7 @@
 //!
 //! | file | what lives there |
 //! |---|---|
+//! | `messages` | messages as operations take them |
 //! | `operations` | the one table of operations |
 //! | `request` | from an operation's fields to an http request |
 //! | `events` | the one table of events |
@@ -11,10 +12,12 @@
 //! Its description is public: <https://github.com/line/line-openapi>. Sockets, clocks and tokens are not here.
 
 pub mod events;
+mod messages;
 mod operations;
 mod request;
 mod webhook;
 
+pub use messages::{MESSAGES, text_messages};
 pub use operations::{AnswerKind, BodyKind, Method, OPERATIONS, Operation, Server};
 pub use request::{HttpRequest, RequestFault, request};
 pub use webhook::{Callback, SIGNATURE_HEADER, WebhookError, read_callback, sign, verify};

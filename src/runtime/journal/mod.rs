@@ -61,6 +61,8 @@ pub(crate) struct Journal {
     pinned: RefCell<HashSet<BundleHash>>,
     /// Those who wait until what is pending is on disk.
     waiting: RefCell<Vec<oneshot::Sender<()>>>,
+    /// Those who are told when what is pending is on disk, and for whom nothing is hurried.
+    told: RefCell<Vec<oneshot::Sender<()>>>,
     changed: Notify,
     /// Whether that has been told since the writer heard it last.
     is_told: Cell<bool>,
@@ -89,6 +91,7 @@ impl Journal {
             followed: RefCell::default(),
             pinned: RefCell::default(),
             waiting: RefCell::default(),
+            told: RefCell::default(),
             changed: Notify::new(),
             is_told: Cell::default(),
             urgent: Notify::new(),
@@ -288,6 +291,17 @@ impl Journal {
         }
     }
 
+    /// Tells somebody when everything so far is on disk; at once, where nothing is recorded.
+    pub(crate) fn tell_kept(&self, kept: oneshot::Sender<()>) {
+        if self.is_on() {
+            self.told.borrow_mut().push(kept);
+            self.has_changed();
+        } else {
+            // Whoever waited may have given up.
+            let _ = kept.send(());
+        }
+    }
+
     /// Whether what a call causes must be on disk before the run goes on.
     pub(crate) fn is_strict(&self) -> bool {
         self.mode == JournalMode::Strict
@@ -308,7 +322,7 @@ impl Journal {
                 // Those who are about to wait as well share the commit.
                 tokio::task::yield_now().await;
             }
-            let waiting = self.waiting.take();
+            let waiting = [self.waiting.take(), self.told.take()];
             let was_behind = self.is_behind();
             let written = self.record();
             // What happens meanwhile gathers for the next batch.
@@ -316,7 +330,7 @@ impl Journal {
                 tracing::error!("the store's thread has ended, so nothing can be recorded: this is a bug of Hotline");
                 return;
             }
-            for waiter in waiting {
+            for waiter in waiting.into_iter().flatten() {
                 let _ = waiter.send(());
             }
             if was_behind {

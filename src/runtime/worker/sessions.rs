@@ -340,6 +340,10 @@ impl Owner for SessionOwner {
     fn answer(&mut self, key: u64, result: Result<Content, CallError>) {
         self.worker.answer(key, result);
     }
+
+    fn keep(&mut self, kept: oneshot::Sender<()>) {
+        self.worker.journal.tell_kept(kept);
+    }
 }
 
 /// Calls the timers of a session when they are due.

@@ -17,11 +17,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use folders::Folders;
-use transfer::{SILENCE, UploadProgress, form, in_full};
+use transfer::{SILENCE, UploadProgress, form};
 
 use super::config::{Proxy, ProxyKind, SessionConfig};
 use super::handle::Handle;
-use super::transport::media_config;
+use super::transport::{in_full, media_config};
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::{Call, Content, commands};
 

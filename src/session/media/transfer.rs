@@ -1,6 +1,5 @@
 //! A transfer that is ready to begin, and how it goes. What is transferred, by which parameters, is decided in `media`.
 
-use std::error::Error as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::Poll;
@@ -17,6 +16,7 @@ use super::folders::{DownloadTarget, UploadSource};
 use crate::clock::Clock;
 use crate::protocol::Content;
 use crate::session::handle::{Handle, Permit};
+use crate::session::transport::in_full;
 
 /// A server that is silent for this long has gone.
 pub(super) const SILENCE: Duration = Duration::from_secs(60);
@@ -174,20 +174,4 @@ fn check(response: &Response) -> Result<(), MediaError> {
 
 fn broken(error: &reqwest::Error, sent: bool) -> MediaError {
     MediaError::Transfer { reason: in_full(error), sent }
-}
-
-/// An error with its causes, without the url: its query may hold a secret.
-pub(super) fn in_full(error: &reqwest::Error) -> String {
-    let mut text = match error {
-        error if error.is_connect() => "cannot connect".to_owned(),
-        error if error.is_timeout() => "the server is silent".to_owned(),
-        _ => "the connection failed".to_owned(),
-    };
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

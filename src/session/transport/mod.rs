@@ -3,10 +3,13 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `connect` | how a connection comes about |
+//! | `words` | what went wrong with an http request |
 //! | `tls` | whom a session trusts |
 
 mod connect;
 mod tls;
+mod words;
 
 pub(super) use connect::{ConnectError, GatewaySocket, connect};
+pub(super) use words::in_full;
 pub use tls::{TlsError, media_config};

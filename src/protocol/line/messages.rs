@@ -1,0 +1,62 @@
+//! Messages as LINE's operations take them.
+
+use serde_json::{Value, json};
+
+/// The most characters of a text message, in UTF-16 units.
+const TEXT: usize = 5_000;
+/// The most messages of one request.
+pub const MESSAGES: usize = 5;
+
+/// A text as text messages: more than one where it is too long for one, cut where a line or a word ends if that is near.
+pub fn text_messages(text: &str) -> Vec<Value> {
+    pieces(text, TEXT).into_iter().map(|piece| json!({ "type": "text", "text": piece })).collect()
+}
+
+/// Cuts a text into pieces of at most so many UTF-16 units.
+fn pieces(text: &str, most: usize) -> Vec<&str> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    loop {
+        let mut units = 0;
+        let end = rest.char_indices().find_map(|(at, letter)| {
+            units += letter.len_utf16();
+            (units > most).then_some(at)
+        });
+        let Some(end) = end else {
+            if !rest.is_empty() || pieces.is_empty() {
+                pieces.push(rest);
+            }
+            return pieces;
+        };
+        // What ends in the second half of a piece ends it.
+        let near = |at: &usize| *at > end / 2;
+        let cut = rest[..end].rfind('\n').filter(near).or_else(|| rest[..end].rfind(' ').filter(near));
+        let (piece, after) = rest.split_at(cut.map_or(end, |at| at + 1));
+        pieces.push(if cut.is_some() { piece.trim_end_matches([' ', '\n']) } else { piece });
+        rest = after;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_text_is_cut_where_a_word_ends() {
+        assert_eq!(pieces("short", 10), ["short"]);
+        assert_eq!(pieces("", 10), [""]);
+        assert_eq!(pieces("one two three four", 10), ["one two", "three four"]);
+        assert_eq!(pieces("one\ntwo three", 8), ["one\ntwo", "three"]);
+        assert_eq!(pieces("abcdefghijkl", 5), ["abcde", "fghij", "kl"]);
+    }
+
+    #[test]
+    fn characters_beyond_16_bits_count_twice_and_are_not_cut() {
+        assert_eq!(pieces("😀😀😀", 4), ["😀😀", "😀"]);
+        let long = "😀".repeat(TEXT);
+        let messages = text_messages(&long);
+        assert_eq!(messages.len(), 2);
+        let whole: String = messages.iter().filter_map(|message| message["text"].as_str()).collect();
+        assert_eq!(whole, long);
+    }
+}

@@ -1,0 +1,114 @@
+//! What stands in the place of a socket: frames with commands go in, answers and events come out.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+
+use super::api::{ApiError, LineApi};
+use super::common::{Seen, carry_out};
+use crate::protocol::line::Operation;
+use crate::protocol::commands::Login;
+use crate::protocol::{Call, Content, Failure, encode_login};
+use crate::session::calls::CallError;
+use crate::session::config::SessionConfig;
+use crate::session::webhooks::{Delivery, Webhooks};
+
+/// Something that comes over the connection.
+pub(in crate::session) enum News {
+    /// A frame of the login.
+    Frame(String),
+    /// The answer to the call of this number.
+    Answer(i64, Result<Content, CallError>),
+    /// A webhook.
+    Delivery(Delivery),
+}
+
+type Answering = Pin<Box<dyn Future<Output = (i64, Result<Content, CallError>)>>>;
+
+/// A channel that is reached and authorised.
+pub(in crate::session) struct LineConnection {
+    api: Rc<LineApi>,
+    /// The account, as its own information has it; or why LINE does not give that.
+    account: Result<Value, Failure>,
+    session: String,
+    webhooks: Option<Webhooks>,
+    /// The answer to the login, until it is taken.
+    login: Option<String>,
+    deliveries: Option<mpsc::Receiver<Delivery>>,
+    answers: FuturesUnordered<Answering>,
+    seen: Rc<Seen>,
+}
+
+impl LineConnection {
+    /// Asks LINE who the session's account is.
+    pub(in crate::session) async fn open(config: &SessionConfig) -> Result<Self, ApiError> {
+        let api = LineApi::new(config).await?;
+        let own = Operation::named("getBotInfo").expect("it stands in the table");
+        let account = match api.call(own, &Map::new()).await {
+            Ok(content) => Ok(content.value()),
+            Err(CallError::Refused(failure)) => Err(failure),
+            Err(error) => return Err(ApiError::Unreachable(format!("LINE cannot be reached: {error}"))),
+        };
+        Ok(Self {
+            api: Rc::new(api),
+            account,
+            session: config.name.clone(),
+            webhooks: config.webhooks.clone(),
+            login: None,
+            deliveries: None,
+            answers: FuturesUnordered::new(),
+            seen: Rc::default(),
+        })
+    }
+
+    /// Takes a frame on its way out.
+    pub(in crate::session) fn send(&mut self, frame: &str) {
+        let Ok(Value::Object(mut fields)) = serde_json::from_str(frame) else { return };
+        let command = fields.remove("command").and_then(|name| Some(name.as_str()?.to_owned())).unwrap_or_default();
+        match fields.remove("task_id").and_then(|number| number.as_i64()) {
+            Some(task_id) => {
+                let (api, seen) = (Rc::clone(&self.api), Rc::clone(&self.seen));
+                let answer = async move { (task_id, carry_out(&api, &seen, &command, &fields).await) };
+                self.answers.push(Box::pin(answer));
+            }
+            None if command == Login::COMMAND.name => {
+                let content = |account: &Value| json!({ "mid": account["userId"], "displayName": account["displayName"] });
+                self.login = Some(encode_login(&self.account.as_ref().map(content).map_err(Failure::clone)));
+            }
+            // A heartbeat: http needs none.
+            None => {}
+        }
+    }
+
+    /// Whether every call has its answer.
+    pub(in crate::session) fn is_idle(&self) -> bool {
+        self.answers.is_empty()
+    }
+
+    /// What comes next; with `takes_events`, webhooks too.
+    pub(in crate::session) fn poll_news(&mut self, context: &mut Context<'_>, takes_events: bool) -> Poll<News> {
+        if let Some(login) = self.login.take() {
+            if let (Some(webhooks), Ok(account)) = (&self.webhooks, &self.account) {
+                self.deliveries = Some(webhooks.open(&self.session, account["userId"].as_str().unwrap_or_default()));
+            }
+            return Poll::Ready(News::Frame(login));
+        }
+        if let Poll::Ready(Some((task_id, answer))) = self.answers.poll_next_unpin(context) {
+            return Poll::Ready(News::Answer(task_id, answer));
+        }
+        let Some(deliveries) = self.deliveries.as_mut().filter(|_| takes_events) else { return Poll::Pending };
+        match deliveries.poll_recv(context) {
+            Poll::Ready(Some(delivery)) => {
+                delivery.events.iter().for_each(|event| self.seen.note(event));
+                Poll::Ready(News::Delivery(delivery))
+            }
+            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
