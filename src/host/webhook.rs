@@ -80,7 +80,9 @@ impl IntoResponse for Turned {
 
 async fn explain(State(webhooks): State<Webhooks>, Path(session): Path<String>) -> Turned {
     match webhooks.find(&session) {
-        Some(_) => Turned(StatusCode::METHOD_NOT_ALLOWED, "this url is for LINE's webhooks, which are posted".to_owned()),
+        Some(_) => {
+            Turned(StatusCode::METHOD_NOT_ALLOWED, "this url is for LINE's webhooks, which are posted".to_owned())
+        }
         None => unknown(),
     }
 }
@@ -94,7 +96,11 @@ async fn take(
     let until = Instant::now() + PATIENCE;
     let (secret, door) = webhooks.find(&session).ok_or_else(unknown)?;
     let Some(signature) = headers.get(SIGNATURE_HEADER) else {
-        return Err(turned_away(&session, StatusCode::UNAUTHORIZED, format!("the header {SIGNATURE_HEADER} is missing")));
+        return Err(turned_away(
+            &session,
+            StatusCode::UNAUTHORIZED,
+            format!("the header {SIGNATURE_HEADER} is missing"),
+        ));
     };
     if !verify(secret.expose().as_bytes(), &body, signature.as_bytes()) {
         let message = "the signature is not that of this body under the channel secret of this session".to_owned();
@@ -139,6 +145,9 @@ fn turned_away(session: &str, status: StatusCode, message: String) -> Turned {
 
 /// LINE delivers it again, where its redelivery is switched on.
 fn put_off(session: &str, reason: &str) -> Turned {
-    tracing::warn!(session, "a webhook is answered 503, since {reason}: LINE delivers it again if redelivery is switched on");
+    tracing::warn!(
+        session,
+        "a webhook is answered 503, since {reason}: LINE delivers it again if redelivery is switched on"
+    );
     Turned(StatusCode::SERVICE_UNAVAILABLE, reason.to_owned())
 }

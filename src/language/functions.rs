@@ -4,7 +4,7 @@
 //! functions *do* is not here: whoever runs scripts registers it, and a test there compares both.
 
 use super::types::Type;
-use crate::protocol::{COMMANDS, Command, Example, answers, plays};
+use crate::protocol::{COMMANDS, Command, Example, NETWORKS, answers, plays};
 
 /// A function or method that the host gives to scripts.
 #[derive(Debug)]
@@ -1124,10 +1124,13 @@ pub(crate) fn names<'a>() -> impl Iterator<Item = &'a str> {
     commands.chain(FUNCTIONS.iter().map(|row| row.name))
 }
 
-/// Whether there is a command, host function or method of this name that acts or waits.
+/// Whether there is a command, host function or method of this name, with its namespace where it has one, that acts or waits.
 pub(crate) fn may_wait(name: &str, is_method: bool) -> bool {
     let is_it = |row: &HostFunction| row.name == name && row.of.is_some() == is_method && row.reach == Reach::Hooks;
-    COMMANDS.iter().any(|row| !row.is_login() && row.function == name) || FUNCTIONS.iter().any(is_it)
+    let own = || NETWORKS.iter().flat_map(|network| network.own_commands());
+    COMMANDS.iter().any(|row| !row.is_login() && row.function == name)
+        || FUNCTIONS.iter().any(is_it)
+        || own().any(|row| row.call_name() == name)
 }
 
 /// Signatures as code, joined by "or".

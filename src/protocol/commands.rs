@@ -4,6 +4,8 @@
 //! what a success holds, its fields in the documented order, and an example. Request structs, the sandbox's dispatch, the script
 //! functions, the reference and the editor definitions all come from it. What a command *does* is not here.
 
+use std::borrow::Cow;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -149,6 +151,8 @@ pub struct Command {
     pub name: &'static str,
     /// The script function.
     pub function: &'static str,
+    /// The namespace that the function is in, which is its network's name; common functions are in none.
+    pub namespace: Option<&'static str>,
     /// How safely it can be sent again.
     pub safety: Safety,
     /// How it is paced.
@@ -191,10 +195,15 @@ impl Command {
         self.family == Family::Login
     }
 
+    /// The script function with its namespace, such as `send_text` or `line::push_message`.
+    pub fn call_name(&self) -> Cow<'static, str> {
+        self.namespace.map_or(self.function.into(), |namespace| format!("{namespace}::{}", self.function).into())
+    }
+
     /// The signature of the positional form, such as `send_text(to, content)`.
     pub fn signature(&self) -> String {
         let names: Vec<_> = self.positional().map(|field| field.name).collect();
-        format!("{}({})", self.function, names.join(", "))
+        format!("{}({})", self.call_name(), names.join(", "))
     }
 }
 
@@ -264,6 +273,7 @@ macro_rules! commands {
         pub static COMMANDS: &[Command] = &[$( Command {
             name: stringify!($name),
             function: stringify!($function),
+            namespace: None,
             safety: Safety::$safety,
             family: Family::$family,
             origin: Provenance::$origin,

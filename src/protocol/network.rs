@@ -109,6 +109,11 @@ impl Network {
         NETWORKS.iter().find(|network| network.name == name).copied()
     }
 
+    /// The network that alone has a command; none of a common one.
+    pub fn of(row: &Command) -> Option<&'static Self> {
+        row.namespace.and_then(Self::named)
+    }
+
     /// The rows of the operations that only this network has.
     pub fn own_commands(&self) -> impl Iterator<Item = &'static Command> + use<> {
         (self.own)()
@@ -122,6 +127,12 @@ impl Network {
     /// The rows of the common functions that this network has.
     pub fn common_commands(&self) -> impl Iterator<Item = &'static Command> {
         COMMANDS.iter().filter(|row| !row.is_login() && self.lack(row.function).is_none())
+    }
+
+    /// The row of a command of any network, by its name on the wire; no two have the same name.
+    pub fn any_command(name: &str) -> Option<&'static Command> {
+        let own = || NETWORKS.iter().flat_map(|network| network.own_commands());
+        Command::named(name).or_else(|| own().find(|row| row.name == name))
     }
 
     /// The row of a command that a session of this network can send, by its name on the wire.
@@ -148,6 +159,14 @@ mod tests {
                 assert!(COMMANDS.iter().any(|row| row.function == *function), "{function}");
             }
         }
+    }
+
+    #[test]
+    fn the_operations_of_a_network_are_in_a_namespace_of_its_name() {
+        for network in NETWORKS {
+            assert!(network.own_commands().all(|row| Network::of(row).map(|of| of.name) == Some(network.name)));
+        }
+        assert!(COMMANDS.iter().all(|row| Network::of(row).is_none()));
     }
 
     #[test]

@@ -126,7 +126,8 @@ pub fn channel(config: &SessionConfig) -> (Handle, Inbox) {
     let orders = Arc::new(Orders::new(config.max_outstanding.max(1)));
     let shared = Arc::new(SessionShared::new(config.pacing != Pacing::Off));
     let network = config.login.network();
-    let callers = Callers { name: config.name.clone(), network, orders: Arc::clone(&orders), shared: Arc::clone(&shared) };
+    let callers =
+        Callers { name: config.name.clone(), network, orders: Arc::clone(&orders), shared: Arc::clone(&shared) };
     (Handle(Arc::new(callers)), Inbox { orders, shared })
 }
 

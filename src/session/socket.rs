@@ -19,11 +19,11 @@ use super::backlog::{Backlog, BacklogChange};
 use super::calls::Completion;
 use super::config::{Credentials, SessionConfig};
 use super::handle::{Inbox, Owner, QueuedCall, ReplyTo};
+use super::line::{ApiError, LineConnection, News};
 use super::machine::{Connection, Machine, Output};
 use super::signal::{Ended, Flow, Signal};
-use super::line::{ApiError, LineConnection, News};
-use super::webhooks::Delivery;
 use super::transport::{ConnectError, GatewaySocket, connect};
+use super::webhooks::Delivery;
 use crate::clock::Clock;
 
 /// So many frames, and so many calls, are taken in one pass; then the other tasks of the thread have theirs.

@@ -13,6 +13,7 @@ mod lanes;
 mod life;
 mod limits;
 mod modules;
+mod networks;
 mod reload;
 #[path = "../support/site.rs"]
 mod site;

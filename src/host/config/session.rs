@@ -9,7 +9,9 @@ use super::read::{ConfigValue, Table};
 use crate::protocol::line::Server;
 use crate::protocol::{GATEWAY, LINE, NETWORKS, Network};
 use crate::runtime::Limits;
-use crate::session::{ChannelToken, ConnectVia, Credentials, MediaMode, Pacing, Proxy, ProxyKind, Secret, SessionConfig};
+use crate::session::{
+    ChannelToken, ConnectVia, Credentials, MediaMode, Pacing, Proxy, ProxyKind, Secret, SessionConfig,
+};
 
 const KEYS: &[&str] = &[
     "name",

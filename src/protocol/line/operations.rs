@@ -144,6 +144,9 @@ pub(super) const RETRY_KEY: &str = "retryKey";
 /// The field whose value is the header `X-Line-Delivery-Tag`.
 pub(super) const DELIVERY_TAG: &str = "deliveryTag";
 
+/// The namespace of the script functions.
+const NAMESPACE: &str = "line";
+
 macro_rules! kind {
     (str) => {
         FieldKind::Str
@@ -195,6 +198,7 @@ macro_rules! operations {
             command: Command {
                 name: stringify!($name),
                 function: stringify!($function),
+                namespace: Some(NAMESPACE),
                 safety: Safety::$safety,
                 family: Family::$family,
                 origin: Provenance::Documented,

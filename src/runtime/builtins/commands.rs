@@ -1,19 +1,20 @@
-//! Gateway commands as script functions, derived from the command table.
+//! Commands as script functions, derived from their tables.
 //!
-//! Every command is a function that takes its fields in order or one map, on the session whose event is handled, and
-//! likewise a method of a session handle. Arguments are checked for presence and type, never for content.
+//! Every common command is a function that takes its fields in order or one map, on the session whose event is handled, and
+//! likewise a method of a session handle. A network's own are functions of its namespace. Arguments are checked for presence and
+//! type, never for content.
 
 use std::any::TypeId;
 use std::borrow::Cow;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Module, NativeCallContext, RhaiFunc};
 
 use super::sessions;
 use crate::language::functions::MAX_ARGUMENTS;
 use crate::protocol::{
-    self, COMMANDS, Command, Content, Damages, Field, FieldKind, Presence, Safety, check_field_names,
+    self, COMMANDS, Command, Content, Damages, Field, FieldKind, NETWORKS, Network, Presence, Safety, check_field_names,
 };
 use crate::runtime::context::SessionContext;
 use crate::runtime::context::directory::Member;
@@ -29,7 +30,7 @@ use crate::runtime::run::wait::{CallSite, wait};
 use crate::runtime::run::{self, Run};
 use crate::session::{CallError, Handle, Holdup, Media, MediaError, Permit, Ready};
 
-/// Registers every command, `command`, and the methods of session handles.
+/// Registers every command, the namespaces of networks, `command`, and the methods of session handles.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     let any = TypeId::of::<Dynamic>();
     let handle = TypeId::of::<SessionRef>();
@@ -59,6 +60,12 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
             engine.register_raw_fn(row.function, [&[handle], types.as_slice()].concat(), of_handle.clone());
         }
     }
+    for network in NETWORKS {
+        let operations = namespace(network, services);
+        if !operations.is_empty() {
+            engine.register_static_module(network.name, operations.into());
+        }
+    }
     let own = Rc::clone(services);
     engine.register_fn("command", move |context: NativeCallContext, name: &str, fields: Map| {
         any_command(&own, None, name, fields, CallSite::of(&context))
@@ -78,6 +85,35 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     engine.register_fn("command", move |context: NativeCallContext, session: &mut SessionRef, name: &str| {
         any_command(&own, Some(session.clone()), name, Map::new(), CallSite::of(&context))
     });
+}
+
+/// The operations that only one network has.
+fn namespace(network: &Network, services: &Rc<Services>) -> Module {
+    let mut module = Module::new();
+    for row in network.own_commands() {
+        let services = Rc::clone(services);
+        let own = Rc::new(move |context: Option<NativeCallContext<'_>>, arguments: &mut [&mut Dynamic]| {
+            let context = context.expect("it is registered as one that has a context");
+            // Where a function of a module fails, Rhai leaves it to that to say where.
+            fields(row, arguments)
+                .and_then(|fields| call(&services, None, row, fields, CallSite::of(&context)))
+                .map_err(|error| at(error, &context))
+        });
+        let exact: Vec<_> = row.positional().map(|field| type_of(field.kind)).collect();
+        let any = (0..=MAX_ARGUMENTS).map(|count| vec![TypeId::of::<Dynamic>(); count]);
+        for types in any.chain((!exact.is_empty()).then_some(exact)) {
+            let func = RhaiFunc::Method { func: own.clone(), has_context: true, is_pure: true, is_volatile: true };
+            FuncRegistration::new(row.function).set_into_module_raw(&mut module, types, func);
+        }
+    }
+    module
+}
+
+fn at(mut error: ScriptError, context: &NativeCallContext<'_>) -> ScriptError {
+    if error.position().is_none() {
+        error.set_position(context.call_position());
+    }
+    error
 }
 
 /// Sends a text, as `msg.reply` does.
@@ -125,6 +161,13 @@ impl Sent {
         }
     }
 
+    fn row(&self) -> Option<&'static Command> {
+        match self {
+            Self::Known(row) => Some(row),
+            Self::Other(_) => None,
+        }
+    }
+
     /// How it may be repeated. Nothing is known of one that is not in the table, so it counts as an effect.
     fn safety(&self) -> Safety {
         match self {
@@ -138,6 +181,20 @@ impl Sent {
             Self::Known(row) => handle.try_reserve_known(row),
             Self::Other(name) => handle.try_reserve(name),
         }
+    }
+}
+
+/// Why a command cannot be sent on a session's network.
+fn lacking(row: &Command, handle: &Handle) -> Option<String> {
+    let (network, session) = (handle.network(), handle.name());
+    match Network::of(row) {
+        Some(other) if other.name != network.name => {
+            Some(format!("{} is {}'s; session \"{session}\" is on {}", row.call_name(), other.title, network.title))
+        }
+        Some(_) => None,
+        None => network.lack(row.function).map(|lack| {
+            format!("{} is not to be had on {}: {} (session \"{session}\")", row.function, network.title, lack.instead)
+        }),
     }
 }
 
@@ -162,6 +219,9 @@ fn send(
             Some(member) => &member.handle,
             None => &own?.handle,
         };
+        if let Some(reason) = sent.row().and_then(|row| lacking(row, handle)) {
+            return Err(thrown::failure(-1, "UNSUPPORTED", &reason, command));
+        }
         if services.dry_run && impact != Impact::Wait {
             tracing::info!(session = handle.name(), command, %fields, "dry run: not sent");
             return Ok(Outgoing::Nothing);
@@ -250,7 +310,8 @@ fn read(handle: &Handle, command: &str, content: &Content) -> Dynamic {
     let mut damages = Damages::default();
     let value = values::from_content_noting(content.as_str(), &mut damages);
     if !damages.is_empty() {
-        let what = Command::named(command).map_or("an answer".to_owned(), |row| format!("the answer to {}", row.name));
+        let row = handle.network().command(command);
+        let what = row.map_or("an answer".to_owned(), |row| format!("the answer to {}", row.name));
         handle.note_damages(&what, damages);
     }
     value
@@ -280,7 +341,7 @@ fn any_command(
         .map_err(|error| thrown::error(error.to_string()))?;
     let fields =
         values::to_json(&fields.into()).map_err(|error| thrown::error(format!("command(\"{name}\", …): {error}")))?;
-    let row = Command::named(name);
+    let row = Network::any_command(name);
     if row.is_some_and(Command::is_login) {
         return Err(thrown::error(format!("{name} cannot be sent by a script: Hotline itself logs its sessions in")));
     }
@@ -335,11 +396,11 @@ fn fields_of_map(row: &Command, map: &Map) -> Result<String, ScriptError> {
             Some(_) => format!("it has {}", names.join(", ")),
             None => "it has none".to_owned(),
         };
-        return Err(thrown::error(format!("{} has no field {unknown}; {hint}", row.function)));
+        return Err(thrown::error(format!("{} has no field {unknown}; {hint}", row.call_name())));
     }
     let choices: Vec<_> = row.choices().map(|field| field.name).collect();
     if !choices.is_empty() && choices.iter().filter(|name| map.contains_key(**name)).count() != 1 {
-        return Err(thrown::error(format!("{} needs exactly one of {}", row.function, choices.join(" and "))));
+        return Err(thrown::error(format!("{} needs exactly one of {}", row.call_name(), choices.join(" and "))));
     }
     let mut text = String::from("{");
     for field in row.fields {
@@ -347,7 +408,7 @@ fn fields_of_map(row: &Command, map: &Map) -> Result<String, ScriptError> {
             Some(value) => push_field(&mut text, row, field, value)?,
             None if field.presence == Presence::Required => {
                 let noun = field.kind.noun();
-                return Err(thrown::error(format!("{} needs {}, {noun}; found nothing", row.function, field.name)));
+                return Err(thrown::error(format!("{} needs {}, {noun}; found nothing", row.call_name(), field.name)));
             }
             None => {}
         }
@@ -358,12 +419,13 @@ fn fields_of_map(row: &Command, map: &Map) -> Result<String, ScriptError> {
 
 fn push_field(text: &mut String, row: &Command, field: &Field, value: &Dynamic) -> Result<(), ScriptError> {
     if !has_type(field.kind, value) {
-        let (function, name, noun) = (row.function, field.name, field.kind.noun());
-        let found =
-            match value.read_lock::<Array>().and_then(|items| items.iter().find(|item| !item.is_string()).cloned()) {
-                Some(item) => format!("an array with {} in it", values::noun(&item)),
-                None => values::noun(value),
-            };
+        let (function, name, noun) = (row.call_name(), field.name, field.kind.noun());
+        let is_strange =
+            |item: &&Dynamic| if field.kind == FieldKind::Maps { !item.is_map() } else { !item.is_string() };
+        let found = match value.read_lock::<Array>().and_then(|items| items.iter().find(is_strange).cloned()) {
+            Some(item) => format!("an array with {} in it", values::noun(&item)),
+            None => values::noun(value),
+        };
         return Err(thrown::error(format!("{function} needs {name}, {noun}; found {found}")));
     }
     if text.len() > 1 {
@@ -414,5 +476,28 @@ fn has_type(kind: FieldKind, value: &Dynamic) -> bool {
         FieldKind::List => value.read_lock::<Array>().is_some_and(|items| items.iter().all(Dynamic::is_string)),
         FieldKind::Map => value.is_map(),
         FieldKind::Maps => value.read_lock::<Array>().is_some_and(|items| items.iter().all(Dynamic::is_map)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{ChannelToken, Credentials, Secret, SessionConfig, channel};
+
+    #[test]
+    fn what_a_session_s_network_lacks_is_told_with_what_there_is_instead() {
+        let token = ChannelToken::Given(Secret::new("token"));
+        let login = Credentials::channel(Secret::new("secret"), token);
+        let (shop, _inbox) = channel(&SessionConfig::new("shop", "https://api.line.me", login));
+        let told = |name: &str| lacking(Network::any_command(name).expect("a command"), &shop);
+        assert_eq!(
+            told("InviteIntoGroup").as_deref(),
+            Some(
+                "invite_into_group is not to be had on LINE's Messaging API: people are invited by members (session \"shop\")"
+            )
+        );
+        for name in ["SendText", "pushMessage", "LeaveGroup", "leaveGroup"] {
+            assert_eq!(told(name), None);
+        }
     }
 }

@@ -57,7 +57,11 @@ impl<'a> MayWait<'a> {
     }
 
     fn calls(&self, call: &FnCallExpr) -> bool {
-        self.is_own(call) || (self.host)(&call.name, false)
+        self.is_own(call)
+            || match call.namespace.is_empty() {
+                true => (self.host)(&call.name, false),
+                false => (self.host)(&format!("{}::{}", call.namespace, call.name), false),
+            }
     }
 
     fn is_own(&self, call: &FnCallExpr) -> bool {

@@ -194,7 +194,12 @@ impl LineApi {
         match &self.token {
             Token::Given(token) => Ok(token.clone()),
             Token::Issued { current, .. } => {
-                let known = current.lock().await.as_ref().filter(|issued| Instant::now() < issued.until).map(|issued| issued.token.clone());
+                let known = current
+                    .lock()
+                    .await
+                    .as_ref()
+                    .filter(|issued| Instant::now() < issued.until)
+                    .map(|issued| issued.token.clone());
                 match known {
                     Some(token) => Ok(token),
                     None => self.renew().await,
@@ -325,20 +330,23 @@ mod tests {
 
     #[test]
     fn refusals_have_the_names_that_scripts_know() {
-        let name = |status: u16, body: &str| {
-            refusal(StatusCode::from_u16(status).expect("a status"), body).name().to_owned()
-        };
+        let name =
+            |status: u16, body: &str| refusal(StatusCode::from_u16(status).expect("a status"), body).name().to_owned();
         assert_eq!(name(404, r#"{"message":"Not found"}"#), "NOT_FOUND");
         assert_eq!(name(400, r#"{"message":"Invalid reply token"}"#), "INVALID_REPLY_TOKEN");
         assert_eq!(name(400, r#"{"message":"The request body has 1 error(s)"}"#), "MALFORMED");
         assert_eq!(name(429, r#"{"message":"You have reached your monthly limit."}"#), "QUOTA_EXCEEDED");
-        assert_eq!(name(429, r#"{"message":"The API rate limit has been exceeded. Try again later."}"#), "EXCESSIVE_ACCESS");
+        assert_eq!(
+            name(429, r#"{"message":"The API rate limit has been exceeded. Try again later."}"#),
+            "EXCESSIVE_ACCESS"
+        );
         assert_eq!(name(418, "<html>"), "FAILED");
     }
 
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
-        let body = r#"{"message":"1 error(s)","details":[{"message":"May not be empty","property":"messages[0].text"}]}"#;
+        let body =
+            r#"{"message":"1 error(s)","details":[{"message":"May not be empty","property":"messages[0].text"}]}"#;
         assert_eq!(words(body), "1 error(s) (messages[0].text: May not be empty)");
         assert_eq!(words("<html>"), "<html>");
     }

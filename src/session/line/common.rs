@@ -13,7 +13,9 @@ use crate::protocol::commands::{
     GetAllContactIds, GetContacts, GetProfile, LeaveGroup, SearchGroupById, SendLocation, SendText,
 };
 use crate::protocol::line::{MESSAGES, Operation, text_messages};
-use crate::protocol::{Call, Chat, Command, Contact, Content, Event, Failure, FailureCode, GroupExtra, LINE, Profile, is_group};
+use crate::protocol::{
+    Call, Chat, Command, Contact, Content, Event, Failure, FailureCode, GroupExtra, LINE, Profile, is_group,
+};
 use crate::session::calls::CallError;
 
 /// How many people it is remembered of in which group they were seen.

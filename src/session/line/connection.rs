@@ -12,8 +12,8 @@ use tokio::sync::mpsc;
 
 use super::api::{ApiError, LineApi};
 use super::common::{Seen, carry_out};
-use crate::protocol::line::Operation;
 use crate::protocol::commands::Login;
+use crate::protocol::line::Operation;
 use crate::protocol::{Call, Content, Failure, encode_login};
 use crate::session::calls::CallError;
 use crate::session::config::SessionConfig;
@@ -78,7 +78,8 @@ impl LineConnection {
                 self.answers.push(Box::pin(answer));
             }
             None if command == Login::COMMAND.name => {
-                let content = |account: &Value| json!({ "mid": account["userId"], "displayName": account["displayName"] });
+                let content =
+                    |account: &Value| json!({ "mid": account["userId"], "displayName": account["displayName"] });
                 self.login = Some(encode_login(&self.account.as_ref().map(content).map_err(Failure::clone)));
             }
             // A heartbeat: http needs none.

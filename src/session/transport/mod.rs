@@ -11,5 +11,5 @@ mod tls;
 mod words;
 
 pub(super) use connect::{ConnectError, GatewaySocket, connect};
-pub(super) use words::in_full;
 pub use tls::{TlsError, media_config};
+pub(super) use words::in_full;
