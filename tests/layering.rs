@@ -102,7 +102,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "runtime/run",
         &[
-            &["answer", "meter", "suspension"],
+            &["answer", "meter", "suspension", "tokens"],
             &["call"],
             &["pending"],
             &["mod"],
@@ -113,7 +113,14 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     ),
     (
         "runtime/builtins",
-        &[&["data", "http", "sessions", "text", "time"], &["commands"], &["events", "messages"], &["mod"]],
+        &[
+            &["data", "http", "sessions", "text", "time"],
+            &["outgoing"],
+            &["delivery"],
+            &["commands"],
+            &["events", "messages"],
+            &["mod"],
+        ],
     ),
     (
         "runtime/worker",

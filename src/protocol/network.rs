@@ -4,9 +4,10 @@
 //! what it cannot do is named here, with what to do instead. How its sessions connect is the session floor's business.
 
 use super::commands::{COMMANDS, Command, Safety};
+use super::content::Content;
 use super::events::{EVENTS, EventSpec};
-use super::line::OPERATIONS;
 use super::line::events::LINE_EVENTS;
+use super::line::{OPERATIONS, ReplyToken};
 
 /// A service that accounts are on.
 #[derive(Debug)]
@@ -21,8 +22,8 @@ pub struct Network {
     own: fn() -> Box<dyn Iterator<Item = &'static Command>>,
     /// The events that it sends.
     pub events: &'static [EventSpec],
-    /// The most characters of a text message, as the network counts them; what is longer is split.
-    pub text_limit: Option<usize>,
+    /// How the token is found that an event brings to be answered with, where the network has such.
+    pub reply_token: Option<fn(&Content) -> Option<ReplyToken>>,
 }
 
 /// A common function that a network does not have.
@@ -41,7 +42,7 @@ pub static GATEWAY: Network = Network {
     lacks: &[],
     own: || Box::new(std::iter::empty()),
     events: EVENTS,
-    text_limit: None,
+    reply_token: None,
 };
 
 /// LINE's official Messaging API.
@@ -51,7 +52,7 @@ pub static LINE: Network = Network {
     lacks: LINE_LACKS,
     own: || Box::new(OPERATIONS.iter().map(|operation| &operation.command)),
     events: LINE_EVENTS,
-    text_limit: Some(5_000),
+    reply_token: Some(ReplyToken::of),
 };
 
 /// Every network.

@@ -173,6 +173,14 @@ impl Store {
         self.0.shared.ask(|reply| Job::Certificate { gateway, account, reply })
     }
 
+    /// What is random in each data folder, and stays the same in it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn secret(&self) -> Result<Vec<u8>, StoreError> {
+        self.0.shared.ask(|reply| Job::Secret { reply })
+    }
+
     /// Keeps the certificate of an account at a gateway, instead of an earlier one.
     ///
     /// Guarantee: on disk when this returns, since a lost certificate costs a login with a PIN.

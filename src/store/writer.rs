@@ -66,6 +66,9 @@ pub(super) enum Job {
         certificate: String,
         reply: Responder<()>,
     },
+    Secret {
+        reply: Responder<Vec<u8>>,
+    },
     Flush {
         reply: Responder<()>,
     },
@@ -428,6 +431,7 @@ impl Writer {
                 self.write_records();
                 drop(reply.send(self.shared.check_disk()));
             }
+            Job::Secret { reply } => drop(reply.send(self.secret())),
             Job::Flush { reply } => {
                 self.write_all();
                 let committed = self.shared.check_disk().and_then(|()| self.commit());
@@ -473,6 +477,10 @@ impl Writer {
             Some([.., kept]) => Ok(Some(kept.clone()).filter(|kept| !kept.is_empty())),
             None => certificate(&self.connection, gateway, account),
         }
+    }
+
+    fn secret(&self) -> Result<Vec<u8>, StoreError> {
+        Ok(self.connection.query_row("SELECT value FROM secret", [], |row| row.get(0))?)
     }
 
     fn load(&self, script: &str) -> Result<Vec<(String, StoredValue)>, StoreError> {

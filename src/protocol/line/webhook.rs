@@ -21,6 +21,33 @@ pub const SIGNATURE_HEADER: &str = "x-line-signature";
 /// The event of a chat that another module answers.
 const STANDBY: &str = "standby";
 
+/// The right to answer in a chat once, at no cost, within about a minute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyToken {
+    /// Where the answer goes.
+    pub chat: String,
+    /// What the answer is sent with.
+    pub token: String,
+    /// When its event happened, in milliseconds since 1970.
+    pub since: i64,
+}
+
+impl ReplyToken {
+    /// The token that the content of an event brings, where it brings one.
+    pub fn of(content: &Content) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Wire<'a> {
+            #[serde(borrow)]
+            event: &'a RawValue,
+        }
+        let wire: Wire<'_> = serde_json::from_str(content.as_str()).ok()?;
+        let value: Value = serde_json::from_str(wire.event.get()).ok()?;
+        let chat = WireEvent { me: "", value: &value }.chat()?.to_owned();
+        let token = value["replyToken"].as_str().filter(|token| !token.is_empty())?.to_owned();
+        Some(Self { chat, token, since: value["timestamp"].as_i64().unwrap_or_default() })
+    }
+}
+
 /// What a webhook brings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Callback {
@@ -311,6 +338,20 @@ mod tests {
         let theirs = json!({ "type": "message", "mode": "standby", "message": { "type": "text", "text": "hi" } });
         assert_eq!(read(&json!([new, theirs])), [("novelty".to_owned(), new), ("standby".to_owned(), theirs)]);
         assert_eq!(read(&json!([5])), [(String::new(), json!(5))]);
+    }
+
+    #[test]
+    fn a_token_is_for_the_chat_of_its_event() {
+        let event = json!({
+            "type": "postback", "timestamp": 5, "replyToken": "r",
+            "source": { "type": "room", "roomId": "R1", "userId": "U1" }, "postback": { "data": "x" },
+        });
+        let callback = read_callback(json!({ "destination": "U", "events": [event] }).to_string().as_bytes());
+        let content = callback.expect("a webhook").events.remove(0).content;
+        let expected = ReplyToken { chat: "R1".to_owned(), token: "r".to_owned(), since: 5 };
+        assert_eq!(ReplyToken::of(&content), Some(expected));
+        assert_eq!(ReplyToken::of(&Content::new(r#"{"event":{"type":"unfollow"}}"#)), None);
+        assert_eq!(ReplyToken::of(&Content::new(r#"{"replyToken":"r"}"#)), None);
     }
 
     #[test]

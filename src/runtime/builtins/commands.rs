@@ -5,30 +5,19 @@
 //! type, never for content.
 
 use std::any::TypeId;
-use std::borrow::Cow;
 use std::rc::Rc;
-use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Module, NativeCallContext, RhaiFunc};
 
-use super::sessions;
+use super::delivery::{self, Way};
+use super::outgoing::{self, Once, Sent, push_json};
 use crate::language::functions::MAX_ARGUMENTS;
-use crate::protocol::{
-    self, COMMANDS, Command, Content, Damages, Field, FieldKind, NETWORKS, Network, Presence, Safety, check_field_names,
-};
-use crate::runtime::context::SessionContext;
-use crate::runtime::context::directory::Member;
+use crate::protocol::{self, COMMANDS, Command, Field, FieldKind, NETWORKS, Network, Presence, check_field_names};
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::SessionRef;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
-use crate::runtime::run::answer::Answer;
-use crate::runtime::run::call::{HostCall, Impact};
-use crate::runtime::run::host_call::{self, Sending};
-use crate::runtime::run::pending::ReadResult;
-use crate::runtime::run::wait::{CallSite, wait};
-use crate::runtime::run::{self, Run};
-use crate::session::{CallError, Handle, Holdup, Media, MediaError, Permit, Ready};
+use crate::runtime::run::wait::CallSite;
 
 /// Registers every command, the namespaces of networks, `command`, and the methods of session handles.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
@@ -129,7 +118,7 @@ pub(crate) fn send_text(services: &Services, to: &str, content: &str, place: Cal
     push_json(&mut fields, content);
     fields.push('}');
     let row = <protocol::commands::SendText as protocol::Call>::COMMAND;
-    send(services, None, Sent::Known(row), fields, place)
+    outgoing::send(services, None, Sent::Known(row), fields, Once::Nothing, place)
 }
 
 /// Sends a command of the table.
@@ -143,191 +132,11 @@ pub(crate) fn call(
     fields: String,
     place: CallSite<'_>,
 ) -> ScriptResult {
-    send(services, session, Sent::Known(row), fields, place)
-}
-
-/// A command that is to be sent.
-enum Sent {
-    /// One of the table.
-    Known(&'static Command),
-    Other(String),
-}
-
-impl Sent {
-    fn name(&self) -> Cow<'static, str> {
-        match self {
-            Self::Known(row) => row.name.into(),
-            Self::Other(name) => name.clone().into(),
-        }
+    match delivery::way(services, session.as_ref(), row, &fields) {
+        Way::AsItIs => outgoing::send(services, session, Sent::Known(row), fields, Once::Nothing, place),
+        Way::Keyed(key) => outgoing::send(services, session, Sent::Known(row), fields, Once::Key(key), place),
+        Way::Messages { to, messages } => delivery::deliver(services, session, &to, messages, place),
     }
-
-    fn row(&self) -> Option<&'static Command> {
-        match self {
-            Self::Known(row) => Some(row),
-            Self::Other(_) => None,
-        }
-    }
-
-    /// How it may be repeated. Nothing is known of one that is not in the table, so it counts as an effect.
-    fn safety(&self) -> Safety {
-        match self {
-            Self::Known(row) => row.safety,
-            Self::Other(_) => Safety::Effect,
-        }
-    }
-
-    fn try_reserve(&self, handle: &Handle) -> Result<Option<Permit>, CallError> {
-        match self {
-            Self::Known(row) => handle.try_reserve_known(row),
-            Self::Other(name) => handle.try_reserve(name),
-        }
-    }
-}
-
-/// Why a command cannot be sent on a session's network.
-fn lacking(row: &Command, handle: &Handle) -> Option<String> {
-    let (network, session) = (handle.network(), handle.name());
-    match Network::of(row) {
-        Some(other) if other.name != network.name => {
-            Some(format!("{} is {}'s; session \"{session}\" is on {}", row.call_name(), other.title, network.title))
-        }
-        Some(_) => None,
-        None => network.lack(row.function).map(|lack| {
-            format!("{} is not to be had on {}: {} (session \"{session}\")", row.function, network.title, lack.instead)
-        }),
-    }
-}
-
-fn send(
-    services: &Services,
-    session: Option<SessionRef>,
-    sent: Sent,
-    fields: String,
-    place: CallSite<'_>,
-) -> ScriptResult {
-    let (name, safety) = (sent.name(), sent.safety());
-    let impact = if safety == Safety::Read { Impact::Wait } else { Impact::Effect(safety) };
-    // Only what is recorded is needed once more.
-    let is_recorded = run::current().is_some_and(|run| run.is_recorded());
-    let detail: Arc<str> = if is_recorded { fields.as_str().into() } else { Arc::default() };
-    let call = HostCall::new(impact, name.clone()).with(detail);
-    let prepare = |run: &Rc<Run>, waits: &dyn Fn(Option<&str>)| {
-        let command = &*name;
-        let other = session.map(|session| sessions::member(&session, services)).transpose()?;
-        let own = run.session.as_ref().ok_or_else(|| thrown::misplaced("there is no session to send this from"));
-        let handle = match &other {
-            Some(member) => &member.handle,
-            None => &own?.handle,
-        };
-        if let Some(reason) = sent.row().and_then(|row| lacking(row, handle)) {
-            return Err(thrown::failure(-1, "UNSUPPORTED", &reason, command));
-        }
-        if services.dry_run && impact != Impact::Wait {
-            tracing::info!(session = handle.name(), command, %fields, "dry run: not sent");
-            return Ok(Outgoing::Nothing);
-        }
-        let permit = match Media::concerns(command) {
-            true => None,
-            false => sent.try_reserve(handle).map_err(|error| thrown(error.into(), command))?,
-        };
-        let ready = match permit {
-            Some(permit) => Ready::call(permit, fields),
-            None => {
-                waits(handle.holdup().map(Holdup::words));
-                let member = other.clone().map_or_else(|| own_member(run), Ok)?;
-                let ready = member.ready(command, fields, run.now());
-                // What is recorded can wait for its turn in the next process too.
-                let ready = if run.is_recorded() { wait(command, run.aside(ready)) } else { wait(command, ready) };
-                ready?.map_err(|error| thrown(error, command))?
-            }
-        };
-        Ok(match other {
-            Some(member) => Outgoing::ByOther(member, ready, name),
-            None => Outgoing::ByOwn(ready, name),
-        })
-    };
-    host_call::pass_sending(call, place, prepare)
-}
-
-/// A command that is ready to be sent.
-enum Outgoing {
-    /// In a dry run nothing is.
-    Nothing,
-    /// The run's own session sends it.
-    ByOwn(Ready, Cow<'static, str>),
-    ByOther(Member, Ready, Cow<'static, str>),
-}
-
-impl Sending for Outgoing {
-    fn post(self, run: &Run) -> Result<ReadResult, Self> {
-        match (self, &run.session, run.listing.get()) {
-            (Self::ByOwn(ready, name), Some(session), Some(key)) => {
-                ready.post(&session.handle, key).map_err(|ready| Self::ByOwn(ready, name))?;
-                Ok(|session, name, result| answer(&session.handle, name, result.map_err(MediaError::Call)))
-            }
-            (other, ..) => Err(other),
-        }
-    }
-
-    fn send(self, run: &Run) -> impl Future<Output = Result<Answer, ScriptError>> + 'static {
-        let sent = match self {
-            Self::Nothing => None,
-            Self::ByOwn(ready, name) => run.session.as_ref().map(|session| (session.handle.clone(), ready, name)),
-            Self::ByOther(member, ready, name) => Some((member.handle, ready, name)),
-        };
-        async move {
-            let Some((handle, ready, name)) = sent else { return Ok(Answer::content(Content::new("{}"))) };
-            answer(&handle, &name, ready.send(&handle).await)
-        }
-    }
-}
-
-/// What came of a command, for the script.
-fn answer(handle: &Handle, command: &str, result: Result<Content, MediaError>) -> Result<Answer, ScriptError> {
-    let content = result.map_err(|error| thrown(error, command))?;
-    let value = read(handle, command, &content);
-    Ok(Answer::Content(content, value))
-}
-
-fn thrown(error: MediaError, command: &str) -> ScriptError {
-    thrown::failure(error.code(), error.name(), &refusal(&error), command)
-}
-
-/// Sends a command that only reads, in the middle of another host call.
-///
-/// # Errors
-/// As the command itself.
-pub(crate) fn ask_gateway<C: protocol::Call>(session: &SessionContext, request: &C) -> ScriptResult {
-    let name = C::COMMAND.name;
-    match wait(name, session.handle.call(name, protocol::fields_of(request)))? {
-        Ok(content) => Ok(read(&session.handle, name, &content)),
-        Err(error) => Err(thrown(MediaError::Call(error), name)),
-    }
-}
-
-/// The value of an answer; what was wrong with it is noted.
-fn read(handle: &Handle, command: &str, content: &Content) -> Dynamic {
-    let mut damages = Damages::default();
-    let value = values::from_content_noting(content.as_str(), &mut damages);
-    if !damages.is_empty() {
-        let row = handle.network().command(command);
-        let what = row.map_or("an answer".to_owned(), |row| format!("the answer to {}", row.name));
-        handle.note_damages(&what, damages);
-    }
-    value
-}
-
-/// What a script is told: the gateway's own words where it refused.
-fn refusal(error: &MediaError) -> String {
-    match error {
-        MediaError::Call(CallError::Refused(failure)) => failure.content.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn own_member(run: &Run) -> Result<Member, ScriptError> {
-    let session = run.session.as_ref().ok_or_else(|| thrown::misplaced("there is no session to send this from"))?;
-    Ok(Member { handle: session.handle.clone(), media: Arc::clone(&session.media.borrow()) })
 }
 
 fn any_command(
@@ -345,8 +154,10 @@ fn any_command(
     if row.is_some_and(Command::is_login) {
         return Err(thrown::error(format!("{name} cannot be sent by a script: Hotline itself logs its sessions in")));
     }
-    let sent = row.map_or_else(|| Sent::Other(name.to_owned()), Sent::Known);
-    send(services, session, sent, fields, place)
+    match row {
+        Some(row) => call(services, session, row, fields, place),
+        None => outgoing::send(services, session, Sent::Other(name.to_owned()), fields, Once::Nothing, place),
+    }
 }
 
 fn split_session<'a, 'b>(
@@ -444,18 +255,6 @@ fn push_field(text: &mut String, row: &Command, field: &Field, value: &Dynamic) 
     Ok(())
 }
 
-fn push_json(text: &mut String, string: &str) {
-    // Most need no escape, and are copied as they are.
-    let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..=0x1f);
-    if string.as_bytes().iter().all(is_plain) {
-        text.push('"');
-        text.push_str(string);
-        text.push('"');
-    } else {
-        text.push_str(&serde_json::to_string(string).expect("a string is JSON"));
-    }
-}
-
 fn type_of(kind: FieldKind) -> TypeId {
     match kind {
         FieldKind::Str => TypeId::of::<ImmutableString>(),
@@ -476,28 +275,5 @@ fn has_type(kind: FieldKind, value: &Dynamic) -> bool {
         FieldKind::List => value.read_lock::<Array>().is_some_and(|items| items.iter().all(Dynamic::is_string)),
         FieldKind::Map => value.is_map(),
         FieldKind::Maps => value.read_lock::<Array>().is_some_and(|items| items.iter().all(Dynamic::is_map)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::session::{ChannelToken, Credentials, Secret, SessionConfig, channel};
-
-    #[test]
-    fn what_a_session_s_network_lacks_is_told_with_what_there_is_instead() {
-        let token = ChannelToken::Given(Secret::new("token"));
-        let login = Credentials::channel(Secret::new("secret"), token);
-        let (shop, _inbox) = channel(&SessionConfig::new("shop", "https://api.line.me", login));
-        let told = |name: &str| lacking(Network::any_command(name).expect("a command"), &shop);
-        assert_eq!(
-            told("InviteIntoGroup").as_deref(),
-            Some(
-                "invite_into_group is not to be had on LINE's Messaging API: people are invited by members (session \"shop\")"
-            )
-        );
-        for name in ["SendText", "pushMessage", "LeaveGroup", "leaveGroup"] {
-            assert_eq!(told(name), None);
-        }
     }
 }

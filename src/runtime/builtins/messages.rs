@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
-use super::commands;
+use super::{commands, outgoing};
 use crate::language::duration::parse_duration;
 use crate::protocol::commands::GetContacts;
 use crate::protocol::is_group;
@@ -81,7 +81,7 @@ fn name_of(mid: &ImmutableString, place: CallSite<'_>) -> ScriptResult {
             return Ok(Answer::Value(name.into()));
         }
         let request = GetContacts { mids: vec![mid.to_string()] };
-        let contacts = commands::ask_gateway(session, &request)?;
+        let contacts = outgoing::ask_gateway(session, &request)?;
         let contact = contacts.read_lock::<rhai::Array>().and_then(|all| all.first().cloned()).unwrap_or(contacts);
         let shown = |name: &str| {
             let name = field(&contact, name)?.into_immutable_string().ok()?;
@@ -142,8 +142,11 @@ fn ask(
         let asker = Rc::clone(run);
         Ok(async move {
             let answer = answer.await;
-            if answer.is_some() {
+            if let Some(message) = &answer {
                 asker.suspension.set_answered();
+                if let Some(session) = &asker.session {
+                    asker.tokens.bring(session.handle.network(), message.content(), Some(asker.now()));
+                }
             }
             Ok(answer.map_or(Answer::Value(Dynamic::UNIT), Answer::Message))
         })

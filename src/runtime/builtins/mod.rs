@@ -4,9 +4,11 @@
 
 mod commands;
 mod data;
+mod delivery;
 mod events;
 mod http;
 mod messages;
+mod outgoing;
 mod sessions;
 mod text;
 mod time;
@@ -54,6 +56,7 @@ pub(crate) fn without_world(limits: &Rc<Limits>) -> Engine {
         events: Announcer::new(Clock::system()),
         dry_run: true,
         resend_in_doubt: false,
+        secret: Vec::new(),
     }))
 }
 

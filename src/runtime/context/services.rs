@@ -21,4 +21,6 @@ pub(crate) struct Services {
     pub(crate) dry_run: bool,
     /// Whether an effect whose outcome was lost with its process is sent again.
     pub(crate) resend_in_doubt: bool,
+    /// What the keys follow from under which a network takes the same request once.
+    pub(crate) secret: Vec<u8>,
 }

@@ -6,6 +6,7 @@
 //! with what came of it.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -119,12 +120,21 @@ pub(crate) struct HostCall<'a> {
     value: Option<Cow<'a, str>>,
     /// What the run tells its event with it, where it lets go of it.
     pub(super) verdict: Option<EventVerdict>,
+    /// Whether an earlier process began it, and nothing is known of what came of that.
+    was_begun_before: Cell<bool>,
 }
 
 impl<'a> HostCall<'a> {
     /// A call of this name.
     pub(crate) fn new(impact: Impact, name: impl Into<Cow<'static, str>>) -> Self {
-        Self { impact, name: name.into(), detail: Detail::Lent(""), value: None, verdict: None }
+        Self {
+            impact,
+            name: name.into(),
+            detail: Detail::Lent(""),
+            value: None,
+            verdict: None,
+            was_begun_before: Cell::default(),
+        }
     }
 
     /// What it is called with. A rebuilt run must call with the same.
@@ -151,7 +161,17 @@ impl<'a> HostCall<'a> {
             detail: Detail::Shared(self.detail.share()),
             value: self.value.as_ref().map(|value| Cow::Owned(value.clone().into_owned())),
             verdict: self.verdict,
+            was_begun_before: self.was_begun_before.clone(),
         }
+    }
+
+    /// Whether an earlier process began it, and nothing is known of what came of that.
+    pub(super) fn was_begun_before(&self) -> bool {
+        self.was_begun_before.get()
+    }
+
+    pub(super) fn note_begun_before(&self, was: bool) {
+        self.was_begun_before.set(was);
     }
 
     /// What is called.

@@ -102,6 +102,9 @@ pub(crate) trait Sending: Sized {
     /// Sends it to the run's own session, which gives the answer to the run; gives it back where that cannot be.
     fn post(self, run: &Run) -> Result<ReadResult, Self>;
 
+    /// Hears that it may have been sent before: nothing is known of what came of that.
+    fn may_have_been_sent(&mut self);
+
     /// Sends it, and waits for its answer.
     fn send(self, run: &Run) -> impl Future<Output = Result<Answer, ScriptError>> + 'static;
 }
@@ -115,10 +118,15 @@ pub(crate) fn pass_sending<T: Sending>(
     place: CallSite<'_>,
     prepare: impl FnOnce(&Rc<Run>, &dyn Fn(Option<&str>)) -> Result<T, ScriptError>,
 ) -> ScriptResult {
-    let act = |run: &Rc<Run>, prepared: T, is_awaited| match prepared.post(run) {
-        Ok(read) if is_awaited => wait_for_result(run, call.name(), read).map(Acted::Done),
-        Ok(read) => Ok(Acted::Later(Awaited::Posted(read))),
-        Err(prepared) => send_by_itself(run, call.name(), prepared, is_awaited),
+    let act = |run: &Rc<Run>, mut prepared: T, is_awaited| {
+        if call.was_begun_before() {
+            prepared.may_have_been_sent();
+        }
+        match prepared.post(run) {
+            Ok(read) if is_awaited => wait_for_result(run, call.name(), read).map(Acted::Done),
+            Ok(read) => Ok(Acted::Later(Awaited::Posted(read))),
+            Err(prepared) => send_by_itself(run, call.name(), prepared, is_awaited),
+        }
     };
     make(&call, place, &mut Steps { prepare: Some(prepare), prepared: None, act: Some(act) })
 }
@@ -287,7 +295,10 @@ fn recorded(run: &Rc<Run>, call: &HostCall<'_>, place: CallSite<'_>, steps: &mut
         Begun::Replayed(outcome) => replay(run, call, outcome),
         Begun::Again => steps.prepare(run, &|_| {}).and_then(|()| now(run, steps)).map(Answer::into_value),
         Begun::InDoubt(number) => in_doubt(run, call, &ticket(Some(number))),
-        Begun::Live(known) => live(run, call, place.value_later(run, call.impact), ticket(known), steps),
+        Begun::Live(known) => {
+            call.note_begun_before(known.is_some());
+            live(run, call, place.value_later(run, call.impact), ticket(known), steps)
+        }
     }
 }
 
@@ -375,7 +386,11 @@ fn replay(run: &Run, call: &HostCall<'_>, outcome: CallOutcome) -> ScriptResult 
         CallOutcome::Content(text) => Answer::content(Content::new(text)),
         CallOutcome::Message(text) => {
             let me = run.session.as_ref().map(|session| session.me.borrow().clone()).unwrap_or_default();
-            ScriptMessage::read(Content::new(text), &me, &mut Damages::default())
+            let content = Content::new(text);
+            if let Some(session) = &run.session {
+                run.tokens.bring(session.handle.network(), &content, None);
+            }
+            ScriptMessage::read(content, &me, &mut Damages::default())
                 .map_or(Answer::Value(Dynamic::UNIT), Answer::Message)
         }
         CallOutcome::Session(name) => Answer::Session(name),

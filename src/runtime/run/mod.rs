@@ -12,6 +12,7 @@ pub(crate) mod long_wait;
 mod meter;
 pub(crate) mod pending;
 pub(crate) mod suspension;
+pub(crate) mod tokens;
 pub(crate) mod wait;
 pub(crate) mod web_wait;
 
@@ -33,6 +34,7 @@ use self::call::microseconds_since;
 use self::meter::{Meter, Progress};
 use self::pending::{Awaited, PendingCall, Within};
 use self::suspension::Suspension;
+use self::tokens::ReplyTokens;
 use crate::runtime::context::SessionContext;
 use crate::runtime::context::lane::Lane;
 use crate::runtime::engine::body::failed;
@@ -113,6 +115,8 @@ pub(crate) struct Run {
     pub(crate) history: Rc<History>,
     /// Whether it is rebuilt when its process ends before it does.
     pub(crate) rebuild: bool,
+    /// What it answers with, where that is free for a while.
+    pub(crate) tokens: ReplyTokens,
     /// The timers that a script's top level declares.
     pub(crate) declared: RefCell<Vec<Timer>>,
     /// The events of answers that it got and has not taken down yet.
@@ -225,6 +229,7 @@ impl Run {
             suspension: Suspension::default(),
             history: Rc::new(history),
             rebuild,
+            tokens: ReplyTokens::default(),
             declared: RefCell::default(),
             answers: RefCell::default(),
             pending: RefCell::default(),

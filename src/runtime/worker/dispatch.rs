@@ -17,6 +17,7 @@ use super::listing::{About, CountedEvent, Ending, LastPlace, Rest};
 use super::rebuild::{rebuilt, wake};
 use super::routing::Routed;
 use super::state::Worker;
+use crate::clock::Timestamp;
 use crate::protocol::{Event, EventSpec, Hook};
 use crate::runtime::context::SessionContext;
 use crate::runtime::context::asks::Reply;
@@ -93,13 +94,16 @@ pub(super) struct EventDelivery {
     session: Rc<SessionContext>,
     event: Event,
     arrival: Arrival,
+    /// When it arrived in this process, where it did.
+    at: Option<Timestamp>,
     earlier: Earlier,
 }
 
 impl EventDelivery {
     /// The delivery of an event that is new.
     fn new(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: Event, arrival: Arrival) -> Self {
-        Self::again(worker, session, event, arrival, Earlier::default())
+        let at = Some(session.clock.now());
+        Self { at, ..Self::again(worker, session, event, arrival, Earlier::default()) }
     }
 
     /// The delivery of an event that an earlier process did not see through.
@@ -110,7 +114,7 @@ impl EventDelivery {
         arrival: Arrival,
         earlier: Earlier,
     ) -> Self {
-        Self { worker: Rc::clone(worker), session: Rc::clone(session), event, arrival, earlier }
+        Self { worker: Rc::clone(worker), session: Rc::clone(session), event, arrival, at: None, earlier }
     }
 
     /// Queues the event in its lane, and calls the hooks that it reaches.
@@ -277,6 +281,7 @@ impl EventDelivery {
             },
             Beginning::Anew => call.begin(generation, function),
         };
+        run.tokens.begin(self.session.handle.network(), &self.event, self.at);
         call.drive(slot, run, arguments, last).await
     }
 

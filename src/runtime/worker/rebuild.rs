@@ -31,6 +31,7 @@ pub(super) fn wake(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: &Ev
         }
     };
     let about: About = event.subcommand.clone();
+    let event = event.clone();
     let entry = lane.enter_tail();
     let (worker, session) = (Rc::clone(worker), Rc::clone(session));
     spawn_local(async move {
@@ -51,6 +52,7 @@ pub(super) fn wake(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: &Ev
             None => {}
         }
         let Some(run) = rebuilt(&worker, &session, &lane, past) else { return };
+        run.tokens.begin(session.handle.network(), &event, None);
         run.suspension.go_alone(Some(guard));
         run.enter();
         run.note();

@@ -14,7 +14,7 @@ use super::state::{Attached, Worker};
 use crate::runtime::builtins;
 use crate::runtime::context::drain::DrainMode;
 use crate::runtime::context::services::Services;
-use crate::runtime::journal::Journal;
+use crate::runtime::journal::{Journal, JournalMode};
 use crate::runtime::run::loading::Loader;
 use crate::runtime::timers::hours::Hours;
 use crate::runtime::web::Web;
@@ -37,12 +37,20 @@ pub(super) fn serve(shared: WorkerContext, orders: mpsc::Receiver<Order>) {
 pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order>) {
     let WorkerContext { clock, store, limits, directory, web, events, dry_run, journal, resend_in_doubt, ended } =
         shared;
+    // Without a record nothing is known of what an earlier process has sent, and what this one sends is new.
+    let secret = match journal {
+        JournalMode::Off => rand::random::<[u8; 32]>().to_vec(),
+        JournalMode::Relaxed | JournalMode::Strict => store.secret().unwrap_or_else(|error| {
+            tracing::warn!("the secret of the data folder cannot be read, and another takes its place: {error}");
+            rand::random::<[u8; 32]>().to_vec()
+        }),
+    };
     let journal = Journal::new(journal, store, clock.clone());
     let mut writing = spawn_local(Rc::clone(&journal).write());
     let disk_watch = spawn_local(Rc::clone(&journal).follow_disk());
     let web = Web::new(&web, &limits, clock.clone());
-    let services =
-        Rc::new(Services { clock, limits: Rc::new(limits), directory, web, events, dry_run, resend_in_doubt });
+    let limits = Rc::new(limits);
+    let services = Rc::new(Services { clock, limits, directory, web, events, dry_run, resend_in_doubt, secret });
     let engine = Rc::new(builtins::build(&services));
     let loader = Loader::new(&engine, &services.limits);
     let worker = Worker::new(services, loader, journal, ended);

@@ -1,0 +1,202 @@
+//! Messages on networks where an answer is free for a while: with which token, or else under which key, each is sent.
+//!
+//! What is chosen is recorded before it is sent, so that a run that is rebuilt sends the same: a token works once, and a key counts
+//! once.
+
+use hmac::{Hmac, Mac};
+use rhai::{Dynamic, Map};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::outgoing::{self, Once, SPENT_TOKEN, Sent};
+use crate::protocol::commands::{SendLocation, SendText};
+use crate::protocol::line::{MESSAGES, Operation, ReplyToken, text_messages};
+use crate::protocol::{Call, Command, Network};
+use crate::runtime::context::services::Services;
+use crate::runtime::engine::objects::{SessionRef, field};
+use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
+use crate::runtime::run::answer::Answer;
+use crate::runtime::run::call::{HostCall, Impact};
+use crate::runtime::run::wait::CallSite;
+use crate::runtime::run::{self, Run, host_call};
+
+/// How a command goes out on the network of its session.
+pub(super) enum Way {
+    /// As it stands.
+    AsItIs,
+    /// Under a key by which the network takes it once.
+    Keyed(String),
+    /// As messages to a chat.
+    Messages { to: String, messages: Vec<Value> },
+}
+
+/// The network that a call is for: that of the session it names, or of the run's own.
+pub(super) fn network_of(services: &Services, session: Option<&SessionRef>) -> Option<&'static Network> {
+    match session {
+        Some(session) => services.directory.get(session.name()).map(|member| member.handle.network()),
+        None => run::current()?.session.as_ref().map(|session| session.handle.network()),
+    }
+}
+
+/// How a known command goes out.
+pub(super) fn way(services: &Services, session: Option<&SessionRef>, row: &'static Command, fields: &str) -> Way {
+    // Where the network does not have it, its own turn comes to say so.
+    let network = network_of(services, session).filter(|network| network.reply_token.is_some());
+    if network.and_then(|network| network.command(row.name)).is_none() {
+        return Way::AsItIs;
+    }
+    let value: Value = serde_json::from_str(fields).unwrap_or_default();
+    let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+    if row.name == SendText::COMMAND.name {
+        return Way::Messages { to: text("to"), messages: text_messages(&text("content")) };
+    }
+    if row.name == SendLocation::COMMAND.name {
+        let message = json!({
+            "type": "location", "title": value["title"], "address": value["address"],
+            "latitude": value["latitude"], "longitude": value["longitude"],
+        });
+        return Way::Messages { to: text("to"), messages: vec![message] };
+    }
+    let takes_key =
+        Operation::named(row.name).is_some_and(Operation::takes_retry_key) && value.get("retryKey").is_none();
+    match run::current().filter(|_| takes_key) {
+        Some(run) => Way::Keyed(key(services, &run, run.tokens.next_number(), row.name, fields)),
+        None => Way::AsItIs,
+    }
+}
+
+/// Sends messages to a chat: as an answer where a token of the run allows that, else on the bot's own account.
+///
+/// # Errors
+/// With the network's refusal, or the reason why there is no answer.
+pub(super) fn deliver(
+    services: &Services,
+    session: Option<SessionRef>,
+    to: &str,
+    messages: Vec<Value>,
+    place: CallSite<'_>,
+) -> ScriptResult {
+    let mut receipt = Dynamic::UNIT;
+    for part in messages.chunks(MESSAGES) {
+        receipt = deliver_part(services, session.as_ref(), to, part, place)?;
+    }
+    Ok(receipt)
+}
+
+/// With what a message is sent.
+enum Choice {
+    Token { token: String, since: i64 },
+    Key(String),
+}
+
+fn deliver_part(
+    services: &Services,
+    session: Option<&SessionRef>,
+    to: &str,
+    messages: &[Value],
+    place: CallSite<'_>,
+) -> ScriptResult {
+    let run = run::current().ok_or_else(|| thrown::misplaced("messages are only sent inside a running script"))?;
+    let request = json!({ "to": to, "messages": messages }).to_string();
+    let number = run.tokens.next_number();
+    let own = run.session.as_ref().is_some_and(|own| session.is_none_or(|session| session.name() == &*own.name));
+    loop {
+        let sent = match choose(services, &run, own, number, to, &request, place)? {
+            Choice::Token { token, since } => {
+                run.tokens.spend(&token);
+                let fields = json!({ "replyToken": token, "messages": messages }).to_string();
+                send(services, session, "replyMessage", fields, Once::Token { since }, place)
+            }
+            Choice::Key(key) => {
+                return send(services, session, "pushMessage", request.clone(), Once::Key(key), place)
+                    .map(|sent| receipt(&sent, to));
+            }
+        };
+        match sent {
+            // It had been used or was too old: the next one, or none.
+            Err(error) if is_spent(&error) => {}
+            sent => return sent.map(|sent| receipt(&sent, to)),
+        }
+    }
+}
+
+/// Chooses the newest token that lives, or a key; a run that is rebuilt chooses as it did.
+fn choose(
+    services: &Services,
+    run: &Run,
+    own: bool,
+    number: u32,
+    to: &str,
+    request: &str,
+    place: CallSite<'_>,
+) -> Result<Choice, ScriptError> {
+    let chosen = host_call::pass(HostCall::new(Impact::Pure, "answer by").with(to), place.in_part(), |_| {
+        let token = run.tokens.newest(to, run.now()).filter(|_| own);
+        let mut choice = Map::new();
+        match token {
+            Some(ReplyToken { token, since, .. }) => {
+                choice.insert("token".into(), token.into());
+                choice.insert("since".into(), since.into());
+            }
+            None => {
+                choice.insert("key".into(), key(services, run, number, "pushMessage", request).into());
+            }
+        }
+        Ok(Answer::Value(choice.into()))
+    })?;
+    let text = |name: &str| field(&chosen, name).and_then(|text| text.into_string().ok());
+    match (text("token"), field(&chosen, "since").and_then(|since| since.as_int().ok()), text("key")) {
+        (Some(token), Some(since), _) => Ok(Choice::Token { token, since }),
+        (.., Some(key)) => Ok(Choice::Key(key)),
+        _ => Err(thrown::error("the record does not say how this was sent")),
+    }
+}
+
+fn send(
+    services: &Services,
+    session: Option<&SessionRef>,
+    operation: &str,
+    fields: String,
+    once: Once,
+    place: CallSite<'_>,
+) -> ScriptResult {
+    let row = &Operation::named(operation).expect("it stands in the table").command;
+    outgoing::send(services, session.cloned(), Sent::Known(row), fields, once, place.in_part())
+}
+
+/// What scripts get for a message on every network: its id, and where it went.
+fn receipt(sent: &Dynamic, to: &str) -> Dynamic {
+    let messages = field(sent, "sentMessages").and_then(|sent| sent.into_typed_array::<Map>().ok()).unwrap_or_default();
+    let mut receipt = Map::new();
+    receipt.insert("id".into(), messages.first().and_then(|first| first.get("id").cloned()).unwrap_or_default());
+    receipt.insert("to".into(), to.into());
+    receipt.insert("messages".into(), messages.into_iter().map(Dynamic::from).collect::<rhai::Array>().into());
+    receipt.into()
+}
+
+fn is_spent(error: &ScriptError) -> bool {
+    match &**error {
+        rhai::EvalAltResult::ErrorRuntime(value, _) => {
+            field(value, "name").is_some_and(|name| name.into_string().is_ok_and(|name| name == SPENT_TOKEN))
+        }
+        _ => false,
+    }
+}
+
+/// The key of a request: the same for the same request of the same call, however often its run is begun anew, and no other's.
+fn key(services: &Services, run: &Run, number: u32, operation: &str, request: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(&services.secret).expect("a secret of any length is taken");
+    let number = number.to_string();
+    let session = run.session.as_ref().map(|session| &*session.name).unwrap_or_default();
+    let origin = run.tokens.origin();
+    for part in [session, &*origin, run.generation.name(), &run.function, &number, operation, request] {
+        mac.update(&part.len().to_le_bytes());
+        mac.update(part.as_bytes());
+    }
+    let mut bytes: [u8; 16] = mac.finalize().into_bytes()[..16].try_into().expect("a digest has 32 bytes");
+    // As the fourth version of a UUID.
+    bytes[6] = (bytes[6] & 0x0f) | 0x40;
+    bytes[8] = (bytes[8] & 0x3f) | 0x80;
+    let hex = data_encoding::HEXLOWER.encode(&bytes);
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}

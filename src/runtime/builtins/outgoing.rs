@@ -1,0 +1,366 @@
+//! Commands on their way out: one host call each, prepared, recorded and sent.
+//!
+//! Which command a script's call is, is decided in `commands`; which of a network's operations a message is, in `delivery`.
+
+use std::borrow::Cow;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::Either;
+use rhai::Dynamic;
+
+use super::sessions;
+use crate::clock::{Clock, Timestamp};
+use crate::protocol::{self, Command, Content, Damages, Network, Safety};
+use crate::runtime::context::SessionContext;
+use crate::runtime::context::directory::Member;
+use crate::runtime::context::services::Services;
+use crate::runtime::engine::objects::SessionRef;
+use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
+use crate::runtime::engine::values;
+use crate::runtime::run::answer::Answer;
+use crate::runtime::run::call::{HostCall, Impact};
+use crate::runtime::run::host_call::{self, Sending};
+use crate::runtime::run::pending::ReadResult;
+use crate::runtime::run::wait::{CallSite, wait};
+use crate::runtime::run::{self, Run};
+use crate::session::{CallError, Handle, Holdup, Media, MediaError, Permit, Ready};
+
+/// How a network calls a token that cannot be used, or not any more.
+pub(super) const SPENT_TOKEN: &str = "INVALID_REPLY_TOKEN";
+/// A token that is refused before this age, in milliseconds, was used and is not merely old.
+const SURELY_ALIVE: Timestamp = 30_000;
+/// An answer of which nothing is known is sent again so often, after so long.
+const ANSWER_ATTEMPTS: usize = 3;
+const ANSWER_AGAIN: Duration = Duration::from_millis(500);
+
+/// A command that is to be sent.
+pub(super) enum Sent {
+    /// One of the table.
+    Known(&'static Command),
+    Other(String),
+}
+
+impl Sent {
+    fn name(&self) -> Cow<'static, str> {
+        match self {
+            Self::Known(row) => row.name.into(),
+            Self::Other(name) => name.clone().into(),
+        }
+    }
+
+    fn row(&self) -> Option<&'static Command> {
+        match self {
+            Self::Known(row) => Some(row),
+            Self::Other(_) => None,
+        }
+    }
+
+    /// How it may be repeated. Nothing is known of one that is not in the table, so it counts as an effect.
+    fn safety(&self) -> Safety {
+        match self {
+            Self::Known(row) => row.safety,
+            Self::Other(_) => Safety::Effect,
+        }
+    }
+
+    fn try_reserve(&self, handle: &Handle) -> Result<Option<Permit>, CallError> {
+        match self {
+            Self::Known(row) => handle.try_reserve_known(row),
+            Self::Other(name) => handle.try_reserve(name),
+        }
+    }
+}
+
+/// Why a command cannot be sent on a session's network.
+fn lacking(row: &Command, handle: &Handle) -> Option<String> {
+    let (network, session) = (handle.network(), handle.name());
+    match Network::of(row) {
+        Some(other) if other.name != network.name => {
+            Some(format!("{} is {}'s; session \"{session}\" is on {}", row.call_name(), other.title, network.title))
+        }
+        Some(_) => None,
+        None => network.lack(row.function).map(|lack| {
+            format!("{} is not to be had on {}: {} (session \"{session}\")", row.function, network.title, lack.instead)
+        }),
+    }
+}
+
+/// What a command is sent with so that it happens once however often it is sent.
+#[derive(Clone)]
+pub(super) enum Once {
+    /// Nothing.
+    Nothing,
+    /// A field with a key under which the network takes it once.
+    Key(String),
+    /// A token that can be used once, and lived since then.
+    Token { since: Timestamp },
+}
+
+/// Sends a command.
+///
+/// # Errors
+/// With the gateway's failure, or the reason why there is no answer.
+pub(super) fn send(
+    services: &Services,
+    session: Option<SessionRef>,
+    sent: Sent,
+    fields: String,
+    once: Once,
+    place: CallSite<'_>,
+) -> ScriptResult {
+    let name = sent.name();
+    let safety = match once {
+        Once::Nothing => sent.safety(),
+        Once::Key(_) | Once::Token { .. } => Safety::Idempotent,
+    };
+    let impact = if safety == Safety::Read { Impact::Wait } else { Impact::Effect(safety) };
+    // Only what is recorded is needed once more.
+    let is_recorded = run::current().is_some_and(|run| run.is_recorded());
+    let detail: Arc<str> = if is_recorded { fields.as_str().into() } else { Arc::default() };
+    let call = HostCall::new(impact, name.clone()).with(detail);
+    let fields = match &once {
+        // It follows from what is recorded, so that it is no part of the record.
+        Once::Key(key) => keyed(fields, key),
+        Once::Nothing | Once::Token { .. } => fields,
+    };
+    let prepare = |run: &Rc<Run>, waits: &dyn Fn(Option<&str>)| {
+        let command = &*name;
+        let other = session.map(|session| sessions::member(&session, services)).transpose()?;
+        let own = run.session.as_ref().ok_or_else(|| thrown::misplaced("there is no session to send this from"));
+        let handle = match &other {
+            Some(member) => &member.handle,
+            None => &own?.handle,
+        };
+        if let Some(reason) = sent.row().and_then(|row| lacking(row, handle)) {
+            return Err(thrown::failure(-1, "UNSUPPORTED", &reason, command));
+        }
+        if services.dry_run && impact != Impact::Wait {
+            tracing::info!(session = handle.name(), command, %fields, "dry run: not sent");
+            return Ok(Outgoing::Nothing);
+        }
+        if let Once::Token { since } = once {
+            let handle = handle.clone();
+            let clock = services.clock.clone();
+            return Ok(Outgoing::Answering(Box::new(Answering {
+                handle,
+                name,
+                fields,
+                since,
+                is_doubtful: false,
+                clock,
+            })));
+        }
+        let permit = match Media::concerns(command) {
+            true => None,
+            false => sent.try_reserve(handle).map_err(|error| thrown(error.into(), command))?,
+        };
+        let ready = match permit {
+            Some(permit) => Ready::call(permit, fields),
+            None => {
+                waits(handle.holdup().map(Holdup::words));
+                let member = other.clone().map_or_else(|| own_member(run), Ok)?;
+                let ready = member.ready(command, fields, run.now());
+                // What is recorded can wait for its turn in the next process too.
+                let ready = if run.is_recorded() { wait(command, run.aside(ready)) } else { wait(command, ready) };
+                ready?.map_err(|error| thrown(error, command))?
+            }
+        };
+        Ok(match other {
+            Some(member) => Outgoing::ByOther(member, ready, name),
+            None => Outgoing::ByOwn(ready, name),
+        })
+    };
+    host_call::pass_sending(call, place, prepare)
+}
+
+/// A command that is ready to be sent.
+enum Outgoing {
+    /// In a dry run nothing is.
+    Nothing,
+    /// The run's own session sends it.
+    ByOwn(Ready, Cow<'static, str>),
+    ByOther(Member, Ready, Cow<'static, str>),
+    /// The run's own session sends it with a token that can be used once.
+    Answering(Box<Answering>),
+}
+
+/// What is sent with a token that can be used once.
+struct Answering {
+    handle: Handle,
+    name: Cow<'static, str>,
+    fields: String,
+    since: Timestamp,
+    /// Whether it may have been sent already.
+    is_doubtful: bool,
+    clock: Clock,
+}
+
+impl Sending for Outgoing {
+    fn post(self, run: &Run) -> Result<ReadResult, Self> {
+        match (self, &run.session, run.listing.get()) {
+            (Self::ByOwn(ready, name), Some(session), Some(key)) => {
+                ready.post(&session.handle, key).map_err(|ready| Self::ByOwn(ready, name))?;
+                Ok(|session, name, result| answer(&session.handle, name, result.map_err(MediaError::Call)))
+            }
+            (other, ..) => Err(other),
+        }
+    }
+
+    fn may_have_been_sent(&mut self) {
+        if let Self::Answering(answering) = self {
+            answering.is_doubtful = true;
+        }
+    }
+
+    fn send(self, run: &Run) -> impl Future<Output = Result<Answer, ScriptError>> + 'static {
+        if let Self::Answering(answering) = self {
+            // Boxed: most calls are none of this kind, and would have room for it.
+            return Either::Right(Box::pin(answering.send()));
+        }
+        let sent = match self {
+            Self::Nothing | Self::Answering(_) => None,
+            Self::ByOwn(ready, name) => run.session.as_ref().map(|session| (session.handle.clone(), ready, name)),
+            Self::ByOther(member, ready, name) => Some((member.handle, ready, name)),
+        };
+        Either::Left(async move {
+            let Some((handle, ready, name)) = sent else { return Ok(Answer::content(Content::new("{}"))) };
+            answer(&handle, &name, ready.send(&handle).await)
+        })
+    }
+}
+
+impl Answering {
+    /// Sends it until it is known to have been sent, or not.
+    ///
+    /// A refused token that lives has been used before: what was sent with it has arrived. Whether one that may be over was used cannot be
+    /// told.
+    async fn send(self: Box<Self>) -> Result<Answer, ScriptError> {
+        let Self { handle, name, fields, since, mut is_doubtful, clock } = *self;
+        let mut attempts = 0;
+        loop {
+            let sent = match handle.reserve(&name).await {
+                Ok(permit) => handle.send(permit, fields.clone()).await,
+                refused => refused.map(|_| Content::default()),
+            };
+            let is_refused = matches!(&sent, Err(CallError::Refused(failure)) if failure.name() == SPENT_TOKEN);
+            let is_unknown =
+                matches!(&sent, Err(CallError::Disconnected { sent: true } | CallError::Timeout { sent: true, .. }));
+            match sent {
+                Err(_) if is_refused && is_doubtful => {
+                    let lives = clock.now() < since.saturating_add(SURELY_ALIVE);
+                    let sent = if lives { Ok(Content::new("{}")) } else { Err(CallError::Disconnected { sent: true }) };
+                    return answer(&handle, &name, sent.map_err(MediaError::Call));
+                }
+                Err(_) if is_unknown && attempts < ANSWER_ATTEMPTS => {
+                    (is_doubtful, attempts) = (true, attempts + 1);
+                    clock.sleep(ANSWER_AGAIN).await;
+                }
+                sent => return answer(&handle, &name, sent.map_err(MediaError::Call)),
+            }
+        }
+    }
+}
+
+/// A request with its key.
+fn keyed(mut fields: String, key: &str) -> String {
+    fields.pop();
+    if fields.len() > 1 {
+        fields.push(',');
+    }
+    fields.push_str(r#""retryKey":"#);
+    push_json(&mut fields, key);
+    fields.push('}');
+    fields
+}
+
+/// What came of a command, for the script.
+fn answer(handle: &Handle, command: &str, result: Result<Content, MediaError>) -> Result<Answer, ScriptError> {
+    let content = result.map_err(|error| thrown(error, command))?;
+    let value = read(handle, command, &content);
+    Ok(Answer::Content(content, value))
+}
+
+fn thrown(error: MediaError, command: &str) -> ScriptError {
+    thrown::failure(error.code(), error.name(), &refusal(&error), command)
+}
+
+/// Sends a command that only reads, in the middle of another host call.
+///
+/// # Errors
+/// As the command itself.
+pub(crate) fn ask_gateway<C: protocol::Call>(session: &SessionContext, request: &C) -> ScriptResult {
+    let name = C::COMMAND.name;
+    match wait(name, session.handle.call(name, protocol::fields_of(request)))? {
+        Ok(content) => Ok(read(&session.handle, name, &content)),
+        Err(error) => Err(thrown(MediaError::Call(error), name)),
+    }
+}
+
+/// The value of an answer; what was wrong with it is noted.
+fn read(handle: &Handle, command: &str, content: &Content) -> Dynamic {
+    let mut damages = Damages::default();
+    let value = values::from_content_noting(content.as_str(), &mut damages);
+    if !damages.is_empty() {
+        let row = handle.network().command(command);
+        let what = row.map_or("an answer".to_owned(), |row| format!("the answer to {}", row.name));
+        handle.note_damages(&what, damages);
+    }
+    value
+}
+
+/// What a script is told: the gateway's own words where it refused.
+fn refusal(error: &MediaError) -> String {
+    match error {
+        MediaError::Call(CallError::Refused(failure)) => failure.content.clone(),
+        other => other.to_string(),
+    }
+}
+
+pub(super) fn own_member(run: &Run) -> Result<Member, ScriptError> {
+    let session = run.session.as_ref().ok_or_else(|| thrown::misplaced("there is no session to send this from"))?;
+    Ok(Member { handle: session.handle.clone(), media: Arc::clone(&session.media.borrow()) })
+}
+
+/// Writes a text as a JSON string.
+pub(super) fn push_json(text: &mut String, string: &str) {
+    // Most need no escape, and are copied as they are.
+    let is_plain = |byte: &u8| !matches!(byte, b'"' | b'\\' | 0..=0x1f);
+    if string.as_bytes().iter().all(is_plain) {
+        text.push('"');
+        text.push_str(string);
+        text.push('"');
+    } else {
+        text.push_str(&serde_json::to_string(string).expect("a string is JSON"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::{ChannelToken, Credentials, Secret, SessionConfig, channel};
+
+    #[test]
+    fn what_a_session_s_network_lacks_is_told_with_what_there_is_instead() {
+        let token = ChannelToken::Given(Secret::new("token"));
+        let login = Credentials::channel(Secret::new("secret"), token);
+        let (shop, _inbox) = channel(&SessionConfig::new("shop", "https://api.line.me", login));
+        let told = |name: &str| lacking(Network::any_command(name).expect("a command"), &shop);
+        assert_eq!(
+            told("InviteIntoGroup").as_deref(),
+            Some(
+                "invite_into_group is not to be had on LINE's Messaging API: people are invited by members (session \"shop\")"
+            )
+        );
+        for name in ["SendText", "pushMessage", "LeaveGroup", "leaveGroup"] {
+            assert_eq!(told(name), None);
+        }
+    }
+
+    #[test]
+    fn a_key_is_a_field_beside_the_others() {
+        assert_eq!(keyed(r#"{"to":"U1"}"#.to_owned(), "k"), r#"{"to":"U1","retryKey":"k"}"#);
+        assert_eq!(keyed("{}".to_owned(), "k"), r#"{"retryKey":"k"}"#);
+    }
+}
