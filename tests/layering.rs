@@ -72,7 +72,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["finding", "flow", "known", "literal", "parsed", "scope"],
             &["project"],
             &["walk"],
-            &["command", "expression", "module", "named", "object", "operator", "test", "trap", "unused"],
+            &["command", "expression", "module", "named", "network", "object", "operator", "test", "trap", "unused"],
             &["call"],
             &["mod"],
         ],

@@ -8,7 +8,8 @@ use hotline::language::check::Checker;
 use hotline::language::diagnostic::CardStyle;
 use hotline::language::functions::{FUNCTIONS, HostFunction, HostProperty, PROPERTIES};
 use hotline::language::testing as tests;
-use hotline::protocol::{COMMANDS, Command, Example, Family, HOOKS, Proof};
+use hotline::protocol::{COMMANDS, Command, Example, Family, HOOKS, NETWORKS, Proof};
+use hotline::runtime::{DryStart, Limits};
 use hotline::sandbox::{Heard, Tap, Way};
 use hotline::testing::{self, Snapshots, TestOptions};
 
@@ -88,6 +89,12 @@ fn commands() -> Vec<Row> {
         Some(row)
     };
     COMMANDS.iter().filter_map(sent).collect()
+}
+
+/// The operations that only one network has. What they are for does not happen in a gateway, so that they are loaded and checked alone.
+fn operations() -> Vec<Row> {
+    let own = NETWORKS.iter().flat_map(|network| network.own_commands());
+    own.filter_map(|row| Some(Row::of(row.signature(), row.example.as_ref()?))).collect()
 }
 
 /// A script that makes those contacts who have the bot as one.
@@ -188,19 +195,23 @@ fn an_example_is_about_its_row() {
     let functions = FUNCTIONS.iter().chain(tests::FUNCTIONS).map(|row| (format!("{}(", row.name), &row.example));
     let properties = PROPERTIES.iter().chain(tests::PROPERTIES).map(|row| (format!(".{}", row.name), &row.example));
     let hooks = HOOKS.iter().map(|row| (format!("fn {}", row.signature()), &row.example));
-    for (called, example) in functions.chain(properties).chain(hooks) {
+    let operations = NETWORKS
+        .iter()
+        .flat_map(|network| network.own_commands())
+        .filter_map(|row| Some((format!("{}(", row.call_name()), row.example.as_ref()?)));
+    for (called, example) in functions.chain(properties).chain(hooks).chain(operations) {
         assert!(example.code().contains(&called), "the example of {called} lacks it: {}", example.code());
     }
 }
 
 #[test]
-fn nothing_is_found_in_an_example() {
+fn an_example_loads_and_nothing_is_found_in_it() {
     let of_functions = [rows(FUNCTIONS, PROPERTIES), rows(tests::FUNCTIONS, tests::PROPERTIES)].into_iter().flatten();
-    let rows: Vec<_> = of_functions.chain(hooks()).chain(commands()).collect();
+    let rows: Vec<_> = of_functions.chain(hooks()).chain(commands()).chain(operations()).collect();
     let checking = move || {
-        let checker = Checker::new();
+        let (checker, dry_start) = (Checker::new(), DryStart::new(Limits::default()));
         let found = |row: Row| {
-            let report = checker.check(&[row.folder().path("")], |_| None);
+            let report = checker.check(&[row.folder().path("")], |bundle| dry_start.fault(bundle));
             let cards: Vec<_> = report.findings.iter().map(|finding| finding.card(CardStyle::PLAIN)).collect();
             (!cards.is_empty()).then(|| format!("the example of {}:\n{}", row.name, cards.join("\n")))
         };

@@ -22,7 +22,10 @@ impl Walk<'_> {
         }
         let kinds: Vec<_> = call.args.iter().map(|argument| self.value(argument)).collect();
         if !call.namespace.is_empty() {
-            self.qualified_call(call, position);
+            match self.namespace(&call.namespace) {
+                Some(network) => self.operation_call(network, call, &kinds, position),
+                None => self.qualified_call(call, position),
+            }
             return Kind::Unknown;
         }
         let (name, count) = (call.name.as_str(), kinds.len());
@@ -195,6 +198,9 @@ impl Walk<'_> {
                 alias.used = true;
             }
             return Some(format!("the module `{owner}` has one: {owner}::{name}(…)"));
+        }
+        if let Some(row) = known::operation(name).filter(|_| !self.role.is_test()) {
+            return Some(format!("it is `{}`", row.signature()));
         }
         if let Some(help) = suggest::foreign(name) {
             return Some(help);

@@ -1,4 +1,4 @@
-//! Calls of the gateway's commands: their arguments in order, and their map form.
+//! Calls of commands: their arguments in order, and their map form.
 
 use rhai::{Expr, Position};
 
@@ -7,10 +7,10 @@ use super::walk::Walk;
 use crate::language::functions::arguments;
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
-use crate::protocol::{COMMANDS, Command, FieldKind, Presence};
+use crate::protocol::{COMMANDS, Command, FieldKind, NETWORKS, Network, Presence};
 
 impl Walk<'_> {
-    /// Checks the call of a gateway's command.
+    /// Checks the call of a command.
     pub(crate) fn command_call(
         &mut self,
         row: &'static Command,
@@ -36,7 +36,7 @@ impl Walk<'_> {
         if kinds.len() != fields.len() {
             // A single argument that is nobody knows what may be the map.
             if !matches!(kinds, [Kind::Unknown | Kind::Map]) {
-                let message = format!("`{}` is called with {}", row.function, arguments(kinds.len()));
+                let message = format!("`{}` is called with {}", row.call_name(), arguments(kinds.len()));
                 self.error("wrong-arguments", position, message, Some(format!("it is `{}`", row.signature())));
             }
             return;
@@ -49,7 +49,7 @@ impl Walk<'_> {
             }
             let place = arguments_.get(index).map_or(position, Expr::start_position);
             let message =
-                format!("`{}` needs {}, {}; found {}", row.function, field.name, field.kind.noun(), kind.noun());
+                format!("`{}` needs {}, {}; found {}", row.call_name(), field.name, field.kind.noun(), kind.noun());
             let help = as_text(field.kind, *kind).unwrap_or_else(|| format!("it is `{}`", row.signature()));
             self.error("wrong-type", place, message, Some(help));
         }
@@ -57,7 +57,7 @@ impl Walk<'_> {
 
     /// Checks a command that is named as on the wire.
     pub(crate) fn command_by_name(&mut self, wire: &str, place: Position, fields: Option<&Expr>, position: Position) {
-        match COMMANDS.iter().find(|row| row.name == wire) {
+        match Network::any_command(wire) {
             Some(row) => {
                 let Some(Expr::Map(entries, _)) = fields else { return };
                 let entries: Vec<_> =
@@ -66,7 +66,8 @@ impl Walk<'_> {
             }
             // Any command can be sent, also one that is not known: only a slip of the pen is worth a word.
             None => {
-                if let Some(meant) = closest(wire, COMMANDS.iter().map(|row| row.name)) {
+                let own = NETWORKS.iter().flat_map(|network| network.own_commands());
+                if let Some(meant) = closest(wire, COMMANDS.iter().chain(own).map(|row| row.name)) {
                     let message = format!("no command is known as \"{wire}\"");
                     self.warn("unknown-command", place, message, Some(format!("did you mean \"{meant}\"?")));
                 }
@@ -94,13 +95,18 @@ impl Walk<'_> {
                     None => format!("it has {}", names.join(", ")),
                 };
                 meant_fields.extend(meant);
-                self.error("wrong-arguments", *place, format!("`{}` has no field `{name}`", row.function), Some(help));
+                self.error(
+                    "wrong-arguments",
+                    *place,
+                    format!("`{}` has no field `{name}`", row.call_name()),
+                    Some(help),
+                );
                 continue;
             };
             let kind = value.map_or(Kind::Unknown, |value| self.value(value));
             if !literal::accepts(field.kind, kind) {
                 let message =
-                    format!("`{}` needs {}, {}; found {}", row.function, field.name, field.kind.noun(), kind.noun());
+                    format!("`{}` needs {}, {}; found {}", row.call_name(), field.name, field.kind.noun(), kind.noun());
                 let place = value.map_or(*place, Expr::start_position);
                 self.error("wrong-type", place, message, as_text(field.kind, kind));
             }
@@ -114,7 +120,7 @@ impl Walk<'_> {
                 continue;
             }
             let noun = row.fields.iter().find(|field| field.name == name).map_or("", |field| field.kind.noun());
-            let message = format!("`{}` needs the field `{name}`", row.function);
+            let message = format!("`{}` needs the field `{name}`", row.call_name());
             self.error("wrong-arguments", position, message, Some(format!("it is {noun}")));
         }
     }

@@ -340,7 +340,10 @@ impl Walk<'_> {
             self.error("unknown-variable", position, format!("this file has no constant `{name}`"), help);
             return Kind::Unknown;
         }
-        self.module(namespace);
+        match self.namespace(namespace) {
+            Some(network) => self.operation_value(network, name, position),
+            None => drop(self.module(namespace)),
+        }
         Kind::Unknown
     }
 }

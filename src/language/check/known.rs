@@ -6,7 +6,7 @@ use crate::language::dialect;
 use crate::language::functions::{FUNCTIONS, HostFunction, MAX_ARGUMENTS, PROPERTIES, Reach};
 use crate::language::kind::Kind;
 use crate::language::types::Type;
-use crate::protocol::{COMMANDS, Command};
+use crate::protocol::{COMMANDS, Command, NETWORKS};
 
 /// Functions of the language itself that are in no registry; they take any number of arguments.
 const LANGUAGE: &[&str] =
@@ -224,9 +224,14 @@ pub(crate) fn property(of: Kind, name: &str) -> Option<Kind> {
     PROPERTIES.iter().find(|row| row.of == of && row.name == name).map(|row| Kind::of(row.kind))
 }
 
-/// The command that a function sends.
+/// The common command that a function sends.
 pub(crate) fn command(function: &str) -> Option<&'static Command> {
-    crate::protocol::COMMANDS.iter().find(|row| !row.is_login() && row.function == function)
+    COMMANDS.iter().find(|row| !row.is_login() && row.function == function)
+}
+
+/// The operation of one network alone that has a name, as a function or on the wire, whatever its namespace.
+pub(crate) fn operation(name: &str) -> Option<&'static Command> {
+    NETWORKS.iter().flat_map(|network| network.own_commands()).find(|row| row.function == name || row.name == name)
 }
 
 fn is_word(name: &str) -> bool {

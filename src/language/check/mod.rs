@@ -5,7 +5,7 @@
 //! | `parsed`, `project` | the files: functions and imports; all of them together |
 //! | `known` | the functions and properties that there are |
 //! | `walk`, `expression`, `object` | the walk over one file: statements, expressions, properties and methods |
-//! | `call`, `command`, `module`, `named`, `operator` | calls: of functions, of the gateway's commands, of modules, by a name, by an operator |
+//! | `call`, `command`, `network`, `module`, `named`, `operator` | calls: of functions, of commands, of a network's own operations, of modules, by a name, by an operator |
 //! | `trap`, `flow`, `unused` | traps of the language; code that is never reached; what nobody uses |
 //! | `literal`, `scope` | arguments that are written out; visible names |
 //! | `test` | what scenario tests call |
@@ -22,6 +22,7 @@ mod known;
 mod literal;
 mod module;
 mod named;
+mod network;
 mod object;
 mod operator;
 mod parsed;

@@ -231,7 +231,7 @@ impl Walk<'_> {
             return;
         }
         let what = if known::command(name).is_some() {
-            "a command of the gateway"
+            "a command"
         } else if named == NameKind::Function && FUNCTIONS.iter().any(|row| row.of.is_none() && row.name == name) {
             // A method of an object is reached through that object, and stays what it is.
             "a function of the host"

@@ -355,6 +355,7 @@ impl<'a> Walk<'a> {
                 let (path, ident) = &**parts;
                 let file = self.file.import_at(path.position()).map(str::to_owned);
                 if !ident.name.is_empty() {
+                    self.refuse_namespace(&ident.name, ident.pos);
                     let used = file.is_none();
                     let alias = Alias { name: ident.name.to_string(), file, position: ident.pos, used };
                     self.scope.aliases.add(alias);

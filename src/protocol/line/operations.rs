@@ -368,7 +368,7 @@ operations! {
     getGroupMemberProfile get_group_member_profile Get Api "/v2/bot/group/{groupId}/member/{userId}" Nothing Json Read Read => "{displayName, userId, pictureUrl}" {
         required str "groupId" "the group's id";
         required str "userId" "the person's id";
-    } as "if msg.in_group {
+    } as "if msg.is_group {
                 let member = line::get_group_member_profile(msg.chat, msg.sender.mid);
                 log_info(`the picture of ${member.displayName} is ${member.pictureUrl}`);
             }"
@@ -398,7 +398,7 @@ operations! {
     /// Gives the name and the picture of a group.
     getGroupSummary get_group_summary Get Api "/v2/bot/group/{groupId}/summary" Nothing Json Read Read => "{groupId, groupName, pictureUrl}" {
         required str "groupId" "the group's id";
-    } as r#"if msg.in_group { msg.reply(`Hello, "${line::get_group_summary(msg.chat).groupName}"!`); }"#
+    } as r#"if msg.is_group { msg.reply(`Hello, "${line::get_group_summary(msg.chat).groupName}"!`); }"#
     /// Gives how many people are in a group, this account not counted.
     getGroupMemberCount get_group_member_count Get Api "/v2/bot/group/{groupId}/members/count" Nothing Json Read Read => "{count}" {
         required str "groupId" "the group's id";
@@ -585,8 +585,8 @@ operations! {
     showLoadingAnimation show_loading_animation Post Api "/v2/bot/chat/loading/start" Json Json Idempotent Contact => "{}" {
         required str "chatId" "the person's id; there is none in groups and rooms";
         optional int "loadingSeconds" "for how long at most: 5 to 60, a multiple of 5; 20 unless it is said";
-    } as r#"if !msg.in_group { line::show_loading_animation(#{ chatId: msg.chat, loadingSeconds: 30 }); }
-            let news = http_get("https://news.example/today").text();
+    } as r#"if !msg.is_group { line::show_loading_animation(#{ chatId: msg.chat, loadingSeconds: 30 }); }
+            let news = http_get("https://news.example/today").body;
             msg.reply(news);"#
     /// Marks a message, and those before it, as read, where the account is set to do that by hand.
     markMessagesAsReadByToken mark_messages_as_read_by_token Post Api "/v2/bot/chat/markAsRead" Json Json Idempotent Contact => "{}" {
