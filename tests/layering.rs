@@ -114,7 +114,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "runtime/builtins",
         &[
-            &["data", "http", "sessions", "text", "time"],
+            &["choices", "data", "http", "sessions", "text", "time"],
             &["outgoing"],
             &["delivery"],
             &["commands"],

@@ -4,7 +4,7 @@
 //! functions *do* is not here: whoever runs scripts registers it, and a test there compares both.
 
 use super::types::Type;
-use crate::protocol::{COMMANDS, Command, Example, NETWORKS, answers, plays};
+use crate::protocol::{COMMANDS, Command, Example, NETWORKS, Proof, answers, plays, shows};
 
 /// A function or method that the host gives to scripts.
 #[derive(Debug)]
@@ -114,6 +114,9 @@ const fn property(of: Type, name: &'static str, kind: Type, doc: &'static str, e
 
 /// The largest number of arguments for which a wrong call of a command is answered with its signature.
 pub(crate) const MAX_ARGUMENTS: usize = 8;
+
+/// The options of a question.
+pub(crate) const ASK_OPTIONS: [&str; 2] = ["timeout", "choices"];
 
 /// Every host function and method but for the gateway's commands.
 pub static FUNCTIONS: &[HostFunction] = &[
@@ -565,6 +568,25 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     method(
         Type::Message,
+        "reply",
+        &[("messages", Type::Array)],
+        Type::Map,
+        "Sends several, up to five at once on LINE: texts, and there also maps, which are messages as LINE has them.",
+        plays(
+            r#"msg.reply(["One.", "Two."]);"#,
+            r#"alice.says("count"); alice.expects("One."); alice.expects("Two.");"#,
+        ),
+    ),
+    method(
+        Type::Message,
+        "reply",
+        &[("message", Type::Map)],
+        Type::Map,
+        "On LINE: sends a message as LINE has them, such as a sticker or a Flex message.",
+        shows(r#"msg.reply(#{ type: "sticker", packageId: "446", stickerId: "1988" });"#, Proof::Loads),
+    ),
+    method(
+        Type::Message,
         "ask",
         &[("text", Type::String)],
         Type::MessageOrUnit,
@@ -584,7 +606,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "ask",
         &[("text", Type::String), ("options", Type::Map)],
         Type::MessageOrUnit,
-        "The same with `#{timeout: \"10m\"}`.",
+        "The same with `#{timeout: \"10m\", choices: [\"tea\", \"coffee\"]}`: choices are buttons on LINE and a numbered list elsewhere, \
+         and `.choice` of the answer is the one that was picked.",
         plays(
             r#"let sure = msg.ask("Really?", #{ timeout: "1m" });
                if sure == () || sure.text != "yes" { msg.reply("I leave it as it is."); return; }
@@ -921,6 +944,20 @@ pub static PROPERTIES: &[HostProperty] = &[
         plays(
             r#"if msg.content_type == "FILE" { msg.reply(`Thank you for ${msg.metadata.FILE_NAME}.`); }"#,
             r#"alice.sends_file("order.txt"); alice.expects("Thank you for order.txt.");"#,
+        ),
+    ),
+    property(
+        Type::Message,
+        "choice",
+        Type::StringOrUnit,
+        "Of an answer to a question with choices: the one that was picked, by itself or by its number; else `()`.",
+        plays(
+            r#"let drink = msg.ask("What would you like?", #{ choices: ["tea", "coffee"] });
+               if drink != () { msg.reply(`One ${drink.choice}.`); }"#,
+            r#"alice.says("hi");
+               alice.expects("What would you like?\n1. tea\n2. coffee");
+               alice.says("2");
+               alice.expects("One coffee.");"#,
         ),
     ),
     property(

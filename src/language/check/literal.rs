@@ -6,6 +6,7 @@ use rhai::{Expr, Position};
 
 use crate::language::cron;
 use crate::language::duration::parse_duration;
+use crate::language::functions::ASK_OPTIONS;
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
 use crate::protocol::FieldKind;
@@ -36,10 +37,14 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
         ) => {
             wrong.extend(pattern(first));
         }
-        (Some(Kind::Message), "ask", [_, options]) => wrong.extend(option("ask", "timeout", options, lasting)),
-        (Some(Kind::Store), "set", [_, _, options]) => wrong.extend(option("store.set", "ttl", options, lasting)),
+        (Some(Kind::Message), "ask", [_, options]) => {
+            wrong.extend(option("ask", &ASK_OPTIONS, options, |of, name, value| {
+                (name == "timeout").then(|| lasting(of, name, value)).flatten()
+            }))
+        }
+        (Some(Kind::Store), "set", [_, _, options]) => wrong.extend(option("store.set", &["ttl"], options, lasting)),
         (None, "http_get", [_, options]) | (None, "http_post", [_, _, options]) => {
-            wrong.extend(option(name, "headers", options, |_, _, _| None));
+            wrong.extend(option(name, &["headers"], options, |_, _, _| None));
         }
         _ => {}
     }
@@ -83,16 +88,19 @@ fn pattern(argument: &Expr) -> Option<Wrong> {
 /// Whether the value of an option, of a function, is in order.
 type Value = fn(&str, &str, &Expr) -> Option<Wrong>;
 
-fn option(of: &str, known: &'static str, options: &Expr, value_of: Value) -> Vec<Wrong> {
+fn option(of: &str, known: &[&'static str], options: &Expr, value_of: Value) -> Vec<Wrong> {
     let Expr::Map(entries, _) = options else { return Vec::new() };
     let mut wrong = Vec::new();
     for (name, value) in &entries.0 {
-        if name.name == known {
-            wrong.extend(value_of(of, known, value));
+        if known.contains(&name.name.as_str()) {
+            wrong.extend(value_of(of, &name.name, value));
         } else {
-            let help = match closest(&name.name, [known]) {
+            let help = match closest(&name.name, known.iter().copied()) {
                 Some(known) => format!("did you mean `{known}`?"),
-                None => format!("it has `{known}`"),
+                None => format!(
+                    "it has {}",
+                    known.iter().map(|known| format!("`{known}`")).collect::<Vec<_>>().join(" and ")
+                ),
             };
             wrong.push(Wrong {
                 rule: "wrong-arguments",

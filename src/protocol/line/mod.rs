@@ -20,4 +20,4 @@ mod webhook;
 pub use messages::{MESSAGES, text_messages};
 pub use operations::{AnswerKind, BodyKind, Method, OPERATIONS, Operation, Server};
 pub use request::{HttpRequest, RequestFault, request};
-pub use webhook::{Callback, ReplyToken, SIGNATURE_HEADER, WebhookError, read_callback, sign, verify};
+pub use webhook::{Callback, ReplyToken, SIGNATURE_HEADER, WebhookError, original, read_callback, sign, verify};

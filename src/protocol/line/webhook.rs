@@ -48,6 +48,20 @@ impl ReplyToken {
     }
 }
 
+/// LINE's own object in the content of an event, where it is one of LINE's.
+pub fn original(content: &str) -> Option<&str> {
+    #[derive(Deserialize)]
+    struct Wire<'a> {
+        #[serde(borrow)]
+        event: &'a RawValue,
+        #[serde(rename = "delivery")]
+        _delivery: String,
+    }
+    // Most contents are no such, and are looked through for it instead of read.
+    let wire: Wire<'_> = content.contains(r#""delivery":"#).then(|| serde_json::from_str(content).ok())??;
+    Some(wire.event.get())
+}
+
 /// What a webhook brings.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Callback {
@@ -307,6 +321,8 @@ mod tests {
         assert_eq!(content["contentMetadata"], json!({ "FILE_NAME": "a.txt", "FILE_SIZE": "3" }));
         assert_eq!((&content["contentType"], &content["text"]), (&json!("FILE"), &Value::Null));
         assert_eq!((&content["event"], &content["delivery"]), (&event, &json!("01H")));
+        assert_eq!(original(&content.to_string()), Some(event.to_string().as_str()));
+        assert_eq!(original(&event.to_string()), None);
     }
 
     #[test]

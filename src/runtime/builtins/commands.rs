@@ -12,7 +12,7 @@ use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Modul
 use super::delivery::{self, Way};
 use super::outgoing::{self, Once, Sent, push_json};
 use crate::language::functions::MAX_ARGUMENTS;
-use crate::protocol::{self, COMMANDS, Command, Field, FieldKind, NETWORKS, Network, Presence, check_field_names};
+use crate::protocol::{COMMANDS, Command, Field, FieldKind, NETWORKS, Network, Presence, check_field_names};
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::SessionRef;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
@@ -103,22 +103,6 @@ fn at(mut error: ScriptError, context: &NativeCallContext<'_>) -> ScriptError {
         error.set_position(context.call_position());
     }
     error
-}
-
-/// Sends a text, as `msg.reply` does.
-///
-/// # Errors
-/// As the command itself.
-pub(crate) fn send_text(services: &Services, to: &str, content: &str, place: CallSite<'_>) -> ScriptResult {
-    // What needs to be escaped is rare and small.
-    let mut fields = String::with_capacity(to.len() + content.len() + 32);
-    fields.push_str(r#"{"to":"#);
-    push_json(&mut fields, to);
-    fields.push_str(r#","content":"#);
-    push_json(&mut fields, content);
-    fields.push('}');
-    let row = <protocol::commands::SendText as protocol::Call>::COMMAND;
-    outgoing::send(services, None, Sent::Known(row), fields, Once::Nothing, place)
 }
 
 /// Sends a command of the table.

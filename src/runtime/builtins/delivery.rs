@@ -4,17 +4,19 @@
 //! once.
 
 use hmac::{Hmac, Mac};
-use rhai::{Dynamic, Map};
+use rhai::{Array, Dynamic, Map};
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::outgoing::{self, Once, SPENT_TOKEN, Sent};
+use super::choices::Choices;
+use super::outgoing::{self, Once, SPENT_TOKEN, Sent, push_json};
 use crate::protocol::commands::{SendLocation, SendText};
 use crate::protocol::line::{MESSAGES, Operation, ReplyToken, text_messages};
 use crate::protocol::{Call, Command, Network};
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::{SessionRef, field};
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
+use crate::runtime::engine::values;
 use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
 use crate::runtime::run::wait::CallSite;
@@ -63,6 +65,76 @@ pub(super) fn way(services: &Services, session: Option<&SessionRef>, row: &'stat
         Some(run) => Way::Keyed(key(services, &run, run.tokens.next_number(), row.name, fields)),
         None => Way::AsItIs,
     }
+}
+
+/// Sends a text, as `msg.reply` does.
+///
+/// # Errors
+/// As the command itself.
+pub(super) fn send_text(services: &Services, to: &str, content: &str, place: CallSite<'_>) -> ScriptResult {
+    if has_tokens() {
+        return deliver(services, None, to, text_messages(content), place);
+    }
+    // What needs to be escaped is rare and small.
+    let mut fields = String::with_capacity(to.len() + content.len() + 32);
+    fields.push_str(r#"{"to":"#);
+    push_json(&mut fields, to);
+    fields.push_str(r#","content":"#);
+    push_json(&mut fields, content);
+    fields.push('}');
+    outgoing::send(services, None, Sent::Known(SendText::COMMAND), fields, Once::Nothing, place)
+}
+
+/// Sends several messages, as `msg.reply([…])` does: texts, and maps that are messages of LINE where the network has those.
+///
+/// # Errors
+/// When one is no message of the network, and as the command itself.
+pub(super) fn reply(services: &Services, to: &str, messages: Array, place: CallSite<'_>) -> ScriptResult {
+    let has_tokens = has_tokens();
+    if messages.is_empty() {
+        return Err(thrown::error("msg.reply([…]) needs at least one message; found an empty array"));
+    }
+    if let Some(other) = messages.iter().find(|message| !(message.is_string() || has_tokens && message.is_map())) {
+        let also = if has_tokens { " or maps that are messages of LINE" } else { ": this network has texts alone" };
+        return Err(thrown::error(format!("msg.reply([…]) needs strings{also}; found {}", values::noun(other))));
+    }
+    if !has_tokens {
+        let mut receipt = Dynamic::UNIT;
+        for message in messages {
+            receipt = send_text(services, to, &message.into_immutable_string().unwrap_or_default(), place.in_part())?;
+        }
+        return Ok(receipt);
+    }
+    let mut all = Vec::new();
+    for message in messages {
+        match message.as_immutable_string_ref() {
+            Ok(text) => all.extend(text_messages(&text)),
+            Err(_) => all.push(values::to_value(&message).map_err(|error| thrown::error(error.to_string()))?),
+        }
+    }
+    deliver(services, None, to, all, place)
+}
+
+/// Sends a question with choices: as buttons where the network has them, else as a numbered list.
+///
+/// # Errors
+/// As the command itself.
+pub(super) fn offer(services: &Services, to: &str, text: &str, choices: &Choices, place: CallSite<'_>) -> ScriptResult {
+    if !has_tokens() {
+        return send_text(services, to, &choices.listed(text), place);
+    }
+    let mut messages = text_messages(text);
+    if let Some(last) = messages.last_mut() {
+        last["quickReply"] = choices.quick_reply();
+    }
+    deliver(services, None, to, messages, place)
+}
+
+/// Whether the network of the current run's session has tokens to answer with.
+fn has_tokens() -> bool {
+    run::current()
+        .and_then(|run| Some(run.session.as_ref()?.handle.network().reply_token.is_some()))
+        .unwrap_or_default()
 }
 
 /// Sends messages to a chat: as an answer where a token of the run allows that, else on the bot's own account.

@@ -1,14 +1,18 @@
 //! Messages and who wrote them, as scripts use them: `msg.reply`, `msg.ask`, a person's name.
 
+use std::ptr;
 use std::rc::Rc;
 use std::time::Duration;
 
-use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
-use super::{commands, outgoing};
+use super::choices::{Choices, chosen};
+use super::{delivery, outgoing};
 use crate::language::duration::parse_duration;
+use crate::language::functions::ASK_OPTIONS;
 use crate::protocol::commands::GetContacts;
-use crate::protocol::is_group;
+use crate::protocol::line::original;
+use crate::protocol::{GATEWAY, is_group};
 use crate::runtime::context::asks::Reply;
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::{Person, ScriptMessage, field};
@@ -38,15 +42,30 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
         metadata.map(|(name, text)| (name.into(), text.into())).collect::<Map>()
     });
     engine.register_get("is_group", |msg: &mut ScriptMessage| is_group(msg.chat()));
-    engine.register_get("raw", |msg: &mut ScriptMessage| values::from_content(msg.content().as_str()));
+    engine.register_get("raw", |msg: &mut ScriptMessage| {
+        let content = msg.content().as_str();
+        values::from_content(original(content).unwrap_or(content))
+    });
+    engine.register_get("choice", |msg: &mut ScriptMessage| chosen(msg.content()));
     engine.register_get("sender", |msg: &mut ScriptMessage| Person::new(msg.sender()));
 
     let own = Rc::clone(services);
     engine.register_fn("reply", move |context: NativeCallContext, msg: &mut ScriptMessage, text: ImmutableString| {
-        commands::send_text(&own, msg.chat(), &text, CallSite::of(&context))
+        delivery::send_text(&own, msg.chat(), &text, CallSite::of(&context))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("reply", move |context: NativeCallContext, msg: &mut ScriptMessage, messages: Array| {
+        delivery::reply(&own, msg.chat(), messages, CallSite::of(&context))
+    });
+    let own = Rc::clone(services);
+    engine.register_fn("reply", move |context: NativeCallContext, msg: &mut ScriptMessage, message: Map| {
+        delivery::reply(&own, msg.chat(), vec![message.into()], CallSite::of(&context))
     });
     engine.register_fn("reply", |_: &mut ScriptMessage, other: Dynamic| -> ScriptResult {
-        Err(thrown::error(format!("msg.reply(text) needs a string; found {}", values::noun(&other))))
+        Err(thrown::error(format!(
+            "msg.reply(text) needs a string, a map that is a message of LINE, or an array of such; found {}",
+            values::noun(&other)
+        )))
     });
     let own = Rc::clone(services);
     engine.register_fn("ask", move |context: NativeCallContext, msg: &mut ScriptMessage, text: ImmutableString| {
@@ -82,6 +101,12 @@ fn name_of(mid: &ImmutableString, place: CallSite<'_>) -> ScriptResult {
         }
         let request = GetContacts { mids: vec![mid.to_string()] };
         let contacts = outgoing::ask_gateway(session, &request)?;
+        // Whom LINE does not name has no name; elsewhere a mid stands for it.
+        if contacts.read_lock::<Array>().is_some_and(|all| all.is_empty())
+            && !ptr::eq(session.handle.network(), &GATEWAY)
+        {
+            return Ok(Answer::Value(Dynamic::UNIT));
+        }
         let contact = contacts.read_lock::<rhai::Array>().and_then(|all| all.first().cloned()).unwrap_or(contacts);
         let shown = |name: &str| {
             let name = field(&contact, name)?.into_immutable_string().ok()?;
@@ -104,11 +129,20 @@ fn ask(
     options: Option<&Map>,
     place: CallSite<'_>,
 ) -> ScriptResult {
-    let timeout = match options {
-        Some(options) => timeout_of(options)?,
-        None => None,
+    let (timeout, choices) = match options {
+        Some(options) => {
+            check_options(options)?;
+            (timeout_of(options)?, Choices::of(options)?)
+        }
+        None => (None, None),
     };
-    let _receipt = commands::send_text(services, msg.chat(), text, place.in_part())?;
+    if msg.sender().is_empty() {
+        return Err(thrown::error("nobody can be asked: the network does not say who wrote this message"));
+    }
+    match &choices {
+        Some(choices) => delivery::offer(services, msg.chat(), text, choices, place.in_part())?,
+        None => delivery::send_text(services, msg.chat(), text, place.in_part())?,
+    };
     let call = HostCall::new(Impact::Wait, "ask").with(text).letting_go(EventVerdict::Handled);
     host_call::pass_waiting(call, place, |run| {
         let session = run.session.clone().ok_or_else(|| thrown::misplaced("there is no session to ask in"))?;
@@ -131,7 +165,7 @@ fn ask(
                 Some(Reply { message, entry, arrival }) => {
                     // The answer counts as handled when the record that this run has it is in the same batch.
                     asker.take_answer(arrival);
-                    (Some(message), Some(entry))
+                    (Some(choices.map_or(message.clone(), |choices| choices.note_in(&message))), Some(entry))
                 }
                 None => {
                     session.released(asker.generation.name()).await;
@@ -153,10 +187,16 @@ fn ask(
     })
 }
 
-fn timeout_of(options: &Map) -> Result<Option<Duration>, ScriptError> {
-    if let Some(unknown) = options.keys().find(|name| *name != "timeout") {
-        return Err(thrown::error(format!("ask has no option {unknown}; it has timeout")));
+fn check_options(options: &Map) -> Result<(), ScriptError> {
+    match options.keys().find(|name| !ASK_OPTIONS.contains(&name.as_str())) {
+        Some(unknown) => {
+            Err(thrown::error(format!("ask has no option {unknown}; it has {}", ASK_OPTIONS.join(" and "))))
+        }
+        None => Ok(()),
     }
+}
+
+fn timeout_of(options: &Map) -> Result<Option<Duration>, ScriptError> {
     let Some(timeout) = options.get("timeout") else { return Ok(None) };
     let text = timeout.as_immutable_string_ref().map_err(|_| {
         thrown::error(format!("ask needs timeout, a duration such as \"10m\"; found {}", values::noun(timeout)))

@@ -2,6 +2,7 @@
 //!
 //! Each worker builds one. What the functions do is in the modules that register them.
 
+mod choices;
 mod commands;
 mod data;
 mod delivery;

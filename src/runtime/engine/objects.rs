@@ -9,7 +9,7 @@ use super::thrown::{self, ScriptError, ScriptResult};
 use super::values;
 use crate::language::functions::PROPERTIES;
 use crate::language::types::Type;
-use crate::protocol::{self, Content, Damage, Damages, EventFieldKind, EventSpec, integer, whole};
+use crate::protocol::{self, Content, Damage, Damages, EventFieldKind, EventSpec, Repetition, integer, whole};
 
 /// A message, as `on_message` gets it.
 #[derive(Clone)]
@@ -30,6 +30,11 @@ impl ScriptMessage {
         let chat = brief.chat(me).into();
         let text = brief.text.as_deref().map(Into::into);
         Some(Self(Rc::new(MessageData { content, chat, text })))
+    }
+
+    /// The same message with another content.
+    pub(crate) fn with_content(&self, content: Content) -> Self {
+        Self(Rc::new(MessageData { content, chat: self.0.chat.clone(), text: self.0.text.clone() }))
     }
 
     /// The wire's content.
@@ -145,6 +150,9 @@ impl ScriptEvent {
         let person = |mid: Option<ImmutableString>| mid.map_or(Dynamic::UNIT, |mid| Dynamic::from(Person(mid)));
         match name {
             "me" => return Ok(self.0.me.into()),
+            "raw" if self.0.spec.repetition == Repetition::Delivery => {
+                return Ok(field(&self.0.raw, "event").unwrap_or_default());
+            }
             "raw" => return Ok(self.0.raw.clone()),
             "subcommand" => return Ok(self.0.spec.subcommand.into()),
             "person" => return Ok(person(self.0.person.clone())),

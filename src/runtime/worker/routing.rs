@@ -2,6 +2,7 @@
 
 use rhai::{Dynamic, ImmutableString};
 
+use crate::protocol::line::original;
 use crate::protocol::{ChatRule, Damage, Damages, Event, EventSpec, Hook};
 use crate::runtime::engine::objects::{self, ScriptMessage};
 use crate::runtime::engine::values;
@@ -52,7 +53,8 @@ impl Routed {
         if function == Hook::Notify.name() {
             let subcommand = &*event.subcommand;
             let subcommand = if subcommand.is_empty() { Dynamic::UNIT } else { subcommand.into() };
-            return Some(vec![subcommand, values::from_content(event.content.as_str())]);
+            let content = event.content.as_str();
+            return Some(vec![subcommand, values::from_content(original(content).unwrap_or(content))]);
         }
         let hook = self.hook.filter(|hook| hook.name() == function)?;
         Some(vec![match (&self.message, &self.object) {
