@@ -28,8 +28,9 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "session",
         &[
-            &["backlog", "loopback", "numbers", "orders", "secret", "signal"],
-            &["calls", "dedup", "webhooks"],
+            &["backlog", "folders", "loopback", "numbers", "orders", "secret", "signal"],
+            &["calls", "dedup", "published"],
+            &["webhooks"],
             &["rate_limit"],
             &["config", "status"],
             &["redact", "shared", "transport"],
@@ -39,7 +40,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     ),
     ("session/line", &[&["api"], &["common"], &["connection"]]),
     ("session/machine", &[&["mod"], &["login", "sending"]]),
-    ("session/media", &[&["folders"], &["error"], &["transfer"], &["mod"]]),
+    ("session/media", &[&["error"], &["transfer"], &["mod"]]),
     ("session/transport", &[&["tls", "words"], &["connect"]]),
     (
         "sandbox",

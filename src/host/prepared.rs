@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::config::{Config, Session};
 use super::start_error::StartError;
+use super::webhook::takes_webhooks;
 use crate::language::spelling::did_you_mean;
 use crate::runtime::{Assignment, Directory, Script};
-use crate::session::{self, Media, SessionConfig};
+use crate::session::{self, Media, SessionConfig, Webhooks};
 use crate::store::Store;
 
 /// A session with everything that can be wrong with it behind it.
@@ -22,9 +23,17 @@ pub(super) struct Prepared {
 ///
 /// # Errors
 /// When its certificate cannot be read, or its files cannot be carried.
-pub(super) async fn prepare(session: &Session, config: &Config, store: &Store) -> Result<Prepared, StartError> {
+pub(super) async fn prepare(
+    session: &Session,
+    config: &Config,
+    store: &Store,
+    webhooks: &Webhooks,
+) -> Result<Prepared, StartError> {
     let certificate = store.certificate(session.gateway.as_str(), session.login.account())?;
-    let settings = session.settings(&config.limits, &config.pacing, certificate);
+    let mut settings = session.settings(&config.limits, &config.pacing, certificate);
+    if takes_webhooks(session) {
+        settings.webhooks = Some(webhooks.clone());
+    }
     let media = Media::new(session.media, &settings, &config.files)
         .await
         .map_err(|error| StartError::Media(session.name.clone(), error))?;

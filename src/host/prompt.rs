@@ -11,6 +11,7 @@ use crate::clock::Clock;
 use crate::runtime::{
     Announcer, Assignment, Directory, JournalMode, PromptHandle, WebAccess, WorkerContext, WorkerHandle,
 };
+use crate::session::Webhooks;
 use crate::session::{Ended, Handle};
 use crate::store::{Durability, Store};
 
@@ -66,8 +67,10 @@ impl PromptHost {
         };
         let worker = WorkerHandle::spawn("prompt".to_owned(), shared).map_err(StartError::Thread)?;
         // No scripts: what they would answer is not what the person at the prompt asked for.
-        let assignment =
-            Assignment { scripts: Some(Vec::new()), ..prepare(session, config, &store).await?.assign(&directory) };
+        let assignment = Assignment {
+            scripts: Some(Vec::new()),
+            ..prepare(session, config, &store, &Webhooks::default()).await?.assign(&directory)
+        };
         let handle = assignment.handle.clone();
         worker.attach(assignment).await;
         let folder = config.scripts.first().filter(|path| path.is_dir()).cloned().unwrap_or_else(|| PathBuf::from("."));

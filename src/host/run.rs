@@ -35,7 +35,7 @@ use crate::runtime::{
     Announcer, Changes, Directory, EventStream, FaultView, Happening, JournalMode, Library, Limits, Look,
     NewGeneration, Script, Update, Updater, WebAccess, WorkerContext, WorkerHandle, continue_ids_after,
 };
-use crate::session::{Ended, Webhooks};
+use crate::session::{Ended, Publisher, Webhooks};
 use crate::store::{Durability, Held, LinedUp, Lineup, Store, StoreError};
 use tokio::sync::mpsc::Receiver;
 use tokio::sync::oneshot;
@@ -220,16 +220,16 @@ impl Host {
             events: events.clone(),
         };
         // All of them first: no session is to log in beside another one that stops the start.
+        if sessions.iter().any(takes_webhooks) {
+            host.listen_for_webhooks().await?;
+        }
         let mut prepared = Vec::new();
         for session in &sessions {
-            prepared.push(prepare(session, &host.config, &host.store).await?);
+            prepared.push(prepare(session, &host.config, &host.store, &host.webhooks).await?);
             host.scripts.check(session);
         }
         let missed = missing.begin(&sessions, &host.scripts.names())?;
         host.miss(missed).await;
-        if sessions.iter().any(takes_webhooks) {
-            host.listen_for_webhooks().await?;
-        }
         for prepared in prepared {
             host.attach(prepared).await;
         }
@@ -257,6 +257,9 @@ impl Host {
             let listener = WebhookListener::start(listen, self.webhooks.clone()).await;
             let listener = listener.map_err(|error| StartError::Webhook(listen, error))?;
             let url = self.config.webhook.url(listener.address());
+            let publisher = Publisher::new(self.store.secret()?, url.clone(), &self.config.files);
+            self.webhooks
+                .set_publisher(publisher.map_err(|error| StartError::Media("webhook".to_owned(), error.into()))?);
             tracing::info!("webhooks are taken at {url}webhook/NAME, one for each session on LINE");
             self.listener = Some(listener);
         }

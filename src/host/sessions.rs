@@ -15,11 +15,10 @@ use crate::session::{Credentials, Ended, Restraint};
 
 impl Host {
     /// Gives a session to the worker that has the fewest.
-    pub(super) async fn attach(&mut self, mut prepared: Prepared) {
-        let settings = &mut prepared.settings;
+    pub(super) async fn attach(&mut self, prepared: Prepared) {
+        let settings = &prepared.settings;
         if let Credentials::Channel { secret, .. } = &settings.login {
             self.webhooks.expect(&settings.name, secret.clone());
-            settings.webhooks = Some(self.webhooks.clone());
         }
         let load = |worker: &usize| self.assigned.values().filter(|assigned| *assigned == worker).count();
         let worker = (0..self.workers.len()).min_by_key(load).unwrap_or(0);
@@ -94,7 +93,7 @@ impl Host {
             false => Ok(()),
         };
         let prepared = match is_ready {
-            Ok(()) => prepare(session, &self.config, &self.store).await,
+            Ok(()) => prepare(session, &self.config, &self.store, &self.webhooks).await,
             Err(error) => Err(error),
         };
         match prepared {

@@ -8,18 +8,21 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout_at};
+use tower::ServiceExt;
+use tower_http::services::ServeFile;
 
 use super::config::Session;
+use crate::clock::Clock;
 use crate::protocol::line::{Callback, SIGNATURE_HEADER, read_callback, verify};
-use crate::session::{Credentials, Delivery, Door, Webhooks};
+use crate::session::{Credentials, Delivery, Door, PUBLISHED, Webhooks};
 
 /// The most bytes of a webhook: LINE's have a hundred events at most.
 const BODY: usize = 4 * 1024 * 1024;
@@ -47,6 +50,7 @@ impl WebhookListener {
         let address = listener.local_addr()?;
         let routes = Router::new()
             .route("/webhook/{session}", post(take).get(explain))
+            .route(&format!("/{PUBLISHED}/{{code}}/{{until}}/{{folder}}/{{*file}}"), get(serve))
             .layer(DefaultBodyLimit::max(BODY))
             .with_state(webhooks);
         let task = tokio::spawn(async move {
@@ -130,6 +134,21 @@ async fn take(
         Ok(Ok(())) => Ok(StatusCode::OK),
         Ok(Err(_)) => Err(put_off(&session, "the session has ended")),
         Err(_) => Err(put_off(&session, "the events could not be recorded within a second")),
+    }
+}
+
+/// Gives a file to whoever has its url, in pieces where they ask for one.
+async fn serve(
+    State(webhooks): State<Webhooks>,
+    Path((code, until, folder, file)): Path<(String, String, String, String)>,
+    request: Request,
+) -> Result<Response, Turned> {
+    let now = Clock::system().now();
+    let found = webhooks.publisher().and_then(|publisher| publisher.find(&code, &until, &folder, &file, now));
+    let gone = || Turned(StatusCode::NOT_FOUND, "this url is over, or never was".to_owned());
+    match ServeFile::new(found.ok_or_else(gone)?).oneshot(request).await {
+        Ok(response) => Ok(response.into_response()),
+        Err(never) => match never {},
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::published::Publisher;
 use super::secret::Secret;
 use crate::protocol::Event;
 
@@ -29,9 +30,15 @@ pub struct Door {
     pub deliveries: mpsc::Sender<Delivery>,
 }
 
-/// The sessions of a process that take webhooks. Clones share them.
+/// The sessions of a process that take webhooks, and what hands out the urls of their files. Clones share them.
 #[derive(Clone, Debug, Default)]
-pub struct Webhooks(Arc<Mutex<HashMap<String, Expected>>>);
+pub struct Webhooks(Arc<Mutex<Expecting>>);
+
+#[derive(Debug, Default)]
+struct Expecting {
+    sessions: HashMap<String, Expected>,
+    publisher: Option<Publisher>,
+}
 
 /// A session that takes webhooks.
 #[derive(Debug)]
@@ -43,36 +50,41 @@ struct Expected {
 impl Webhooks {
     /// Expects webhooks for a session, which are signed with a secret. Until the session is connected nobody takes them.
     pub fn expect(&self, session: &str, secret: Secret) {
-        let mut sessions = self.lock();
+        let sessions = &mut self.lock().sessions;
         let door = sessions.remove(session).and_then(|expected| expected.door);
         sessions.insert(session.to_owned(), Expected { secret, door });
     }
 
     /// Expects none any more.
     pub fn forget(&self, session: &str) {
-        self.lock().remove(session);
+        self.lock().sessions.remove(session);
     }
 
-    /// Whether none are expected.
-    pub fn is_empty(&self) -> bool {
-        self.lock().is_empty()
+    /// Hands out urls of files from now on.
+    pub fn set_publisher(&self, publisher: Publisher) {
+        self.lock().publisher = Some(publisher);
+    }
+
+    /// What hands out urls of files, where something serves them.
+    pub fn publisher(&self) -> Option<Publisher> {
+        self.lock().publisher.clone()
     }
 
     /// The secret of a session whose webhooks are expected, and where it takes them, while it does.
     pub fn find(&self, session: &str) -> Option<(Secret, Option<Door>)> {
-        self.lock().get(session).map(|expected| (expected.secret.clone(), expected.door.clone()))
+        self.lock().sessions.get(session).map(|expected| (expected.secret.clone(), expected.door.clone()))
     }
 
     /// Opens the door of a session whose account has this id.
     pub(super) fn open(&self, session: &str, account: &str) -> mpsc::Receiver<Delivery> {
         let (deliveries, taken) = mpsc::channel(WAITING);
-        if let Some(expected) = self.lock().get_mut(session) {
+        if let Some(expected) = self.lock().sessions.get_mut(session) {
             expected.door = Some(Door { account: account.to_owned(), deliveries });
         }
         taken
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Expected>> {
+    fn lock(&self) -> MutexGuard<'_, Expecting> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

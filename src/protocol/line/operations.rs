@@ -94,6 +94,13 @@ impl Operation {
         OPERATIONS.iter().find(|row| row.command.name == name)
     }
 
+    /// The row of an operation of this name that carries a file.
+    pub fn with_file(name: &str) -> Option<&'static Self> {
+        // The names of other networks' commands begin with a large letter, and most that are asked for are theirs.
+        let named = name.starts_with(|first: char| first.is_ascii_lowercase()).then(|| Self::named(name)).flatten();
+        named.filter(|row| row.body == BodyKind::File || row.answer == AnswerKind::File)
+    }
+
     /// The row that a request is for, with the values of the fields in its path, as they stand there.
     pub fn at<'a>(method: &str, path: &'a str) -> Option<(&'static Self, Vec<(&'static str, &'a str)>)> {
         let matching = |row: &'static Self| Some((row, row.values_in(path)?));

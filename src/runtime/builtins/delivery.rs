@@ -10,7 +10,8 @@ use sha2::Sha256;
 
 use super::choices::Choices;
 use super::outgoing::{self, Once, SPENT_TOKEN, Sent, push_json};
-use crate::protocol::commands::{SendLocation, SendText};
+use super::sessions;
+use crate::protocol::commands::{SendAudio, SendImage, SendLocation, SendText, SendVideo};
 use crate::protocol::line::{MESSAGES, Operation, ReplyToken, text_messages};
 use crate::protocol::{Call, Command, Network};
 use crate::runtime::context::services::Services;
@@ -19,8 +20,11 @@ use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
 use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
-use crate::runtime::run::wait::CallSite;
+use crate::runtime::run::wait::{CallSite, wait};
 use crate::runtime::run::{self, Run, host_call};
+
+/// The most bytes of a preview.
+const PREVIEW: i64 = 1_000_000;
 
 /// How a command goes out on the network of its session.
 pub(super) enum Way {
@@ -30,6 +34,18 @@ pub(super) enum Way {
     Keyed(String),
     /// As messages to a chat.
     Messages { to: String, messages: Vec<Value> },
+    /// As a message with the url of a file.
+    File(FileMessage),
+}
+
+/// A picture, video or sound on its way to a chat.
+pub(super) struct FileMessage {
+    to: String,
+    /// LINE's type of message.
+    kind: &'static str,
+    path: String,
+    /// How long it plays, in milliseconds.
+    duration: Option<i64>,
 }
 
 /// The network that a call is for: that of the session it names, or of the run's own.
@@ -58,6 +74,11 @@ pub(super) fn way(services: &Services, session: Option<&SessionRef>, row: &'stat
             "latitude": value["latitude"], "longitude": value["longitude"],
         });
         return Way::Messages { to: text("to"), messages: vec![message] };
+    }
+    let file = [(SendImage::COMMAND, "image"), (SendVideo::COMMAND, "video"), (SendAudio::COMMAND, "audio")];
+    if let Some((_, kind)) = file.into_iter().find(|(of, _)| of.name == row.name) {
+        let duration = value["duration"].as_i64();
+        return Way::File(FileMessage { to: text("to"), kind, path: text("path"), duration });
     }
     let takes_key =
         Operation::named(row.name).is_some_and(Operation::takes_retry_key) && value.get("retryKey").is_none();
@@ -153,6 +174,50 @@ pub(super) fn deliver(
         receipt = deliver_part(services, session.as_ref(), to, part, place)?;
     }
     Ok(receipt)
+}
+
+/// Sends a file as a message with its url.
+///
+/// # Errors
+/// When the file may not be opened; and as the command itself.
+pub(super) fn deliver_file(
+    services: &Services,
+    session: Option<SessionRef>,
+    file: &FileMessage,
+    place: CallSite<'_>,
+) -> ScriptResult {
+    let FileMessage { to, kind, path, duration } = file;
+    let (url, size) = publish(services, session.as_ref(), path, place)?;
+    let mut message = json!({ "type": kind, "originalContentUrl": url });
+    match *kind {
+        "audio" => message["duration"] = duration.unwrap_or_default().into(),
+        // A small picture is its own preview; all else has one beside it, such as `clip.mp4.jpg`.
+        "image" if size <= PREVIEW => message["previewImageUrl"] = url.into(),
+        _ => message["previewImageUrl"] = publish(services, session.as_ref(), &format!("{path}.jpg"), place)?.0.into(),
+    }
+    deliver(services, session, to, vec![message], place)
+}
+
+/// The url of a file and its size; a run that is rebuilt has the same one.
+fn publish(
+    services: &Services,
+    session: Option<&SessionRef>,
+    path: &str,
+    place: CallSite<'_>,
+) -> Result<(String, i64), ScriptError> {
+    let call = HostCall::new(Impact::Pure, "publish").with(path);
+    let published = host_call::pass(call, place.in_part(), |run| {
+        let other = session.map(|session| sessions::member(session, services)).transpose()?;
+        let member = other.map_or_else(|| outgoing::own_member(run), Ok)?;
+        let published = wait("publish", member.media.publish(path, run.now()))?;
+        let (url, size) =
+            published.map_err(|error| thrown::failure(error.code(), error.name(), &error.to_string(), "publish"))?;
+        let size = i64::try_from(size).unwrap_or(i64::MAX);
+        Ok(Answer::Value(Map::from_iter([("url".into(), url.into()), ("size".into(), size.into())]).into()))
+    })?;
+    let url = field(&published, "url").and_then(|url| url.into_string().ok());
+    let size = field(&published, "size").and_then(|size| size.as_int().ok());
+    url.zip(size).ok_or_else(|| thrown::error("the record does not say where this file was to be had"))
 }
 
 /// With what a message is sent.

@@ -139,7 +139,7 @@ fn ask(
     if msg.sender().is_empty() {
         return Err(thrown::error("nobody can be asked: the network does not say who wrote this message"));
     }
-    match &choices {
+    let _receipt = match &choices {
         Some(choices) => delivery::offer(services, msg.chat(), text, choices, place.in_part())?,
         None => delivery::send_text(services, msg.chat(), text, place.in_part())?,
     };

@@ -1,5 +1,6 @@
 //! One operation as an http request: the token that authorises it, what its answer means, and what may be tried again.
 
+use std::fmt;
 use std::time::Duration;
 
 use reqwest::{Client, Method as HttpMethod, RequestBuilder, StatusCode};
@@ -48,6 +49,13 @@ pub(in crate::session) struct LineApi {
     token: Token,
     /// How long one call may take with all its attempts.
     patience: Duration,
+}
+
+/// Its token is a secret.
+impl fmt::Debug for LineApi {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LineApi").field("base", &self.base.as_ref().map(Url::as_str)).finish_non_exhaustive()
+    }
 }
 
 enum Token {

@@ -1,7 +1,7 @@
 //! Why a command with a file fails.
 
-use super::folders::FolderError;
 use crate::session::calls::CallError;
+use crate::session::folders::FolderError;
 use crate::session::transport::TlsError;
 
 /// Why a command with a file fails.
@@ -27,6 +27,11 @@ pub enum MediaError {
         /// The command.
         command: &'static str,
     },
+    /// Nothing serves files by urls.
+    #[error(
+        "files go out on LINE by urls of this bot, and nothing serves any: `hotline run` does, with \"files\" and [webhook] public_url"
+    )]
+    Unpublished,
     /// The file may not be opened, or cannot be.
     #[error(transparent)]
     Folder(#[from] FolderError),
@@ -71,7 +76,7 @@ impl MediaError {
         match self {
             Self::Call(error) => error.name(),
             Self::Fields { .. } => "MALFORMED",
-            Self::Unsupported { .. } => "UNSUPPORTED",
+            Self::Unsupported { .. } | Self::Unpublished => "UNSUPPORTED",
             Self::Folder(_) => "FILE",
             Self::Transfer { sent: true, .. } => "IN_DOUBT",
             Self::Parameters { .. } | Self::Status(_) | Self::Transfer { .. } | Self::Tls(_) | Self::Setup(_) => {

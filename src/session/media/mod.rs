@@ -4,7 +4,6 @@
 //! folders Hotline may open is decided in `folders`.
 
 mod error;
-mod folders;
 mod transfer;
 
 use std::collections::BTreeMap;
@@ -16,17 +15,20 @@ use reqwest::{Client, ClientBuilder, redirect};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use folders::Folders;
 use transfer::{SILENCE, UploadProgress, form};
 
-use super::config::{Proxy, ProxyKind, SessionConfig};
+use super::config::{Credentials, Proxy, ProxyKind, SessionConfig};
+use super::folders::Folders;
 use super::handle::Handle;
+use super::line::LineApi;
+use super::published::Publisher;
 use super::transport::{in_full, media_config};
+use super::webhooks::Webhooks;
 use crate::clock::{Clock, Timestamp};
+use crate::protocol::line::{BodyKind, Operation};
 use crate::protocol::{Call, Content, commands};
 
 pub use error::MediaError;
-pub use folders::FolderError;
 pub use transfer::Ready;
 
 /// How files travel.
@@ -58,6 +60,15 @@ pub struct Media {
     /// What transfers files; none where paths go to the gateway as they are.
     carrier: Option<Carrier>,
     folders: Folders,
+    line: Option<Box<LineFiles>>,
+}
+
+/// What carries the files of a session on LINE, which come and go by operations and urls of its own.
+#[derive(Debug)]
+struct LineFiles {
+    api: LineApi,
+    /// What hands out urls, where something serves them.
+    publisher: Option<Publisher>,
 }
 
 /// What transfers files, each way by rules of its own: a client that bounds how long it waits for bytes begins to count
@@ -85,8 +96,13 @@ impl Media {
     /// When a folder is not there, or the proxy or the certificates cannot be used.
     pub async fn new(mode: MediaMode, config: &SessionConfig, folders: &[PathBuf]) -> Result<Self, MediaError> {
         let folders = Folders::new(folders)?;
+        if matches!(config.login, Credentials::Channel { .. }) {
+            let api = LineApi::new(config).await.map_err(|error| MediaError::Setup(error.to_string()))?;
+            let publisher = config.webhooks.as_ref().and_then(Webhooks::publisher);
+            return Ok(Self { carrier: None, folders, line: Some(Box::new(LineFiles { api, publisher })) });
+        }
         if !mode.uploads(config) {
-            return Ok(Self { carrier: None, folders });
+            return Ok(Self { carrier: None, folders, line: None });
         }
         let tls = media_config(config.root.clone()).await?;
         let builder = || {
@@ -103,7 +119,7 @@ impl Media {
         };
         let build = |builder: ClientBuilder| builder.build().map_err(|error| MediaError::Setup(in_full(&error)));
         let (up, down) = (build(builder()?)?, build(builder()?.read_timeout(SILENCE))?);
-        Ok(Self { carrier: Some(Carrier { up, down, clock: Clock::system() }), folders })
+        Ok(Self { carrier: Some(Carrier { up, down, clock: Clock::system() }), folders, line: None })
     }
 
     /// Counts the silence of a server that takes an upload by this clock instead of the machine's own.
@@ -117,7 +133,17 @@ impl Media {
 
     /// Whether a command names a file, so that it has to go through [`call`](Self::call).
     pub fn concerns(command: &str) -> bool {
-        FILE_COMMANDS.contains(&command)
+        FILE_COMMANDS.contains(&command) || Operation::with_file(command).is_some()
+    }
+
+    /// The url under which a file of this machine can be had for some days, and its size in bytes.
+    ///
+    /// # Errors
+    /// When nothing serves files, or this one may not be opened.
+    pub(crate) async fn publish(&self, path: &str, now: Timestamp) -> Result<(String, u64), MediaError> {
+        let publisher = self.line.as_ref().and_then(|line| line.publisher.as_ref()).ok_or(MediaError::Unpublished)?;
+        let (url, size) = publisher.publish(path, now).await?;
+        Ok((url.into(), size))
     }
 
     /// Sends a command, transferring the file that it names where that is this machine's business.
@@ -148,6 +174,9 @@ impl Media {
         fields: String,
         now: Timestamp,
     ) -> Result<Ready, MediaError> {
+        if let Some(line) = self.line.as_ref().filter(|_| Self::concerns(command)) {
+            return self.ready_on_line(line, command, &fields).await;
+        }
         let Some(carrier) = self.carrier.as_ref().filter(|_| Self::concerns(command)) else {
             return Ok(Ready::call(handle.reserve(command).await?, fields));
         };
@@ -181,6 +210,30 @@ impl Media {
             _ if is::<commands::UpdateGroupPicture>(command) => Err(unsupported::<commands::UpdateGroupPicture>()),
             _ => Ok(Ready::call(handle.reserve(command).await?, fields)),
         }
+    }
+
+    async fn ready_on_line(&self, line: &LineFiles, command: &str, fields: &str) -> Result<Ready, MediaError> {
+        let (operation, fields) = match Operation::with_file(command) {
+            Some(operation) => (operation, read_object(operation.command.name, fields)?),
+            None if is::<commands::DownloadFile>(command) => {
+                let commands::DownloadFile { msg_id, path } = read(fields)?;
+                let operation = Operation::with_file("getMessageContent").expect("it stands in the table");
+                let fields = [("messageId".to_owned(), msg_id.into()), ("path".to_owned(), path.into())];
+                (operation, fields.into_iter().collect())
+            }
+            // A message with the url of a file is no transfer.
+            None => return Err(MediaError::Unpublished),
+        };
+        let path = fields.get("path").and_then(Value::as_str).unwrap_or_default();
+        if operation.body == BodyKind::File {
+            let source = self.folders.open(path).await?;
+            let kind = mime_guess::from_path(path).first_or_octet_stream();
+            let request = line.api.prepared(operation, &fields).await?.header(CONTENT_TYPE, kind.as_ref());
+            let request = request.header(CONTENT_LENGTH, source.size).body(reqwest::Body::from(source.file));
+            return Ok(Ready::upload(request, UploadProgress::new(Clock::system()), Content::new("{}")));
+        }
+        let target = self.folders.create(path).await?;
+        Ok(Ready::download(line.api.prepared(operation, &fields).await?, target))
     }
 
     async fn upload<C: Call>(
@@ -233,6 +286,10 @@ fn is<C: Call>(command: &str) -> bool {
 
 fn unsupported<C: Call>() -> MediaError {
     MediaError::Unsupported { command: C::COMMAND.name }
+}
+
+fn read_object(command: &'static str, fields: &str) -> Result<serde_json::Map<String, Value>, MediaError> {
+    serde_json::from_str(fields).map_err(|error| MediaError::Fields { command, reason: error.to_string() })
 }
 
 fn read<C: Call + for<'de> Deserialize<'de>>(fields: &str) -> Result<C, MediaError> {

@@ -12,9 +12,9 @@ use serde_json::json;
 use tokio_util::io::ReaderStream;
 
 use super::error::MediaError;
-use super::folders::{DownloadTarget, UploadSource};
 use crate::clock::Clock;
 use crate::protocol::Content;
+use crate::session::folders::{DownloadTarget, UploadSource};
 use crate::session::handle::{Handle, Permit};
 use crate::session::transport::in_full;
 

@@ -50,6 +50,8 @@ pub(super) struct Folders(Vec<PathBuf>);
 #[derive(Debug)]
 pub(super) struct UploadSource {
     pub(super) file: File,
+    /// Where it really is.
+    pub(super) path: PathBuf,
     pub(super) size: u64,
     pub(super) name: String,
 }
@@ -89,7 +91,7 @@ impl Folders {
             let file = File::open(&real).await.map_err(failed)?;
             let size = file.metadata().await.map_err(failed)?.len();
             let name = candidate.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            return Ok(UploadSource { file, size, name });
+            return Ok(UploadSource { file, path: real, size, name });
         }
         Err(missing.unwrap_or_else(|| self.outside(path)))
     }
@@ -114,6 +116,20 @@ impl Folders {
         Ok(DownloadTarget { file, partial, path: parent.join(name), is_finished: false })
     }
 
+    /// Which of the folders a file is in that was opened, and the parts of its path below that.
+    pub(super) fn place_of(&self, real: &Path) -> Option<(usize, Vec<String>)> {
+        let below = |folder: &PathBuf| real.strip_prefix(folder).ok();
+        let (index, relative) = self.0.iter().enumerate().find_map(|(index, folder)| Some((index, below(folder)?)))?;
+        let parts = relative.components().map(|part| Some(part.as_os_str().to_str()?.to_owned()));
+        Some((index, parts.collect::<Option<_>>()?))
+    }
+
+    /// The file of such a place, where it is still one of these folders' own.
+    pub(super) fn file(&self, folder: usize, relative: &Path) -> Option<PathBuf> {
+        let path = self.0.get(folder)?.join(relative);
+        std::fs::canonicalize(&path).ok().filter(|real| self.holds(real))
+    }
+
     fn candidates(&self, path: &str) -> impl Iterator<Item = PathBuf> {
         let path = Path::new(path);
         let bases: Vec<&Path> =
@@ -126,7 +142,7 @@ impl Folders {
         !climbs && self.0.iter().any(|folder| path.starts_with(folder))
     }
 
-    fn outside(&self, path: &str) -> FolderError {
+    pub(super) fn outside(&self, path: &str) -> FolderError {
         FolderError::Outside { path: path.into(), folders: self.0.clone() }
     }
 }
