@@ -46,13 +46,14 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         "sandbox",
         &[
             &["error", "faults", "pace", "tally", "tap", "world"],
-            &["persist"],
+            &["line", "persist"],
             &["disk", "hub"],
             &["config"],
             &["shared"],
-            &["control", "reception"],
+            &["official", "reception"],
+            &["control"],
             &["handshake", "http"],
-            &["server"],
+            &["api", "server"],
         ],
     ),
     (

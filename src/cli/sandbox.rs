@@ -6,7 +6,10 @@ use std::path::{Path, PathBuf};
 use super::exit::Exit;
 use super::{blocking, frames, output};
 use crate::access::{Access, HostName, WebOrigin};
-use crate::sandbox::{DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD, Sandbox, SandboxConfig};
+use crate::sandbox::{
+    DEFAULT_LINE_LISTEN, DEFAULT_LISTEN, DEMO_DOMAIN, DEMO_PASSWORD, LINE_CHANNEL, OFFICIAL_ACCOUNT, OfficialConfig,
+    Sandbox, SandboxConfig, SandboxStartError,
+};
 
 /// The arguments of `sandbox`.
 #[derive(Debug, clap::Args)]
@@ -14,6 +17,15 @@ pub(super) struct SandboxArgs {
     /// Where it listens
     #[arg(long, value_name = "ADDR", default_value_t = DEFAULT_LISTEN, value_parser = listen_address)]
     listen: SocketAddr,
+
+    /// Where it speaks LINE's Messaging API, for the bot of its official account, or "off" [default: 127.0.0.1:16090, or a
+    /// free port where that is taken]
+    #[arg(long, value_name = "ADDR|off", value_parser = line_listen)]
+    line_listen: Option<LineListen>,
+
+    /// Where it sends the official account's webhooks until a bot sets another place
+    #[arg(long, value_name = "URL")]
+    webhook: Option<url::Url>,
 
     /// The file that keeps its world; without one it is gone at the end
     #[arg(long, value_name = "FILE")]
@@ -35,10 +47,30 @@ impl SandboxArgs {
             let mut asked = blocking::Asked::listen()?;
             let access = Access { hosts: self.allow_hosts.clone(), origins: self.allow_origins.clone() };
             let data = self.data.clone();
-            let config =
-                SandboxConfig { listen: self.listen, access, data, tap: frames::tap(), ..SandboxConfig::default() };
-            let sandbox = Sandbox::start(config).await?;
-            output::write(&self.greeting(&sandbox.url(), &sandbox.files()?))?;
+            let official = OfficialConfig {
+                listen: self.line_listen.map_or(Some(DEFAULT_LINE_LISTEN), |listen| listen.0),
+                webhook: self.webhook.as_ref().map(ToString::to_string),
+                ..OfficialConfig::default()
+            };
+            let config = SandboxConfig {
+                listen: self.listen,
+                access,
+                data,
+                tap: frames::tap(),
+                official,
+                ..SandboxConfig::default()
+            };
+            let sandbox = match Sandbox::start(config.clone()).await {
+                // Nobody asked for this very address.
+                Err(SandboxStartError::LineListen { .. }) if self.line_listen.is_none() => {
+                    let listen = Some(SocketAddr::new(DEFAULT_LINE_LISTEN.ip(), 0));
+                    let official = OfficialConfig { listen, ..config.official.clone() };
+                    Sandbox::start(SandboxConfig { official, ..config }).await?
+                }
+                started => started?,
+            };
+            let greeting = self.greeting(&sandbox.url(), sandbox.line_url().as_deref(), &sandbox.files()?);
+            output::write(&greeting)?;
             asked.wait().await;
             tokio::select! {
                 () = sandbox.stop() => Ok(()),
@@ -47,7 +79,7 @@ impl SandboxArgs {
         })?
     }
 
-    fn greeting(&self, url: &str, files: &Path) -> String {
+    fn greeting(&self, url: &str, line: Option<&str>, files: &Path) -> String {
         let kept = match &self.data {
             Some(file) => format!("kept in {}", file.display()),
             None => "kept in memory: gone at the end (--data FILE keeps it)".to_owned(),
@@ -62,9 +94,41 @@ impl SandboxArgs {
              A bot:     hotline run --gateway {url} --email bot@{DEMO_DOMAIN} --password {DEMO_PASSWORD}\n\
              A person:  hotline chat --as alice{elsewhere}\n\
              \n\
+             {}\
              Ctrl-C ends it.\n",
-            files.display()
+            files.display(),
+            line.map(|url| self.line_greeting(url)).unwrap_or_default(),
         )
+    }
+
+    /// What to set in the bot of an official account.
+    fn line_greeting(&self, url: &str) -> String {
+        let webhook = match &self.webhook {
+            Some(webhook) => format!("goes to {webhook}"),
+            None => format!(
+                "is set by the bot, or by --webhook URL, or so:\n\
+                 \x20            curl -X PUT {url}/v2/bot/channel/webhook/endpoint -H 'Authorization: Bearer {LINE_CHANNEL}' \\\n\
+                 \x20              -H 'Content-Type: application/json' -d '{{\"endpoint\": \"http://localhost:8080/callback\"}}'"
+            ),
+        };
+        format!(
+            "LINE's Messaging API, for bots of the official account \"{OFFICIAL_ACCOUNT}\" in any language:\n\
+             Base url:  {url} (instead of https://api.line.me and https://api-data.line.me)\n\
+             Channel:   secret \"{LINE_CHANNEL}\", access token \"{LINE_CHANNEL}\", id \"{LINE_CHANNEL}\"\n\
+             Webhook:   {webhook}\n\
+             \n"
+        )
+    }
+}
+
+/// Where LINE's Messaging API is served, if anywhere.
+#[derive(Clone, Copy, Debug)]
+struct LineListen(Option<SocketAddr>);
+
+fn line_listen(text: &str) -> Result<LineListen, String> {
+    match text {
+        "off" => Ok(LineListen(None)),
+        address => listen_address(address).map(|address| LineListen(Some(address))),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::hub::PinEntry;
+use super::line::OfficialConfig;
 use super::tap::Tap;
 use crate::access::Access;
 use crate::clock::Clock;
@@ -33,6 +34,8 @@ pub struct SandboxConfig {
     pub limits: SandboxLimits,
     /// Who hears every text frame of every connection, such as a test that checks them all.
     pub tap: Option<Tap>,
+    /// The official account, and where LINE's Messaging API is served for its bot.
+    pub official: OfficialConfig,
 }
 
 impl Default for SandboxConfig {
@@ -47,6 +50,7 @@ impl Default for SandboxConfig {
             pin_entry: PinEntry::After(Duration::from_secs(2)),
             limits: SandboxLimits::default(),
             tap: None,
+            official: OfficialConfig::default(),
         }
     }
 }

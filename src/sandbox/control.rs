@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::faults::{FaultId, InjectedFault, Refusal};
 use super::hub::{CloseReason, Counts, Entrance, Hub, Outgoing};
+use super::official::Official;
 use super::shared::SandboxShared;
 use super::tally::Carried;
 use super::world::{Deed, DeedOutcome, Draft, FileNeed, GatewayProxy, Mid, NewAccount, Operation, Written};
@@ -86,6 +87,11 @@ impl Drop for Watcher {
 impl Control {
     pub(super) fn new(shared: Arc<SandboxShared>) -> Self {
         Self(shared)
+    }
+
+    /// The handle for the official account.
+    pub fn official(&self) -> Official {
+        Official::new(Arc::clone(&self.0))
     }
 
     /// Everyone in the world.

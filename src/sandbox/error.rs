@@ -14,6 +14,14 @@ pub enum SandboxStartError {
         /// What the system says.
         cause: std::io::Error,
     },
+    /// The address for LINE's Messaging API cannot be listened on.
+    #[error("cannot listen on {address}: {cause} (`--line-listen ADDR` chooses another address, `off` none)")]
+    LineListen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        cause: std::io::Error,
+    },
     /// The data file cannot be read or written.
     #[error("cannot keep the world in {}: {cause}", path.display())]
     Data {

@@ -78,6 +78,52 @@ pub struct Refusal {
     pub failure: Failure,
 }
 
+/// Requests to LINE's API that go wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiFault {
+    /// Of which operation, by LINE's name such as `pushMessage`; `None` strikes all.
+    pub operation: Option<String>,
+    /// What becomes of them.
+    pub trouble: ApiTrouble,
+    /// Which of them.
+    pub when: When,
+}
+
+/// What becomes of a request to LINE's API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiTrouble {
+    /// It is answered with this status, and nothing is done.
+    Refuse(u16),
+    /// It is never answered, and nothing is done.
+    Swallow,
+    /// It is carried out and never answered.
+    Lose,
+}
+
+/// Webhooks that go wrong.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WebhookFault {
+    /// Of which event, by LINE's type such as `message`; `None` strikes all.
+    pub event: Option<String>,
+    /// What becomes of them.
+    pub trouble: WebhookTrouble,
+    /// Which of them.
+    pub when: When,
+}
+
+/// What becomes of a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WebhookTrouble {
+    /// It is signed with another secret. Whoever refuses it gets it again, signed well.
+    Missign,
+    /// It comes again although it was taken.
+    Repeat,
+    /// It never comes.
+    Swallow,
+    /// It comes after the next one.
+    Reorder,
+}
+
 /// What a frame that is struck meets.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Blow {
@@ -95,6 +141,8 @@ pub(super) struct Faults {
     last: FaultId,
     frames: Vec<Armed<InjectedFault>>,
     commands: Vec<Armed<Refusal>>,
+    requests: Vec<Armed<ApiFault>>,
+    webhooks: Vec<Armed<WebhookFault>>,
 }
 
 #[derive(Debug)]
@@ -118,9 +166,23 @@ impl Faults {
         self.last
     }
 
+    pub(super) fn trouble_requests(&mut self, fault: ApiFault) -> FaultId {
+        self.last += 1;
+        self.requests.push(Armed::new(self.last, fault.when, fault));
+        self.last
+    }
+
+    pub(super) fn trouble_webhooks(&mut self, fault: WebhookFault) -> FaultId {
+        self.last += 1;
+        self.webhooks.push(Armed::new(self.last, fault.when, fault));
+        self.last
+    }
+
     pub(super) fn clear(&mut self, id: Option<FaultId>) {
         self.frames.retain(|armed| id.is_some_and(|id| armed.id != id));
         self.commands.retain(|armed| id.is_some_and(|id| armed.id != id));
+        self.requests.retain(|armed| id.is_some_and(|id| armed.id != id));
+        self.webhooks.retain(|armed| id.is_some_and(|id| armed.id != id));
     }
 
     pub(super) fn strikes_frames(&self) -> bool {
@@ -152,18 +214,37 @@ impl Faults {
 
     /// What a command is refused with, where it is.
     pub(super) fn refusal(&mut self, account: Option<&str>, family: Family) -> Option<Failure> {
-        let index = self.commands.iter_mut().position(|armed| {
-            let Refusal { account: whose, family: which, when, .. } = &armed.what;
-            let concerned = which.map_or(family != Family::Login, |which| which == family);
-            let when = *when;
-            concerned && matches_account(whose.as_deref(), account) && armed.fires(when)
-        })?;
-        let failure = self.commands.get(index)?.what.failure.clone();
-        if self.commands.get(index).is_some_and(Armed::is_spent) {
-            self.commands.remove(index);
-        }
-        Some(failure)
+        let concerned = |refusal: &Refusal| {
+            let concerned = refusal.family.map_or(family != Family::Login, |which| which == family);
+            concerned && matches_account(refusal.account.as_deref(), account)
+        };
+        first(&mut self.commands, |refusal| refusal.when, concerned).map(|refusal| refusal.failure)
     }
+
+    /// What a request to LINE's API meets.
+    pub(super) fn request_trouble(&mut self, operation: &str) -> Option<ApiTrouble> {
+        let concerned = |fault: &ApiFault| fault.operation.as_ref().is_none_or(|wanted| wanted == operation);
+        first(&mut self.requests, |fault| fault.when, concerned).map(|fault| fault.trouble)
+    }
+
+    /// What a webhook meets.
+    pub(super) fn webhook_trouble(&mut self, event: &str) -> Option<WebhookTrouble> {
+        let concerned = |fault: &WebhookFault| fault.event.as_ref().is_none_or(|wanted| wanted == event);
+        first(&mut self.webhooks, |fault| fault.when, concerned).map(|fault| fault.trouble)
+    }
+}
+
+/// The fault that strikes: the first that was asked for of those concerned. One that is spent is gone.
+fn first<T: Clone>(faults: &mut Vec<Armed<T>>, when: fn(&T) -> When, concerned: impl Fn(&T) -> bool) -> Option<T> {
+    let index = faults.iter_mut().position(|armed| {
+        let when = when(&armed.what);
+        concerned(&armed.what) && armed.fires(when)
+    })?;
+    let what = faults.get(index)?.what.clone();
+    if faults.get(index).is_some_and(Armed::is_spent) {
+        faults.remove(index);
+    }
+    Some(what)
 }
 
 impl<T> Armed<T> {

@@ -61,7 +61,7 @@ pub(super) async fn listen(shared: Arc<SandboxShared>, listener: TcpListener) {
     reception::last_words(connections).await;
 }
 
-async fn serve(shared: Arc<SandboxShared>, stream: TcpStream, routes: Router) {
+pub(super) async fn serve(shared: Arc<SandboxShared>, stream: TcpStream, routes: Router) {
     let here = stream.local_addr().ok().map(|address| address.ip());
     let mut stopping = shared.stopping.subscribe();
     let routes = TowerToHyperService::new(routes);
@@ -198,11 +198,16 @@ fn gone() -> Refusal {
     Refusal(StatusCode::GONE, "this url was used already, has expired, or never was".to_owned())
 }
 
+/// The bytes of a stored file as an answer; `None` where it is gone.
+pub(super) async fn file(shared: &Arc<SandboxShared>, key: &str, size: u64, kind: &str) -> Option<Response> {
+    stream(shared, key, Some(size), kind).await.ok()
+}
+
 async fn stream(
     shared: &Arc<SandboxShared>,
     key: &str,
     size: Option<u64>,
-    kind: &'static str,
+    kind: impl Into<String>,
 ) -> Result<Response, Refusal> {
     let missing = |_| Refusal(StatusCode::NOT_FOUND, "the file is gone".to_owned());
     let file = shared.disk.open(key).await.map_err(missing)?;
@@ -220,7 +225,7 @@ async fn stream(
         piece.truncate(read);
         Ok((read > 0).then(|| (Bytes::from(piece), (file, stopping))))
     });
-    let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_LENGTH, size.to_string())];
+    let headers = [(header::CONTENT_TYPE, kind.into()), (header::CONTENT_LENGTH, size.to_string())];
     Ok((headers, Body::from_stream(pieces)).into_response())
 }
 

@@ -14,10 +14,13 @@
 //! | `config`, `error` | how a sandbox is set up; why one does not start |
 //! | `shared` | what the tasks of a sandbox and its handles share |
 //! | `tap` | who hears every frame |
-//! | `control` | the handle for tests, the console and scenario scripts |
+//! | `control`, `official` | the handle for tests, the console and scenario scripts; its part for the official account |
+//! | `line` | the official account as LINE sees it, pure: webhooks, tokens, quota, message objects |
+//! | `api` | the HTTP listener that speaks LINE's Messaging API, and the sender of webhooks |
 //!
 //! The client's side of the wire is not here: the sandbox knows sessions only by their frames.
 
+mod api;
 mod config;
 mod control;
 mod disk;
@@ -26,6 +29,8 @@ mod faults;
 mod handshake;
 mod http;
 mod hub;
+mod line;
+mod official;
 mod pace;
 mod persist;
 mod reception;
@@ -46,6 +51,7 @@ use tokio::task::JoinSet;
 
 use self::disk::FileStore;
 use self::hub::{Hub, OutboxLimits};
+use self::line::LineAccount;
 use self::persist::{DataFile, beside};
 use self::shared::{SandboxShared, lock, media_url};
 use self::world::World;
@@ -54,12 +60,17 @@ use crate::protocol::Failure;
 pub use self::config::{DEFAULT_LISTEN, SandboxConfig, SandboxLimits};
 pub use self::control::{AccountStatus, Control, Sent, Watcher};
 pub use self::error::SandboxStartError;
-pub use self::faults::{FaultId, InjectedFault, Refusal, Traffic, Trouble, When};
+pub use self::faults::{
+    ApiFault, ApiTrouble, FaultId, InjectedFault, Refusal, Traffic, Trouble, WebhookFault, WebhookTrouble, When,
+};
 pub use self::hub::{Counts, PinEntry};
+pub use self::line::{BotMessage, DEFAULT_LINE_LISTEN, LINE_CHANNEL, OfficialConfig, SentBy};
+pub use self::official::Official;
 pub use self::tally::Carried;
 pub use self::tap::{Heard, Tap, Way};
 pub use self::world::{
-    ContentType, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, Draft, GatewayProxy, NewAccount, Operation,
+    ContentType, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, Draft, GatewayProxy, NewAccount, OFFICIAL_ACCOUNT,
+    Operation,
 };
 
 /// How many were started in this process.
@@ -68,6 +79,7 @@ static SANDBOXES: AtomicU64 = AtomicU64::new(0);
 /// A running sandbox. Dropping it ends it at once; [`stop`](Self::stop) says goodbye first.
 pub struct Sandbox {
     address: SocketAddr,
+    line_address: Option<SocketAddr>,
     shared: Arc<SandboxShared>,
     tasks: JoinSet<()>,
 }
@@ -83,6 +95,15 @@ impl Sandbox {
         let address = listener.local_addr().map_err(refused)?;
         let media_listener = server::bind(SocketAddr::new(config.listen.ip(), 0)).await.map_err(refused)?;
         let media_port = media_listener.local_addr().map_err(refused)?.port();
+        let line_listener = match config.official.listen {
+            Some(address) => {
+                let refused = |cause| SandboxStartError::LineListen { address, cause };
+                let listener = server::bind(address).await.map_err(refused)?;
+                Some((listener.local_addr().map_err(refused)?, listener))
+            }
+            None => None,
+        };
+        let line_address = line_listener.as_ref().map(|(address, _)| *address);
         let outbox = OutboxLimits { frames: config.limits.outbox_frames.max(1), bytes: config.limits.outbox_bytes };
         let (world, data) = match &config.data {
             Some(path) => {
@@ -92,17 +113,20 @@ impl Sandbox {
             None => (World::demo(config.seed), None),
         };
         let disk = disk_for(config.files, config.data.as_deref(), &world)?;
+        let webhook_patience = config.official.webhook_patience;
+        let line = LineAccount::new(config.official, config.seed, config.clock.clone());
         // One that listens everywhere is reached by each client at an address of its own.
         let media_host = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
         let media = media_url(media_host, media_port);
         let shared = Arc::new(SandboxShared {
-            hub: Mutex::new(Hub::new(world, data, config.clock.clone(), media, outbox)),
+            hub: Mutex::new(Hub::new(world, line, data, config.clock.clone(), media, outbox)),
             disk: Arc::new(disk),
             access: config.access,
             listen: address.ip(),
             media_port,
             clock: config.clock,
             limits: config.limits,
+            webhook_patience,
             number: SANDBOXES.fetch_add(1, Ordering::Relaxed),
             tap: config.tap,
             pin_entry: config.pin_entry,
@@ -114,7 +138,11 @@ impl Sandbox {
         let mut tasks = JoinSet::new();
         tasks.spawn(server::listen(Arc::clone(&shared), listener));
         tasks.spawn(http::listen(Arc::clone(&shared), media_listener));
-        Ok(Self { address, shared, tasks })
+        if let Some((_, listener)) = line_listener {
+            tasks.spawn(api::listen(Arc::clone(&shared), listener));
+            tasks.spawn(api::send_webhooks(Arc::clone(&shared)));
+        }
+        Ok(Self { address, line_address, shared, tasks })
     }
 
     /// Where it listens.
@@ -125,6 +153,11 @@ impl Sandbox {
     /// The url for clients, `ws://…`.
     pub fn url(&self) -> String {
         format!("ws://{}", self.address)
+    }
+
+    /// The base url of LINE's Messaging API, of both its servers, `http://…`; `None` where it is not served.
+    pub fn line_url(&self) -> Option<String> {
+        self.line_address.map(|address| format!("http://{address}"))
     }
 
     /// The folder that the `path` of commands is relative to.

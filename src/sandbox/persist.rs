@@ -56,10 +56,11 @@ impl DataFile {
             Err(TryLockError::WouldBlock) => return Err(SandboxStartError::InUse { path: path.to_owned() }),
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
-        let world = match read(path)? {
+        let mut world = match read(path)? {
             Some(world) => world,
             None => fresh(),
         };
+        world.found_official();
         let file = write_anew(path, &world).map_err(failed)?;
         Ok((Self { path: path.to_owned(), file, broken: None, lock }, world))
     }

@@ -28,6 +28,7 @@ pub(super) struct SandboxShared {
     pub(super) media_port: u16,
     pub(super) clock: Clock,
     pub(super) limits: SandboxLimits,
+    pub(super) webhook_patience: Duration,
     /// Its number within this process, for the tap.
     pub(super) number: u64,
     pub(super) tap: Option<Tap>,

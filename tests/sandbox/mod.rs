@@ -5,6 +5,7 @@ mod accounts;
 mod client;
 mod faults;
 mod groups;
+mod line;
 mod media;
 mod messages;
 mod persistence;

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use self::logins::PendingPin;
 use self::sending::Late;
 use super::faults::{Faults, Traffic};
+use super::line::LineAccount;
 use super::persist::DataFile;
 use super::world::{CommandReply, Deed, DeedOutcome, Mid, Scene, StoredFile, World, Written};
 use crate::clock::{Clock, Timestamp};
@@ -115,6 +116,7 @@ pub struct Counts {
 
 pub(super) struct Hub {
     pub(super) world: World,
+    pub(super) line: LineAccount,
     pub(super) counts: Counts,
     pub(super) faults: Faults,
     data: Option<DataFile>,
@@ -122,7 +124,7 @@ pub(super) struct Hub {
     is_closed: bool,
     clock: Clock,
     /// The base of the urls under which files are served.
-    media: String,
+    pub(super) media: String,
     /// The frames that come later, by when and in which order.
     late: BTreeMap<(Duration, u64), Late>,
     last_late: u64,
@@ -136,9 +138,17 @@ pub(super) struct Hub {
 }
 
 impl Hub {
-    pub(super) fn new(world: World, data: Option<DataFile>, clock: Clock, media: String, outbox: OutboxLimits) -> Self {
+    pub(super) fn new(
+        world: World,
+        line: LineAccount,
+        data: Option<DataFile>,
+        clock: Clock,
+        media: String,
+        outbox: OutboxLimits,
+    ) -> Self {
         Self {
             world,
+            line,
             counts: Counts::default(),
             faults: Faults::default(),
             data,
@@ -293,6 +303,11 @@ impl Hub {
         outcome
     }
 
+    /// The time of the world.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     fn remove(&mut self, id: ConnectionId, told: u64) -> Option<Connection> {
         self.unbind(id, told);
         self.connections.remove(&id)
@@ -345,11 +360,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::sandbox::line::OfficialConfig;
 
     #[test]
     fn an_answer_beyond_the_largest_frame_is_refused_instead_of_sent() {
         let outbox = OutboxLimits { frames: 10, bytes: 1_000 };
-        let mut hub = Hub::new(World::demo(1), None, Clock::manual(0), String::new(), outbox);
+        let clock = Clock::manual(0);
+        let line = LineAccount::new(OfficialConfig::default(), 1, clock.clone());
+        let mut hub = Hub::new(World::demo(1), line, None, clock, String::new(), outbox);
         let mut entrance = hub.enter(None);
         let envelope = Envelope { command: "GetContacts".into(), task_id: Some(3) };
         hub.answer(entrance.id, &envelope, &Ok(json!("x".repeat(MAX_FRAME))));

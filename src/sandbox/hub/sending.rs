@@ -35,6 +35,7 @@ enum Until {
 impl Hub {
     /// Sends events to whom they concern; `from` is the connection that caused them.
     pub(crate) fn deliver(&mut self, deliveries: &[Delivery], from: Option<ConnectionId>) {
+        self.line.notice(&self.world, deliveries);
         for delivery in deliveries {
             let mut frame: Option<Utf8Bytes> = None;
             for mid in &delivery.to {

@@ -38,6 +38,9 @@ pub(crate) struct Account {
     pub(crate) ticket: String,
     /// The proxy of the latest login that named one.
     pub(crate) proxy: Option<GatewayProxy>,
+    /// Whether it is an official account, which is reached by LINE's own API alone.
+    #[serde(default)]
+    pub(crate) official: bool,
     /// What it is still to be told.
     #[serde(default)]
     pub(crate) news: News,

@@ -16,13 +16,16 @@ pub const DEMO_ACCOUNTS: [(&str, &str); 5] = [
     ("dave", "+819000000005"),
 ];
 
+/// What the official account is called.
+pub const OFFICIAL_ACCOUNT: &str = "shop";
+
 /// The domain of the demo accounts' email addresses.
 pub const DEMO_DOMAIN: &str = "sandbox.test";
 
 impl World {
-    /// A world with `bot`, `alice`, `bob`, `carol` and `dave`.
+    /// A world with `bot`, `alice`, `bob`, `carol` and `dave`, and the official account `shop`.
     ///
-    /// alice, bob and carol have `bot` as their one contact; dave needs a PIN at his first login.
+    /// alice, bob and carol have `bot` as their one contact; dave needs a PIN at his first login. Nobody has added `shop`.
     pub(crate) fn demo(seed: u64) -> Self {
         let mut world = Self::new(seed);
         let mut bot = None;
@@ -39,6 +42,7 @@ impl World {
                 _ => {}
             }
         }
+        world.found_official();
         world
     }
 }

@@ -105,9 +105,10 @@ impl World {
             join_by_url: false,
         };
         notify_invited(act, &group.mid, invited);
-        let chat = json!(self.chat(&group, act));
-        self.groups.insert(group.mid.clone(), group);
-        Ok(chat)
+        let mid = group.mid.clone();
+        self.groups.insert(mid.clone(), group);
+        self.join_officials(act, &mid);
+        Ok(json!(self.chat(self.group("group_id", &mid)?, act)))
     }
 
     pub(super) fn update_group_picture(&mut self, act: &mut Act<'_>, group_id: &str) -> CommandReply {
@@ -133,21 +134,36 @@ impl World {
         let group = self.own_group_mut(act, &request.group_id)?;
         group.invitees.extend(invited.iter().map(|mid| (mid.clone(), now)));
         notify_invited(act, &request.group_id, invited);
+        self.join_officials(act, &request.group_id);
         done()
     }
 
     pub(super) fn accept_group_invitation(&mut self, act: &mut Act<'_>, group_id: &str) -> CommandReply {
         self.invitation(act, group_id)?;
         self.check_chats(act.by)?;
-        let (by, now) = (act.by.clone(), act.now);
-        let group = self.group_mut("group_id", group_id)?;
-        let others = group.others(&by);
-        group.invitees.remove(&by);
-        group.members.insert(by.clone(), now);
-        let content = json!({"group_id": group_id, "mid": &*by});
-        act.tell(vec![by], "ACCEPT_CHAT_INVITATION", content.clone());
-        act.tell(others, "NOTIFIED_ACCEPT_CHAT_INVITATION", content);
+        self.settle_invitation(act, group_id, &act.by.clone());
         done()
+    }
+
+    /// Makes a member of an invitee.
+    fn settle_invitation(&mut self, act: &mut Act<'_>, group_id: &str, invitee: &Mid) {
+        let Some(group) = self.groups.get_mut(group_id) else { return };
+        let others = group.others(invitee);
+        group.invitees.remove(invitee);
+        group.members.insert(invitee.clone(), act.now);
+        let content = json!({"group_id": group_id, "mid": &**invitee});
+        act.tell(vec![invitee.clone()], "ACCEPT_CHAT_INVITATION", content.clone());
+        act.tell(others, "NOTIFIED_ACCEPT_CHAT_INVITATION", content);
+    }
+
+    /// Official accounts that are invited join at once, as with LINE.
+    fn join_officials(&mut self, act: &mut Act<'_>, group_id: &str) {
+        let Some(group) = self.groups.get(group_id) else { return };
+        let is_official = |mid: &&Mid| self.accounts.get(*mid).is_some_and(|account| account.official);
+        let joining: Vec<_> = group.invitees.keys().filter(is_official).cloned().collect();
+        for invitee in joining {
+            self.settle_invitation(act, group_id, &invitee);
+        }
     }
 
     /// Declines. The members see no event, as with LINE; the account's other devices see the invitation gone.

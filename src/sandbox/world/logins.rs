@@ -54,7 +54,8 @@ impl World {
         let account = self.mid_of_email(&request.email).and_then(|mid| self.accounts.get(mid));
         // One text for both, as a real gateway would not tell which addresses have an account.
         let wrong = || Failure::new(FailureCode::AuthenticationFailed, "the email address or the password is wrong");
-        let account = account.filter(|account| account.password == request.password).ok_or_else(wrong)?;
+        let matches = |account: &&Account| !account.official && account.password == request.password;
+        let account = account.filter(matches).ok_or_else(wrong)?;
         check_secondary(account, presence)?;
         let shown = account.certificates.iter().find(|known| !request.cert.is_empty() && known.value == request.cert);
         if shown.is_some_and(|certificate| certificate.revoked) {

@@ -14,6 +14,7 @@ mod messages;
 #[cfg(test)]
 mod model;
 mod news;
+mod official;
 mod operator;
 mod profile;
 mod state;
@@ -26,17 +27,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use self::account::Account;
-use self::ids::Ids;
 use self::state::Group;
 use crate::clock::Timestamp;
 use crate::protocol::{Failure, FailureCode, Message, MidKind, Request, Safety, mid_kind};
 
 pub use self::account::GatewayProxy;
-pub use self::demo::{DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD};
+pub use self::demo::{DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, OFFICIAL_ACCOUNT};
 pub(crate) use self::files::{Errand, FileNeed, StoredFile, TICKET_HEADER, Ticket, file_name};
-pub(crate) use self::ids::{Mid, hex};
+pub(crate) use self::ids::{Ids, Mid, hex};
 pub(crate) use self::logins::{ConnectionState, Knock, SignIn};
 pub use self::messages::{ContentType, Draft};
+pub(crate) use self::official::{PersonCard, Relation};
 pub use self::operator::{NewAccount, Operation};
 
 /// The longest text message, in characters.
@@ -130,11 +131,13 @@ pub(crate) struct Delivery {
     pub(crate) content: EventContent,
     /// Its number; those of later events are greater.
     pub(crate) number: u64,
+    /// Whose deed it tells of.
+    pub(crate) by: Mid,
 }
 
 impl Delivery {
     fn new(to: Vec<Mid>, audience: Audience, subcommand: &'static str, content: impl Into<EventContent>) -> Self {
-        Self { to, audience, subcommand: subcommand.into(), content: content.into(), number: 0 }
+        Self { to, audience, subcommand: subcommand.into(), content: content.into(), number: 0, by: Mid::default() }
     }
 }
 
@@ -182,7 +185,7 @@ struct Act<'a> {
 impl Act<'_> {
     fn deliver(&mut self, delivery: Delivery) {
         if !delivery.to.is_empty() {
-            self.deliveries.push(delivery);
+            self.deliveries.push(Delivery { by: self.by.clone(), ..delivery });
         }
     }
 

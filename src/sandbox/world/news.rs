@@ -33,7 +33,8 @@ impl World {
                 }
             };
             for mid in &delivery.to {
-                if let Some(account) = self.accounts.get_mut(mid) {
+                // An official account has no logins that would ask for it.
+                if let Some(account) = self.accounts.get_mut(mid).filter(|account| !account.official) {
                     account.news.push(NewsItem { number: delivery.number, at: now, what: what.clone() });
                 }
             }
@@ -83,13 +84,14 @@ impl World {
 
     /// Makes an event of what was kept; `None` for a message that is gone from its chat.
     fn retell(&self, mid: &Mid, item: NewsItem) -> Option<Delivery> {
-        let (subcommand, content) = match item.what {
+        let (subcommand, content, by) = match item.what {
             What::Message { chat, id } => {
                 let posts = self.chats.get(&chat)?;
                 let post = posts.get(posts.binary_search_by_key(&id, |post| post.id).ok()?)?;
-                (Cow::Borrowed("RECEIVE_MESSAGE"), EventContent::Message(Arc::new(post.wire())))
+                (Cow::Borrowed("RECEIVE_MESSAGE"), EventContent::Message(Arc::new(post.wire())), post.from.clone())
             }
-            What::Event { subcommand, content } => (subcommand, EventContent::Fields(content)),
+            // Whose deed it was is in it where that concerns anyone.
+            What::Event { subcommand, content } => (subcommand, EventContent::Fields(content), Mid::default()),
         };
         Some(Delivery {
             to: vec![mid.clone()],
@@ -97,6 +99,7 @@ impl World {
             subcommand,
             content,
             number: item.number,
+            by,
         })
     }
 }

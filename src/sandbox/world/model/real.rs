@@ -13,6 +13,7 @@ use crate::protocol::commands::{
 };
 use crate::protocol::{Envelope, Failure, Incoming, Request, Settings, decode};
 use crate::sandbox::hub::{Entrance, Hub, OutboxLimits};
+use crate::sandbox::line::{LineAccount, OfficialConfig};
 use crate::sandbox::world::{DEMO_PASSWORD, Deed, Mid, NewAccount, Operation, SignIn, World, Written};
 
 /// A number that no group or message has.
@@ -36,7 +37,9 @@ pub(super) struct Real {
 impl Real {
     pub(super) fn new() -> Self {
         let outbox = OutboxLimits { frames: 1_000, bytes: 1_000_000 };
-        let hub = Hub::new(World::new(1), None, Clock::manual(NOW), String::new(), outbox);
+        let clock = Clock::manual(NOW);
+        let line = LineAccount::new(OfficialConfig::default(), 1, clock.clone());
+        let hub = Hub::new(World::new(1), line, None, clock, String::new(), outbox);
         let mut real = Self {
             hub,
             people: Vec::new(),

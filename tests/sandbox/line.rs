@@ -1,0 +1,4 @@
+//! LINE's Messaging API as a bot meets it: over HTTP, with a webhook of its own.
+
+mod bot;
+mod messages;
