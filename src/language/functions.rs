@@ -157,6 +157,19 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "The session whose event is being handled.",
         answers("msg.reply(`You have reached ${session().name}.`);", "hi", "You have reached main."),
     ),
+    effect(
+        "quota",
+        &[],
+        Type::Any,
+        "How many messages LINE still sends at the account's own cost this month, as `#{limit, used, left}`; `()` where nothing is counted. \
+         Answers cost none.",
+        answers(
+            r#"let quota = quota();
+               msg.reply(if quota == () { "Nobody counts here." } else { `${quota.left} are left.` });"#,
+            "hi",
+            "Nobody counts here.",
+        ),
+    ),
     function(
         "sessions",
         &[],

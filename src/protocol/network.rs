@@ -7,7 +7,7 @@ use super::commands::{COMMANDS, Command, Safety};
 use super::content::Content;
 use super::events::{EVENTS, EventSpec};
 use super::line::events::LINE_EVENTS;
-use super::line::{OPERATIONS, ReplyToken};
+use super::line::{OPERATIONS, ReplyToken, show_work};
 
 /// A service that accounts are on.
 #[derive(Debug)]
@@ -24,6 +24,8 @@ pub struct Network {
     pub events: &'static [EventSpec],
     /// How the token is found that an event brings to be answered with, where the network has such.
     pub reply_token: Option<fn(&Content) -> Option<ReplyToken>>,
+    /// What shows a person for so many seconds that they will be answered, where the network has such.
+    pub show_work: Option<fn(&str, u64) -> (&'static Command, String)>,
 }
 
 /// A common function that a network does not have.
@@ -43,6 +45,7 @@ pub static GATEWAY: Network = Network {
     own: || Box::new(std::iter::empty()),
     events: EVENTS,
     reply_token: None,
+    show_work: None,
 };
 
 /// LINE's official Messaging API.
@@ -53,6 +56,7 @@ pub static LINE: Network = Network {
     own: || Box::new(OPERATIONS.iter().map(|operation| &operation.command)),
     events: LINE_EVENTS,
     reply_token: Some(ReplyToken::of),
+    show_work: Some(show_work),
 };
 
 /// Every network.

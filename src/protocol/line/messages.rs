@@ -2,10 +2,43 @@
 
 use serde_json::{Value, json};
 
+use super::operations::Operation;
+use crate::protocol::commands::Command;
+
 /// The most characters of a text message, in UTF-16 units.
 const TEXT: usize = 5_000;
 /// The most messages of one request.
 pub const MESSAGES: usize = 5;
+
+/// The operation that answers with a token, and its fields.
+pub fn reply(token: &str, messages: &[Value]) -> (&'static Command, String) {
+    written("replyMessage", &json!({ "replyToken": token, "messages": messages }))
+}
+
+/// The operation that sends messages to a chat, and its fields but for the key.
+pub fn push(to: &str, messages: &[Value]) -> (&'static Command, String) {
+    written("pushMessage", &json!({ "to": to, "messages": messages }))
+}
+
+/// The operation that shows a person for so many seconds that they will be answered, and its fields.
+pub fn show_work(chat: &str, seconds: u64) -> (&'static Command, String) {
+    written("showLoadingAnimation", &json!({ "chatId": chat, "loadingSeconds": seconds }))
+}
+
+/// The operations that tell how many messages a month has, and how many of them are used.
+pub fn quota() -> [&'static Command; 2] {
+    ["getMessageQuota", "getMessageQuotaConsumption"].map(|name| written(name, &json!({})).0)
+}
+
+/// A month's messages, from the answers to these: how many there are and how many are used. `None` is without a limit.
+pub fn quota_of(quota: &Value, consumption: &Value) -> Option<(i64, i64)> {
+    let limit = quota["value"].as_i64().filter(|_| quota["type"] == "limited")?;
+    Some((limit, consumption["totalUsage"].as_i64().unwrap_or_default()))
+}
+
+fn written(operation: &str, fields: &Value) -> (&'static Command, String) {
+    (&Operation::named(operation).expect("it stands in the table").command, fields.to_string())
+}
 
 /// A text as text messages: more than one where it is too long for one, cut where a line or a word ends if that is near.
 pub fn text_messages(text: &str) -> Vec<Value> {

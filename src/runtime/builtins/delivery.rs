@@ -12,7 +12,7 @@ use super::choices::Choices;
 use super::outgoing::{self, Once, SPENT_TOKEN, Sent, push_json};
 use super::sessions;
 use crate::protocol::commands::{SendAudio, SendImage, SendLocation, SendText, SendVideo};
-use crate::protocol::line::{MESSAGES, Operation, ReplyToken, text_messages};
+use crate::protocol::line::{self, MESSAGES, Operation, ReplyToken, text_messages};
 use crate::protocol::{Call, Command, Network};
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::{SessionRef, field};
@@ -234,19 +234,18 @@ fn deliver_part(
     place: CallSite<'_>,
 ) -> ScriptResult {
     let run = run::current().ok_or_else(|| thrown::misplaced("messages are only sent inside a running script"))?;
-    let request = json!({ "to": to, "messages": messages }).to_string();
+    let push = line::push(to, messages);
     let number = run.tokens.next_number();
     let own = run.session.as_ref().is_some_and(|own| session.is_none_or(|session| session.name() == &*own.name));
     loop {
-        let sent = match choose(services, &run, own, number, to, &request, place)? {
+        let sent = match choose(services, &run, own, number, to, &push, place)? {
             Choice::Token { token, since } => {
                 run.tokens.spend(&token);
-                let fields = json!({ "replyToken": token, "messages": messages }).to_string();
-                send(services, session, "replyMessage", fields, Once::Token { since }, place)
+                send(services, session, line::reply(&token, messages), Once::Token { since }, place)
             }
             Choice::Key(key) => {
-                return send(services, session, "pushMessage", request.clone(), Once::Key(key), place)
-                    .map(|sent| receipt(&sent, to));
+                let sent = send(services, session, push, Once::Key(key), place);
+                return sent.map(|sent| receipt(&sent, to));
             }
         };
         match sent {
@@ -264,7 +263,7 @@ fn choose(
     own: bool,
     number: u32,
     to: &str,
-    request: &str,
+    (operation, request): &(&'static Command, String),
     place: CallSite<'_>,
 ) -> Result<Choice, ScriptError> {
     let chosen = host_call::pass(HostCall::new(Impact::Pure, "answer by").with(to), place.in_part(), |_| {
@@ -276,7 +275,7 @@ fn choose(
                 choice.insert("since".into(), since.into());
             }
             None => {
-                choice.insert("key".into(), key(services, run, number, "pushMessage", request).into());
+                choice.insert("key".into(), key(services, run, number, operation.name, request).into());
             }
         }
         Ok(Answer::Value(choice.into()))
@@ -292,12 +291,10 @@ fn choose(
 fn send(
     services: &Services,
     session: Option<&SessionRef>,
-    operation: &str,
-    fields: String,
+    (row, fields): (&'static Command, String),
     once: Once,
     place: CallSite<'_>,
 ) -> ScriptResult {
-    let row = &Operation::named(operation).expect("it stands in the table").command;
     outgoing::send(services, session.cloned(), Sent::Known(row), fields, once, place.in_part())
 }
 

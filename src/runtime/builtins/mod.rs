@@ -10,6 +10,7 @@ mod events;
 mod http;
 mod messages;
 mod outgoing;
+mod quota;
 mod sessions;
 mod text;
 mod time;
@@ -44,6 +45,7 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     sessions::register(&mut engine, services);
     commands::register(&mut engine, services);
     http::register(&mut engine, services);
+    quota::register(&mut engine);
     engine
 }
 

@@ -291,8 +291,15 @@ fn thrown(error: MediaError, command: &str) -> ScriptError {
 /// # Errors
 /// As the command itself.
 pub(crate) fn ask_gateway<C: protocol::Call>(session: &SessionContext, request: &C) -> ScriptResult {
-    let name = C::COMMAND.name;
-    match wait(name, session.handle.call(name, protocol::fields_of(request)))? {
+    ask(session, C::COMMAND.name, protocol::fields_of(request))
+}
+
+/// As [`ask_gateway`], by the command's name.
+///
+/// # Errors
+/// As the command itself.
+pub(super) fn ask(session: &SessionContext, name: &str, fields: String) -> ScriptResult {
+    match wait(name, session.handle.call(name, fields))? {
         Ok(content) => Ok(read(&session.handle, name, &content)),
         Err(error) => Err(thrown(MediaError::Call(error), name)),
     }

@@ -13,6 +13,7 @@ use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
 use crate::runtime::run;
 use crate::runtime::run::answer::Answer;
+use crate::runtime::run::at_work;
 use crate::runtime::run::call::{HostCall, Impact};
 use crate::runtime::run::host_call;
 use crate::runtime::run::long_wait::{detach, until};
@@ -71,8 +72,10 @@ fn sleep(services: &Services, duration: Duration, place: CallSite) -> ScriptResu
         let session = run.session.clone().ok_or_else(|| thrown::misplaced("there is no session to wait in"))?;
         let (remaining, clock) = (until(services, run, "sleep", duration), services.clock.clone());
         let script = Arc::clone(&run.generation.bundle.name);
+        let shown = at_work::show(run);
         let awake = detach(run, EventVerdict::PassedOn, async move {
             clock.sleep(remaining).await;
+            drop(shown);
             session.released(&script).await;
             ((), None)
         });

@@ -4,6 +4,7 @@
 //! `long_wait` and `web_wait`; what it may use, in `meter`.
 
 pub(crate) mod answer;
+pub(crate) mod at_work;
 pub(crate) mod call;
 pub(crate) mod driven;
 pub(crate) mod host_call;

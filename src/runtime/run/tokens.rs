@@ -15,6 +15,8 @@ const LIFE: Timestamp = 50_000;
 pub(crate) struct ReplyTokens {
     /// What the run is told from others by, on another try as well: the event that it handles.
     origin: RefCell<Arc<str>>,
+    /// The chat that its event was in, where an answer was free.
+    chat: RefCell<Option<String>>,
     unspent: RefCell<Vec<ReplyToken>>,
     /// How many messages it has sent.
     sent: Cell<u32>,
@@ -34,8 +36,14 @@ impl ReplyTokens {
     pub(crate) fn bring(&self, network: &Network, content: &Content, arrived: Option<Timestamp>) {
         if let Some(token) = network.reply_token.and_then(|read| read(content)) {
             let since = arrived.unwrap_or(token.since);
+            self.chat.replace(Some(token.chat.clone()));
             self.unspent.borrow_mut().push(ReplyToken { since, ..token });
         }
+    }
+
+    /// The chat that the latest event was in that brought a token.
+    pub(crate) fn chat(&self) -> Option<String> {
+        self.chat.borrow().clone()
     }
 
     /// The newest token for a chat that lives.

@@ -5,6 +5,7 @@
 use std::future::Future;
 use std::rc::Rc;
 
+use super::at_work;
 use super::wait::{CallSite, wait, waiting};
 use crate::protocol::Hook;
 use crate::runtime::context::lane::Seat;
@@ -42,7 +43,9 @@ pub(crate) fn fetch<T>(
     if !keeps_its_lane(run) {
         drop(run.suspension.take_lane());
     }
+    let shown = at_work::show(run);
     let answer = wait(call, answer);
+    drop(shown);
     // Whoever waits for the seat has the lane that this run is to come back to.
     drop(seat);
     answer

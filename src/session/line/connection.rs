@@ -1,5 +1,6 @@
 //! What stands in the place of a socket: frames with commands go in, answers and events come out.
 
+use std::cell::Cell;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -13,11 +14,14 @@ use tokio::sync::mpsc;
 use super::api::{ApiError, LineApi};
 use super::common::{Seen, carry_out};
 use crate::protocol::commands::Login;
-use crate::protocol::line::Operation;
+use crate::protocol::line::{Operation, quota, quota_of};
 use crate::protocol::{Call, Content, Failure, encode_login};
 use crate::session::calls::CallError;
 use crate::session::config::SessionConfig;
 use crate::session::webhooks::{Delivery, Webhooks};
+
+/// After so many messages that cost it is looked at how many are left.
+const LOOK_AFTER: u32 = 50;
 
 /// Something that comes over the connection.
 pub(in crate::session) enum News {
@@ -43,6 +47,49 @@ pub(in crate::session) struct LineConnection {
     deliveries: Option<mpsc::Receiver<Delivery>>,
     answers: FuturesUnordered<Answering>,
     seen: Rc<Seen>,
+    quota: QuotaWatch,
+}
+
+/// Warns before a month's messages are used up.
+#[derive(Default)]
+struct QuotaWatch {
+    looking: FuturesUnordered<Pin<Box<dyn Future<Output = ()>>>>,
+    /// How many messages were sent since it looked last.
+    sent: u32,
+    has_warned: Rc<Cell<bool>>,
+}
+
+impl QuotaWatch {
+    /// Counts a message that costs, and looks again after some.
+    fn count(&mut self, api: &Rc<LineApi>, session: &str) {
+        self.sent += 1;
+        if self.sent >= LOOK_AFTER {
+            self.look(api, session);
+        }
+    }
+
+    fn look(&mut self, api: &Rc<LineApi>, session: &str) {
+        self.sent = 0;
+        let (api, session, has_warned) = (Rc::clone(api), session.to_owned(), Rc::clone(&self.has_warned));
+        self.looking.push(Box::pin(async move {
+            let Some((limit, used)) = used_up(&api).await else { return };
+            let is_low = used.saturating_mul(10) >= limit.saturating_mul(9);
+            if is_low && !has_warned.replace(true) {
+                tracing::warn!(
+                    session,
+                    "{used} of this month's {limit} messages are used: answers still cost none, and what else is sent is soon refused"
+                );
+            }
+            has_warned.set(is_low);
+        }));
+    }
+}
+
+/// How many messages a month has, and how many of them are used.
+async fn used_up(api: &LineApi) -> Option<(i64, i64)> {
+    let [quota, consumption] = quota().map(|row| Operation::named(row.name));
+    let (quota, consumption) = (api.call(quota?, &Map::new()).await, api.call(consumption?, &Map::new()).await);
+    quota_of(&quota.ok()?.value(), &consumption.ok()?.value())
 }
 
 impl LineConnection {
@@ -64,6 +111,7 @@ impl LineConnection {
             deliveries: None,
             answers: FuturesUnordered::new(),
             seen: Rc::default(),
+            quota: QuotaWatch::default(),
         })
     }
 
@@ -74,6 +122,9 @@ impl LineConnection {
         match fields.remove("task_id").and_then(|number| number.as_i64()) {
             Some(task_id) => {
                 let (api, seen) = (Rc::clone(&self.api), Rc::clone(&self.seen));
+                if Operation::named(&command).is_some_and(Operation::takes_retry_key) {
+                    self.quota.count(&api, &self.session);
+                }
                 let answer = async move { (task_id, carry_out(&api, &seen, &command, &fields).await) };
                 self.answers.push(Box::pin(answer));
             }
@@ -98,8 +149,10 @@ impl LineConnection {
             if let (Some(webhooks), Ok(account)) = (&self.webhooks, &self.account) {
                 self.deliveries = Some(webhooks.open(&self.session, account["userId"].as_str().unwrap_or_default()));
             }
+            self.quota.look(&self.api, &self.session);
             return Poll::Ready(News::Frame(login));
         }
+        while let Poll::Ready(Some(())) = self.quota.looking.poll_next_unpin(context) {}
         if let Poll::Ready(Some((task_id, answer))) = self.answers.poll_next_unpin(context) {
             return Poll::Ready(News::Answer(task_id, answer));
         }
