@@ -8,7 +8,7 @@ mod timing;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hotline::language::check::{CheckReport, Checker};
+use hotline::language::check::{CheckReport, Checker, SessionNetworks};
 use hotline::runtime::{DryStart, Limits};
 
 /// How many scripts are checked.
@@ -24,7 +24,7 @@ fn main() {
 
 /// Checks scripts as `hotline check` does.
 fn checked(checker: &Checker, dry_start: &DryStart, roots: &[PathBuf]) -> CheckReport {
-    checker.check(roots, |bundle| dry_start.fault(bundle))
+    checker.check(roots, &SessionNetworks::default(), |bundle| dry_start.fault(bundle))
 }
 
 fn long() {

@@ -7,6 +7,7 @@ use url::Url;
 
 use super::exit::Exit;
 use crate::host::config::{Config, Session, parse_gateway};
+use crate::language::check::SessionNetworks;
 use crate::runtime::Limits;
 use crate::session::{Credentials, MediaMode, Secret, without_credentials};
 
@@ -137,6 +138,18 @@ pub(super) fn scripts(config: Option<&Path>, named: &[PathBuf]) -> Result<(Vec<P
     let config = file(config)?.unwrap_or_else(|| Config::without_file(Path::new("")));
     let scripts = if named.is_empty() { config.scripts } else { named.to_vec() };
     Ok((scripts, config.limits))
+}
+
+/// The networks of the sessions that run scripts, as far as the configuration has to do with them: it was named, or none of them was,
+/// or it runs them all.
+pub(super) fn session_networks(config: Option<&Path>, named: &[PathBuf]) -> Result<SessionNetworks, Exit> {
+    let Some(read) = file(config)? else { return Ok(SessionNetworks::default()) };
+    let real = |path: &PathBuf| path.canonicalize().ok();
+    let roots: Vec<_> = read.scripts.iter().filter_map(real).collect();
+    let runs = |path: &PathBuf| real(path).is_some_and(|path| roots.iter().any(|root| path.starts_with(root)));
+    let concerns = config.is_some() || named.iter().all(runs);
+    let sessions = read.sessions.into_iter().filter(|_| concerns);
+    Ok(sessions.map(|session| (session.scripts.clone(), session.network())).collect())
 }
 
 /// The one session that a command acts on.

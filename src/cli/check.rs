@@ -64,10 +64,11 @@ impl CheckArgs {
                 missing.display()
             )));
         }
+        let sessions = account::session_networks(self.config.as_deref(), &self.scripts)?;
         let names = scripts.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
         let mut report = on_large_stack(move || {
             let dry_start = DryStart::new(limits);
-            Checker::new().check(&scripts, |bundle| dry_start.fault(bundle))
+            Checker::new().check(&scripts, &sessions, |bundle| dry_start.fault(bundle))
         })?;
         report.findings.extend(held);
         self.show(&report.findings)?;

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::config::{Config, Session};
 use super::start_error::StartError;
 use super::webhook::takes_webhooks;
+use crate::language::check::SessionNetworks;
 use crate::language::spelling::did_you_mean;
 use crate::runtime::{Assignment, Directory, Script};
 use crate::session::{self, Media, SessionConfig, Webhooks};
@@ -50,28 +51,44 @@ impl Prepared {
     }
 }
 
-/// All scripts with their files, as they are now; clones share them.
+/// All scripts with their files, and which sessions run them, as they are now; clones share them.
 #[derive(Clone, Debug, Default)]
-pub(super) struct CurrentScripts(Arc<Mutex<Vec<(PathBuf, Script)>>>);
+pub(super) struct CurrentScripts(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    scripts: Vec<(PathBuf, Script)>,
+    sessions: SessionNetworks,
+}
 
 impl CurrentScripts {
     /// Notes them anew; gives them as they were before.
     pub(super) fn set<'a>(&self, scripts: impl Iterator<Item = (&'a Path, &'a Script)>) -> Vec<(PathBuf, Script)> {
         let scripts = scripts.map(|(file, script)| (file.to_owned(), script.clone())).collect();
-        std::mem::replace(&mut *self.lock(), scripts)
+        std::mem::replace(&mut self.lock().scripts, scripts)
+    }
+
+    /// Notes anew which sessions there are.
+    pub(super) fn set_sessions(&self, sessions: &[Session]) {
+        self.lock().sessions = sessions.iter().map(|session| (session.scripts.clone(), session.network())).collect();
+    }
+
+    /// Which networks the sessions of scripts are on.
+    pub(super) fn sessions(&self) -> SessionNetworks {
+        self.lock().sessions.clone()
     }
 
     /// All of them, in the order in which they get events.
     pub(super) fn all(&self) -> Vec<(PathBuf, Script)> {
-        self.lock().clone()
+        self.lock().scripts.clone()
     }
 
     /// Their names.
     pub(super) fn names(&self) -> BTreeSet<String> {
-        self.lock().iter().map(|(_, script)| script.name.clone()).collect()
+        self.lock().scripts.iter().map(|(_, script)| script.name.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(PathBuf, Script)>> {
+    fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -26,7 +26,7 @@ use futures_util::future::join_all;
 use crate::clock::Clock;
 use crate::host::maintenance::{Maintenance, MaintenanceThread};
 use crate::language::Fault;
-use crate::language::check::Finding;
+use crate::language::check::{Finding, SessionNetworks};
 use crate::language::diagnostic::{self, Severity};
 use crate::language::disk::is_script_name;
 use crate::runtime::reload::outlook::{End, Outlook};
@@ -119,6 +119,7 @@ impl Host {
         }
         continue_ids_after(store.highest_id()?);
         let scripts = CurrentScripts::default();
+        scripts.set_sessions(&config.sessions);
         let (watching, first) = Watching::start(config.scripts.clone(), config.limits, scripts.clone())?;
         let First { update, faults, findings } = first.await.map_err(|_| StartError::Panic)?;
         if strict {
@@ -379,7 +380,7 @@ impl Watching {
             let Changes { update, .. } = library.look(Look::Start);
             scripts.set(library.files());
             let faults = library.faults().cloned().collect();
-            let findings = check(&library, &update);
+            let findings = check(&library, &update, &scripts.sessions());
             let _ = looked.send(First { update, faults, findings });
             // Where the system does not start, the other end is dropped.
             let Ok(followers) = updaters.recv() else { return };
@@ -507,7 +508,7 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
         events.tell(if was_live { Happening::ScriptSwapped(new) } else { Happening::ScriptLoaded(new) });
     }
     // Only now: what is saved is live as soon as it loads.
-    report(&check(library, &changes.update));
+    report(&check(library, &changes.update, &followers.scripts.sessions()));
 }
 
 /// Takes down which scripts are missing and which are not any more, and says so.
@@ -544,9 +545,9 @@ fn missing_event(name: &str, file: &Path) -> Happening {
 }
 
 /// Checks the scripts of an update. What two of them have in common is found once.
-fn check(library: &Library, update: &Update) -> Vec<Finding> {
+fn check(library: &Library, update: &Update, sessions: &SessionNetworks) -> Vec<Finding> {
     let mut findings: Vec<Finding> = Vec::new();
-    for finding in update.loaded.iter().flat_map(|(bundle, _)| library.check(bundle)) {
+    for finding in update.loaded.iter().flat_map(|(bundle, _)| library.check(bundle, sessions)) {
         if !findings.contains(&finding) {
             findings.push(finding);
         }
@@ -561,6 +562,7 @@ pub fn report(findings: &[Finding]) {
         match finding.severity {
             Severity::Error => tracing::error!(card, check = finding.rule, "{}", finding.line()),
             Severity::Warning => tracing::warn!(card, check = finding.rule, "{}", finding.line()),
+            Severity::Note => tracing::info!(card, check = finding.rule, "{}", finding.line()),
         }
     }
 }

@@ -44,6 +44,7 @@ impl Host {
         let Some((old, _)) = &mut self.following else { return };
         let ConfigPlan { removed, added, changed, altered, fixed } = plan(old, new);
         let before = std::mem::replace(old, new.clone());
+        self.scripts.set_sessions(&new.sessions);
         self.has_changed |= !(removed.is_empty() && added.is_empty() && changed.is_empty());
         for key in fixed {
             tracing::warn!("the configuration: \"{key}\" has changed, which counts from the next start on");

@@ -26,6 +26,8 @@ pub enum Severity {
     Error,
     /// The script works, but hardly as it was meant.
     Warning,
+    /// The script works as it was meant, and something of it is not needed here.
+    Note,
 }
 
 impl Severity {
@@ -34,6 +36,7 @@ impl Severity {
         match self {
             Self::Error => "error",
             Self::Warning => "warning",
+            Self::Note => "note",
         }
     }
 }
@@ -107,7 +110,11 @@ pub fn plain_card(fault: &Fault) -> String {
 /// Colours a card that was drawn without.
 pub fn paint(card: &str) -> String {
     const BLUE: &str = "34;1";
-    let head = if card.starts_with(Severity::Warning.word()) { "33;1" } else { "31;1" };
+    let head = match card {
+        card if card.starts_with(Severity::Warning.word()) => "33;1",
+        card if card.starts_with(Severity::Note.word()) => "36;1",
+        _ => "31;1",
+    };
     let ink =
         |code: &str, text: &str| if text.is_empty() { String::new() } else { format!("\x1b[{code}m{text}\x1b[0m") };
     let mut in_head = true;

@@ -6,6 +6,7 @@
 use super::commands::{COMMANDS, Command, Safety};
 use super::content::Content;
 use super::events::{EVENTS, EventSpec};
+use super::hooks::Hook;
 use super::line::events::LINE_EVENTS;
 use super::line::{OPERATIONS, ReplyToken, show_work};
 
@@ -117,6 +118,12 @@ impl Network {
     /// The network that alone has a command; none of a common one.
     pub fn of(row: &Command) -> Option<&'static Self> {
         row.namespace.and_then(Self::named)
+    }
+
+    /// Whether it has a hook called: its events reach it, or those of no network do, and Hotline itself calls it.
+    pub fn calls(&self, hook: Hook) -> bool {
+        let reaches = |row: &EventSpec| row.hook == Some(hook);
+        self.events.iter().any(reaches) || !EventSpec::all().any(reaches)
     }
 
     /// The rows of the operations that only this network has.

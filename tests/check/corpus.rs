@@ -10,7 +10,7 @@ use crate::check::check;
 const CORPUS: &str = "tests/check/corpus";
 
 /// One file for each script, beside the corpus.
-fn settings() -> insta::Settings {
+pub(super) fn settings() -> insta::Settings {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("cards");
     settings.set_prepend_module_to_snapshot(false);

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use hotline::language::check::SessionNetworks;
+
 use crate::check::{check, findings};
 
 fn none(text: &str) {
@@ -372,7 +374,9 @@ fn what_another_script_uses_of_one_is_not_called_unused_when_it_is_loaded() {
         let mut library = hotline::runtime::Library::new(vec![root], hotline::runtime::Limits::default());
         library.look(hotline::runtime::Look::Start);
         let live: Vec<_> = library.scripts().filter_map(|script| script.live.clone()).collect();
-        live.iter().map(|bundle| (bundle.name.clone(), library.check(bundle).len())).collect::<Vec<_>>()
+        live.iter()
+            .map(|bundle| (bundle.name.clone(), library.check(bundle, &SessionNetworks::default()).len()))
+            .collect::<Vec<_>>()
     };
     let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(loading).expect("a thread");
     let found = thread.join().expect("it does not panic");

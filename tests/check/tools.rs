@@ -144,3 +144,30 @@ fn the_editor_definitions_go_where_they_are_wanted() {
     assert_eq!(refused.status.code(), Some(1));
     assert!(err(&refused).starts_with("hotline: the folder file cannot be made"), "{}", err(&refused));
 }
+
+#[test]
+fn the_configuration_says_which_networks_a_script_s_sessions_are_on() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let config = "[[session]]\nnetwork = \"line\"\nchannel_secret = \"s\"\nchannel_token = \"t\"\n";
+    fs::write(folder.path().join("hotline.toml"), config).expect("the configuration");
+    fs::create_dir(folder.path().join("scripts")).expect("a folder");
+    let script =
+        "fn on_invite(invite) {\n    invite.accept();\n}\n\nfn on_message(msg) {\n    msg.reply(\"pong\");\n}\n";
+    fs::write(folder.path().join("scripts/bot.rhai"), script).expect("a script");
+    let checked = hotline(folder.path(), &["check", "--format", "short", "--deny-warnings"]);
+    let note = "scripts/bot.rhai:1:4: note: `on_invite` is never called on LINE's Messaging API; it is there for the gateway\n";
+    assert_eq!((checked.status.code(), out(&checked).as_str()), (Some(0), note), "{}", err(&checked));
+    let script = "fn on_message(msg) {\n    get_settings();\n}\n";
+    fs::write(folder.path().join("scripts/bot.rhai"), script).expect("a script");
+    // What lies elsewhere is none of this configuration's scripts.
+    fs::write(folder.path().join("other.rhai"), script).expect("a script");
+    for (arguments, code) in [
+        (&["check"][..], 1),
+        (&["check", "scripts/bot.rhai"], 1),
+        (&["check", "other.rhai"], 0),
+        (&["check", "other.rhai", "--config", "hotline.toml"], 1),
+    ] {
+        let checked = hotline(folder.path(), arguments);
+        assert_eq!(checked.status.code(), Some(code), "{arguments:?} {}", out(&checked));
+    }
+}

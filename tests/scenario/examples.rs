@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use hotline::language::check::Checker;
+use hotline::language::check::{Checker, SessionNetworks};
 use hotline::language::diagnostic::CardStyle;
 use hotline::language::functions::{FUNCTIONS, HostFunction, HostProperty, PROPERTIES};
 use hotline::language::testing as tests;
@@ -211,7 +211,8 @@ fn an_example_loads_and_nothing_is_found_in_it() {
     let checking = move || {
         let (checker, dry_start) = (Checker::new(), DryStart::new(Limits::default()));
         let found = |row: Row| {
-            let report = checker.check(&[row.folder().path("")], |bundle| dry_start.fault(bundle));
+            let report =
+                checker.check(&[row.folder().path("")], &SessionNetworks::default(), |bundle| dry_start.fault(bundle));
             let cards: Vec<_> = report.findings.iter().map(|finding| finding.card(CardStyle::PLAIN)).collect();
             (!cards.is_empty()).then(|| format!("the example of {}:\n{}", row.name, cards.join("\n")))
         };

@@ -12,7 +12,7 @@ use crate::language::functions::{self, HostFunction, Reach, arguments, ticked};
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
 use crate::language::suggest;
-use crate::protocol::COMMANDS;
+use crate::protocol::{COMMANDS, Network};
 
 impl Walk<'_> {
     /// Walks over a call and gives the kind of its result.
@@ -50,10 +50,14 @@ impl Walk<'_> {
         }
         if let Some(row) = known::command(name) {
             self.refuse_top_level(name, position);
+            self.refuse_elsewhere(row, position);
             self.command_call(row, &call.args, &kinds, position);
             return Kind::Unknown;
         }
         if let ("command", [Expr::StringConstant(wire, place), fields @ ..]) = (name, call.args.as_slice()) {
+            if let Some(row) = Network::any_command(wire) {
+                self.refuse_elsewhere(row, *place);
+            }
             self.command_by_name(wire, *place, fields.first(), position);
         }
         let natives = self.known.taking(name, count);
@@ -84,6 +88,7 @@ impl Walk<'_> {
     /// Notes what one of the file's own functions is called with.
     fn called_with(&mut self, function: &Function, kinds: &[Kind]) {
         let key = (function.name.clone(), kinds.len());
+        self.note_caller(&key);
         self.used.insert(key.clone());
         match self.facts.calls.get_mut(&key) {
             Some(known) => {
@@ -100,6 +105,7 @@ impl Walk<'_> {
     /// Notes that a function of the file is handed on, so that it can be called with anything.
     pub(crate) fn hand_out(&mut self, name: &str, count: usize) {
         let key = (name.to_owned(), count);
+        self.note_caller(&key);
         self.used.insert(key.clone());
         self.facts.calls.insert(key, vec![Kind::Unknown; count]);
     }

@@ -8,6 +8,7 @@
 //! | `call`, `command`, `network`, `module`, `named`, `operator` | calls: of functions, of commands, of a network's own operations, of modules, by a name, by an operator |
 //! | `trap`, `flow`, `unused` | traps of the language; code that is never reached; what nobody uses |
 //! | `literal`, `scope` | arguments that are written out; visible names |
+//! | `sessions`, `elsewhere` | which networks a script's sessions are on; what is not to be had there |
 //! | `test` | what scenario tests call |
 //! | `finding` | what is found |
 //!
@@ -15,6 +16,7 @@
 
 mod call;
 mod command;
+mod elsewhere;
 mod expression;
 mod finding;
 mod flow;
@@ -28,6 +30,7 @@ mod operator;
 mod parsed;
 mod project;
 mod scope;
+mod sessions;
 mod test;
 mod trap;
 mod unused;
@@ -40,6 +43,7 @@ use std::sync::Arc;
 use rhai::Engine;
 
 pub use self::finding::Finding;
+pub use self::sessions::SessionNetworks;
 
 use self::known::Known;
 use self::parsed::ParsedFiles;
@@ -90,16 +94,21 @@ impl Checker {
         Self::default()
     }
 
-    /// Checks scripts, and the scripts and modules of folders. With `start` a script is loaded in which nothing is wrong
+    /// Checks scripts, and the scripts and modules of folders, for the sessions that run them. With `start` a script is loaded in which nothing is wrong
     /// otherwise, as it would be to run it: what is left to find is a top level that fails.
-    pub fn check(&self, roots: &[PathBuf], start: impl Fn(&Arc<Bundle>) -> Option<Fault>) -> CheckReport {
+    pub fn check(
+        &self,
+        roots: &[PathBuf],
+        sessions: &SessionNetworks,
+        start: impl Fn(&Arc<Bundle>) -> Option<Fault>,
+    ) -> CheckReport {
         let mut project = Project::default();
         for root in roots {
             project.add(&self.reader, root);
         }
         let mut findings: Vec<_> = project.unreadable.iter().cloned().map(|fault| error("unreadable", fault)).collect();
         findings.extend(project.cycles().into_iter().map(|fault| error("import-cycle", fault)));
-        findings.extend(self.walk(&project));
+        findings.extend(self.walk(&project, sessions));
         let faulty: BTreeSet<String> = findings
             .iter()
             .filter(|found| found.severity == Severity::Error)
@@ -120,18 +129,18 @@ impl Checker {
         CheckReport { findings, files: project.files.len() }
     }
 
-    /// Checks a script that has been read, with its modules; nothing is read from the disk.
-    pub fn check_bundle(&self, bundle: &Bundle) -> Vec<Finding> {
+    /// Checks a script that has been read, with its modules, for the sessions that run it; nothing is read from the disk.
+    pub fn check_bundle(&self, bundle: &Bundle, sessions: &SessionNetworks) -> Vec<Finding> {
         let project = Project::of_bundle(&self.reader, bundle);
-        let mut findings = self.walk(&project);
+        let mut findings = self.walk(&project, sessions);
         findings.sort_by(|a, b| place(a).cmp(&place(b)));
         findings
     }
 
     /// Walks over every file of a project.
-    fn walk(&self, project: &Project) -> Vec<Finding> {
+    fn walk(&self, project: &Project, sessions: &SessionNetworks) -> Vec<Finding> {
         let roles = project.roles();
-        let mut surroundings = project.surroundings(&roles);
+        let mut surroundings = project.surroundings(&roles, sessions);
         let entries = project.entries();
         let mut findings = Vec::new();
         for (name, role) in &roles {

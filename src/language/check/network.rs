@@ -26,6 +26,7 @@ impl Walk<'_> {
         match network.own_commands().find(|row| row.function == call.name) {
             Some(row) => {
                 self.refuse_top_level(&row.call_name(), position);
+                self.refuse_elsewhere(row, position);
                 self.command_call(row, &call.args, kinds, position);
             }
             None => self.unknown_operation(network, &call.name, position),

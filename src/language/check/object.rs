@@ -14,7 +14,7 @@ use crate::language::spelling::closest;
 use crate::language::suggest::{self, method_synonym};
 use crate::language::testing;
 use crate::language::types::Type;
-use crate::protocol::{COMMANDS, EventField, EventFieldKind, EventSpec, Hook};
+use crate::protocol::{COMMANDS, EventField, EventFieldKind, EventSpec, Hook, Network};
 
 impl Walk<'_> {
     /// The kind of a property that is read.
@@ -189,11 +189,15 @@ impl Walk<'_> {
         if let (Kind::Session, "command", [Expr::StringConstant(wire, place), fields @ ..]) =
             (of, name, call.args.as_slice())
         {
+            if let Some(row) = Network::any_command(wire) {
+                self.refuse_everywhere(row, *place);
+            }
             self.command_by_name(wire, *place, fields.first(), position);
         }
         if of == Kind::Session
             && let Some(row) = known::command(name)
         {
+            self.refuse_everywhere(row, position);
             self.command_call(row, &call.args, &arguments_, position);
             return Kind::Unknown;
         }

@@ -11,6 +11,7 @@ use crate::language::fault::Fault;
 use crate::language::headers::{Header, headers};
 use crate::language::source::Source;
 use crate::language::{dialect, hook, parse};
+use crate::protocol::Hook;
 
 /// A function of a file.
 pub(crate) struct Function {
@@ -27,6 +28,11 @@ pub(crate) struct Function {
 }
 
 impl Function {
+    /// The hook that it is in a script.
+    pub(crate) fn hook(&self) -> Option<Hook> {
+        Hook::named(&self.name).filter(|hook| hook.spec().parameters.len() == self.parameters.len())
+    }
+
     /// The signature, such as `parse(text)`.
     pub(crate) fn signature(&self) -> String {
         format!("{}({})", self.name, self.parameters.join(", "))
@@ -161,6 +167,11 @@ impl Parsed {
     pub(crate) fn is_called(&self) -> bool {
         let timers = ["every", "cron"].iter().any(|name| self.named.contains(*name));
         timers || self.functions.iter().any(|function| hook::is_meant(&function.name))
+    }
+
+    /// The hooks that it defines, with their functions.
+    pub(crate) fn hooks(&self) -> impl Iterator<Item = (Hook, &Function)> {
+        self.functions.iter().filter_map(|function| Some((function.hook()?, function)))
     }
 
     /// The files that it imports.

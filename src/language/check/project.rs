@@ -7,10 +7,12 @@ use std::path::{Path, PathBuf};
 use rhai::{Engine, Position};
 
 use super::parsed::{Parsed, ParsedFiles};
+use super::sessions::SessionNetworks;
 use crate::language::bundle::{APART, Bundle, IMPORTS, find, script_name};
 use crate::language::disk::Disk;
 use crate::language::fault::Fault;
 use crate::language::source::Source;
+use crate::protocol::{Hook, Network};
 
 /// What a file is to its check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,12 @@ pub(crate) struct Around<'a> {
     pub(crate) scripts: Vec<&'a str>,
     /// The modules that it imports, directly or not.
     pub(crate) modules: Vec<&'a str>,
+    /// The networks of the sessions that run its code; none where that is not known.
+    pub(crate) networks: Vec<&'static Network>,
+    /// The networks of all sessions; none where they are not known.
+    pub(crate) all_networks: Vec<&'static Network>,
+    /// Whether a script that runs its code has a hook that none of its own sessions' networks has called.
+    pub(crate) is_partly_silent: bool,
 }
 
 /// The files of a check.
@@ -172,8 +180,12 @@ impl Project {
         found
     }
 
-    /// Which scripts and modules each file has to do with.
-    pub(crate) fn surroundings<'a>(&'a self, roles: &'a [(String, Role)]) -> BTreeMap<&'a str, Around<'a>> {
+    /// Which scripts and modules each file has to do with, and which networks.
+    pub(crate) fn surroundings<'a>(
+        &'a self,
+        roles: &'a [(String, Role)],
+        sessions: &SessionNetworks,
+    ) -> BTreeMap<&'a str, Around<'a>> {
         let mut around: BTreeMap<&str, Around<'_>> = BTreeMap::new();
         for (name, role) in roles {
             let reached = self.reachable([&**name]);
@@ -183,6 +195,16 @@ impl Project {
                 }
             }
             around.entry(name).or_default().modules = reached[1..].to_vec();
+        }
+        let is_partly_silent = |script: &&str| {
+            let parsed = self.files.get(*script).and_then(|file| file.as_ref().ok());
+            let networks = sessions.of(&[script]);
+            parsed.is_some_and(|parsed| parsed.hooks().any(|(hook, _)| is_silent(hook, &networks)))
+        };
+        for around in around.values_mut() {
+            around.networks = sessions.of(&around.scripts);
+            around.all_networks = sessions.all();
+            around.is_partly_silent = around.scripts.iter().any(is_partly_silent);
         }
         around
     }
@@ -322,6 +344,11 @@ impl Project {
             self.load(engine, module, root, depth + 1);
         }
     }
+}
+
+/// Whether none of these networks has a hook called; nothing is known where there are none.
+pub(crate) fn is_silent(hook: Hook, networks: &[&Network]) -> bool {
+    !networks.is_empty() && !networks.iter().any(|network| network.calls(hook))
 }
 
 fn parent(path: &Path) -> PathBuf {

@@ -27,10 +27,15 @@ const PROPOSALS: usize = 500;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Facts {
     /// What the functions of the file are called with, by name and number of parameters.
-    pub(crate) calls: HashMap<(String, usize), Vec<Kind>>,
+    pub(crate) calls: HashMap<FunctionKey, Vec<Kind>>,
     /// The places of variables that hold values of several kinds.
     pub(crate) mixed: HashSet<(usize, usize)>,
+    /// Who calls the functions of the file, or hands them on; `None` is the top level. Only where a hook of it is silent.
+    pub(crate) callers: HashMap<FunctionKey, BTreeSet<Option<FunctionKey>>>,
 }
+
+/// A function of a file: its name and its number of parameters.
+pub(crate) type FunctionKey = (String, usize);
 
 /// One walk over one file.
 pub(crate) struct Walk<'a> {
@@ -54,11 +59,13 @@ pub(crate) struct Walk<'a> {
     /// Whether the code at hand runs when the script is loaded.
     pub(crate) at_top_level: bool,
     /// The functions of the file that something calls or mentions.
-    pub(crate) used: BTreeSet<(String, usize)>,
+    pub(crate) used: BTreeSet<FunctionKey>,
     /// The last call that gave nothing: its name and what it is a method of.
     pub(crate) gave_nothing: Option<GaveNothing>,
     /// Whether the host calls the code at hand, so that it is called on nothing.
     pub(crate) in_hook: bool,
+    /// The function that the code at hand belongs to.
+    pub(crate) in_function: Option<FunctionKey>,
     said: OnceCell<Said<'a>>,
 }
 
@@ -116,6 +123,7 @@ impl<'a> Walk<'a> {
             used: BTreeSet::new(),
             gave_nothing: None,
             in_hook: false,
+            in_function: None,
         }
     }
 
@@ -204,8 +212,7 @@ impl<'a> Walk<'a> {
         let place = function.header.as_ref().map(|header| header.place);
         let position = place.map_or(Position::NONE, position_of);
         self.refuse_host_name(&function.name, position, NameKind::Function);
-        let hook = Hook::named(&function.name)
-            .filter(|hook| self.role.has_hooks() && hook.spec().parameters.len() == function.parameters.len());
+        let hook = function.hook().filter(|_| self.role.has_hooks());
         let calls = self.before.calls.get(&(function.name.clone(), function.parameters.len()));
         let mark = self.scope.mark();
         for (index, name) in function.parameters.iter().enumerate() {
@@ -226,7 +233,9 @@ impl<'a> Walk<'a> {
             self.declare(Variable::new(name, kind, VariableOrigin::Parameter, position));
         }
         self.in_hook = hook.is_some() && calls.is_none();
+        self.in_function = Some((function.name.clone(), function.parameters.len()));
         self.statements(&function.body, Value::Used);
+        self.in_function = None;
         self.in_hook = false;
         self.leave(mark);
     }
@@ -418,6 +427,7 @@ impl<'a> Walk<'a> {
                 self.error("unknown-hook", place, message, help);
             }
         }
+        self.silent_hooks();
     }
 
     /// Whether the file, or a module that it imports, calls or mentions a name.

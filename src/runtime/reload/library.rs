@@ -11,7 +11,7 @@ use std::sync::Arc;
 use rhai::Engine;
 
 use crate::language::bundle::{Bundle, script_name};
-use crate::language::check::{Checker, Finding};
+use crate::language::check::{Checker, Finding, SessionNetworks};
 use crate::language::dialect;
 use crate::language::disk::{Disk, Sight, Stamp, Stamps, parent, read_text};
 use crate::language::fault::Fault;
@@ -273,9 +273,9 @@ impl Library {
         self.root_faults.values().chain(self.scripts.values().filter_map(|script| script.fault.as_ref()))
     }
 
-    /// Checks a script as `hotline check` does. Whatever comes of it, the script works as it did.
-    pub fn check(&self, bundle: &Bundle) -> Vec<Finding> {
-        let check = std::panic::AssertUnwindSafe(|| self.checker.check_bundle(bundle));
+    /// Checks a script as `hotline check` does, for these sessions. Whatever comes of it, the script works as it did.
+    pub fn check(&self, bundle: &Bundle, sessions: &SessionNetworks) -> Vec<Finding> {
+        let check = std::panic::AssertUnwindSafe(|| self.checker.check_bundle(bundle, sessions));
         let mut findings = std::panic::catch_unwind(check).unwrap_or_else(|_| {
             tracing::error!("the check of {} panicked: this is a bug of Hotline", bundle.script.file);
             Vec::new()
