@@ -45,6 +45,11 @@ impl Publisher {
         Ok(Self(Arc::new(Published { secret, base, folders: Folders::new(folders)? })))
     }
 
+    /// The url below which everything stands that this bot serves.
+    pub(super) fn base(&self) -> &Url {
+        &self.0.base
+    }
+
     /// The url of a file, and its size in bytes.
     ///
     /// # Errors

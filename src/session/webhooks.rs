@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{mpsc, oneshot};
+use url::Url;
 
 use super::published::Publisher;
 use super::secret::Secret;
@@ -68,6 +69,13 @@ impl Webhooks {
     /// What hands out urls of files, where something serves them.
     pub fn publisher(&self) -> Option<Publisher> {
         self.lock().publisher.clone()
+    }
+
+    /// Where the webhooks of a session are taken, as the world finds that.
+    pub(super) fn url(&self, session: &str) -> Option<Url> {
+        let mut url = self.lock().publisher.as_ref()?.base().clone();
+        url.path_segments_mut().ok()?.pop_if_empty().extend(["webhook", session]);
+        Some(url)
     }
 
     /// The secret of a session whose webhooks are expected, and where it takes them, while it does.

@@ -1,6 +1,6 @@
 //! Messages as LINE's operations take them.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::operations::Operation;
 use crate::protocol::commands::Command;
@@ -34,6 +34,17 @@ pub fn quota() -> [&'static Command; 2] {
 pub fn quota_of(quota: &Value, consumption: &Value) -> Option<(i64, i64)> {
     let limit = quota["value"].as_i64().filter(|_| quota["type"] == "limited")?;
     Some((limit, consumption["totalUsage"].as_i64().unwrap_or_default()))
+}
+
+/// The operation that tells where webhooks are delivered.
+pub fn endpoint() -> &'static Command {
+    written("getWebhookEndpoint", &json!({})).0
+}
+
+/// The operation that says where webhooks are delivered, and its fields.
+pub fn set_endpoint(url: &str) -> (&'static Command, Map<String, Value>) {
+    let (row, _) = written("setWebhookEndpoint", &json!({}));
+    (row, Map::from_iter([("endpoint".to_owned(), url.into())]))
 }
 
 fn written(operation: &str, fields: &Value) -> (&'static Command, String) {

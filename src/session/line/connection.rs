@@ -10,11 +10,12 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
+use url::Url;
 
 use super::api::{ApiError, LineApi};
 use super::common::{Seen, carry_out};
 use crate::protocol::commands::Login;
-use crate::protocol::line::{Operation, quota, quota_of};
+use crate::protocol::line::{Operation, endpoint, quota, quota_of, set_endpoint};
 use crate::protocol::{Call, Content, Failure, encode_login};
 use crate::session::calls::CallError;
 use crate::session::config::SessionConfig;
@@ -41,6 +42,8 @@ pub(in crate::session) struct LineConnection {
     /// The account, as its own information has it; or why LINE does not give that.
     account: Result<Value, Failure>,
     session: String,
+    /// Whether LINE is played by a server of this machine.
+    is_here: bool,
     webhooks: Option<Webhooks>,
     /// The answer to the login, until it is taken.
     login: Option<String>,
@@ -48,30 +51,31 @@ pub(in crate::session) struct LineConnection {
     answers: FuturesUnordered<Answering>,
     seen: Rc<Seen>,
     quota: QuotaWatch,
+    /// What is looked at beside the calls.
+    errands: FuturesUnordered<Errand>,
 }
+
+type Errand = Pin<Box<dyn Future<Output = ()>>>;
 
 /// Warns before a month's messages are used up.
 #[derive(Default)]
 struct QuotaWatch {
-    looking: FuturesUnordered<Pin<Box<dyn Future<Output = ()>>>>,
     /// How many messages were sent since it looked last.
     sent: u32,
     has_warned: Rc<Cell<bool>>,
 }
 
 impl QuotaWatch {
-    /// Counts a message that costs, and looks again after some.
-    fn count(&mut self, api: &Rc<LineApi>, session: &str) {
+    /// Counts a message that costs; whether it is time to look again.
+    fn is_due(&mut self) -> bool {
         self.sent += 1;
-        if self.sent >= LOOK_AFTER {
-            self.look(api, session);
-        }
+        self.sent >= LOOK_AFTER
     }
 
-    fn look(&mut self, api: &Rc<LineApi>, session: &str) {
+    fn look(&mut self, api: &Rc<LineApi>, session: &str) -> Errand {
         self.sent = 0;
         let (api, session, has_warned) = (Rc::clone(api), session.to_owned(), Rc::clone(&self.has_warned));
-        self.looking.push(Box::pin(async move {
+        Box::pin(async move {
             let Some((limit, used)) = used_up(&api).await else { return };
             let is_low = used.saturating_mul(10) >= limit.saturating_mul(9);
             if is_low && !has_warned.replace(true) {
@@ -81,7 +85,48 @@ impl QuotaWatch {
                 );
             }
             has_warned.set(is_low);
-        }));
+        })
+    }
+}
+
+/// Looks whether LINE delivers a session's webhooks to where they are taken. A server of this machine, such as the sandbox, is told; what
+/// the world's has is its owner's to change.
+async fn check_endpoint(api: Rc<LineApi>, session: String, wanted: Url, is_here: bool) {
+    let Some(operation) = Operation::named(endpoint().name) else { return };
+    let known = match api.call(operation, &Map::new()).await {
+        Ok(content) => content.value(),
+        // There may be none yet.
+        Err(CallError::Refused(_)) => Value::Null,
+        Err(_) => return,
+    };
+    let is_there = known["endpoint"] == wanted.as_str();
+    let session = session.as_str();
+    match known["endpoint"].as_str() {
+        Some(_) if is_there && known["active"] != false => {}
+        _ if is_here => {
+            let (row, fields) = set_endpoint(wanted.as_str());
+            let Some(operation) = Operation::named(row.name) else { return };
+            if let Err(error) = api.call(operation, &fields).await {
+                tracing::warn!(session, "its webhooks cannot be set to {wanted}: {error}");
+            }
+        }
+        Some(_) if is_there => {
+            tracing::warn!(
+                session,
+                "LINE delivers no webhooks: switch \"Use webhook\" on in the LINE Developers Console"
+            );
+        }
+        Some(other) => tracing::warn!(
+            session,
+            "LINE delivers webhooks to {other}, and they are taken at {wanted}: set that in the LINE Developers Console, or [webhook] \
+             public_url here if a proxy stands before it"
+        ),
+        None => {
+            tracing::warn!(
+                session,
+                "LINE does not know where to deliver webhooks: set {wanted} in the LINE Developers Console"
+            );
+        }
     }
 }
 
@@ -106,12 +151,14 @@ impl LineConnection {
             api: Rc::new(api),
             account,
             session: config.name.clone(),
+            is_here: config.is_here(),
             webhooks: config.webhooks.clone(),
             login: None,
             deliveries: None,
             answers: FuturesUnordered::new(),
             seen: Rc::default(),
             quota: QuotaWatch::default(),
+            errands: FuturesUnordered::new(),
         })
     }
 
@@ -122,8 +169,8 @@ impl LineConnection {
         match fields.remove("task_id").and_then(|number| number.as_i64()) {
             Some(task_id) => {
                 let (api, seen) = (Rc::clone(&self.api), Rc::clone(&self.seen));
-                if Operation::named(&command).is_some_and(Operation::takes_retry_key) {
-                    self.quota.count(&api, &self.session);
+                if Operation::named(&command).is_some_and(Operation::takes_retry_key) && self.quota.is_due() {
+                    self.errands.push(self.quota.look(&api, &self.session));
                 }
                 let answer = async move { (task_id, carry_out(&api, &seen, &command, &fields).await) };
                 self.answers.push(Box::pin(answer));
@@ -148,11 +195,15 @@ impl LineConnection {
         if let Some(login) = self.login.take() {
             if let (Some(webhooks), Ok(account)) = (&self.webhooks, &self.account) {
                 self.deliveries = Some(webhooks.open(&self.session, account["userId"].as_str().unwrap_or_default()));
+                if let Some(wanted) = webhooks.url(&self.session) {
+                    let (api, session) = (Rc::clone(&self.api), self.session.clone());
+                    self.errands.push(Box::pin(check_endpoint(api, session, wanted, self.is_here)));
+                }
+                self.errands.push(self.quota.look(&self.api, &self.session));
             }
-            self.quota.look(&self.api, &self.session);
             return Poll::Ready(News::Frame(login));
         }
-        while let Poll::Ready(Some(())) = self.quota.looking.poll_next_unpin(context) {}
+        while let Poll::Ready(Some(())) = self.errands.poll_next_unpin(context) {}
         if let Poll::Ready(Some((task_id, answer))) = self.answers.poll_next_unpin(context) {
             return Poll::Ready(News::Answer(task_id, answer));
         }
