@@ -23,6 +23,8 @@ pub struct Network {
     own: fn() -> Box<dyn Iterator<Item = &'static Command>>,
     /// The events that it sends.
     pub events: &'static [EventSpec],
+    /// Whether accounts are restricted that send faster than a person would, so that they are paced unless asked otherwise.
+    pub is_gentle: bool,
     /// How the token is found that an event brings to be answered with, where the network has such.
     pub reply_token: Option<fn(&Content) -> Option<ReplyToken>>,
     /// What shows a person for so many seconds that they will be answered, where the network has such.
@@ -45,6 +47,7 @@ pub static GATEWAY: Network = Network {
     lacks: &[],
     own: || Box::new(std::iter::empty()),
     events: EVENTS,
+    is_gentle: true,
     reply_token: None,
     show_work: None,
 };
@@ -56,6 +59,7 @@ pub static LINE: Network = Network {
     lacks: LINE_LACKS,
     own: || Box::new(OPERATIONS.iter().map(|operation| &operation.command)),
     events: LINE_EVENTS,
+    is_gentle: false,
     reply_token: Some(ReplyToken::of),
     show_work: Some(show_work),
 };

@@ -66,7 +66,10 @@ impl Session {
     /// What the session itself is told: this account, and the certificate of an earlier login.
     pub fn settings(&self, limits: &Limits, pacing: &Pacing, certificate: Option<String>) -> SessionConfig {
         SessionConfig {
-            pacing: pacing.clone(),
+            pacing: match pacing {
+                Pacing::Gentle if !self.network().is_gentle => Pacing::Off,
+                pacing => pacing.clone(),
+            },
             proxy: self.proxy.clone(),
             connect_via: self.connect_via.clone(),
             root: self.root.clone(),

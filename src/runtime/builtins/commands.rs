@@ -118,7 +118,7 @@ pub(crate) fn call(
 ) -> ScriptResult {
     match delivery::way(services, session.as_ref(), row, &fields) {
         Way::AsItIs => outgoing::send(services, session, Sent::Known(row), fields, Once::Nothing, place),
-        Way::Keyed(key) => outgoing::send(services, session, Sent::Known(row), fields, Once::Key(key), place),
+        Way::Keyed => delivery::send_keyed(services, session, row, fields, place),
         Way::File(file) => delivery::deliver_file(services, session, &file, place),
         Way::Messages { to, messages } => delivery::deliver(services, session, &to, messages, place),
     }

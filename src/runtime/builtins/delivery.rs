@@ -11,6 +11,7 @@ use sha2::Sha256;
 use super::choices::Choices;
 use super::outgoing::{self, Once, SPENT_TOKEN, Sent, push_json};
 use super::sessions;
+use crate::clock::Timestamp;
 use crate::protocol::commands::{SendAudio, SendImage, SendLocation, SendText, SendVideo};
 use crate::protocol::line::{self, MESSAGES, Operation, ReplyToken, text_messages};
 use crate::protocol::{Call, Command, Network};
@@ -31,7 +32,7 @@ pub(super) enum Way {
     /// As it stands.
     AsItIs,
     /// Under a key by which the network takes it once.
-    Keyed(String),
+    Keyed,
     /// As messages to a chat.
     Messages { to: String, messages: Vec<Value> },
     /// As a message with the url of a file.
@@ -80,12 +81,27 @@ pub(super) fn way(services: &Services, session: Option<&SessionRef>, row: &'stat
         let duration = value["duration"].as_i64();
         return Way::File(FileMessage { to: text("to"), kind, path: text("path"), duration });
     }
-    let takes_key =
-        Operation::named(row.name).is_some_and(Operation::takes_retry_key) && value.get("retryKey").is_none();
-    match run::current().filter(|_| takes_key) {
-        Some(run) => Way::Keyed(key(services, &run, run.tokens.next_number(), row.name, fields)),
-        None => Way::AsItIs,
-    }
+    let takes_key = Operation::named(row.name).is_some_and(Operation::takes_retry_key);
+    if takes_key && value.get("retryKey").is_none() { Way::Keyed } else { Way::AsItIs }
+}
+
+/// Sends a command under a key of its own.
+///
+/// # Errors
+/// As the command itself.
+pub(super) fn send_keyed(
+    services: &Services,
+    session: Option<SessionRef>,
+    row: &'static Command,
+    fields: String,
+    place: CallSite<'_>,
+) -> ScriptResult {
+    let run = run::current().ok_or_else(|| thrown::misplaced("messages are only sent inside a running script"))?;
+    let number = run.tokens.next_number();
+    let Choice::Key { key, since } = choose(services, &run, None, number, &(row, fields.clone()), place)? else {
+        return Err(thrown::error("the record does not say how this was sent"));
+    };
+    outgoing::send(services, session, Sent::Known(row), fields, Once::Key { key, since }, place.in_part())
 }
 
 /// Sends a text, as `msg.reply` does.
@@ -222,8 +238,8 @@ fn publish(
 
 /// With what a message is sent.
 enum Choice {
-    Token { token: String, since: i64 },
-    Key(String),
+    Token { token: String, since: Timestamp },
+    Key { key: String, since: Timestamp },
 }
 
 fn deliver_part(
@@ -238,13 +254,13 @@ fn deliver_part(
     let number = run.tokens.next_number();
     let own = run.session.as_ref().is_some_and(|own| session.is_none_or(|session| session.name() == &*own.name));
     loop {
-        let sent = match choose(services, &run, own, number, to, &push, place)? {
+        let sent = match choose(services, &run, own.then_some(to), number, &push, place)? {
             Choice::Token { token, since } => {
                 run.tokens.spend(&token);
                 send(services, session, line::reply(&token, messages), Once::Token { since }, place)
             }
-            Choice::Key(key) => {
-                let sent = send(services, session, push, Once::Key(key), place);
+            Choice::Key { key, since } => {
+                let sent = send(services, session, push, Once::Key { key, since }, place);
                 return sent.map(|sent| receipt(&sent, to));
             }
         };
@@ -256,35 +272,30 @@ fn deliver_part(
     }
 }
 
-/// Chooses the newest token that lives, or a key; a run that is rebuilt chooses as it did.
+/// Chooses the newest token that lives for a chat, or a key; a run that is rebuilt chooses as it did.
 fn choose(
     services: &Services,
     run: &Run,
-    own: bool,
+    chat: Option<&str>,
     number: u32,
-    to: &str,
     (operation, request): &(&'static Command, String),
     place: CallSite<'_>,
 ) -> Result<Choice, ScriptError> {
-    let chosen = host_call::pass(HostCall::new(Impact::Pure, "answer by").with(to), place.in_part(), |_| {
-        let token = run.tokens.newest(to, run.now()).filter(|_| own);
-        let mut choice = Map::new();
-        match token {
-            Some(ReplyToken { token, since, .. }) => {
-                choice.insert("token".into(), token.into());
-                choice.insert("since".into(), since.into());
-            }
-            None => {
-                choice.insert("key".into(), key(services, run, number, operation.name, request).into());
-            }
-        }
-        Ok(Answer::Value(choice.into()))
+    let call = HostCall::new(Impact::Pure, "answer by").with(chat.unwrap_or_default());
+    let chosen = host_call::pass(call, place.in_part(), |_| {
+        let token = chat.and_then(|chat| run.tokens.newest(chat, run.now()));
+        let (name, value, since) = match token {
+            Some(ReplyToken { token, since, .. }) => ("token", token, since),
+            None => ("key", key(services, run, number, operation.name, request), run.now()),
+        };
+        Ok(Answer::Value(Map::from_iter([(name.into(), value.into()), ("since".into(), since.into())]).into()))
     })?;
     let text = |name: &str| field(&chosen, name).and_then(|text| text.into_string().ok());
-    match (text("token"), field(&chosen, "since").and_then(|since| since.as_int().ok()), text("key")) {
-        (Some(token), Some(since), _) => Ok(Choice::Token { token, since }),
-        (.., Some(key)) => Ok(Choice::Key(key)),
-        _ => Err(thrown::error("the record does not say how this was sent")),
+    let since = field(&chosen, "since").and_then(|since| since.as_int().ok()).unwrap_or_default();
+    match (text("token"), text("key")) {
+        (Some(token), _) => Ok(Choice::Token { token, since }),
+        (None, Some(key)) => Ok(Choice::Key { key, since }),
+        (None, None) => Err(thrown::error("the record does not say how this was sent")),
     }
 }
 

@@ -31,6 +31,10 @@ use crate::session::{CallError, Handle, Holdup, Media, MediaError, Permit, Ready
 pub(super) const SPENT_TOKEN: &str = "INVALID_REPLY_TOKEN";
 /// A token that is refused before this age, in milliseconds, was used and is not merely old.
 const SURELY_ALIVE: Timestamp = 30_000;
+/// For so long after a key was chosen, in milliseconds, LINE takes nothing else under it; an hour is left for what is on its way.
+const KEY_LIFE: Timestamp = 23 * 3_600 * 1_000;
+/// What a call comes to of which nobody can tell whether it happened.
+const IN_DOUBT: CallError = CallError::Disconnected { sent: true };
 /// An answer of which nothing is known is sent again so often, after so long.
 const ANSWER_ATTEMPTS: usize = 3;
 const ANSWER_AGAIN: Duration = Duration::from_millis(500);
@@ -92,8 +96,8 @@ fn lacking(row: &Command, handle: &Handle) -> Option<String> {
 pub(super) enum Once {
     /// Nothing.
     Nothing,
-    /// A field with a key under which the network takes it once.
-    Key(String),
+    /// A field with a key under which the network takes it once, chosen then.
+    Key { key: String, since: Timestamp },
     /// A token that can be used once, and lived since then.
     Token { since: Timestamp },
 }
@@ -113,7 +117,7 @@ pub(super) fn send(
     let name = sent.name();
     let safety = match once {
         Once::Nothing => sent.safety(),
-        Once::Key(_) | Once::Token { .. } => Safety::Idempotent,
+        Once::Key { .. } | Once::Token { .. } => Safety::Idempotent,
     };
     let impact = if safety == Safety::Read { Impact::Wait } else { Impact::Effect(safety) };
     // Only what is recorded is needed once more.
@@ -121,8 +125,8 @@ pub(super) fn send(
     let detail: Arc<str> = if is_recorded { fields.as_str().into() } else { Arc::default() };
     let call = HostCall::new(impact, name.clone()).with(detail);
     let fields = match &once {
-        // It follows from what is recorded, so that it is no part of the record.
-        Once::Key(key) => keyed(fields, key),
+        // It has a record of its own.
+        Once::Key { key, .. } => keyed(fields, key),
         Once::Nothing | Once::Token { .. } => fields,
     };
     let prepare = |run: &Rc<Run>, waits: &dyn Fn(Option<&str>)| {
@@ -140,17 +144,9 @@ pub(super) fn send(
             tracing::info!(session = handle.name(), command, %fields, "dry run: not sent");
             return Ok(Outgoing::Nothing);
         }
-        if let Once::Token { since } = once {
-            let handle = handle.clone();
-            let clock = services.clock.clone();
-            return Ok(Outgoing::Answering(Box::new(Answering {
-                handle,
-                name,
-                fields,
-                since,
-                is_doubtful: false,
-                clock,
-            })));
+        if !matches!(once, Once::Nothing) {
+            let (handle, clock) = (handle.clone(), services.clock.clone());
+            return Ok(Outgoing::Once(Box::new(SentOnce { handle, name, fields, once, is_doubtful: false, clock })));
         }
         let permit = match Media::concerns(command) {
             true => None,
@@ -182,16 +178,16 @@ enum Outgoing {
     /// The run's own session sends it.
     ByOwn(Ready, Cow<'static, str>),
     ByOther(Member, Ready, Cow<'static, str>),
-    /// The run's own session sends it with a token that can be used once.
-    Answering(Box<Answering>),
+    /// It happens once, however often it is sent.
+    Once(Box<SentOnce>),
 }
 
-/// What is sent with a token that can be used once.
-struct Answering {
+/// What is sent so that it happens once.
+struct SentOnce {
     handle: Handle,
     name: Cow<'static, str>,
     fields: String,
-    since: Timestamp,
+    once: Once,
     /// Whether it may have been sent already.
     is_doubtful: bool,
     clock: Clock,
@@ -209,18 +205,18 @@ impl Sending for Outgoing {
     }
 
     fn may_have_been_sent(&mut self) {
-        if let Self::Answering(answering) = self {
-            answering.is_doubtful = true;
+        if let Self::Once(sending) = self {
+            sending.is_doubtful = true;
         }
     }
 
     fn send(self, run: &Run) -> impl Future<Output = Result<Answer, ScriptError>> + 'static {
-        if let Self::Answering(answering) = self {
+        if let Self::Once(sending) = self {
             // Boxed: most calls are none of this kind, and would have room for it.
-            return Either::Right(Box::pin(answering.send()));
+            return Either::Right(Box::pin(sending.send()));
         }
         let sent = match self {
-            Self::Nothing | Self::Answering(_) => None,
+            Self::Nothing | Self::Once(_) => None,
             Self::ByOwn(ready, name) => run.session.as_ref().map(|session| (session.handle.clone(), ready, name)),
             Self::ByOther(member, ready, name) => Some((member.handle, ready, name)),
         };
@@ -231,36 +227,55 @@ impl Sending for Outgoing {
     }
 }
 
-impl Answering {
+impl SentOnce {
     /// Sends it until it is known to have been sent, or not.
-    ///
-    /// A refused token that lives has been used before: what was sent with it has arrived. Whether one that may be over was used cannot be
-    /// told.
     async fn send(self: Box<Self>) -> Result<Answer, ScriptError> {
-        let Self { handle, name, fields, since, mut is_doubtful, clock } = *self;
-        let mut attempts = 0;
-        loop {
-            let sent = match handle.reserve(&name).await {
-                Ok(permit) => handle.send(permit, fields.clone()).await,
-                refused => refused.map(|_| Content::default()),
-            };
-            let is_refused = matches!(&sent, Err(CallError::Refused(failure)) if failure.name() == SPENT_TOKEN);
-            let is_unknown =
-                matches!(&sent, Err(CallError::Disconnected { sent: true } | CallError::Timeout { sent: true, .. }));
-            match sent {
-                Err(_) if is_refused && is_doubtful => {
-                    let lives = clock.now() < since.saturating_add(SURELY_ALIVE);
-                    let sent = if lives { Ok(Content::new("{}")) } else { Err(CallError::Disconnected { sent: true }) };
-                    return answer(&handle, &name, sent.map_err(MediaError::Call));
-                }
-                Err(_) if is_unknown && attempts < ANSWER_ATTEMPTS => {
-                    (is_doubtful, attempts) = (true, attempts + 1);
-                    clock.sleep(ANSWER_AGAIN).await;
-                }
-                sent => return answer(&handle, &name, sent.map_err(MediaError::Call)),
+        let Self { handle, name, fields, once, is_doubtful, clock } = *self;
+        let sent = match once {
+            Once::Nothing => send_to(&handle, &name, fields).await,
+            Once::Key { since, .. } => {
+                let is_known = clock.now() < since.saturating_add(KEY_LIFE);
+                if is_doubtful && !is_known { Err(IN_DOUBT) } else { send_to(&handle, &name, fields).await }
             }
+            Once::Token { since } => send_with_token(&handle, &name, fields, since, is_doubtful, &clock).await,
+        };
+        answer(&handle, &name, sent.map_err(MediaError::Call))
+    }
+}
+
+/// Sends what uses a token up, until it is known to have been sent, or not.
+///
+/// A token that is refused while it lives has been used: what was sent with it has arrived. Whether one that may be over was used cannot
+/// be told.
+async fn send_with_token(
+    handle: &Handle,
+    name: &str,
+    fields: String,
+    since: Timestamp,
+    mut is_doubtful: bool,
+    clock: &Clock,
+) -> Result<Content, CallError> {
+    let mut attempts = 0;
+    loop {
+        match send_to(handle, name, fields.clone()).await {
+            Err(CallError::Refused(failure)) if failure.name() == SPENT_TOKEN && is_doubtful => {
+                let lives = clock.now() < since.saturating_add(SURELY_ALIVE);
+                return if lives { Ok(Content::new("{}")) } else { Err(IN_DOUBT) };
+            }
+            Err(CallError::Disconnected { sent: true } | CallError::Timeout { sent: true, .. })
+                if attempts < ANSWER_ATTEMPTS =>
+            {
+                (is_doubtful, attempts) = (true, attempts + 1);
+                clock.sleep(ANSWER_AGAIN).await;
+            }
+            sent => return sent,
         }
     }
+}
+
+async fn send_to(handle: &Handle, name: &str, fields: String) -> Result<Content, CallError> {
+    let permit = handle.reserve(name).await?;
+    handle.send(permit, fields).await
 }
 
 /// A request with its key.
