@@ -148,6 +148,15 @@ impl Control {
         self.operate(Operation::CreateGroup { name: name.to_owned(), members }).map(|content| text(&content, "mid"))
     }
 
+    /// Adds a room whose members are in it at once, the creator first, and gives its mid.
+    ///
+    /// # Errors
+    /// As with [`create_group`](Self::create_group).
+    pub fn create_room(&self, members: &[&str]) -> Result<String, Failure> {
+        let members = members.iter().map(|who| self.known(who)).collect::<Result<_, _>>()?;
+        self.operate(Operation::CreateRoom { members }).map(|content| text(&content, "mid"))
+    }
+
     /// Sends a text as `from` to a person or a group.
     ///
     /// # Errors

@@ -93,22 +93,29 @@ impl World {
             let message = format!("a group holds {MAX_GROUP} members and invitees; found {}", invited.len() + 1);
             return Err(Failure::new(FailureCode::InvalidLength, message));
         }
+        let mid = self.found(act, MidKind::Group, &request.name);
+        self.group_mut("group_id", &mid)?.invitees.extend(invited.iter().map(|mid| (mid.clone(), act.now)));
+        notify_invited(act, &mid, invited);
+        self.join_officials(act, &mid);
+        Ok(json!(self.chat(self.group("group_id", &mid)?, act)))
+    }
+
+    /// A new group or room whose one member is the acting account.
+    pub(super) fn found(&mut self, act: &Act<'_>, kind: MidKind, name: &str) -> Mid {
         let group = Group {
-            mid: self.ids.mid(MidKind::Group),
-            name: request.name.clone(),
+            mid: self.ids.mid(kind),
+            name: name.to_owned(),
             picture: None,
             created: act.now,
             creator: act.by.clone(),
             members: BTreeMap::from([(act.by.clone(), act.now)]),
-            invitees: invited.iter().map(|mid| (mid.clone(), act.now)).collect(),
+            invitees: BTreeMap::new(),
             ticket: self.ids.token(),
             join_by_url: false,
         };
-        notify_invited(act, &group.mid, invited);
         let mid = group.mid.clone();
         self.groups.insert(mid.clone(), group);
-        self.join_officials(act, &mid);
-        Ok(json!(self.chat(self.group("group_id", &mid)?, act)))
+        mid
     }
 
     pub(super) fn update_group_picture(&mut self, act: &mut Act<'_>, group_id: &str) -> CommandReply {
@@ -291,7 +298,7 @@ impl World {
         self.groups.values().filter(move |group| group.members.contains_key(mid))
     }
 
-    fn check_chats(&self, mid: &str) -> Result<(), Failure> {
+    pub(super) fn check_chats(&self, mid: &str) -> Result<(), Failure> {
         if self.groups_of(mid).count() >= MAX_CHATS {
             let message = format!("an account is a member of at most {MAX_CHATS} groups");
             return Err(Failure::new(FailureCode::OverMaxChatsPerUser, message));
