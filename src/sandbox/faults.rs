@@ -178,6 +178,11 @@ impl Faults {
         self.last
     }
 
+    /// How many faults there are for requests to LINE's API and for webhooks.
+    pub(super) fn line_troubles(&self) -> usize {
+        self.requests.len() + self.webhooks.len()
+    }
+
     pub(super) fn clear(&mut self, id: Option<FaultId>) {
         self.frames.retain(|armed| id.is_some_and(|id| armed.id != id));
         self.commands.retain(|armed| id.is_some_and(|id| armed.id != id));

@@ -122,6 +122,11 @@ impl Official {
         self.0.with(|hub| hub.faults.trouble_webhooks(fault))
     }
 
+    /// How many troubles of these two kinds are still to strike.
+    pub fn troubles_left(&self) -> usize {
+        self.0.with(|hub| hub.faults.line_troubles())
+    }
+
     /// Ends every reply token that is out.
     pub fn expire_reply_tokens(&self) {
         self.0.with(|hub| hub.line.reply_tokens.expire());

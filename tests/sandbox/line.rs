@@ -2,3 +2,5 @@
 
 mod bot;
 mod messages;
+mod operations;
+mod webhooks;

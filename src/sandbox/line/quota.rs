@@ -19,7 +19,7 @@ pub enum SentBy {
     Narrowcast,
     /// To all who have added the account.
     Broadcast,
-    /// To a phone number.
+    /// To a phone number; it is paid for apart.
     Phone,
 }
 
@@ -56,7 +56,8 @@ impl Consumption {
     /// How many of this month's messages are used.
     pub(crate) fn used(&self, now: Timestamp) -> u64 {
         let month = month(now);
-        let counts = self.days.iter().filter(|((day, by), _)| *by != SentBy::Reply && day.starts_with(&month));
+        let costs = |by: SentBy| !matches!(by, SentBy::Reply | SentBy::Phone);
+        let counts = self.days.iter().filter(|((day, by), _)| costs(*by) && day.starts_with(&month));
         counts.map(|(_, count)| count).sum::<u64>() + self.extra.get(&month).copied().unwrap_or_default()
     }
 

@@ -1,7 +1,7 @@
 //! A bot of the tests: takes webhooks, checks their signatures, and calls the API. It decides nothing by itself.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use hotline::clock::Clock;
-use hotline::protocol::line::{SIGNATURE_HEADER, verify};
+use hotline::protocol::line::{Operation, SIGNATURE_HEADER, verify};
 use hotline::sandbox::{Control, LINE_CHANNEL, Official, OfficialConfig, Sandbox, SandboxConfig};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -32,8 +32,19 @@ pub(crate) struct Bot {
     /// What the next webhooks are answered.
     status: Arc<AtomicU16>,
     webhooks: mpsc::UnboundedReceiver<Value>,
-    client: Client,
+    pub(crate) client: Client,
     server: JoinHandle<()>,
+    answers: Mutex<Vec<Answer>>,
+}
+
+/// What an operation was answered.
+#[derive(Clone, Debug)]
+pub(crate) struct Answer {
+    /// LINE's name of the operation.
+    pub(crate) operation: &'static str,
+    pub(crate) status: u16,
+    pub(crate) content_type: String,
+    pub(crate) body: Vec<u8>,
 }
 
 #[derive(Clone)]
@@ -69,7 +80,7 @@ impl Bot {
         let address = listener.local_addr().expect("it listens");
         let routes = Router::new().route("/callback", post(receive)).with_state(receiver);
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.expect("it serves") });
-        let bot = Self { sandbox, clock, status, webhooks, client: client(), server };
+        let bot = Self { sandbox, clock, status, webhooks, client: client(), server, answers: Mutex::default() };
         let endpoint = json!({ "endpoint": format!("http://{address}/callback") });
         bot.ok(Method::PUT, "/v2/bot/channel/webhook/endpoint", endpoint).await;
         bot
@@ -103,7 +114,29 @@ impl Bot {
     pub(crate) async fn call(&self, method: Method, path: &str, body: Value) -> (u16, Value) {
         let request = self.request(method, path);
         let request = if body.is_null() { request } else { with(request, &body) };
-        read(request.send().await.expect("it is answered")).await
+        self.send(request).await
+    }
+
+    /// Sends a request, and gives its status and its answer.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> (u16, Value) {
+        let request = request.build().expect("a request");
+        let (method, path) = (request.method().clone(), request.url().path().to_owned());
+        let response = self.client.execute(request).await.expect("it is answered");
+        let status = response.status().as_u16();
+        let content_type = response.headers().get("content-type").map(|kind| kind.to_str().expect("a text").to_owned());
+        let body = response.bytes().await.expect("it ends").to_vec();
+        let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        if let Some((operation, _)) = Operation::at(method.as_str(), &path) {
+            let content_type = content_type.unwrap_or_default();
+            let answer = Answer { operation: operation.command.name, status, content_type, body };
+            self.answers.lock().expect("nobody panics").push(answer);
+        }
+        (status, answer)
+    }
+
+    /// What was answered so far.
+    pub(crate) fn answers_so_far(&self) -> Vec<Answer> {
+        self.answers.lock().expect("nobody panics").clone()
     }
 
     /// As [`call`](Self::call), for an operation that must succeed.
@@ -118,10 +151,15 @@ impl Bot {
         self.ok(Method::GET, path, Value::Null).await
     }
 
+    /// The next webhook.
+    pub(crate) async fn webhook(&mut self) -> Value {
+        let webhook = tokio::time::timeout(PATIENCE, self.webhooks.recv()).await.expect("a webhook comes");
+        webhook.expect("the bot listens")
+    }
+
     /// The event of the next webhook.
     pub(crate) async fn event(&mut self) -> Value {
-        let webhook = tokio::time::timeout(PATIENCE, self.webhooks.recv()).await.expect("a webhook comes");
-        let webhook = webhook.expect("the bot listens");
+        let webhook = self.webhook().await;
         assert_eq!(webhook["destination"], self.id("shop"));
         let [event] = webhook["events"].as_array().expect("events").as_slice() else { panic!("one event: {webhook}") };
         event.clone()
