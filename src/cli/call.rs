@@ -18,14 +18,15 @@ use super::output;
 use crate::clock::Clock;
 use crate::language::spelling::did_you_mean;
 use crate::protocol::{
-    COMMANDS, Command, Content, Failure, FailureCode, Field, FieldKind, check_field_names, check_fields,
+    COMMANDS, Command, Content, Failure, FailureCode, Field, FieldKind, NETWORKS, Network, check_field_names,
+    check_fields,
 };
 use crate::session::{CallError, Handle, Media, MediaError, MediaMode, SessionConfig};
 
 /// The arguments of `call`.
 #[derive(Debug, clap::Args)]
 pub(super) struct CallArgs {
-    /// The command, such as SendText or send_text
+    /// The command, such as SendText, send_text or pushMessage
     #[arg(value_parser = CommandName, hide_possible_values = true)]
     command: String,
 
@@ -62,8 +63,7 @@ impl TypedValueParser for CommandName {
     }
 
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let names = COMMANDS.iter().filter(|row| !row.is_login()).map(|row| PossibleValue::new(row.name));
-        Some(Box::new(names))
+        Some(Box::new(known().map(|row| PossibleValue::new(row.name))))
     }
 }
 
@@ -77,6 +77,9 @@ impl CallArgs {
         let fields = read_fields(command, self.fields.as_deref(), &self.assignments).map_err(Exit::Usage)?;
         let config = self.account.configuration()?.ok_or_else(|| Exit::usage(anyhow!(NO_SESSION)))?;
         let session = account::choose(&config, self.session.as_deref())?;
+        if let Some(reason) = session.network().refusal(command, &session.name) {
+            return Err(Exit::usage(anyhow!(reason)));
+        }
         // By flags there is a data folder where a bot has run by flags.
         let has_folder = self.account.gateway.is_none() || config.data.is_dir();
         let keeper =
@@ -158,16 +161,23 @@ async fn send(handle: &Handle, media: Option<&Media>, command: &Command, fields:
     })
 }
 
-/// The command of a name, on the wire or in scripts.
+/// What can be called: the common commands, and what each network has besides.
+fn known() -> impl Iterator<Item = &'static Command> {
+    let own = NETWORKS.iter().flat_map(|network| network.own_commands());
+    COMMANDS.iter().filter(|command| !command.is_login()).chain(own)
+}
+
+/// The command of a name, on the wire or in scripts. A common one's function comes first: others are in a namespace.
 fn find(name: &str) -> anyhow::Result<&'static Command> {
-    let found = COMMANDS.iter().find(|command| command.name == name || command.function == name);
-    let known = COMMANDS.iter().filter(|command| !command.is_login());
-    match found {
+    let by_function = || COMMANDS.iter().chain(known()).find(|row| row.function == name || row.call_name() == name);
+    match Network::any_command(name).or_else(by_function) {
         Some(command) if command.is_login() => Err(anyhow!(
             "the login is not called: the session logs in by itself, with the account of its configuration"
         )),
         Some(command) => Ok(command),
-        None => Err(anyhow!("no command is named \"{name}\"{}", did_you_mean(name, known.map(|command| command.name)))),
+        None => {
+            Err(anyhow!("no command is named \"{name}\"{}", did_you_mean(name, known().map(|command| command.name))))
+        }
     }
 }
 
@@ -260,6 +270,22 @@ mod tests {
         ] {
             assert_eq!(fields(command, None, assignments), Ok(expected));
         }
+    }
+
+    #[test]
+    fn an_operation_is_called_by_its_name_or_its_function() {
+        for name in ["pushMessage", "line::push_message", "push_message"] {
+            let messages = r#"messages=[{"type":"text","text":"hi"}]"#;
+            let expected = json!({"to": "U1", "messages": [{"type": "text", "text": "hi"}]});
+            assert_eq!(fields(name, None, &["to=U1", messages]), Ok(expected));
+        }
+        for (name, command) in
+            [("get_profile", "GetProfile"), ("getProfile", "getProfile"), ("line::get_profile", "getProfile")]
+        {
+            assert_eq!(find(name).map(|row| row.name).ok(), Some(command));
+        }
+        let error = fields("pushMessage", None, &["to=U1", "messages=hi"]).expect_err("a text is no message");
+        assert_eq!(error, "\"messages\" is \"hi\", expected an array of maps");
     }
 
     #[test]

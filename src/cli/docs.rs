@@ -1,5 +1,5 @@
-//! `hotline docs`: the reference, rendered from the tables. Nothing about a single command, function or hook is written
-//! here.
+//! `hotline docs`: the reference, rendered from the tables. Nothing about a single command, function, hook or network is
+//! written here.
 
 use std::fmt::Write;
 
@@ -9,9 +9,10 @@ use crate::language::definitions::library_functions;
 use crate::language::errors::{self, CAUGHT_FIELDS};
 use crate::language::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES, Reach};
 use crate::language::types::Type;
+use crate::protocol::line::Operation;
 use crate::protocol::{
-    COMMANDS, Command, EVENTS, EventField, EventFieldKind, EventSpec, Example, Family, Field, FieldKind, HOOKS, Hook,
-    Presence, Provenance, Repetition, Safety,
+    COMMANDS, Command, EventField, EventFieldKind, EventSpec, Example, Family, Field, FieldKind, HOOKS, Hook, NETWORKS,
+    Network, Presence, Provenance, Repetition, Safety,
 };
 
 /// The arguments of `docs`.
@@ -26,17 +27,18 @@ impl DocsArgs {
     }
 }
 
-/// The whole reference as Markdown: commands, functions, objects, hooks and events.
+/// The whole reference as Markdown: commands, the networks' own operations, functions, objects, hooks and events.
 pub fn reference() -> String {
     let mut page = String::from(
         "# Reference\n\n\
          Written by `hotline docs` from the tables of commands, functions, hooks and events; a test keeps it fresh.\n\n\
-         - [Commands](#commands): what a script can have the gateway do\n\
+         - [Commands](#commands): what a script can have its account do, on any network\n\
+         - [Networks](#networks): which network has which of them, and what each has besides\n\
          - [Functions](#functions): what else it can call\n\
          - [Objects](#objects): what hooks and functions give it\n\
          - [The standard library](#the-standard-library): what it can import\n\
          - [Hooks](#hooks): what a script can be called for\n\
-         - [Events](#events): what a gateway tells, and the hook that each reaches\n\n\
+         - [Events](#events): what a network tells, and the hook that each reaches\n\n\
          A test runs every example. Lines that define no function are what `on_message(msg)` does, and `// \"hi\" → \"hello\"` is what is \
          said to the bot and what it answers.\n\n\
          ## Commands\n\n\
@@ -52,6 +54,7 @@ pub fn reference() -> String {
             render_command(&mut page, command);
         }
     }
+    render_networks(&mut page);
     render_functions(&mut page);
     render_objects(&mut page);
     render_library(&mut page);
@@ -65,13 +68,50 @@ pub fn reference() -> String {
     }
     page.push_str(
         "\n## Events\n\n\
-         Every event also reaches `on_notify(subcommand, content)`, known or not, before its own hook. The fields are those of \
-         the wire: `event.raw` has them as they came.\n",
+         Every event also reaches `on_notify(subcommand, content)`, known or not, before its own hook. `event.raw`, and the \
+         content that `on_notify` gets, is the event as its network sent it.\n",
     );
-    for event in EVENTS {
-        render_event(&mut page, event);
+    for network in NETWORKS {
+        let _ = writeln!(page, "\n### Events of {}", network.title);
+        network.events.iter().for_each(|event| render_event(&mut page, event));
     }
     page
+}
+
+/// Which network has which of the common commands, and the operations that only one has.
+fn render_networks(page: &mut String) {
+    let titles: Vec<_> = NETWORKS.iter().map(|network| network.title).collect();
+    let _ = write!(
+        page,
+        "\n## Networks\n\nA session is on one network: {}. The commands above mean the same on each that has them. On a network that \
+         lacks one it throws `UNSUPPORTED`, and `hotline check` says so beforehand.\n\n| | {} |\n|---|{}\n",
+        titles.join(", or "),
+        titles.join(" | "),
+        "---|".repeat(titles.len())
+    );
+    for command in COMMANDS.iter().filter(|command| !command.is_login()) {
+        let of = |network: &&Network| match network.lack(command.function) {
+            None => "yes".to_owned(),
+            Some(lack) => format!("no: {}", lack.instead),
+        };
+        let cells: Vec<_> = NETWORKS.iter().map(of).collect();
+        let _ = writeln!(page, "| `{}` | {} |", command.function, cells.join(" | "));
+    }
+    for network in NETWORKS {
+        let Some(first) = network.own_commands().next() else { continue };
+        let _ = write!(
+            page,
+            "\n### Operations of {}\n\nFunctions of the namespace `{}`, such as `{}`. They take their fields in order or one map, as commands \
+             do; `command(\"{}\", #{{…}})` calls one by its name on the wire. On a session of another network they throw `UNSUPPORTED`.\n",
+            network.title,
+            network.name,
+            first.signature(),
+            first.name
+        );
+        for family in Family::ALL {
+            network.own_commands().filter(|row| row.family == family).for_each(|row| render_command(page, row));
+        }
+    }
 }
 
 fn render_functions(page: &mut String) {
@@ -195,7 +235,8 @@ fn render_command(page: &mut String, command: &Command) {
     if command.is_login() {
         page.push_str("The session sends it by itself, with the account of its configuration; scripts cannot.\n\n");
     } else {
-        let _ = writeln!(page, "- On the wire: `{}`", command.name);
+        let request = Operation::named(command.name).map(|row| format!(", `{} {}`", row.method.name(), row.path));
+        let _ = writeln!(page, "- On the wire: `{}`{}", command.name, request.unwrap_or_default());
     }
     let _ = writeln!(page, "- Gives: `{}`", command.result);
     let _ = writeln!(page, "- Again after a lost connection: {}", safety(command.safety));
@@ -214,7 +255,7 @@ fn render_command(page: &mut String, command: &Command) {
 }
 
 fn render_event(page: &mut String, event: &EventSpec) {
-    let _ = writeln!(page, "\n### `{}`\n\n{}", event.subcommand, sentence(event.doc));
+    let _ = writeln!(page, "\n#### `{}`\n\n{}", event.subcommand, sentence(event.doc));
     match event.hook {
         Some(hook) => {
             let _ = writeln!(page, "It reaches `{}`.", hook.spec().signature());
@@ -225,6 +266,9 @@ fn render_event(page: &mut String, event: &EventSpec) {
         let _ = writeln!(page, "{line}");
     }
     let _ = writeln!(page, "{}", repetition(event.repetition));
+    if event.fields.is_empty() {
+        return;
+    }
     page.push_str("\n| field | type | |\n|---|---|---|\n");
     for field in event.fields {
         let _ = writeln!(page, "| `{}` | {} | {} |", field.name, event_kind(field), field.doc);
@@ -324,8 +368,11 @@ mod tests {
         for command in COMMANDS {
             assert!(page.contains(&format!("`{}`", command.name)), "{}", command.name);
         }
-        for event in EVENTS {
-            assert!(page.contains(&format!("### `{}`", event.subcommand)), "{}", event.subcommand);
+        for operation in NETWORKS.iter().flat_map(|network| network.own_commands()) {
+            assert!(page.contains(&format!("#### `{}`", operation.signature())), "{}", operation.name);
+        }
+        for event in EventSpec::all() {
+            assert!(page.contains(&format!("#### `{}`", event.subcommand)), "{}", event.subcommand);
         }
         for function in FUNCTIONS {
             assert!(page.contains(&typed(function)), "{}", function.signature());

@@ -10,7 +10,9 @@ use super::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, PROPERTIES};
 use super::headers::headers;
 use super::testing;
 use super::types::Type;
-use crate::protocol::{Argument, COMMANDS, Command, EventFieldKind, EventSpec, Example, FieldKind, HOOKS, Hook};
+use crate::protocol::{
+    Argument, COMMANDS, Command, EventFieldKind, EventSpec, Example, FieldKind, HOOKS, Hook, NETWORKS, Network,
+};
 
 /// A function of the standard library.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +43,7 @@ pub fn library_functions() -> Vec<LibraryFunction> {
 pub fn files() -> Vec<(String, String)> {
     let mut files = vec![("hotline.d.rhai".to_owned(), host()), ("hooks.d.rhai".to_owned(), hooks())];
     files.push(("testing.d.rhai".to_owned(), testing()));
+    files.extend(NETWORKS.iter().filter_map(|network| Some((format!("{}.d.rhai", network.name), namespace(network)?))));
     for (name, text) in dialect::language().definitions().include_standard_packages(true).iter_files() {
         let name = match name.as_str() {
             "__static__.d.rhai" => "rhai.d.rhai",
@@ -61,7 +64,7 @@ fn host() -> String {
          \n/// What this script keeps for good, shared by its sessions.\nconst store: Store;\n",
     );
     for row in COMMANDS.iter().filter(|row| !row.is_login()) {
-        command(&mut page, row);
+        command(&mut page, row, &["", "session: Session"]);
     }
     for row in FUNCTIONS {
         function(&mut page, row);
@@ -162,16 +165,29 @@ fn library_module(module: &str, text: &str) -> String {
     page
 }
 
-fn command(page: &mut String, row: &Command) {
+/// The operations that only this network has, where it has any.
+fn namespace(network: &Network) -> Option<String> {
+    let mut page = format!("module {};\n", network.name);
+    let empty = page.len();
+    network.own_commands().for_each(|row| command(&mut page, row, &[""]));
+    (page.len() > empty).then_some(page)
+}
+
+fn command(page: &mut String, row: &Command, receivers: &[&str]) {
     let mut doc = format!("{}\n\nGives `{}`.\n", row.doc.trim(), row.result);
     for field in row.fields {
         let _ = write!(doc, "\n- `{}`: {}; {}", field.name, field.kind.noun(), field.doc);
     }
+    for network in NETWORKS {
+        if let Some(lack) = network.lack(row.function).filter(|_| row.namespace.is_none()) {
+            let _ = write!(doc, "\n\nNot on {}: {}.", network.title, lack.instead);
+        }
+    }
     let fields: Vec<_> = row.positional().map(|field| format!("{}: {}", field.name, wire_type(field.kind))).collect();
-    for receiver in ["", "session: Session"] {
+    for receiver in receivers {
         let forms = [Some(fields.join(", ")), (!row.fields.is_empty()).then(|| "fields: Map".to_owned())];
         for form in forms.into_iter().flatten() {
-            let parameters: Vec<_> = [receiver, &form].into_iter().filter(|part| !part.is_empty()).collect();
+            let parameters: Vec<_> = [*receiver, &form].into_iter().filter(|part| !part.is_empty()).collect();
             documentation(page, &doc);
             show(page, row.example.as_ref());
             let _ = writeln!(page, "fn {}({}) -> ?;", row.function, parameters.join(", "));
@@ -279,6 +295,11 @@ mod tests {
         for row in HOOKS {
             assert!(hooks.contains(&format!("fn {}(", row.name)) && shows_it(hooks, &row.example), "{}", row.name);
         }
+        for row in NETWORKS.iter().flat_map(|network| network.own_commands()) {
+            let own = text(&format!("{}.d.rhai", row.namespace.expect("it is in one")));
+            assert!(own.contains(&format!("fn {}(", row.function)), "{}", row.function);
+        }
+        assert!(text("line.d.rhai").contains("\nfn push_message(to: String, messages: Array) -> ?;\n"));
         assert!(host.contains("fn send_text(session: Session, to: String, content: String) -> ?;"), "{host}");
         assert!(text("std/words.d.rhai").contains("/// Tells whether a text means yes"));
         for function in library_functions() {
@@ -286,7 +307,7 @@ mod tests {
         }
         for (name, text) in &files {
             let bare = text.lines().zip(text.lines().skip(1)).find(|(before, line)| {
-                (name.starts_with('h') || name.starts_with("std"))
+                (name.starts_with('h') || name.starts_with("line") || name.starts_with("std"))
                     && line.starts_with("fn ")
                     && !before.starts_with("///")
             });

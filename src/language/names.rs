@@ -8,7 +8,7 @@ use super::bundle::Bundle;
 use super::functions::{FUNCTIONS, PROPERTIES};
 use super::headers::{Header, headers};
 use super::kind::Kind;
-use crate::protocol::COMMANDS;
+use crate::protocol::{COMMANDS, NETWORKS};
 
 /// What can be written at a prompt.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,7 +17,7 @@ pub struct Names {
     pub functions: Vec<Name>,
     /// What can stand after a dot: methods and properties.
     pub methods: Vec<Name>,
-    /// The functions of the imported modules, by the names that they were imported as.
+    /// The operations of networks by their namespaces, and the functions of the imported modules by the names that they were imported as.
     pub modules: BTreeMap<String, Vec<Name>>,
     /// The variables so far and the names that every script sees, each with the type of what it holds.
     pub variables: Vec<(String, String)>,
@@ -60,6 +60,23 @@ pub(crate) fn host_names() -> (Vec<Name>, Vec<Name>) {
         of: Some(row.of.to_string()),
     }));
     (functions, methods)
+}
+
+/// The operations that only one network has, by the namespaces that they are in.
+pub(crate) fn network_names() -> BTreeMap<String, Vec<Name>> {
+    let mut modules: BTreeMap<String, Vec<Name>> = BTreeMap::new();
+    for row in NETWORKS.iter().flat_map(|network| network.own_commands()) {
+        let Some(namespace) = row.namespace else { continue };
+        let fields: Vec<_> = row.positional().map(|field| field.name).collect();
+        modules.entry(namespace.to_owned()).or_default().push(Name {
+            name: row.function.to_owned(),
+            signature: format!("{}({})", row.function, fields.join(", ")),
+            doc: row.doc.to_owned(),
+            example: row.example.map(|example| example.text()).unwrap_or_default(),
+            of: Some(namespace.to_owned()),
+        });
+    }
+    modules
 }
 
 /// The language's own functions: methods of what they take first, and functions where they take nothing.

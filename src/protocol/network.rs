@@ -140,6 +140,24 @@ impl Network {
         self.lacks.iter().find(|lack| lack.function == function)
     }
 
+    /// Whether its sessions can send a command of the tables.
+    pub fn has(&self, row: &Command) -> bool {
+        Self::of(row).map_or(self.lack(row.function).is_none(), |of| of.name == self.name)
+    }
+
+    /// Why this session, which is on this network, cannot send a command of the tables.
+    pub fn refusal(&self, row: &Command, session: &str) -> Option<String> {
+        match Self::of(row) {
+            Some(other) if !self.has(row) => {
+                Some(format!("{} is {}'s; session \"{session}\" is on {}", row.call_name(), other.title, self.title))
+            }
+            Some(_) => None,
+            None => self.lack(row.function).map(|lack| {
+                format!("{} is not to be had on {}: {} (session \"{session}\")", row.function, self.title, lack.instead)
+            }),
+        }
+    }
+
     /// The rows of the common functions that this network has.
     pub fn common_commands(&self) -> impl Iterator<Item = &'static Command> {
         COMMANDS.iter().filter(|row| !row.is_login() && self.lack(row.function).is_none())
@@ -183,6 +201,27 @@ mod tests {
             assert!(network.own_commands().all(|row| Network::of(row).map(|of| of.name) == Some(network.name)));
         }
         assert!(COMMANDS.iter().all(|row| Network::of(row).is_none()));
+    }
+
+    #[test]
+    fn what_a_network_lacks_is_told_with_what_there_is_instead() {
+        let refusal =
+            |network: &Network, name: &str| network.refusal(Network::any_command(name).expect("a command"), "shop");
+        assert_eq!(
+            refusal(&LINE, "InviteIntoGroup").as_deref(),
+            Some(
+                "invite_into_group is not to be had on LINE's Messaging API: people are invited by members (session \"shop\")"
+            )
+        );
+        assert_eq!(
+            refusal(&GATEWAY, "pushMessage").as_deref(),
+            Some("line::push_message is LINE's Messaging API's; session \"shop\" is on the gateway")
+        );
+        for (network, name) in
+            [(&LINE, "SendText"), (&LINE, "pushMessage"), (&LINE, "leaveGroup"), (&GATEWAY, "LeaveGroup")]
+        {
+            assert_eq!(refusal(network, name), None);
+        }
     }
 
     #[test]

@@ -53,6 +53,10 @@ fn the_prompt_explains_a_function_and_a_hook_and_shows_them_in_use() {
         ),
         ("fn twice(n) { 2 * n }\n:help twice", "twice(n)\n"),
         ("import \"std/words\" as words;\n:help is_no", "words::is_no(text)\n    Tells whether a text means no"),
+        (
+            ":help line::get_bot_info",
+            "line::get_bot_info()\n    Gives this account's own profile and settings.\n\n    msg.reply(",
+        ),
         (":help repli", "nothing is called repli; did you mean reply?\n"),
     ] {
         let outcome = repl(&format!("{line}\n"));

@@ -20,7 +20,7 @@ impl Walk<'_> {
         }
         let around = self.around;
         let networks = &around.networks;
-        let lacking: Vec<_> = networks.iter().copied().filter(|network| !has(network, row)).collect();
+        let lacking: Vec<_> = networks.iter().copied().filter(|network| !network.has(row)).collect();
         let severity = if lacking.len() == networks.len() { Severity::Error } else { Severity::Warning };
         self.say_lacking(row, &lacking, severity, position);
     }
@@ -29,7 +29,7 @@ impl Walk<'_> {
     pub(crate) fn refuse_everywhere(&mut self, row: &Command, position: Position) {
         let around = self.around;
         let networks = &around.all_networks;
-        if networks.iter().any(|network| has(network, row)) || self.is_only_silent() {
+        if networks.iter().any(|network| network.has(row)) || self.is_only_silent() {
             return;
         }
         self.say_lacking(row, networks, Severity::Error, position);
@@ -97,11 +97,6 @@ impl Walk<'_> {
         };
         callers.into_iter().flatten().any(|caller| is_alive(caller, seen))
     }
-}
-
-/// Whether a network has a command.
-fn has(network: &Network, row: &Command) -> bool {
-    Network::of(row).map_or(network.lack(row.function).is_none(), |of| std::ptr::eq(of, network))
 }
 
 /// Networks, as people call them.

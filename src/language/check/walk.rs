@@ -17,7 +17,6 @@ use crate::language::diagnostic::Severity;
 use crate::language::fault::{Excerpt, Fault};
 use crate::language::hook;
 use crate::language::kind::Kind;
-use crate::protocol::Hook;
 
 /// For how many unknown names of a file it is looked for what was meant: nobody reads so many cards, and each is compared
 /// with all that is there.

@@ -12,7 +12,7 @@ use rhai::Dynamic;
 
 use super::sessions;
 use crate::clock::{Clock, Timestamp};
-use crate::protocol::{self, Command, Content, Damages, Network, Safety};
+use crate::protocol::{self, Command, Content, Damages, Safety};
 use crate::runtime::context::SessionContext;
 use crate::runtime::context::directory::Member;
 use crate::runtime::context::services::Services;
@@ -77,20 +77,6 @@ impl Sent {
     }
 }
 
-/// Why a command cannot be sent on a session's network.
-fn lacking(row: &Command, handle: &Handle) -> Option<String> {
-    let (network, session) = (handle.network(), handle.name());
-    match Network::of(row) {
-        Some(other) if other.name != network.name => {
-            Some(format!("{} is {}'s; session \"{session}\" is on {}", row.call_name(), other.title, network.title))
-        }
-        Some(_) => None,
-        None => network.lack(row.function).map(|lack| {
-            format!("{} is not to be had on {}: {} (session \"{session}\")", row.function, network.title, lack.instead)
-        }),
-    }
-}
-
 /// What a command is sent with so that it happens once however often it is sent.
 #[derive(Clone)]
 pub(super) enum Once {
@@ -137,7 +123,7 @@ pub(super) fn send(
             Some(member) => &member.handle,
             None => &own?.handle,
         };
-        if let Some(reason) = sent.row().and_then(|row| lacking(row, handle)) {
+        if let Some(reason) = sent.row().and_then(|row| handle.network().refusal(row, handle.name())) {
             return Err(thrown::failure(-1, "UNSUPPORTED", &reason, command));
         }
         if services.dry_run && impact != Impact::Wait {
@@ -361,24 +347,6 @@ pub(super) fn push_json(text: &mut String, string: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::session::{ChannelToken, Credentials, Secret, SessionConfig, channel};
-
-    #[test]
-    fn what_a_session_s_network_lacks_is_told_with_what_there_is_instead() {
-        let token = ChannelToken::Given(Secret::new("token"));
-        let login = Credentials::channel(Secret::new("secret"), token);
-        let (shop, _inbox) = channel(&SessionConfig::new("shop", "https://api.line.me", login));
-        let told = |name: &str| lacking(Network::any_command(name).expect("a command"), &shop);
-        assert_eq!(
-            told("InviteIntoGroup").as_deref(),
-            Some(
-                "invite_into_group is not to be had on LINE's Messaging API: people are invited by members (session \"shop\")"
-            )
-        );
-        for name in ["SendText", "pushMessage", "LeaveGroup", "leaveGroup"] {
-            assert_eq!(told(name), None);
-        }
-    }
 
     #[test]
     fn a_key_is_a_field_beside_the_others() {

@@ -16,7 +16,7 @@ use crate::language::bundle::Bundle;
 use crate::language::disk::Disk;
 use crate::language::fault::Fault;
 use crate::language::kind::script_type;
-use crate::language::names::{Name, Names, host_names, language_names, offered};
+use crate::language::names::{Name, Names, host_names, language_names, network_names, offered};
 use crate::language::source::Source;
 use crate::language::suggest::proposal;
 use crate::language::{dialect, parse, trace};
@@ -224,7 +224,9 @@ impl Prompt {
         functions.dedup();
         methods.sort();
         methods.dedup();
-        Names { functions, methods, modules: self.modules.borrow().clone(), variables }
+        let mut modules = network_names();
+        modules.extend(self.modules.borrow().clone());
+        Names { functions, methods, modules, variables }
     }
 }
 
