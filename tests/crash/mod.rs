@@ -7,6 +7,7 @@ mod disk;
 mod full;
 mod held;
 mod leaving;
+mod line;
 mod person;
 mod rebuild;
 mod record;
