@@ -605,21 +605,28 @@ fn a_type_that_others_see_has_a_name_of_its_own() {
     assert!(places.is_empty(), "these names are of several types; a name says which: {places:#?}");
 }
 
-/// Where the names of events and commands may stand as texts: in the tables and what reads and writes the wire, in the gateway's
+/// Where the names of the vendor's events and commands may stand as texts: in the tables and what reads and writes the wire, in the gateway's
 /// side of it, whose arms say what each does, and in the examples of the tables of functions, which are scripts.
 const NAMES_THE_WIRE: &[&[&str]] = &[&["protocol"], &["sandbox"], &["language", "functions"], &["language", "testing"]];
 
 #[test]
 fn events_and_commands_are_named_by_their_tables() {
     let names: Vec<_> = EVENTS.iter().map(|row| row.subcommand).chain(COMMANDS.iter().map(|row| row.name)).collect();
-    let code = code_as_run(with_texts);
+    let mut code = code_as_run(with_texts);
+    code.extend(scripts().into_iter().map(|path| {
+        let text = fs::read_to_string(&path).expect("the script is readable");
+        (vec![path.display().to_string()], text)
+    }));
     let begins = |module: &Module, place: &[&str]| module.get(..place.len()).is_some_and(|begin| begin == place);
     let names_the_wire = |module: &Module| NAMES_THE_WIRE.iter().any(|place| begins(module, place));
     let others = code.iter().filter(|(module, _)| !names_the_wire(module));
     let wrong: Vec<_> = others
         .flat_map(|(module, code)| {
-            let found = names.iter().filter(|name| code.contains(&format!("\"{name}\"")));
-            found.map(|name| format!("{}: \"{name}\"", module.join("::")))
+            let is_quoted = |name: &&&str| {
+                // In a text, the quotes of JSON or of a script have backslashes.
+                [format!("\"{name}\""), format!("\\\"{name}\\\"")].iter().any(|quoted| code.contains(quoted))
+            };
+            names.iter().filter(is_quoted).map(|name| format!("{}: \"{name}\"", module.join("::")))
         })
         .collect();
     assert!(
@@ -627,6 +634,23 @@ fn events_and_commands_are_named_by_their_tables() {
         "these names are texts where a row of a table would say what is meant:\n{}",
         wrong.join("\n")
     );
+}
+
+/// The scripts that come with Hotline: its standard library, and those that it writes.
+fn scripts() -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders = vec![PathBuf::from("src"), PathBuf::from("stdlib")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("the folder is readable") {
+            let path = entry.expect("the entry is readable").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rhai") {
+                found.push(path);
+            }
+        }
+    }
+    found
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::output;
 use crate::clock::Clock;
 use crate::language::spelling::did_you_mean;
 use crate::protocol::{
-    COMMANDS, Command, Content, Failure, FailureCode, Field, FieldKind, NETWORKS, Network, check_field_names,
+    COMMANDS, Command, Content, Failure, FailureCode, Field, FieldKind, NETWORKS, Network, Safety, check_field_names,
     check_fields,
 };
 use crate::session::{CallError, Handle, Media, MediaError, MediaMode, SessionConfig};
@@ -89,7 +89,8 @@ impl CallArgs {
         let content = blocking::run(async {
             let media = media(command, mode, &settings).await?;
             let uploading = match mode {
-                MediaMode::Auto if command.name.starts_with("Send") => {
+                // A message, in contrast to a picture of the account's own, can be uploaded.
+                MediaMode::Auto if command.safety == Safety::Effect => {
                     self::media(command, MediaMode::Upload, &settings).await?
                 }
                 _ => None,

@@ -43,7 +43,7 @@ pub fn reference() -> String {
          said to the bot and what it answers.\n\n\
          ## Commands\n\n\
          Every command is a function with its fields in this order. It also takes one map with the fields' names, which is \
-         the only way to give an optional one: `send_text(#{to: chat, content: \"hello\"})`. `command(\"SendText\", #{…})` \
+         the only way to give an optional one: `send_text(#{to: chat, content: \"hello\"})`. `command(name, #{…})` \
          sends a command by its name on the wire, known or not. A refusal throws `#{code, name, message, command}`.\n\n\
          *Again after a lost connection* tells what happens to a command whose reply is missing: one that only reads, or that \
          sets a value, is sent again; one with an effect fails, and nothing is done twice.\n",

@@ -161,6 +161,8 @@ pub struct Command {
     pub origin: Provenance,
     /// The shape of a success's content.
     pub result: &'static str,
+    /// Whether that authorises whoever has it, so that it is not taken down.
+    pub is_secret: bool,
     /// What it does, in a sentence or two.
     pub doc: &'static str,
     /// The fields in the documented order.
@@ -262,10 +264,19 @@ macro_rules! example {
     };
 }
 
+macro_rules! is_secret {
+    () => {
+        false
+    };
+    (secret) => {
+        true
+    };
+}
+
 macro_rules! commands {
     ($(
         $(#[doc = $doc:literal])+
-        $name:ident $function:ident $safety:ident $family:ident $origin:ident => $result:literal {
+        $name:ident $function:ident $safety:ident $family:ident $origin:ident => $($secret:ident)? $result:literal {
             $( $presence:ident $kind:ident $field:ident $wire:literal $field_doc:literal; )*
         } as $example:tt
     )+) => {
@@ -278,6 +289,7 @@ macro_rules! commands {
             family: Family::$family,
             origin: Provenance::$origin,
             result: $result,
+            is_secret: is_secret!($($secret)?),
             doc: concat!($($doc),+).trim_ascii(),
             fields: &[$( Field {
                 name: $wire,
@@ -355,7 +367,7 @@ impl<T> Skip for Option<T> {
     }
 }
 
-// wire name, script function, safety, family, origin => result { presence type rust_name "wire name" "documentation"; } as example
+// wire name, script function, safety, family, origin => [secret] result { presence type rust_name "wire name" "documentation"; } as example
 commands! {
     /// Signs an account in with its email address and password.
     Login login Effect Login Documented => "{mid, cert, displayName}" {
@@ -588,21 +600,21 @@ commands! {
         required str path "path" "where to save it on the gateway's disk";
     } as r#"if msg.content_type == "FILE" { download_file(msg.id, `inbox/${msg.metadata.FILE_NAME}`); }"#
     /// Prepares the upload of a picture over HTTP.
-    GetSendImageParam get_send_image_param Read Media Proven => "{url, heads, params, path}" {
+    GetSendImageParam get_send_image_param Read Media Proven => secret "{url, heads, params, path}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the client's disk";
         required str msg_id "msg_id" "an id of the client's own for the message";
     } as r#"let upload = get_send_image_param(msg.chat, "teapot.jpg", `${now()}`);
             log_info(`the picture goes to ${upload.url}`);"#
     /// Prepares the upload of a file over HTTP.
-    GetSendFileParam get_send_file_param Read Media Proven => "{url, heads, params, path}" {
+    GetSendFileParam get_send_file_param Read Media Proven => secret "{url, heads, params, path}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the client's disk";
         required str msg_id "msg_id" "an id of the client's own for the message";
     } as r#"let upload = get_send_file_param(msg.chat, "menu.pdf", `${now()}`);
             log_info(`the file goes to ${upload.url}`);"#
     /// Prepares the upload of a video over HTTP.
-    GetSendVideoParam get_send_video_param Read Media Proven => "{url, heads, params, path}" {
+    GetSendVideoParam get_send_video_param Read Media Proven => secret "{url, heads, params, path}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the client's disk";
         required int duration "duration" "how long it plays, in milliseconds";
@@ -610,7 +622,7 @@ commands! {
     } as r#"let upload = get_send_video_param(msg.chat, "kettle.mp4", 12_000, `${now()}`);
             log_info(`the video goes to ${upload.url}`);"#
     /// Prepares the upload of a sound over HTTP.
-    GetSendAudioParam get_send_audio_param Read Media Proven => "{url, heads, params, path}" {
+    GetSendAudioParam get_send_audio_param Read Media Proven => secret "{url, heads, params, path}" {
         required str to "to" "the person's or the group's mid";
         required str path "path" "the file's path on the client's disk";
         required int duration "duration" "how long it plays, in milliseconds";
@@ -618,7 +630,7 @@ commands! {
     } as r#"let upload = get_send_audio_param(msg.chat, "whistle.m4a", 3_000, `${now()}`);
             log_info(`the sound goes to ${upload.url}`);"#
     /// Prepares the download of a message's file over HTTP.
-    GetDownloadFileParam get_download_file_param Read Media Proven => "{url, heads, path}" {
+    GetDownloadFileParam get_download_file_param Read Media Proven => secret "{url, heads, path}" {
         required str msg_id "msg_id" "the message's id";
         required str path "path" "the file's path on the client's disk";
     } as r#"if msg.content_type == "FILE" {

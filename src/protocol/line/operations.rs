@@ -210,6 +210,7 @@ macro_rules! operations {
                 family: Family::$family,
                 origin: Provenance::Documented,
                 result: $result,
+                is_secret: false,
                 doc: concat!($($doc),+).trim_ascii(),
                 fields: &[$( Field {
                     name: $field,
@@ -527,7 +528,7 @@ operations! {
         required str "requestId" "the id that LINE gave the request, in the header `x-line-request-id` of its answer";
     } as none
     /// Gives a token with which a person can link their account with one of a service; it works once, within ten minutes.
-    issueLinkToken issue_link_token Post Api "/v2/bot/user/{userId}/linkToken" Nothing Json Effect Contact => "{linkToken}" {
+    issueLinkToken issue_link_token Post Api "/v2/bot/user/{userId}/linkToken" Nothing Json Idempotent Contact => "{linkToken}" {
         required str "userId" "the person's id";
     } as "let token = line::issue_link_token(msg.sender.mid).linkToken;
             msg.reply(`Log in here: https://shop.example/login?linkToken=${token}`);"

@@ -109,7 +109,8 @@ pub(super) fn send(
     // Only what is recorded is needed once more.
     let is_recorded = run::current().is_some_and(|run| run.is_recorded());
     let detail: Arc<str> = if is_recorded { fields.as_str().into() } else { Arc::default() };
-    let call = HostCall::new(impact, name.clone()).with(detail);
+    let is_secret = sent.row().is_some_and(|row| row.is_secret);
+    let call = HostCall::new(impact, name.clone()).with(detail).secret(is_secret);
     let fields = match &once {
         // It has a record of its own.
         Once::Key { key, .. } => keyed(fields, key),

@@ -122,6 +122,8 @@ pub(crate) struct HostCall<'a> {
     pub(super) verdict: Option<EventVerdict>,
     /// Whether an earlier process began it, and nothing is known of what came of that.
     was_begun_before: Cell<bool>,
+    /// Whether what comes of it is not to be taken down.
+    is_secret: bool,
 }
 
 impl<'a> HostCall<'a> {
@@ -134,6 +136,7 @@ impl<'a> HostCall<'a> {
             value: None,
             verdict: None,
             was_begun_before: Cell::default(),
+            is_secret: false,
         }
     }
 
@@ -146,6 +149,11 @@ impl<'a> HostCall<'a> {
     pub(crate) fn writing(self, name: &str, json: &'a str) -> Self {
         let detail = format!("{name} = {}", history::in_short(json)).into();
         Self { detail, value: Some(json.into()), ..self }
+    }
+
+    /// Whether what comes of it is a secret: the parameters of a transfer, for one, authorise whoever has them.
+    pub(crate) fn secret(self, is_secret: bool) -> Self {
+        Self { is_secret, ..self }
     }
 
     /// That the run lets go of its event with it.
@@ -162,6 +170,7 @@ impl<'a> HostCall<'a> {
             value: self.value.as_ref().map(|value| Cow::Owned(value.clone().into_owned())),
             verdict: self.verdict,
             was_begun_before: self.was_begun_before.clone(),
+            is_secret: self.is_secret,
         }
     }
 
@@ -183,11 +192,6 @@ impl<'a> HostCall<'a> {
     pub(super) fn entry(&self, place: Arc<str>, outcome: CallOutcome) -> CallRecord {
         let (name, detail) = (self.name.clone(), self.detail.share());
         CallRecord { kind: self.impact.recorded(), name, detail, place, at: 0, took: 0, outcome }
-    }
-
-    /// What comes of it is a secret: the parameters of a transfer authorise whoever has them.
-    fn is_secret(&self) -> bool {
-        self.name.starts_with("Get") && self.name.ends_with("Param")
     }
 }
 
@@ -257,7 +261,7 @@ impl CallTicket {
     }
 
     fn stub(&self, call: &HostCall<'_>) -> Option<CallStub> {
-        self.number.map(|number| CallStub { number, is_secret: call.is_secret() })
+        self.number.map(|number| CallStub { number, is_secret: call.is_secret })
     }
 
     /// Takes down what came of the call, which took so many microseconds.
@@ -266,7 +270,7 @@ impl CallTicket {
             Some(stub) => stub.close(history, outcome, took),
             None => {
                 history.set_waiting(None);
-                let outcome = if call.is_secret() { withheld(outcome) } else { outcome };
+                let outcome = if call.is_secret { withheld(outcome) } else { outcome };
                 history.add(self.entry(call, outcome, took), call.value.as_deref());
             }
         }
@@ -427,7 +431,7 @@ mod tests {
     #[test]
     fn secrets_are_not_taken_down() {
         let history = History::default();
-        let call = HostCall::new(Impact::Wait, "GetDownloadParam");
+        let call = HostCall::new(Impact::Wait, "get").secret(true);
         ticket(None).close(&history, &call, CallOutcome::Content("secret".into()), 1);
         let refused = CallOutcome::Thrown("\"no\"".into());
         ticket(None).close(&history, &call, refused.clone(), 1);
