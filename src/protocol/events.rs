@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::damage::{Damage, Damages};
-use super::frame::delivery_of;
 use super::hooks::Hook;
 use super::line::events::LINE_EVENTS;
 use super::mend::mend;
@@ -131,6 +130,16 @@ impl EventSpec {
             Repetition::Never | Repetition::Same | Repetition::Until { .. } => None,
         }
     }
+}
+
+/// The id under which an event was delivered.
+pub(super) fn delivery_of(content: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Delivered {
+        delivery: String,
+    }
+    let Delivered { delivery } = serde_json::from_str(content).ok()?;
+    Some(delivery).filter(|id| !id.is_empty())
 }
 
 macro_rules! event_kind {

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::commands::Call;
 use super::content::Content;
 use super::damage::Damages;
-use super::events::{EventSpec, Repetition};
+use super::events::{EventSpec, Repetition, delivery_of};
 use super::failure::Failure;
 use super::mend::{mend, read_value};
 use super::plain::PlainObject;
@@ -86,16 +86,6 @@ impl Event {
             Repetition::Never | Repetition::Same | Repetition::Until { .. } => None,
         }
     }
-}
-
-/// The id under which an event was delivered.
-pub(super) fn delivery_of(content: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Delivered {
-        delivery: String,
-    }
-    let Delivered { delivery } = serde_json::from_str(content).ok()?;
-    Some(delivery).filter(|id| !id.is_empty())
 }
 
 /// What a gateway sends to a client.
