@@ -3,4 +3,5 @@
 mod bot;
 mod messages;
 mod operations;
+mod sdk;
 mod webhooks;

@@ -31,10 +31,19 @@ pub(crate) struct Bot {
     pub(crate) clock: Clock,
     /// What the next webhooks are answered.
     status: Arc<AtomicU16>,
-    webhooks: mpsc::UnboundedReceiver<Value>,
+    webhooks: mpsc::UnboundedReceiver<Signed>,
+    /// The webhooks that were read.
+    pub(crate) read: Vec<Signed>,
     pub(crate) client: Client,
     server: JoinHandle<()>,
     answers: Mutex<Vec<Answer>>,
+}
+
+/// A webhook as it came.
+#[derive(Clone, Debug)]
+pub(crate) struct Signed {
+    pub(crate) signature: String,
+    pub(crate) body: String,
 }
 
 /// What an operation was answered.
@@ -51,7 +60,7 @@ pub(crate) struct Answer {
 struct Receiver {
     status: Arc<AtomicU16>,
     // The test reads all of them, or ends.
-    webhooks: mpsc::UnboundedSender<Value>,
+    webhooks: mpsc::UnboundedSender<Signed>,
 }
 
 impl Bot {
@@ -80,7 +89,16 @@ impl Bot {
         let address = listener.local_addr().expect("it listens");
         let routes = Router::new().route("/callback", post(receive)).with_state(receiver);
         let server = tokio::spawn(async move { axum::serve(listener, routes).await.expect("it serves") });
-        let bot = Self { sandbox, clock, status, webhooks, client: client(), server, answers: Mutex::default() };
+        let bot = Self {
+            sandbox,
+            clock,
+            status,
+            webhooks,
+            read: Vec::new(),
+            client: client(),
+            server,
+            answers: Mutex::default(),
+        };
         let endpoint = json!({ "endpoint": format!("http://{address}/callback") });
         bot.ok(Method::PUT, "/v2/bot/channel/webhook/endpoint", endpoint).await;
         bot
@@ -154,7 +172,10 @@ impl Bot {
     /// The next webhook.
     pub(crate) async fn webhook(&mut self) -> Value {
         let webhook = tokio::time::timeout(PATIENCE, self.webhooks.recv()).await.expect("a webhook comes");
-        webhook.expect("the bot listens")
+        let webhook = webhook.expect("the bot listens");
+        let value = serde_json::from_str(&webhook.body).expect("a webhook is JSON");
+        self.read.push(webhook);
+        value
     }
 
     /// The event of the next webhook.
@@ -231,11 +252,12 @@ fn client() -> Client {
 }
 
 async fn receive(State(receiver): State<Receiver>, headers: HeaderMap, body: Bytes) -> StatusCode {
-    let signature = headers.get(SIGNATURE_HEADER).map(|value| value.as_bytes().to_vec()).unwrap_or_default();
-    if !verify(LINE_CHANNEL.as_bytes(), &body, &signature) {
+    let signature = headers.get(SIGNATURE_HEADER).map_or("", |value| value.to_str().expect("a text")).to_owned();
+    if !verify(LINE_CHANNEL.as_bytes(), &body, signature.as_bytes()) {
         return StatusCode::UNAUTHORIZED;
     }
     let status = receiver.status.load(Ordering::SeqCst);
-    receiver.webhooks.send(serde_json::from_slice(&body).expect("a webhook is JSON")).expect("the test reads");
+    let body = String::from_utf8(body.to_vec()).expect("a webhook is text");
+    receiver.webhooks.send(Signed { signature, body }).expect("the test reads");
     StatusCode::from_u16(status).expect("a status")
 }

@@ -73,7 +73,7 @@ async fn people(bot: &mut Bot) {
     let (alice, bob) = (bot.id("alice"), bot.id("bob"));
     let profile = bot.get(&format!("/v2/bot/profile/{alice}")).await;
     assert_eq!((&profile["displayName"], &profile["userId"]), (&json!("alice"), &json!(alice)));
-    let mut followers = vec![alice.clone(), bob.clone()];
+    let mut followers = [alice.clone(), bob.clone()];
     followers.sort();
     let first = bot.get("/v2/bot/followers/ids?limit=1").await;
     let next = first["next"].as_str().expect("there is more");
