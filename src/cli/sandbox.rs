@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use url::Url;
+
 use super::exit::Exit;
 use super::{blocking, frames, output};
 use crate::access::{Access, HostName, WebOrigin};
@@ -24,8 +26,8 @@ pub(super) struct SandboxArgs {
     line_listen: Option<LineListen>,
 
     /// Where it sends the official account's webhooks until a bot sets another place
-    #[arg(long, value_name = "URL")]
-    webhook: Option<url::Url>,
+    #[arg(long, value_name = "URL", value_parser = webhook_url)]
+    webhook: Option<Url>,
 
     /// The file that keeps its world; without one it is gone at the end
     #[arg(long, value_name = "FILE")]
@@ -126,10 +128,16 @@ impl SandboxArgs {
 struct LineListen(Option<SocketAddr>);
 
 fn line_listen(text: &str) -> Result<LineListen, String> {
-    match text {
-        "off" => Ok(LineListen(None)),
-        address => listen_address(address).map(|address| LineListen(Some(address))),
+    if text == "off" {
+        return Ok(LineListen(None));
     }
+    let wrong = |_| format!("expected an address and a port such as {DEFAULT_LINE_LISTEN}, a port alone, or off");
+    listen_address(text).map(|address| LineListen(Some(address))).map_err(wrong)
+}
+
+fn webhook_url(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| "expected a url such as http://localhost:8080/callback".to_owned())
 }
 
 /// Reads an address and a port, or a port on this machine.

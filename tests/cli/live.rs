@@ -231,6 +231,12 @@ fn the_sandbox_says_what_to_type_and_ends_cleanly() {
     let url = first.strip_prefix("The sandbox listens on ").and_then(|rest| rest.strip_suffix('.')).expect("its url");
     assert!(lines.any(|line| line.starts_with("Its files are in /")));
     assert!(lines.any(|line| line == format!("A person:  hotline chat --as alice --gateway {url}")));
+    // Another sandbox may have LINE's usual port: nobody asked for it.
+    let base = lines.find_map(|line| line.strip_prefix("Base url:  http://127.0.0.1:").map(str::to_owned));
+    let port = base.as_deref().and_then(|rest| rest.split(' ').next()).expect("LINE's base url");
+    assert!(std::net::TcpStream::connect(format!("127.0.0.1:{port}")).is_ok());
+    assert!(lines.any(|line| line.starts_with("Channel:   secret \"sandbox\"")));
+    assert!(lines.any(|line| line.contains("curl -X PUT") && line.contains(port)));
     let pid = child.id().to_string();
     let killed = std::process::Command::new("kill").args(["-TERM", &pid]).status().expect("there is kill");
     assert!(killed.success());
@@ -246,6 +252,15 @@ async fn an_address_that_is_taken_is_named() {
     assert_eq!(outcome.status, 1);
     assert!(outcome.err.contains("cannot listen on 127.0.0.1:") && outcome.err.contains("--listen"), "{}", outcome.err);
     assert_eq!(outcome.err.matches("in use").count(), 1, "{}", outcome.err);
+    let line = sandbox.addr().to_string();
+    let arguments = move || hotline_anywhere(&["sandbox", "--listen", "127.0.0.1:0", "--line-listen", &line]);
+    let outcome = tokio::task::spawn_blocking(arguments).await.expect("it ends");
+    assert_eq!(outcome.status, 1);
+    assert!(
+        outcome.err.contains("cannot listen on 127.0.0.1:") && outcome.err.contains("--line-listen"),
+        "{}",
+        outcome.err
+    );
     let wrong = tokio::task::spawn_blocking(move || hotline_anywhere(&["sandbox", "--listen", "example.com"])).await;
     let wrong = wrong.expect("it ends");
     assert_eq!(wrong.status, 2);

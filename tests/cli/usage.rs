@@ -25,6 +25,8 @@ fn wrong_usage_has_status_2_and_says_what_was_meant() {
         (&["call", "SendText", "to=u1"], "SendText needs \"content\", a string; found nothing"),
         (&["sandbox", "--allow-hosts", "bot.lan:80"], "a machine without a port"),
         (&["sandbox", "--allow-origins", "localhost"], "the origin of a web page"),
+        (&["sandbox", "--line-listen", "nowhere"], "such as 127.0.0.1:16090, a port alone, or off"),
+        (&["sandbox", "--webhook", "localhost:8080"], "a url such as http://localhost:8080/callback"),
         (&["completions", "zzz"], "bash"),
         (&["--log-format", "xml"], "text, json"),
     ] {
@@ -63,6 +65,7 @@ fn every_command_and_flag_of_the_documentation_is_understood() {
         &["run", "--gateway", "ws://h", "--phone", "+1", "--auth-token", "t", "--log-format", "json", "--help"],
         &["run", "--config", "hotline.toml", "--console", "127.0.0.1:0", "--help"],
         &["sandbox", "--listen", "127.0.0.1:0", "--data", "world", "--help"],
+        &["sandbox", "--line-listen", "off", "--webhook", "http://localhost:8080/callback", "--help"],
         &["sandbox", "--allow-origins", "http://a:1,http://b", "--allow-hosts", "bot.lan", "--help"],
         &["chat", "--as", "bob", "--gateway", "ws://h", "--help"],
         &["call", "SendText", "to=u", "--fields", "{}", "--help"],

@@ -44,6 +44,9 @@ use super::{http, reception};
 
 pub(super) use self::sender::send_webhooks;
 
+/// The header with the id of a request.
+const REQUEST_ID: &str = "x-line-request-id";
+
 /// The largest body that is read, in bytes.
 const MAX_BODY: usize = 10 * 1024 * 1024;
 
@@ -62,7 +65,9 @@ async fn answer(State(shared): State<Arc<SandboxShared>>, request: Request<Body>
     let answered = match to_bytes(body, MAX_BODY).await {
         Err(_) => Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, "Request entity too large")),
         Ok(bytes) if channel::is_about_tokens(head.uri.path()) => {
-            return channel::respond(&shared, &head.method, &head.uri, &bytes).into_response();
+            let mut response = channel::respond(&shared, &head.method, &head.uri, &bytes);
+            insert(response.headers_mut(), REQUEST_ID, &request_id);
+            return response;
         }
         Ok(bytes) => match admitted(&shared, &head.headers) {
             Ok(()) => match ApiCall::read(request_id.clone(), &head.method, &head.uri, &head.headers, bytes) {
@@ -84,7 +89,7 @@ async fn answer(State(shared): State<Arc<SandboxShared>>, request: Request<Body>
             response
         }
     };
-    insert(response.headers_mut(), "x-line-request-id", &request_id);
+    insert(response.headers_mut(), REQUEST_ID, &request_id);
     response
 }
 
