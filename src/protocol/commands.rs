@@ -187,6 +187,15 @@ impl Command {
         })
     }
 
+    /// Whether a map that is the only argument, with these names in it, is the map form, and not the one required field itself.
+    pub fn is_map_form(&self, has: impl Fn(&str) -> bool) -> bool {
+        let mut fields = self.positional();
+        match (fields.next(), fields.next()) {
+            (Some(field), None) if field.kind == FieldKind::Map => has(field.name),
+            _ => true,
+        }
+    }
+
     /// The fields of which exactly one is sent.
     pub fn choices(&self) -> impl Iterator<Item = &'static Field> {
         self.fields.iter().filter(|field| field.presence == Presence::Either)

@@ -14,6 +14,7 @@ mod life;
 mod limits;
 mod modules;
 mod networks;
+mod operations;
 mod reload;
 #[path = "../support/site.rs"]
 mod site;

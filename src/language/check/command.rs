@@ -21,7 +21,9 @@ impl Walk<'_> {
         if let ([Expr::Map(entries, _)], [_]) = (arguments_, kinds) {
             let entries: Vec<_> =
                 entries.0.iter().map(|(name, value)| (name.name.as_str(), name.pos, Some(value))).collect();
-            self.command_map(row, &entries, position);
+            if row.is_map_form(|field| entries.iter().any(|(name, ..)| *name == field)) {
+                self.command_map(row, &entries, position);
+            }
             return;
         }
         if let ([Expr::Variable(variable, _, _)], [Kind::Map]) = (arguments_, kinds)
@@ -29,7 +31,9 @@ impl Walk<'_> {
         {
             // What is put into the map later on counts as being there.
             let entries: Vec<_> = entries.iter().map(|(name, place)| (name.as_str(), *place, None)).collect();
-            self.command_map(row, &entries, position);
+            if row.is_map_form(|field| entries.iter().any(|(name, ..)| *name == field)) {
+                self.command_map(row, &entries, position);
+            }
             return;
         }
         let fields: Vec<_> = row.positional().collect();

@@ -158,6 +158,7 @@ fn split_session<'a, 'b>(
 fn fields(row: &Command, arguments: &[&mut Dynamic]) -> Result<String, ScriptError> {
     if let [argument] = arguments
         && let Some(map) = argument.read_lock::<Map>()
+        && row.is_map_form(|name| map.contains_key(name))
     {
         return fields_of_map(row, &map);
     }
