@@ -2,6 +2,7 @@
 
 mod cli;
 mod crash;
+mod line;
 #[path = "support/sandbox.rs"]
 mod sandbox;
 #[path = "support/site.rs"]

@@ -1,7 +1,7 @@
 //! What survives when the process is killed, or asked to end: the real binary against a sandbox in this process.
 
 mod absence;
-mod bot;
+pub(crate) mod bot;
 mod campaign;
 mod disk;
 mod full;

@@ -1,0 +1,63 @@
+//! Pictures and sounds: out by urls of the bot, in by LINE's server for content.
+
+use hotline::protocol::Request;
+use hotline::protocol::commands::SendImage;
+use reqwest::StatusCode;
+use reqwest::header::RANGE;
+
+use crate::line::scene::Scene;
+
+const SCRIPT: &str = r#"
+fn on_message(msg) {
+    if msg.content_type == "IMAGE" { let got = download_file(msg.id, "got.bin"); msg.reply(`saved`); return; }
+    try {
+        if msg.text == "picture" { send_image(msg.chat, "cat.png"); }
+        if msg.text == "outside" { send_image(msg.chat, "../cat.png"); }
+        if msg.text == "sound" { send_audio(msg.chat, "meow.m4a", 1200); }
+    } catch (error) { msg.reply(`${error.name}: ${error.message}`); }
+}
+"#;
+
+#[tokio::test]
+async fn a_picture_goes_out_by_a_url_that_nobody_can_guess() {
+    let mut scene = Scene::new(SCRIPT).await;
+    std::fs::write(scene.folder.path().join("cat.png"), b"0123456789").expect("the folder is ours");
+    std::fs::write(scene.folder.path().join("meow.m4a"), b"meow").expect("the folder is ours");
+    scene.says("picture");
+    scene.gets().await;
+    let sent = scene.last().message;
+    let url = sent["originalContentUrl"].as_str().expect("a url").to_owned();
+    assert_eq!((&sent["type"], &sent["previewImageUrl"]), (&"image".into(), &sent["originalContentUrl"]));
+    assert!(url.starts_with(&format!("{}/files/", scene.listen)), "{url}");
+    let get = |url: String| scene.http.get(url);
+    let whole = get(url.clone()).send().await.expect("it listens");
+    assert_eq!(whole.headers()["content-type"], "image/png");
+    assert_eq!(whole.bytes().await.expect("bytes").as_ref(), b"0123456789");
+    let part = get(url.clone()).header(RANGE, "bytes=2-4").send().await.expect("it listens");
+    assert_eq!(part.status(), StatusCode::PARTIAL_CONTENT);
+    assert_eq!(part.bytes().await.expect("bytes").as_ref(), b"234");
+    for other in
+        [url.replace("cat.png", "hotline.toml"), url.replace("/0/", "/1/"), url.replacen("files/", "files/0", 1)]
+    {
+        assert_eq!(get(other).send().await.expect("it listens").status(), StatusCode::NOT_FOUND);
+    }
+    scene.says("sound");
+    scene.gets().await;
+    assert_eq!(scene.last().message["duration"], 1200);
+    scene.says("outside");
+    let text = scene.hears().await;
+    assert!(text.starts_with("FILE: ../cat.png is in none of the folders"), "{text}");
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_picture_that_somebody_sent_is_downloaded() {
+    let mut scene = Scene::new(SCRIPT).await;
+    scene.sandbox.place("cat.png", b"0123456789").expect("the folder is there");
+    let to = scene.control.mid("shop").expect("it is known");
+    let picture = SendImage { to, path: "cat.png".to_owned() };
+    scene.control.act("alice", Request::SendImage(picture)).await.expect("she can");
+    assert_eq!(scene.hears().await, "saved");
+    assert_eq!(std::fs::read(scene.folder.path().join("got.bin")).expect("it is there"), b"0123456789");
+    scene.end().await;
+}

@@ -1,0 +1,6 @@
+//! Bots on LINE's Messaging API: the real binary against the sandbox's official account.
+
+mod answers;
+mod files;
+mod scene;
+mod webhooks;
