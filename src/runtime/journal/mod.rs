@@ -32,6 +32,9 @@ use crate::store::{
 /// How long a relaxed journal gathers before it writes.
 const GATHER: Duration = Duration::from_millis(10);
 
+/// The same where somebody waits to be told that it is written.
+const GATHER_TOLD: Duration = Duration::from_millis(2);
+
 /// How many bytes of events may wait to be written before sessions are read no further.
 const BEHIND: usize = 32 * 1024 * 1024;
 /// What an event costs beside its content.
@@ -313,9 +316,10 @@ impl Journal {
             self.changed.notified().await;
             self.is_told.set(false);
             if self.waiting.borrow().is_empty() {
+                let gather = if self.told.borrow().is_empty() { GATHER } else { GATHER_TOLD };
                 // Wall time: the disk does not wait for the clock of tests.
                 tokio::select! {
-                    () = tokio::time::sleep(GATHER) => {}
+                    () = tokio::time::sleep(gather) => {}
                     () = self.urgent.notified() => {}
                 }
             } else {
