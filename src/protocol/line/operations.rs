@@ -67,6 +67,8 @@ pub enum BodyKind {
 pub enum AnswerKind {
     /// JSON, or nothing.
     Json,
+    /// Nothing but the request's own id, in a header: it tells later on how far the request is. Scripts get it as `requestId`.
+    RequestId,
     /// Bytes, which go to the file that the field `path` names.
     File,
 }
@@ -282,20 +284,21 @@ operations! {
     } as r#"let fans = store.get("fans");
             if fans != () { line::multicast(fans, [#{ type: "text", text: "Tea at five." }]); }"#
     /// Sends messages to those among the followers whom a filter describes. LINE sends them later on: `get_narrowcast_progress` tells how far it is.
-    narrowcast narrowcast Post Api "/v2/bot/message/narrowcast" Json Json Effect Text => "{}" {
+    narrowcast narrowcast Post Api "/v2/bot/message/narrowcast" Json RequestId Effect Text => "{requestId}" {
         required maps "messages" "the messages as LINE describes them, 1 to 5";
         optional map "recipient" "to whom: audiences, joined by `and`, `or` and `not`";
         optional map "filter" "`#{demographic: …}`: gender, age, area, system, for how long a friend";
         optional map "limit" "`#{max: 100, upToRemainingQuota: true}`: to how many at most";
         optional bool "notificationDisabled" "whether phones stay silent; not unless it is said";
         optional str "retryKey" "a UUID under which the same request counts once for a day, however often it is sent";
-    } as r#"line::narrowcast(#{
+    } as r#"let sent = line::narrowcast(#{
                 messages: [#{ type: "text", text: "New: green tea." }],
                 limit: #{ max: 100, upToRemainingQuota: true },
-            });"#
+            });
+            log_info(line::get_narrowcast_progress(sent.requestId).phase);"#
     /// Tells how far a narrowcast is: `waiting`, `sending`, `succeeded` or `failed`.
     getNarrowcastProgress get_narrowcast_progress Get Api "/v2/bot/message/progress/narrowcast" Nothing Json Read Read => "{phase, successCount, failureCount, targetCount, failedDescription, errorCode, acceptedTime, completedTime}" {
-        required str "requestId" "the id that LINE gave the request, in the header `x-line-request-id` of its answer";
+        required str "requestId" "the id that `narrowcast` gave";
     } as none
     /// Sends messages to all who follow this account. Each counts towards the month's limit.
     broadcast broadcast Post Api "/v2/bot/message/broadcast" Json Json Effect Text => "{}" {
@@ -514,7 +517,7 @@ operations! {
         required list "userIds" "the people's ids, 1 to 500";
     } as none
     /// Changes the rich menus of all who have a certain one, or of everybody, a little later: `get_rich_menu_batch_progress` tells how far it is.
-    richMenuBatch rich_menu_batch Post Api "/v2/bot/richmenu/batch" Json Json Effect Profile => "{}" {
+    richMenuBatch rich_menu_batch Post Api "/v2/bot/richmenu/batch" Json RequestId Effect Profile => "{requestId}" {
         required maps "operations" "`#{type: \"link\", from: menu, to: menu}`, `#{type: \"unlink\", from: menu}` or `#{type: \"unlinkAll\"}`, at most 1,000";
         optional str "resumeRequestKey" "a key of one's own, by which a batch that failed goes on where it was, at most 100 characters";
     } as none
@@ -525,7 +528,7 @@ operations! {
     } as none
     /// Tells how far a batch is: `ongoing`, `succeeded` or `failed`.
     getRichMenuBatchProgress get_rich_menu_batch_progress Get Api "/v2/bot/richmenu/progress/batch" Nothing Json Read Read => "{phase, acceptedTime, completedTime}" {
-        required str "requestId" "the id that LINE gave the request, in the header `x-line-request-id` of its answer";
+        required str "requestId" "the id that `rich_menu_batch` gave";
     } as none
     /// Gives a token with which a person can link their account with one of a service; it works once, within ten minutes.
     issueLinkToken issue_link_token Post Api "/v2/bot/user/{userId}/linkToken" Nothing Json Idempotent Contact => "{linkToken}" {

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use reqwest::{Client, Method as HttpMethod, RequestBuilder, StatusCode};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::protocol::line::{HttpRequest, Method, Operation, Server, request};
+use crate::protocol::line::{AnswerKind, HttpRequest, Method, Operation, Server, request};
 use crate::protocol::{Content, Failure, FailureCode, Safety};
 use crate::session::calls::CallError;
 use crate::session::config::{ChannelToken, ConnectVia, Credentials, ProxyKind, SessionConfig};
@@ -69,9 +69,19 @@ struct IssuedToken {
     until: Instant,
 }
 
+/// The headers that have the id of a request: of the one that was taken before under the same key, and its own.
+const REQUEST_ID: [&str; 2] = ["x-line-accepted-request-id", "x-line-request-id"];
+
+/// What LINE answered.
+struct Answered {
+    status: StatusCode,
+    body: String,
+    request_id: Option<String>,
+}
+
 /// What came of one attempt.
 enum Attempt {
-    Answered(StatusCode, String),
+    Answered(Answered),
     /// It was not sent.
     Unsent(String),
     /// It may have been sent.
@@ -120,19 +130,21 @@ impl LineApi {
         let (mut pause, mut is_renewed) = (AGAIN.0, false);
         loop {
             let failed = match self.attempt(&wire).await? {
-                Attempt::Answered(StatusCode::UNAUTHORIZED, _) if self.can_renew() && !is_renewed => {
+                Attempt::Answered(Answered { status: StatusCode::UNAUTHORIZED, .. })
+                    if self.can_renew() && !is_renewed =>
+                {
                     is_renewed = true;
                     self.renew().await?;
                     continue;
                 }
-                Attempt::Answered(status, _) if status.is_server_error() && is_repeatable => {
+                Attempt::Answered(Answered { status, .. }) if status.is_server_error() && is_repeatable => {
                     CallError::Refused(unavailable(status))
                 }
                 // Whether it happened all the same, it does not say.
-                Attempt::Answered(status, _) if status.is_server_error() => {
+                Attempt::Answered(Answered { status, .. }) if status.is_server_error() => {
                     return Err(CallError::Disconnected { sent: true });
                 }
-                Attempt::Answered(status, body) => return answer(status, &body, is_keyed),
+                Attempt::Answered(answered) => return answer(operation, answered, is_keyed),
                 Attempt::Unsent(reason) => {
                     tracing::debug!("{} was not sent: {reason}", operation.command.name);
                     CallError::Disconnected { sent: false }
@@ -235,7 +247,7 @@ impl LineApi {
         let request = self.client.post(self.at(Server::Api, TOKEN_PATH)).timeout(ATTEMPT);
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
         match sent(request).await {
-            Attempt::Answered(status, body) if status.is_success() => {
+            Attempt::Answered(Answered { status, body, .. }) if status.is_success() => {
                 let issued: Issued = serde_json::from_str(&body).map_err(|error| {
                     let message = format!("LINE issued no token that can be read: {error}");
                     CallError::Refused(Failure::new(FailureCode::Malformed, message))
@@ -245,7 +257,9 @@ impl LineApi {
                 *current = Some(IssuedToken { token: token.clone(), until });
                 Ok(token)
             }
-            Attempt::Answered(status, body) if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
+            Attempt::Answered(Answered { status, body, .. })
+                if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS =>
+            {
                 let message = format!("LINE issues no token for channel {channel_id}: {}", words(&body));
                 Err(CallError::Refused(Failure::new(FailureCode::AuthenticationFailed, message)))
             }
@@ -265,8 +279,10 @@ async fn sent(request: RequestBuilder) -> Attempt {
     match request.send().await {
         Ok(response) => {
             let status = response.status();
+            let header = |name: &&str| Some(response.headers().get(*name)?.to_str().ok()?.to_owned());
+            let request_id = REQUEST_ID.iter().find_map(header);
             match response.text().await {
-                Ok(body) => Attempt::Answered(status, body),
+                Ok(body) => Attempt::Answered(Answered { status, body, request_id }),
                 Err(error) => lost(&error),
             }
         }
@@ -275,12 +291,18 @@ async fn sent(request: RequestBuilder) -> Attempt {
 }
 
 /// What an answer means to whoever called.
-fn answer(status: StatusCode, body: &str, is_keyed: bool) -> Result<Content, CallError> {
+fn answer(operation: &Operation, answered: Answered, is_keyed: bool) -> Result<Content, CallError> {
+    let Answered { status, body, request_id } = answered;
     // A key that was used already: what it belongs to has been sent.
-    if status.is_success() || (is_keyed && status == StatusCode::CONFLICT) {
-        return Ok(Content::new(if body.trim().is_empty() { "{}" } else { body }));
+    let is_done = status.is_success() || (is_keyed && status == StatusCode::CONFLICT);
+    if !is_done {
+        return Err(CallError::Refused(refusal(status, &body)));
     }
-    Err(CallError::Refused(refusal(status, body)))
+    Ok(match operation.answer {
+        AnswerKind::RequestId => Content::new(json!({ "requestId": request_id }).to_string()),
+        _ if body.trim().is_empty() => Content::new("{}"),
+        _ => Content::new(body),
+    })
 }
 
 /// LINE's refusal, under the name that scripts know it by on every network where there is one.
@@ -361,8 +383,13 @@ mod tests {
 
     #[test]
     fn a_key_that_was_used_already_counts_as_sent() {
-        assert!(answer(StatusCode::CONFLICT, "{}", true).is_ok());
-        assert!(answer(StatusCode::CONFLICT, "{}", false).is_err());
-        assert_eq!(answer(StatusCode::OK, "", false), Ok(Content::new("{}")));
+        let of = |name: &str, status, body: &str, is_keyed| {
+            let row = Operation::named(name).expect("it is in the table");
+            answer(row, Answered { status, body: body.to_owned(), request_id: Some("r1".to_owned()) }, is_keyed)
+        };
+        assert!(of("pushMessage", StatusCode::CONFLICT, "{}", true).is_ok());
+        assert!(of("pushMessage", StatusCode::CONFLICT, "{}", false).is_err());
+        assert_eq!(of("pushMessage", StatusCode::OK, "", false), Ok(Content::new("{}")));
+        assert_eq!(of("narrowcast", StatusCode::ACCEPTED, "{}", false), Ok(Content::new(r#"{"requestId":"r1"}"#)));
     }
 }
