@@ -114,11 +114,12 @@ impl SandboxArgs {
             ),
         };
         format!(
-            "LINE's Messaging API, for bots of the official account \"{OFFICIAL_ACCOUNT}\" in any language:\n\
+            "LINE's Messaging API, for bots of the official account \"{}\" in any language:\n\
              Base url:  {url} (instead of https://api.line.me and https://api-data.line.me)\n\
              Channel:   secret \"{LINE_CHANNEL}\", access token \"{LINE_CHANNEL}\", id \"{LINE_CHANNEL}\"\n\
              Webhook:   {webhook}\n\
-             \n"
+             \n",
+            OFFICIAL_ACCOUNT.0
         )
     }
 }

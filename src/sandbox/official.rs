@@ -78,6 +78,17 @@ impl Official {
         self.act(&by, Request::BlockContact(BlockContact { mid: official.to_string(), block: true }))
     }
 
+    /// Someone presses the latest button of this label, in the chat with the account or in a group. `picked` is the date or time that they
+    /// choose, where it asks for one.
+    ///
+    /// # Errors
+    /// When there is nobody of this name or no such button, or it is one that a bot is not told of.
+    pub fn choose(&self, who: &str, chat: Option<&str>, label: &str, picked: Option<&str>) -> Result<(), Failure> {
+        let (by, _) = self.both(who)?;
+        let chat = chat.map_or_else(|| by.clone(), Mid::from);
+        self.0.with(|hub| hub.press(&by, &chat, label, picked))
+    }
+
     /// Someone presses a button that carries `data`, in the chat with the account or in a group; gives the event's id.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use hotline::protocol::Request;
 use hotline::protocol::commands::{
     AcceptGroupInvitation, CreateGroup, GetJoinedGroupIds, SetMyUserid, SetNickName, UpdateGroupName,
 };
-use hotline::sandbox::{Control, Sandbox};
+use hotline::sandbox::{Control, Draft, Sandbox};
 use serde_json::{Value, json};
 
 use crate::cli::person::Person;
@@ -184,6 +184,20 @@ async fn who_knows_nobody_talks_to_the_bot_and_the_bot_to_alice() {
         until(async || (texts(&control, whom, who) == ["hello"]).then_some(())).await;
         assert_eq!(person.leaves().0, 0);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_finds_the_official_account_and_sees_its_buttons() {
+    let sandbox = sandbox().await;
+    let control = sandbox.control();
+    let mut alice = Person::chats(&sandbox.url(), &[]);
+    alice.types("/to shop");
+    alice.types("hi");
+    until(async || (texts(&control, "shop", "alice") == ["hi"]).then_some(())).await;
+    let question = Draft::text("Which size?").with("BUTTONS", r#"["S","L"]"#);
+    control.post("shop", "alice", question).expect("she can be written to");
+    alice.sees("shop: Which size? [S] [L]");
+    assert_eq!(alice.leaves().0, 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -149,6 +149,18 @@ const METADATA: &[(&str, &str)] = &[
     ("FLEX", "{*:s}"),
 ];
 
+/// What the messages of an official account have in their metadata besides, whatever their type.
+const OFFICIAL_METADATA: &[(&str, &str)] = &[
+    ("BUTTONS", "json"),
+    ("QUICK_REPLY", "json"),
+    ("QUOTED_MESSAGE_ID", "id"),
+    ("MSG_SENDER_NAME", "s"),
+    ("MSG_SENDER_ICON", "s"),
+    ("DOWNLOAD_URL", "s"),
+    ("PREVIEW_URL", "s"),
+    ("TRACKING_ID", "s"),
+];
+
 /// Each failure: its code and its name.
 const FAILURES: &[(i64, &str)] = &[
     (-1, "MALFORMED"),
@@ -366,7 +378,12 @@ fn check_message(content: &Value) -> Result<(), String> {
     if kind != "NONE" && !content["text"].is_null() {
         return Err(format!("a message of the type {kind} has no text"));
     }
-    let wrong: Vec<_> = shapes.iter().filter_map(|shape| check(metadata, shape, "contentMetadata").err()).collect();
+    let mut metadata = metadata.clone();
+    for (name, shape) in OFFICIAL_METADATA {
+        let field = metadata.as_object_mut().and_then(|fields| fields.remove(*name));
+        field.map_or(Ok(()), |field| check(&field, shape, &format!("contentMetadata.{name}")))?;
+    }
+    let wrong: Vec<_> = shapes.iter().filter_map(|shape| check(&metadata, shape, "contentMetadata").err()).collect();
     if wrong.len() == shapes.len() { Err(wrong.join(", or ")) } else { Ok(()) }
 }
 
@@ -551,11 +568,13 @@ mod tests {
         let json = |text: &str| serde_json::from_str::<Value>(text).expect("JSON");
         assert_eq!(message("NONE", json("\"x\""), json("{}")), Ok(()));
         assert_eq!(message("VIDEO", Value::Null, json(r#"{"DURATION":"5"}"#)), Ok(()));
+        assert_eq!(message("NONE", json("\"x\""), json(r#"{"BUTTONS":"[\"Yes\"]"}"#)), Ok(()));
         for (kind, text, metadata) in [
             ("VIDEO", "null", "{}"),
             ("VIDEO", "\"x\"", r#"{"DURATION":"5"}"#),
             ("FILE", "null", r#"{"FILE_NAME":"a","FILE_SIZE":"large"}"#),
             ("NONE", "null", r#"{"ORGCONTP":"PERSON","vCard":"x"}"#),
+            ("NONE", "\"x\"", r#"{"BUTTONS":"Yes"}"#),
             ("PICTURE", "null", "{}"),
         ] {
             assert!(message(kind, json(text), json(metadata)).is_err(), "{kind} {metadata}");

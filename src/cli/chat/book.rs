@@ -196,8 +196,16 @@ impl Book {
     }
 }
 
-/// What a person sees of a message: its text, or its kind and what tells most about it.
+/// What a person sees of a message, with the buttons under it: typing what stands on one presses it.
 fn shown(message: &Message) -> String {
+    let labels =
+        message.content_metadata.get("BUTTONS").and_then(|text| serde_json::from_str::<Vec<String>>(text).ok());
+    let labels = labels.unwrap_or_default().iter().map(|label| format!(" [{label}]")).collect::<String>();
+    format!("{}{labels}", content(message))
+}
+
+/// A message's text, or its kind and what tells most about it.
+fn content(message: &Message) -> String {
     let metadata = |name: &str| message.content_metadata.get(name).map(String::as_str).filter(|text| !text.is_empty());
     let (kind, told) = match (message.content_type.as_str(), &message.text) {
         ("NONE", text) if metadata("vCard").is_some() => ("CONTACT", text.clone()),
@@ -210,7 +218,8 @@ fn shown(message: &Message) -> String {
             ("LOCATION", Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", ")))
         }
         (kind, text) => {
-            let told = metadata("FILE_NAME").or(metadata("displayName")).or(text.as_deref());
+            let told = ["FILE_NAME", "displayName", "ALT_TEXT", "DOWNLOAD_URL"].into_iter().find_map(metadata);
+            let told = told.or(text.as_deref());
             (kind, told.map(str::to_owned))
         }
     };
@@ -296,6 +305,9 @@ mod tests {
         assert_eq!(message("NONE", Some("Zoe"), &card), "[Team] bob: [CONTACT] Zoe");
         assert_eq!(message("NONE", None, &json!({})), "[Team] bob: [a text that cannot be read]");
         assert_eq!(message("FILE", None, &json!({"FILE_NAME": "a.txt"})), "[Team] bob: [FILE] a.txt");
+        let order = json!({"ALT_TEXT": "Which size?", "BUTTONS": r#"["S","L"]"#});
+        assert_eq!(message("FLEX", None, &order), "[Team] bob: [FLEX] Which size? [S] [L]");
+        assert_eq!(message("NONE", Some("Sure?"), &json!({"BUTTONS": r#"["Yes"]"#})), "[Team] bob: Sure? [Yes]");
         let renamed = json!({"event_type": "update_group_name", "name": "Crew"});
         assert_eq!(message("CHATEVENT", None, &renamed), "* bob renames Team to Crew");
     }

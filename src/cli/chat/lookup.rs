@@ -12,7 +12,7 @@ use crate::protocol::commands::{
     GetContacts, SearchContactByPhones, SearchContactByUrl, SearchContactByUserid, SearchGroupById,
 };
 use crate::protocol::is_group;
-use crate::sandbox::DEMO_ACCOUNTS;
+use crate::sandbox::{DEMO_ACCOUNTS, OFFICIAL_ACCOUNT};
 
 impl Conversation {
     /// The person or group of a name, a mid, a phone number, a user id or the url of a QR code.
@@ -74,7 +74,7 @@ impl Conversation {
 
     /// Asks the gateway who is meant, and keeps the answer under what was asked.
     async fn look_up(&mut self, name: &str) {
-        let demo = DEMO_ACCOUNTS.iter().find(|(known, _)| self.is_demo && known.eq_ignore_ascii_case(name));
+        let demo = self.demo().find(|(known, _)| known.eq_ignore_ascii_case(name));
         let phone = demo.map_or(name, |(_, phone)| phone);
         let found = if phone.starts_with('+') {
             let phones = vec![phone.to_owned()];
@@ -93,8 +93,14 @@ impl Conversation {
         }
     }
 
+    /// The accounts that every sandbox has, in the order in which they are tried.
+    fn demo(&self) -> impl Iterator<Item = &'static (&'static str, &'static str)> + use<> {
+        let is_demo = self.is_demo;
+        DEMO_ACCOUNTS.iter().chain([&OFFICIAL_ACCOUNT]).filter(move |_| is_demo)
+    }
+
     fn unknown(&self, name: &str) -> anyhow::Error {
-        let demo = DEMO_ACCOUNTS.iter().filter(|_| self.is_demo).map(|(name, _)| *name);
+        let demo = self.demo().map(|(name, _)| *name);
         let hint = did_you_mean(name, self.book.names().chain(demo));
         anyhow::anyhow!("nobody here is named \"{name}\"{hint}")
     }

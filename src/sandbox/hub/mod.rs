@@ -3,6 +3,7 @@
 //! Logins and sending have files of their own. Sockets are not touched; a connection is an outbox that its own task empties.
 
 mod logins;
+mod pressing;
 mod sending;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,16 +11,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use serde_json::json;
 use tokio::sync::{mpsc, oneshot};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use self::logins::PendingPin;
 use self::sending::Late;
 use super::faults::{Faults, Traffic};
-use super::line::LineAccount;
+use super::line::{LineAccount, LineEvent, Press};
 use super::persist::DataFile;
 use super::world::{CommandReply, Deed, DeedOutcome, Mid, Scene, StoredFile, World, Written};
 use crate::clock::{Clock, Timestamp};
+use crate::protocol::commands::SendText;
 use crate::protocol::{Envelope, Failure, FailureCode, MAX_FRAME, Request, encode_reply};
 
 pub use self::logins::PinEntry;
@@ -257,9 +260,22 @@ impl Hub {
         request: Request,
         file: Option<StoredFile>,
     ) {
-        let outcome = self.enact(Some(id), &Deed::Command { by, request: Written(request), file });
+        let pressed = self.pressed(&by, &request);
+        let request = match (request, &pressed) {
+            (Request::SendText(text), Some((_, Press::Says(said) | Press::Posts { shown: Some(said), .. }))) => {
+                Request::SendText(SendText { content: said.clone(), ..text })
+            }
+            (request, _) => request,
+        };
+        let outcome = self.enact(Some(id), &Deed::Command { by: by.clone(), request: Written(request), file });
         self.answer(id, envelope, &outcome.reply);
-        self.deliver(&outcome.deliveries, Some(id));
+        match pressed.filter(|_| outcome.reply.is_ok()) {
+            Some((chat, Press::Posts { postback, .. })) => {
+                self.show(&outcome.deliveries, Some(id));
+                self.line.announce(LineEvent::new("postback", &chat, Some(&by), json!({ "postback": postback })));
+            }
+            _ => self.deliver(&outcome.deliveries, Some(id)),
+        }
     }
 
     /// Sends the answer to a request.
@@ -357,8 +373,6 @@ fn unkept(reason: &str) -> DeedOutcome {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
     use crate::sandbox::line::OfficialConfig;
 

@@ -36,6 +36,11 @@ impl Hub {
     /// Sends events to whom they concern; `from` is the connection that caused them.
     pub(crate) fn deliver(&mut self, deliveries: &[Delivery], from: Option<ConnectionId>) {
         self.line.notice(&self.world, deliveries);
+        self.show(deliveries, from);
+    }
+
+    /// As [`deliver`](Self::deliver), but for the bot of the official account, which is told something else.
+    pub(super) fn show(&mut self, deliveries: &[Delivery], from: Option<ConnectionId>) {
         for delivery in deliveries {
             let mut frame: Option<Utf8Bytes> = None;
             for mid in &delivery.to {

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::buttons::labels;
 use super::ids::mid_of;
 use super::messages::{Piece, pieces};
 use crate::sandbox::world::{ContentType, Draft};
@@ -22,6 +23,8 @@ pub(crate) fn draft(message: &Value, quoted: Option<&str>) -> Draft {
             draft.metadata.insert(name.to_owned(), text);
         }
     };
+    let labels = labels(message);
+    note("BUTTONS", &if labels.is_empty() { Value::Null } else { json!(labels) });
     note("QUICK_REPLY", &message["quickReply"]["items"]);
     note("MSG_SENDER_NAME", &message["sender"]["name"]);
     note("MSG_SENDER_ICON", &message["sender"]["iconUrl"]);
@@ -42,14 +45,19 @@ fn content(message: &Value) -> Draft {
         "text" => Draft::text(message["text"].as_str().unwrap_or_default()),
         "textV2" => substituted(message),
         "image" => with(ContentType::Image, &[content_url, preview]),
-        "video" => with(ContentType::Video, &[content_url, preview, ("TRACKING_ID", &message["trackingId"])]),
+        // LINE is not told how long it is.
+        "video" => {
+            let draft = with(ContentType::Video, &[content_url, preview, ("TRACKING_ID", &message["trackingId"])]);
+            draft.with("DURATION", "0")
+        }
         "audio" => with(ContentType::Audio, &[content_url, ("DURATION", &message["duration"])]),
         "location" => {
             let fields = ["title", "address", "latitude", "longitude"].map(|name| (name, &message[name]));
             with(ContentType::Location, &fields)
         }
         "sticker" => {
-            with(ContentType::Sticker, &[("STKPKGID", &message["packageId"]), ("STKID", &message["stickerId"])])
+            let ids = [("STKPKGID", &message["packageId"]), ("STKID", &message["stickerId"])];
+            with(ContentType::Sticker, &ids).with("STKVER", "1")
         }
         "coupon" => with(ContentType::Gift, &[("COUPON_ID", &message["couponId"])]),
         "template" => {

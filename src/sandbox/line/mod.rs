@@ -9,10 +9,12 @@
 //! | `quota` | what was sent, and how much may be |
 //! | `messages`, `draft` | message objects: what is wrong with them, what people see of them |
 //! | `events`, `webhooks` | from what happens in the world to webhooks, and those on their way |
+//! | `buttons` | the buttons of messages, and what pressing them does |
 //! | `menus` | rich menus |
 //!
 //! The world is not changed here: what the operations of the API do to it stands in `api`.
 
+mod buttons;
 mod config;
 mod draft;
 mod events;
@@ -36,6 +38,7 @@ use super::world::{Delivery, Mid, World};
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::line::sign;
 
+pub(super) use self::buttons::{Press, actions, labels, press};
 pub use self::config::{DEFAULT_LINE_LISTEN, LINE_CHANNEL, OfficialConfig};
 pub(super) use self::draft::{can_be_quoted, draft};
 pub(super) use self::events::LineEvent;
@@ -178,6 +181,16 @@ impl LineAccount {
     /// What the bot has sent, the oldest first.
     pub(super) fn sent(&self) -> impl Iterator<Item = &BotMessage> {
         self.sent.iter()
+    }
+
+    /// The messages that the bot has sent to a chat, the latest first.
+    pub(super) fn sent_to(&self, chat: &str) -> impl Iterator<Item = &Value> {
+        self.sent.iter().rev().filter(move |sent| sent.to == chat).map(|sent| &sent.message)
+    }
+
+    /// The action of the latest button of a label in a chat.
+    pub(super) fn button(&self, chat: &str, label: &str) -> Option<&Value> {
+        self.sent_to(chat).flat_map(actions).find(|action| action["label"] == label)
     }
 
     /// What is left of the month's messages; `None` where there is no limit.

@@ -58,7 +58,6 @@ impl ReplyGrants {
     /// Takes a token that was used.
     pub(crate) fn spend(&mut self, token: &str) {
         self.tokens.remove(token);
-        self.order.retain(|other| other != token);
     }
 
     /// Ends every token.

@@ -16,8 +16,8 @@ pub const DEMO_ACCOUNTS: [(&str, &str); 5] = [
     ("dave", "+819000000005"),
 ];
 
-/// What the official account is called.
-pub const OFFICIAL_ACCOUNT: &str = "shop";
+/// The official account: what it is called, and its phone number.
+pub const OFFICIAL_ACCOUNT: (&str, &str) = ("shop", "+819000000100");
 
 /// The domain of the demo accounts' email addresses.
 pub const DEMO_DOMAIN: &str = "sandbox.test";

@@ -40,7 +40,8 @@ impl World {
         }
         let apart = Ids::new(self.ids.seed().rotate_left(32) ^ 0x0ff1_c1a1);
         let ids = std::mem::replace(&mut self.ids, apart);
-        let founded = create_account(self, &NewAccount::named(OFFICIAL_ACCOUNT));
+        let (name, phone) = OFFICIAL_ACCOUNT;
+        let founded = create_account(self, &NewAccount { phone: phone.to_owned(), ..NewAccount::named(name) });
         self.ids = ids;
         if let Some(account) = founded.ok().and_then(|mid| self.accounts.get_mut(&mid)) {
             account.official = true;

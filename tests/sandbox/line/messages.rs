@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use hotline::protocol::Request;
 use hotline::protocol::commands::CreateGroup;
-use hotline::sandbox::SentBy;
+use hotline::sandbox::{Draft, SentBy};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::bot::{Bot, line_id, read, with};
+use crate::sandbox::client::Client;
 
 #[tokio::test]
 async fn a_person_writes_and_the_bot_replies_once_with_the_token_that_came_along() {
@@ -152,4 +153,117 @@ async fn the_months_messages_come_to_an_end_and_replies_go_on() {
     bot.clock.advance(Duration::from_secs(20 * 24 * 60 * 60));
     assert_eq!(bot.push(&bot.id("alice"), "more").await.0, 200);
     assert_eq!(bot.texts("alice"), ["news", "hi", "hello", "more"]);
+}
+
+#[tokio::test]
+async fn a_button_is_pressed_by_what_stands_on_it() {
+    let mut bot = Bot::start().await;
+    bot.control().say("alice", "shop", "order").expect("she can write");
+    let event = bot.event_of("message").await;
+    let postback =
+        |label: &str, shown: Value| json!({ "type": "postback", "label": label, "data": label, "displayText": shown });
+    let actions = [postback("S", Value::Null), postback("L", json!("A large one"))];
+    let template = json!({ "type": "confirm", "text": "Which size?", "actions": actions });
+    let chip = json!({ "type": "action", "action": { "type": "message", "label": "Help", "text": "Help me" } });
+    let question = json!([
+        { "type": "template", "altText": "Which size?", "template": template, "quickReply": { "items": [chip] } },
+    ]);
+    let reply = json!({ "replyToken": event["replyToken"], "messages": question });
+    bot.ok(Method::POST, "/v2/bot/message/reply", reply).await;
+    let seen = bot.control().chat("alice", "shop").pop().expect("a message");
+    assert_eq!((seen.content_type.as_str(), seen.content_metadata["ALT_TEXT"].as_str()), ("FLEX", "Which size?"));
+    assert_eq!(seen.content_metadata["BUTTONS"], r#"["Help","S","L"]"#);
+    bot.official().choose("alice", None, "L", None).expect("there is one");
+    assert_eq!(bot.event_of("postback").await["postback"], json!({ "data": "L" }));
+    let missing = bot.official().choose("alice", None, "XL", None).expect_err("there is none");
+    assert!(missing.content.ends_with(r#"the latest message has "Help", "S", "L""#), "{}", missing.content);
+    // A client of the gateway presses one by its words.
+    let mut alice = Client::login(&bot.sandbox, "alice").await;
+    let shop = bot.control().mid("shop").expect("it is there");
+    alice.ok("SendText", json!({ "to": shop, "content": "S" })).await;
+    assert_eq!(bot.event_of("postback").await["postback"], json!({ "data": "S" }));
+    alice.ok("SendText", json!({ "to": shop, "content": "Help" })).await;
+    assert_eq!(bot.event_of("message").await["message"]["text"], "Help me");
+    assert_eq!(bot.texts("alice"), ["order", "A large one", "S", "Help me"]);
+}
+
+#[tokio::test]
+async fn people_see_every_kind_of_message_as_one_of_theirs() {
+    let bot = Bot::start().await;
+    bot.official().follow("alice").expect("she can");
+    let mut alice = Client::login(&bot.sandbox, "alice").await;
+    let (picture, small) = ("https://example.com/a.jpg", "https://example.com/b.jpg");
+    let action = json!({ "type": "uri", "label": "Open", "uri": "https://example.com" });
+    let area = json!({ "x": 0, "y": 0, "width": 10, "height": 10 });
+    let imagemap = json!([{ "type": "uri", "linkUri": "https://example.com", "area": area }]);
+    let box_of_text = json!({ "type": "box", "layout": "vertical", "contents": [{ "type": "text", "text": "hi" }] });
+    let substitution =
+        json!({ "you": { "type": "mention", "mentionee": { "type": "user", "userId": bot.id("alice") } } });
+    let sender = json!({ "name": "Cony" });
+    for (message, kind, text) in [
+        (json!({ "type": "text", "text": "hi", "sender": sender }), "NONE", Some("hi")),
+        (json!({ "type": "textV2", "text": "hi {you}", "substitution": substitution }), "NONE", Some("hi @you")),
+        (json!({ "type": "sticker", "packageId": "446", "stickerId": "1988" }), "STICKER", None),
+        (json!({ "type": "image", "originalContentUrl": picture, "previewImageUrl": small }), "IMAGE", None),
+        (
+            json!({ "type": "video", "originalContentUrl": picture, "previewImageUrl": small, "trackingId": "t" }),
+            "VIDEO",
+            None,
+        ),
+        (json!({ "type": "audio", "originalContentUrl": picture, "duration": 5_000 }), "AUDIO", None),
+        (
+            json!({ "type": "location", "title": "A", "address": "B", "latitude": 1.5, "longitude": 2.5 }),
+            "LOCATION",
+            None,
+        ),
+        (
+            json!({
+                "type": "imagemap", "altText": "map", "baseUrl": picture, "baseSize": { "width": 1040, "height": 1040 },
+                "actions": imagemap,
+            }),
+            "FLEX",
+            None,
+        ),
+        (
+            json!({ "type": "template", "altText": "t", "template": { "type": "buttons", "text": "t", "actions": [action] } }),
+            "FLEX",
+            None,
+        ),
+        (
+            json!({ "type": "flex", "altText": "f", "contents": { "type": "bubble", "body": box_of_text } }),
+            "FLEX",
+            None,
+        ),
+        (json!({ "type": "coupon", "couponId": "01K" }), "GIFT", None),
+    ] {
+        let push = json!({ "to": bot.id("alice"), "messages": [message] });
+        let sent = bot.ok(Method::POST, "/v2/bot/message/push", push).await;
+        // The client holds each frame to the protocol.
+        let seen = alice.event("RECEIVE_MESSAGE").await;
+        assert_eq!((&seen["contentType"], &seen["text"]), (&json!(kind), &json!(text)), "{message}");
+        assert_eq!(seen["id"], sent["sentMessages"][0]["id"]);
+        let can_be_quoted = sent["sentMessages"][0].get("quoteToken").is_some();
+        assert_eq!(can_be_quoted, !["AUDIO", "LOCATION"].contains(&kind), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_can_quote_another_by_its_token() {
+    let mut bot = Bot::start().await;
+    bot.control().say("alice", "shop", "when do you open?").expect("she can write");
+    let event = bot.event_of("message").await;
+    let message = json!({ "type": "text", "text": "at nine", "quoteToken": event["message"]["quoteToken"] });
+    let reply = json!({ "replyToken": event["replyToken"], "messages": [message] });
+    let sent = bot.ok(Method::POST, "/v2/bot/message/reply", reply).await;
+    let seen = bot.control().chat("alice", "shop").pop().expect("a message");
+    assert_eq!(json!(seen.content_metadata["QUOTED_MESSAGE_ID"]), event["message"]["id"]);
+    let thanks = Draft::text("thanks").with("QUOTED_MESSAGE_ID", seen.id);
+    bot.control().post("alice", "shop", thanks).expect("she can write");
+    let event = bot.event_of("message").await;
+    assert_eq!(event["message"]["quotedMessageId"], sent["sentMessages"][0]["id"]);
+    let wrong = json!({ "type": "text", "text": "hi", "quoteToken": "no token" });
+    let reply = json!({ "replyToken": event["replyToken"], "messages": [wrong] });
+    let (status, answer) = bot.call(Method::POST, "/v2/bot/message/reply", reply).await;
+    let message = "The property, 'messages[0].quoteToken', in the request body is invalid (line: -, column: -)";
+    assert_eq!((status, answer), (400, json!({ "message": message })));
 }
