@@ -156,8 +156,8 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         "host",
         &[
             &["config", "descriptors"],
-            &["control", "kill", "missing", "reconfigure", "start_error"],
-            &["maintenance", "prepared", "webhook"],
+            &["control", "kill", "missing", "reconfigure", "start_error", "webhook"],
+            &["maintenance", "prepared"],
             &["view"],
             &["prompt", "run"],
             &["sessions"],

@@ -9,7 +9,7 @@ use crate::language::definitions::library_functions;
 use crate::language::errors::{self, CAUGHT_FIELDS};
 use crate::language::functions::{ERROR_FIELDS, FUNCTIONS, HostFunction, OBJECTS, PROPERTIES, Reach};
 use crate::language::types::Type;
-use crate::protocol::line::Operation;
+use crate::protocol::line::ApiOperation;
 use crate::protocol::{
     COMMANDS, Command, EventField, EventFieldKind, EventSpec, Example, Family, Field, FieldKind, HOOKS, Hook, NETWORKS,
     Network, Presence, Provenance, Repetition, Safety,
@@ -235,7 +235,7 @@ fn render_command(page: &mut String, command: &Command) {
     if command.is_login() {
         page.push_str("The session sends it by itself, with the account of its configuration; scripts cannot.\n\n");
     } else {
-        let request = Operation::named(command.name).map(|row| format!(", `{} {}`", row.method.name(), row.path));
+        let request = ApiOperation::named(command.name).map(|row| format!(", `{} {}`", row.method.name(), row.path));
         let _ = writeln!(page, "- On the wire: `{}`{}", command.name, request.unwrap_or_default());
     }
     let _ = writeln!(page, "- Gives: `{}`", command.result);

@@ -22,7 +22,7 @@ use tower_http::services::ServeFile;
 use super::config::Session;
 use crate::clock::Clock;
 use crate::protocol::line::{Callback, SIGNATURE_HEADER, read_callback, verify};
-use crate::session::{Credentials, Delivery, Door, PUBLISHED, Webhooks};
+use crate::session::{Credentials, Door, PUBLISHED, WebhookDelivery, Webhooks};
 
 /// The most bytes of a webhook: LINE's have a hundred events at most.
 const BODY: usize = 4 * 1024 * 1024;
@@ -125,7 +125,7 @@ async fn take(
         return Err(turned_away(&session, StatusCode::BAD_REQUEST, message));
     }
     let (kept, is_kept) = oneshot::channel();
-    match timeout_at(until, deliveries.send(Delivery { events, kept })).await {
+    match timeout_at(until, deliveries.send(WebhookDelivery { events, kept })).await {
         Ok(Ok(())) => {}
         Ok(Err(_)) => return Err(put_off(&session, "the session is not connected")),
         Err(_) => return Err(put_off(&session, "too many events wait in the session")),

@@ -62,4 +62,4 @@ pub use signal::{Ended, Flow, Signal};
 pub use socket::run;
 pub use status::{Holdup, Phase, Status};
 pub use transport::{TlsError, media_config};
-pub use webhooks::{Delivery, Door, Webhooks};
+pub use webhooks::{Door, WebhookDelivery, Webhooks};

@@ -19,11 +19,11 @@ use super::backlog::{Backlog, BacklogChange};
 use super::calls::Completion;
 use super::config::{Credentials, SessionConfig};
 use super::handle::{Inbox, Owner, QueuedCall, ReplyTo};
-use super::line::{ApiError, LineConnection, News};
+use super::line::{ApiError, LineConnection, LineNews};
 use super::machine::{Connection, Machine, Output};
 use super::signal::{Ended, Flow, Signal};
 use super::transport::{ConnectError, GatewaySocket, connect};
-use super::webhooks::Delivery;
+use super::webhooks::WebhookDelivery;
 use crate::clock::Clock;
 
 /// So many frames, and so many calls, are taken in one pass; then the other tasks of the thread have theirs.
@@ -345,9 +345,9 @@ impl<O: Owner> Driver<O> {
             let Wire::Open(_, Link::Line(line)) = &mut self.wire else { return false };
             let Poll::Ready(news) = line.poll_news(context, self.is_reading) else { return false };
             match news {
-                News::Frame(frame) => self.machine.frame(connection, &frame, now),
-                News::Answer(task_id, outcome) => self.machine.answered(connection, task_id, outcome, now),
-                News::Delivery(Delivery { events, kept }) => {
+                LineNews::Frame(frame) => self.machine.frame(connection, &frame, now),
+                LineNews::Answer(task_id, outcome) => self.machine.answered(connection, task_id, outcome, now),
+                LineNews::WebhookDelivery(WebhookDelivery { events, kept }) => {
                     events.into_iter().for_each(|event| self.machine.happened(connection, event, now));
                     self.deliveries.push(kept);
                 }

@@ -15,7 +15,7 @@ const WAITING: usize = 1_024;
 
 /// The events of one webhook on their way to a session.
 #[derive(Debug)]
-pub struct Delivery {
+pub struct WebhookDelivery {
     /// In their order.
     pub events: Vec<Event>,
     /// Told once they are kept as safely as the journal keeps events.
@@ -28,7 +28,7 @@ pub struct Door {
     /// The account's own id, which its webhooks name as their destination.
     pub account: String,
     /// Takes them, while the session is connected.
-    pub deliveries: mpsc::Sender<Delivery>,
+    pub deliveries: mpsc::Sender<WebhookDelivery>,
 }
 
 /// The sessions of a process that take webhooks, and what hands out the urls of their files. Clones share them.
@@ -84,7 +84,7 @@ impl Webhooks {
     }
 
     /// Opens the door of a session whose account has this id.
-    pub(super) fn open(&self, session: &str, account: &str) -> mpsc::Receiver<Delivery> {
+    pub(super) fn open(&self, session: &str, account: &str) -> mpsc::Receiver<WebhookDelivery> {
         let (deliveries, taken) = mpsc::channel(WAITING);
         if let Some(expected) = self.lock().sessions.get_mut(session) {
             expected.door = Some(Door { account: account.to_owned(), deliveries });

@@ -11,7 +11,7 @@ use axum::response::IntoResponse;
 use hotline::host::Host;
 use hotline::host::RunOptions;
 use hotline::host::config::{Config, Session};
-use hotline::protocol::line::{BodyKind, OPERATIONS, Operation, request};
+use hotline::protocol::line::{ApiOperation, BodyKind, OPERATIONS, request};
 use hotline::protocol::{Field, FieldKind, Presence};
 use hotline::session::{ChannelToken, Credentials, MediaMode, Secret};
 use serde_json::{Map, Value, json};
@@ -113,7 +113,7 @@ async fn came(calls: &[String]) -> Vec<Came> {
     all[at("BEGIN") + 1..at("END")].to_vec()
 }
 
-fn value(row: &Operation, field: &Field) -> Value {
+fn value(row: &ApiOperation, field: &Field) -> Value {
     match (field.name, field.kind) {
         ("path", _) if row.body == BodyKind::File => json!("menu.png"),
         ("path", _) => json!("fetched"),
@@ -141,7 +141,7 @@ fn written(value: &Value) -> String {
 }
 
 /// The request that an operation is with these fields.
-fn expected(row: &'static Operation, fields: &Map<String, Value>) -> Came {
+fn expected(row: &'static ApiOperation, fields: &Map<String, Value>) -> Came {
     let request = request(row, fields).expect("the fields are those of the row");
     Came {
         method: request.method.name().to_owned(),
@@ -153,9 +153,9 @@ fn expected(row: &'static Operation, fields: &Map<String, Value>) -> Came {
 
 /// Checks that each operation came as it is with the fields that it has, in order; `seen` is what of a request is compared.
 async fn assert_came(
-    fields: impl Fn(&Operation) -> Map<String, Value>,
-    call: impl Fn(&Operation) -> String,
-    seen: impl Fn(&'static Operation, Came) -> Came,
+    fields: impl Fn(&ApiOperation) -> Map<String, Value>,
+    call: impl Fn(&ApiOperation) -> String,
+    seen: impl Fn(&'static ApiOperation, Came) -> Came,
 ) {
     let mut came = came(&OPERATIONS.iter().map(call).collect::<Vec<_>>()).await.into_iter();
     for row in OPERATIONS {
@@ -171,23 +171,23 @@ async fn assert_came(
 
 #[tokio::test]
 async fn the_map_form_takes_every_field_of_an_operation() {
-    let fields = |row: &Operation| -> Map<String, Value> {
+    let fields = |row: &ApiOperation| -> Map<String, Value> {
         row.command.fields.iter().map(|field| (field.name.to_owned(), value(row, field))).collect()
     };
-    let call = |row: &Operation| format!("{}({})", row.command.call_name(), written(&fields(row).into()));
+    let call = |row: &ApiOperation| format!("{}({})", row.command.call_name(), written(&fields(row).into()));
     assert_came(fields, call, |_, came| came).await;
 }
 
 #[tokio::test]
 async fn the_positional_form_takes_the_required_fields_in_their_order() {
-    let required = |row: &Operation| row.command.fields.iter().filter(|field| field.presence == Presence::Required);
-    let fields = |row: &Operation| required(row).map(|field| (field.name.to_owned(), value(row, field))).collect();
-    let call = |row: &Operation| {
+    let required = |row: &ApiOperation| row.command.fields.iter().filter(|field| field.presence == Presence::Required);
+    let fields = |row: &ApiOperation| required(row).map(|field| (field.name.to_owned(), value(row, field))).collect();
+    let call = |row: &ApiOperation| {
         let values: Vec<_> = required(row).map(|field| written(&value(row, field))).collect();
         format!("{}({})", row.command.call_name(), values.join(", "))
     };
     // A retry key is added where the author gives none.
-    let seen = |row: &Operation, mut came: Came| {
+    let seen = |row: &ApiOperation, mut came: Came| {
         if row.takes_retry_key() {
             came.headers.retain(|(name, _)| name != OWN_HEADERS[0]);
         }

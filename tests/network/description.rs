@@ -59,7 +59,7 @@ struct Described {
 }
 
 fn ours() -> BTreeMap<String, Described> {
-    let described = |row: &hotline::protocol::line::Operation| Described {
+    let described = |row: &hotline::protocol::line::ApiOperation| Described {
         method: row.method.name(),
         server: row.server,
         path: row.path.to_owned(),

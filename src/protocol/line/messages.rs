@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::operations::Operation;
+use super::operations::ApiOperation;
 use crate::protocol::commands::Command;
 
 /// The most characters of a text message, in UTF-16 units.
@@ -48,7 +48,7 @@ pub fn set_endpoint(url: &str) -> (&'static Command, Map<String, Value>) {
 }
 
 fn written(operation: &str, fields: &Value) -> (&'static Command, String) {
-    (&Operation::named(operation).expect("it stands in the table").command, fields.to_string())
+    (&ApiOperation::named(operation).expect("it stands in the table").command, fields.to_string())
 }
 
 /// A text as text messages: more than one where it is too long for one, cut where a line or a word ends if that is near.

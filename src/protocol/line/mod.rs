@@ -18,6 +18,6 @@ mod request;
 mod webhook;
 
 pub use messages::{MESSAGES, endpoint, push, quota, quota_of, reply, set_endpoint, show_work, text_messages};
-pub use operations::{AnswerKind, BodyKind, Method, OPERATIONS, Operation, Server};
+pub use operations::{AnswerKind, ApiOperation, BodyKind, Method, OPERATIONS, Server};
 pub use request::{HttpRequest, RequestFault, request};
 pub use webhook::{Callback, ReplyToken, SIGNATURE_HEADER, WebhookError, original, read_callback, sign, verify};

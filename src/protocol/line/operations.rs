@@ -75,7 +75,7 @@ pub enum AnswerKind {
 
 /// One row of the table.
 #[derive(Debug)]
-pub struct Operation {
+pub struct ApiOperation {
     /// What it has in common with the commands of other networks; its name is LINE's `operationId`.
     pub command: Command,
     /// How it is requested.
@@ -90,7 +90,7 @@ pub struct Operation {
     pub answer: AnswerKind,
 }
 
-impl Operation {
+impl ApiOperation {
     /// The row of an operation's name.
     pub fn named(name: &str) -> Option<&'static Self> {
         OPERATIONS.iter().find(|row| row.command.name == name)
@@ -203,7 +203,7 @@ macro_rules! operations {
         } as $example:tt
     )+) => {
         /// Every operation of the Messaging API, in the order of its description.
-        pub static OPERATIONS: &[Operation] = &[$( Operation {
+        pub static OPERATIONS: &[ApiOperation] = &[$( ApiOperation {
             command: Command {
                 name: stringify!($name),
                 function: stringify!($function),
@@ -615,7 +615,7 @@ mod tests {
     fn every_row_is_found_by_its_path() {
         for row in OPERATIONS {
             let path = row.path.replace(['{', '}'], "");
-            let (found, values) = Operation::at(row.method.name(), &path).expect("it has that path");
+            let (found, values) = ApiOperation::at(row.method.name(), &path).expect("it has that path");
             assert_eq!(found.command.name, row.command.name);
             assert!(values.iter().all(|(field, value)| field == value), "{values:?}");
             for (field, _) in values {
@@ -629,7 +629,7 @@ mod tests {
 
     #[test]
     fn a_function_is_its_operation_in_snake_case() {
-        for Operation { command, .. } in OPERATIONS {
+        for ApiOperation { command, .. } in OPERATIONS {
             let plain: String = command.function.split('_').collect();
             assert_eq!(plain, command.name.to_ascii_lowercase());
             assert!(command.doc.ends_with('.') && command.fields.iter().all(|field| !field.doc.is_empty()));

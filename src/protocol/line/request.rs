@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::operations::{BodyKind, DELIVERY_TAG, Method, Operation, RETRY_KEY, Server};
+use super::operations::{ApiOperation, BodyKind, DELIVERY_TAG, Method, RETRY_KEY, Server};
 
 /// A request that can be sent, but for the token that authorises it.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,7 +49,7 @@ pub enum RequestFault {
 ///
 /// # Errors
 /// When a field of the path is missing, or one cannot be written where it belongs.
-pub fn request(operation: &'static Operation, fields: &Map<String, Value>) -> Result<HttpRequest, RequestFault> {
+pub fn request(operation: &'static ApiOperation, fields: &Map<String, Value>) -> Result<HttpRequest, RequestFault> {
     let name = operation.command.name;
     // Only its path and its query count.
     let mut url = Url::parse(operation.server.url()).expect("a server's url is one");
@@ -111,7 +111,7 @@ mod tests {
 
     fn written(name: &str, fields: Value) -> Result<HttpRequest, RequestFault> {
         let Value::Object(fields) = fields else { panic!("fields are an object") };
-        request(Operation::named(name).expect("an operation"), &fields)
+        request(ApiOperation::named(name).expect("an operation"), &fields)
     }
 
     #[test]

@@ -9,8 +9,8 @@ use std::rc::Rc;
 
 use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, Module, NativeCallContext, RhaiFunc};
 
-use super::delivery::{self, Way};
-use super::outgoing::{self, Once, Sent, push_json};
+use super::delivery::{self, CommandWay};
+use super::outgoing::{self, Once, SentCommand, push_json};
 use crate::language::functions::MAX_ARGUMENTS;
 use crate::protocol::{COMMANDS, Command, Field, FieldKind, NETWORKS, Network, Presence, check_field_names};
 use crate::runtime::context::services::Services;
@@ -117,10 +117,10 @@ pub(crate) fn call(
     place: CallSite<'_>,
 ) -> ScriptResult {
     match delivery::way(services, session.as_ref(), row, &fields) {
-        Way::AsItIs => outgoing::send(services, session, Sent::Known(row), fields, Once::Nothing, place),
-        Way::Keyed => delivery::send_keyed(services, session, row, fields, place),
-        Way::File(file) => delivery::deliver_file(services, session, &file, place),
-        Way::Messages { to, messages } => delivery::deliver(services, session, &to, messages, place),
+        CommandWay::AsItIs => outgoing::send(services, session, SentCommand::Known(row), fields, Once::Nothing, place),
+        CommandWay::Keyed => delivery::send_keyed(services, session, row, fields, place),
+        CommandWay::File(file) => delivery::deliver_file(services, session, &file, place),
+        CommandWay::Messages { to, messages } => delivery::deliver(services, session, &to, messages, place),
     }
 }
 
@@ -141,7 +141,7 @@ fn any_command(
     }
     match row {
         Some(row) => call(services, session, row, fields, place),
-        None => outgoing::send(services, session, Sent::Other(name.to_owned()), fields, Once::Nothing, place),
+        None => outgoing::send(services, session, SentCommand::Other(name.to_owned()), fields, Once::Nothing, place),
     }
 }
 

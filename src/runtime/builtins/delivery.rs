@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use sha2::Sha256;
 
 use super::choices::Choices;
-use super::outgoing::{self, Once, SPENT_TOKEN, Sent, push_json};
+use super::outgoing::{self, Once, SPENT_TOKEN, SentCommand, push_json};
 use super::sessions;
 use crate::clock::Timestamp;
 use crate::protocol::commands::{SendAudio, SendImage, SendLocation, SendText, SendVideo};
-use crate::protocol::line::{self, MESSAGES, Operation, ReplyToken, text_messages};
+use crate::protocol::line::{self, ApiOperation, MESSAGES, ReplyToken, text_messages};
 use crate::protocol::{Call, Command, Network};
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::{SessionRef, field};
@@ -28,7 +28,7 @@ use crate::runtime::run::{self, Run, host_call};
 const PREVIEW: i64 = 1_000_000;
 
 /// How a command goes out on the network of its session.
-pub(super) enum Way {
+pub(super) enum CommandWay {
     /// As it stands.
     AsItIs,
     /// Under a key by which the network takes it once.
@@ -58,31 +58,36 @@ pub(super) fn network_of(services: &Services, session: Option<&SessionRef>) -> O
 }
 
 /// How a known command goes out.
-pub(super) fn way(services: &Services, session: Option<&SessionRef>, row: &'static Command, fields: &str) -> Way {
+pub(super) fn way(
+    services: &Services,
+    session: Option<&SessionRef>,
+    row: &'static Command,
+    fields: &str,
+) -> CommandWay {
     // Where the network does not have it, its own turn comes to say so.
     let network = network_of(services, session).filter(|network| network.reply_token.is_some());
     if network.and_then(|network| network.command(row.name)).is_none() {
-        return Way::AsItIs;
+        return CommandWay::AsItIs;
     }
     let value: Value = serde_json::from_str(fields).unwrap_or_default();
     let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
     if row.name == SendText::COMMAND.name {
-        return Way::Messages { to: text("to"), messages: text_messages(&text("content")) };
+        return CommandWay::Messages { to: text("to"), messages: text_messages(&text("content")) };
     }
     if row.name == SendLocation::COMMAND.name {
         let message = json!({
             "type": "location", "title": value["title"], "address": value["address"],
             "latitude": value["latitude"], "longitude": value["longitude"],
         });
-        return Way::Messages { to: text("to"), messages: vec![message] };
+        return CommandWay::Messages { to: text("to"), messages: vec![message] };
     }
     let file = [(SendImage::COMMAND, "image"), (SendVideo::COMMAND, "video"), (SendAudio::COMMAND, "audio")];
     if let Some((_, kind)) = file.into_iter().find(|(of, _)| of.name == row.name) {
         let duration = value["duration"].as_i64();
-        return Way::File(FileMessage { to: text("to"), kind, path: text("path"), duration });
+        return CommandWay::File(FileMessage { to: text("to"), kind, path: text("path"), duration });
     }
-    let takes_key = Operation::named(row.name).is_some_and(Operation::takes_retry_key);
-    if takes_key && value.get("retryKey").is_none() { Way::Keyed } else { Way::AsItIs }
+    let takes_key = ApiOperation::named(row.name).is_some_and(ApiOperation::takes_retry_key);
+    if takes_key && value.get("retryKey").is_none() { CommandWay::Keyed } else { CommandWay::AsItIs }
 }
 
 /// Sends a command under a key of its own.
@@ -101,7 +106,7 @@ pub(super) fn send_keyed(
     let Choice::Key { key, since } = choose(services, &run, None, number, &(row, fields.clone()), place)? else {
         return Err(thrown::error("the record does not say how this was sent"));
     };
-    outgoing::send(services, session, Sent::Known(row), fields, Once::Key { key, since }, place.in_part())
+    outgoing::send(services, session, SentCommand::Known(row), fields, Once::Key { key, since }, place.in_part())
 }
 
 /// Sends a text, as `msg.reply` does.
@@ -119,7 +124,7 @@ pub(super) fn send_text(services: &Services, to: &str, content: &str, place: Cal
     fields.push_str(r#","content":"#);
     push_json(&mut fields, content);
     fields.push('}');
-    outgoing::send(services, None, Sent::Known(SendText::COMMAND), fields, Once::Nothing, place)
+    outgoing::send(services, None, SentCommand::Known(SendText::COMMAND), fields, Once::Nothing, place)
 }
 
 /// Sends several messages, as `msg.reply([…])` does: texts, and maps that are messages of LINE where the network has those.
@@ -306,7 +311,7 @@ fn send(
     once: Once,
     place: CallSite<'_>,
 ) -> ScriptResult {
-    outgoing::send(services, session.cloned(), Sent::Known(row), fields, once, place.in_part())
+    outgoing::send(services, session.cloned(), SentCommand::Known(row), fields, once, place.in_part())
 }
 
 /// What scripts get for a message on every network: its id, and where it went.

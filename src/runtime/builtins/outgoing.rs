@@ -40,13 +40,13 @@ const ANSWER_ATTEMPTS: usize = 3;
 const ANSWER_AGAIN: Duration = Duration::from_millis(500);
 
 /// A command that is to be sent.
-pub(super) enum Sent {
+pub(super) enum SentCommand {
     /// One of the table.
     Known(&'static Command),
     Other(String),
 }
 
-impl Sent {
+impl SentCommand {
     fn name(&self) -> Cow<'static, str> {
         match self {
             Self::Known(row) => row.name.into(),
@@ -95,7 +95,7 @@ pub(super) enum Once {
 pub(super) fn send(
     services: &Services,
     session: Option<SessionRef>,
-    sent: Sent,
+    sent: SentCommand,
     fields: String,
     once: Once,
     place: CallSite<'_>,

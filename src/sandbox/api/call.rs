@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use serde_json::{Map, Value, json};
 
 use crate::protocol::commands::{Field, Presence};
-use crate::protocol::line::{BodyKind, Operation};
+use crate::protocol::line::{ApiOperation, BodyKind};
 use crate::sandbox::line::{Flaws, MenuImage, Refused, is_uuid};
 use crate::sandbox::world::StoredFile;
 
@@ -25,7 +25,7 @@ pub(super) enum ApiAnswer {
 /// A request that was understood.
 #[derive(Debug)]
 pub(super) struct ApiCall {
-    pub(super) operation: &'static Operation,
+    pub(super) operation: &'static ApiOperation,
     pub(super) request_id: String,
     pub(super) retry_key: Option<String>,
     pub(super) delivery_tag: Option<String>,
@@ -62,7 +62,7 @@ impl ApiCall {
         headers: &HeaderMap,
         bytes: Bytes,
     ) -> Result<Self, Refused> {
-        let Some((operation, values)) = Operation::at(method.as_str(), uri.path()) else {
+        let Some((operation, values)) = ApiOperation::at(method.as_str(), uri.path()) else {
             return Err(Refused::not_found());
         };
         let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);

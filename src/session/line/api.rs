@@ -10,7 +10,7 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 use url::Url;
 
-use crate::protocol::line::{AnswerKind, HttpRequest, Method, Operation, Server, request};
+use crate::protocol::line::{AnswerKind, ApiOperation, HttpRequest, Method, Server, request};
 use crate::protocol::{Content, Failure, FailureCode, Safety};
 use crate::session::calls::CallError;
 use crate::session::config::{ChannelToken, ConnectVia, Credentials, ProxyKind, SessionConfig};
@@ -119,7 +119,7 @@ impl LineApi {
     /// With LINE's refusal; that the call was not sent, or may have been.
     pub(in crate::session) async fn call(
         &self,
-        operation: &'static Operation,
+        operation: &'static ApiOperation,
         fields: &Map<String, Value>,
     ) -> Result<Content, CallError> {
         let malformed = |error: &dyn std::fmt::Display| CallError::Refused(Failure::new(FailureCode::Malformed, error));
@@ -137,8 +137,8 @@ impl LineApi {
                     self.renew().await?;
                     continue;
                 }
-                Attempt::Answered(Answered { status, .. }) if status.is_server_error() && is_repeatable => {
-                    CallError::Refused(unavailable(status))
+                Attempt::Answered(Answered { status, body, .. }) if status.is_server_error() && is_repeatable => {
+                    CallError::Refused(refusal(status, &body))
                 }
                 // Whether it happened all the same, it does not say.
                 Attempt::Answered(Answered { status, .. }) if status.is_server_error() => {
@@ -168,7 +168,7 @@ impl LineApi {
     /// A request for the bytes that an operation answers with, ready to be sent.
     pub(in crate::session) async fn prepared(
         &self,
-        operation: &'static Operation,
+        operation: &'static ApiOperation,
         fields: &Map<String, Value>,
     ) -> Result<RequestBuilder, CallError> {
         let malformed = |error: &dyn std::fmt::Display| CallError::Refused(Failure::new(FailureCode::Malformed, error));
@@ -291,7 +291,7 @@ async fn sent(request: RequestBuilder) -> Attempt {
 }
 
 /// What an answer means to whoever called.
-fn answer(operation: &Operation, answered: Answered, is_keyed: bool) -> Result<Content, CallError> {
+fn answer(operation: &ApiOperation, answered: Answered, is_keyed: bool) -> Result<Content, CallError> {
     let Answered { status, body, request_id } = answered;
     // A key that was used already: what it belongs to has been sent.
     let is_done = status.is_success() || (is_keyed && status == StatusCode::CONFLICT);
@@ -319,13 +319,9 @@ fn refusal(status: StatusCode, body: &str) -> Failure {
         StatusCode::PAYLOAD_TOO_LARGE => Failure::new(FailureCode::ExceedFileMaxSize, message),
         StatusCode::TOO_MANY_REQUESTS if message.contains(USED_UP) => named("QUOTA_EXCEEDED"),
         StatusCode::TOO_MANY_REQUESTS => Failure::new(FailureCode::ExcessiveAccess, message),
+        status if status.is_server_error() => named("UNAVAILABLE"),
         _ => named("FAILED"),
     }
-}
-
-fn unavailable(status: StatusCode) -> Failure {
-    let code = i64::from(status.as_u16());
-    Failure { code, content: format!("UNAVAILABLE: LINE answers {status}") }
 }
 
 /// LINE's words about what is wrong, with its details.
@@ -384,7 +380,7 @@ mod tests {
     #[test]
     fn a_key_that_was_used_already_counts_as_sent() {
         let of = |name: &str, status, body: &str, is_keyed| {
-            let row = Operation::named(name).expect("it is in the table");
+            let row = ApiOperation::named(name).expect("it is in the table");
             answer(row, Answered { status, body: body.to_owned(), request_id: Some("r1".to_owned()) }, is_keyed)
         };
         assert!(of("pushMessage", StatusCode::CONFLICT, "{}", true).is_ok());

@@ -12,7 +12,7 @@ use super::api::LineApi;
 use crate::protocol::commands::{
     GetAllContactIds, GetContacts, GetProfile, LeaveGroup, SearchGroupById, SendLocation, SendText,
 };
-use crate::protocol::line::{MESSAGES, Operation, text_messages};
+use crate::protocol::line::{ApiOperation, MESSAGES, text_messages};
 use crate::protocol::{
     Call, Chat, Command, Contact, Content, Event, Failure, FailureCode, GroupExtra, LINE, Profile, is_group,
 };
@@ -23,9 +23,9 @@ const SEEN: usize = 50_000;
 
 /// In which group or room somebody was seen last: LINE tells no stranger's name elsewhere.
 #[derive(Default)]
-pub(super) struct Seen(RefCell<HashMap<String, String>>);
+pub(super) struct Sightings(RefCell<HashMap<String, String>>);
 
-impl Seen {
+impl Sightings {
     /// Notes whom an event names.
     pub(super) fn note(&self, event: &Event) {
         let content = event.content.value();
@@ -52,11 +52,11 @@ impl Seen {
 /// As the operations; and where LINE has nothing of the kind.
 pub(super) async fn carry_out(
     api: &LineApi,
-    seen: &Seen,
+    seen: &Sightings,
     command: &str,
     fields: &Map<String, Value>,
 ) -> Result<Content, CallError> {
-    if let Some(operation) = Operation::named(command) {
+    if let Some(operation) = ApiOperation::named(command) {
         return api.call(operation, fields).await;
     }
     match command {
@@ -141,7 +141,7 @@ async fn profile(api: &LineApi) -> Result<Content, CallError> {
 }
 
 /// What is known of people; who is not known is left out.
-async fn contacts(api: &LineApi, seen: &Seen, mids: &[String]) -> Result<Content, CallError> {
+async fn contacts(api: &LineApi, seen: &Sightings, mids: &[String]) -> Result<Content, CallError> {
     let mut contacts = Vec::new();
     for mid in mids {
         let found = match known(api.call(named("getProfile"), &object(json!({ "userId": mid }))).await)? {
@@ -165,7 +165,7 @@ async fn contacts(api: &LineApi, seen: &Seen, mids: &[String]) -> Result<Content
 }
 
 /// The profile of somebody as a member of the group where they were seen last.
-async fn member(api: &LineApi, seen: &Seen, mid: &str) -> Result<Option<Content>, CallError> {
+async fn member(api: &LineApi, seen: &Sightings, mid: &str) -> Result<Option<Content>, CallError> {
     let Some(group) = seen.group_of(mid) else { return Ok(None) };
     let (operation, field) = of_group(&group, "getGroupMemberProfile", "getRoomMemberProfile");
     known(api.call(operation, &object(json!({ field: group, "userId": mid }))).await)
@@ -192,7 +192,7 @@ async fn group(api: &LineApi, mid: &str) -> Result<Chat, CallError> {
 /// The ids of all pages of a list.
 async fn all_ids(
     api: &LineApi,
-    operation: &'static Operation,
+    operation: &'static ApiOperation,
     mut fields: Map<String, Value>,
     list: &str,
 ) -> Result<Vec<String>, CallError> {
@@ -216,12 +216,12 @@ fn known(result: Result<Content, CallError>) -> Result<Option<Content>, CallErro
 }
 
 /// The operation for a group or a room, and the field that names it.
-fn of_group(mid: &str, group: &str, room: &str) -> (&'static Operation, &'static str) {
+fn of_group(mid: &str, group: &str, room: &str) -> (&'static ApiOperation, &'static str) {
     if mid.starts_with('R') { (named(room), "roomId") } else { (named(group), "groupId") }
 }
 
-fn named(operation: &str) -> &'static Operation {
-    Operation::named(operation).expect("it stands in the table")
+fn named(operation: &str) -> &'static ApiOperation {
+    ApiOperation::named(operation).expect("it stands in the table")
 }
 
 fn object(value: Value) -> Map<String, Value> {
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn it_is_remembered_where_somebody_was_seen() {
-        let seen = Seen::default();
+        let seen = Sightings::default();
         seen.note(&Event::new("message", Content::new(r#"{"from":"U1","to":"C1"}"#)));
         seen.note(&Event::new("memberJoined", Content::new(r#"{"group_id":"R2","mid":"U2"}"#)));
         seen.note(&Event::new("message", Content::new(r#"{"from":"U3","to":"Ubot"}"#)));

@@ -13,25 +13,25 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use super::api::{ApiError, LineApi};
-use super::common::{Seen, carry_out};
+use super::common::{Sightings, carry_out};
 use crate::protocol::commands::Login;
-use crate::protocol::line::{Operation, endpoint, quota, quota_of, set_endpoint};
+use crate::protocol::line::{ApiOperation, endpoint, quota, quota_of, set_endpoint};
 use crate::protocol::{Call, Content, Failure, encode_login};
 use crate::session::calls::CallError;
 use crate::session::config::SessionConfig;
-use crate::session::webhooks::{Delivery, Webhooks};
+use crate::session::webhooks::{WebhookDelivery, Webhooks};
 
 /// After so many messages that cost it is looked at how many are left.
 const LOOK_AFTER: u32 = 50;
 
 /// Something that comes over the connection.
-pub(in crate::session) enum News {
+pub(in crate::session) enum LineNews {
     /// A frame of the login.
     Frame(String),
     /// The answer to the call of this number.
     Answer(i64, Result<Content, CallError>),
     /// A webhook.
-    Delivery(Delivery),
+    WebhookDelivery(WebhookDelivery),
 }
 
 type Answering = Pin<Box<dyn Future<Output = (i64, Result<Content, CallError>)>>>;
@@ -47,9 +47,9 @@ pub(in crate::session) struct LineConnection {
     webhooks: Option<Webhooks>,
     /// The answer to the login, until it is taken.
     login: Option<String>,
-    deliveries: Option<mpsc::Receiver<Delivery>>,
+    deliveries: Option<mpsc::Receiver<WebhookDelivery>>,
     answers: FuturesUnordered<Answering>,
-    seen: Rc<Seen>,
+    seen: Rc<Sightings>,
     quota: QuotaWatch,
     /// What is looked at beside the calls.
     errands: FuturesUnordered<Errand>,
@@ -92,7 +92,7 @@ impl QuotaWatch {
 /// Looks whether LINE delivers a session's webhooks to where they are taken. A server of this machine, such as the sandbox, is told; what
 /// the world's has is its owner's to change.
 async fn check_endpoint(api: Rc<LineApi>, session: String, wanted: Url, is_here: bool) {
-    let Some(operation) = Operation::named(endpoint().name) else { return };
+    let Some(operation) = ApiOperation::named(endpoint().name) else { return };
     let known = match api.call(operation, &Map::new()).await {
         Ok(content) => content.value(),
         // There may be none yet.
@@ -105,7 +105,7 @@ async fn check_endpoint(api: Rc<LineApi>, session: String, wanted: Url, is_here:
         Some(_) if is_there && known["active"] != false => {}
         _ if is_here => {
             let (row, fields) = set_endpoint(wanted.as_str());
-            let Some(operation) = Operation::named(row.name) else { return };
+            let Some(operation) = ApiOperation::named(row.name) else { return };
             if let Err(error) = api.call(operation, &fields).await {
                 tracing::warn!(session, "its webhooks cannot be set to {wanted}: {error}");
             }
@@ -132,7 +132,7 @@ async fn check_endpoint(api: Rc<LineApi>, session: String, wanted: Url, is_here:
 
 /// How many messages a month has, and how many of them are used.
 async fn used_up(api: &LineApi) -> Option<(i64, i64)> {
-    let [quota, consumption] = quota().map(|row| Operation::named(row.name));
+    let [quota, consumption] = quota().map(|row| ApiOperation::named(row.name));
     let (quota, consumption) = (api.call(quota?, &Map::new()).await, api.call(consumption?, &Map::new()).await);
     quota_of(&quota.ok()?.value(), &consumption.ok()?.value())
 }
@@ -141,7 +141,7 @@ impl LineConnection {
     /// Asks LINE who the session's account is.
     pub(in crate::session) async fn open(config: &SessionConfig) -> Result<Self, ApiError> {
         let api = LineApi::new(config).await?;
-        let own = Operation::named("getBotInfo").expect("it stands in the table");
+        let own = ApiOperation::named("getBotInfo").expect("it stands in the table");
         let account = match api.call(own, &Map::new()).await {
             Ok(content) => Ok(content.value()),
             Err(CallError::Refused(failure)) => Err(failure),
@@ -169,7 +169,7 @@ impl LineConnection {
         match fields.remove("task_id").and_then(|number| number.as_i64()) {
             Some(task_id) => {
                 let (api, seen) = (Rc::clone(&self.api), Rc::clone(&self.seen));
-                if Operation::named(&command).is_some_and(Operation::takes_retry_key) && self.quota.is_due() {
+                if ApiOperation::named(&command).is_some_and(ApiOperation::takes_retry_key) && self.quota.is_due() {
                     self.errands.push(self.quota.look(&api, &self.session));
                 }
                 let answer = async move { (task_id, carry_out(&api, &seen, &command, &fields).await) };
@@ -191,7 +191,7 @@ impl LineConnection {
     }
 
     /// What comes next; with `takes_events`, webhooks too.
-    pub(in crate::session) fn poll_news(&mut self, context: &mut Context<'_>, takes_events: bool) -> Poll<News> {
+    pub(in crate::session) fn poll_news(&mut self, context: &mut Context<'_>, takes_events: bool) -> Poll<LineNews> {
         if let Some(login) = self.login.take() {
             if let (Some(webhooks), Ok(account)) = (&self.webhooks, &self.account) {
                 self.deliveries = Some(webhooks.open(&self.session, account["userId"].as_str().unwrap_or_default()));
@@ -201,17 +201,17 @@ impl LineConnection {
                 }
                 self.errands.push(self.quota.look(&self.api, &self.session));
             }
-            return Poll::Ready(News::Frame(login));
+            return Poll::Ready(LineNews::Frame(login));
         }
         while let Poll::Ready(Some(())) = self.errands.poll_next_unpin(context) {}
         if let Poll::Ready(Some((task_id, answer))) = self.answers.poll_next_unpin(context) {
-            return Poll::Ready(News::Answer(task_id, answer));
+            return Poll::Ready(LineNews::Answer(task_id, answer));
         }
         let Some(deliveries) = self.deliveries.as_mut().filter(|_| takes_events) else { return Poll::Pending };
         match deliveries.poll_recv(context) {
             Poll::Ready(Some(delivery)) => {
                 delivery.events.iter().for_each(|event| self.seen.note(event));
-                Poll::Ready(News::Delivery(delivery))
+                Poll::Ready(LineNews::WebhookDelivery(delivery))
             }
             Poll::Ready(None) | Poll::Pending => Poll::Pending,
         }

@@ -13,4 +13,4 @@ mod common;
 mod connection;
 
 pub(super) use api::{ApiError, LineApi};
-pub(super) use connection::{LineConnection, News};
+pub(super) use connection::{LineConnection, LineNews};

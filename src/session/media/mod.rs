@@ -25,7 +25,7 @@ use super::published::Publisher;
 use super::transport::{in_full, media_config};
 use super::webhooks::Webhooks;
 use crate::clock::{Clock, Timestamp};
-use crate::protocol::line::{BodyKind, Operation};
+use crate::protocol::line::{ApiOperation, BodyKind};
 use crate::protocol::{Call, Content, commands};
 
 pub use error::MediaError;
@@ -133,7 +133,7 @@ impl Media {
 
     /// Whether a command names a file, so that it has to go through [`call`](Self::call).
     pub fn concerns(command: &str) -> bool {
-        FILE_COMMANDS.contains(&command) || Operation::with_file(command).is_some()
+        FILE_COMMANDS.contains(&command) || ApiOperation::with_file(command).is_some()
     }
 
     /// The url under which a file of this machine can be had for some days, and its size in bytes.
@@ -213,11 +213,11 @@ impl Media {
     }
 
     async fn ready_on_line(&self, line: &LineFiles, command: &str, fields: &str) -> Result<Ready, MediaError> {
-        let (operation, fields) = match Operation::with_file(command) {
+        let (operation, fields) = match ApiOperation::with_file(command) {
             Some(operation) => (operation, read_object(operation.command.name, fields)?),
             None if is::<commands::DownloadFile>(command) => {
                 let commands::DownloadFile { msg_id, path } = read(fields)?;
-                let operation = Operation::with_file("getMessageContent").expect("it stands in the table");
+                let operation = ApiOperation::with_file("getMessageContent").expect("it stands in the table");
                 let fields = [("messageId".to_owned(), msg_id.into()), ("path".to_owned(), path.into())];
                 (operation, fields.into_iter().collect())
             }

@@ -10,7 +10,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use hotline::clock::Clock;
-use hotline::protocol::line::{Operation, SIGNATURE_HEADER, verify};
+use hotline::protocol::line::{ApiOperation, SIGNATURE_HEADER, verify};
 use hotline::sandbox::{Control, LINE_CHANNEL, Official, OfficialConfig, Sandbox, SandboxConfig};
 use reqwest::{Client, Method, RequestBuilder, Response};
 use serde_json::{Value, json};
@@ -144,7 +144,7 @@ impl Bot {
         let content_type = response.headers().get("content-type").map(|kind| kind.to_str().expect("a text").to_owned());
         let body = response.bytes().await.expect("it ends").to_vec();
         let answer = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        if let Some((operation, _)) = Operation::at(method.as_str(), &path) {
+        if let Some((operation, _)) = ApiOperation::at(method.as_str(), &path) {
             let content_type = content_type.unwrap_or_default();
             let answer = Answer { operation: operation.command.name, status, content_type, body };
             self.answers.lock().expect("nobody panics").push(answer);
