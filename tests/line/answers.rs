@@ -23,6 +23,7 @@ fn on_message(msg) {
         return;
     }
     if msg.text == "who" { let me = get_profile(); msg.reply(`I am ${me.displayName}, you are ${msg.sender.name}`); return; }
+    if msg.text == "work" { sleep("2500ms"); msg.reply("done"); return; }
     if msg.text == "file" { try { send_file(msg.chat, "x"); } catch (error) { msg.reply(`${error.name}: ${error.message}`); } return; }
     msg.reply(`heard ${msg.text}`);
 }
@@ -64,6 +65,15 @@ async fn an_answer_that_comes_too_late_is_pushed() {
     scene.says("slow");
     assert_eq!(scene.hears().await, "late");
     assert_eq!((scene.official.count(SentBy::Reply), scene.official.count(SentBy::Push)), (0, 1));
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_person_is_shown_that_the_bot_is_at_work() {
+    let mut scene = Scene::new(SCRIPT).await;
+    scene.says("work");
+    scene.until("it is shown", |scene| scene.official.is_loading("alice")).await;
+    assert_eq!(scene.hears().await, "done");
     scene.end().await;
 }
 

@@ -1,6 +1,7 @@
 //! One operation as an http request: the token that authorises it, what its answer means, and what may be tried again.
 
 use std::fmt;
+use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use reqwest::{Client, Method as HttpMethod, RequestBuilder, StatusCode};
@@ -49,6 +50,8 @@ pub(in crate::session) struct LineApi {
     token: Token,
     /// How long one call may take with all its attempts.
     patience: Duration,
+    /// What went wrong last on the way there.
+    trouble: StdMutex<String>,
 }
 
 /// Its token is a secret.
@@ -108,7 +111,13 @@ impl LineApi {
             }
         };
         let is_theirs = Url::parse(Server::Api.url()).is_ok_and(|theirs| theirs == base);
-        Ok(Self { client, base: (!is_theirs).then_some(base), token, patience: config.reply })
+        Ok(Self {
+            client,
+            base: (!is_theirs).then_some(base),
+            token,
+            patience: config.reply,
+            trouble: StdMutex::default(),
+        })
     }
 
     /// Carries an operation out.
@@ -122,11 +131,41 @@ impl LineApi {
         operation: &'static ApiOperation,
         fields: &Map<String, Value>,
     ) -> Result<Content, CallError> {
+        self.call_within(self.patience, operation, fields).await
+    }
+
+    /// Carries an operation out that is asked for on the way to a connection: whoever makes that tries again.
+    ///
+    /// # Errors
+    /// With LINE's refusal; and where it cannot be reached.
+    pub(super) async fn ask(&self, operation: &'static ApiOperation) -> Result<Result<Content, Failure>, ApiError> {
+        match self.call_within(Duration::ZERO, operation, &Map::new()).await {
+            Ok(content) => Ok(Ok(content)),
+            // A server that fails says nothing about the account.
+            Err(CallError::Refused(failure)) if !(500..600).contains(&failure.code) => Ok(Err(failure)),
+            Err(CallError::Disconnected { .. }) => {
+                let place = self.base.as_ref().map_or(Server::Api.url(), Url::as_str);
+                Err(ApiError::Unreachable(format!("LINE cannot be reached at {place}: {}", self.trouble())))
+            }
+            Err(error) => Err(ApiError::Unreachable(error.to_string())),
+        }
+    }
+
+    fn trouble(&self) -> MutexGuard<'_, String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn call_within(
+        &self,
+        patience: Duration,
+        operation: &'static ApiOperation,
+        fields: &Map<String, Value>,
+    ) -> Result<Content, CallError> {
         let malformed = |error: &dyn std::fmt::Display| CallError::Refused(Failure::new(FailureCode::Malformed, error));
         let wire = request(operation, fields).map_err(|error| malformed(&error))?;
         let is_keyed = wire.headers.iter().any(|(name, _)| *name == "X-Line-Retry-Key");
         let is_repeatable = operation.command.safety != Safety::Effect || is_keyed;
-        let until = Instant::now() + self.patience;
+        let until = Instant::now() + patience;
         let (mut pause, mut is_renewed) = (AGAIN.0, false);
         loop {
             let failed = match self.attempt(&wire).await? {
@@ -147,10 +186,12 @@ impl LineApi {
                 Attempt::Answered(answered) => return answer(operation, answered, is_keyed),
                 Attempt::Unsent(reason) => {
                     tracing::debug!("{} was not sent: {reason}", operation.command.name);
+                    *self.trouble() = reason;
                     CallError::Disconnected { sent: false }
                 }
                 Attempt::Lost(reason) => {
                     tracing::debug!("whether {} arrived is not known: {reason}", operation.command.name);
+                    *self.trouble() = reason;
                     if !is_repeatable {
                         return Err(CallError::Disconnected { sent: true });
                     }
@@ -263,7 +304,12 @@ impl LineApi {
                 let message = format!("LINE issues no token for channel {channel_id}: {}", words(&body));
                 Err(CallError::Refused(Failure::new(FailureCode::AuthenticationFailed, message)))
             }
-            Attempt::Answered(..) | Attempt::Unsent(_) | Attempt::Lost(_) => {
+            Attempt::Answered(Answered { status, .. }) => {
+                *self.trouble() = format!("no token is issued, the answer has status {status}");
+                Err(CallError::Disconnected { sent: false })
+            }
+            Attempt::Unsent(reason) | Attempt::Lost(reason) => {
+                *self.trouble() = reason;
                 Err(CallError::Disconnected { sent: false })
             }
         }

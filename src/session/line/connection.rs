@@ -142,11 +142,7 @@ impl LineConnection {
     pub(in crate::session) async fn open(config: &SessionConfig) -> Result<Self, ApiError> {
         let api = LineApi::new(config).await?;
         let own = ApiOperation::named("getBotInfo").expect("it stands in the table");
-        let account = match api.call(own, &Map::new()).await {
-            Ok(content) => Ok(content.value()),
-            Err(CallError::Refused(failure)) => Err(failure),
-            Err(error) => return Err(ApiError::Unreachable(format!("LINE cannot be reached: {error}"))),
-        };
+        let account = api.ask(own).await?.map(|content| content.value());
         Ok(Self {
             api: Rc::new(api),
             account,
