@@ -85,7 +85,10 @@ pub(crate) fn language_names(engine: &Engine, functions: &mut Vec<Name>, methods
         [Kind::String, Kind::Char, Kind::Array, Kind::Map, Kind::Int, Kind::Float, Kind::Bool, Kind::Function];
     let all = engine.collect_fn_metadata(
         None,
-        |function| Some((function.metadata.name.to_string(), function.metadata.param_types.to_vec())),
+        |function| {
+            let is_global = function.namespace.is_empty();
+            is_global.then(|| (function.metadata.name.to_string(), function.metadata.param_types.to_vec()))
+        },
         true,
     );
     for (name, types) in all {

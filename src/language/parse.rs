@@ -7,6 +7,7 @@ use rhai::{AST, Engine, LexError, ParseError, ParseErrorType, Scope};
 use super::dialect::{GLOBALS, for_reading};
 use super::fault::Fault;
 use super::source::Source;
+use crate::protocol::Network;
 
 /// Compiles one file.
 ///
@@ -152,7 +153,10 @@ pub(crate) fn foreign_name(name: &str) -> Option<String> {
         "session" => "the session whose event is being handled is `session()`".to_owned(),
         "null" | "nil" | "None" | "undefined" => "nothing is `()`".to_owned(),
         "True" | "False" => format!("write `{}`", name.to_lowercase()),
-        _ => return None,
+        name => {
+            let own = Network::named(name)?.own_commands().next()?;
+            format!("the functions of `{name}` are called so: `{}`", own.signature())
+        }
     })
 }
 

@@ -57,6 +57,7 @@ fn the_prompt_explains_a_function_and_a_hook_and_shows_them_in_use() {
             ":help line::get_bot_info",
             "line::get_bot_info()\n    Gives this account's own profile and settings.\n\n    msg.reply(",
         ),
+        (":functions narrowcast", "line::narrowcast(messages)\n    Sends messages to those"),
         (":help repli", "nothing is called repli; did you mean reply?\n"),
     ] {
         let outcome = repl(&format!("{line}\n"));

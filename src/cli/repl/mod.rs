@@ -323,8 +323,12 @@ impl Repl {
 
     async fn functions(&self, text: &str) -> String {
         let names = self.host.prompt().names().await;
-        let all = names.functions.iter().chain(&names.methods).chain(names.modules.values().flatten());
-        let mut lines: Vec<_> = all.filter(|name| name.name.contains(text)).map(described).collect();
+        let is_meant = |name: &&Name| name.name.contains(text);
+        let mut lines: Vec<_> =
+            names.functions.iter().chain(&names.methods).filter(is_meant).map(|name| described(name, "")).collect();
+        for (module, functions) in &names.modules {
+            lines.extend(functions.iter().filter(is_meant).map(|name| described(name, &format!("{module}::"))));
+        }
         // Every session has the commands as methods too.
         let mut seen = HashSet::new();
         lines.retain(|line| seen.insert(line.clone()));
@@ -340,7 +344,11 @@ impl Repl {
         found.extend(names.functions.iter().filter(|name| name.name == wanted).map(|name| explained(name, "")));
         // Every session has the commands as methods too.
         let is_command = |name: &Name| names.functions.iter().any(|known| known.signature == name.signature);
-        let methods = names.methods.iter().filter(|name| name.name == wanted && !is_command(name));
+        let mut methods: Vec<_> =
+            names.methods.iter().filter(|name| name.name == wanted && !is_command(name)).collect();
+        // What was asked for to the letter comes first.
+        methods.sort_by_key(|name| !text.ends_with(&name.signature));
+        let methods = methods.into_iter();
         found.extend(methods.map(|name| explained(name, ".")));
         let of_modules = names.modules.values().flatten().filter(|name| name.name == wanted);
         found.extend(of_modules.map(|name| explained(name, "::")));
@@ -372,12 +380,13 @@ fn explanation(signature: &str, doc: &str, example: &str) -> String {
 }
 
 /// A function in a line or two: how it is called, and what it does.
-fn described(name: &Name) -> String {
+fn described(name: &Name, module: &str) -> String {
     let sentence = name.doc.lines().next().unwrap_or_default();
-    match name.signature.chars().count() + 2 + sentence.chars().count() {
-        _ if sentence.is_empty() => name.signature.clone(),
-        width if width <= COLUMNS => format!("{}  {sentence}", name.signature),
-        _ => format!("{}\n    {sentence}", name.signature),
+    let signature = format!("{module}{}", name.signature);
+    match signature.chars().count() + 2 + sentence.chars().count() {
+        _ if sentence.is_empty() => signature,
+        width if width <= COLUMNS => format!("{signature}  {sentence}"),
+        _ => format!("{signature}\n    {sentence}"),
     }
 }
 

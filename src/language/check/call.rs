@@ -205,7 +205,7 @@ impl Walk<'_> {
             }
             return Some(format!("the module `{owner}` has one: {owner}::{name}(…)"));
         }
-        if let Some(row) = known::operation(name).filter(|_| !self.role.is_test()) {
+        if let Some(row) = suggest::operation(name).filter(|_| !self.role.is_test()) {
             return Some(format!("it is `{}`", row.signature()));
         }
         if let Some(help) = suggest::foreign(name) {

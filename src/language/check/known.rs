@@ -6,7 +6,7 @@ use crate::language::dialect;
 use crate::language::functions::{FUNCTIONS, HostFunction, MAX_ARGUMENTS, PROPERTIES, Reach};
 use crate::language::kind::Kind;
 use crate::language::types::Type;
-use crate::protocol::{COMMANDS, Command, NETWORKS};
+use crate::protocol::{COMMANDS, Command};
 
 /// Functions of the language itself that are in no registry; they take any number of arguments.
 const LANGUAGE: &[&str] =
@@ -203,12 +203,17 @@ pub(crate) fn admits(of: Kind, name: &str, kinds: &[Kind]) -> bool {
         .iter()
         .filter(|row| row.of == of.host_type() && row.name == name && row.parameters.len() == kinds.len())
         .peekable();
+    rows.peek().is_none() || rows.any(|row| is_callable(row, kinds))
+}
+
+/// Whether a row of the table takes values of these kinds, as far as that can be told.
+pub(crate) fn is_callable(row: &HostFunction, kinds: &[Kind]) -> bool {
     let fits = |wanted: Type, kind: Kind| {
         matches!((Kind::of(wanted), kind), (Kind::Unknown, _) | (_, Kind::Unknown) | (Kind::String, Kind::MaybeString))
             || Kind::of(wanted) == kind
     };
-    rows.peek().is_none()
-        || rows.any(|row| row.parameters.iter().zip(kinds).all(|((_, wanted), kind)| fits(*wanted, *kind)))
+    row.parameters.len() == kinds.len()
+        && row.parameters.iter().zip(kinds).all(|((_, wanted), kind)| fits(*wanted, *kind))
 }
 
 /// What the table says that a function or method gives.
@@ -227,11 +232,6 @@ pub(crate) fn property(of: Kind, name: &str) -> Option<Kind> {
 /// The common command that a function sends.
 pub(crate) fn command(function: &str) -> Option<&'static Command> {
     COMMANDS.iter().find(|row| !row.is_login() && row.function == function)
-}
-
-/// The operation of one network alone that has a name, as a function or on the wire, whatever its namespace.
-pub(crate) fn operation(name: &str) -> Option<&'static Command> {
-    NETWORKS.iter().flat_map(|network| network.own_commands()).find(|row| row.function == name || row.name == name)
 }
 
 fn is_word(name: &str) -> bool {

@@ -8,7 +8,7 @@ use super::walk::{GaveNothing, Walk};
 use crate::language::chain::closure_of;
 use crate::language::errors::CAUGHT_FIELDS;
 use crate::language::functions::arguments;
-use crate::language::functions::{self, ERROR_FIELDS, PROPERTIES, ticked};
+use crate::language::functions::{self, ERROR_FIELDS, HostFunction, PROPERTIES, ticked};
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
 use crate::language::suggest::{self, method_synonym};
@@ -288,12 +288,12 @@ impl Walk<'_> {
                 && EventSpec::all().flat_map(|row| row.fields).any(|field| field.name == name);
         let help = match is_property {
             true => Some(format!("it is a property: write it without parentheses, `.{name}`")),
-            false => self.meant_method(of, name, &host),
+            false => self.meant_method(of, name, kinds, &host),
         };
         self.error("unknown-method", position, format!("{noun} has no method `{name}`"), help);
     }
 
-    fn meant_method(&self, of: Kind, name: &str, host: &[&functions::HostFunction]) -> Option<String> {
+    fn meant_method(&self, of: Kind, name: &str, kinds: &[Kind], host: &[&HostFunction]) -> Option<String> {
         match (of, name) {
             (Kind::State, "get" | "set") => return Some(suggest::LIKE_A_MAP.to_owned()),
             (Kind::Session, "reply" | "send") => return Some(suggest::SESSION_SENDS.to_owned()),
@@ -318,7 +318,10 @@ impl Walk<'_> {
             .or_else(|| closest(name, names.iter().copied()))
             .or_else(|| suggest::synonym(name).filter(|_| loose));
         if let Some(meant) = meant {
-            let signatures: Vec<_> = host.iter().filter(|row| row.name == meant).map(|row| row.signature()).collect();
+            let (fitting, others): (Vec<&HostFunction>, Vec<_>) =
+                host.iter().filter(|row| row.name == meant).partition(|row| known::is_callable(row, kinds));
+            let rows = if fitting.is_empty() { others } else { fitting };
+            let signatures: Vec<_> = rows.into_iter().map(HostFunction::signature).collect();
             let shown = if signatures.is_empty() { format!("`{meant}`") } else { ticked(&signatures) };
             return Some(format!("did you mean {shown}?"));
         }

@@ -16,7 +16,7 @@ use crate::language::functions::{FUNCTIONS, HostFunction, names, signatures, tic
 use crate::language::headers::{Header, headers};
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
-use crate::protocol::{COMMANDS, Command};
+use crate::protocol::{COMMANDS, Command, NETWORKS};
 
 /// What whoever made a call may have meant; `text` is the file that it stands in, `place` where.
 pub(crate) fn proposal(missing: &MissingFunction, text: &str, place: Option<(usize, usize)>) -> Option<String> {
@@ -57,12 +57,32 @@ pub(crate) fn proposal(missing: &MissingFunction, text: &str, place: Option<(usi
     if let Some(help) = foreign(name) {
         return Some(help);
     }
+    if let Some(row) = operation(name) {
+        return Some(format!("it is `{}`", row.signature()));
+    }
     let own: Vec<String> = headers(text).into_iter().map(|header| header.name).collect();
     let standard = dialect::functions().iter().map(|(name, _)| name.as_str());
     let candidates = own.iter().map(String::as_str).chain(standard).chain(names());
-    let meant = method_synonym(of, name).or_else(|| closest(name, candidates)).or_else(|| synonym(name))?;
-    let known = signatures(meant);
+    let of_networks = || closest(name, operations().map(|row| row.function));
+    let meant = method_synonym(of, name)
+        .or_else(|| closest(name, candidates))
+        .or_else(|| synonym(name))
+        .or_else(of_networks)?;
+    let known = match operation(meant) {
+        Some(row) if signatures(meant).is_empty() => vec![row.signature()],
+        _ => signatures(meant),
+    };
     Some(format!("did you mean {}?", if known.is_empty() { format!("`{meant}`") } else { ticked(&known) }))
+}
+
+/// The operations that only one network has.
+fn operations() -> impl Iterator<Item = &'static Command> {
+    NETWORKS.iter().flat_map(|network| network.own_commands())
+}
+
+/// The operation of a network that has a name, as a function or on the wire, whatever its namespace.
+pub(crate) fn operation(name: &str) -> Option<&'static Command> {
+    operations().find(|row| row.function == name || row.name == name)
 }
 
 /// What a value that is () lacks.
@@ -254,6 +274,8 @@ mod tests {
             ("forEach", &["array", "Fn"], Some("write a loop: `for item in list { … }`")),
             ("greet", &["i64", "i64"], Some("this file defines `greet(a)`")),
             ("send_txt", &["string", "string"], Some("did you mean `send_text(to, content)`?")),
+            ("pushMessage", &["string", "array"], Some("it is `line::push_message(to, messages)`")),
+            ("push_mesage", &["string", "array"], Some("did you mean `line::push_message(to, messages)`?")),
             ("+", &["map", "map"], None),
         ] {
             assert_eq!(of(name, types).as_deref(), expected, "{name}{types:?}");
