@@ -114,7 +114,9 @@ impl Sandbox {
         };
         let disk = disk_for(config.files, config.data.as_deref(), &world)?;
         let webhook_patience = config.official.webhook_patience;
-        let line = LineAccount::new(config.official, config.seed, config.clock.clone());
+        // What is given out is another's than before a restart, on a clock that stands still too.
+        let draws = config.seed ^ world.last_event().rotate_left(32);
+        let line = LineAccount::new(config.official, draws, config.clock.clone());
         // One that listens everywhere is reached by each client at an address of its own.
         let media_host = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
         let media = media_url(media_host, media_port);

@@ -4,4 +4,5 @@ mod bot;
 mod messages;
 mod operations;
 mod sdk;
+mod strangers;
 mod webhooks;

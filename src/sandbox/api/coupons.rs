@@ -33,7 +33,8 @@ impl Desk<'_> {
         coupon["couponId"] = id.as_str().into();
         coupon["createdTimestamp"] = self.now.into();
         coupon["status"] = "RUNNING".into();
-        if let Some(price) = coupon["reward"].get_mut("priceInfo").filter(|price| price["type"] != "percentage") {
+        let price = coupon.get_mut("reward").and_then(|reward| reward.get_mut("priceInfo"));
+        if let Some(price) = price.filter(|price| price["type"] != "percentage") {
             price["currency"] = "JPY".into();
         }
         self.hub.line.coupons.insert(id.clone(), coupon);

@@ -2,7 +2,7 @@
 
 use super::account::{Account, picture_url};
 use super::ids::{Ids, Mid};
-use super::messages::chat_key;
+use super::messages::{Posts, chat_key};
 use super::operator::{NewAccount, create_account};
 use super::state::Group;
 use super::{OFFICIAL_ACCOUNT, World};
@@ -22,7 +22,7 @@ pub(crate) struct PersonCard {
 pub(crate) enum Relation {
     /// They have added it.
     Follower,
-    /// They have not added it, and wrote to it of late.
+    /// They have not added it, wrote to it of late, and take messages from others than their contacts.
     Guest,
     /// They have blocked it.
     Blocked,
@@ -66,7 +66,8 @@ impl World {
         let account = self.accounts.get(person).filter(|account| !account.official)?;
         let wrote = || {
             let posts = self.chats.get(&chat_key(official, person));
-            posts.is_some_and(|posts| posts.iter().any(|post| *post.from == *person && post.at >= recent))
+            let theirs = |posts: &Posts| posts.iter().rev().any(|post| *post.from == *person && post.at >= recent);
+            account.settings.privacy_receive_messages_from_not_friend && posts.is_some_and(theirs)
         };
         Some(match account {
             _ if account.blocked.contains(official) => Relation::Blocked,

@@ -267,3 +267,20 @@ async fn a_message_can_quote_another_by_its_token() {
     let message = "The property, 'messages[0].quoteToken', in the request body is invalid (line: -, column: -)";
     assert_eq!((status, answer), (400, json!({ "message": message })));
 }
+
+#[tokio::test]
+async fn a_restart_keeps_what_was_said_and_ends_the_tokens() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = || Some(folder.path().join("world"));
+    let mut bot = Bot::start_with(|config| config.data = data()).await;
+    bot.control().say("alice", "shop", "hi").expect("she can write");
+    let event = bot.event_of("message").await;
+    assert_eq!(bot.push(&bot.id("alice"), "hello").await.0, 200);
+    drop(bot);
+    let mut bot = Bot::start_with(|config| config.data = data()).await;
+    assert_eq!(bot.texts("alice"), ["hi", "hello"]);
+    bot.control().say("alice", "shop", "anyone there?").expect("she can write");
+    let next = bot.event_of("message").await;
+    assert_ne!(next["webhookEventId"], event["webhookEventId"]);
+    assert_eq!((bot.reply(&event, "late").await.0, bot.reply(&next, "yes").await.0), (400, 200));
+}
