@@ -1,7 +1,7 @@
 //! The one table of the events that LINE's webhooks bring.
 //!
 //! A row declares an event once, as those of the gateway are declared: its type, the hook that it reaches, how it is told from others, its
-//! fields. [`super::webhook`] writes these fields from LINE's own shape, which stays beside them as `event`.
+//! fields. The file `webhook` beside it writes these fields from LINE's own shape, which stays beside them as `event`.
 
 use crate::protocol::events::{ChatRule, EventField, EventFieldKind, EventSpec, Repetition};
 use crate::protocol::hooks::Hook;
