@@ -338,8 +338,12 @@ fn key(services: &Services, run: &Run, number: u32, operation: &str, request: &s
     let mut mac = Hmac::<Sha256>::new_from_slice(&services.secret).expect("a secret of any length is taken");
     let number = number.to_string();
     let session = run.session.as_ref().map(|session| &*session.name).unwrap_or_default();
-    let origin = run.tokens.origin();
-    for part in [session, &*origin, run.generation.name(), &run.function, &number, operation, request] {
+    let origin = match &*run.tokens.origin() {
+        // Sent by a handle from a session of another network: nothing tells this run from one that comes after a crash.
+        "" => format!("{} {}", run.event(), run.now()),
+        origin => origin.to_owned(),
+    };
+    for part in [session, &origin, run.generation.name(), &run.function, &number, operation, request] {
         mac.update(&part.len().to_le_bytes());
         mac.update(part.as_bytes());
     }

@@ -1,6 +1,6 @@
 //! What a run answers with on a network where answers are free for a while: the tokens that its event and its answers brought.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
@@ -10,16 +10,20 @@ use crate::protocol::{Content, Event, Network};
 /// LINE gives a token about a minute, part of which is used up when it arrives.
 const LIFE: Timestamp = 50_000;
 
-/// The tokens of a run.
+/// The tokens of a run; on a network without any, it keeps nothing.
 #[derive(Default)]
-pub(crate) struct ReplyTokens {
+pub(crate) struct ReplyTokens(RefCell<Option<Box<Kept>>>);
+
+/// What a run keeps of them.
+#[derive(Default)]
+struct Kept {
     /// What the run is told from others by, on another try as well: the event that it handles.
-    origin: RefCell<Arc<str>>,
-    /// The chat that its event was in, where an answer was free.
-    chat: RefCell<Option<String>>,
-    unspent: RefCell<Vec<ReplyToken>>,
-    /// How many messages it has sent.
-    sent: Cell<u32>,
+    origin: Arc<str>,
+    /// The chat of the latest event that brought a token.
+    chat: Option<String>,
+    unspent: Vec<ReplyToken>,
+    /// How many messages the run has sent.
+    sent: u32,
 }
 
 impl ReplyTokens {
@@ -27,46 +31,51 @@ impl ReplyTokens {
     pub(crate) fn begin(&self, network: &Network, event: &Event, arrived: Option<Timestamp>) {
         if network.reply_token.is_some() {
             let origin = event.id().map_or_else(|| event.content.as_str().into(), |id| Arc::from(&*id));
-            self.origin.replace(origin);
+            self.0.replace(Some(Box::new(Kept { origin, ..Kept::default() })));
             self.bring(network, &event.content, arrived);
         }
     }
 
     /// Adds what an event brings.
     pub(crate) fn bring(&self, network: &Network, content: &Content, arrived: Option<Timestamp>) {
-        if let Some(token) = network.reply_token.and_then(|read| read(content)) {
+        let Some(token) = network.reply_token.and_then(|read| read(content)) else { return };
+        if let Some(kept) = &mut *self.0.borrow_mut() {
             let since = arrived.unwrap_or(token.since);
-            self.chat.replace(Some(token.chat.clone()));
-            self.unspent.borrow_mut().push(ReplyToken { since, ..token });
+            kept.chat = Some(token.chat.clone());
+            kept.unspent.push(ReplyToken { since, ..token });
         }
     }
 
-    /// The chat that the latest event was in that brought a token.
+    /// The chat of the latest event that brought a token.
     pub(crate) fn chat(&self) -> Option<String> {
-        self.chat.borrow().clone()
+        self.0.borrow().as_ref().and_then(|kept| kept.chat.clone())
     }
 
     /// The newest token for a chat that lives.
     pub(crate) fn newest(&self, chat: &str, now: Timestamp) -> Option<ReplyToken> {
-        let unspent = self.unspent.borrow();
-        unspent.iter().rev().find(|token| token.chat == chat && now < token.since.saturating_add(LIFE)).cloned()
+        let kept = self.0.borrow();
+        let mut newest = kept.as_ref()?.unspent.iter().rev();
+        newest.find(|token| token.chat == chat && now < token.since.saturating_add(LIFE)).cloned()
     }
 
     /// Takes a token away.
     pub(crate) fn spend(&self, token: &str) {
-        self.unspent.borrow_mut().retain(|other| other.token != token);
+        if let Some(kept) = &mut *self.0.borrow_mut() {
+            kept.unspent.retain(|other| other.token != token);
+        }
     }
 
-    /// What the run is told from others by.
+    /// What the run is told from others by; empty where its own session's network has no tokens.
     pub(crate) fn origin(&self) -> Arc<str> {
-        Arc::clone(&self.origin.borrow())
+        self.0.borrow().as_ref().map(|kept| Arc::clone(&kept.origin)).unwrap_or_default()
     }
 
     /// The number of the next message.
     pub(crate) fn next_number(&self) -> u32 {
-        let number = self.sent.get();
-        self.sent.set(number + 1);
-        number
+        let mut kept = self.0.borrow_mut();
+        let kept = kept.get_or_insert_with(Box::default);
+        kept.sent += 1;
+        kept.sent
     }
 }
 
