@@ -28,7 +28,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "session",
         &[
-            &["backlog", "folders", "loopback", "numbers", "orders", "secret", "signal"],
+            &["backlog", "folders", "loopback", "numbers", "orders", "outbound", "secret", "signal"],
             &["calls", "dedup", "published"],
             &["webhooks"],
             &["rate_limit"],
@@ -171,6 +171,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["report", "world"],
             &["context"],
             &["expectations", "faults", "snapshot", "web"],
+            &["line"],
             &["functions"],
             &["suite"],
             &["find"],

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::loopback::{is_loopback, is_loopback_host};
+use super::outbound::Outbound;
 use super::rate_limit::{Pacing, Restraint};
 use super::secret::Secret;
 use super::webhooks::Webhooks;
@@ -234,6 +235,8 @@ pub struct SessionConfig {
     pub certificate: Option<String>,
     /// Where its webhooks are handed over, on a network that has any.
     pub webhooks: Option<Webhooks>,
+    /// Its requests that are under way, on a network that is asked by any.
+    pub outbound: Outbound,
     /// How long a command waits for its reply.
     pub reply: Duration,
     /// Heartbeats go out this often, from the handshake on.
@@ -290,6 +293,7 @@ impl SessionConfig {
             connect_via: None,
             certificate: None,
             webhooks: None,
+            outbound: Outbound::default(),
             reply: Duration::from_secs(30),
             beat: BEAT,
             silence,

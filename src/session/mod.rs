@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `secret` | texts that are never shown |
 //! | `webhooks` | where the webhooks of a process's sessions are handed over |
+//! | `outbound` | the requests to LINE that are under way |
 //! | `config` | what a session is told at its start |
 //! | `loopback` | what is on this machine |
 //! | `handle` | the cloneable side that callers hold |
@@ -37,6 +38,7 @@ mod machine;
 mod media;
 mod numbers;
 mod orders;
+mod outbound;
 mod published;
 mod rate_limit;
 mod redact;
@@ -54,6 +56,7 @@ pub use dedup::Dedup;
 pub use folders::FolderError;
 pub use handle::{Handle, Inbox, Owner, Permit, channel};
 pub use media::{Media, MediaError, MediaMode, Ready};
+pub use outbound::Outbound;
 pub use published::{PUBLISHED, Publisher};
 pub use rate_limit::{Pacing, Rate, RateError, Restraint};
 pub use redact::without_credentials;

@@ -134,10 +134,10 @@ impl LinkError {
 }
 
 /// Makes a connection of the kind that the session's network has.
-async fn link(config: &SessionConfig) -> Result<Link, LinkError> {
+async fn link(config: &SessionConfig, clock: Clock) -> Result<Link, LinkError> {
     Ok(match &config.login {
         Credentials::Email { .. } | Credentials::Token { .. } => Link::Gateway(Box::new(connect(config).await?)),
-        Credentials::Channel { .. } => Link::Line(Box::new(LineConnection::open(config).await?)),
+        Credentials::Channel { .. } => Link::Line(Box::new(LineConnection::open(config, clock).await?)),
     })
 }
 
@@ -369,8 +369,8 @@ impl<O: Owner> Driver<O> {
         while let Some(output) = self.machine.output() {
             match output {
                 Output::Connect(connection) => {
-                    let config = Arc::clone(&self.config);
-                    self.wire = Wire::Connecting(connection, Box::pin(async move { link(&config).await }));
+                    let (config, clock) = (Arc::clone(&self.config), self.clock.clone());
+                    self.wire = Wire::Connecting(connection, Box::pin(async move { link(&config, clock).await }));
                     has_new_wire = true;
                 }
                 Output::Send(connection, frame) => {

@@ -8,13 +8,14 @@ use reqwest::{Client, Method as HttpMethod, RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;
-use tokio::time::Instant;
 use url::Url;
 
+use crate::clock::Clock;
 use crate::protocol::line::{AnswerKind, ApiOperation, HttpRequest, Method, Server, request};
 use crate::protocol::{Content, Failure, FailureCode, Safety};
 use crate::session::calls::CallError;
 use crate::session::config::{ChannelToken, ConnectVia, Credentials, ProxyKind, SessionConfig};
+use crate::session::outbound::Outbound;
 use crate::session::secret::Secret;
 use crate::session::transport::{TlsError, in_full, media_config};
 
@@ -52,6 +53,9 @@ pub(in crate::session) struct LineApi {
     patience: Duration,
     /// What went wrong last on the way there.
     trouble: StdMutex<String>,
+    /// What deadlines and pauses are counted by.
+    clock: Clock,
+    outbound: Outbound,
 }
 
 /// Its token is a secret.
@@ -69,7 +73,8 @@ enum Token {
 /// A token that LINE has issued for a while.
 struct IssuedToken {
     token: Secret,
-    until: Instant,
+    /// As the clock's elapsed time.
+    until: Duration,
 }
 
 /// The headers that have the id of a request: of the one that was taken before under the same key, and its own.
@@ -93,7 +98,8 @@ enum Attempt {
 
 impl LineApi {
     /// What asks on behalf of a session's channel.
-    pub(in crate::session) async fn new(config: &SessionConfig) -> Result<Self, ApiError> {
+    pub(in crate::session) async fn new(config: &SessionConfig, clock: Clock) -> Result<Self, ApiError> {
+        let _under_way = config.outbound.begin();
         let Credentials::Channel { secret, token, .. } = &config.login else {
             return Err(ApiError::Setup("a session on LINE signs in with a channel".to_owned()));
         };
@@ -117,6 +123,8 @@ impl LineApi {
             token,
             patience: config.reply,
             trouble: StdMutex::default(),
+            clock,
+            outbound: config.outbound.clone(),
         })
     }
 
@@ -165,7 +173,7 @@ impl LineApi {
         let wire = request(operation, fields).map_err(|error| malformed(&error))?;
         let is_keyed = wire.headers.iter().any(|(name, _)| *name == "X-Line-Retry-Key");
         let is_repeatable = operation.command.safety != Safety::Effect || is_keyed;
-        let until = Instant::now() + patience;
+        let until = self.clock.elapsed().saturating_add(patience);
         let (mut pause, mut is_renewed) = (AGAIN.0, false);
         loop {
             let failed = match self.attempt(&wire).await? {
@@ -198,12 +206,22 @@ impl LineApi {
                     CallError::Disconnected { sent: true }
                 }
             };
-            if Instant::now() + pause >= until {
+            if self.clock.elapsed() + pause >= until {
                 return Err(failed);
             }
-            tokio::time::sleep(pause).await;
+            self.clock.sleep(pause).await;
             pause = (pause * 2).min(AGAIN.1);
         }
+    }
+
+    /// What deadlines and pauses are counted by.
+    pub(in crate::session) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Counts by this clock from now on.
+    pub(in crate::session) fn set_clock(&mut self, clock: Clock) {
+        self.clock = clock;
     }
 
     /// A request for the bytes that an operation answers with, ready to be sent.
@@ -220,8 +238,16 @@ impl LineApi {
 
     async fn attempt(&self, wire: &HttpRequest) -> Result<Attempt, CallError> {
         let token = self.token().await?;
-        let request = self.written(wire).bearer_auth(token.expose()).timeout(ATTEMPT);
-        Ok(sent(request).await)
+        Ok(self.sent(self.written(wire).bearer_auth(token.expose())).await)
+    }
+
+    /// Sends a request and reads its answer, within the time of one attempt.
+    async fn sent(&self, request: RequestBuilder) -> Attempt {
+        let _under_way = self.outbound.begin();
+        tokio::select! {
+            attempt = answered(request) => attempt,
+            () = self.clock.sleep(ATTEMPT) => Attempt::Lost(format!("no answer within {} s", ATTEMPT.as_secs())),
+        }
     }
 
     fn written(&self, wire: &HttpRequest) -> RequestBuilder {
@@ -259,7 +285,7 @@ impl LineApi {
                     .lock()
                     .await
                     .as_ref()
-                    .filter(|issued| Instant::now() < issued.until)
+                    .filter(|issued| self.clock.elapsed() < issued.until)
                     .map(|issued| issued.token.clone());
                 match known {
                     Some(token) => Ok(token),
@@ -285,16 +311,16 @@ impl LineApi {
             .append_pair("client_id", channel_id)
             .append_pair("client_secret", secret.expose())
             .finish();
-        let request = self.client.post(self.at(Server::Api, TOKEN_PATH)).timeout(ATTEMPT);
+        let request = self.client.post(self.at(Server::Api, TOKEN_PATH));
         let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
-        match sent(request).await {
+        match self.sent(request).await {
             Attempt::Answered(Answered { status, body, .. }) if status.is_success() => {
                 let issued: Issued = serde_json::from_str(&body).map_err(|error| {
                     let message = format!("LINE issued no token that can be read: {error}");
                     CallError::Refused(Failure::new(FailureCode::Malformed, message))
                 })?;
                 let token = Secret::new(issued.access_token);
-                let until = Instant::now() + Duration::from_secs(issued.expires_in).saturating_sub(EARLY);
+                let until = self.clock.elapsed() + Duration::from_secs(issued.expires_in).saturating_sub(EARLY);
                 *current = Some(IssuedToken { token: token.clone(), until });
                 Ok(token)
             }
@@ -316,8 +342,8 @@ impl LineApi {
     }
 }
 
-/// Sends a request and reads its answer.
-async fn sent(request: RequestBuilder) -> Attempt {
+/// What a request is answered.
+async fn answered(request: RequestBuilder) -> Attempt {
     let lost = |error: &reqwest::Error| match error.is_connect() || error.is_builder() {
         true => Attempt::Unsent(in_full(error)),
         false => Attempt::Lost(in_full(error)),

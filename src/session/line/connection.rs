@@ -14,6 +14,7 @@ use url::Url;
 
 use super::api::{ApiError, LineApi};
 use super::common::{Sightings, carry_out};
+use crate::clock::Clock;
 use crate::protocol::commands::Login;
 use crate::protocol::line::{ApiOperation, endpoint, quota, quota_of, set_endpoint};
 use crate::protocol::{Call, Content, Failure, encode_login};
@@ -139,8 +140,8 @@ async fn used_up(api: &LineApi) -> Option<(i64, i64)> {
 
 impl LineConnection {
     /// Asks LINE who the session's account is.
-    pub(in crate::session) async fn open(config: &SessionConfig) -> Result<Self, ApiError> {
-        let api = LineApi::new(config).await?;
+    pub(in crate::session) async fn open(config: &SessionConfig, clock: Clock) -> Result<Self, ApiError> {
+        let api = LineApi::new(config, clock).await?;
         let own = ApiOperation::named("getBotInfo").expect("it stands in the table");
         let account = api.ask(own).await?.map(|content| content.value());
         Ok(Self {

@@ -21,6 +21,7 @@ use super::config::{Credentials, Proxy, ProxyKind, SessionConfig};
 use super::folders::Folders;
 use super::handle::Handle;
 use super::line::LineApi;
+use super::outbound::Outbound;
 use super::published::Publisher;
 use super::transport::{in_full, media_config};
 use super::webhooks::Webhooks;
@@ -69,6 +70,7 @@ struct LineFiles {
     api: LineApi,
     /// What hands out urls, where something serves them.
     publisher: Option<Publisher>,
+    outbound: Outbound,
 }
 
 /// What transfers files, each way by rules of its own: a client that bounds how long it waits for bytes begins to count
@@ -97,9 +99,11 @@ impl Media {
     pub async fn new(mode: MediaMode, config: &SessionConfig, folders: &[PathBuf]) -> Result<Self, MediaError> {
         let folders = Folders::new(folders)?;
         if matches!(config.login, Credentials::Channel { .. }) {
-            let api = LineApi::new(config).await.map_err(|error| MediaError::Setup(error.to_string()))?;
+            let api =
+                LineApi::new(config, Clock::system()).await.map_err(|error| MediaError::Setup(error.to_string()))?;
             let publisher = config.webhooks.as_ref().and_then(Webhooks::publisher);
-            return Ok(Self { carrier: None, folders, line: Some(Box::new(LineFiles { api, publisher })) });
+            let line = LineFiles { api, publisher, outbound: config.outbound.clone() };
+            return Ok(Self { carrier: None, folders, line: Some(Box::new(line)) });
         }
         if !mode.uploads(config) {
             return Ok(Self { carrier: None, folders, line: None });
@@ -122,9 +126,12 @@ impl Media {
         Ok(Self { carrier: Some(Carrier { up, down, clock: Clock::system() }), folders, line: None })
     }
 
-    /// Counts the silence of a server that takes an upload by this clock instead of the machine's own.
+    /// Counts how long servers are silent by this clock instead of the machine's own.
     #[must_use]
     pub fn timed_by(mut self, clock: Clock) -> Self {
+        if let Some(line) = &mut self.line {
+            line.api.set_clock(clock.clone());
+        }
         if let Some(carrier) = &mut self.carrier {
             carrier.clock = clock;
         }
@@ -141,7 +148,9 @@ impl Media {
     /// # Errors
     /// When nothing serves files, or this one may not be opened.
     pub(crate) async fn publish(&self, path: &str, now: Timestamp) -> Result<(String, u64), MediaError> {
-        let publisher = self.line.as_ref().and_then(|line| line.publisher.as_ref()).ok_or(MediaError::Unpublished)?;
+        let line = self.line.as_ref().ok_or(MediaError::Unpublished)?;
+        let publisher = line.publisher.as_ref().ok_or(MediaError::Unpublished)?;
+        let _under_way = line.outbound.begin();
         let (url, size) = publisher.publish(path, now).await?;
         Ok((url.into(), size))
     }
@@ -213,6 +222,7 @@ impl Media {
     }
 
     async fn ready_on_line(&self, line: &LineFiles, command: &str, fields: &str) -> Result<Ready, MediaError> {
+        let under_way = line.outbound.begin();
         let (operation, fields) = match ApiOperation::with_file(command) {
             Some(operation) => (operation, read_object(operation.command.name, fields)?),
             None if is::<commands::DownloadFile>(command) => {
@@ -230,10 +240,11 @@ impl Media {
             let kind = mime_guess::from_path(path).first_or_octet_stream();
             let request = line.api.prepared(operation, &fields).await?.header(CONTENT_TYPE, kind.as_ref());
             let request = request.header(CONTENT_LENGTH, source.size).body(reqwest::Body::from(source.file));
-            return Ok(Ready::upload(request, UploadProgress::new(Clock::system()), Content::new("{}")));
+            let flow = UploadProgress::new(line.api.clock().clone());
+            return Ok(Ready::upload(request, flow, Content::new("{}"), Some(under_way)));
         }
         let target = self.folders.create(path).await?;
-        Ok(Ready::download(line.api.prepared(operation, &fields).await?, target))
+        Ok(Ready::download(line.api.prepared(operation, &fields).await?, target, Some(under_way)))
     }
 
     async fn upload<C: Call>(
@@ -251,7 +262,7 @@ impl Media {
         let flow = UploadProgress::new(carrier.clock.clone());
         let request = request.multipart(form(source, parameters.params, flow.clone()));
         let content = Content::new(json!({"id": msg_id, "to": to, "timestamp": now}).to_string());
-        Ok(Ready::upload(request, flow, content))
+        Ok(Ready::upload(request, flow, content, None))
     }
 
     async fn download(
@@ -265,7 +276,7 @@ impl Media {
         let headers = headers::<commands::GetDownloadFileParam>(&parameters)?;
         // Written out: there are servers that insist on it.
         let request = carrier.down.post(&parameters.url).headers(headers).header(CONTENT_LENGTH, 0);
-        Ok(Ready::download(request, target))
+        Ok(Ready::download(request, target, None))
     }
 }
 

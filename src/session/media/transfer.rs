@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::protocol::Content;
 use crate::session::folders::{DownloadTarget, UploadSource};
 use crate::session::handle::{Handle, Permit};
+use crate::session::outbound::Underway;
 use crate::session::transport::in_full;
 
 /// A server that is silent for this long has gone.
@@ -39,10 +40,12 @@ enum Transfer {
         request: Box<RequestBuilder>,
         flow: UploadProgress,
         content: Content,
+        under_way: Option<Underway>,
     },
     Download {
         request: Box<RequestBuilder>,
         target: Box<DownloadTarget>,
+        under_way: Option<Underway>,
     },
 }
 
@@ -53,13 +56,18 @@ impl Ready {
     }
 
     /// An upload whose body goes as `flow` says; `content` is what comes of it.
-    pub(super) fn upload(request: RequestBuilder, flow: UploadProgress, content: Content) -> Self {
-        Self(Transfer::Upload { request: Box::new(request), flow, content })
+    pub(super) fn upload(
+        request: RequestBuilder,
+        flow: UploadProgress,
+        content: Content,
+        under_way: Option<Underway>,
+    ) -> Self {
+        Self(Transfer::Upload { request: Box::new(request), flow, content, under_way })
     }
 
     /// A download into a file.
-    pub(super) fn download(request: RequestBuilder, target: DownloadTarget) -> Self {
-        Self(Transfer::Download { request: Box::new(request), target: Box::new(target) })
+    pub(super) fn download(request: RequestBuilder, target: DownloadTarget, under_way: Option<Underway>) -> Self {
+        Self(Transfer::Download { request: Box::new(request), target: Box::new(target), under_way })
     }
 
     /// Sends it on behalf of the session's owner, as [`Handle::post`] does.
@@ -93,7 +101,7 @@ impl Transfer {
     async fn carry(self) -> Result<Content, MediaError> {
         match self {
             Self::Call(..) => unreachable!("the gateway is asked, and no server"),
-            Self::Upload { request, flow, content } => {
+            Self::Upload { request, flow, content, under_way: _until_answered } => {
                 let response = tokio::select! {
                     // A server that was reached may have taken the file, whatever happened to its answer.
                     response = request.send() => {
@@ -106,7 +114,7 @@ impl Transfer {
                 check(&response)?;
                 Ok(content)
             }
-            Self::Download { request, mut target } => {
+            Self::Download { request, mut target, under_way: _until_saved } => {
                 let response = request.send().await.map_err(|error| broken(&error, false))?;
                 check(&response)?;
                 let mut body = response.bytes_stream();
