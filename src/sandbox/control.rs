@@ -121,9 +121,9 @@ impl Control {
         self.0.with(|hub| hub.counts)
     }
 
-    /// What the newest connection has carried; `None` before the first one.
-    pub fn carried(&self) -> Option<Carried> {
-        self.0.carried.newest()
+    /// What the connections that are open have carried.
+    pub fn carried(&self) -> Carried {
+        self.0.carried.sum()
     }
 
     /// The proxy that an account's latest login asked for.

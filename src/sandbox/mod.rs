@@ -136,6 +136,7 @@ impl Sandbox {
             stopping: watch::Sender::new(false),
             tasks: Mutex::new(JoinSet::new()),
             carried: tally::Tallies::default(),
+            unanswered: tally::Unanswered::default(),
         });
         let mut tasks = JoinSet::new();
         tasks.spawn(server::listen(Arc::clone(&shared), listener));

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::faults::{ApiFault, FaultId, WebhookFault};
-use super::line::{BotMessage, LineEvent, SentBy};
+use super::line::{BotMessage, LineEvent, SentBy, line_id};
 use super::shared::SandboxShared;
 use super::world::{Deed, Mid, Written};
 use crate::protocol::commands::{BlockContact, SearchAndAddContactsByMid};
@@ -34,6 +34,11 @@ impl Official {
         });
     }
 
+    /// The id of somebody, as LINE's API writes it.
+    pub fn id_of(&self, who: &str) -> Option<String> {
+        self.0.with(|hub| hub.world.find(who).map(|mid| line_id(mid)))
+    }
+
     /// What the bot has sent, the oldest first.
     pub fn sent(&self) -> Vec<BotMessage> {
         self.0.with(|hub| hub.line.sent().cloned().collect())
@@ -49,6 +54,11 @@ impl Official {
         self.0.with(|hub| hub.line.webhooks.waiting())
     }
 
+    /// How many requests a fault keeps without an answer.
+    pub fn unanswered(&self) -> usize {
+        self.0.unanswered.count()
+    }
+
     /// Whether someone is shown that an answer is on its way.
     pub fn is_loading(&self, who: &str) -> bool {
         let now = self.0.clock.now();
@@ -56,6 +66,12 @@ impl Official {
             let until = hub.world.find(who).and_then(|mid| hub.line.loading.get(mid));
             until.is_some_and(|until| now < *until)
         })
+    }
+
+    /// Whether someone has added the account and not blocked it.
+    pub fn is_follower(&self, who: &str) -> bool {
+        let Ok((person, official)) = self.both(who) else { return false };
+        self.0.with(|hub| hub.world.followers(&official).contains(&person))
     }
 
     /// Someone adds the account, or unblocks it where they had blocked it.

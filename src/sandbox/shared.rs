@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use super::config::SandboxLimits;
 use super::disk::FileStore;
 use super::hub::{ConnectionId, Hub, PinEntry};
-use super::tally::Tallies;
+use super::tally::{Tallies, Unanswered};
 use super::tap::{Heard, Tap, Way};
 use super::world::{FileNeed, Mid, StoredFile};
 use crate::access::Access;
@@ -38,6 +38,7 @@ pub(super) struct SandboxShared {
     /// What was begun on the side, such as a PIN that is to be typed; it ends with the sandbox.
     pub(super) tasks: Mutex<JoinSet<()>>,
     pub(super) carried: Tallies,
+    pub(super) unanswered: Unanswered,
 }
 
 impl SandboxShared {

@@ -1,18 +1,18 @@
 //! What connections have carried, for somebody who waits until nothing is under way.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What a connection has carried, so that somebody who drives both of its ends can tell when nothing is under way.
+/// What the connections that are open have carried, so that somebody who drives both ends of them can tell when nothing is under way.
 ///
-/// Frames are counted where the socket takes and gives them; what waits in an outbox is not among them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Frames are counted where the sockets take and give them; what waits in an outbox is not among them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Carried {
-    /// Whether it is still open.
-    pub is_open: bool,
-    /// Frames that were given to its socket.
+    /// How many are open.
+    pub connections: usize,
+    /// Frames that were given to their sockets.
     pub sent: u64,
-    /// Frames that were taken from its socket and carried out.
+    /// Frames that were taken from their sockets and carried out.
     pub received: u64,
 }
 
@@ -41,25 +41,54 @@ impl Tally {
     }
 }
 
-/// The counters of the newest connection.
+/// How many requests a fault keeps without an answer.
 #[derive(Debug, Default)]
-pub(super) struct Tallies(Mutex<Option<Tally>>);
+pub(super) struct Unanswered(AtomicUsize);
+
+/// A request without an answer, until it is given up.
+pub(super) struct KeptWaiting<'a>(&'a Unanswered);
+
+impl Unanswered {
+    pub(super) fn begin(&self) -> KeptWaiting<'_> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        KeptWaiting(self)
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for KeptWaiting<'_> {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The counters of the connections that are open.
+#[derive(Debug, Default)]
+pub(super) struct Tallies(Mutex<Vec<Tally>>);
 
 impl Tallies {
-    /// Begins to count for a connection, which is the newest from now on.
+    /// Begins to count for a connection.
     pub(super) fn begin(&self) -> Tally {
         let tally = Tally::default();
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(tally.clone());
+        self.open().push(tally.clone());
         tally
     }
 
-    pub(super) fn newest(&self) -> Option<Carried> {
-        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let counters = &newest.as_ref()?.0;
-        Some(Carried {
-            is_open: !counters.has_ended.load(Ordering::Relaxed),
-            sent: counters.sent.load(Ordering::Relaxed),
-            received: counters.received.load(Ordering::Relaxed),
+    /// What they have carried together.
+    pub(super) fn sum(&self) -> Carried {
+        self.open().iter().fold(Carried::default(), |sum, Tally(counters)| Carried {
+            connections: sum.connections + 1,
+            sent: sum.sent + counters.sent.load(Ordering::Relaxed),
+            received: sum.received + counters.received.load(Ordering::Relaxed),
         })
+    }
+
+    fn open(&self) -> MutexGuard<'_, Vec<Tally>> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.retain(|Tally(counters)| !counters.has_ended.load(Ordering::Relaxed));
+        open
     }
 }

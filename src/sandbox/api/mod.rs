@@ -124,6 +124,7 @@ async fn carry_out(shared: &Arc<SandboxShared>, call: &ApiCall) -> ApiResult {
                 // Whatever comes of it, nobody is told.
                 let _ = operate(shared, call).await;
             }
+            let _unanswered = shared.unanswered.begin();
             let mut stopping = shared.stopping.subscribe();
             stopped(&mut stopping).await;
             Err(Refused::new(StatusCode::SERVICE_UNAVAILABLE, "the sandbox stops"))

@@ -188,9 +188,10 @@ impl LineAccount {
         self.sent.iter().rev().filter(move |sent| sent.to == chat).map(|sent| &sent.message)
     }
 
-    /// The action of the latest button of a label in a chat.
-    pub(super) fn button(&self, chat: &str, label: &str) -> Option<&Value> {
-        self.sent_to(chat).flat_map(actions).find(|action| action["label"] == label)
+    /// The action of the latest button in a chat that is meant by its label, its text or its data.
+    pub(super) fn button(&self, chat: &str, name: &str) -> Option<&Value> {
+        let is_meant = |action: &&Value| ["label", "text", "data"].iter().any(|field| action[*field] == name);
+        self.sent_to(chat).flat_map(actions).find(is_meant)
     }
 
     /// What is left of the month's messages; `None` where there is no limit.
