@@ -140,16 +140,21 @@ pub(super) fn scripts(config: Option<&Path>, named: &[PathBuf]) -> Result<(Vec<P
     Ok((scripts, config.limits))
 }
 
-/// The networks of the sessions that run scripts, as far as the configuration has to do with them: it was named, or none of them was,
-/// or it runs them all.
+/// The networks of the sessions that run scripts, as far as the configuration has to do with them.
 pub(super) fn session_networks(config: Option<&Path>, named: &[PathBuf]) -> Result<SessionNetworks, Exit> {
-    let Some(read) = file(config)? else { return Ok(SessionNetworks::default()) };
+    let sessions = sessions(config, named)?.into_iter();
+    Ok(sessions.map(|session| (session.scripts.clone(), session.network())).collect())
+}
+
+/// The sessions that run scripts, as far as the configuration has to do with these: it was named, or none of them was, or it runs them
+/// all.
+pub(super) fn sessions(config: Option<&Path>, named: &[PathBuf]) -> Result<Vec<Session>, Exit> {
+    let Some(read) = file(config)? else { return Ok(Vec::new()) };
     let real = |path: &PathBuf| path.canonicalize().ok();
     let roots: Vec<_> = read.scripts.iter().filter_map(real).collect();
     let runs = |path: &PathBuf| real(path).is_some_and(|path| roots.iter().any(|root| path.starts_with(root)));
     let concerns = config.is_some() || named.iter().all(runs);
-    let sessions = read.sessions.into_iter().filter(|_| concerns);
-    Ok(sessions.map(|session| (session.scripts.clone(), session.network())).collect())
+    Ok(if concerns { read.sessions } else { Vec::new() })
 }
 
 /// The one session that a command acts on.

@@ -6,10 +6,11 @@ use anyhow::{Context, anyhow};
 
 use super::exit::Exit;
 use super::{account, frames, output};
+use crate::host::config::Session;
 use crate::language::diagnostic::CardStyle;
 use crate::language::disk::{Stamp, Stamps};
 use crate::runtime::reload::outlook::{Outlook, Wake};
-use crate::testing::{self, FindError, RunError, Snapshots, TestOptions, TestReport, TestResult};
+use crate::testing::{self, FindError, RunError, Snapshots, TestOptions, TestReport, TestResult, TestSession};
 use crate::visible;
 
 /// The arguments of `test`.
@@ -20,7 +21,7 @@ pub(super) struct TestArgs {
     #[arg(value_name = "FILE or FOLDER")]
     files: Vec<PathBuf>,
 
-    /// The configuration whose scripts and limits count [default: hotline.toml where it exists]
+    /// The configuration whose scripts, sessions and limits count [default: hotline.toml where it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -51,8 +52,9 @@ impl TestArgs {
         let files = if self.files.is_empty() { folders(&scripts) } else { scripts };
         let snapshots = if self.update { Snapshots::Write } else { Snapshots::Compare };
         let filter = self.filter.clone();
-        let options =
-            TestOptions { paths: files, filter, snapshots, limits, tap: frames::tap(), ..TestOptions::default() };
+        let sessions = account::sessions(self.config.as_deref(), &self.files)?.into_iter().map(session).collect();
+        let tap = frames::tap();
+        let options = TestOptions { paths: files, filter, sessions, snapshots, limits, tap, ..TestOptions::default() };
         if self.watch { self.watch(&options) } else { self.run_once(&options, &mut Stamps::new()) }
     }
 
@@ -125,6 +127,10 @@ impl TestArgs {
             while outlook.wait() == Wake::Doubtful {}
         }
     }
+}
+
+fn session(session: Session) -> TestSession {
+    TestSession { network: session.network(), name: session.name, scripts: session.scripts }
 }
 
 fn folders(paths: &[PathBuf]) -> Vec<PathBuf> {

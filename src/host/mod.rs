@@ -20,3 +20,4 @@ pub use prompt::{PromptHost, PromptStorage};
 pub use run::{Host, RunOptions, report};
 pub use start_error::StartError;
 pub use view::Snapshot;
+pub(crate) use webhook::WebhookListener;

@@ -35,7 +35,7 @@ pub(super) fn takes_webhooks(session: &Session) -> bool {
 }
 
 /// The running listener. It ends when this is dropped.
-pub(super) struct WebhookListener {
+pub(crate) struct WebhookListener {
     address: SocketAddr,
     task: JoinHandle<()>,
 }
@@ -45,7 +45,7 @@ impl WebhookListener {
     ///
     /// # Errors
     /// When the address is not to be had.
-    pub(super) async fn start(listen: SocketAddr, webhooks: Webhooks) -> std::io::Result<Self> {
+    pub(crate) async fn start(listen: SocketAddr, webhooks: Webhooks) -> std::io::Result<Self> {
         let listener = TcpListener::bind(listen).await?;
         let address = listener.local_addr()?;
         let routes = Router::new()
@@ -62,7 +62,7 @@ impl WebhookListener {
     }
 
     /// Where it listens.
-    pub(super) fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 }

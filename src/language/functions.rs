@@ -1013,6 +1013,13 @@ pub static PROPERTIES: &[HostProperty] = &[
     ),
     property(
         Type::Session,
+        "network",
+        Type::String,
+        "The network that it is on: `gateway` or `line`.",
+        answers("msg.reply(`You are on the ${session().network}.`);", "hi", "You are on the gateway."),
+    ),
+    property(
+        Type::Session,
         "mid",
         Type::StringOrUnit,
         "The account's mid; `()` before its first login.",

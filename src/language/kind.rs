@@ -72,9 +72,14 @@ impl Kind {
             Type::Event => Self::Event(None),
             Type::State => Self::State,
             Type::Store => Self::Store,
-            Type::Any | Type::IntegerOrUnit | Type::Group | Type::Bot | Type::Clock | Type::Gateway | Type::Web => {
-                Self::Unknown
-            }
+            Type::Any
+            | Type::IntegerOrUnit
+            | Type::Group
+            | Type::Bot
+            | Type::Clock
+            | Type::Gateway
+            | Type::Web
+            | Type::Line => Self::Unknown,
         }
     }
 

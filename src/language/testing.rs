@@ -1,4 +1,4 @@
-//! The API of scenario tests: people, groups, the bot, the clock, the gateway, the web, assertions.
+//! The API of scenario tests: people, groups, the bot, the clock, the gateway, LINE, the web, assertions.
 //!
 //! One table for `check`, the editor definitions, the documentation of tests and the proposals in their cards, which are in `suggest`. What the
 //! functions *do* is the business of whoever runs tests; a test there compares both.
@@ -15,9 +15,10 @@ pub static GLOBALS: &[(&str, Type)] =
 pub static OBJECTS: &[(Option<Type>, &str)] = &[
     (Some(Type::Person), "people: `person(\"alice\")`"),
     (Some(Type::Group), "groups: `group(name, [people])`"),
-    (Some(Type::Bot), "the bot: `bot`"),
+    (Some(Type::Bot), "the bot: `bot`, `session(\"shop\")`"),
     (Some(Type::Clock), "the clock: `clock`"),
     (Some(Type::Gateway), "the gateway: `gateway`"),
+    (Some(Type::Line), "LINE: `session(\"shop\", \"line\").line`"),
     (Some(Type::Web), "the web: `web`"),
     (None, "everything else"),
 ];
@@ -42,6 +43,8 @@ pub static SHOP: &str = r#"fn on_message(msg) {
     if msg.text == "ping" { msg.reply("pong"); }
     if msg.text == "/order" { order(msg); }
     if msg.text == "/menu" { send_file(msg.chat, "menu.txt"); }
+    if msg.text == "/drink" { drink(msg); }
+    if msg.text == "/date" { msg.reply(dates()); }
     if msg.text == "/weather" { msg.reply(http_get("https://api.example.com/weather").body); }
     if msg.content_type == "FILE" { fetch(msg); }
     if msg.content_type in ["IMAGE", "STICKER"] { msg.reply("Nice one!"); }
@@ -52,6 +55,16 @@ fn order(msg) {
     if item == () { msg.reply("Another time, then."); return; }
     log_info(`an order of ${item.text}`);
     msg.reply(`Order ${store.incr("orders")}: one ${item.text}.`);
+}
+
+fn drink(msg) {
+    let drink = msg.ask("Tea or coffee?", #{ choices: ["Tea", "Coffee"] });
+    msg.reply(`One ${drink.choice}.`);
+}
+
+fn dates() {
+    let action = #{ type: "datetimepicker", label: "Date", data: "date", mode: "date" };
+    #{ type: "text", text: "When?", quickReply: #{ items: [#{ type: "action", action: action }] } }
 }
 
 fn fetch(msg) {
@@ -69,10 +82,12 @@ fn on_invite(invite) {
 }
 
 fn on_contact_added(event) {
-    search_and_add_contacts_by_mid(event.mid);
+    if session().network == "gateway" { search_and_add_contacts_by_mid(event.mid); }
     send_text(event.mid, `Hello, ${event.person.name}!`);
 }
 
+fn on_contact_removed(event) { log_info(`${event.mid} has gone`); }
+fn on_postback(event) { send_text(event.chat, `So on ${parse_json(event.params).date}.`); }
 fn on_profile_update(event) { send_text(event.mid, `Hello, ${parse_json(event.params).DISPLAY_NAME}!`); }
 fn on_join(event) { send_text(event.group_id, `Welcome, ${event.person.name}!`); }
 fn on_leave(event) { send_text(event.group_id, `Goodbye, ${event.person.name}.`); }
@@ -105,6 +120,26 @@ pub static FUNCTIONS: &[HostFunction] = &[
         r#"let tea = group("tea", [alice, person("bob"), bot]);
            alice.says_in(tea, "ping");
            tea.expects("pong");"#,
+    ),
+    row(
+        None,
+        "session",
+        &[("name", Type::String)],
+        Type::Bot,
+        "The bot as its session of this name has it. `bot` is the first one; without a configuration there is `main` alone.",
+        r#"let same = session("main");
+           alice.to(same).says("ping");
+           alice.expects("pong");"#,
+    ),
+    row(
+        None,
+        "session",
+        &[("name", Type::String), ("network", Type::String)],
+        Type::Bot,
+        "The same; where it has no such session, it has one from now on, on the `\"gateway\"` or on `\"line\"`.",
+        r#"let shop = session("shop", "line");
+           alice.to(shop).says("ping");
+           alice.to(shop).expects("pong");"#,
     ),
     row(
         None,
@@ -168,6 +203,17 @@ pub static FUNCTIONS: &[HostFunction] = &[
         example: shows(r#"fail("it is yet to be written");"#, Proof::Fails("it is yet to be written")),
         ..row(None, "fail", &[("message", Type::String)], Type::Unit, "Fails.", "")
     },
+    row(
+        Some(Type::Person),
+        "to",
+        &[("bot", Type::Bot)],
+        Type::Person,
+        "The same person, who speaks with this session of the bot; others speak with `bot`.",
+        r#"let alice = alice.to(session("shop", "line"));
+           alice.says("ping");
+           alice.expects("pong");
+           person("alice").expects_nothing();"#,
+    ),
     row(
         Some(Type::Person),
         "says",
@@ -501,6 +547,50 @@ pub static FUNCTIONS: &[HostFunction] = &[
         r#"let dave = person("dave");
            dave.adds_bot();
            dave.expects("Hello, dave!");"#,
+    ),
+    row(
+        Some(Type::Person),
+        "follows",
+        &[("bot", Type::Bot)],
+        Type::Unit,
+        "Adds the account of a session, or unblocks it.",
+        r#"let shop = session("shop", "line");
+           alice.follows(shop);
+           alice.to(shop).expects("Hello, alice!");"#,
+    ),
+    row(
+        Some(Type::Person),
+        "blocks",
+        &[("bot", Type::Bot)],
+        Type::Unit,
+        "Blocks the account of a session.",
+        r#"let shop = session("shop", "line");
+           alice.blocks(shop);
+           assert(shop.logged(`${alice.to(shop).mid} has gone`));"#,
+    ),
+    row(
+        Some(Type::Person),
+        "presses",
+        &[("button", Type::String)],
+        Type::Unit,
+        "Presses a button of the bot's messages, by its label, text or data. On the gateway: writes a choice of the list.",
+        r#"let alice = alice.to(session("shop", "line"));
+           alice.says("/drink");
+           alice.expects("Tea or coffee?");
+           alice.presses("Tea");
+           alice.expects("One Tea.");"#,
+    ),
+    row(
+        Some(Type::Person),
+        "presses",
+        &[("button", Type::String), ("picked", Type::String)],
+        Type::Unit,
+        "Presses one at which a date or a time is picked.",
+        r#"let alice = alice.to(session("shop", "line"));
+           alice.says("/date");
+           alice.expects("When?");
+           alice.presses("Date", "2026-02-01");
+           alice.expects("So on 2026-02-01.");"#,
     ),
     row(
         Some(Type::Person),
@@ -952,6 +1042,171 @@ pub static FUNCTIONS: &[HostFunction] = &[
            alice.expects("pong");"#,
     ),
     row(
+        Some(Type::Line),
+        "refuses",
+        &[("operation", Type::String), ("status", Type::Integer)],
+        Type::Unit,
+        "The bot's next request of an operation, such as `\"reply_message\"`, or of `\"all\"` is answered with a status such as 429 or 500.",
+        r#"let shop = session("shop", "line");
+           shop.line.refuses("reply_message", 429);
+           alice.to(shop).says("ping");
+           bot.expects_error("EXCESSIVE_ACCESS");"#,
+    ),
+    row(
+        Some(Type::Line),
+        "refuses",
+        &[("operation", Type::String), ("status", Type::Integer), ("times", Type::Integer)],
+        Type::Unit,
+        "The next so many.",
+        r#"let shop = session("shop", "line");
+           shop.line.refuses("reply_message", 500, 2);
+           alice.to(shop).says("ping");
+           clock.advance("10s");
+           alice.to(shop).expects("pong");"#,
+    ),
+    row(
+        Some(Type::Line),
+        "swallows",
+        &[("operation", Type::String)],
+        Type::Unit,
+        "It is never answered, and nothing is done.",
+        r#"let shop = session("shop", "line");
+           shop.line.swallows("reply_message");
+           alice.to(shop).says("ping");
+           alice.to(shop).expects_nothing();
+           clock.advance("20s");
+           alice.to(shop).expects("pong");"#,
+    ),
+    row(
+        Some(Type::Line),
+        "swallows",
+        &[("operation", Type::String), ("times", Type::Integer)],
+        Type::Unit,
+        "The next so many.",
+        r#"let shop = session("shop", "line");
+           shop.line.swallows("get_profile", 2);
+           alice.follows(shop);
+           clock.advance("1m");
+           alice.to(shop).expects("Hello, alice!");"#,
+    ),
+    row(
+        Some(Type::Line),
+        "loses",
+        &[("operation", Type::String)],
+        Type::Unit,
+        "It is done and never answered.",
+        r#"let shop = session("shop", "line");
+           shop.line.loses("reply_message");
+           alice.to(shop).says("ping");
+           clock.advance("20s");
+           alice.to(shop).expects("pong");
+           alice.to(shop).expects_nothing();"#,
+    ),
+    row(
+        Some(Type::Line),
+        "loses",
+        &[("operation", Type::String), ("times", Type::Integer)],
+        Type::Unit,
+        "The next so many.",
+        r#"let shop = session("shop", "line");
+           shop.line.loses("all", 2);
+           alice.to(shop).says("ping");
+           clock.advance("30s");
+           alice.to(shop).expects("pong");
+           alice.to(shop).expects_nothing();"#,
+    ),
+    row(
+        Some(Type::Line),
+        "repeats",
+        &[("event", Type::String)],
+        Type::Unit,
+        "The next webhook of an event, such as `\"message\"`, or of `\"all\"` comes twice.",
+        r#"let shop = session("shop", "line");
+           shop.line.repeats("message");
+           alice.to(shop).says("ping");
+           alice.to(shop).expects("pong");
+           alice.to(shop).expects_nothing();"#,
+    ),
+    row(
+        Some(Type::Line),
+        "repeats",
+        &[("event", Type::String), ("times", Type::Integer)],
+        Type::Unit,
+        "The next so many.",
+        r#"let shop = session("shop", "line");
+           shop.line.repeats("all", 2);
+           alice.follows(shop);
+           alice.to(shop).expects("Hello, alice!");
+           alice.to(shop).says("ping");
+           alice.to(shop).expects("pong");
+           alice.to(shop).expects_nothing();"#,
+    ),
+    row(
+        Some(Type::Line),
+        "reorders",
+        &[("event", Type::String)],
+        Type::Unit,
+        "It comes after the one that follows it.",
+        r#"let shop = session("shop", "line");
+           shop.line.reorders("message");
+           alice.to(shop).says("/order");
+           alice.to(shop).says("ping");
+           alice.to(shop).expects("pong");
+           clock.advance("1s");
+           alice.to(shop).expects("What would you like?");"#,
+    ),
+    row(
+        Some(Type::Line),
+        "reorders",
+        &[("event", Type::String), ("times", Type::Integer)],
+        Type::Unit,
+        "The next so many.",
+        r#"let shop = session("shop", "line");
+           shop.line.reorders("message", 2);
+           alice.to(shop).says("ping");
+           alice.to(shop).sends_sticker();
+           alice.to(shop).says("/drink");
+           alice.to(shop).expects("Tea or coffee?");"#,
+    ),
+    row(
+        Some(Type::Line),
+        "ends_tokens",
+        &[],
+        Type::Unit,
+        "Every reply token that the bot was given has been used or is too old.",
+        r#"let shop = session("shop", "line");
+           alice.to(shop).says("/order");
+           alice.to(shop).expects("What would you like?");
+           shop.line.ends_tokens();
+           alice.to(shop).says("tea");
+           alice.to(shop).expects("Order 1: one tea.");
+           assert_eq(shop.pushes, 0);"#,
+    ),
+    row(
+        Some(Type::Line),
+        "allows",
+        &[("messages", Type::Integer)],
+        Type::Unit,
+        "So many messages may be sent in a month, instead of 1,000; replies do not count.",
+        r#"let shop = session("shop", "line");
+           shop.line.allows(0);
+           alice.to(shop).says("/order");
+           clock.advance("5m");
+           bot.expects_error("QUOTA_EXCEEDED");"#,
+    ),
+    row(
+        Some(Type::Line),
+        "recovers",
+        &[],
+        Type::Unit,
+        "No trouble any more.",
+        r#"let shop = session("shop", "line");
+           shop.line.refuses("all", 429, 100);
+           shop.line.recovers();
+           alice.to(shop).says("ping");
+           alice.to(shop).expects("pong");"#,
+    ),
+    row(
         Some(Type::Web),
         "answers",
         &[("url", Type::String), ("answer", Type::Any)],
@@ -1040,7 +1295,7 @@ pub static PROPERTIES: &[HostProperty] = &[
         Type::Person,
         "mid",
         Type::String,
-        "The person's mid.",
+        "The person's mid, as the bot knows it.",
         r#"let known = alice.does("GetProfile", #{});
            assert_eq(known.mid, alice.mid);"#,
     ),
@@ -1065,7 +1320,7 @@ pub static PROPERTIES: &[HostProperty] = &[
         Type::Bot,
         "name",
         Type::String,
-        "`bot`.",
+        "The name of its account in the world.",
         r#"let tea = group("tea", [alice, bot]);
            assert(tea.members().contains(bot.name));"#,
     ),
@@ -1076,6 +1331,36 @@ pub static PROPERTIES: &[HostProperty] = &[
         "The bot's mid.",
         r#"let known = alice.does("GetContacts", #{ mids: [bot.mid] });
            assert_eq(known[0].displayName, "bot");"#,
+    ),
+    property(
+        Type::Bot,
+        "line",
+        Type::Line,
+        "LINE's servers, of a session that is on LINE.",
+        r#"let shop = session("shop", "line");
+           shop.line.allows(5);"#,
+    ),
+    property(
+        Type::Bot,
+        "pushes",
+        Type::Integer,
+        "On LINE: how many messages cost something. One to a group counts for each of its people.",
+        r#"let shop = session("shop", "line");
+           alice.to(shop).says("/order");
+           clock.advance("5m");
+           alice.to(shop).expects("What would you like?");
+           alice.to(shop).expects("Another time, then.");
+           assert_eq(shop.pushes, 1);"#,
+    ),
+    property(
+        Type::Bot,
+        "replies",
+        Type::Integer,
+        "On LINE: how many messages cost nothing, since they spent the token of an event.",
+        r#"let shop = session("shop", "line");
+           alice.to(shop).says("/order");
+           alice.to(shop).says("tea");
+           assert_eq(shop.replies, 2);"#,
     ),
     property(
         Type::Bot,
@@ -1112,6 +1397,7 @@ pub(crate) fn noun(of: Type) -> &'static str {
         Type::Bot => "the bot",
         Type::Clock => "the clock",
         Type::Gateway => "the gateway",
+        Type::Line => "LINE's servers",
         _ => "the web",
     }
 }

@@ -30,10 +30,11 @@ pub enum Type {
     Clock,
     Gateway,
     Web,
+    Line,
 }
 
 impl Type {
-    const TEXTS: [(Self, &str); 24] = [
+    const TEXTS: [(Self, &str); 25] = [
         (Self::Any, "any"),
         (Self::Unit, "()"),
         (Self::Bool, "bool"),
@@ -58,6 +59,7 @@ impl Type {
         (Self::Clock, "Clock"),
         (Self::Gateway, "Gateway"),
         (Self::Web, "Web"),
+        (Self::Line, "Line"),
     ];
 
     /// The type of this name.

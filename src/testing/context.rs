@@ -8,13 +8,33 @@ use std::rc::Rc;
 use rhai::{Dynamic, ImmutableString};
 
 use super::unmet::TestError;
-use super::world::{TestWorld, WorldError};
+use super::world::{TestWorld, WorldError, WorldSession};
 use crate::protocol::{Failure, Request};
 use crate::runtime::guest;
 
-/// A person of the world, by name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct TestPerson(pub(super) ImmutableString);
+/// A person of the world who speaks with the bot.
+#[derive(Clone, Debug)]
+pub(super) struct TestPerson {
+    pub(super) name: ImmutableString,
+    /// With which session of it.
+    pub(super) with: TestBot,
+}
+
+/// The bot as one of its sessions has it: that of this name, or the first one.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TestBot(pub(super) Option<ImmutableString>);
+
+impl TestBot {
+    /// The session.
+    pub(super) fn session(&self) -> TestOutcome<WorldSession> {
+        world()?.session(self.0.as_deref()).map_err(|reason| error(reason.to_string()))
+    }
+
+    /// The name of its account.
+    pub(super) fn account(&self) -> TestOutcome<String> {
+        self.session().map(|session| session.account)
+    }
+}
 
 /// Stands for the world's gateway.
 #[derive(Clone)]

@@ -2,9 +2,9 @@
 
 use rhai::{Array, Dynamic, Engine, Map};
 
-use super::context::{TestOutcome, TestPerson, act, error, wait, world};
+use super::context::{TestBot, TestOutcome, TestPerson, act, error, wait, world};
 use super::unmet;
-use super::world::{BOT, TestGroup, describe};
+use super::world::{TestGroup, describe};
 use crate::protocol::commands::DownloadFile;
 use crate::protocol::{Message, Request};
 
@@ -14,19 +14,28 @@ struct View {
     reader: String,
     eyes: String,
     chat: String,
+    /// The session that is waited for.
+    with: TestBot,
 }
 
 impl View {
-    fn of_person(person: &TestPerson) -> Self {
-        Self { reader: person.0.to_string(), eyes: person.0.to_string(), chat: BOT.to_owned() }
+    fn of_person(person: &TestPerson) -> TestOutcome<Self> {
+        let (eyes, with) = (person.name.to_string(), person.with.clone());
+        Ok(Self { reader: eyes.clone(), eyes, chat: with.account()?, with })
     }
 
-    fn of_person_in(person: &TestPerson, group: &TestGroup) -> Self {
-        Self { chat: group.mid.clone(), ..Self::of_person(person) }
+    fn of_person_in(person: &TestPerson, group: &TestGroup) -> TestOutcome<Self> {
+        Ok(Self { chat: group.mid.clone(), ..Self::of_person(person)? })
     }
 
-    fn of_group(group: &TestGroup) -> Self {
-        Self { reader: format!("the group {}", group.name), eyes: group.member.clone(), chat: group.mid.clone() }
+    fn of_group(group: &TestGroup) -> TestOutcome<Self> {
+        let (eyes, chat, with) = (group.member.clone(), group.mid.clone(), TestBot::default());
+        Ok(Self { reader: format!("the group {}", group.name), eyes, chat, with })
+    }
+
+    /// Why nothing may come.
+    fn why(&self) -> TestOutcome<String> {
+        Ok(world()?.why_silent(&self.with.session()?.name))
     }
 
     /// The bot's next message, once nothing more is under way.
@@ -39,7 +48,7 @@ impl View {
     fn expect(&self, text: &str) -> TestOutcome<()> {
         match self.next()? {
             Some(message) if message.text.as_deref() == Some(text) => Ok(()),
-            came => Err(unmet::message(&self.reader, text, came.as_ref().map(describe), &world()?.why_silent())),
+            came => Err(unmet::message(&self.reader, text, came.as_ref().map(describe), &self.why()?)),
         }
     }
 
@@ -53,7 +62,7 @@ impl View {
             return Ok(captures.iter().map(group).collect());
         }
         let expected = format!("a match of {pattern}");
-        Err(unmet::message(&self.reader, &expected, came.as_ref().map(describe), &world()?.why_silent()))
+        Err(unmet::message(&self.reader, &expected, came.as_ref().map(describe), &self.why()?))
     }
 
     fn expect_kind(&self, kind: &str) -> TestOutcome<Map> {
@@ -61,7 +70,7 @@ impl View {
             Some(message) if message.content_type == kind => Ok(message_map(&message)),
             came => {
                 let expected = format!("({kind})");
-                Err(unmet::message(&self.reader, &expected, came.as_ref().map(describe), &world()?.why_silent()))
+                Err(unmet::message(&self.reader, &expected, came.as_ref().map(describe), &self.why()?))
             }
         }
     }
@@ -76,7 +85,7 @@ impl View {
                     "FILE" => format!("(FILE) {}", named(message)),
                     _ => describe(message),
                 });
-                return Err(unmet::message(&self.reader, &format!("(FILE) {name}"), came, &world()?.why_silent()));
+                return Err(unmet::message(&self.reader, &format!("(FILE) {name}"), came, &self.why()?));
             }
         };
         if let Some(text) = text {
@@ -104,7 +113,7 @@ impl View {
     fn receive(&self) -> TestOutcome<Map> {
         match self.next()? {
             Some(message) => Ok(message_map(&message)),
-            None => Err(unmet::message(&self.reader, "a message", None, &world()?.why_silent())),
+            None => Err(unmet::message(&self.reader, "a message", None, &self.why()?)),
         }
     }
 }
@@ -125,33 +134,34 @@ fn message_map(message: &Message) -> Map {
 /// Registers what people and groups can expect of the bot.
 pub(super) fn register(engine: &mut Engine) {
     let of = View::of_person;
-    engine.register_fn("expects", move |person: &mut TestPerson, text: &str| of(person).expect(text));
-    engine.register_fn("expects_match", move |person: &mut TestPerson, pattern: &str| of(person).expect_match(pattern));
-    engine.register_fn("expects_kind", move |person: &mut TestPerson, kind: &str| of(person).expect_kind(kind));
-    engine.register_fn("expects_file", move |person: &mut TestPerson, name: &str| of(person).expect_file(name, None));
+    engine.register_fn("expects", move |person: &mut TestPerson, text: &str| of(person)?.expect(text));
+    engine
+        .register_fn("expects_match", move |person: &mut TestPerson, pattern: &str| of(person)?.expect_match(pattern));
+    engine.register_fn("expects_kind", move |person: &mut TestPerson, kind: &str| of(person)?.expect_kind(kind));
+    engine.register_fn("expects_file", move |person: &mut TestPerson, name: &str| of(person)?.expect_file(name, None));
     engine.register_fn("expects_file", move |person: &mut TestPerson, name: &str, text: &str| {
-        of(person).expect_file(name, Some(text))
+        of(person)?.expect_file(name, Some(text))
     });
-    engine.register_fn("expects_nothing", move |person: &mut TestPerson| of(person).expect_nothing());
-    engine.register_fn("receives", move |person: &mut TestPerson| of(person).receive());
+    engine.register_fn("expects_nothing", move |person: &mut TestPerson| of(person)?.expect_nothing());
+    engine.register_fn("receives", move |person: &mut TestPerson| of(person)?.receive());
     let of = View::of_person_in;
     engine.register_fn("expects_in", move |person: &mut TestPerson, group: TestGroup, text: &str| {
-        of(person, &group).expect(text)
+        of(person, &group)?.expect(text)
     });
     engine.register_fn("expects_match_in", move |person: &mut TestPerson, group: TestGroup, pattern: &str| {
-        of(person, &group).expect_match(pattern)
+        of(person, &group)?.expect_match(pattern)
     });
     engine.register_fn("expects_nothing_in", move |person: &mut TestPerson, group: TestGroup| {
-        of(person, &group).expect_nothing()
+        of(person, &group)?.expect_nothing()
     });
     let of = View::of_group;
-    engine.register_fn("expects", move |group: &mut TestGroup, text: &str| of(group).expect(text));
-    engine.register_fn("expects_match", move |group: &mut TestGroup, pattern: &str| of(group).expect_match(pattern));
-    engine.register_fn("expects_kind", move |group: &mut TestGroup, kind: &str| of(group).expect_kind(kind));
-    engine.register_fn("expects_file", move |group: &mut TestGroup, name: &str| of(group).expect_file(name, None));
+    engine.register_fn("expects", move |group: &mut TestGroup, text: &str| of(group)?.expect(text));
+    engine.register_fn("expects_match", move |group: &mut TestGroup, pattern: &str| of(group)?.expect_match(pattern));
+    engine.register_fn("expects_kind", move |group: &mut TestGroup, kind: &str| of(group)?.expect_kind(kind));
+    engine.register_fn("expects_file", move |group: &mut TestGroup, name: &str| of(group)?.expect_file(name, None));
     engine.register_fn("expects_file", move |group: &mut TestGroup, name: &str, text: &str| {
-        of(group).expect_file(name, Some(text))
+        of(group)?.expect_file(name, Some(text))
     });
-    engine.register_fn("expects_nothing", move |group: &mut TestGroup| of(group).expect_nothing());
-    engine.register_fn("receives", move |group: &mut TestGroup| of(group).receive());
+    engine.register_fn("expects_nothing", move |group: &mut TestGroup| of(group)?.expect_nothing());
+    engine.register_fn("receives", move |group: &mut TestGroup| of(group)?.receive());
 }

@@ -6,7 +6,6 @@ use rhai::{Dynamic, Engine, Map};
 
 use super::context::{Gateway, error, world};
 use super::unmet::TestError;
-use super::world::BOT;
 use crate::language::duration::parse_duration;
 use crate::language::spelling::did_you_mean;
 use crate::protocol::{Failure, FailureCode, Family};
@@ -18,7 +17,7 @@ struct Aim {
     when: When,
 }
 
-/// Registers the methods of `gateway` that ask for trouble. Each strikes the bot alone and once, or as its last argument says:
+/// Registers the methods of `gateway` that ask for trouble. Each strikes the bot's first session there alone and once, or as its last argument says:
 /// a number of times, or a map with `times`, or `chance` and `seed`, and the `account`.
 pub(super) fn register(engine: &mut Engine) {
     engine.register_fn("refuses", |_: &mut Gateway, what: &str, failure: &str| refuse(what, failure, times(1)?));
@@ -58,8 +57,14 @@ pub(super) fn register(engine: &mut Engine) {
 }
 
 fn times(count: i64) -> Result<Aim, TestError> {
+    let account = world()?.first_on_gateway().ok_or_else(|| error("no session of the bot is on the gateway"))?;
+    Ok(Aim { account, when: next(count)? })
+}
+
+/// The next so many.
+pub(super) fn next(count: i64) -> Result<When, TestError> {
     match u32::try_from(count) {
-        Ok(count @ 1..) => Ok(Aim { account: BOT.to_owned(), when: When::Next(count) }),
+        Ok(count @ 1..) => Ok(When::Next(count)),
         _ => Err(error(format!("a fault strikes at least once; found {count}"))),
     }
 }

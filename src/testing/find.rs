@@ -168,6 +168,7 @@ fn setting(disk: &Disk, folder: PathBuf, options: &TestOptions) -> (Arc<Setting>
         scripts,
         limits: options.limits,
         patience: options.patience,
+        sessions: options.sessions.clone(),
         snapshots: options.snapshots,
         tap: options.tap.clone(),
     };

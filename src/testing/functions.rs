@@ -7,10 +7,10 @@ use std::sync::Arc;
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module};
 
-use super::context::{Gateway, TestOutcome, TestPerson, act, error, refused, wait, world};
+use super::context::{Gateway, TestBot, TestOutcome, TestPerson, act, error, refused, wait, world};
 use super::web::TestWeb;
-use super::world::{BOT, TestGroup, WorldError};
-use super::{expectations, faults, snapshot, unmet, web};
+use super::world::{TestGroup, WorldError};
+use super::{expectations, faults, line, snapshot, unmet, web};
 use crate::language::Bundle;
 use crate::language::dialect::for_reading;
 use crate::language::disk::Disk;
@@ -19,16 +19,12 @@ use crate::protocol::commands::{
     AcceptGroupInvitation, CreateGroup, InviteIntoGroup, LeaveGroup, RejectGroupInvitation, SearchAndAddContactsByMid,
     SearchGroupById, SendFile, SetNickName, UpdateGroupName,
 };
-use crate::protocol::{self, Failure, FailureCode, Received, Request};
+use crate::protocol::{self, Failure, FailureCode, LINE, NETWORKS, Network, Received, Request};
 use crate::runtime::guest;
 use crate::sandbox::{ContentType, Draft, Operation};
 
 /// The names that every function of a test sees.
 pub(super) const GLOBALS: &[&str] = &["bot", "clock", "gateway", "web"];
-
-/// Stands for the world's bot.
-#[derive(Clone)]
-struct Bot;
 
 /// Stands for the world's clock.
 #[derive(Clone)]
@@ -37,7 +33,7 @@ struct ClockRef;
 /// Registers everything.
 pub(super) fn register(engine: &mut Engine) {
     let mut globals = Module::new();
-    globals.set_var("bot", Dynamic::from(Bot));
+    globals.set_var("bot", Dynamic::from(TestBot::default()));
     globals.set_var("clock", Dynamic::from(ClockRef));
     globals.set_var("gateway", Dynamic::from(Gateway));
     globals.set_var("web", Dynamic::from(TestWeb));
@@ -49,6 +45,7 @@ pub(super) fn register(engine: &mut Engine) {
     register_bot(engine);
     register_surroundings(engine);
     faults::register(engine);
+    line::register(engine);
     web::register(engine);
     register_assertions(engine);
 }
@@ -58,21 +55,34 @@ fn register_person(engine: &mut Engine) {
     engine.register_fn("person", |name: ImmutableString| -> TestOutcome<TestPerson> {
         let world = world()?;
         world.person(&name).map_err(|reason| error(format!("person(\"{name}\"): {reason}")))?;
-        Ok(TestPerson(name))
+        Ok(TestPerson { name, with: TestBot::default() })
     });
-    engine.register_get("name", |person: &mut TestPerson| person.0.clone());
-    engine.register_get("mid", |person: &mut TestPerson| -> TestOutcome<String> { Ok(world()?.mid(&person.0)) });
-    engine.register_fn("==", |one: TestPerson, other: TestPerson| one == other);
+    engine.register_fn("to", |person: &mut TestPerson, bot: TestBot| -> TestOutcome<TestPerson> {
+        bot.session()?;
+        Ok(TestPerson { name: person.name.clone(), with: bot })
+    });
+    engine.register_get("name", |person: &mut TestPerson| person.name.clone());
+    engine.register_get("mid", |person: &mut TestPerson| -> TestOutcome<String> {
+        let (world, session) = (world()?, person.with.session()?);
+        Ok(world.mid_on(session.network, &person.name))
+    });
+    engine.register_fn("==", |one: TestPerson, other: TestPerson| one.name == other.name);
 
-    engine.register_fn("says", |person: &mut TestPerson, text: &str| say(person, BOT, Draft::text(text)));
+    engine.register_fn("says", |person: &mut TestPerson, text: &str| {
+        say(person, &person.with.account()?, Draft::text(text))
+    });
     engine.register_fn("says_in", |person: &mut TestPerson, group: TestGroup, text: &str| {
         say(person, &group.mid, Draft::text(text))
     });
-    engine.register_fn("sends_image", |person: &mut TestPerson| say(person, BOT, Draft::new(ContentType::Image)));
-    engine.register_fn("sends_sticker", |person: &mut TestPerson| say(person, BOT, sticker()));
-    engine.register_fn("sends_file", |person: &mut TestPerson, name: &str| say(person, BOT, file(name)));
+    engine.register_fn("sends_image", |person: &mut TestPerson| {
+        say(person, &person.with.account()?, Draft::new(ContentType::Image))
+    });
+    engine.register_fn("sends_sticker", |person: &mut TestPerson| say(person, &person.with.account()?, sticker()));
+    engine.register_fn("sends_file", |person: &mut TestPerson, name: &str| {
+        say(person, &person.with.account()?, file(name))
+    });
     engine.register_fn("sends_file", |person: &mut TestPerson, name: &str, text: &str| {
-        send_file(person, &world()?.mid(BOT), name, text)
+        send_file(person, &world()?.mid(&person.with.account()?), name, text)
     });
     engine.register_fn("sends_file_in", |person: &mut TestPerson, group: TestGroup, name: &str, text: &str| {
         send_file(person, &group.mid, name, text)
@@ -90,7 +100,7 @@ fn register_person(engine: &mut Engine) {
 
 /// Sends a message and gives its id.
 fn say(person: &TestPerson, to: &str, body: Draft) -> TestOutcome<String> {
-    let sent = world()?.control.post(&person.0, to, body).map_err(refused)?;
+    let sent = world()?.control.post(&person.name, to, body).map_err(refused)?;
     Ok(sent.id)
 }
 
@@ -98,7 +108,7 @@ fn say(person: &TestPerson, to: &str, body: Draft) -> TestOutcome<String> {
 fn send_file(person: &TestPerson, to: &str, name: &str, text: &str) -> TestOutcome<String> {
     let world = world()?;
     world.hold(name, text).map_err(|reason| error(reason.to_string()))?;
-    let sent = act(&person.0, Request::SendFile(SendFile { to: to.to_owned(), path: name.to_owned() }))?;
+    let sent = act(&person.name, Request::SendFile(SendFile { to: to.to_owned(), path: name.to_owned() }))?;
     let id = sent.read_lock::<Map>().and_then(|sent| sent.get("id").map(ToString::to_string));
     Ok(id.unwrap_or_default())
 }
@@ -123,10 +133,10 @@ fn mid_of(who: &Dynamic) -> TestOutcome<String> {
 /// The name of a person, or of the bot.
 fn name_of(who: &Dynamic) -> TestOutcome<String> {
     if let Some(person) = who.read_lock::<TestPerson>() {
-        return Ok(person.0.to_string());
+        return Ok(person.name.to_string());
     }
-    if who.is::<Bot>() {
-        return Ok(BOT.to_owned());
+    if let Some(bot) = who.read_lock::<TestBot>() {
+        return bot.account();
     }
     Err(error(format!("a person or bot was expected here; found {}", guest::noun(who))))
 }
@@ -136,54 +146,60 @@ fn register_deeds(engine: &mut Engine) {
         "creates_group",
         |person: &mut TestPerson, name: &str, invited: Array| -> TestOutcome<TestGroup> {
             let mids = invited.iter().map(mid_of).collect::<TestOutcome<Vec<_>>>()?;
-            let chat = act(&person.0, Request::CreateGroup(CreateGroup { name: name.to_owned(), mids }))?;
+            let chat = act(&person.name, Request::CreateGroup(CreateGroup { name: name.to_owned(), mids }))?;
             let mid = chat.read_lock::<Map>().and_then(|chat| chat.get("chatMid").map(ToString::to_string));
-            let group = TestGroup { mid: mid.unwrap_or_default(), name: name.to_owned(), member: person.0.to_string() };
+            let group =
+                TestGroup { mid: mid.unwrap_or_default(), name: name.to_owned(), member: person.name.to_string() };
             world()?.know_group(group.clone());
             Ok(group)
         },
     );
     engine.register_fn("invites", |person: &mut TestPerson, who: Dynamic, group: TestGroup| {
-        act(&person.0, Request::InviteIntoGroup(InviteIntoGroup { group_id: group.mid, mids: vec![mid_of(&who)?] }))
+        act(&person.name, Request::InviteIntoGroup(InviteIntoGroup { group_id: group.mid, mids: vec![mid_of(&who)?] }))
     });
     engine.register_fn("joins", |person: &mut TestPerson, group: TestGroup| {
-        act(&person.0, Request::AcceptGroupInvitation(AcceptGroupInvitation { group_id: group.mid }))
+        act(&person.name, Request::AcceptGroupInvitation(AcceptGroupInvitation { group_id: group.mid }))
     });
     engine.register_fn("rejects", |person: &mut TestPerson, group: TestGroup| {
-        act(&person.0, Request::RejectGroupInvitation(RejectGroupInvitation { group_id: group.mid }))
+        act(&person.name, Request::RejectGroupInvitation(RejectGroupInvitation { group_id: group.mid }))
     });
     engine.register_fn("leaves", |person: &mut TestPerson, group: TestGroup| {
-        act(&person.0, Request::LeaveGroup(LeaveGroup { group_id: group.mid }))
+        act(&person.name, Request::LeaveGroup(LeaveGroup { group_id: group.mid }))
     });
     engine.register_fn("renames", |person: &mut TestPerson, group: TestGroup, name: &str| {
-        act(&person.0, Request::UpdateGroupName(UpdateGroupName { group_id: group.mid, name: name.to_owned() }))
+        act(&person.name, Request::UpdateGroupName(UpdateGroupName { group_id: group.mid, name: name.to_owned() }))
     });
     engine.register_fn("is_now_called", |person: &mut TestPerson, name: &str| {
-        act(&person.0, Request::SetNickName(SetNickName { nickname: name.to_owned() }))
+        act(&person.name, Request::SetNickName(SetNickName { nickname: name.to_owned() }))
     });
     engine.register_fn("adds_bot", |person: &mut TestPerson| {
-        act(&person.0, Request::SearchAndAddContactsByMid(SearchAndAddContactsByMid { mid: world()?.mid(BOT) }))
+        act(
+            &person.name,
+            Request::SearchAndAddContactsByMid(SearchAndAddContactsByMid {
+                mid: world()?.mid(&person.with.account()?),
+            }),
+        )
     });
     engine.register_fn("does", |person: &mut TestPerson, command: &str, fields: Map| {
         let fields = guest::to_value(&fields.into()).map_err(|reason| error(reason.to_string()))?;
-        act(&person.0, request(command, &fields)?)
+        act(&person.name, request(command, &fields)?)
     });
     engine.register_fn("kicks", |person: &mut TestPerson, who: Dynamic, group: TestGroup| {
-        let (by, target) = (world()?.mid(&person.0), mid_of(&who)?);
+        let (by, target) = (world()?.mid(&person.name), mid_of(&who)?);
         operate(Operation::Kick { group: group.mid, by, target })
     });
     engine.register_fn("cancels_invitation", |person: &mut TestPerson, who: Dynamic, group: TestGroup| {
-        let (by, target) = (world()?.mid(&person.0), mid_of(&who)?);
+        let (by, target) = (world()?.mid(&person.name), mid_of(&who)?);
         operate(Operation::CancelInvitation { group: group.mid, by, target })
     });
     engine.register_fn("reads", |person: &mut TestPerson, message: &str| {
-        operate(Operation::Read { by: world()?.mid(&person.0), msg_id: message.to_owned() })
+        operate(Operation::Read { by: world()?.mid(&person.name), msg_id: message.to_owned() })
     });
     engine.register_fn("unsends", |person: &mut TestPerson, message: &str| {
-        operate(Operation::Unsend { by: world()?.mid(&person.0), msg_id: message.to_owned() })
+        operate(Operation::Unsend { by: world()?.mid(&person.name), msg_id: message.to_owned() })
     });
     engine.register_fn("reacts_to", |person: &mut TestPerson, message: &str| {
-        operate(Operation::React { by: world()?.mid(&person.0), msg_id: message.to_owned() })
+        operate(Operation::React { by: world()?.mid(&person.name), msg_id: message.to_owned() })
     });
 }
 
@@ -197,11 +213,13 @@ fn register_group(engine: &mut Engine) {
         let world = world()?;
         let names = members.iter().map(name_of).collect::<TestOutcome<Vec<_>>>()?;
         let people = names.iter().map(String::as_str).collect::<Vec<_>>();
-        let Some(member) = people.iter().find(|who| **who != BOT).or(people.first()) else {
+        let is_bot = |member: &&Dynamic| member.is::<TestBot>();
+        let Some(member) = members.iter().position(|member| !is_bot(&member)).or((!people.is_empty()).then_some(0))
+        else {
             return Err(error("group(name, members) needs at least one member"));
         };
         let mid = world.control.create_group(name, &people).map_err(refused)?;
-        let group = TestGroup { mid, name: name.to_owned(), member: (*member).to_owned() };
+        let group = TestGroup { mid, name: name.to_owned(), member: people[member].to_owned() };
         world.know_group(group.clone());
         Ok(group)
     });
@@ -242,48 +260,68 @@ fn mids_in(group: &TestGroup, field: &str) -> TestOutcome<Array> {
 }
 
 fn register_bot(engine: &mut Engine) {
-    engine.register_type_with_name::<Bot>("Bot");
-    engine.register_get("name", |_: &mut Bot| BOT);
-    engine.register_get("mid", |_: &mut Bot| -> TestOutcome<String> { Ok(world()?.mid(BOT)) });
-    engine.register_get("is_live", |_: &mut Bot| -> TestOutcome<bool> {
-        let world = world()?;
-        wait(world.settle())?;
-        Ok(world.is_live())
+    engine.register_type_with_name::<TestBot>("Bot");
+    engine.register_fn("session", |name: ImmutableString| -> TestOutcome<TestBot> {
+        let bot = TestBot(Some(name));
+        bot.session()?;
+        Ok(bot)
     });
-    engine.register_fn("start", |_: &mut Bot| wait(world()?.start()));
-    engine.register_fn("kill", |_: &mut Bot| wait(world()?.kill()));
-    engine.register_fn("stop", |_: &mut Bot| wait(world()?.stop()));
-    engine.register_fn("runs", |_: &mut Bot, scripts: Array| -> TestOutcome<()> {
+    engine.register_fn("session", |name: ImmutableString, network: &str| -> TestOutcome<TestBot> {
         let world = world()?;
+        let known = || NETWORKS.iter().map(|network| format!("\"{}\"", network.name)).collect::<Vec<_>>().join(" and ");
+        let on = Network::named(network);
+        let on = on.ok_or_else(|| error(format!("there is no network \"{network}\"; there are {}", known())))?;
+        wait(world.connect(&name, on))?;
+        Ok(TestBot(Some(name)))
+    });
+    engine.register_get("name", |bot: &mut TestBot| bot.account());
+    engine.register_get("mid", |bot: &mut TestBot| -> TestOutcome<String> {
+        let session = bot.session()?;
+        Ok(world()?.mid_on(session.network, &session.account))
+    });
+    engine.register_get("is_live", |bot: &mut TestBot| -> TestOutcome<bool> {
+        let (world, session) = (world()?, bot.session()?);
+        wait(world.settle())?;
+        Ok(world.is_live(&session.name))
+    });
+    engine.register_fn("start", |_: &mut TestBot| wait(world()?.start()));
+    engine.register_fn("kill", |_: &mut TestBot| wait(world()?.kill()));
+    engine.register_fn("stop", |_: &mut TestBot| wait(world()?.stop()));
+    engine.register_fn("runs", |bot: &mut TestBot, scripts: Array| -> TestOutcome<()> {
+        let (world, session) = (world()?, bot.session()?);
         let known = world.script_names();
         let names: Vec<_> = scripts.iter().map(ToString::to_string).collect();
         if let Some(name) = names.iter().find(|name| !known.contains(name)) {
             return Err(error(format!("there is no script {name}; the folder has {}", known.join(", "))));
         }
-        wait(world.run_only(names))
+        wait(world.run_only(&session.name, names))
     });
-    engine.register_fn("reload", |_: &mut Bot, name: &str, text: &str| -> TestOutcome<()> {
+    engine.register_fn("reload", |_: &mut TestBot, name: &str, text: &str| -> TestOutcome<()> {
         let world = world()?;
         let bundle = bundle(&world.setting.folder, name, text)?;
         wait(world.reload(bundle))
     });
-    engine.register_fn("remove", |_: &mut Bot, name: &str| -> TestOutcome<()> {
+    engine.register_fn("remove", |_: &mut TestBot, name: &str| -> TestOutcome<()> {
         let world = world()?;
         wait(world.remove(name))
     });
-    engine.register_fn("forget", |_: &mut Bot, name: &str| -> TestOutcome<()> {
+    engine.register_fn("forget", |_: &mut TestBot, name: &str| -> TestOutcome<()> {
         let world = world()?;
         if !wait(world.forget(name))? {
             return Err(error(format!("{name} is not missing; bot.remove(\"{name}\") takes it away")));
         }
         Ok(())
     });
-    engine.register_fn("notices", |_: &mut Bot, subcommand: &str, content: Dynamic| -> TestOutcome<()> {
+    engine.register_fn("notices", |bot: &mut TestBot, subcommand: &str, content: Dynamic| -> TestOutcome<()> {
         let content = guest::to_value(&content).map_err(|reason| error(reason.to_string()))?;
-        world()?.control.notify(BOT, subcommand, &content);
+        let (world, session) = (world()?, bot.session()?);
+        match session.is_on(&LINE) {
+            true => drop(world.control.official().tell_of_account(subcommand, content)),
+            false => world.control.notify(&session.account, subcommand, &content),
+        }
         Ok(())
     });
-    engine.register_fn("expects_error", |_: &mut Bot, text: &str| -> TestOutcome<String> {
+    engine.register_fn("expects_error", |_: &mut TestBot, text: &str| -> TestOutcome<String> {
         let world = world()?;
         wait(world.settle())?;
         world.log.take_failure(text).ok_or_else(|| {
@@ -298,7 +336,7 @@ fn register_bot(engine: &mut Engine) {
             )
         })
     });
-    engine.register_fn("logged", |_: &mut Bot, text: &str| -> TestOutcome<bool> {
+    engine.register_fn("logged", |_: &mut TestBot, text: &str| -> TestOutcome<bool> {
         let world = world()?;
         wait(world.settle())?;
         Ok(world.log.lines().iter().any(|line| line.contains(text)))
@@ -320,11 +358,7 @@ fn register_surroundings(engine: &mut Engine) {
     });
     engine.register_fn("now", |_: &mut ClockRef| -> TestOutcome<i64> { Ok(world()?.clock.now()) });
     engine.register_type_with_name::<Gateway>("Gateway");
-    engine.register_fn("drop", |_: &mut Gateway| -> TestOutcome<()> {
-        let world = world()?;
-        world.control.drop_connections(BOT);
-        wait(world.settle())
-    });
+    engine.register_fn("drop", |_: &mut Gateway| wait(world()?.drop_connections()));
     engine.register_fn("holds", |_: &mut Gateway, name: &str| hold(name, "a file"));
     engine.register_fn("holds", |_: &mut Gateway, name: &str, text: &str| hold(name, text));
     engine.register_fn("settle", || -> TestOutcome<()> { wait(world()?.settle()) });

@@ -11,12 +11,13 @@
 //! | `context` | what every function of a test stands on |
 //! | `functions`, `expectations` | what tests can call; what they can expect |
 //! | `faults`, `web` | the troubles among them; the web that answers |
+//! | `line` | what there is on LINE alone |
 //! | `unmet`, `snapshot`, `log` | expectations that were not met, kept conversations, what the bot logged |
 //! | `report` | results as text, JSON and JUnit |
 //!
 //! A file `*_test.rhai` holds tests: every function `test_…()` is one, and where there is none, the file as a whole. Its
 //! top level runs before each test. Each test has a world of its own, in which the bot runs all scripts of the file's
-//! folder, and a clock that stands still until the test advances it. How results reach a person is the command line's
+//! folder on the sessions of a configuration, and a clock that stands still until the test advances it. How results reach a person is the command line's
 //! business.
 
 mod allowance;
@@ -25,6 +26,7 @@ mod expectations;
 mod faults;
 mod find;
 mod functions;
+mod line;
 mod log;
 mod report;
 mod runner;
@@ -44,6 +46,7 @@ pub use report::{Failed, TestReport, TestResult, Verdict};
 pub use runner::{RunError, run};
 pub use unmet::Difference;
 
+use crate::protocol::Network;
 use crate::runtime::Limits;
 use crate::sandbox::Tap;
 
@@ -60,6 +63,17 @@ pub enum Snapshots {
     Write,
 }
 
+/// A session that the bot of each test has.
+#[derive(Clone, Debug)]
+pub struct TestSession {
+    /// Its name.
+    pub name: String,
+    /// The network that it is on.
+    pub network: &'static Network,
+    /// The scripts that it runs; none means all.
+    pub scripts: Option<Vec<String>>,
+}
+
 /// What to run, and how.
 #[derive(Clone, Debug)]
 pub struct TestOptions {
@@ -67,6 +81,8 @@ pub struct TestOptions {
     pub paths: Vec<PathBuf>,
     /// Only tests whose file and name, as `file::name`, hold this text.
     pub filter: Option<String>,
+    /// The sessions of the bot; where there are none, it has one on the gateway, called `main`.
+    pub sessions: Vec<TestSession>,
     /// How many tests run at a time; `None` is one for each core.
     pub threads: Option<usize>,
     /// What becomes of snapshots.

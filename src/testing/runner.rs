@@ -244,6 +244,7 @@ impl Default for TestOptions {
         Self {
             paths: Vec::new(),
             filter: None,
+            sessions: Vec::new(),
             threads: None,
             snapshots: super::Snapshots::default(),
             limits: crate::runtime::Limits::default(),

@@ -1,4 +1,4 @@
-//! The world of one test: a gateway with its people, a bot, and a clock that stands still until it is advanced.
+//! The world of one test: the networks with their people, a bot, and a clock that stands still until it is advanced.
 //!
 //! All of it lives on one thread. What tests call is in `functions`; which tests there are is in `find`.
 
@@ -12,32 +12,36 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tokio::task::{AbortHandle, LocalSet, spawn_local};
+use url::Url;
 
 use super::log::TestLog;
 use super::stillness::Stillness;
-use super::{Snapshots, allowance};
+use super::{Snapshots, TestSession, allowance};
 use crate::clock::{Clock, Timestamp};
+use crate::host::WebhookListener;
 use crate::language::{Bundle, Fault};
-use crate::protocol::{Failure, Message, Request};
+use crate::protocol::{Failure, GATEWAY, LINE, Message, Network, Request};
 use crate::runtime::web::stub::Stubs;
 use crate::runtime::{
     Announcer, Assignment, Directory, JournalMode, Limits, Update, WebAccess, WorkerContext, WorkerHandle,
 };
 use crate::sandbox::{
-    Carried, Control, DEMO_DOMAIN, DEMO_PASSWORD, NewAccount, PinEntry, Sandbox, SandboxConfig, SandboxStartError, Tap,
+    Carried, Control, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, LINE_CHANNEL, NewAccount, OFFICIAL_ACCOUNT,
+    OfficialConfig, PinEntry, Sandbox, SandboxConfig, SandboxStartError, Tap,
 };
 use crate::session::{
-    self, Credentials, Handle, Media, MediaError, MediaMode, Pacing, Phase, Secret, SessionConfig, Status,
+    self, ChannelToken, Credentials, FolderError, Handle, Media, MediaError, MediaMode, Outbound, Pacing, Phase,
+    Publisher, Secret, SessionConfig, Status, Webhooks,
 };
 use crate::store::{Store, StoreError};
 
 /// When a world's clock begins: a Monday morning.
 const START: Timestamp = 1_767_603_600_000;
 
-/// The name of the bot's account.
-pub(super) const BOT: &str = "bot";
+/// The name of the account of the bot's first session on the gateway.
+const BOT: &str = "bot";
 
-/// The name of the bot's session.
+/// The name of the bot's session where no configuration names any.
 const SESSION: &str = "main";
 
 /// How long a bot that is stopped may take to finish, in real time.
@@ -60,6 +64,8 @@ pub(super) struct Setting {
     pub(super) limits: Limits,
     /// How long a test may go on without coming to rest, and how long by itself, in real time.
     pub(super) patience: Duration,
+    /// The sessions of the bot at the start; without any, there is one on the gateway.
+    pub(super) sessions: Vec<TestSession>,
     /// What becomes of snapshots.
     pub(super) snapshots: Snapshots,
     /// Who hears every frame.
@@ -81,6 +87,15 @@ pub(super) enum WorldError {
     /// Files cannot be carried.
     #[error(transparent)]
     Media(MediaError),
+    /// A folder of files is not there.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// Webhooks cannot be taken.
+    #[error("webhooks cannot be taken: {0}")]
+    Webhooks(std::io::Error),
+    /// There is no such session, or it cannot be added.
+    #[error("{0}")]
+    Session(String),
     /// A file of the gateway's folder cannot be read.
     #[error("the gateway's folder: {0}")]
     Files(std::io::Error),
@@ -110,17 +125,16 @@ pub(super) struct TestWorld {
     pub(super) setting: Rc<Setting>,
     /// The test's file, beside which snapshots lie.
     pub(super) file: PathBuf,
-    url: String,
     store: Store,
     stillness: Stillness,
     /// The scripts as they are now, by name, each with its generation.
     scripts: RefCell<BTreeMap<String, (Arc<Bundle>, i64)>>,
     generations: Cell<i64>,
-    /// The scripts that the bot runs; none means all.
-    only: RefCell<Option<Vec<String>>>,
+    /// Invariant: there is at least one.
+    sessions: RefCell<Vec<WorldSession>>,
     /// The scripts that were taken away.
     missing: RefCell<BTreeSet<String>>,
-    bot: RefCell<Option<RunningBot>>,
+    bot: RefCell<Option<Rc<RunningBot>>>,
     /// Which messages were expected already, by who expected them.
     seen: RefCell<HashSet<(String, String)>>,
     /// Those whom the test named, in that order.
@@ -129,12 +143,52 @@ pub(super) struct TestWorld {
     sandbox: Sandbox,
 }
 
+/// A session of the world.
+#[derive(Clone, Debug)]
+pub(super) struct WorldSession {
+    pub(super) name: String,
+    pub(super) network: &'static Network,
+    /// The name of its account.
+    pub(super) account: String,
+    /// The scripts that it runs; none means all.
+    scripts: Option<Vec<String>>,
+}
+
+impl WorldSession {
+    pub(super) fn is_on(&self, network: &'static Network) -> bool {
+        std::ptr::eq(self.network, network)
+    }
+}
+
 /// The bot while it runs.
 struct RunningBot {
     worker: WorkerHandle,
-    handle: Handle,
+    directory: Directory,
+    /// Its sessions, by name.
+    handles: RefCell<BTreeMap<String, Handle>>,
+    /// The requests to LINE of all its sessions.
+    outbound: Outbound,
+    webhooks: Webhooks,
+    /// Takes webhooks, once a session has any.
+    listener: RefCell<Option<WebhookListener>>,
     task: AbortHandle,
     done: Rc<Cell<bool>>,
+}
+
+impl RunningBot {
+    fn statuses(&self) -> BTreeMap<String, Status> {
+        self.handles.borrow().iter().map(|(name, handle)| (name.clone(), handle.status())).collect()
+    }
+}
+
+/// What is seen of the traffic between the bot and the networks.
+#[derive(Clone, Debug, PartialEq)]
+struct TrafficSeen {
+    carried: Carried,
+    statuses: BTreeMap<String, Status>,
+    /// The requests to LINE that are under way, and those of them that a fault keeps without an answer.
+    requests: (usize, usize),
+    webhooks: (usize, usize),
 }
 
 /// A group of the world.
@@ -160,6 +214,10 @@ impl TestWorld {
             clock: clock.clone(),
             pin_entry: PinEntry::After(Duration::from_secs(2)),
             tap: setting.tap.clone(),
+            official: OfficialConfig {
+                listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))),
+                ..OfficialConfig::default()
+            },
             ..SandboxConfig::default()
         };
         let sandbox = Sandbox::start(config).await?;
@@ -168,7 +226,6 @@ impl TestWorld {
             numbered.map(|(bundle, number)| (bundle.name.to_string(), (Arc::clone(bundle), number))).collect();
         let world = Rc::new(Self {
             control: sandbox.control(),
-            url: sandbox.url(),
             clock,
             log,
             web: Stubs::default(),
@@ -178,7 +235,7 @@ impl TestWorld {
             generations: Cell::new(scripts.values().map(|(_, number)| *number).max().unwrap_or(0)),
             scripts: RefCell::new(scripts),
             setting,
-            only: RefCell::default(),
+            sessions: RefCell::default(),
             missing: RefCell::default(),
             bot: RefCell::default(),
             seen: RefCell::default(),
@@ -186,8 +243,90 @@ impl TestWorld {
             groups: RefCell::default(),
             sandbox,
         });
+        match world.setting.sessions.as_slice() {
+            [] => world.add(SESSION, &GATEWAY, None)?,
+            sessions => {
+                // The world has one official account, for the first session on LINE.
+                let on_line = sessions.iter().find(|it| std::ptr::eq(it.network, &LINE));
+                let has_account = |it: &&TestSession| {
+                    !std::ptr::eq(it.network, &LINE) || on_line.is_some_and(|first| std::ptr::eq(*it, first))
+                };
+                let mut with_account = sessions.iter().filter(has_account);
+                with_account.try_for_each(|it| world.add(&it.name, it.network, it.scripts.clone()))?;
+            }
+        }
         world.start().await?;
         Ok(world)
+    }
+
+    /// The session of this name, or the first one.
+    pub(super) fn session(&self, name: Option<&str>) -> Result<WorldSession, WorldError> {
+        let sessions = self.sessions.borrow();
+        let session = name.map_or_else(|| sessions.first(), |name| sessions.iter().find(|it| it.name == name));
+        session.cloned().ok_or_else(|| {
+            let known = sessions.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ");
+            let name = name.unwrap_or_default();
+            WorldError::Session(format!("there is no session \"{name}\"; there are {known}"))
+        })
+    }
+
+    /// The sessions on a network.
+    pub(super) fn sessions_on(&self, network: &'static Network) -> Vec<WorldSession> {
+        self.sessions.borrow().iter().filter(|it| it.is_on(network)).cloned().collect()
+    }
+
+    /// The account of the bot's first session on the gateway.
+    pub(super) fn first_on_gateway(&self) -> Option<String> {
+        self.sessions_on(&GATEWAY).into_iter().next().map(|session| session.account)
+    }
+
+    /// The bot has this session from now on, if it had none of this name.
+    pub(super) async fn connect(&self, name: &str, network: &'static Network) -> Result<(), WorldError> {
+        if let Some(known) = self.sessions.borrow().iter().find(|it| it.name == name) {
+            return match known.is_on(network) {
+                true => Ok(()),
+                false => Err(WorldError::Session(format!("session \"{name}\" is on {}", known.network.title))),
+            };
+        }
+        self.settle().await?;
+        self.add(name, network, None)?;
+        let session = self.session(Some(name))?;
+        let Some(running) = self.bot.borrow().clone() else { return Ok(()) };
+        self.attach(&running, &session).await?;
+        self.settle_within(self.setting.patience.max(LOGIN)).await
+    }
+
+    /// Adds a session with its account, which everybody knows.
+    fn add(&self, name: &str, network: &'static Network, scripts: Option<Vec<String>>) -> Result<(), WorldError> {
+        let account = if std::ptr::eq(network, &LINE) { self.official_for(name)? } else { self.account_for(name)? };
+        let session = WorldSession { name: name.to_owned(), network, account, scripts };
+        self.sessions.borrow_mut().push(session);
+        Ok(())
+    }
+
+    fn account_for(&self, name: &str) -> Result<String, WorldError> {
+        if self.sessions_on(&GATEWAY).is_empty() {
+            return Ok(BOT.to_owned());
+        }
+        let account = if self.control.mid(name).is_some() { format!("{name}-bot") } else { name.to_owned() };
+        self.control.create_account(NewAccount::named(&account)).map_err(WorldError::Refused)?;
+        Ok(account)
+    }
+
+    /// The one official account. Whoever is there has added it already, so that no bot is told of it.
+    fn official_for(&self, name: &str) -> Result<String, WorldError> {
+        if let Some(other) = self.sessions_on(&LINE).first() {
+            return Err(WorldError::Session(format!(
+                "session \"{name}\" cannot be on LINE too: the world has one official account, and session \"{}\" has it",
+                other.name
+            )));
+        }
+        let demo = DEMO_ACCOUNTS.map(|(name, _)| name.to_owned());
+        let named = self.people.borrow().clone();
+        for person in demo.iter().filter(|name| *name != BOT).chain(&named) {
+            self.control.official().follow(person).map_err(WorldError::Refused)?;
+        }
+        Ok(OFFICIAL_ACCOUNT.0.to_owned())
     }
 
     /// Starts the bot, if it is not running, and waits until it is at rest.
@@ -221,29 +360,86 @@ impl TestWorld {
             is_done.set(true);
         }));
 
-        let email = format!("{BOT}@{DEMO_DOMAIN}");
-        let login = Credentials::Email { email: email.clone(), password: Secret::new(DEMO_PASSWORD) };
-        let mut config = SessionConfig::new(SESSION, self.url.clone(), login);
-        config.certificate = self.store.certificate(&self.url, &email)?;
-        config.reply = self.setting.limits.reply;
-        // The embedded sandbox is never paced.
-        config.pacing = Pacing::Off;
-        // A connection in memory is never dead without a word, and each look at it would be a step of the clock.
-        (config.beat, config.silence) = (Duration::MAX, Duration::MAX);
-        let (handle, inbox) = session::channel(&config);
-        // The sandbox is on this machine, so paths are its own.
-        let media = Media::new(MediaMode::Gateway, &config, &[]).await.map_err(WorldError::Media)?;
-        let media = Arc::new(media);
-        directory.insert(handle.clone(), Arc::clone(&media));
         let loaded = self.scripts.borrow().values().cloned().collect();
         drop(worker.updater().update(Update { loaded, ..Update::default() }).await);
         let missing = self.missing.borrow().iter().cloned().collect();
         worker.updater().hold(missing).await;
-        let scripts = self.only.borrow().clone();
-        worker.attach(Assignment { config, inbox, handle: handle.clone(), media, scripts, seed: 1 }).await;
-        self.bot.replace(Some(RunningBot { worker, handle, task: task.abort_handle(), done }));
+        let running = Rc::new(RunningBot {
+            worker,
+            directory,
+            handles: RefCell::default(),
+            outbound: Outbound::default(),
+            webhooks: Webhooks::default(),
+            listener: RefCell::default(),
+            task: task.abort_handle(),
+            done,
+        });
+        self.bot.replace(Some(Rc::clone(&running)));
+        let sessions = self.sessions.borrow().clone();
+        for session in &sessions {
+            self.attach(&running, session).await?;
+        }
         // How soon a machine connects is no matter of the test's.
         self.settle_within(self.setting.patience.max(LOGIN)).await
+    }
+
+    /// Has the bot that runs begin a session.
+    async fn attach(&self, running: &RunningBot, session: &WorldSession) -> Result<(), WorldError> {
+        let (config, files) = match session.is_on(&LINE) {
+            true => self.config_on_line(running, session).await?,
+            false => (self.config_on_gateway(session)?, Vec::new()),
+        };
+        let (handle, inbox) = session::channel(&config);
+        // The sandbox is on this machine, so paths are its own.
+        let media = Media::new(MediaMode::Gateway, &config, &files).await.map_err(WorldError::Media)?;
+        let media = Arc::new(media.timed_by(self.clock.clone()));
+        running.directory.insert(handle.clone(), Arc::clone(&media));
+        running.handles.borrow_mut().insert(session.name.clone(), handle.clone());
+        let scripts = session.scripts.clone();
+        running.worker.attach(Assignment { config, inbox, handle, media, scripts, seed: 1 }).await;
+        Ok(())
+    }
+
+    fn config_on_gateway(&self, session: &WorldSession) -> Result<SessionConfig, WorldError> {
+        let (url, email) = (self.sandbox.url(), format!("{}@{DEMO_DOMAIN}", session.account));
+        let login = Credentials::Email { email: email.clone(), password: Secret::new(DEMO_PASSWORD) };
+        let certificate = self.store.certificate(&url, &email)?;
+        Ok(SessionConfig { certificate, ..self.config(session, url, login) })
+    }
+
+    /// With the folder of the files that it sends.
+    async fn config_on_line(
+        &self,
+        running: &RunningBot,
+        session: &WorldSession,
+    ) -> Result<(SessionConfig, Vec<PathBuf>), WorldError> {
+        let files = vec![self.sandbox.files().map_err(WorldError::Files)?];
+        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let listener = WebhookListener::start(listen, running.webhooks.clone()).await.map_err(WorldError::Webhooks)?;
+        let base = Url::parse(&format!("http://{}/", listener.address())).expect("an address makes a url");
+        running.webhooks.set_publisher(Publisher::new(self.store.secret()?, base, &files)?);
+        running.webhooks.expect(&session.name, Secret::new(LINE_CHANNEL));
+        running.listener.replace(Some(listener));
+        let login = Credentials::channel(Secret::new(LINE_CHANNEL), ChannelToken::Given(Secret::new(LINE_CHANNEL)));
+        let url = self.sandbox.line_url().expect("every world serves it");
+        let config = SessionConfig {
+            webhooks: Some(running.webhooks.clone()),
+            outbound: running.outbound.clone(),
+            ..self.config(session, url, login)
+        };
+        Ok((config, files))
+    }
+
+    fn config(&self, session: &WorldSession, url: String, login: Credentials) -> SessionConfig {
+        SessionConfig {
+            reply: self.setting.limits.reply,
+            // The embedded sandbox is never paced.
+            pacing: Pacing::Off,
+            // A connection in memory is never dead without a word, and each look at it would be a step of the clock.
+            beat: Duration::MAX,
+            silence: Duration::MAX,
+            ..SessionConfig::new(&session.name, url, login)
+        }
     }
 
     /// Ends the bot as a crash of its process would, when what it recorded had reached the disk.
@@ -271,9 +467,11 @@ impl TestWorld {
         self.settle().await
     }
 
-    /// Has the bot run these scripts alone, from a new start.
-    pub(super) async fn run_only(&self, names: Vec<String>) -> Result<(), WorldError> {
-        self.only.replace(Some(names));
+    /// Has a session run these scripts alone, from a new start of the bot.
+    pub(super) async fn run_only(&self, session: &str, names: Vec<String>) -> Result<(), WorldError> {
+        if let Some(session) = self.sessions.borrow_mut().iter_mut().find(|it| it.name == session) {
+            session.scripts = Some(names);
+        }
         self.stop().await?;
         self.start().await
     }
@@ -350,23 +548,36 @@ impl TestWorld {
         Err(WorldError::Busy { patience, busy: busy.to_owned() })
     }
 
-    /// What the two ends of the bot's connection tell of it.
-    fn traffic(&self) -> (Option<Carried>, Option<Status>) {
-        (self.control.carried(), self.bot.borrow().as_ref().map(|bot| bot.handle.status()))
+    /// What the two ends of the bot's connections tell of them.
+    fn traffic(&self) -> TrafficSeen {
+        let (bot, official) = (self.bot.borrow(), self.control.official());
+        TrafficSeen {
+            carried: self.control.carried(),
+            statuses: bot.as_ref().map(|bot| bot.statuses()).unwrap_or_default(),
+            requests: (bot.as_ref().map_or(0, |bot| bot.outbound.count()), official.unanswered()),
+            webhooks: official.webhooks_waiting(),
+        }
     }
 
-    /// Whether both ends of the bot's connection have the same frames behind them.
+    /// Whether both ends of the bot's connections have the same behind them.
     fn is_at_rest(&self) -> bool {
-        let (carried, status) = self.traffic();
-        let is_open = carried.is_some_and(|carried| carried.is_open);
-        let Some(status) = status else { return !is_open };
-        match status.phase {
-            Phase::Connecting => false,
-            Phase::Lost { .. } | Phase::Refused(_) | Phase::Unusable(_) | Phase::Stopped => !is_open,
-            Phase::LoggingIn | Phase::AwaitingPin | Phase::Live => carried.is_some_and(|carried| {
-                carried.is_open && carried.sent == status.received && carried.received == status.sent
-            }),
+        let TrafficSeen { carried, mut statuses, requests: (under_way, unanswered), webhooks: (on_their_way, _) } =
+            self.traffic();
+        let (mut open, mut sent, mut received) = (0, 0, 0);
+        for session in self.sessions_on(&GATEWAY) {
+            let Some(status) = statuses.remove(&session.name) else { continue };
+            match status.phase {
+                Phase::Connecting => return false,
+                Phase::Lost { .. } | Phase::Refused(_) | Phase::Unusable(_) | Phase::Stopped => {}
+                Phase::LoggingIn | Phase::AwaitingPin | Phase::Live => {
+                    (open, sent, received) = (open + 1, sent + status.sent, received + status.received);
+                }
+            }
         }
+        // What waits for the clock, such as the next attempt of a request, is no request.
+        carried == Carried { connections: open, sent: received, received: sent }
+            && under_way == unanswered
+            && on_their_way == 0
     }
 
     /// Puts a file into the gateway's folder, where paths of commands begin.
@@ -399,7 +610,8 @@ impl TestWorld {
     /// Finds a person, or lets them appear, with the bot as their contact.
     pub(super) fn person(&self, name: &str) -> Result<(), WorldError> {
         if self.control.mid(name).is_none() {
-            let contacts = self.control.mid(BOT).into_iter().collect();
+            let accounts: Vec<_> = self.sessions.borrow().iter().map(|it| it.account.clone()).collect();
+            let contacts = accounts.iter().filter_map(|account| self.control.mid(account)).collect();
             let account = NewAccount { contacts, ..NewAccount::named(name) };
             self.control.create_account(account).map_err(WorldError::Refused)?;
         }
@@ -420,16 +632,32 @@ impl TestWorld {
         self.control.mid(who).unwrap_or_else(|| who.to_owned())
     }
 
+    /// The id of somebody as a network tells it.
+    pub(super) fn mid_on(&self, network: &'static Network, who: &str) -> String {
+        let official = std::ptr::eq(network, &LINE).then(|| self.control.official().id_of(who));
+        official.flatten().unwrap_or_else(|| self.mid(who))
+    }
+
     /// Sends a request as somebody other than the bot's session.
     pub(super) async fn act(&self, who: &str, request: Request) -> Result<Value, WorldError> {
         self.control.act(who, request).await.map_err(WorldError::Refused)
     }
 
+    /// The mids of the bot's accounts.
+    fn bots(&self) -> Vec<String> {
+        self.sessions.borrow().iter().filter_map(|it| self.control.mid(&it.account)).collect()
+    }
+
+    /// The messages of the bot in a chat, as `eyes` sees it, the oldest first.
+    pub(super) fn bot_messages(&self, eyes: &str, chat: &str) -> Vec<Message> {
+        let bots = self.bots();
+        self.control.chat(eyes, chat).into_iter().filter(|message| bots.contains(&message.from)).collect()
+    }
+
     /// The bot's first message in a chat that `reader` has not been told of, which they now have.
     pub(super) fn next_from_bot(&self, reader: &str, eyes: &str, chat: &str) -> Option<Message> {
-        let bot = self.control.mid(BOT)?;
         let mut seen = self.seen.borrow_mut();
-        let messages = self.control.chat(eyes, chat).into_iter().filter(|message| message.from == bot);
+        let messages = self.bot_messages(eyes, chat).into_iter();
         let mut unseen = messages.filter(|message| !seen.contains(&(reader.to_owned(), message.id.clone())));
         let next = unseen.next()?;
         drop(unseen);
@@ -440,8 +668,11 @@ impl TestWorld {
     /// The conversation so far, of everyone whom the test named, in the order in which it was written.
     pub(super) fn conversation(&self) -> Vec<String> {
         let mut messages = BTreeMap::new();
-        for person in self.people.borrow().iter() {
-            for message in self.control.chat(person, BOT) {
+        for (person, session) in self.people.borrow().iter().flat_map(|person| {
+            let sessions = self.sessions.borrow().clone();
+            sessions.into_iter().map(move |session| (person, session))
+        }) {
+            for message in self.control.chat(person, &session.account) {
                 messages.insert(order(&message), (message, None));
             }
         }
@@ -450,13 +681,13 @@ impl TestWorld {
                 messages.insert(order(&message), (message, Some(group.name.clone())));
             }
         }
-        let people = self.control.people();
+        let (people, bots) = (self.control.people(), self.bots());
         let name =
             |mid: &str| people.iter().find(|person| person.mid == mid).map_or("?", |person| person.name.as_str());
         let line = |(message, group): &(Message, Option<String>)| {
             let place = match group {
                 Some(group) => format!("[{group}] "),
-                None if message.from == self.mid(BOT) => format!("@{} ", name(&message.to)),
+                None if bots.contains(&message.from) => format!("@{} ", name(&message.to)),
                 None => String::new(),
             };
             format!("{place}{}: {}", name(&message.from), describe(message))
@@ -464,9 +695,9 @@ impl TestWorld {
         messages.values().map(line).collect()
     }
 
-    /// What a person would want to know who waits for the bot in vain.
-    pub(super) fn why_silent(&self) -> String {
-        let Some(status) = self.bot.borrow().as_ref().map(|bot| bot.handle.status()) else {
+    /// What a person would want to know who waits for a session of the bot in vain.
+    pub(super) fn why_silent(&self, session: &str) -> String {
+        let Some(status) = self.status(session) else {
             return "the bot is not running; bot.start() starts it".to_owned();
         };
         let until = self.clock.next_deadline().map(|next| next.saturating_sub(self.clock.elapsed()));
@@ -480,9 +711,21 @@ impl TestWorld {
         }
     }
 
-    /// Whether the bot runs and is logged in.
-    pub(super) fn is_live(&self) -> bool {
-        self.bot.borrow().as_ref().is_some_and(|bot| bot.handle.status().phase == Phase::Live)
+    /// Whether the bot runs and a session of it is logged in.
+    pub(super) fn is_live(&self, session: &str) -> bool {
+        self.status(session).is_some_and(|status| status.phase == Phase::Live)
+    }
+
+    fn status(&self, session: &str) -> Option<Status> {
+        self.bot.borrow().as_ref()?.handles.borrow().get(session).map(Handle::status)
+    }
+
+    /// The bot's connections to the gateway are lost.
+    pub(super) async fn drop_connections(&self) -> Result<(), WorldError> {
+        for session in self.sessions_on(&GATEWAY) {
+            self.control.drop_connections(&session.account);
+        }
+        self.settle().await
     }
 }
 
@@ -490,8 +733,8 @@ impl TestWorld {
 pub(super) fn describe(message: &Message) -> String {
     match (&message.text, message.content_type.as_str()) {
         (Some(text), _) => text.clone(),
-        (None, kind) => match message.content_metadata.get("FILE_NAME") {
-            Some(file) => format!("({kind} {file})"),
+        (None, kind) => match ["FILE_NAME", "ALT_TEXT"].iter().find_map(|name| message.content_metadata.get(*name)) {
+            Some(name) => format!("({kind} {name})"),
             None => format!("({kind})"),
         },
     }

@@ -3,6 +3,7 @@
 mod cards;
 mod command;
 mod examples;
+mod networks;
 mod prompt;
 #[path = "../support/sandbox.rs"]
 mod sandbox;

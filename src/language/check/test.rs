@@ -83,7 +83,7 @@ impl Walk<'_> {
     pub(crate) fn test_property(&mut self, of: Type, name: &str, position: Position) -> Kind {
         let own = || testing::PROPERTIES.iter().filter(|row| row.of == of);
         if let Some(row) = own().find(|row| row.name == name) {
-            return Kind::of(row.kind);
+            return Kind::of_test(row.kind);
         }
         let help = match testing::rows(Some(of), name).next() {
             Some(row) => Some(format!("it is a method: `{}`", row.signature())),

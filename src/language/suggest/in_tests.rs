@@ -61,6 +61,8 @@ fn synonym(of: Option<Type>, name: &str) -> Option<&'static str> {
         (Some(Type::Web), "returns" | "responds" | "replies" | "stub" | "mock") => "answers",
         (None, "assert_equal" | "assert_equals" | "expect") => "assert_eq",
         (None, "user" | "people") => "person",
+        (Some(Type::Person), "press" | "clicks" | "taps" | "chooses") => "presses",
+        (Some(Type::Person), "speaks_to" | "with" | "at") => "to",
         _ => return None,
     })
 }

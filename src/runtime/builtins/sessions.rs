@@ -40,6 +40,15 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     });
     engine.register_get("name", |session: &mut SessionRef| session.name().clone());
     let own = Rc::clone(services);
+    engine.register_get("network", move |context: NativeCallContext, session: &mut SessionRef| {
+        let session = session.clone();
+        host_call::pass(
+            HostCall::new(Impact::Pure, "session.network").with(session.name().to_string()),
+            CallSite::of(&context),
+            |_| Ok(Answer::Value(member(&session, &own)?.handle.network().name.into())),
+        )
+    });
+    let own = Rc::clone(services);
     engine.register_get("mid", move |context: NativeCallContext, session: &mut SessionRef| {
         let session = session.clone();
         host_call::pass(
