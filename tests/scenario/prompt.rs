@@ -268,13 +268,13 @@ fn a_configuration_without_an_account_is_tried_out_in_the_sandbox() {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the binary starts");
-    let lines = b":functions send_text\n:functions to_upper\n:functions reply\nget_profile().displayName\n";
+    let lines = b":functions send_text\n:functions to_upper\n:functions sessions\nget_profile().displayName\n";
     program.stdin.take().expect("its input").write_all(lines).expect("it reads");
     let output = program.wait_with_output().expect("it ends");
     let out = String::from_utf8(output.stdout).expect("text");
     assert_eq!(
         out,
-        "send_text(to, content)  Sends a text message.\nto_upper()\nreply(text)  Sends a text to the chat of the message.\n\"bot\"\n",
+        "send_text(to, content)  Sends a text message.\nto_upper()\nsessions()  Every session.\n\"bot\"\n",
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use crate::language::dialect;
 use crate::language::functions::{FUNCTIONS, HostFunction, MAX_ARGUMENTS, PROPERTIES, Reach};
 use crate::language::kind::Kind;
+use crate::language::suggest;
 use crate::language::types::Type;
 use crate::protocol::{COMMANDS, Command};
 
@@ -203,17 +204,7 @@ pub(crate) fn admits(of: Kind, name: &str, kinds: &[Kind]) -> bool {
         .iter()
         .filter(|row| row.of == of.host_type() && row.name == name && row.parameters.len() == kinds.len())
         .peekable();
-    rows.peek().is_none() || rows.any(|row| is_callable(row, kinds))
-}
-
-/// Whether a row of the table takes values of these kinds, as far as that can be told.
-pub(crate) fn is_callable(row: &HostFunction, kinds: &[Kind]) -> bool {
-    let fits = |wanted: Type, kind: Kind| {
-        matches!((Kind::of(wanted), kind), (Kind::Unknown, _) | (_, Kind::Unknown) | (Kind::String, Kind::MaybeString))
-            || Kind::of(wanted) == kind
-    };
-    row.parameters.len() == kinds.len()
-        && row.parameters.iter().zip(kinds).all(|((_, wanted), kind)| fits(*wanted, *kind))
+    rows.peek().is_none() || rows.any(|row| suggest::takes(row, kinds))
 }
 
 /// What the table says that a function or method gives.

@@ -318,9 +318,7 @@ impl Walk<'_> {
             .or_else(|| closest(name, names.iter().copied()))
             .or_else(|| suggest::synonym(name).filter(|_| loose));
         if let Some(meant) = meant {
-            let (fitting, others): (Vec<&HostFunction>, Vec<_>) =
-                host.iter().filter(|row| row.name == meant).partition(|row| known::is_callable(row, kinds));
-            let rows = if fitting.is_empty() { others } else { fitting };
+            let rows = suggest::fitting(host.iter().copied().filter(|row| row.name == meant), kinds);
             let signatures: Vec<_> = rows.into_iter().map(HostFunction::signature).collect();
             let shown = if signatures.is_empty() { format!("`{meant}`") } else { ticked(&signatures) };
             return Some(format!("did you mean {shown}?"));

@@ -16,6 +16,7 @@ use crate::language::functions::{FUNCTIONS, HostFunction, names, signatures, tic
 use crate::language::headers::{Header, headers};
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
+use crate::language::types::Type;
 use crate::protocol::{COMMANDS, Command, NETWORKS};
 
 /// What whoever made a call may have meant; `text` is the file that it stands in, `place` where.
@@ -31,7 +32,7 @@ pub(crate) fn proposal(missing: &MissingFunction, text: &str, place: Option<(usi
         return Some(format!("this file defines {}", ticked(&own)));
     }
     let of = kinds.first().copied().unwrap_or_default();
-    if let Some(help) = of_object(of, name) {
+    if let Some(help) = of_object(of, name, kinds.get(1..).unwrap_or_default()) {
         return Some(help);
     }
     let free = free_signatures(name);
@@ -90,7 +91,7 @@ pub(crate) const NOTHING_THERE: &str =
     "the value is (), so nothing is there: ask first, as in `if value != () { … }`, or give another: `value ?? …`";
 
 /// What a host object has that was meant by a method.
-fn of_object(of: Kind, name: &str) -> Option<String> {
+fn of_object(of: Kind, name: &str, kinds: &[Kind]) -> Option<String> {
     let own: Vec<&HostFunction> = FUNCTIONS.iter().filter(|row| row.of.is_some() && row.of == of.host_type()).collect();
     let same: Vec<_> = own.iter().filter(|row| row.name == name).map(|row| row.typed()).collect();
     if !same.is_empty() {
@@ -107,9 +108,26 @@ fn of_object(of: Kind, name: &str) -> Option<String> {
     let commands = COMMANDS.iter().filter(|row| of == Kind::Session && !row.is_login()).map(|row| row.function);
     let candidates = own.iter().map(|row| row.name).chain(commands);
     let meant = method_synonym(of, name).or_else(|| closest(name, candidates))?;
-    let mut known: Vec<_> = own.iter().filter(|row| row.name == meant).map(|row| row.signature()).collect();
+    let rows = fitting(own.iter().copied().filter(|row| row.name == meant), kinds);
+    let mut known: Vec<_> = rows.into_iter().map(HostFunction::signature).collect();
     known.extend(COMMANDS.iter().filter(|row| row.function == meant).map(Command::signature));
     (!known.is_empty()).then(|| format!("did you mean {}?", ticked(&known)))
+}
+
+/// Whether a row of the table takes values of these kinds, as far as that can be told.
+pub(crate) fn takes(row: &HostFunction, kinds: &[Kind]) -> bool {
+    let fits = |wanted: Type, kind: Kind| {
+        matches!((Kind::of(wanted), kind), (Kind::Unknown, _) | (_, Kind::Unknown) | (Kind::String, Kind::MaybeString))
+            || Kind::of(wanted) == kind
+    };
+    row.parameters.len() == kinds.len()
+        && row.parameters.iter().zip(kinds).all(|((_, wanted), kind)| fits(*wanted, *kind))
+}
+
+/// Of the functions of one name those that take values of these kinds, and all where none does.
+pub(crate) fn fitting<'a>(rows: impl IntoIterator<Item = &'a HostFunction>, kinds: &[Kind]) -> Vec<&'a HostFunction> {
+    let (fitting, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| takes(row, kinds));
+    if fitting.is_empty() { others } else { fitting }
 }
 
 /// How the state is read and written.
