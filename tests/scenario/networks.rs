@@ -63,6 +63,28 @@ fn one_script_serves_a_session_of_each_network_in_one_process() {
 }
 
 #[test]
+fn the_bot_in_ten_lines_serves_both_networks() {
+    let readme = include_str!("../../README.md");
+    let (_, bot) = readme.split_once("## A bot in ten lines\n\n```rhai\n").expect("the readme has it");
+    let (bot, _) = bot.split_once("```").expect("it ends");
+    let test = r#"
+        fn test_both() {
+            for account in [bot, session("shop", "line")] {
+                let alice = person("alice").to(account);
+                alice.says("ping");
+                alice.expects("pong");
+                alice.says("/order");
+                alice.expects("What would you like?");
+                alice.says("tea");
+                alice.expects("One tea for alice.");
+            }
+            assert_eq(session("shop").pushes, 0);
+        }
+    "#;
+    passes(Vec::new(), &[("bot.rhai", bot)], test);
+}
+
+#[test]
 fn each_session_of_a_configuration_runs_its_own_scripts() {
     let said = |text: &str| format!("fn on_message(msg) {{ msg.reply(\"{text}\"); }}");
     let test = r#"
