@@ -169,6 +169,11 @@ impl Official {
         self.0.with(|hub| hub.line.config.reply_token_life = life);
     }
 
+    /// How many events go together in a webhook from now on, at most, where several wait.
+    pub fn set_events_per_webhook(&self, most: usize) {
+        self.0.with(|hub| hub.line.config.events_per_webhook = most);
+    }
+
     /// How many messages may be sent in a month from now on; `None` sets no limit.
     pub fn set_quota(&self, quota: Option<u64>) {
         self.0.with(|hub| hub.line.config.monthly_quota = quota);

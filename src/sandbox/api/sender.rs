@@ -26,9 +26,9 @@ pub(in crate::sandbox) async fn send_webhooks(shared: Arc<SandboxShared>) {
     let bell = shared.with(|hub| Arc::clone(&hub.line.bell));
     loop {
         let due = match shared.with(|hub| hub.line.next_webhook()) {
-            NextWebhook::Send(webhook) => {
+            NextWebhook::Send(webhooks) => {
                 tokio::select! {
-                    () = send(&shared, &mut clients, webhook) => {}
+                    () = send(&shared, &mut clients, webhooks) => {}
                     () = stopped(&mut stopping) => return,
                 }
                 continue;
@@ -50,41 +50,40 @@ pub(in crate::sandbox) async fn send_webhooks(shared: Arc<SandboxShared>) {
     }
 }
 
-/// Sends one webhook, and has it sent again where it is not taken or a fault wants it.
-async fn send(shared: &Arc<SandboxShared>, clients: &mut Clients, webhook: LineWebhook) {
-    let kind = webhook.event["type"].as_str().unwrap_or_default().to_owned();
-    let (url, destination, trouble) = shared.with(|hub| {
+/// Sends events together, and has those sent again that are not taken or that a fault wants to come again.
+async fn send(shared: &Arc<SandboxShared>, clients: &mut Clients, webhooks: Vec<LineWebhook>) {
+    let (url, destination, troubled) = shared.with(|hub| {
         let destination = hub.world.official().map(|mid| line_id(mid)).unwrap_or_default();
-        (hub.line.webhook.clone(), destination, hub.faults.webhook_trouble(&kind))
+        let mut trouble = |webhook: &LineWebhook| hub.faults.webhook_trouble(webhook.kind());
+        let troubled = webhooks.into_iter().map(|webhook| (trouble(&webhook), webhook)).collect::<Vec<_>>();
+        (hub.line.webhook.clone(), destination, troubled)
     });
     let Some(url) = url else { return shared.with(|hub| hub.line.webhooks.settle()) };
-    let secret = if trouble == Some(WebhookTrouble::Missign) { "another" } else { LINE_CHANNEL };
-    let mut event = webhook.event.clone();
-    event["deliveryContext"] = json!({ "isRedelivery": webhook.attempts > 0 });
-    let body = json!({ "destination": destination, "events": [event] });
-    let taken = match trouble {
-        Some(WebhookTrouble::Swallow | WebhookTrouble::Reorder) => true,
-        _ => {
-            let posted = post(shared, clients, &url, secret, &body).await;
-            if let Err(failed) = &posted {
-                tracing::warn!(
-                    event = kind,
-                    attempts = webhook.attempts + 1,
-                    reason = failed.detail,
-                    "the webhook was not taken"
-                );
-            }
-            posted.is_ok()
+    let is_missigned = troubled.iter().any(|(trouble, _)| *trouble == Some(WebhookTrouble::Missign));
+    let secret = if is_missigned { "another" } else { LINE_CHANNEL };
+    let comes = |(trouble, _): &&(_, _)| !matches!(trouble, Some(WebhookTrouble::Swallow | WebhookTrouble::Reorder));
+    let events: Vec<_> = troubled.iter().filter(comes).map(|(_, webhook)| webhook.told()).collect();
+    let taken = if events.is_empty() {
+        true
+    } else {
+        let body = json!({ "destination": destination, "events": events });
+        let posted = post(shared, clients, &url, secret, &body).await;
+        if let Err(untaken) = &posted {
+            tracing::warn!(events = events.len(), reason = untaken.detail, "the webhook was not taken");
         }
+        posted.is_ok()
     };
     shared.with(|hub| {
-        match trouble {
-            Some(WebhookTrouble::Reorder) => {
-                hub.line.webhooks.push_late(shared.clock.elapsed() + REORDERED, webhook);
+        for (trouble, webhook) in troubled {
+            match trouble {
+                Some(WebhookTrouble::Swallow) => {}
+                Some(WebhookTrouble::Reorder) => {
+                    hub.line.webhooks.push_late(shared.clock.elapsed() + REORDERED, webhook);
+                }
+                Some(WebhookTrouble::Repeat) if taken => hub.line.redeliver(webhook, Duration::ZERO),
+                _ if !taken => hub.line.retry_webhook(webhook),
+                _ => {}
             }
-            Some(WebhookTrouble::Repeat) if taken => hub.line.redeliver(webhook, Duration::ZERO),
-            _ if !taken => hub.line.retry_webhook(webhook),
-            _ => {}
         }
         hub.line.webhooks.settle();
     });

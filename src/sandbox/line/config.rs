@@ -20,6 +20,8 @@ pub struct OfficialConfig {
     pub reply_token_life: Duration,
     /// How many messages may be sent in a month; `None` sets no limit.
     pub monthly_quota: Option<u64>,
+    /// How many events go together in a webhook, at most, where several wait.
+    pub events_per_webhook: usize,
     /// How long a webhook has to be answered.
     pub webhook_patience: Duration,
     /// How long after each failure a webhook is sent again; none are, where there is nothing here.
@@ -33,6 +35,7 @@ impl Default for OfficialConfig {
             webhook: None,
             reply_token_life: Duration::from_secs(60),
             monthly_quota: Some(1_000),
+            events_per_webhook: 1,
             webhook_patience: Duration::from_secs(2),
             redelivery: [1, 5, 30, 120, 600].map(Duration::from_secs).to_vec(),
         }

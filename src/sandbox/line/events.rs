@@ -100,9 +100,10 @@ pub(crate) fn event_of(world: &World, official: &Mid, delivery: &Delivery) -> Op
         }
         "NOTIFIED_DELETE_OTHER_FROM_CHAT" => {
             let (group, target) = (mid("group_id")?, mid("target")?);
-            Some(match target == *official {
-                true => LineEvent::new("leave", &group, None, json!({})),
-                false => LineEvent::new("memberLeft", &group, None, json!({ "left": members(&target) })),
+            Some(if target == *official {
+                LineEvent::new("leave", &group, None, json!({}))
+            } else {
+                LineEvent::new("memberLeft", &group, None, json!({ "left": members(&target) }))
             })
         }
         _ => None,

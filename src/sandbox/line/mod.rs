@@ -199,15 +199,17 @@ impl LineAccount {
         self.config.monthly_quota.map(|quota| quota.saturating_sub(self.consumption.used(self.clock.now())))
     }
 
-    /// The next webhook to send; its reply token lives from now on.
+    /// What is to be sent next; its reply tokens live from now on.
     pub(super) fn next_webhook(&mut self) -> NextWebhook {
-        let next = self.webhooks.take(self.clock.elapsed());
-        if let NextWebhook::Send(webhook) = &next {
-            self.wake_token(webhook);
-            if self.told.len() == REMEMBERED {
-                self.told.pop_front();
+        let next = self.webhooks.take(self.clock.elapsed(), self.config.events_per_webhook);
+        if let NextWebhook::Send(webhooks) = &next {
+            for webhook in webhooks {
+                self.wake_token(webhook);
+                if self.told.len() == REMEMBERED {
+                    self.told.pop_front();
+                }
+                self.told.push_back(webhook.clone());
             }
-            self.told.push_back(webhook.clone());
         }
         next
     }

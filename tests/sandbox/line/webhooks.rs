@@ -84,6 +84,19 @@ async fn a_webhook_that_is_signed_wrongly_and_refused_comes_again_signed_well() 
 }
 
 #[tokio::test]
+async fn several_events_can_come_in_one_webhook() {
+    let mut bot = Bot::start().await;
+    bot.official().set_events_per_webhook(2);
+    ["one", "two", "three"].iter().for_each(|text| says(&bot, text));
+    let texts = |webhook: &Value| {
+        let events = webhook["events"].as_array().expect("events").clone();
+        events.iter().map(|event| event["message"]["text"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(texts(&bot.webhook().await), ["one", "two"]);
+    assert_eq!(texts(&bot.webhook().await), ["three"]);
+}
+
+#[tokio::test]
 async fn a_request_can_be_refused_or_lost_before_or_after_it_was_carried_out() {
     let bot = Bot::start().await;
     bot.official().follow("alice").expect("she can");
