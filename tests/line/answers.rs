@@ -69,6 +69,29 @@ async fn an_answer_that_comes_too_late_is_pushed() {
 }
 
 #[tokio::test]
+async fn what_is_pushed_again_and_again_arrives_each_time() {
+    let script = r#"
+        fn on_start() { if store.get("alice") != () { send_text(store.get("alice"), "back"); } }
+        fn on_contact_added(event) { store.set("alice", event.mid); every("300ms", "tick"); after("1s", "once"); after("1s", "once"); }
+        fn tick() { send_text(store.get("alice"), "tick"); }
+        fn once() { for time in 0..2 { send_text(store.get("alice"), "once"); } }
+    "#;
+    let mut scene = Scene::new(script).await;
+    let mut heard = Vec::new();
+    while heard.iter().filter(|text| *text == "once").count() < 4 {
+        heard.push(scene.hears().await);
+    }
+    assert!(heard.iter().filter(|text| *text == "tick").count() >= 2, "{heard:?}");
+    for starts in 1..3 {
+        scene.kill();
+        scene.start();
+        while scene.hears().await != "back" {}
+        scene.folder.logs_times("logged in", starts + 1).await;
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
 async fn a_person_is_shown_that_the_bot_is_at_work() {
     let mut scene = Scene::new(SCRIPT).await;
     scene.says("work");

@@ -10,7 +10,7 @@ use crate::session::MediaMode;
 
 const THIRTY: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
 const FIVE: NonZeroU32 = NonZeroU32::new(5).expect("not zero");
-use crate::session::{ConnectVia, Credentials, ProxyKind, Secret};
+use crate::session::{ChannelToken, ConnectVia, Credentials, ProxyKind, Secret};
 
 fn parse(text: &str) -> Result<Config, ConfigError> {
     let env = |name: &str| match name {
@@ -272,4 +272,64 @@ fn a_secret_is_never_printed() {
     let config = good(&login("proxy = { type = 'http', server = 'p', port = 1, username = 'u', password = 'hush' }"));
     let printed = format!("{config:?}");
     assert!(printed.contains("***") && !printed.contains("hush"), "{printed}");
+}
+
+#[test]
+fn a_session_on_line_has_a_channel() {
+    let config = good(
+        "[webhook]\nlisten = '0.0.0.0:80'\npublic_url = 'https://bot.example.com/line'\n\
+         [[session]]\nname = 'shop'\nnetwork = 'line'\nchannel_secret = '${HOTLINE_PASSWORD}'\nchannel_token = 'token'\n\
+         [[session]]\nname = 'test'\nnetwork = 'line'\nchannel_secret = 's'\nchannel_id = '16'\napi = 'http://127.0.0.1:16090'\n",
+    );
+    let [shop, test] = config.sessions.as_slice() else { panic!("two sessions") };
+    assert_eq!((shop.network().name, shop.gateway.as_str()), ("line", "https://api.line.me/"));
+    let secret = Secret::new("open sesame");
+    assert_eq!(shop.login, Credentials::channel(secret, ChannelToken::Given(Secret::new("token"))));
+    assert!(!shop.login.account().contains("sesame"), "{}", shop.login.account());
+    assert_eq!(test.gateway.as_str(), "http://127.0.0.1:16090/");
+    let issued = ChannelToken::Issued { channel_id: "16".into() };
+    assert_eq!(test.login, Credentials::channel(Secret::new("s"), issued));
+    let url = config.webhook.url(DEFAULT_WEBHOOK);
+    assert_eq!((config.webhook.listen.port(), url.as_str()), (80, "https://bot.example.com/line/"));
+    assert_eq!(good("").webhook.url(DEFAULT_WEBHOOK).as_str(), "http://127.0.0.1:8766/");
+    // What paces the gateway's accounts by itself would slow this one for nothing.
+    let paced =
+        |text: &str| good(&format!("{text}[[session]]\nnetwork = 'line'\nchannel_secret = 's'\nchannel_token = 't'"));
+    let pacing = |config: &Config| config.sessions[0].settings(&config.limits, &config.pacing, None).pacing;
+    assert_eq!(pacing(&paced("")), Pacing::Off);
+    assert!(matches!(pacing(&paced("pacing = { text = '5/s' }\n")), Pacing::Custom(_)));
+}
+
+#[test]
+fn the_keys_of_one_network_are_not_those_of_another() {
+    let line = |keys: &str| error(&format!("[[session]]\nnetwork = 'line'\n{keys}"));
+    for (found, expected) in [
+        (
+            line("gateway = 'ws://127.0.0.1:1'"),
+            "\"gateway\" belongs to a session with network = \"gateway\"; this one is on \"line\"",
+        ),
+        (
+            error(&login("channel_secret = 's'")),
+            "\"channel_secret\" belongs to a session with network = \"line\"; this one is on \"gateway\"",
+        ),
+        (line("channel_token = 't'"), "channel_secret"),
+        (line("channel_secret = 's'"), "or \"channel_id\", and tokens are issued by themselves"),
+        (
+            line("channel_secret = 's'\nchannel_token = 't'\nchannel_id = '1'"),
+            "found both \"channel_token\" and \"channel_id\", expected one",
+        ),
+        (
+            line("channel_secret = 's'\nchannel_token = 't'\napi = 'ws://x'"),
+            "expected a base url such as \"http://127.0.0.1:16090\"",
+        ),
+        (error("[[session]]\nnetwork = 'lime'"), "\"gateway\" or \"line\""),
+        (error("[webhook]\nlisten = 'everywhere'"), "expected an address such as \"127.0.0.1:8766\""),
+        (
+            error("[webhook]\npublic_url = 'bot.example.com'"),
+            "expected the url under which the world finds the webhooks",
+        ),
+        (error("[webhook]\nlistens = '127.0.0.1:1'"), "did you mean \"listen\"?"),
+    ] {
+        assert!(found.contains(expected), "{found}\n{expected}");
+    }
 }

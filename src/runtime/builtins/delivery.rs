@@ -339,7 +339,7 @@ fn key(services: &Services, run: &Run, number: u32, operation: &str, request: &s
     let number = number.to_string();
     let session = run.session.as_ref().map(|session| &*session.name).unwrap_or_default();
     let origin = match &*run.tokens.origin() {
-        // Sent by a handle from a session of another network: nothing tells this run from one that comes after a crash.
+        // Nothing tells this run from one that comes after a crash: such a one sends anew.
         "" => format!("{} {}", run.event(), run.now()),
         origin => origin.to_owned(),
     };

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::clock::Timestamp;
 use crate::protocol::line::ReplyToken;
 use crate::protocol::{Content, Event, Network};
+use crate::store::InternalKind;
 
 /// LINE gives a token about a minute, part of which is used up when it arrives.
 const LIFE: Timestamp = 50_000;
@@ -30,7 +31,12 @@ impl ReplyTokens {
     /// Begins with what the run's event brings, which arrived at a time; where that is not known any more, its own time counts.
     pub(crate) fn begin(&self, network: &Network, event: &Event, arrived: Option<Timestamp>) {
         if network.reply_token.is_some() {
-            let origin = event.id().map_or_else(|| event.content.as_str().into(), |id| Arc::from(&*id));
+            let origin = match event.id() {
+                Some(id) => Arc::from(&*id),
+                // The call of a hook is as any other of it; a timer's has its number and when it was due.
+                None if matches!(InternalKind::named(&event.subcommand), Some(InternalKind::Hook(_))) => Arc::default(),
+                None => event.content.as_str().into(),
+            };
             self.0.replace(Some(Box::new(Kept { origin, ..Kept::default() })));
             self.bring(network, &event.content, arrived);
         }
@@ -65,7 +71,7 @@ impl ReplyTokens {
         }
     }
 
-    /// What the run is told from others by; empty where its own session's network has no tokens.
+    /// What the run is told from others by; empty where nothing does that, or its own session's network has no tokens.
     pub(crate) fn origin(&self) -> Arc<str> {
         self.0.borrow().as_ref().map(|kept| Arc::clone(&kept.origin)).unwrap_or_default()
     }

@@ -176,7 +176,8 @@ impl Scheduled {
 
     /// The event that it is when it is due.
     pub(crate) fn event(&self) -> Event {
-        let content = serde_json::json!({"script": self.script, "timer": self.timer, "due": self.due});
+        let content =
+            serde_json::json!({"script": self.script, "timer": self.timer, "id": self.id.number(), "due": self.due});
         Event { subcommand: InternalKind::Timer.subcommand(), content: Content::new(content.to_string()) }
     }
 
