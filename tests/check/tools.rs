@@ -20,9 +20,27 @@ fn err(output: &Output) -> String {
 
 #[test]
 fn a_new_bot_is_in_order_and_has_everything() {
+    is_in_order(&["new", "demo"], &["talk to it with: hotline chat"]);
+}
+
+#[test]
+fn a_new_bot_on_line_is_in_order_and_needs_the_sandbox_alone() {
+    let config = is_in_order(&["new", "demo", "--network", "line"], &["hotline sandbox plays LINE"]);
+    for line in ["network = \"line\"", "api = \"http://127.0.0.1:16090\"", "listen = \"127.0.0.1:8766\""] {
+        assert!(config.contains(line), "{config}");
+    }
     let folder = tempfile::tempdir().expect("a folder");
-    let made = hotline(folder.path(), &["new", "demo"]);
+    let refused = hotline(folder.path(), &["new", "demo", "--network", "irc"]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(err(&refused).contains("there are gateway and line"), "{}", err(&refused));
+}
+
+/// Makes a bot, of whom so much is said, and gives its configuration.
+fn is_in_order(arguments: &[&str], said: &[&str]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let made = hotline(folder.path(), arguments);
     assert!(made.status.success(), "{}", err(&made));
+    assert!(said.iter().all(|said| out(&made).contains(said)), "{}", out(&made));
     let demo = folder.path().join("demo");
     for file in [
         "hotline.toml",
@@ -44,6 +62,9 @@ fn a_new_bot_is_in_order_and_has_everything() {
     assert_eq!((checked.status.code(), out(&checked).as_str()), (Some(0), ""), "{}", err(&checked));
     let test = hotline(&demo, &["check", "scripts/bot_test.rhai"]);
     assert_eq!(test.status.code(), Some(0), "{}", out(&test));
+    let tested = hotline(&demo, &["test"]);
+    assert_eq!(tested.status.code(), Some(0), "{}", out(&tested));
+    fs::read_to_string(demo.join("hotline.toml")).expect("the configuration")
 }
 
 #[test]

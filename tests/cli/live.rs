@@ -316,6 +316,14 @@ async fn a_chat_finds_the_bot_by_its_configuration_and_needs_none_of_its_secrets
     let outcome = tokio::task::spawn_blocking(chat).await.expect("it ends");
     assert_eq!(outcome.status, 2);
     assert!(outcome.err.contains("bot@example.com, which is no account of a sandbox"), "{}", outcome.err);
+
+    let on_line = "[[session]]\nnetwork = \"line\"\nchannel_secret = \"s\"\nchannel_token = \"t\"\n";
+    std::fs::write(&file, on_line).expect("the folder is writable");
+    let path = folder.path().to_owned();
+    let chat = move || crate::cli::hotline(&path, &["chat", "--wait", "10ms"]);
+    let outcome = tokio::task::spawn_blocking(chat).await.expect("it ends");
+    assert_eq!(outcome.status, 2);
+    assert!(outcome.err.contains("on LINE itself, where people write to it"), "{}", outcome.err);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -28,8 +28,9 @@ use crate::protocol::commands::{
     AcceptGroupInvitation, CreateGroup, GetAllContactIds, GetJoinedGroupIds, InviteIntoGroup, LeaveGroup,
     RejectGroupInvitation, SendText,
 };
-use crate::protocol::{Call, Event, is_group};
-use crate::sandbox::{DEFAULT_LISTEN, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD};
+use crate::protocol::line::Server;
+use crate::protocol::{Call, Event, LINE, is_group};
+use crate::sandbox::{DEFAULT_LISTEN, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, OFFICIAL_ACCOUNT};
 use crate::session::{CallError, Credentials, Handle, Pacing, Secret, SessionConfig, Signal};
 use crate::visible;
 
@@ -80,6 +81,17 @@ impl ChatArgs {
             Some(gateway) => account::gateway(gateway).map_err(Exit::Usage)?.to_string(),
             // The bot's configuration says where it is to be found; who talks to it is another account.
             None => match self.account.bot()? {
+                // Who plays LINE has people too, who log in where the sandbox of this machine usually is.
+                Some(bot) if std::ptr::eq(bot.network(), &LINE) => {
+                    if bot.gateway.as_str().trim_end_matches('/') == Server::Api.url() {
+                        return Err(Exit::usage(anyhow!(
+                            "the bot of the configuration is on LINE itself, where people write to it: here they do where `hotline sandbox` \
+                             plays LINE and \"api\" says so"
+                        )));
+                    }
+                    partner = Some(OFFICIAL_ACCOUNT.0.to_owned());
+                    format!("ws://{DEFAULT_LISTEN}")
+                }
                 // A password of the sandbox is no business of any other gateway.
                 Some(bot) if login.is_none() && !is_demo(bot.login.account()) => {
                     return Err(Exit::usage(no_demo(&bot)));

@@ -15,6 +15,7 @@ use crate::protocol::line::{AnswerKind, ApiOperation, HttpRequest, Method, Serve
 use crate::protocol::{Content, Failure, FailureCode, Safety};
 use crate::session::calls::CallError;
 use crate::session::config::{ChannelToken, ConnectVia, Credentials, ProxyKind, SessionConfig};
+use crate::session::loopback::is_loopback;
 use crate::session::outbound::Outbound;
 use crate::session::secret::Secret;
 use crate::session::transport::{TlsError, in_full, media_config};
@@ -153,7 +154,8 @@ impl LineApi {
             Err(CallError::Refused(failure)) if !(500..600).contains(&failure.code) => Ok(Err(failure)),
             Err(CallError::Disconnected { .. }) => {
                 let place = self.base.as_ref().map_or(Server::Api.url(), Url::as_str);
-                Err(ApiError::Unreachable(format!("LINE cannot be reached at {place}: {}", self.trouble())))
+                let help = if is_loopback(place) { "; `hotline sandbox` plays LINE on this machine" } else { "" };
+                Err(ApiError::Unreachable(format!("LINE cannot be reached at {place}: {}{help}", self.trouble())))
             }
             Err(error) => Err(ApiError::Unreachable(error.to_string())),
         }
