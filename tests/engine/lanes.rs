@@ -349,7 +349,7 @@ async fn a_failed_ask_or_option_says_what_is_wrong() {
     .await;
     bot.says("u1", "go");
     for expected in [
-        "ask has no option timout; it has timeout and choices",
+        "ask has no option timout; it has timeout",
         "ask needs timeout, a duration such as \"10m\"; found the integer 5",
         "ask: timeout: \"soon\" is no duration",
         "msg.reply(text) needs a string; found the integer 5",

@@ -63,7 +63,7 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     });
     engine.register_fn("reply", |_: &mut ScriptMessage, other: Dynamic| -> ScriptResult {
         Err(thrown::error(format!(
-            "msg.reply(text) needs a string, a map that is a message of LINE, or an array of such; found {}",
+            "msg.reply(text) needs a string; found {}. An array sends several, and on LINE a map is a message as LINE has it",
             values::noun(&other)
         )))
     });

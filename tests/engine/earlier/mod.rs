@@ -10,7 +10,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use hotline::clock::{Clock, Timestamp};
@@ -18,7 +18,7 @@ use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
 
-use super::support::{Bot, Setup};
+use super::support::{self, Bot, Setup};
 
 /// Half past midnight, UTC, on the first of January 2024: when the folders were begun.
 const BEGUN: Timestamp = 1_704_069_000_000;
@@ -191,7 +191,9 @@ fn is_at(clock: &Clock, time: Timestamp) {
 /// What a command of the binary prints about a data folder.
 fn hotline(data: &Path, arguments: &[&str]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_hotline"));
-    let output = command.args(arguments).arg("--data").arg(data).output().expect("the binary starts");
+    command.args(arguments).arg("--data").arg(data).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = support::spawn(&mut command);
+    let output = child.wait_with_output().expect("it ends");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("it is text")
 }

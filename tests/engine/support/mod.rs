@@ -5,6 +5,8 @@ mod log;
 
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use hotline::clock::Clock;
@@ -174,6 +176,7 @@ impl Setup {
             }
             gateways.push(gateway);
         }
+        no_spawn_is_under_way();
         let host = Host::start(self.options(&gateways)).await?;
         for gateway in &gateways {
             gateway.logged_in().await;
@@ -211,6 +214,20 @@ impl Setup {
 }
 
 /// Writes a script or a module.
+/// Held while a process is started: until it runs its own program, it has a copy of every lock file that is open here.
+static STARTING: RwLock<()> = RwLock::new(());
+
+/// Starts a process.
+pub(crate) fn spawn(command: &mut Command) -> Child {
+    let _starting = STARTING.write().unwrap_or_else(PoisonError::into_inner);
+    command.spawn().expect("the binary starts")
+}
+
+/// Waits until no process is in the middle of being started, which could have a folder locked that was left a moment ago.
+pub(crate) fn no_spawn_is_under_way() {
+    drop(STARTING.read().unwrap_or_else(PoisonError::into_inner));
+}
+
 fn save(scripts: &Path, path: &str, text: &str) {
     let path = scripts.join(format!("{path}.rhai"));
     std::fs::create_dir_all(path.parent().expect("it is in a folder")).expect("the folder is ours");
@@ -333,6 +350,7 @@ impl Bot {
         soon("the engine to stop", host.stop()).await.expect("the disk takes writes");
         act(&setup);
         let logins: Vec<_> = gateways.iter().map(Gateway::logins).collect();
+        no_spawn_is_under_way();
         let host = Host::start(setup.options(&gateways)).await.expect("the engine starts");
         for (gateway, before) in gateways.iter().zip(logins) {
             gateway.logged_in_times(before + 1).await;
