@@ -28,8 +28,11 @@ pub struct Network {
     /// How the token is found that an event brings to be answered with, where the network has such.
     pub reply_token: Option<fn(&Content) -> Option<ReplyToken>>,
     /// What shows a person for so many seconds that they will be answered, where the network has such.
-    pub show_work: Option<fn(&str, u64) -> (&'static Command, String)>,
+    pub show_work: Option<ShowWork>,
 }
+
+/// From a person and a number of seconds to the command that shows them that an answer is on its way, and its fields.
+type ShowWork = fn(&str, u64) -> (&'static Command, String);
 
 /// A common function that a network does not have.
 #[derive(Debug)]

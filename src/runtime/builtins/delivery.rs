@@ -257,7 +257,7 @@ fn deliver_part(
     let run = run::current().ok_or_else(|| thrown::misplaced("messages are only sent inside a running script"))?;
     let push = line::push(to, messages);
     let number = run.tokens.next_number();
-    let own = run.session.as_ref().is_some_and(|own| session.is_none_or(|session| session.name() == &*own.name));
+    let own = run.session.as_ref().is_some_and(|own| session.is_none_or(|session| *session.name() == *own.name));
     loop {
         let sent = match choose(services, &run, own.then_some(to), number, &push, place)? {
             Choice::Token { token, since } => {
