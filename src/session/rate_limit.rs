@@ -228,9 +228,9 @@ impl<T: Completion> CallQueues<T> {
         self.queues.values().filter(|queue| !queue.calls.is_empty()).map(|queue| queue.opens).min()
     }
 
-    /// Whether every call may pass at once.
+    /// Whether every call may pass at once, whatever the network complains of.
     pub(super) fn are_none(&self) -> bool {
-        self.queues.is_empty()
+        self.is_off
     }
 
     /// How many wait.

@@ -101,6 +101,19 @@ async fn a_person_is_shown_that_the_bot_is_at_work() {
 }
 
 #[tokio::test]
+async fn too_many_requests_slow_the_session() {
+    let mut scene = Scene::new(SCRIPT).await;
+    scene.official.trouble_requests(trouble("pushMessage", ApiTrouble::Refuse(429), 1));
+    scene.says("push");
+    let begun = std::time::Instant::now();
+    let text = scene.hears().await;
+    assert!(text.starts_with("EXCESSIVE_ACCESS: "), "{text}");
+    assert!(begun.elapsed() >= Duration::from_secs(5), "the answer waits too");
+    scene.folder.logs("nothing is sent for").await;
+    scene.end().await;
+}
+
+#[tokio::test]
 async fn when_the_month_s_messages_are_used_up_answers_go_on() {
     let mut scene = Scene::new(SCRIPT).await;
     scene.official.set_quota(Some(10));

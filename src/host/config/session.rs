@@ -1,5 +1,6 @@
 //! `[[session]]`: an account, its gateway and the ways there. Connecting is not here.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use url::Url;
@@ -67,7 +68,8 @@ impl Session {
     pub fn settings(&self, limits: &Limits, pacing: &Pacing, certificate: Option<String>) -> SessionConfig {
         SessionConfig {
             pacing: match pacing {
-                Pacing::Gentle if !self.network().is_gentle => Pacing::Off,
+                // Nothing is held back until the network complains.
+                Pacing::Gentle if !self.network().is_gentle => Pacing::Custom(BTreeMap::new()),
                 pacing => pacing.clone(),
             },
             proxy: self.proxy.clone(),
