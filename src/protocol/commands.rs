@@ -250,6 +250,12 @@ macro_rules! field_kind {
     (list) => {
         FieldKind::List
     };
+    (map) => {
+        FieldKind::Map
+    };
+    (maps) => {
+        FieldKind::Maps
+    };
 }
 
 macro_rules! field_presence {

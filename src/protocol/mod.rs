@@ -3,6 +3,7 @@
 //! There is no I/O here, no tokio and no Rhai: every function maps text to values or back. `frame` is the client's side
 //! of the wire, `request` the gateway's.
 
+#[macro_use]
 pub mod commands;
 mod content;
 mod damage;

@@ -156,36 +156,6 @@ pub(super) const DELIVERY_TAG: &str = "deliveryTag";
 /// The namespace of the script functions.
 const NAMESPACE: &str = "line";
 
-macro_rules! kind {
-    (str) => {
-        FieldKind::Str
-    };
-    (bool) => {
-        FieldKind::Bool
-    };
-    (int) => {
-        FieldKind::Int
-    };
-    (list) => {
-        FieldKind::List
-    };
-    (map) => {
-        FieldKind::Map
-    };
-    (maps) => {
-        FieldKind::Maps
-    };
-}
-
-macro_rules! presence {
-    (required) => {
-        Presence::Required
-    };
-    (optional) => {
-        Presence::Optional
-    };
-}
-
 macro_rules! example {
     (none) => {
         None
@@ -216,8 +186,8 @@ macro_rules! operations {
                 doc: concat!($($doc),+).trim_ascii(),
                 fields: &[$( Field {
                     name: $field,
-                    kind: kind!($kind),
-                    presence: presence!($presence),
+                    kind: field_kind!($kind),
+                    presence: field_presence!($presence),
                     doc: $field_doc,
                 } ),*],
                 example: example!($example),
