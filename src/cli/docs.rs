@@ -63,6 +63,13 @@ pub fn reference() -> String {
          A hook is a function of a script with one of these names and as many parameters; what they are called is free.\n\n",
     );
     page.push_str(&hook_table());
+    for network in NETWORKS {
+        let silent = HOOKS.iter().filter(|row| !network.calls(row.hook)).map(|row| format!("`{}`", row.name));
+        let silent: Vec<_> = silent.collect();
+        if !silent.is_empty() {
+            let _ = writeln!(page, "\nNever called on {}: {}.", network.title, silent.join(", "));
+        }
+    }
     for hook in HOOKS {
         render_example(&mut page, &hook.signature(), &hook.example);
     }

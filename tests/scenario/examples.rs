@@ -8,7 +8,7 @@ use hotline::language::check::{Checker, SessionNetworks};
 use hotline::language::diagnostic::CardStyle;
 use hotline::language::functions::{FUNCTIONS, HostFunction, HostProperty, PROPERTIES};
 use hotline::language::testing as tests;
-use hotline::protocol::{COMMANDS, Command, Example, Family, HOOKS, NETWORKS, Proof};
+use hotline::protocol::{COMMANDS, Command, Example, Family, GATEWAY, HOOKS, LINE, NETWORKS, Proof};
 use hotline::runtime::{DryStart, Limits};
 use hotline::sandbox::{Heard, Tap, Way};
 use hotline::testing::{self, Snapshots, TestOptions};
@@ -207,12 +207,15 @@ fn an_example_is_about_its_row() {
 #[test]
 fn an_example_loads_and_nothing_is_found_in_it() {
     let of_functions = [rows(FUNCTIONS, PROPERTIES), rows(tests::FUNCTIONS, tests::PROPERTIES)].into_iter().flatten();
-    let rows: Vec<_> = of_functions.chain(hooks()).chain(commands()).chain(operations()).collect();
+    let unknown = || std::iter::repeat_with(SessionNetworks::default);
+    let on_line = || std::iter::repeat_with(|| [(None, &LINE)].into_iter().collect::<SessionNetworks>());
+    let of_line = HOOKS.iter().filter(|row| !GATEWAY.calls(row.hook)).map(|row| Row::of(row.signature(), &row.example));
+    let rows = of_functions.chain(hooks()).chain(commands()).chain(operations()).zip(unknown());
+    let rows: Vec<_> = rows.chain(operations().into_iter().chain(of_line).zip(on_line())).collect();
     let checking = move || {
         let (checker, dry_start) = (Checker::new(), DryStart::new(Limits::default()));
-        let found = |row: Row| {
-            let report =
-                checker.check(&[row.folder().path("")], &SessionNetworks::default(), |bundle| dry_start.fault(bundle));
+        let found = |(row, sessions): (Row, SessionNetworks)| {
+            let report = checker.check(&[row.folder().path("")], &sessions, |bundle| dry_start.fault(bundle));
             let cards: Vec<_> = report.findings.iter().map(|finding| finding.card(CardStyle::PLAIN)).collect();
             (!cards.is_empty()).then(|| format!("the example of {}:\n{}", row.name, cards.join("\n")))
         };
