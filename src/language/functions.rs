@@ -1184,10 +1184,11 @@ pub(crate) fn names<'a>() -> impl Iterator<Item = &'a str> {
 /// Whether there is a command, host function or method of this name, with its namespace where it has one, that acts or waits.
 pub(crate) fn may_wait(name: &str, is_method: bool) -> bool {
     let is_it = |row: &HostFunction| row.name == name && row.of.is_some() == is_method && row.reach == Reach::Hooks;
-    let own = || NETWORKS.iter().flat_map(|network| network.own_commands());
-    COMMANDS.iter().any(|row| !row.is_login() && row.function == name)
-        || FUNCTIONS.iter().any(is_it)
-        || own().any(|row| row.call_name() == name)
+    if let Some((namespace, function)) = name.split_once("::") {
+        let mut own = NETWORKS.iter().flat_map(|network| network.own_commands());
+        return own.any(|row| row.namespace == Some(namespace) && row.function == function);
+    }
+    COMMANDS.iter().any(|row| !row.is_login() && row.function == name) || FUNCTIONS.iter().any(is_it)
 }
 
 /// Signatures as code, joined by "or".
