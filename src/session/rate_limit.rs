@@ -23,6 +23,8 @@ use crate::protocol::{Failure, FailureCode, Family};
 pub enum Pacing {
     /// As fast as calls come. A complaint of the gateway is reported and changes nothing.
     Off,
+    /// As fast as calls come, until the network complains: then everything pauses, longer each time.
+    Eager,
     /// At rates that a careful person would choose: in a minute at most 240 reads, 30 texts, 12 files, 10 changes each to
     /// groups and to contacts, 6 searches and 6 changes to the account's own profile.
     #[default]
@@ -35,7 +37,7 @@ impl Pacing {
     /// The rate of a family; `None` where it is not limited.
     pub fn rate(&self, family: Family) -> Option<Rate> {
         match self {
-            Self::Off => None,
+            Self::Off | Self::Eager => None,
             Self::Gentle => gentle(family),
             Self::Custom(rates) => rates.get(&family).copied().or_else(|| gentle(family)),
         }
@@ -134,7 +136,8 @@ pub(super) struct CallQueues<T> {
 }
 
 struct CallQueue<T> {
-    limiter: Limiter,
+    /// `None` where only the network's complaints hold calls back.
+    limiter: Option<Limiter>,
     calls: VecDeque<CallOrder<T>>,
     /// When the first of the queue may go, as far as is known.
     opens: Duration,
@@ -145,11 +148,13 @@ impl<T: Completion> CallQueues<T> {
     pub(super) fn new(pacing: &Pacing, limit: usize) -> Self {
         let now = Now::default();
         let queue = |family| {
-            let limiter = RateLimiter::direct_with_clock(pacing.rate(family)?.quota(), now.clone());
-            Some((family, CallQueue { limiter, calls: VecDeque::new(), opens: Duration::ZERO }))
+            let limiter = pacing.rate(family).map(|rate| RateLimiter::direct_with_clock(rate.quota(), now.clone()));
+            (family, CallQueue { limiter, calls: VecDeque::new(), opens: Duration::ZERO })
         };
-        let queues = Family::ALL.into_iter().filter_map(queue).collect();
         let is_off = *pacing == Pacing::Off;
+        // A login has pauses of its own, and no rate under any pacing.
+        let families = Family::ALL.into_iter().filter(|family| !is_off && *family != Family::Login);
+        let queues = families.map(queue).collect();
         Self { now, queues, limit, waiting: 0, pause_until: Duration::ZERO, complaints: 0, is_off }
     }
 
@@ -285,7 +290,7 @@ impl<T> CallQueue<T> {
             self.opens = pause_until;
             return false;
         }
-        match self.limiter.check() {
+        match self.limiter.as_ref().map_or(Ok(()), RateLimiter::check) {
             Ok(()) => true,
             Err(too_early) => {
                 self.opens = now + too_early.wait_time_from(now).max(Duration::from_millis(1));
@@ -428,6 +433,21 @@ mod tests {
         for reply in 0..100 {
             assert!(queues.enter(order("SendText", reply), Duration::ZERO).expect("it fits").is_some());
         }
+    }
+
+    #[test]
+    fn an_eager_session_is_held_back_by_complaints_alone() {
+        let mut queues = CallQueues::new(&Pacing::Eager, 1_000);
+        for reply in 0..100 {
+            assert!(queues.enter(order("SendText", reply), Duration::ZERO).expect("it fits").is_some());
+        }
+        queues.complained(&Failure::new(FailureCode::ExcessiveAccess, "slow down"), Duration::ZERO);
+        for reply in 0..100 {
+            assert!(queues.enter(order("SendText", reply), Duration::ZERO).expect("it fits").is_none());
+        }
+        assert!(queues.next_ready(Duration::from_secs(9)).is_none());
+        let ready = std::iter::from_fn(|| queues.next_ready(Duration::from_secs(10)));
+        assert_eq!(ready.count(), 100, "after the pause they go at once");
     }
 
     #[test]

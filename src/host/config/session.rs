@@ -1,6 +1,5 @@
 //! `[[session]]`: an account, its gateway and the ways there. Connecting is not here.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use url::Url;
@@ -68,8 +67,7 @@ impl Session {
     pub fn settings(&self, limits: &Limits, pacing: &Pacing, certificate: Option<String>) -> SessionConfig {
         SessionConfig {
             pacing: match pacing {
-                // Nothing is held back until the network complains.
-                Pacing::Gentle if !self.network().is_gentle => Pacing::Custom(BTreeMap::new()),
+                Pacing::Gentle if !self.network().is_gentle => Pacing::Eager,
                 pacing => pacing.clone(),
             },
             proxy: self.proxy.clone(),

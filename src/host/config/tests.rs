@@ -296,7 +296,7 @@ fn a_session_on_line_has_a_channel() {
     let paced =
         |text: &str| good(&format!("{text}[[session]]\nnetwork = 'line'\nchannel_secret = 's'\nchannel_token = 't'"));
     let pacing = |config: &Config| config.sessions[0].settings(&config.limits, &config.pacing, None).pacing;
-    assert_eq!(pacing(&paced("")), Pacing::Custom(BTreeMap::new()));
+    assert_eq!(pacing(&paced("")), Pacing::Eager);
     assert_eq!(pacing(&paced("pacing = 'off'\n")), Pacing::Off);
     assert!(matches!(pacing(&paced("pacing = { text = '5/s' }\n")), Pacing::Custom(rates) if rates.len() == 1));
 }
