@@ -167,8 +167,9 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "testing",
         &[
-            &["allowance", "log", "stillness", "unmet"],
-            &["report", "world"],
+            &["allowance", "error", "log", "stillness", "unmet"],
+            &["bot", "report"],
+            &["world"],
             &["context"],
             &["expectations", "faults", "snapshot", "web"],
             &["line"],

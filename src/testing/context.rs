@@ -7,8 +7,10 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, ImmutableString};
 
+use super::bot::WorldSession;
+use super::error::WorldError;
 use super::unmet::TestError;
-use super::world::{TestWorld, WorldError, WorldSession};
+use super::world::TestWorld;
 use crate::protocol::{Failure, Request};
 use crate::runtime::guest;
 

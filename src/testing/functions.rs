@@ -8,8 +8,9 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module};
 
 use super::context::{Gateway, TestBot, TestOutcome, TestPerson, act, error, refused, wait, world};
+use super::error::WorldError;
 use super::web::TestWeb;
-use super::world::{TestGroup, WorldError};
+use super::world::TestGroup;
 use super::{expectations, faults, line, snapshot, unmet, web};
 use crate::language::Bundle;
 use crate::language::dialect::for_reading;

@@ -3,9 +3,9 @@
 use rhai::Engine;
 use serde_json::json;
 
+use super::bot::WorldSession;
 use super::context::{TestBot, TestOutcome, TestPerson, act, error, refused, wait, world};
 use super::faults::next;
-use super::world::WorldSession;
 use crate::language::spelling::did_you_mean;
 use crate::protocol::commands::{BlockContact, SearchAndAddContactsByMid};
 use crate::protocol::line::OPERATIONS;

@@ -5,7 +5,9 @@
 //! | `find` | which tests there are |
 //! | `runner` | the threads that run them |
 //! | `suite` | a test file, compiled on one thread |
-//! | `world` | the gateway, the people, the bot and the clock of one test |
+//! | `world` | the networks, the people, the bot and the clock of one test |
+//! | `bot` | the bot while it runs, and its sessions |
+//! | `error` | why something in a world does not work |
 //! | `stillness` | when nothing in a world can go on by itself |
 //! | `allowance` | the stack and the time of a test |
 //! | `context` | what every function of a test stands on |
@@ -21,7 +23,9 @@
 //! business.
 
 mod allowance;
+mod bot;
 mod context;
+mod error;
 mod expectations;
 mod faults;
 mod find;

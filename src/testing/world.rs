@@ -11,29 +11,23 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
-use tokio::task::{AbortHandle, LocalSet, spawn_local};
-use url::Url;
 
+use super::bot::{RunningBot, Surroundings, WorldSession};
+use super::error::WorldError;
 use super::log::TestLog;
 use super::stillness::Stillness;
 use super::{Snapshots, TestSession, allowance};
 use crate::clock::{Clock, Timestamp};
-use crate::host::WebhookListener;
-use crate::language::{Bundle, Fault};
-use crate::protocol::{Failure, GATEWAY, LINE, Message, Network, Request};
+use crate::language::Bundle;
+use crate::protocol::{GATEWAY, LINE, Message, Network, Request};
 use crate::runtime::web::stub::Stubs;
-use crate::runtime::{
-    Announcer, Assignment, Directory, JournalMode, Limits, Update, WebAccess, WorkerContext, WorkerHandle,
-};
+use crate::runtime::{Limits, Update};
 use crate::sandbox::{
-    Carried, Control, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, LINE_CHANNEL, NewAccount, OFFICIAL_ACCOUNT,
-    OfficialConfig, PinEntry, Sandbox, SandboxConfig, SandboxStartError, Tap,
+    Carried, Control, DEMO_ACCOUNTS, NewAccount, OFFICIAL_ACCOUNT, OfficialConfig, PinEntry, Sandbox, SandboxConfig,
+    Tap,
 };
-use crate::session::{
-    self, ChannelToken, Credentials, FolderError, Handle, Media, MediaError, MediaMode, Outbound, Pacing, Phase,
-    Publisher, Secret, SessionConfig, Status, Webhooks,
-};
-use crate::store::{Store, StoreError};
+use crate::session::{Phase, Status};
+use crate::store::Store;
 
 /// When a world's clock begins: a Monday morning.
 const START: Timestamp = 1_767_603_600_000;
@@ -43,9 +37,6 @@ const BOT: &str = "bot";
 
 /// The name of the bot's session where no configuration names any.
 const SESSION: &str = "main";
-
-/// How long a bot that is stopped may take to finish, in real time.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// How long a bot may take to come to rest after its start at least, in real time.
 const LOGIN: Duration = Duration::from_secs(10);
@@ -70,49 +61,6 @@ pub(super) struct Setting {
     pub(super) snapshots: Snapshots,
     /// Who hears every frame.
     pub(super) tap: Option<Tap>,
-}
-
-/// Why something in a world did not work.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum WorldError {
-    /// The gateway does not start.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxStartError),
-    /// The store does not start.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The gateway refused what somebody did.
-    #[error("the gateway refuses it: {0}")]
-    Refused(Failure),
-    /// Files cannot be carried.
-    #[error(transparent)]
-    Media(MediaError),
-    /// A folder of files is not there.
-    #[error(transparent)]
-    Folder(#[from] FolderError),
-    /// Webhooks cannot be taken.
-    #[error("webhooks cannot be taken: {0}")]
-    Webhooks(std::io::Error),
-    /// There is no such session, or it cannot be added.
-    #[error("{0}")]
-    Session(String),
-    /// A file of the gateway's folder cannot be read.
-    #[error("the gateway's folder: {0}")]
-    Files(std::io::Error),
-    /// A script does not load.
-    #[error("{0}")]
-    Script(Box<Fault>),
-    /// The worker that was to answer is gone.
-    #[error("the bot is not running; bot.start() starts it")]
-    Down,
-    /// Something goes on and on.
-    #[error("the bot was still busy after {} s: {busy}", patience.as_secs())]
-    Busy {
-        /// How long it was waited for.
-        patience: Duration,
-        /// What was not done.
-        busy: String,
-    },
 }
 
 /// The world of one test.
@@ -141,44 +89,6 @@ pub(super) struct TestWorld {
     people: RefCell<Vec<String>>,
     groups: RefCell<Vec<TestGroup>>,
     sandbox: Sandbox,
-}
-
-/// A session of the world.
-#[derive(Clone, Debug)]
-pub(super) struct WorldSession {
-    pub(super) name: String,
-    pub(super) network: &'static Network,
-    /// The name of its account.
-    pub(super) account: String,
-    /// The scripts that it runs; none means all.
-    scripts: Option<Vec<String>>,
-}
-
-impl WorldSession {
-    pub(super) fn is_on(&self, network: &'static Network) -> bool {
-        std::ptr::eq(self.network, network)
-    }
-}
-
-/// The bot while it runs.
-struct RunningBot {
-    worker: WorkerHandle,
-    directory: Directory,
-    /// Its sessions, by name.
-    handles: RefCell<BTreeMap<String, Handle>>,
-    /// The requests to LINE of all its sessions.
-    outbound: Outbound,
-    webhooks: Webhooks,
-    /// Takes webhooks, once a session has any.
-    listener: RefCell<Option<WebhookListener>>,
-    task: AbortHandle,
-    done: Rc<Cell<bool>>,
-}
-
-impl RunningBot {
-    fn statuses(&self) -> BTreeMap<String, Status> {
-        self.handles.borrow().iter().map(|(name, handle)| (name.clone(), handle.status())).collect()
-    }
 }
 
 /// What is seen of the traffic between the bot and the networks.
@@ -292,7 +202,7 @@ impl TestWorld {
         self.add(name, network, None)?;
         let session = self.session(Some(name))?;
         let Some(running) = self.bot.borrow().clone() else { return Ok(()) };
-        self.attach(&running, &session).await?;
+        running.attach(&self.surroundings(), &session).await?;
         self.settle_within(self.setting.patience.max(LOGIN)).await
     }
 
@@ -329,117 +239,28 @@ impl TestWorld {
         Ok(OFFICIAL_ACCOUNT.0.to_owned())
     }
 
+    fn surroundings(&self) -> Surroundings<'_> {
+        Surroundings { sandbox: &self.sandbox, clock: &self.clock, store: &self.store, limits: &self.setting.limits }
+    }
+
     /// Starts the bot, if it is not running, and waits until it is at rest.
     pub(super) async fn start(&self) -> Result<(), WorldError> {
         if self.bot.borrow().is_some() {
             return Ok(());
         }
-        let directory = Directory::default();
-        // Whether a session ended is seen by its status.
-        let (ended, _) = tokio::sync::mpsc::channel(1);
-        let shared = WorkerContext {
-            clock: self.clock.clone(),
-            store: self.store.clone(),
-            limits: self.setting.limits,
-            directory: directory.clone(),
-            // A scenario decides everything that its bot meets, also what the web answers.
-            web: WebAccess::Scripted(self.web.clone()),
-            dry_run: false,
-            journal: JournalMode::Relaxed,
-            resend_in_doubt: false,
-            events: Announcer::new(self.clock.clone()),
-            ended,
-        };
-        let (worker, work) = WorkerHandle::local(shared);
-        // Its own set, so that everything that it spawned goes with it.
-        let local = LocalSet::new();
-        let done = Rc::new(Cell::new(false));
-        let is_done = Rc::clone(&done);
-        let task = spawn_local(self.stillness.clone().within(async move {
-            local.run_until(work).await;
-            is_done.set(true);
-        }));
-
+        let surroundings = self.surroundings();
+        let running = Rc::new(RunningBot::start(&surroundings, self.web.clone(), self.stillness.clone()));
         let loaded = self.scripts.borrow().values().cloned().collect();
-        drop(worker.updater().update(Update { loaded, ..Update::default() }).await);
+        drop(running.updater().update(Update { loaded, ..Update::default() }).await);
         let missing = self.missing.borrow().iter().cloned().collect();
-        worker.updater().hold(missing).await;
-        let running = Rc::new(RunningBot {
-            worker,
-            directory,
-            handles: RefCell::default(),
-            outbound: Outbound::default(),
-            webhooks: Webhooks::default(),
-            listener: RefCell::default(),
-            task: task.abort_handle(),
-            done,
-        });
+        running.updater().hold(missing).await;
         self.bot.replace(Some(Rc::clone(&running)));
         let sessions = self.sessions.borrow().clone();
         for session in &sessions {
-            self.attach(&running, session).await?;
+            running.attach(&surroundings, session).await?;
         }
         // How soon a machine connects is no matter of the test's.
         self.settle_within(self.setting.patience.max(LOGIN)).await
-    }
-
-    /// Has the bot that runs begin a session.
-    async fn attach(&self, running: &RunningBot, session: &WorldSession) -> Result<(), WorldError> {
-        let (config, files) = match session.is_on(&LINE) {
-            true => self.config_on_line(running, session).await?,
-            false => (self.config_on_gateway(session)?, Vec::new()),
-        };
-        let (handle, inbox) = session::channel(&config);
-        // The sandbox is on this machine, so paths are its own.
-        let media = Media::new(MediaMode::Gateway, &config, &files).await.map_err(WorldError::Media)?;
-        let media = Arc::new(media.timed_by(self.clock.clone()));
-        running.directory.insert(handle.clone(), Arc::clone(&media));
-        running.handles.borrow_mut().insert(session.name.clone(), handle.clone());
-        let scripts = session.scripts.clone();
-        running.worker.attach(Assignment { config, inbox, handle, media, scripts, seed: 1 }).await;
-        Ok(())
-    }
-
-    fn config_on_gateway(&self, session: &WorldSession) -> Result<SessionConfig, WorldError> {
-        let (url, email) = (self.sandbox.url(), format!("{}@{DEMO_DOMAIN}", session.account));
-        let login = Credentials::Email { email: email.clone(), password: Secret::new(DEMO_PASSWORD) };
-        let certificate = self.store.certificate(&url, &email)?;
-        Ok(SessionConfig { certificate, ..self.config(session, url, login) })
-    }
-
-    /// With the folder of the files that it sends.
-    async fn config_on_line(
-        &self,
-        running: &RunningBot,
-        session: &WorldSession,
-    ) -> Result<(SessionConfig, Vec<PathBuf>), WorldError> {
-        let files = vec![self.sandbox.files().map_err(WorldError::Files)?];
-        let listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        let listener = WebhookListener::start(listen, running.webhooks.clone()).await.map_err(WorldError::Webhooks)?;
-        let base = Url::parse(&format!("http://{}/", listener.address())).expect("an address makes a url");
-        running.webhooks.set_publisher(Publisher::new(self.store.secret()?, base, &files)?);
-        running.webhooks.expect(&session.name, Secret::new(LINE_CHANNEL));
-        running.listener.replace(Some(listener));
-        let login = Credentials::channel(Secret::new(LINE_CHANNEL), ChannelToken::Given(Secret::new(LINE_CHANNEL)));
-        let url = self.sandbox.line_url().expect("every world serves it");
-        let config = SessionConfig {
-            webhooks: Some(running.webhooks.clone()),
-            outbound: running.outbound.clone(),
-            ..self.config(session, url, login)
-        };
-        Ok((config, files))
-    }
-
-    fn config(&self, session: &WorldSession, url: String, login: Credentials) -> SessionConfig {
-        SessionConfig {
-            reply: self.setting.limits.reply,
-            // The embedded sandbox is never paced.
-            pacing: Pacing::Off,
-            // A connection in memory is never dead without a word, and each look at it would be a step of the clock.
-            beat: Duration::MAX,
-            silence: Duration::MAX,
-            ..SessionConfig::new(&session.name, url, login)
-        }
     }
 
     /// Ends the bot as a crash of its process would, when what it recorded had reached the disk.
@@ -448,8 +269,7 @@ impl TestWorld {
     pub(super) async fn kill(&self) -> Result<(), WorldError> {
         self.settle().await?;
         if let Some(bot) = self.bot.take() {
-            bot.worker.flush().await;
-            bot.task.abort();
+            bot.kill().await;
         }
         self.settle().await
     }
@@ -458,9 +278,9 @@ impl TestWorld {
     pub(super) async fn stop(&self) -> Result<(), WorldError> {
         self.settle().await?;
         let Some(bot) = self.bot.take() else { return Ok(()) };
-        bot.worker.stop(GRACE).await;
+        bot.stop().await;
         let began = Instant::now();
-        while !bot.done.get() {
+        while !bot.is_done() {
             self.check_patience(began, self.setting.patience, "it does not stop")?;
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
@@ -510,7 +330,7 @@ impl TestWorld {
     }
 
     async fn update(&self, update: Update) -> Result<(), WorldError> {
-        let Some(updater) = self.bot.borrow().as_ref().map(|bot| bot.worker.updater()) else { return Ok(()) };
+        let Some(updater) = self.bot.borrow().as_ref().map(|bot| bot.updater()) else { return Ok(()) };
         let mut result = updater.update(update).await;
         self.settle().await?;
         result.try_recv().map_err(|_| WorldError::Down)?.map_err(|fault| WorldError::Script(Box::new(fault)))
@@ -554,7 +374,7 @@ impl TestWorld {
         TrafficSeen {
             carried: self.control.carried(),
             statuses: bot.as_ref().map(|bot| bot.statuses()).unwrap_or_default(),
-            requests: (bot.as_ref().map_or(0, |bot| bot.outbound.count()), official.unanswered()),
+            requests: (bot.as_ref().map_or(0, |bot| bot.requests()), official.unanswered()),
             webhooks: official.webhooks_waiting(),
         }
     }
@@ -717,7 +537,7 @@ impl TestWorld {
     }
 
     fn status(&self, session: &str) -> Option<Status> {
-        self.bot.borrow().as_ref()?.handles.borrow().get(session).map(Handle::status)
+        self.bot.borrow().as_ref()?.statuses().remove(session)
     }
 
     /// The bot's connections to the gateway are lost.
