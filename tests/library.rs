@@ -5,11 +5,15 @@
 #[path = "support/certificate.rs"]
 mod certificate;
 mod check;
+#[path = "support/description.rs"]
+mod description;
 #[path = "support/files.rs"]
 mod files;
 #[path = "support/gateway.rs"]
 mod gateway;
 mod network;
+#[path = "support/packages.rs"]
+mod packages;
 mod proxies;
 #[path = "support/proxy.rs"]
 mod proxy;

@@ -2,7 +2,11 @@
 
 mod cli;
 mod crash;
+#[path = "support/description.rs"]
+mod description;
 mod line;
+#[path = "support/packages.rs"]
+mod packages;
 #[path = "support/sandbox.rs"]
 mod sandbox;
 #[path = "support/site.rs"]

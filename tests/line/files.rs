@@ -61,3 +61,32 @@ async fn a_picture_that_somebody_sent_is_downloaded() {
     assert_eq!(std::fs::read(scene.folder.path().join("got.bin")).expect("it is there"), b"0123456789");
     scene.end().await;
 }
+
+#[tokio::test]
+async fn what_operations_carry_arrives_byte_by_byte() {
+    const SCRIPT: &str = r#"fn on_message(msg) {
+        let area = #{ bounds: #{ x: 0, y: 0, width: 800, height: 270 }, action: #{ type: "postback", data: "tea" } };
+        let size = #{ width: 800, height: 270 };
+        let menu = line::create_rich_menu(#{ size: size, selected: true, name: "tea", chatBarText: "Tea", areas: [area] });
+        line::set_rich_menu_image(menu.richMenuId, "menu.png");
+        line::get_rich_menu_image(menu.richMenuId, "menu again");
+        msg.reply(line::get_message_content(msg.id, "content").path);
+        line::get_message_content_preview(msg.id, "preview");
+        msg.reply("done");
+    }"#;
+    let mut scene = Scene::new(SCRIPT).await;
+    let menu = [b"\x89PNG\r\n\x1a\n", (0..=255).collect::<Vec<u8>>().repeat(1_000).as_slice()].concat();
+    let cat = [b"\xff\xd8\xff", (0..=255).rev().collect::<Vec<u8>>().repeat(1_000).as_slice()].concat();
+    std::fs::write(scene.folder.path().join("menu.png"), &menu).expect("the folder is ours");
+    scene.sandbox.place("cat.jpg", &cat).expect("the folder is there");
+    let to = scene.control.mid("shop").expect("it is known");
+    let picture = SendImage { to, path: "cat.jpg".to_owned() };
+    scene.control.act("alice", Request::SendImage(picture)).await.expect("she can");
+    assert!(scene.hears().await.ends_with("content"), "{}", scene.folder.log());
+    assert_eq!(scene.hears().await, "done");
+    for (file, expected) in [("menu again", &menu), ("content", &cat)] {
+        assert!(std::fs::read(scene.folder.path().join(file)).expect("it is there") == *expected, "{file}");
+    }
+    assert!(!std::fs::read(scene.folder.path().join("preview")).expect("it is there").is_empty());
+    scene.end().await;
+}

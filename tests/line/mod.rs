@@ -2,5 +2,7 @@
 
 mod answers;
 mod files;
+mod judges;
+mod relay;
 mod scene;
 mod webhooks;

@@ -11,6 +11,7 @@ use reqwest::{Client, StatusCode};
 use serde_json::Value;
 
 use crate::crash::bot::{Folder, Process};
+use crate::line::relay::Relay;
 
 /// Real time that no test comes near unless something hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,6 +37,23 @@ impl Scene {
 
     /// The same with other credentials beside the channel's secret.
     pub(crate) async fn with(credentials: &str, script: &str) -> Self {
+        Self::between(credentials, script, async |api| api).await
+    }
+
+    /// A bot with this script, and what remembers all that it asks.
+    pub(crate) async fn behind_relay(script: &str) -> (Relay, Self) {
+        let mut between = None;
+        let listen = async |api| {
+            let (relay, url) = Relay::listen(api).await;
+            between = Some(relay);
+            url
+        };
+        let scene = Self::between("channel_token = \"sandbox\"", script, listen).await;
+        (between.expect("it was asked for"), scene)
+    }
+
+    /// The same with something between the bot and the sandbox: what gives its url is given that of the sandbox.
+    async fn between(credentials: &str, script: &str, way: impl AsyncFnOnce(String) -> String) -> Self {
         let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
         let official = OfficialConfig {
             listen: Some("127.0.0.1:0".parse().expect("an address")),
@@ -47,7 +65,7 @@ impl Scene {
         let sandbox = sandbox.expect("free ports");
         let control = sandbox.control();
         let official = control.official();
-        let api = sandbox.line_url().expect("it is served");
+        let api = way(sandbox.line_url().expect("it is served")).await;
         let folder = Folder::new(&format!(
             "journal = \"strict\"\nfiles = [\".\"]\n[webhook]\nlisten = \"127.0.0.1:{port}\"\n[[session]]\nnetwork = \"line\"\n\
              channel_secret = \"sandbox\"\n{credentials}\napi = \"{api}\"\n"
@@ -136,7 +154,7 @@ impl Scene {
 }
 
 /// A client of plain http.
-fn client() -> Client {
+pub(super) fn client() -> Client {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()

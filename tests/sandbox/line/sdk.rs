@@ -1,7 +1,7 @@
 //! LINE's own SDKs as judges: bots that are written with them work here as they would with LINE, and their models know every webhook.
 //! LINE's description of its API is a judge too, where `HOTLINE_LINE_DESCRIPTION` names the folder that it lies in.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -12,93 +12,24 @@ use hotline::protocol::commands::{CreateGroup, SendImage};
 use hotline::sandbox::{LINE_CHANNEL, Sandbox};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use tokio::sync::OnceCell;
 
 use super::bot::Bot;
 use super::{operations, webhooks};
+use crate::packages::{python, run};
 use crate::sandbox::client::sandbox_with;
-use crate::system;
+use crate::{description, packages};
 
 /// How long an answer that must come is waited for; reached only when a test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What is installed with pip, and with npm.
-const PYTHON: &[&str] = &["line-bot-sdk==3.27.0", "schemathesis==4.32.5"];
-const NODE: &[&str] = &["@line/bot-sdk@11.2.0"];
-
 /// Where the scripts lie.
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/sandbox/line/sdk");
 
-fn is_there() -> bool {
-    system::is_there("python3-venv and npm")
-}
-
-/// The folder that packages are installed into; it stays for the next time.
-fn folder(packages: &[&str]) -> PathBuf {
-    let versions: String =
-        Sha256::digest(packages.join(" ")).iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("line-{versions}"))
-}
-
-/// Runs a program to its end and gives what it says.
-async fn run(mut command: Command, input: Vec<u8>) -> String {
-    let name = format!("{command:?}");
-    let ended = tokio::task::spawn_blocking(move || {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().expect("it starts");
-        let mut stdin = child.stdin.take().expect("it is piped");
-        // One that fails early reads nothing.
-        let writing = std::thread::spawn(move || drop(stdin.write_all(&input)));
-        let output = child.wait_with_output().expect("it ends");
-        writing.join().expect("it does not panic");
-        output
-    });
-    let output = ended.await.expect("it does not panic");
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    let (stdout, stderr) = (said(&output.stdout), said(&output.stderr));
-    assert!(output.status.success(), "{name}: {stdout}\n{stderr}");
-    stdout
-}
-
-/// A Python that has the packages.
-async fn python() -> PathBuf {
-    static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
-    let install = async || {
-        let folder = folder(PYTHON);
-        let python = folder.join("bin/python");
-        if !folder.join("installed").exists() {
-            let mut environment = Command::new("python3");
-            environment.args(["-m", "venv", "--clear"]).arg(&folder);
-            run(environment, Vec::new()).await;
-            let mut packages = Command::new(&python);
-            packages.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(PYTHON);
-            run(packages, Vec::new()).await;
-            std::fs::write(folder.join("installed"), "").expect("it can be written");
-        }
-        python
-    };
-    INSTALLED.get_or_init(install).await.clone()
-}
-
-/// The folder in which Node finds the packages, with the script in it.
+/// Node's folder of packages, with the script in it.
 async fn node() -> PathBuf {
-    static INSTALLED: OnceCell<PathBuf> = OnceCell::const_new();
-    let install = async || {
-        let folder = folder(NODE);
-        std::fs::create_dir_all(&folder).expect("it can be made");
-        if !folder.join("installed").exists() {
-            let mut packages = Command::new("npm");
-            packages
-                .args(["install", "--silent", "--no-audit", "--no-fund", "--no-save", "--prefix"])
-                .arg(&folder)
-                .args(NODE);
-            run(packages, Vec::new()).await;
-            std::fs::write(folder.join("installed"), "").expect("it can be written");
-        }
-        std::fs::copy(Path::new(SCRIPTS).join("echo.mjs"), folder.join("echo.mjs")).expect("it can be copied");
-        folder
-    };
-    INSTALLED.get_or_init(install).await.clone()
+    let folder = packages::node().await;
+    std::fs::copy(Path::new(SCRIPTS).join("echo.mjs"), folder.join("echo.mjs")).expect("it can be copied");
+    folder
 }
 
 /// A bot in a process of its own.
@@ -165,7 +96,7 @@ async fn converse(sandbox: &Sandbox) {
 
 #[tokio::test]
 async fn a_bot_with_the_sdk_for_python_works_unchanged() {
-    if !is_there() {
+    if !packages::are_there() {
         return;
     }
     let sandbox = sandbox().await;
@@ -177,7 +108,7 @@ async fn a_bot_with_the_sdk_for_python_works_unchanged() {
 
 #[tokio::test]
 async fn a_bot_with_the_sdk_for_node_works_unchanged() {
-    if !is_there() {
+    if !packages::are_there() {
         return;
     }
     let sandbox = sandbox().await;
@@ -189,7 +120,7 @@ async fn a_bot_with_the_sdk_for_node_works_unchanged() {
 
 #[tokio::test]
 async fn the_models_of_the_sdk_know_every_webhook_in_full() {
-    if !is_there() {
+    if !packages::are_there() {
         return;
     }
     let mut bot = Bot::start().await;
@@ -200,18 +131,9 @@ async fn the_models_of_the_sdk_know_every_webhook_in_full() {
     assert_eq!(run(command, lines.into_bytes()).await.trim(), events.len().to_string());
 }
 
-/// The folder of LINE's description; says so where there is none.
-fn description() -> Option<PathBuf> {
-    let folder = std::env::var_os("HOTLINE_LINE_DESCRIPTION").map(PathBuf::from);
-    if folder.is_none() {
-        system::skipped("HOTLINE_LINE_DESCRIPTION names no folder with LINE's description");
-    }
-    folder
-}
-
 #[tokio::test]
 async fn every_success_is_as_lines_description_says() {
-    let Some(description) = description().filter(|_| is_there()) else { return };
+    let Some(description) = description::folder().filter(|_| packages::are_there()) else { return };
     let answers = operations::all().await;
     let line = |answer: &super::bot::Answer| {
         let body = BASE64.encode(&answer.body);
@@ -228,7 +150,7 @@ async fn every_success_is_as_lines_description_says() {
 
 #[tokio::test]
 async fn whatever_is_asked_is_answered_as_lines_description_says() {
-    let Some(description) = description().filter(|_| is_there()) else { return };
+    let Some(description) = description::folder().filter(|_| packages::are_there()) else { return };
     let sandbox = sandbox().await;
     let (control, url) = (sandbox.control(), sandbox.line_url().expect("it is served"));
     control.official().follow("alice").expect("she can");
