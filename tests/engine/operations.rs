@@ -19,18 +19,27 @@ use tokio::sync::Notify;
 
 use crate::support::{Setup, soon};
 
-/// The headers that a field of an operation can be.
-const OWN_HEADERS: [&str; 2] = ["x-line-retry-key", "x-line-delivery-tag"];
-/// What a file holds that is uploaded.
-const FILE: &str = "a picture";
+/// The headers that LINE reads, with the fields that are some at the end, and those that say how a body comes.
+const HEADERS: [&str; 8] = [
+    "authorization",
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "user-agent",
+    "x-line-delivery-tag",
+    "x-line-retry-key",
+];
+/// What a file holds that is uploaded: no text.
+const FILE: &[u8] = b"\x89PNG\r\n\x1a\n\0\xff";
 
-/// A request as it came: method, path and query, own headers, body.
+/// A request as it came: method, path and query, headers, body.
 #[derive(Clone, Debug, PartialEq)]
 struct Came {
     method: String,
     target: String,
     headers: Vec<(String, String)>,
-    body: String,
+    body: Vec<u8>,
 }
 
 /// What LINE is here: it takes everything, and gives nothing.
@@ -65,8 +74,8 @@ async fn take(
     }
     line.came.lock().expect("nobody panics").push(Came {
         method: method.to_string(),
-        headers: OWN_HEADERS.iter().filter_map(|name| own(name)).collect(),
-        body: String::from_utf8(body.to_vec()).expect("the body is text"),
+        headers: HEADERS.iter().filter_map(|name| own(name)).collect(),
+        body: body.to_vec(),
         target,
     });
     let answer = json!({ "userId": "U1", "displayName": "shop", "endpoint": "https://bot.test", "active": true });
@@ -76,7 +85,9 @@ async fn take(
 /// Whether the session does this by itself: it looks after where its webhooks go, and how much can be sent.
 fn is_own(came: &Came) -> bool {
     match came.target.as_str() {
-        "/v2/bot/channel/webhook/endpoint" => came.body.is_empty() || came.body.contains("/webhook/shop"),
+        "/v2/bot/channel/webhook/endpoint" => {
+            came.body.is_empty() || String::from_utf8_lossy(&came.body).contains("/webhook/shop")
+        }
         target => target.starts_with("/v2/bot/message/quota"),
     }
 }
@@ -143,12 +154,24 @@ fn written(value: &Value) -> String {
 /// The request that an operation is with these fields.
 fn expected(row: &'static ApiOperation, fields: &Map<String, Value>) -> Came {
     let request = request(row, fields).expect("the fields are those of the row");
-    Came {
-        method: request.method.name().to_owned(),
-        target: request.target,
-        headers: request.headers.into_iter().map(|(name, value)| (name.to_lowercase(), value)).collect(),
-        body: if row.body == BodyKind::File { FILE.to_owned() } else { request.body.unwrap_or_default() },
-    }
+    let kind = match row.body {
+        BodyKind::Nothing => None,
+        BodyKind::Json => Some("application/json"),
+        BodyKind::File => Some("image/png"),
+    };
+    let body = if row.body == BodyKind::File { FILE.to_vec() } else { request.body.unwrap_or_default().into_bytes() };
+    let length = (request.method != hotline::protocol::line::Method::Get).then(|| body.len().to_string());
+    let general = [
+        ("authorization", Some("Bearer token".to_owned())),
+        ("content-length", length),
+        ("content-type", kind.map(str::to_owned)),
+        ("user-agent", Some(concat!("hotline/", env!("CARGO_PKG_VERSION")).to_owned())),
+    ];
+    let general = general.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?)));
+    let own = request.headers.into_iter().map(|(name, value)| (name.to_lowercase(), value));
+    let mut headers: Vec<_> = general.chain(own).collect();
+    headers.sort();
+    Came { method: request.method.name().to_owned(), target: request.target, headers, body }
 }
 
 /// Checks that each operation came as it is with the fields that it has, in order; `seen` is what of a request is compared.
@@ -189,7 +212,7 @@ async fn the_positional_form_takes_the_required_fields_in_their_order() {
     // A retry key is added where the author gives none.
     let seen = |row: &ApiOperation, mut came: Came| {
         if row.takes_retry_key() {
-            came.headers.retain(|(name, _)| name != OWN_HEADERS[0]);
+            came.headers.retain(|(name, _)| name != "x-line-retry-key");
         }
         came
     };

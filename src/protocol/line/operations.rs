@@ -118,7 +118,12 @@ impl ApiOperation {
 
     /// Whether it takes a key under which the same request counts once.
     pub fn takes_retry_key(&self) -> bool {
-        self.command.fields.iter().any(|field| field.name == RETRY_KEY)
+        self.has_field(RETRY_KEY)
+    }
+
+    /// Whether its row has a field.
+    pub fn has_field(&self, name: &str) -> bool {
+        self.command.fields.iter().any(|field| field.name == name)
     }
 
     /// Whether a field names a file of this machine, which is not on the wire.

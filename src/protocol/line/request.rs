@@ -5,6 +5,9 @@ use url::Url;
 
 use super::operations::{ApiOperation, BodyKind, DELIVERY_TAG, Method, RETRY_KEY, Server};
 
+/// The header with the key under which a request counts once.
+pub const RETRY_KEY_HEADER: &str = "X-Line-Retry-Key";
+
 /// A request that can be sent, but for the token that authorises it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HttpRequest {
@@ -75,8 +78,13 @@ pub fn request(operation: &'static ApiOperation, fields: &Map<String, Value>) ->
         let unwritable = || RequestFault::Field { operation: name, field: field.clone(), found: value.to_string() };
         match field.as_str() {
             _ if operation.is_in_path(field) || value.is_null() => {}
-            RETRY_KEY => headers.push(("X-Line-Retry-Key", scalar(value).ok_or_else(unwritable)?)),
-            DELIVERY_TAG => headers.push(("X-Line-Delivery-Tag", scalar(value).ok_or_else(unwritable)?)),
+            // Elsewhere such a header would promise what LINE does not keep.
+            RETRY_KEY if operation.takes_retry_key() => {
+                headers.push((RETRY_KEY_HEADER, header(value).ok_or_else(unwritable)?));
+            }
+            DELIVERY_TAG if operation.has_field(DELIVERY_TAG) => {
+                headers.push(("X-Line-Delivery-Tag", header(value).ok_or_else(unwritable)?));
+            }
             _ if operation.names_file(field) => {}
             _ if operation.body == BodyKind::Json => {
                 body.insert(field.clone(), value.clone());
@@ -101,6 +109,11 @@ fn scalar(value: &Value) -> Option<String> {
         Value::Number(_) | Value::Bool(_) => Some(value.to_string()),
         _ => None,
     }
+}
+
+/// The text of a value that can stand in a header.
+fn header(value: &Value) -> Option<String> {
+    scalar(value).filter(|text| text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic()))
 }
 
 #[cfg(test)]
@@ -134,6 +147,19 @@ mod tests {
     fn a_path_without_its_field_is_refused() {
         for fields in [json!({}), json!({"userId": ""}), json!({"userId": ".."}), json!({"userId": {}})] {
             assert!(matches!(written("getProfile", fields), Err(RequestFault::Path { field: "userId", .. })));
+        }
+    }
+
+    #[test]
+    fn a_header_is_only_sent_where_it_means_something() {
+        let reply =
+            written("replyMessage", json!({"replyToken": "t", "messages": [], "retryKey": "k"})).expect("reply");
+        assert_eq!(reply.headers, []);
+        let push = json!({"to": "U1", "messages": [], "deliveryTag": "t"});
+        assert_eq!(written("pushMessage", push).expect("push").headers, []);
+        for key in [json!("k\r\nX-Evil: 1"), json!("schlüssel"), json!(["k"])] {
+            let push = json!({"to": "U1", "messages": [], "retryKey": key});
+            assert!(matches!(written("pushMessage", push), Err(RequestFault::Field { .. })), "{key}");
         }
     }
 }

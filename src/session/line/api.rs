@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Mutex as StdMutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use reqwest::{Client, Method as HttpMethod, RequestBuilder, StatusCode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -11,7 +12,7 @@ use tokio::sync::Mutex;
 use url::Url;
 
 use crate::clock::Clock;
-use crate::protocol::line::{AnswerKind, ApiOperation, HttpRequest, Method, Server, request};
+use crate::protocol::line::{AnswerKind, ApiOperation, HttpRequest, Method, RETRY_KEY_HEADER, Server, request};
 use crate::protocol::{Content, Failure, FailureCode, Safety};
 use crate::session::calls::CallError;
 use crate::session::config::{ChannelToken, ConnectVia, Credentials, ProxyKind, SessionConfig};
@@ -20,6 +21,8 @@ use crate::session::outbound::Outbound;
 use crate::session::secret::Secret;
 use crate::session::transport::{TlsError, in_full, media_config};
 
+/// Who asks.
+const USER_AGENT: &str = concat!("hotline/", env!("CARGO_PKG_VERSION"));
 /// One attempt takes no longer.
 const ATTEMPT: Duration = Duration::from_secs(10);
 /// What failed is tried again after this, then after twice as long, and so on up to the second.
@@ -105,7 +108,12 @@ impl LineApi {
             return Err(ApiError::Setup("a session on LINE signs in with a channel".to_owned()));
         };
         let tls = media_config(config.root.clone()).await?;
-        let mut builder = Client::builder().tls_backend_preconfigured((*tls).clone()).no_proxy();
+        // LINE sends nobody elsewhere, and a message that followed such a hint would be none any more.
+        let mut builder = Client::builder()
+            .tls_backend_preconfigured((*tls).clone())
+            .no_proxy()
+            .user_agent(USER_AGENT)
+            .redirect(reqwest::redirect::Policy::none());
         if let Some(via) = &config.connect_via {
             builder = builder.proxy(proxy(via)?);
         }
@@ -173,7 +181,7 @@ impl LineApi {
     ) -> Result<Content, CallError> {
         let malformed = |error: &dyn std::fmt::Display| CallError::Refused(Failure::new(FailureCode::Malformed, error));
         let wire = request(operation, fields).map_err(|error| malformed(&error))?;
-        let is_keyed = wire.headers.iter().any(|(name, _)| *name == "X-Line-Retry-Key");
+        let is_keyed = wire.headers.iter().any(|(name, _)| *name == RETRY_KEY_HEADER);
         let is_repeatable = operation.command.safety != Safety::Effect || is_keyed;
         let until = self.clock.elapsed().saturating_add(patience);
         let (mut pause, mut is_renewed) = (AGAIN.0, false);
@@ -240,7 +248,12 @@ impl LineApi {
 
     async fn attempt(&self, wire: &HttpRequest) -> Result<Attempt, CallError> {
         let token = self.token().await?;
-        Ok(self.sent(self.written(wire).bearer_auth(token.expose())).await)
+        let mut request = self.written(wire).bearer_auth(token.expose());
+        if wire.body.is_none() && wire.method != Method::Get {
+            // Some servers refuse what could have a body and does not say that it has none.
+            request = request.header(CONTENT_LENGTH, 0);
+        }
+        Ok(self.sent(request).await)
     }
 
     /// Sends a request and reads its answer, within the time of one attempt.
@@ -264,7 +277,7 @@ impl LineApi {
             request = request.header(*name, value);
         }
         match &wire.body {
-            Some(body) => request.header("content-type", "application/json").body(body.clone()),
+            Some(body) => request.header(CONTENT_TYPE, "application/json").body(body.clone()),
             None => request,
         }
     }
@@ -314,7 +327,7 @@ impl LineApi {
             .append_pair("client_secret", secret.expose())
             .finish();
         let request = self.client.post(self.at(Server::Api, TOKEN_PATH));
-        let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+        let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
         match self.sent(request).await {
             Attempt::Answered(Answered { status, body, .. }) if status.is_success() => {
                 let issued: Issued = serde_json::from_str(&body).map_err(|error| {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Body, RequestBuilder, Response};
+use reqwest::{Body, RequestBuilder, Response, StatusCode};
 use serde_json::json;
 use tokio_util::io::ReaderStream;
 
@@ -116,7 +116,10 @@ impl Transfer {
             }
             Self::Download { request, mut target, under_way: _until_saved } => {
                 let response = request.send().await.map_err(|error| broken(&error, false))?;
-                check(&response)?;
+                // Other successes have no file: LINE accepts what it is still preparing.
+                if response.status() != StatusCode::OK {
+                    return Err(MediaError::Status(response.status().as_u16()));
+                }
                 let mut body = response.bytes_stream();
                 while let Some(chunk) = body.next().await {
                     target.write(&chunk.map_err(|error| broken(&error, false))?).await?;
