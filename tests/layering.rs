@@ -155,7 +155,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "host",
         &[
-            &["config", "descriptors"],
+            &["config", "descriptors", "door"],
             &["control", "kill", "missing", "reconfigure", "start_error", "webhook"],
             &["maintenance", "prepared"],
             &["view"],

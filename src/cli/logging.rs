@@ -205,6 +205,8 @@ impl Source {
             // A disk that fills and empties.
             _ if is_in("hotline::store") => Some(Self::Turns),
             _ if is_in("hotline::session") || is_in("hotline::sandbox") => Some(Self::Others),
+            // Anybody can have a webhook turned away.
+            _ if is_in("hotline::host::webhook") || is_in("hotline::host::door") => Some(Self::Others),
             _ if is_in("hotline") => None,
             _ => Some(Self::Others),
         }

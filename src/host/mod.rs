@@ -3,6 +3,7 @@
 pub mod config;
 pub mod control;
 pub(crate) mod descriptors;
+mod door;
 mod kill;
 mod maintenance;
 mod missing;

@@ -90,3 +90,54 @@ async fn what_operations_carry_arrives_byte_by_byte() {
     assert!(!std::fs::read(scene.folder.path().join("preview")).expect("it is there").is_empty());
     scene.end().await;
 }
+
+#[tokio::test]
+async fn a_url_of_a_file_cannot_be_bent() {
+    let mut scene = Scene::new(SCRIPT).await;
+    std::fs::create_dir(scene.folder.path().join("cats")).expect("the folder is ours");
+    for file in ["cat.png", "cats/page.html"] {
+        std::fs::write(scene.folder.path().join(file), b"0123456789").expect("the folder is ours");
+    }
+    scene.says("picture");
+    scene.gets().await;
+    let url = scene.last().message["originalContentUrl"].as_str().expect("a url").to_owned();
+    let whole = scene.http.get(&url).send().await.expect("it listens");
+    assert_eq!(
+        (whole.status(), &whole.headers()["x-content-type-options"]),
+        (StatusCode::OK, &"nosniff".parse().expect("a value"))
+    );
+    let head = scene.http.head(&url).send().await.expect("it listens");
+    assert_eq!((head.status(), &head.headers()["content-length"]), (StatusCode::OK, &"10".parse().expect("a value")));
+    let path = url.strip_prefix(&scene.listen).expect("it is here");
+    let [_, files, code, until, folder, file] = path.split('/').collect::<Vec<_>>()[..] else { panic!("{path}") };
+    let long = "x".repeat(20_000);
+    for (bent, status) in [
+        (format!("/{files}/{code}/{until}/{folder}/cats/%2e%2e/{file}"), "404"),
+        (format!("/{files}/{code}/{until}/{folder}/cats/../{file}"), "404"),
+        (format!("/{files}/{code}/{until}/{folder}/./{file}"), "404"),
+        (format!("/{files}/{code}/{until}/{folder}//{file}"), "404"),
+        (format!("/{files}/{code}/{until}/{folder}/{file}%00"), "404"),
+        (format!("/{files}/{code}/{until}/{folder}/{file}/"), "404"),
+        (format!("/{files}/{code}/{until}/{folder}/%2f{file}"), "404"),
+        (format!("/{files}/{code}/{until}/{folder}/..%2fhotline.toml"), "404"),
+        (format!("/{files}/{code}/{until}/{folder}/%ff%fe"), "400"),
+        (format!("/{files}/{code}/{until}/{folder}/{long}"), "404"),
+        (format!("/{files}/{code}/{until}/-1/{file}"), "404"),
+        (format!("/{files}/{code}/9{until}/{folder}/{file}"), "404"),
+        (format!("/{files}/{}/{until}/{folder}/{file}", code.to_uppercase()), "404"),
+        (format!("/{files}//{until}/{folder}/{file}"), "404"),
+        (format!("/{files}/../hotline.toml"), "404"),
+        ("/../../etc/passwd".to_owned(), "404"),
+        ("//etc/passwd".to_owned(), "404"),
+    ] {
+        // A client would mend the path.
+        let said = scene.asks(&format!("GET {bent} HTTP/1.1\r\nHost: evil.test\r\n\r\n")).await;
+        assert_eq!(said.split(' ').nth(1), Some(status), "{bent}: {said}");
+        assert!(!said.contains("0123456789"), "{bent}: {said}");
+    }
+    for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
+        let said = scene.asks(&format!("{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        assert!(said.starts_with("HTTP/1.1 405 "), "{method}: {said}");
+    }
+    scene.end().await;
+}

@@ -9,6 +9,8 @@ use hotline::protocol::line::{SIGNATURE_HEADER, sign};
 use hotline::sandbox::{BotMessage, Control, Official, OfficialConfig, Sandbox, SandboxConfig, Watcher};
 use reqwest::{Client, StatusCode};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::crash::bot::{Folder, Process};
 use crate::line::relay::Relay;
@@ -127,6 +129,24 @@ impl Scene {
         let request = self.http.post(format!("{}{path}", self.listen)).header(SIGNATURE_HEADER, signature);
         let response = request.body(body.to_owned()).send().await.expect("it listens");
         (response.status(), response.text().await.expect("a text"))
+    }
+
+    /// Sends the bot's listener these bytes; gives what it says until it closes the connection.
+    pub(crate) async fn asks(&self, bytes: &str) -> String {
+        let address = self.listen.trim_start_matches("http://");
+        let (mut reader, mut writer) = TcpStream::connect(address).await.expect("it listens").into_split();
+        let write = async {
+            // The connection may be closed before the whole of it is written.
+            let _ = writer.write_all(bytes.as_bytes()).await;
+            std::future::pending::<()>().await
+        };
+        let mut said = Vec::new();
+        tokio::select! {
+            _ = reader.read_to_end(&mut said) => {}
+            () = write => {}
+            () = tokio::time::sleep(PATIENCE) => panic!("the connection stays open after {}", String::from_utf8_lossy(&said)),
+        }
+        String::from_utf8_lossy(&said).into_owned()
     }
 
     /// A webhook for the bot's account with these events.

@@ -2,6 +2,7 @@
 
 use hotline::protocol::Request;
 use hotline::protocol::commands::CreateGroup;
+use hotline::protocol::line::sign;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
@@ -49,7 +50,70 @@ async fn a_webhook_that_is_none_is_turned_away_in_words() {
     if let Ok(response) = scene.http.post(&url).header("x-line-signature", "x").body(large).send().await {
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);
     }
-    assert!(scene.folder.log().contains("a webhook is turned away: the signature"), "{}", scene.folder.log());
+    for _ in 0..5 {
+        assert_eq!(scene.posts("/webhook/main", "wrong", "{}").await.0, StatusCode::UNAUTHORIZED);
+    }
+    let log = scene.folder.log();
+    assert_eq!(log.matches("WARN a webhook is turned away: the signature").count(), 1, "{log}");
+    scene.end().await;
+}
+
+/// A posted webhook as its bytes, with these headers beside its signature.
+fn posted(body: &str, headers: &str) -> String {
+    let signature = sign(b"sandbox", body.as_bytes());
+    format!("POST /webhook/main HTTP/1.1\r\nHost: x\r\nX-Line-Signature: {signature}\r\n{headers}\r\n")
+}
+
+#[tokio::test]
+async fn nobody_who_does_not_know_the_secret_keeps_the_listener_busy() {
+    let scene = Scene::new(SCRIPT).await;
+    let body = scene.webhook(&json!([]));
+    let chunked = "Transfer-Encoding: chunked\r\n";
+    let whole = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
+    let (one, more) = body.split_at(1);
+    let endless = "x".repeat(5 * 1024 * 1024);
+    let unsigned = "POST /webhook/main HTTP/1.1\r\nHost: x\r\n";
+    let close = "Connection: close\r\n";
+    for (request, status) in [
+        // Nothing is read of a body that nobody signed, or that is for nobody.
+        (format!("{unsigned}Content-Length: 1000000\r\n\r\n"), "401"),
+        (format!("{unsigned}{chunked}\r\n"), "401"),
+        ("POST /webhook/other HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".to_owned(), "404"),
+        ("POST /webhook/%ff HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".to_owned(), "400"),
+        ("POST /webhook/main/ HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n".to_owned(), "404"),
+        ("HEAD /webhook/main HTTP/1.1\r\n\r\n".to_owned(), "405"),
+        ("OPTIONS /webhook/main HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n".to_owned(), "405"),
+        ("GET /webhook/%ff HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "400"),
+        ("GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_owned(), "404"),
+        // A body comes in pieces, or all at once, and in full.
+        (posted(&body, &format!("{close}Content-Length: {}\r\n", body.len())) + &*body, "200"),
+        (posted(&body, &format!("{close}{chunked}")) + &*whole, "200"),
+        (
+            posted(&body, &format!("{close}{chunked}"))
+                + &*format!("1\r\n{one}\r\n{:x}\r\n{more}\r\n0\r\n\r\n", more.len()),
+            "200",
+        ),
+        (posted(&body, chunked) + "zz\r\n", "400"),
+        (posted(&body, "Content-Length: 1, 2\r\n") + &*body, "400"),
+        (posted(&body, &format!("{close}Content-Length: {}\r\n", body.len() - 1)) + &*body, "401"),
+        (posted(&body, &format!("Content-Length: {}\r\n", endless.len())) + &*endless, "413"),
+        (posted(&body, chunked) + &*format!("{:x}\r\n{endless}\r\n", endless.len()), "413"),
+        // What is missing of it does not come.
+        (posted(&body, chunked) + "5\r\n{", "408"),
+    ] {
+        let said = scene.asks(&request).await;
+        let request = &request[..request.len().min(400)];
+        assert_eq!(said.split(' ').nth(1), Some(status), "{request}: {said}");
+    }
+    scene.end().await;
+}
+
+#[tokio::test]
+async fn a_session_of_any_name_takes_webhooks() {
+    let mut scene = Scene::with("channel_token = \"sandbox\"\nname = \"Café / 1%? ..\"", SCRIPT).await;
+    scene.says("hi");
+    assert_eq!(scene.hears().await, "hi in private");
+    assert!(scene.official.webhook().expect("it is set").ends_with("/webhook/Caf%C3%A9%20%2F%201%25%3F%20.."));
     scene.end().await;
 }
 
