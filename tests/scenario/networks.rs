@@ -169,6 +169,43 @@ fn an_order_costs_nothing_as_long_as_the_person_answers_and_one_message_where_th
 }
 
 #[test]
+fn what_a_message_costs_on_line_is_as_the_guide_says() {
+    let script = r#"
+        fn on_message(msg) {
+            switch msg.text {
+                "once" => msg.reply("1"),
+                "twice" => { msg.reply("1"); msg.reply("2"); }
+                "together" => msg.reply(["1", "2", "3", "4", "5"]),
+                "slowly" => { sleep("49s"); msg.reply("1"); }
+                "too slowly" => { sleep("50s"); msg.reply("1"); }
+                "later" => after("1s", "remind", [msg.chat]),
+            }
+            if msg.text.starts_with("tell ") { send_text(msg.text.sub_string(5), "hi"); }
+        }
+        fn remind(chat) { send_text(chat, "now"); }
+    "#;
+    let test = r#"
+        fn test_costs() {
+            let shop = session("shop", "line");
+            let alice = person("alice").to(shop);
+            let tell = `tell ${person("bob").to(shop).mid}`;
+            let prices = [["once", 0], ["twice", 1], ["together", 0], ["slowly", 0], ["too slowly", 1], ["later", 1], [tell, 1]];
+            for price in prices {
+                let before = shop.pushes;
+                alice.says(price[0]);
+                clock.advance("1m");
+                assert_eq(shop.pushes - before, price[1], price[0]);
+            }
+            let tea = group("tea", [alice, person("bob"), shop]);
+            alice.says_in(tea, "twice");
+            settle();
+            assert_eq(shop.pushes, 6, "one to a group counts for each of its people");
+        }
+    "#;
+    passes(Vec::new(), &[("bot.rhai", script)], test);
+}
+
+#[test]
 fn a_conversation_on_line_outlives_a_crash_and_what_came_meanwhile_is_delivered_again() {
     let test = r#"
         fn test_crash() {
