@@ -594,6 +594,34 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     row(
         Some(Type::Person),
+        "presses_in",
+        &[("group", Type::Group), ("button", Type::String)],
+        Type::Unit,
+        "The same in a group.",
+        r#"let shop = session("shop", "line");
+           let tea = group("tea", [alice, shop]);
+           let alice = alice.to(shop);
+           alice.says_in(tea, "/drink");
+           tea.expects("Tea or coffee?");
+           alice.presses_in(tea, "Coffee");
+           tea.expects("One Coffee.");"#,
+    ),
+    row(
+        Some(Type::Person),
+        "presses_in",
+        &[("group", Type::Group), ("button", Type::String), ("picked", Type::String)],
+        Type::Unit,
+        "The same in a group.",
+        r#"let shop = session("shop", "line");
+           let tea = group("tea", [alice, shop]);
+           let alice = alice.to(shop);
+           alice.says_in(tea, "/date");
+           tea.expects("When?");
+           alice.presses_in(tea, "Date", "2026-02-01");
+           tea.expects("So on 2026-02-01.");"#,
+    ),
+    row(
+        Some(Type::Person),
         "does",
         &[("command", Type::String), ("fields", Type::Map)],
         Type::Any,

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::bot::WorldSession;
 use super::context::{TestBot, TestOutcome, TestPerson, act, error, refused, wait, world};
 use super::faults::next;
+use super::world::TestGroup;
 use crate::language::spelling::did_you_mean;
 use crate::protocol::commands::{BlockContact, SearchAndAddContactsByMid};
 use crate::protocol::line::OPERATIONS;
@@ -18,16 +19,26 @@ struct TestLine(TestBot);
 
 /// Registers everything.
 pub(super) fn register(engine: &mut Engine) {
-    engine.register_fn("presses", |person: &mut TestPerson, name: &str| press(person, name, None));
-    engine
-        .register_fn("presses", |person: &mut TestPerson, name: &str, picked: &str| press(person, name, Some(picked)));
+    engine.register_fn("presses", |person: &mut TestPerson, name: &str| press(person, None, name, None));
+    engine.register_fn("presses", |person: &mut TestPerson, name: &str, picked: &str| {
+        press(person, None, name, Some(picked))
+    });
+    engine.register_fn("presses_in", |person: &mut TestPerson, group: TestGroup, name: &str| {
+        press(person, Some(&group), name, None)
+    });
+    engine.register_fn("presses_in", |person: &mut TestPerson, group: TestGroup, name: &str, picked: &str| {
+        press(person, Some(&group), name, Some(picked))
+    });
     engine.register_fn("follows", |person: &mut TestPerson, bot: TestBot| follow(person, &bot));
     engine.register_fn("blocks", |person: &mut TestPerson, bot: TestBot| -> TestOutcome<()> {
         let mid = world()?.mid(&bot.account()?);
         act(&person.name, Request::BlockContact(BlockContact { mid, block: true })).map(drop)
     });
-    engine.register_get("pushes", |bot: &mut TestBot| count(bot, SentBy::Push));
-    engine.register_get("replies", |bot: &mut TestBot| count(bot, SentBy::Reply));
+    engine.register_get("pushes", |bot: &mut TestBot| {
+        use SentBy::{Broadcast, Multicast, Narrowcast, Phone, Push};
+        count(bot, &[Push, Multicast, Narrowcast, Broadcast, Phone])
+    });
+    engine.register_get("replies", |bot: &mut TestBot| count(bot, &[SentBy::Reply]));
     engine.register_get("line", |bot: &mut TestBot| -> TestOutcome<TestLine> {
         on_line(bot)?;
         Ok(TestLine(bot.clone()))
@@ -44,10 +55,11 @@ fn on_line(bot: &TestBot) -> TestOutcome<Official> {
     }
 }
 
-fn count(bot: &TestBot, by: SentBy) -> TestOutcome<i64> {
+fn count(bot: &TestBot, ways: &[SentBy]) -> TestOutcome<i64> {
     let official = on_line(bot)?;
     wait(world()?.settle())?;
-    Ok(i64::try_from(official.count(by)).unwrap_or(i64::MAX))
+    let count = ways.iter().map(|by| official.count(*by)).sum::<u64>();
+    Ok(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// Somebody adds the account of a session, or unblocks it. On LINE the bot is told of it whoever they were before.
@@ -67,20 +79,22 @@ fn follow(person: &TestPerson, bot: &TestBot) -> TestOutcome<()> {
     .map_err(refused)
 }
 
-/// Somebody presses a button of the bot's messages to them, or what the gateway has instead: the line of a list.
-fn press(person: &TestPerson, name: &str, picked: Option<&str>) -> TestOutcome<()> {
+/// Somebody presses a button of the bot's messages to them or to a group, or what the gateway has instead: the line of a list.
+fn press(person: &TestPerson, group: Option<&TestGroup>, name: &str, picked: Option<&str>) -> TestOutcome<()> {
     let (world, session) = (world()?, person.with.session()?);
     wait(world.settle())?;
     if session.is_on(&LINE) {
-        return world.control.official().choose(&person.name, None, name, picked).map_err(refused);
+        let chat = group.map(|group| group.mid.as_str());
+        return world.control.official().choose(&person.name, chat, name, picked).map_err(refused);
     }
-    let latest = world.bot_messages(&person.name, &session.account).pop().and_then(|message| message.text);
+    let chat = group.map_or(&session.account, |group| &group.mid);
+    let latest = world.bot_messages(&person.name, chat).pop().and_then(|message| message.text);
     let listed: Vec<_> = latest.iter().flat_map(|text| text.lines()).filter_map(choice).collect();
     if !listed.contains(&name) {
         let found = if listed.is_empty() { "none".to_owned() } else { format!("\"{}\"", listed.join("\", \"")) };
         return Err(error(format!("there is no choice \"{name}\"; the latest message has {found}")));
     }
-    world.control.say(&person.name, &session.account, name).map(drop).map_err(refused)
+    world.control.say(&person.name, chat, name).map(drop).map_err(refused)
 }
 
 /// The choice on a line of a numbered list.
