@@ -155,6 +155,23 @@ async fn every_request_is_as_line_describes_it() {
     }
 }
 
+#[tokio::test]
+async fn a_token_is_asked_for_as_line_describes_it() {
+    let Some(description) = description::folder().filter(|_| packages::are_there()) else { return };
+    let prism = Prism::start(&description.join("channel-access-token.yml")).await;
+    let (relay, api) = Relay::listen(prism.url.clone()).await;
+    let folder = Folder::new(&format!(
+        "[webhook]\nlisten = \"127.0.0.1:0\"\n[[session]]\nnetwork = \"line\"\nchannel_secret = \"sécret & more\"\n\
+         channel_id = \"1234567890\"\napi = \"{api}\"\n"
+    ));
+    folder.save("bot.rhai", "");
+    let process = folder.start();
+    let asked = relay.first().await;
+    process.end();
+    assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/oauth2/v3/token"));
+    assert!(asked.status.is_success() && asked.violations.is_none(), "{:?}", asked);
+}
+
 /// Everything that a bot writes into a message by itself.
 const OWN: &str = r#"
     msg.reply("äöü 😀\n\"quoted\"");

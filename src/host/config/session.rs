@@ -119,8 +119,14 @@ fn read(table: &Table<'_>) -> Result<Session, ConfigError> {
     }
     let (gateway, login) =
         if is_line { (read_api(table)?, read_channel(table)?) } else { (read_gateway(table)?, read_login(table)?) };
+    let name = table.read("name", |item| {
+        let name = item.name("a name")?;
+        // A url leaves such a part out, and this session's webhooks would go elsewhere.
+        let is_lost = is_line && matches!(name.as_str(), "." | "..");
+        if is_lost { Err(item.wrong("a name that can be part of a url")) } else { Ok(name) }
+    })?;
     Ok(Session {
-        name: table.read("name", |item| item.name("a name"))?.unwrap_or_else(|| "main".to_owned()),
+        name: name.unwrap_or_else(|| "main".to_owned()),
         gateway,
         login,
         proxy: table.read("proxy", read_proxy)?,

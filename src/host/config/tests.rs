@@ -179,6 +179,10 @@ fn a_wrong_value_says_what_was_found_what_was_expected_and_where() {
             "\"listen\" is \"here\", expected an address such as \"127.0.0.1:8765\", or \"off\"",
         ),
         ("[session]\nname = 'a'", "\"session\" is a table, expected [[session]]"),
+        (
+            "[[session]]\nnetwork = 'line'\nchannel_secret = 's'\nchannel_token = 't'\nname = '..'",
+            "5:8: \"name\" is \"..\", expected a name that can be part of a url",
+        ),
         ("data = 'x", "hotline.toml:1:"),
         ("a = 1\na = 2", "hotline.toml:2:1: duplicate key"),
     ] {
