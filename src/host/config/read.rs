@@ -130,7 +130,7 @@ impl<'a> ConfigValue<'a> {
 
     /// What the message must not repeat: passwords, tokens, and urls that may hold some.
     fn is_secret(&self) -> bool {
-        matches!(self.key.as_str(), "password" | "auth_token" | "connect_via")
+        matches!(self.key.as_str(), "password" | "auth_token" | "channel_secret" | "channel_token" | "connect_via")
     }
 
     pub(super) fn is_table(&self) -> bool {

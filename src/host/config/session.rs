@@ -160,7 +160,12 @@ fn read_api(table: &Table<'_>) -> Result<Url, ConfigError> {
 }
 
 fn read_channel(table: &Table<'_>) -> Result<Credentials, ConfigError> {
-    let secret = |item: &ConfigValue<'_>, expected: &str| item.name(expected).map(Secret::new);
+    // What came with a line's end or a blank beside it would be refused by LINE, or by http, without a word on why.
+    let secret = |item: &ConfigValue<'_>, expected: &str| {
+        let text = item.name(expected)?;
+        let is_bare = text.trim() == text && !text.chars().any(char::is_control);
+        if is_bare { Ok(Secret::new(text)) } else { Err(item.wrong(&format!("{expected}, without blanks around it"))) }
+    };
     let expected = "the channel's secret, best as \"${NAME}\"";
     let channel_secret = secret(&table.require("channel_secret", expected)?, expected)?;
     let token = match (table.get("channel_token"), table.get("channel_id")) {

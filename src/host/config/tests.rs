@@ -320,6 +320,10 @@ fn the_keys_of_one_network_are_not_those_of_another() {
         (line("channel_token = 't'"), "channel_secret"),
         (line("channel_secret = 's'"), "or \"channel_id\", and tokens are issued by themselves"),
         (
+            line("channel_secret = 's'\nchannel_token = \"t\\r\""),
+            "\"channel_token\" is another string, expected a channel access token, best as \"${NAME}\", without blanks around it",
+        ),
+        (
             line("channel_secret = 's'\nchannel_token = 't'\nchannel_id = '1'"),
             "found both \"channel_token\" and \"channel_id\", expected one",
         ),
