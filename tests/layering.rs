@@ -112,7 +112,10 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     ("runtime/view", &[&["rows"], &["event"], &["log"], &["stream"], &["mod"]]),
     ("runtime/web", &[&["stub"], &["mod"]]),
     ("runtime/journal", &[&["history", "states"], &["mod"]]),
-    ("runtime/context", &[&["directory", "drain", "holding", "lane", "past_runs"], &["asks", "services"], &["mod"]]),
+    (
+        "runtime/context",
+        &[&["directory", "drain", "holding", "lane", "past_runs", "taken_tokens"], &["asks", "services"], &["mod"]],
+    ),
     (
         "runtime/run",
         &[

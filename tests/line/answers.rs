@@ -178,6 +178,26 @@ async fn a_reply_in_doubt_after_a_kill_is_known_to_have_been_sent() {
 }
 
 #[tokio::test]
+async fn what_another_script_has_answered_is_not_taken_for_an_answer_of_ones_own() {
+    let mut scene = Scene::new("fn on_message(msg) { msg.reply(`first ${msg.text}`); }").await;
+    scene.folder.save("later.rhai", r#"fn on_message(msg) { sleep("1s"); msg.reply(`then ${msg.text}`); }"#);
+    scene.folder.logs("scripts/later.rhai is live").await;
+    scene.says("one");
+    assert_eq!(scene.hears().await, "first one");
+    // Whichever way the second answer goes out, it gets lost on it.
+    for operation in ["replyMessage", "pushMessage"] {
+        scene.official.trouble_requests(trouble(operation, ApiTrouble::Swallow, 1));
+    }
+    scene.until("it is under way", |scene| scene.official.troubles_left() == 1).await;
+    scene.kill();
+    scene.control.clear_faults();
+    scene.start();
+    assert_eq!(scene.hears().await, "then one");
+    assert_eq!((scene.official.count(SentBy::Reply), scene.official.count(SentBy::Push)), (1, 1));
+    scene.end().await;
+}
+
+#[tokio::test]
 async fn tokens_of_a_quarter_of_an_hour_are_issued_and_renewed() {
     let mut scene = Scene::with("channel_id = \"sandbox\"", SCRIPT).await;
     scene.says("one");

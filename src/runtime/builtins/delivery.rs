@@ -13,7 +13,7 @@ use super::outgoing::{self, Once, SPENT_TOKEN, SentCommand, push_json};
 use super::sessions;
 use crate::clock::Timestamp;
 use crate::protocol::commands::{SendAudio, SendImage, SendLocation, SendText, SendVideo};
-use crate::protocol::line::{self, ApiOperation, MESSAGES, ReplyToken, text_messages};
+use crate::protocol::line::{self, ApiOperation, MESSAGES, text_messages};
 use crate::protocol::{Call, Command, Network};
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::{SessionRef, field};
@@ -21,6 +21,7 @@ use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
 use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
+use crate::runtime::run::tokens::LiveToken;
 use crate::runtime::run::wait::{CallSite, wait};
 use crate::runtime::run::{self, Run, host_call};
 
@@ -243,8 +244,15 @@ fn publish(
 
 /// With what a message is sent.
 enum Choice {
-    Token { token: String, since: Timestamp },
-    Key { key: String, since: Timestamp },
+    /// A token; since when it is known to have lived unused.
+    Token {
+        token: String,
+        since: Option<Timestamp>,
+    },
+    Key {
+        key: String,
+        since: Timestamp,
+    },
 }
 
 fn deliver_part(
@@ -261,7 +269,7 @@ fn deliver_part(
     loop {
         let sent = match choose(services, &run, own.then_some(to), number, &push, place)? {
             Choice::Token { token, since } => {
-                run.tokens.spend(&token);
+                spend(&run, &token);
                 send(services, session, line::reply(&token, messages), Once::Token { since }, place)
             }
             Choice::Key { key, since } => {
@@ -288,19 +296,34 @@ fn choose(
 ) -> Result<Choice, ScriptError> {
     let call = HostCall::new(Impact::Pure, "answer by").with(chat.unwrap_or_default());
     let chosen = host_call::pass(call, place.in_part(), |_| {
-        let token = chat.and_then(|chat| run.tokens.newest(chat, run.now()));
+        let token = chat
+            .zip(run.session.as_ref())
+            .and_then(|(chat, session)| run.tokens.newest(chat, &session.taken_tokens, run.now()));
         let (name, value, since) = match token {
-            Some(ReplyToken { token, since, .. }) => ("token", token, since),
-            None => ("key", key(services, run, number, operation.name, request), run.now()),
+            Some(LiveToken { token, since }) => {
+                // At once: another run may be about to choose while this choice is recorded.
+                spend(run, &token);
+                ("token", token, since)
+            }
+            None => ("key", key(services, run, number, operation.name, request), Some(run.now())),
         };
-        Ok(Answer::Value(Map::from_iter([(name.into(), value.into()), ("since".into(), since.into())]).into()))
+        let since = since.map_or(Dynamic::UNIT, Dynamic::from);
+        Ok(Answer::Value(Map::from_iter([(name.into(), value.into()), ("since".into(), since)]).into()))
     })?;
     let text = |name: &str| field(&chosen, name).and_then(|text| text.into_string().ok());
-    let since = field(&chosen, "since").and_then(|since| since.as_int().ok()).unwrap_or_default();
+    let since = field(&chosen, "since").and_then(|since| since.as_int().ok());
     match (text("token"), text("key")) {
         (Some(token), _) => Ok(Choice::Token { token, since }),
-        (None, Some(key)) => Ok(Choice::Key { key, since }),
+        (None, Some(key)) => Ok(Choice::Key { key, since: since.unwrap_or_default() }),
         (None, None) => Err(thrown::error("the record does not say how this was sent")),
+    }
+}
+
+/// Takes a token away from this run and all others.
+fn spend(run: &Run, token: &str) {
+    run.tokens.spend(token);
+    if let Some(session) = &run.session {
+        session.taken_tokens.take(token, run.now());
     }
 }
 

@@ -84,8 +84,8 @@ pub(super) enum Once {
     Nothing,
     /// A field with a key under which the network takes it once, chosen then.
     Key { key: String, since: Timestamp },
-    /// A token that can be used once, and lived since then.
-    Token { since: Timestamp },
+    /// A token that can be used once, and lived since then as this run's alone; `None` where that is not known.
+    Token { since: Option<Timestamp> },
 }
 
 /// Sends a command.
@@ -232,13 +232,13 @@ impl SentOnce {
 
 /// Sends what uses a token up, until it is known to have been sent, or not.
 ///
-/// A token that is refused while it lives has been used: what was sent with it has arrived. Whether one that may be over was used cannot
-/// be told.
+/// A token that is refused while it lives, and that nobody else has, has been used: what was sent with it has arrived. Whether one that
+/// may be over was used cannot be told.
 async fn send_with_token(
     handle: &Handle,
     name: &str,
     fields: String,
-    since: Timestamp,
+    since: Option<Timestamp>,
     mut is_doubtful: bool,
     clock: &Clock,
 ) -> Result<Content, CallError> {
@@ -246,7 +246,7 @@ async fn send_with_token(
     loop {
         match send_to(handle, name, fields.clone()).await {
             Err(CallError::Refused(failure)) if failure.name() == SPENT_TOKEN && is_doubtful => {
-                let lives = clock.now() < since.saturating_add(SURELY_ALIVE);
+                let lives = since.is_some_and(|since| clock.now() < since.saturating_add(SURELY_ALIVE));
                 return if lives { Ok(Content::new("{}")) } else { Err(IN_DOUBT) };
             }
             Err(CallError::Disconnected { sent: true } | CallError::Timeout { sent: true, .. })

@@ -9,6 +9,7 @@ pub(crate) mod holding;
 pub(crate) mod lane;
 pub(crate) mod past_runs;
 pub(crate) mod services;
+pub(crate) mod taken_tokens;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
@@ -23,6 +24,7 @@ use self::holding::Holding;
 use self::lane::{Guard, Lane, LaneKey, Lanes};
 use self::past_runs::PastRuns;
 use self::services::Services;
+use self::taken_tokens::TakenTokens;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::Event;
 use crate::runtime::journal::states::States;
@@ -70,6 +72,8 @@ pub(crate) struct SessionContext {
     pub(crate) past_messages: RefCell<HashSet<String>>,
     /// The highest number that the id of a message was.
     pub(crate) highest_message: Cell<Option<i64>>,
+    /// The reply tokens that its runs have taken.
+    pub(crate) taken_tokens: TakenTokens,
     /// The timers of its scripts.
     pub(crate) schedule: Rc<Schedule>,
     /// The scripts that its worker holds.
@@ -107,6 +111,7 @@ impl SessionContext {
             past_events: RefCell::default(),
             past_messages: RefCell::default(),
             highest_message: Cell::default(),
+            taken_tokens: TakenTokens::default(),
             name: handle.name().into(),
             handle,
             media: RefCell::new(media),
