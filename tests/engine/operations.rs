@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, Method, Uri, header};
-use axum::response::IntoResponse;
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use hotline::host::Host;
 use hotline::host::RunOptions;
 use hotline::host::config::{Config, Session};
@@ -32,6 +32,11 @@ const HEADERS: [&str; 8] = [
 ];
 /// What a file holds that is uploaded: no text.
 const FILE: &[u8] = b"\x89PNG\r\n\x1a\n\0\xff";
+
+/// Where LINE has accepted to prepare a file.
+const BEING_PREPARED: &str = "/v2/bot/message/7/content";
+/// Where LINE sends whoever asks elsewhere.
+const MOVED: &str = "/v2/bot/profile/moved";
 
 /// A request as it came: method, path and query, headers, body.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,13 +65,7 @@ impl Line {
     }
 }
 
-async fn take(
-    State(line): State<Line>,
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> impl IntoResponse {
+async fn take(State(line): State<Line>, method: Method, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let own = |name: &str| Some((name.to_owned(), headers.get(name)?.to_str().ok()?.to_owned()));
     let target = uri.to_string();
     if target == "/v2/bot/profile/END" {
@@ -76,10 +75,16 @@ async fn take(
         method: method.to_string(),
         headers: HEADERS.iter().filter_map(|name| own(name)).collect(),
         body: body.to_vec(),
-        target,
+        target: target.clone(),
     });
+    if target == BEING_PREPARED {
+        return StatusCode::ACCEPTED.into_response();
+    }
+    if target == MOVED {
+        return (StatusCode::FOUND, [(header::LOCATION, "/v2/bot/info")]).into_response();
+    }
     let answer = json!({ "userId": "U1", "displayName": "shop", "endpoint": "https://bot.test", "active": true });
-    ([(header::CONTENT_TYPE, "application/json")], answer.to_string())
+    ([(header::CONTENT_TYPE, "application/json")], answer.to_string()).into_response()
 }
 
 /// Whether the session does this by itself: it looks after where its webhooks go, and how much can be sent.
@@ -217,4 +222,13 @@ async fn the_positional_form_takes_the_required_fields_in_their_order() {
         came
     };
     assert_came(fields, call, seen).await;
+}
+
+#[tokio::test]
+async fn what_is_no_file_yet_is_not_saved_and_no_redirection_is_followed() {
+    let calls = [r#"line::get_message_content("7", "fetched")"#, r#"line::get_profile("moved")"#];
+    let caught = |call: &str| format!("try {{ {call}; }} catch {{ line::get_profile(\"refused\"); }}");
+    let came = came(&calls.map(caught)).await;
+    let targets: Vec<_> = came.iter().filter(|came| !is_own(came)).map(|came| came.target.as_str()).collect();
+    assert_eq!(targets, [BEING_PREPARED, "/v2/bot/profile/refused", MOVED, "/v2/bot/profile/refused"]);
 }
