@@ -59,9 +59,9 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "language",
         &[
-            &["chain", "cron", "dialect", "disk", "duration", "fault", "headers", "spelling", "types"],
-            &["errors", "functions"],
-            &["diagnostic", "source", "testing"],
+            &["chain", "dialect", "disk", "duration", "fault", "headers", "spelling", "types"],
+            &["errors", "functions", "zone"],
+            &["cron", "diagnostic", "source", "testing"],
             &["kind", "parse"],
             &["bundle", "race", "suggest"],
             &["definitions", "explain", "hook", "names"],

@@ -8,6 +8,7 @@ use url::Url;
 use super::exit::Exit;
 use crate::host::config::{Config, Session, parse_gateway};
 use crate::language::check::SessionNetworks;
+use crate::language::zone::Zone;
 use crate::runtime::Limits;
 use crate::session::{Credentials, MediaMode, Secret, without_credentials};
 
@@ -138,6 +139,11 @@ pub(super) fn scripts(config: Option<&Path>, named: &[PathBuf]) -> Result<(Vec<P
     let config = file(config)?.unwrap_or_else(|| Config::without_file(Path::new("")));
     let scripts = if named.is_empty() { config.scripts } else { named.to_vec() };
     Ok((scripts, config.limits))
+}
+
+/// Where times are read and written in tests: where the configuration says, and never where the machine is.
+pub(super) fn test_zone(config: Option<&Path>) -> Result<Zone, Exit> {
+    Ok(file(config)?.and_then(|config| config.timezone).unwrap_or_default())
 }
 
 /// The networks of the sessions that run scripts, as far as the configuration has to do with them.

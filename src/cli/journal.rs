@@ -35,12 +35,13 @@ impl JournalArgs {
             output::note("no event is recorded");
             return Ok(());
         }
-        output::write(&table(&events, record::TableStyle::of_output()))?;
+        let zone = self.record.zone()?;
+        output::write(&table(&events, record::TableStyle::of_output(&zone)))?;
         Ok(())
     }
 }
 
-fn table(events: &[Handling], look: record::TableStyle) -> String {
+fn table(events: &[Handling], look: record::TableStyle<'_>) -> String {
     let has_session = look.names(events.iter().map(|handling| &*handling.event.session));
     let row = |handling: &Handling| {
         let event = &handling.event;
@@ -63,7 +64,7 @@ fn excerpt(event: &EventRow) -> String {
 }
 
 /// What became of an event, in a few words.
-pub(super) fn outcome(Handling { event, runs }: &Handling, look: record::TableStyle) -> String {
+pub(super) fn outcome(Handling { event, runs }: &Handling, look: record::TableStyle<'_>) -> String {
     let mut parts: Vec<_> = event.answered.map(|run| format!("answers run {run}")).into_iter().collect();
     let own_hook = EventSpec::named(&event.subcommand).and_then(|spec| spec.hook).map(Hook::name);
     let standing = |run: &RunRecord| {

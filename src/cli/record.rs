@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use chrono::{Local, TimeZone};
 
 use super::exit::Exit;
 use super::{account, output};
-use crate::clock::Timestamp;
+use crate::clock::{Clock, Timestamp};
 use crate::host::config::Config;
+use crate::language::zone::Zone;
 use crate::store::{Held, JournalReader, RunId, Standing};
 use crate::visible;
 
@@ -54,6 +54,11 @@ impl JournalFlags {
         Ok(self.configuration()?.scripts)
     }
 
+    /// Where times are written.
+    pub(super) fn zone(&self) -> Result<Zone, Exit> {
+        Ok(self.configuration()?.zone())
+    }
+
     fn configuration(&self) -> Result<Config, Exit> {
         Ok(account::file(self.config.as_deref())?.unwrap_or_else(|| Config::without_file(Path::new(""))))
     }
@@ -61,35 +66,39 @@ impl JournalFlags {
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct TableStyle {
+pub(super) struct TableStyle<'a> {
+    /// Where times are written.
+    pub(super) zone: &'a Zone,
     /// How wide a table may be; `None` where nobody looks at it: then nothing in it is cut.
     pub(super) columns: Option<usize>,
 }
 
-impl TableStyle {
+impl<'a> TableStyle<'a> {
     /// For whoever reads standard output.
-    pub(super) fn of_output() -> Self {
-        Self { columns: output::columns() }
+    pub(super) fn of_output(zone: &'a Zone) -> Self {
+        Self { zone, columns: output::columns() }
     }
 
     /// With everything.
-    pub(super) const WHOLE: Self = Self { columns: None };
+    pub(super) const fn whole(zone: &'a Zone) -> Self {
+        Self { zone, columns: None }
+    }
 
     /// Whether a column of sessions is worth its room: where room is scarce, a session that is the only one is not named.
-    pub(super) fn names<'a>(self, mut sessions: impl Iterator<Item = &'a str>) -> bool {
+    pub(super) fn names<'s>(self, mut sessions: impl Iterator<Item = &'s str>) -> bool {
         let first = sessions.next();
         self.columns.is_none() || sessions.any(|session| Some(session) != first)
     }
 
-    /// A time of day as people write it, in local time; where there is little room, what a person needs of it.
+    /// A time of day as people write it; where there is little room, what a person needs of it.
     pub(super) fn time(self, at: Timestamp) -> String {
-        let Some(time) = Local.timestamp_millis_opt(at).single() else { return at.to_string() };
+        let Some(time) = self.zone.at(at) else { return at.to_string() };
         let format = match self.columns {
-            None => "%Y-%m-%d %H:%M:%S%.3f",
-            Some(_) if time.date_naive() == Local::now().date_naive() => "%H:%M:%S",
+            None => "%Y-%m-%d %H:%M:%S.%3f",
+            Some(_) if self.zone.at(Clock::system().now()).is_some_and(|now| now.date() == time.date()) => "%H:%M:%S",
             Some(_) => "%m-%d %H:%M",
         };
-        time.format(format).to_string()
+        time.strftime(format).to_string()
     }
 
     /// What a run is doing, or how it ended.
@@ -142,12 +151,12 @@ const GAP: &str = "  ";
 const NARROWEST: usize = 8;
 
 /// What becomes of a script that is missing, and how to end it.
-pub(super) fn missing(held: &Held) -> String {
+pub(super) fn missing(held: &Held, zone: &Zone) -> String {
     let Held { script, file, since, .. } = held;
     let file = if file.is_empty() { "its file" } else { file };
     format!(
         "{script} is held: {file} is missing since {}; `hotline forget {script}` ends what it was at",
-        TableStyle::WHOLE.time(*since)
+        TableStyle::whole(zone).time(*since)
     )
 }
 
@@ -166,27 +175,36 @@ mod tests {
     }
 
     #[test]
+    fn a_time_is_that_of_the_zone() {
+        let zone = "Asia/Tokyo".parse().expect("a zone");
+        assert_eq!(TableStyle::whole(&zone).time(1_767_603_600_789), "2026-01-05 18:00:00.789");
+        assert_eq!(TableStyle { zone: &zone, columns: Some(80) }.time(1_767_603_600_789), "01-05 18:00");
+    }
+
+    #[test]
     fn a_table_is_as_wide_as_its_cells() {
         let rows = [row(&["7", "茶 tea"]), row(&["12", ""])];
-        assert_eq!(TableStyle::WHOLE.table(&["id", "what"], &rows), "id  what\n7   茶 tea\n12\n");
+        assert_eq!(TableStyle::whole(&Zone::default()).table(&["id", "what"], &rows), "id  what\n7   茶 tea\n12\n");
     }
 
     #[test]
     fn a_table_keeps_to_its_room_and_cuts_what_is_widest() {
         let long = "日本語 ".repeat(30);
         let rows = [row(&["1", "12:00:00", "RECEIVE_MESSAGE", &long, "on_message: handled"])];
-        let table = TableStyle { columns: Some(80) }.table(&["event", "time", "what", "content", "outcome"], &rows);
+        let table = TableStyle { zone: &Zone::default(), columns: Some(80) }
+            .table(&["event", "time", "what", "content", "outcome"], &rows);
         assert!(table.lines().all(|line| visible::width(line) <= 80), "{table}");
         assert!(table.contains("RECEIVE_MESSAGE") && table.contains("on_message: handled"), "{table}");
         assert!(table.contains("日本語 日本語") && table.contains('…'), "{table}");
-        let table = TableStyle { columns: Some(10) }.table(&["event", "time", "what", "content", "outcome"], &rows);
+        let table = TableStyle { zone: &Zone::default(), columns: Some(10) }
+            .table(&["event", "time", "what", "content", "outcome"], &rows);
         assert!(table.contains("12:00:00"), "{table}");
     }
 
     #[test]
     fn no_cell_of_a_table_steers_the_terminal_or_leaves_its_line() {
         let rows = [row(&["a\u{1b}[2J\u{9b}", "b\n7  forged\u{2028}x", "c\u{202e}d\u{200b}e"])];
-        let table = TableStyle::WHOLE.table(&["x", "y", "z"], &rows);
+        let table = TableStyle::whole(&Zone::default()).table(&["x", "y", "z"], &rows);
         assert_eq!(table.lines().count(), 2);
         assert!(table.chars().all(|letter| letter == '\n' || !visible::steers(letter)), "{table:?}");
     }
@@ -201,6 +219,9 @@ mod tests {
     fn what_a_script_threw_does_not_steer_the_terminal() {
         let fault = Some("bot.rhai:1: \u{1b}[31mred\u{7}\nmore".to_owned());
         let failed = Standing { ended: Some(0), outcome: RunOutcome::Failed, fault, ..Standing::default() };
-        assert_eq!(TableStyle::WHOLE.standing(&failed), "failed: bot.rhai:1: \u{fffd}[31mred\u{fffd}");
+        assert_eq!(
+            TableStyle::whole(&Zone::default()).standing(&failed),
+            "failed: bot.rhai:1: \u{fffd}[31mred\u{fffd}"
+        );
     }
 }

@@ -6,6 +6,7 @@ use super::exit::Exit;
 use super::{output, record};
 use crate::host::KillOutcome;
 use crate::host::control::{self, ControlRequest};
+use crate::language::zone::Zone;
 use crate::store::{RunId, RunRecord, Store};
 
 /// The arguments of `runs`.
@@ -54,16 +55,17 @@ fn list(flags: &record::JournalFlags) -> Result<(), Exit> {
         output::json(&runs)?;
         return Ok(());
     }
+    let zone = flags.zone()?;
     if runs.is_empty() {
         output::note("no run goes on");
     } else {
-        output::write(&table(&runs, is_held, record::TableStyle::of_output()))?;
+        output::write(&table(&runs, is_held, record::TableStyle::of_output(&zone)))?;
     }
-    held.iter().for_each(|held| output::note(record::missing(held)));
+    held.iter().for_each(|held| output::note(record::missing(held, &zone)));
     Ok(())
 }
 
-fn table(runs: &[RunRecord], is_held: impl Fn(&RunRecord) -> bool, look: record::TableStyle) -> String {
+fn table(runs: &[RunRecord], is_held: impl Fn(&RunRecord) -> bool, look: record::TableStyle<'_>) -> String {
     let has_session = look.names(runs.iter().map(|record| &*record.run.session));
     let row = |record: &RunRecord| {
         let RunRecord { run, standing, .. } = record;
@@ -110,7 +112,8 @@ fn kill(id: RunId, flags: &record::JournalFlags) -> Result<(), Exit> {
 }
 
 fn has_ended(run: &RunRecord) -> Exit {
-    let how = record::TableStyle::WHOLE.standing(&run.standing);
+    // Of one that has ended no time is told.
+    let how = record::TableStyle::whole(&Zone::default()).standing(&run.standing);
     Exit::Failed(anyhow!("run {} has ended already: {how}", run.run.id))
 }
 

@@ -21,7 +21,7 @@ pub(super) struct TestArgs {
     #[arg(value_name = "FILE or FOLDER")]
     files: Vec<PathBuf>,
 
-    /// The configuration whose scripts, sessions and limits count [default: hotline.toml where it exists]
+    /// The configuration whose scripts, sessions, time zone and limits count [default: hotline.toml where it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -49,12 +49,14 @@ pub(super) struct TestArgs {
 impl TestArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let (scripts, limits) = account::scripts(self.config.as_deref(), &self.files)?;
+        let zone = account::test_zone(self.config.as_deref())?;
         let files = if self.files.is_empty() { folders(&scripts) } else { scripts };
         let snapshots = if self.update { Snapshots::Write } else { Snapshots::Compare };
         let filter = self.filter.clone();
         let sessions = account::sessions(self.config.as_deref(), &self.files)?.into_iter().map(session).collect();
         let tap = frames::tap();
-        let options = TestOptions { paths: files, filter, sessions, snapshots, limits, tap, ..TestOptions::default() };
+        let options =
+            TestOptions { paths: files, filter, sessions, snapshots, limits, zone, tap, ..TestOptions::default() };
         if self.watch { self.watch(&options) } else { self.run_once(&options, &mut Stamps::new()) }
     }
 

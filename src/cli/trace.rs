@@ -51,7 +51,8 @@ impl TraceArgs {
         if self.record.json {
             output::json(&json(&handling, &runs, &absent))?;
         } else {
-            output::write(&timeline(&handling, &runs, &absent, asker.as_ref().map(|asker| &asker.run)))?;
+            let (zone, asker) = (self.record.zone()?, asker.as_ref().map(|asker| &asker.run));
+            output::write(&timeline(&handling, &runs, &absent, asker, TableStyle::whole(&zone)))?;
         }
         Ok(())
     }
@@ -137,16 +138,22 @@ fn json(handling: &Handling, runs: &[Traced<'_>], absent: &[Absent]) -> serde_js
     value
 }
 
-fn timeline(handling: &Handling, runs: &[Traced<'_>], absent: &[Absent], asker: Option<&RunRow>) -> String {
+fn timeline(
+    handling: &Handling,
+    runs: &[Traced<'_>],
+    absent: &[Absent],
+    asker: Option<&RunRow>,
+    look: TableStyle<'_>,
+) -> String {
     let event = &handling.event;
     let mut text = format!(
         "event {}  {}  {}  session {}\n  {}\n  {}\n",
         event.id,
-        TableStyle::WHOLE.time(event.at),
+        look.time(event.at),
         visible::line(&event.subcommand),
         visible::line(&event.session),
         record::short(event.content.as_str(), 4 * EXCERPT),
-        journal::outcome(handling, TableStyle::WHOLE),
+        journal::outcome(handling, look),
     );
     if let Some(run) = asker {
         text += &format!(
@@ -155,7 +162,7 @@ fn timeline(handling: &Handling, runs: &[Traced<'_>], absent: &[Absent], asker: 
         );
     }
     for traced in runs {
-        text += &timeline_of(event.at, traced);
+        text += &timeline_of(event.at, traced, look);
     }
     if event.done
         && let Some(stopper) = runs.iter().find(|traced| stops(traced.record))
@@ -170,7 +177,7 @@ fn timeline(handling: &Handling, runs: &[Traced<'_>], absent: &[Absent], asker: 
     text
 }
 
-fn timeline_of(begin: Timestamp, traced: &Traced<'_>) -> String {
+fn timeline_of(begin: Timestamp, traced: &Traced<'_>, look: TableStyle<'_>) -> String {
     let RunRecord { run, standing, entries } = traced.record;
     let mut text = format!(
         "\nrun {}  {}.{}  generation {} ({})\n{:>10}  it starts\n",
@@ -203,14 +210,12 @@ fn timeline_of(begin: Timestamp, traced: &Traced<'_>) -> String {
         text += &format!("{:>10}    {called} → {}{took}\n", offset(begin, entry.at), came(outcome));
     }
     match (&standing.waiting, standing.ended) {
-        (_, Some(ended)) => {
-            text += &format!("{:>10}  it ends: {}\n", offset(begin, ended), TableStyle::WHOLE.standing(standing))
-        }
+        (_, Some(ended)) => text += &format!("{:>10}  it ends: {}\n", offset(begin, ended), look.standing(standing)),
         (Some(waiting), None) => {
             if *waiting.place != *place {
                 show_place(&mut text, &waiting.place);
             }
-            text += &format!("{:>10}    it {}\n", offset(begin, waiting.since), TableStyle::WHOLE.standing(standing));
+            text += &format!("{:>10}    it {}\n", offset(begin, waiting.since), look.standing(standing));
         }
         (None, None) => {}
     }

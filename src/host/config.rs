@@ -18,6 +18,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::access::Access;
+use crate::language::zone::Zone;
 use crate::protocol::Family;
 use crate::runtime::{AllowedHost, JournalMode, Limits};
 use crate::session::{Pacing, Rate};
@@ -43,6 +44,7 @@ const KEYS: &[&str] = &[
     "journal",
     "in_doubt",
     "retention",
+    "timezone",
     "pacing",
     "reload",
     "files",
@@ -73,6 +75,8 @@ pub struct Config {
     pub in_doubt: InDoubt,
     /// How long the journal keeps what is over.
     pub retention: Duration,
+    /// Where times are read and written; `None` is where the system is.
+    pub timezone: Option<Zone>,
     /// How fast sessions send.
     pub pacing: Pacing,
     /// How a saved script takes over.
@@ -152,6 +156,7 @@ impl Config {
             journal: JournalMode::default(),
             in_doubt: InDoubt::default(),
             retention: DEFAULT_RETENTION,
+            timezone: None,
             pacing: Pacing::default(),
             reload: Reload::default(),
             files: Vec::new(),
@@ -203,6 +208,11 @@ impl Config {
         Ok(config)
     }
 
+    /// Where times are read and written: in the zone that it names, else in the system's, else in UTC.
+    pub fn zone(&self) -> Zone {
+        self.timezone.clone().or_else(Zone::of_system).unwrap_or_default()
+    }
+
     fn read_top(&mut self, table: &Table<'_>) -> Result<(), ConfigError> {
         let path = |item: &ConfigValue<'_>| Ok(table.source.resolve(&item.name("a path")?));
         if let Some(scripts) = table.get("scripts") {
@@ -228,6 +238,7 @@ impl Config {
         if let Some(retention) = table.read("retention", ConfigValue::duration)? {
             self.retention = retention;
         }
+        self.timezone = table.read("timezone", read_parsed)?;
         if let Some(hosts) = table.get("allow_hosts") {
             self.access.hosts = hosts.list("an array of hosts such as [\"bot.example.com\"]", read_parsed)?;
         }

@@ -54,6 +54,7 @@ impl PromptHost {
         let (ending, ended) = mpsc::channel(1);
         let shared = WorkerContext {
             clock: Clock::system(),
+            zone: config.zone(),
             store: store.clone(),
             limits: config.limits,
             directory: directory.clone(),

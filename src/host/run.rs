@@ -29,6 +29,7 @@ use crate::language::Fault;
 use crate::language::check::{Finding, SessionNetworks};
 use crate::language::diagnostic::{self, Severity};
 use crate::language::disk::is_script_name;
+use crate::language::zone::Zone;
 use crate::runtime::reload::outlook::{End, Outlook};
 use crate::runtime::reload::watch::{Asker, watch};
 use crate::runtime::{
@@ -136,6 +137,7 @@ impl Host {
         let (ending, ended) = tokio::sync::mpsc::channel(ENDS);
         let shared = WorkerContext {
             clock: clock.clone(),
+            zone: zone_of(&config),
             store: store.clone(),
             limits: config.limits,
             directory: directory.clone(),
@@ -509,6 +511,19 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
     }
     // Only now: what is saved is live as soon as it loads.
     report(&check(library, &changes.update, &followers.scripts.sessions()));
+}
+
+/// Where times are read and written; says so.
+fn zone_of(config: &Config) -> Zone {
+    let zone = config.zone();
+    match &config.timezone {
+        Some(_) => tracing::info!("times are those of {}", zone.name()),
+        None if Zone::of_system().is_some() => tracing::info!("times are those of the system: {}", zone.name()),
+        None => tracing::warn!(
+            "times are those of UTC, since the system has no time zone; `timezone = \"Asia/Tokyo\"` in the configuration sets one"
+        ),
+    }
+    zone
 }
 
 /// Takes down which scripts are missing and which are not any more, and says so.

@@ -6,9 +6,10 @@
 
 use std::str::FromStr;
 
-use chrono::{DateTime, Local, Offset, TimeZone, Utc};
+use chrono::{DateTime, Utc};
 use croner::Cron;
 
+use super::zone::Zone;
 use crate::clock::Timestamp;
 
 /// No offset from UTC lasts shorter than this, in milliseconds.
@@ -34,25 +35,17 @@ pub(crate) fn check(pattern: &str) -> Result<(), String> {
     Cron::from_str(pattern).map(drop).map_err(|error| wrong(error.to_string()))
 }
 
-/// The next time after `now` in local time; `None` when there is none any more.
-pub(crate) fn next(pattern: &str, now: Timestamp) -> Option<Timestamp> {
-    next_in(pattern, now, |at| {
-        let offset = Local.timestamp_millis_opt(at).single()?.offset().fix();
-        Some(Timestamp::from(offset.local_minus_utc()) * 1_000)
-    })
-}
-
-/// The next time after `now` in a zone that is `offset` milliseconds ahead of UTC at a time.
-fn next_in(pattern: &str, now: Timestamp, offset: impl Fn(Timestamp) -> Option<Timestamp>) -> Option<Timestamp> {
+/// The next time after `now`, by the clocks of a zone; `None` when there is none any more.
+pub(crate) fn next(pattern: &str, now: Timestamp, zone: &Zone) -> Option<Timestamp> {
     let cron = Cron::from_str(pattern).ok()?;
     let mut from = now;
-    let mut wall = now + offset(now)?;
+    let mut wall = now + zone.offset(now)?;
     let mut is_inclusive = false;
     for _ in 0..CHANGES {
-        let here = offset(from)?;
+        let here = zone.offset(from)?;
         let matching = find(&cron, wall, is_inclusive)?;
-        let Some(change) = first_change(from, matching - here, &offset)? else { return Some(matching - here) };
-        let (before, after) = (change + here, change + offset(change)?);
+        let Some(change) = first_change(from, matching - here, zone)? else { return Some(matching - here) };
+        let (before, after) = (change + here, change + zone.offset(change)?);
         if !follows_the_clock(pattern) && (before..after).contains(&matching) {
             return Some(change);
         }
@@ -70,22 +63,18 @@ fn find(cron: &Cron, wall: Timestamp, is_inclusive: bool) -> Option<Timestamp> {
 }
 
 /// The first moment after `from`, and not after `until`, at which the offset is another one.
-fn first_change(
-    from: Timestamp,
-    until: Timestamp,
-    offset: impl Fn(Timestamp) -> Option<Timestamp>,
-) -> Option<Option<Timestamp>> {
-    let here = offset(from)?;
+fn first_change(from: Timestamp, until: Timestamp, zone: &Zone) -> Option<Option<Timestamp>> {
+    let here = zone.offset(from)?;
     let mut same = from;
     while same < until {
         let mut other = same.saturating_add(STEP).min(until);
-        if offset(other)? == here {
+        if zone.offset(other)? == here {
             same = other;
             continue;
         }
         while other - same > 1 {
             let middle = same + (other - same) / 2;
-            if offset(middle)? == here { same = middle } else { other = middle }
+            if zone.offset(middle)? == here { same = middle } else { other = middle }
         }
         return Some(Some(other));
     }
@@ -108,16 +97,13 @@ fn follows_the_clock(pattern: &str) -> bool {
 mod tests {
     use super::*;
 
-    const HOUR: Timestamp = 3_600 * 1_000;
-
     fn at(text: &str) -> Timestamp {
         DateTime::parse_from_rfc3339(text).expect("a time").timestamp_millis()
     }
 
-    /// New York in 2026 and after it: summer time from the eighth of March to the first of November, then none.
-    fn new_york(time: Timestamp) -> Option<Timestamp> {
-        let is_summer = (at("2026-03-08T07:00:00Z")..at("2026-11-01T06:00:00Z")).contains(&time);
-        Some(if is_summer { -4 * HOUR } else { -5 * HOUR })
+    /// Summer time lasts from the eighth of March to the first of November in 2026.
+    fn new_york() -> Zone {
+        "America/New_York".parse().expect("a zone")
     }
 
     /// The times at which a pattern is due after a time, as clocks in New York show them.
@@ -125,10 +111,8 @@ mod tests {
         let mut now = at(after);
         let mut times = Vec::new();
         for _ in 0..count {
-            now = next_in(pattern, now, new_york).expect("a time");
-            let zone = new_york(now).expect("an offset");
-            let clock = DateTime::from_timestamp_millis(now + zone).expect("a time").format("%m-%d %H:%M");
-            times.push(format!("{clock} {}", if zone == -4 * HOUR { "EDT" } else { "EST" }));
+            now = next(pattern, now, &new_york()).expect("a time");
+            times.push(new_york().at(now).expect("a time").strftime("%m-%d %H:%M %Z").to_string());
         }
         times
     }
@@ -178,6 +162,25 @@ mod tests {
     fn a_time_far_away_is_found_beyond_the_changes() {
         assert_eq!(due("0 9 1 12 *", "2026-01-01T00:00:00-05:00", 1), ["12-01 09:00 EST"]);
         assert_eq!(due("0 9 29 2 *", "2026-01-01T00:00:00-05:00", 1), ["02-29 09:00 EST"]);
-        assert_eq!(next_in("0 0 30 2 *", 0, new_york), None);
+        assert_eq!(next("0 0 30 2 *", 0, &new_york()), None);
+    }
+
+    #[test]
+    fn what_names_its_time_is_due_once_a_day_over_a_year_of_any_zone() {
+        for zone in ["America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "America/Havana", "Asia/Tokyo", "UTC"]
+        {
+            let zone: Zone = zone.parse().expect("a zone");
+            for pattern in ["0 0 * * *", "30 1 * * *", "15 2 * * *", "30 2 * * *", "0 9 * * *"] {
+                let (mut now, mut days) = (at("2026-01-01T12:00:00Z"), Vec::new());
+                while now < at("2027-01-01T12:00:00Z") {
+                    now = next(pattern, now, &zone).expect("a time");
+                    days.push(zone.at(now).expect("a time").date());
+                }
+                assert!(
+                    days.windows(2).all(|days| days[0].tomorrow().is_ok_and(|day| day == days[1])),
+                    "{zone:?} {pattern}"
+                );
+            }
+        }
     }
 }

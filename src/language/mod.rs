@@ -7,7 +7,7 @@
 //! | `dialect`, `parse`, `headers` | what Rhai brings; compiling, and syntax errors in plain words; where a file's functions stand |
 //! | `functions`, `errors`, `testing`, `types` | the tables: every host function and property, documented; the errors that can be caught; the API of scenario tests |
 //! | `hook`, `kind`, `chain` | the functions that the host calls; what is known of a value; what Rhai's tree spreads over several nodes |
-//! | `cron`, `duration` | when a pattern is due; how long something lasts |
+//! | `zone`, `cron`, `duration` | time zones; when a pattern is due; how long something lasts |
 //! | `fault`, `diagnostic` | what is wrong with a script, and where; the card that shows it |
 //! | `trace`, `explain`, `race` | from what ended a run to a fault; its words; which call holds a value that is in use |
 //! | `suggest`, `spelling` | what may have been meant; the known name that is closest to a mistyped one |
@@ -39,6 +39,7 @@ pub(crate) mod suggest;
 pub mod testing;
 pub(crate) mod trace;
 pub mod types;
+pub mod zone;
 
 pub use bundle::{Bundle, script_name, stdlib_modules};
 pub use fault::{Excerpt, Fault, MissingFunction, Thrown};

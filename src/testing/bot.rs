@@ -15,6 +15,7 @@ use super::error::WorldError;
 use super::stillness::Stillness;
 use crate::clock::Clock;
 use crate::host::WebhookListener;
+use crate::language::zone::Zone;
 use crate::protocol::{LINE, Network};
 use crate::runtime::web::stub::Stubs;
 use crate::runtime::{
@@ -66,6 +67,7 @@ pub(super) struct RunningBot {
 pub(super) struct Surroundings<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) clock: &'a Clock,
+    pub(super) zone: &'a Zone,
     pub(super) store: &'a Store,
     pub(super) limits: &'a Limits,
 }
@@ -78,6 +80,7 @@ impl RunningBot {
         let (ended, _) = tokio::sync::mpsc::channel(1);
         let shared = WorkerContext {
             clock: around.clock.clone(),
+            zone: around.zone.clone(),
             store: around.store.clone(),
             limits: *around.limits,
             directory: directory.clone(),

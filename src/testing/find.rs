@@ -167,6 +167,7 @@ fn setting(disk: &Disk, folder: PathBuf, options: &TestOptions) -> (Arc<Setting>
         folder,
         scripts,
         limits: options.limits,
+        zone: options.zone.clone(),
         patience: options.patience,
         sessions: options.sessions.clone(),
         snapshots: options.snapshots,

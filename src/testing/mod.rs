@@ -50,6 +50,7 @@ pub use report::{Failed, TestReport, TestResult, Verdict};
 pub use runner::{RunError, run};
 pub use unmet::Difference;
 
+use crate::language::zone::Zone;
 use crate::protocol::Network;
 use crate::runtime::Limits;
 use crate::sandbox::Tap;
@@ -93,6 +94,8 @@ pub struct TestOptions {
     pub snapshots: Snapshots,
     /// The bounds of scripts.
     pub limits: Limits,
+    /// Where the bot reads and writes times; the machine's own zone has no say.
+    pub zone: Zone,
     /// How long a test may go on without coming to rest, and how long by itself, in real time.
     pub patience: Duration,
     /// Who hears every frame between the bots and their gateways.

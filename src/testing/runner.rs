@@ -248,6 +248,7 @@ impl Default for TestOptions {
             threads: None,
             snapshots: super::Snapshots::default(),
             limits: crate::runtime::Limits::default(),
+            zone: crate::language::zone::Zone::default(),
             patience: PATIENCE,
             tap: None,
         }

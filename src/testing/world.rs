@@ -19,6 +19,7 @@ use super::stillness::Stillness;
 use super::{Snapshots, TestSession, allowance};
 use crate::clock::{Clock, Timestamp};
 use crate::language::Bundle;
+use crate::language::zone::Zone;
 use crate::protocol::{GATEWAY, LINE, Message, Network, Request};
 use crate::runtime::web::stub::Stubs;
 use crate::runtime::{Limits, Update};
@@ -53,6 +54,8 @@ pub(super) struct Setting {
     pub(super) scripts: Vec<Arc<Bundle>>,
     /// The bounds of scripts.
     pub(super) limits: Limits,
+    /// Where the bot reads and writes times.
+    pub(super) zone: Zone,
     /// How long a test may go on without coming to rest, and how long by itself, in real time.
     pub(super) patience: Duration,
     /// The sessions of the bot at the start; without any, there is one on the gateway.
@@ -240,7 +243,13 @@ impl TestWorld {
     }
 
     fn surroundings(&self) -> Surroundings<'_> {
-        Surroundings { sandbox: &self.sandbox, clock: &self.clock, store: &self.store, limits: &self.setting.limits }
+        Surroundings {
+            sandbox: &self.sandbox,
+            clock: &self.clock,
+            zone: &self.setting.zone,
+            store: &self.store,
+            limits: &self.setting.limits,
+        }
     }
 
     /// Starts the bot, if it is not running, and waits until it is at rest.

@@ -280,3 +280,25 @@ fn as_many_files_as_the_system_allows_may_be_open_and_too_few_are_said() {
     assert_eq!(open.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["500", "500"]);
     bot.ends();
 }
+
+#[test]
+fn the_start_says_where_times_are_read_and_written() {
+    let folder = folder(&[("bot.rhai", &answering("pong"))]);
+    let run = |zone: &str| {
+        let mut command = command(folder.path(), &["run"]);
+        command.env("TZ", zone);
+        Bot::of(command)
+    };
+    let bot = run("Asia/Tokyo");
+    bot.logs("INFO times are those of the system: Asia/Tokyo");
+    bot.ends();
+    let bot = run("Nowhere/Land");
+    bot.logs(
+        "WARN times are those of UTC, since the system has no time zone; `timezone = \"Asia/Tokyo\"` in the configuration sets one",
+    );
+    bot.ends();
+    fs::write(folder.path().join("hotline.toml"), "timezone = \"Europe/Berlin\"\n").expect("the folder is writable");
+    let bot = run("Nowhere/Land");
+    bot.logs("INFO times are those of Europe/Berlin");
+    bot.ends();
+}

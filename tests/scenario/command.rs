@@ -179,3 +179,46 @@ fn watching_runs_the_tests_again_when_a_link_in_the_middle_of_a_chain_flips() {
     std::fs::rename(at("next"), at("current")).expect("the folder is ours");
     assert!(watching.run().contains("FAIL  ./echo_test.rhai::test_ping"));
 }
+
+/// A script that counts the days.
+const DAILY: &str = r#"
+cron("30 2 * * *", "count");
+fn count() { state.days = (state.days ?? 0) + 1; }
+fn on_message(msg) { msg.reply(`${state.days ?? 0} days`); }
+"#;
+
+fn days(configuration: &[(&str, &str)], zone: &str, test: &str) -> Outcome {
+    let test = format!("let alice = person(\"alice\"); {test}");
+    let files = [configuration, &[("daily.rhai", DAILY), ("daily_test.rhai", &test)]].concat();
+    let folder = Folder::with(&files);
+    let output = command(&folder, &["."]).env("TZ", zone).output().expect("the binary starts");
+    wire::check_frames();
+    let text = |bytes| String::from_utf8(bytes).expect("text");
+    Outcome {
+        status: output.status.code().expect("it ended by itself"),
+        out: text(output.stdout),
+        err: text(output.stderr),
+    }
+}
+
+#[test]
+fn the_machines_zone_changes_no_result() {
+    let at_half_past_two = r#"clock.advance("17h29m"); alice.says("hi"); alice.expects("0 days"); clock.advance("1m"); alice.says("hi"); alice.expects("1 days");"#;
+    for zone in ["UTC", "Asia/Tokyo", "America/New_York"] {
+        let outcome = days(&[], zone, at_half_past_two);
+        assert_eq!(outcome.status, 0, "{zone}: {}{}", outcome.out, outcome.err);
+    }
+}
+
+#[test]
+fn a_daily_timer_fires_once_a_day_over_both_changes_of_the_clock() {
+    let a_year = r#"clock.advance("365d"); alice.says("hi"); alice.expects("365 days");"#;
+    for zone in ["Europe/Berlin", "America/New_York", "Asia/Tokyo"] {
+        let configuration = format!("timezone = \"{zone}\"\n");
+        let outcome = days(&[("hotline.toml", &configuration)], "UTC", a_year);
+        assert_eq!(outcome.status, 0, "{zone}: {}{}", outcome.out, outcome.err);
+    }
+    let in_tokyo = r#"clock.advance("8h29m"); alice.says("hi"); alice.expects("0 days"); clock.advance("1m"); alice.says("hi"); alice.expects("1 days");"#;
+    let outcome = days(&[("hotline.toml", "timezone = \"Asia/Tokyo\"\n")], "America/New_York", in_tokyo);
+    assert_eq!(outcome.status, 0, "{}{}", outcome.out, outcome.err);
+}

@@ -47,6 +47,7 @@ data = "data"                       # hotline.db lives here
 workers = 2                         # default: the cores
 journal = "relaxed"                 # off, relaxed, strict
 retention = "30d"
+timezone = "Asia/Tokyo"
 pacing = "gentle"
 reload = "swap"
 
@@ -96,6 +97,7 @@ scripts = ["auto_reply"]
     assert_eq!(main.proxy.as_ref().map(|proxy| (proxy.kind, proxy.port)), Some((ProxyKind::Socks5, 1080)));
     assert_eq!((main.media, main.scripts.as_deref()), (MediaMode::Auto, Some(&["auto_reply".to_owned()][..])));
     assert_eq!(config.retention, Duration::from_secs(30 * 86_400));
+    assert_eq!(config.timezone, "Asia/Tokyo".parse().ok());
     assert_eq!(config.without_effect, ["console.listen"]);
 }
 
@@ -161,6 +163,11 @@ fn a_wrong_value_says_what_was_found_what_was_expected_and_where() {
         ("scripts = ['a', 5]", "1:17: \"scripts\" is the integer 5, expected a path"),
         ("data = ''", "\"data\" is \"\", expected a path"),
         ("journal = 'sometimes'", "\"journal\" is \"sometimes\", expected \"off\", \"relaxed\" or \"strict\""),
+        (
+            "timezone = 'Asia/Tokio'",
+            "1:12: \"timezone\" is \"Asia/Tokio\", expected a time zone such as \"Asia/Tokyo\"; did you mean \"Asia/Tokyo\"?",
+        ),
+        ("timezone = 9", "\"timezone\" is the integer 9, expected a string"),
         ("reload = true", "\"reload\" is true, expected \"swap\""),
         ("pacing = 'fast'", "expected \"off\", \"gentle\" or a table such as"),
         ("pacing = { text = '30' }", "\"text\" is \"30\", expected a rate such as"),

@@ -10,6 +10,7 @@ use crate::language::functions::arguments;
 use crate::language::functions::ticked;
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
+use crate::language::zone::Zone;
 
 /// How a timer passes arguments on.
 const TIMER_ARGUMENTS: &str = "a timer's arguments are its third argument: an array of them, or a single one";
@@ -50,7 +51,7 @@ impl Walk<'_> {
         if let ("cron", Some(Expr::StringConstant(pattern, position))) = (call.name.as_str(), call.args.first())
             // Leap days come again from any time on.
             && cron::check(pattern).is_ok()
-            && cron::next(pattern, 0).is_none()
+            && cron::next(pattern, 0, &Zone::default()).is_none()
         {
             let message = format!("\"{pattern}\" is never due: there is no such date");
             self.warn("never-due", *position, message, None);

@@ -23,6 +23,7 @@ use rhai::{Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, Pos
 use super::run;
 use crate::clock::Clock;
 use crate::language::dialect::{EXPRESSION_DEPTH, language};
+use crate::language::zone::Zone;
 use crate::runtime::context::directory::Directory;
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::caught;
@@ -53,6 +54,7 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
 pub(crate) fn without_world(limits: &Rc<Limits>) -> Engine {
     build(&Rc::new(Services {
         clock: Clock::system(),
+        zone: Zone::default(),
         limits: Rc::clone(limits),
         directory: Directory::default(),
         web: Web::none(limits),

@@ -120,7 +120,7 @@ impl SessionContext {
             kept: RefCell::new(Some(VecDeque::new())),
             started: Cell::new(false),
             begun: RefCell::default(),
-            schedule: Rc::default(),
+            schedule: Rc::new(Schedule::new(services.zone.clone())),
             drain: Rc::default(),
             pending: Cell::new(0),
             lanes: RefCell::default(),

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::directory::Directory;
 use crate::clock::Clock;
+use crate::language::zone::Zone;
 use crate::runtime::limits::Limits;
 use crate::runtime::view::stream::Announcer;
 use crate::runtime::web::Web;
@@ -11,6 +12,8 @@ use crate::runtime::web::Web;
 /// What the functions of one worker's scripts stand on.
 pub(crate) struct Services {
     pub(crate) clock: Clock,
+    /// Where times are read and written.
+    pub(crate) zone: Zone,
     pub(crate) limits: Rc<Limits>,
     pub(crate) directory: Directory,
     /// The web as far as scripts may reach it.

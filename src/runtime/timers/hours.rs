@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 
 use crate::clock::Timestamp;
 use crate::language::cron;
+use crate::language::zone::Zone;
 use crate::store::TimerId;
 
 /// By how much the time of day must have moved to count as set.
@@ -66,14 +67,14 @@ impl Hours {
     }
 
     /// The next time of a timer's pattern after `now` that the clock has not shown since there is this timer.
-    pub(crate) fn next(&self, pattern: &str, timer: TimerId, now: Timestamp) -> Option<Timestamp> {
-        let mut next = cron::next(pattern, now)?;
+    pub(crate) fn next(&self, pattern: &str, timer: TimerId, now: Timestamp, zone: &Zone) -> Option<Timestamp> {
+        let mut next = cron::next(pattern, now, zone)?;
         let shown = |next: &Timestamp| {
             let is_its = |stretch: &&Stretch| timer <= stretch.newest && (stretch.from..=stretch.to).contains(next);
             self.past.iter().find(is_its).map(|stretch| stretch.to)
         };
         while let Some(until) = shown(&next) {
-            next = cron::next(pattern, until)?;
+            next = cron::next(pattern, until, zone)?;
         }
         Some(next)
     }
@@ -114,7 +115,7 @@ mod tests {
         assert_eq!(hours.follow(0, NOON, NEWEST), None);
         assert_eq!(hours.follow(400, NOON + 30 * MINUTE, NEWEST), None, "a clock is adjusted all the time");
         assert_eq!(hours.follow(-HOUR, NOON - 20 * MINUTE, NEWEST), Some(-HOUR));
-        let next = |timer, now| hours.next("*/15 * * * *", timer, now);
+        let next = |timer, now| hours.next("*/15 * * * *", timer, now, &Zone::default());
         assert_eq!(next(NEWEST, NOON - 20 * MINUTE), Some(NOON - 15 * MINUTE), "it has not been shown yet");
         assert_eq!(next(NEWEST, NOON - 10 * MINUTE), Some(NOON + 45 * MINUTE));
         assert_eq!(next(TimerId::new(8), NOON - 10 * MINUTE), Some(NOON));
@@ -127,7 +128,7 @@ mod tests {
         let year = 365 * 24 * HOUR;
         assert_eq!(hours.follow(year, NOON + year, NEWEST), Some(year));
         assert_eq!(hours.follow(0, NOON + 20 * MINUTE, NEWEST), Some(-year));
-        assert_eq!(hours.next("*/15 * * * *", NEWEST, NOON + 20 * MINUTE), Some(NOON + 30 * MINUTE));
+        assert_eq!(hours.next("*/15 * * * *", NEWEST, NOON + 20 * MINUTE, &Zone::default()), Some(NOON + 30 * MINUTE));
     }
 
     #[test]

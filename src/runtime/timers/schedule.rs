@@ -10,7 +10,9 @@ use super::hours::{self, Hours};
 use super::timer::{Scheduled, Spec, Timer};
 use crate::clock::{Clock, Timestamp};
 use crate::language::bundle::Bundle;
+use crate::language::cron;
 use crate::language::fault::Fault;
+use crate::language::zone::Zone;
 use crate::runtime::ids;
 use crate::store::{Batch, TimerId, TimerOrigin, TimerRow};
 
@@ -35,6 +37,8 @@ impl Drop for Beat {
 /// line with a time of day that was set, so that delays take as long as they are.
 #[derive(Default)]
 pub(crate) struct Schedule {
+    /// Where the times of patterns are read.
+    zone: Zone,
     hours: RefCell<Hours>,
     entries: RefCell<BTreeMap<(Timestamp, TimerId), Scheduled>>,
     changed: Notify,
@@ -49,6 +53,11 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
+    /// One without timers, whose patterns follow the clocks of a zone.
+    pub(crate) fn new(zone: Zone) -> Self {
+        Self { zone, ..Self::default() }
+    }
+
     /// Whether it takes no more timers.
     pub(crate) fn is_full(&self) -> bool {
         self.len() >= TIMERS
@@ -88,7 +97,7 @@ impl Schedule {
             self.unrecorded.borrow_mut().insert(entry.id);
             let due = match &entry.timer.spec {
                 Spec::Cron(_) if step > 0 && !hours::is_unset(entry.due) => entry.due,
-                Spec::Cron(pattern) => self.hours.borrow().next(pattern, entry.id, now)?,
+                Spec::Cron(pattern) => self.hours.borrow().next(pattern, entry.id, now, &self.zone)?,
                 _ => entry.due.saturating_add(step),
             };
             Some(((due, entry.id), Scheduled { due, ..entry }))
@@ -107,7 +116,7 @@ impl Schedule {
             self.unrecorded.borrow_mut().insert(key.1);
             return Some(key.1);
         }
-        let (id, due) = (ids::next_id(), timer.spec.next(now)?);
+        let (id, due) = (ids::next_id(), timer.spec.next(now, &self.zone)?);
         self.know(script, &timer, id);
         self.insert(Scheduled { id, script: script.to_owned(), timer, due, origin });
         Some(id)
@@ -238,7 +247,12 @@ impl Schedule {
         match spec {
             // Soon the clock shows what it showed then.
             Spec::Cron(_) if hours::is_unset(now) && !hours::is_unset(due) => due,
-            Spec::Cron(pattern) => due.min(self.hours.borrow().next(pattern, id, now).unwrap_or(due)),
+            Spec::Cron(pattern) => {
+                let next = self.hours.borrow().next(pattern, id, now, &self.zone);
+                // It was reckoned in another zone where it is no time of the pattern in this one.
+                let is_its = due <= now || cron::next(pattern, due - 1, &self.zone) == Some(due);
+                next.filter(|next| !is_its || *next < due).unwrap_or(due)
+            }
             delay => match delay.length() {
                 Some(length) if due > now => now.saturating_add(hours::left(due, length, now, last)),
                 _ => due,
@@ -285,7 +299,7 @@ impl Schedule {
             let key = due.map(|(key, _)| *key)?;
             let scheduled = entries.remove(&key).expect("its key was just read");
             self.unrecorded.borrow_mut().insert(scheduled.id);
-            if let Some(due) = scheduled.next(now, &self.hours.borrow()) {
+            if let Some(due) = scheduled.next(now, &self.hours.borrow(), &self.zone) {
                 entries.insert((due, scheduled.id), Scheduled { due, ..scheduled.clone() });
             }
             if !is_held(&scheduled.script) && !self.unbegun.borrow().contains(&scheduled.id) {
@@ -513,5 +527,19 @@ mod tests {
         assert_eq!(schedule.next_due(|_| false), Some(1_000));
         schedule.declare("a", &[tock], 600);
         assert_eq!(schedule.next_due(|_| false), Some(1_500));
+    }
+
+    #[test]
+    fn a_pattern_that_waited_in_another_zone_means_the_new_one() {
+        let spec = Spec::cron("0 9 * * *").expect("a pattern");
+        let (noon, hour) = (1_767_614_400_000, 3_600_000);
+        let due_again = |due: Timestamp| {
+            let schedule = Schedule::new("Asia/Tokyo".parse().expect("a zone"));
+            schedule.due_again(TimerId::new(1), &spec, due, noon, Some(noon - 1))
+        };
+        assert_eq!(due_again(noon + 12 * hour), noon + 12 * hour, "nine in Tokyo");
+        assert_eq!(due_again(noon + 10 * hour), noon + 12 * hour, "nine in Sydney");
+        assert_eq!(due_again(noon + 21 * hour), noon + 12 * hour, "nine in London");
+        assert_eq!(due_again(noon - 3 * hour), noon - 3 * hour, "it was due while no bot ran");
     }
 }

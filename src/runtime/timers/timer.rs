@@ -13,6 +13,7 @@ use crate::language::cron;
 use crate::language::fault::Fault;
 use crate::language::functions::{arguments as counted, ticked};
 use crate::language::headers::{Header, headers};
+use crate::language::zone::Zone;
 use crate::protocol::{Content, Event};
 use crate::store::{InternalKind, TimerId, TimerOrigin};
 
@@ -24,7 +25,7 @@ pub(crate) enum Spec {
     After(Duration),
     /// Again and again, at this distance.
     Every(Duration),
-    /// At the times that a cron pattern matches, in local time.
+    /// At the times that a cron pattern matches, by the clocks of the bot's zone.
     Cron(String),
 }
 
@@ -56,9 +57,9 @@ pub(crate) struct Scheduled {
 
 impl Spec {
     /// The next time after `now`; `None` when there is none any more.
-    pub(crate) fn next(&self, now: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn next(&self, now: Timestamp, zone: &Zone) -> Option<Timestamp> {
         match self {
-            Self::Cron(pattern) => cron::next(pattern, now),
+            Self::Cron(pattern) => cron::next(pattern, now, zone),
             delay => Some(now.saturating_add(delay.length()?)),
         }
     }
@@ -162,7 +163,7 @@ impl Scheduled {
     }
 
     /// When it is due again after `now`.
-    pub(super) fn next(&self, now: Timestamp, hours: &Hours) -> Option<Timestamp> {
+    pub(super) fn next(&self, now: Timestamp, hours: &Hours, zone: &Zone) -> Option<Timestamp> {
         match &self.timer.spec {
             Spec::After(_) => None,
             Spec::Every(period) => {
@@ -170,7 +171,7 @@ impl Scheduled {
                 let beats = now.saturating_sub(self.due) / period + 1;
                 Some(self.due.saturating_add(period.saturating_mul(beats)))
             }
-            Spec::Cron(pattern) => hours.next(pattern, self.id, now),
+            Spec::Cron(pattern) => hours.next(pattern, self.id, now, zone),
         }
     }
 
@@ -197,7 +198,7 @@ mod tests {
     #[test]
     fn a_cron_pattern_names_times_or_is_refused() {
         let spec = Spec::cron("*/5 * * * *").expect("a pattern");
-        assert_eq!(spec.next(1_700_000_000_000), Some(1_700_000_100_000));
+        assert_eq!(spec.next(1_700_000_000_000, &Zone::default()), Some(1_700_000_100_000));
         assert!(Spec::cron("every monday").is_err());
         let error = Spec::cron("0 0 9 * * *").expect_err("six fields");
         assert!(error.ends_with("it has 6 fields, expected 5"), "{error}");

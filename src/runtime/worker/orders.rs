@@ -9,6 +9,7 @@ use super::prompt;
 use crate::clock::Clock;
 use crate::language::bundle::Bundle;
 use crate::language::fault::Fault;
+use crate::language::zone::Zone;
 use crate::runtime::context::directory::Directory;
 use crate::runtime::context::drain::DrainMode;
 use crate::runtime::journal::JournalMode;
@@ -24,6 +25,8 @@ use crate::store::{RunId, Store};
 pub struct WorkerContext {
     /// The one clock.
     pub clock: Clock,
+    /// Where times are read and written.
+    pub zone: Zone,
     /// What outlives the process.
     pub store: Store,
     /// The limits of scripts.

@@ -35,7 +35,7 @@ pub(super) fn serve(shared: WorkerContext, orders: mpsc::Receiver<Order>) {
 
 /// Does what a worker is asked for, until it is told to stop.
 pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order>) {
-    let WorkerContext { clock, store, limits, directory, web, events, dry_run, journal, resend_in_doubt, ended } =
+    let WorkerContext { clock, zone, store, limits, directory, web, events, dry_run, journal, resend_in_doubt, ended } =
         shared;
     // Without a record nothing is known of what an earlier process has sent, and what this one sends is new.
     let secret = match journal {
@@ -50,7 +50,7 @@ pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order
     let disk_watch = spawn_local(Rc::clone(&journal).follow_disk());
     let web = Web::new(&web, &limits, clock.clone());
     let limits = Rc::new(limits);
-    let services = Rc::new(Services { clock, limits, directory, web, events, dry_run, resend_in_doubt, secret });
+    let services = Rc::new(Services { clock, zone, limits, directory, web, events, dry_run, resend_in_doubt, secret });
     let engine = Rc::new(builtins::build(&services));
     let loader = Loader::new(&engine, &services.limits);
     let worker = Worker::new(services, loader, journal, ended);
