@@ -13,8 +13,9 @@ fn on_message(msg) {
     try {
         if msg.text == "picture" { send_image(msg.chat, "cat.png"); }
         if msg.text == "outside" { send_image(msg.chat, "../cat.png"); }
+        if msg.text == "film" { send_video(msg.chat, "film.mp4", 1200); }
         if msg.text == "sound" { send_audio(msg.chat, "meow.m4a", 1200); }
-    } catch (error) { msg.reply(`${error.name}: ${error.message}`); }
+    } catch (error) { msg.reply(`${error.command} ${error.name}: ${error.message}`); }
 }
 "#;
 
@@ -46,7 +47,16 @@ async fn a_picture_goes_out_by_a_url_that_nobody_can_guess() {
     assert_eq!(scene.last().message["duration"], 1200);
     scene.says("outside");
     let text = scene.hears().await;
-    assert!(text.starts_with("FILE: ../cat.png is in none of the folders"), "{text}");
+    assert!(text.starts_with("SendImage FILE: ../cat.png is in none of the folders"), "{text}");
+    std::fs::write(scene.folder.path().join("film.mp4"), b"film").expect("the folder is ours");
+    scene.says("film");
+    let text = scene.hears().await;
+    assert!(text.starts_with("SendVideo FILE: its preview is a picture beside it: cannot use the file"), "{text}");
+    std::fs::write(scene.folder.path().join("film.mp4.jpg"), b"still").expect("the folder is ours");
+    scene.says("film");
+    scene.gets().await;
+    let preview = scene.last().message["previewImageUrl"].as_str().expect("a url").to_owned();
+    assert!(preview.ends_with("/film.mp4.jpg"), "{preview}");
     scene.end().await;
 }
 

@@ -43,6 +43,8 @@ pub(super) enum CommandWay {
 /// A picture, video or sound on its way to a chat.
 pub(super) struct FileMessage {
     to: String,
+    /// What the script calls.
+    command: &'static str,
     /// LINE's type of message.
     kind: &'static str,
     path: String,
@@ -84,8 +86,8 @@ pub(super) fn way(
     }
     let file = [(SendImage::COMMAND, "image"), (SendVideo::COMMAND, "video"), (SendAudio::COMMAND, "audio")];
     if let Some((_, kind)) = file.into_iter().find(|(of, _)| of.name == row.name) {
-        let duration = value["duration"].as_i64();
-        return CommandWay::File(FileMessage { to: text("to"), kind, path: text("path"), duration });
+        let (to, path, duration) = (text("to"), text("path"), value["duration"].as_i64());
+        return CommandWay::File(FileMessage { to, command: row.name, kind, path, duration });
     }
     let takes_key = ApiOperation::named(row.name).is_some_and(ApiOperation::takes_retry_key);
     if takes_key && value.get("retryKey").is_none() { CommandWay::Keyed } else { CommandWay::AsItIs }
@@ -208,23 +210,29 @@ pub(super) fn deliver_file(
     file: &FileMessage,
     place: CallSite<'_>,
 ) -> ScriptResult {
-    let FileMessage { to, kind, path, duration } = file;
-    let (url, size) = publish(services, session.as_ref(), path, place)?;
+    let FileMessage { to, command, kind, path, duration } = file;
+    let (url, size) = publish(services, session.as_ref(), command, path, "", place)?;
     let mut message = json!({ "type": kind, "originalContentUrl": url });
     match *kind {
         "audio" => message["duration"] = duration.unwrap_or_default().into(),
         // A small picture is its own preview; all else has one beside it, such as `clip.mp4.jpg`.
         "image" if size <= PREVIEW => message["previewImageUrl"] = url.into(),
-        _ => message["previewImageUrl"] = publish(services, session.as_ref(), &format!("{path}.jpg"), place)?.0.into(),
+        _ => {
+            let preview = format!("{path}.jpg");
+            let what = "its preview is a picture beside it: ";
+            message["previewImageUrl"] = publish(services, session.as_ref(), command, &preview, what, place)?.0.into();
+        }
     }
     deliver(services, session, to, vec![message], place)
 }
 
-/// The url of a file and its size; a run that is rebuilt has the same one.
+/// The url of a file and its size; a run that is rebuilt has the same one. An error says first `what` it is.
 fn publish(
     services: &Services,
     session: Option<&SessionRef>,
+    command: &'static str,
     path: &str,
+    what: &str,
     place: CallSite<'_>,
 ) -> Result<(String, i64), ScriptError> {
     let call = HostCall::new(Impact::Pure, "publish").with(path);
@@ -232,8 +240,8 @@ fn publish(
         let other = session.map(|session| sessions::member(session, services)).transpose()?;
         let member = other.map_or_else(|| outgoing::own_member(run), Ok)?;
         let published = wait("publish", member.media.publish(path, run.now()))?;
-        let (url, size) =
-            published.map_err(|error| thrown::failure(error.code(), error.name(), &error.to_string(), "publish"))?;
+        let (url, size) = published
+            .map_err(|error| thrown::failure(error.code(), error.name(), &format!("{what}{error}"), command))?;
         let size = i64::try_from(size).unwrap_or(i64::MAX);
         Ok(Answer::Value(Map::from_iter([("url".into(), url.into()), ("size".into(), size.into())]).into()))
     })?;
