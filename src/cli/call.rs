@@ -21,7 +21,7 @@ use crate::protocol::{
     COMMANDS, Command, Content, Failure, FailureCode, Field, FieldKind, NETWORKS, Network, Safety, check_field_names,
     check_fields,
 };
-use crate::session::{CallError, Handle, Media, MediaError, MediaMode, SessionConfig};
+use crate::session::{CallError, Credentials, Handle, Media, MediaError, MediaMode, SessionConfig};
 
 /// The arguments of `call`.
 #[derive(Debug, clap::Args)]
@@ -80,8 +80,9 @@ impl CallArgs {
         if let Some(reason) = session.network().refusal(command, &session.name) {
             return Err(Exit::usage(anyhow!(reason)));
         }
-        // By flags there is a data folder where a bot has run by flags.
-        let has_folder = self.account.gateway.is_none() || config.data.is_dir();
+        // By flags there is a data folder where a bot has run by flags. Channels have no certificates.
+        let has_certificates = !matches!(session.login, Credentials::Channel { .. });
+        let has_folder = has_certificates && (self.account.gateway.is_none() || config.data.is_dir());
         let keeper =
             if has_folder { CertificateStore::folder(config.data.clone())? } else { CertificateStore::Nowhere };
         let settings = session.settings(&config.limits, &config.pacing, None);
