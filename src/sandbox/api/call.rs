@@ -78,6 +78,8 @@ impl ApiCall {
         }
         fields.extend(values.into_iter().map(|(name, value)| (name.to_owned(), decoded(value))));
         let body = match operation.body {
+            // A body may be left out where nothing has to stand in it.
+            BodyKind::Json if bytes.is_empty() && !operation.command.fields.iter().any(is_required) => Map::new(),
             BodyKind::Json => object(&bytes)?,
             BodyKind::Nothing | BodyKind::File => Map::new(),
         };
@@ -156,7 +158,7 @@ impl ApiCall {
             }
             if self.operation.body == BodyKind::Json {
                 check_value(field, self.body(name), &mut flaws)?;
-            } else if field.presence == Presence::Required && self.field(name).is_empty() {
+            } else if is_required(field) && self.field(name).is_empty() {
                 return Err(Refused::bad_request(format!("The '{name}' parameter is required")));
             }
         }
@@ -164,8 +166,12 @@ impl ApiCall {
     }
 }
 
+fn is_required(field: &Field) -> bool {
+    field.presence == Presence::Required
+}
+
 fn check_value(field: &Field, value: &Value, flaws: &mut Flaws) -> Result<(), Refused> {
-    let required = field.presence == Presence::Required;
+    let required = is_required(field);
     if value.is_null() || (required && value.as_str() == Some("")) {
         if required {
             flaws.add(field.name, "May not be empty");

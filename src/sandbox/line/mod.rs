@@ -117,13 +117,15 @@ impl LineAccount {
 
     /// Tells the bot of what concerns its account.
     pub(super) fn notice(&mut self, world: &World, deliveries: &[Delivery]) {
-        if self.webhook.is_none() {
-            return;
-        }
         let Some(official) = world.official() else { return };
-        for delivery in deliveries {
-            if let Some(event) = events::event_of(world, official, delivery) {
+        for event in deliveries.iter().filter_map(|delivery| events::event_of(world, official, delivery)) {
+            if self.webhook.is_some() {
                 self.announce(event);
+            } else {
+                tracing::warn!(
+                    event = event.kind,
+                    "the official account has no webhook, so no bot is told of this: a bot sets one when it starts"
+                );
             }
         }
     }

@@ -110,6 +110,8 @@ async fn the_account(bot: &mut Bot) {
     let tested = bot.ok(Method::POST, "/v2/bot/channel/webhook/test", json!({})).await;
     assert_eq!((&tested["success"], &tested["statusCode"]), (&json!(true), &json!(200)));
     assert_eq!(bot.webhook().await["events"], json!([]));
+    bot.ok(Method::POST, "/v2/bot/channel/webhook/test", Value::Null).await;
+    assert_eq!(bot.webhook().await["events"], json!([]));
     let alice = bot.id("alice");
     bot.ok(Method::POST, "/v2/bot/chat/loading/start", json!({ "chatId": alice, "loadingSeconds": 10 })).await;
     assert!(bot.official().is_loading("alice") && !bot.official().is_loading("bob"));
