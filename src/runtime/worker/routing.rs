@@ -65,3 +65,104 @@ impl Routed {
         }])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::protocol::LINE;
+    use crate::protocol::line::{ReplyToken, read_callback};
+
+    /// What may stand in an event of LINE's, where it may and where not.
+    const NAMES: &[&str] = &[
+        "type",
+        "mode",
+        "timestamp",
+        "webhookEventId",
+        "replyToken",
+        "source",
+        "message",
+        "userId",
+        "groupId",
+        "roomId",
+        "id",
+        "text",
+        "mention",
+        "joined",
+        "left",
+        "members",
+        "follow",
+        "isUnblocked",
+        "unsend",
+        "messageId",
+        "postback",
+        "data",
+        "params",
+        "beacon",
+        "link",
+        "membership",
+        "module",
+        "delivery",
+        "event",
+        "user",
+        "group",
+        "U1",
+        "standby",
+        "image",
+        "location",
+        "sticker",
+        "",
+    ];
+
+    fn anything() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<f64>().prop_map(Value::from),
+            select(NAMES).prop_map(Value::from),
+            any::<String>().prop_map(Value::from),
+        ];
+        leaf.prop_recursive(4, 32, 6, |inner| {
+            prop_oneof![
+                vec(inner.clone(), 0..4).prop_map(Value::from),
+                btree_map(select(NAMES).prop_map(str::to_owned), inner, 0..6)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    fn some_event() -> impl Strategy<Value = Value> {
+        let kinds: Vec<_> = LINE.events.iter().map(|row| row.subcommand).collect();
+        (select(kinds), btree_map(select(NAMES).prop_map(str::to_owned), anything(), 0..12)).prop_map(
+            |(kind, fields)| {
+                let mut event = Value::Object(fields.into_iter().collect());
+                event["type"] = kind.into();
+                event
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_stands_in_an_event_of_lines_it_is_read(events in vec(prop_oneof![some_event(), anything()], 0..4)) {
+            let body = json!({ "destination": "Ubot", "events": events }).to_string();
+            let callback = read_callback(body.as_bytes()).expect("a webhook");
+            for event in callback.events {
+                let content = event.content.as_str();
+                prop_assert!(serde_json::from_str::<Value>(content).is_ok(), "{content}");
+                let routed = Routed::read(&event, "Ubot");
+                let arguments = routed.arguments(&event, Hook::Notify.name()).expect("it takes all");
+                prop_assert_eq!(arguments.len(), 2);
+                if let Some(hook) = routed.hook {
+                    prop_assert!(routed.arguments(&event, hook.name()).is_some(), "{}", content);
+                }
+                let _ = (event.id(), ReplyToken::of(&event.content));
+            }
+        }
+    }
+}
