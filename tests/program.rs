@@ -7,6 +7,8 @@ mod description;
 mod line;
 #[path = "support/packages.rs"]
 mod packages;
+#[path = "support/port.rs"]
+mod port;
 #[path = "support/sandbox.rs"]
 mod sandbox;
 #[path = "support/site.rs"]

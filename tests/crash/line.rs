@@ -4,7 +4,6 @@
 //! delivers again what was not taken. `HOTLINE_KILLS` and `HOTLINE_SEED` are as in the campaign beside this one.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -17,6 +16,7 @@ use rand::{RngExt, SeedableRng};
 use crate::crash::PATIENCE;
 use crate::crash::bot::Folder;
 use crate::crash::campaign::{Promise, setting};
+use crate::port::port;
 
 /// How often the process is killed where nothing else is said.
 const KILLS: u64 = 20;
@@ -89,12 +89,6 @@ async fn official_sandbox(port: u16) -> Sandbox {
     Sandbox::start(SandboxConfig { listen, official, ..SandboxConfig::default() }).await.expect("free ports")
 }
 
-/// A port that is free now. The bot takes it again and again.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it listens").port()
-}
-
 fn configuration(promise: Promise, api: &str, port: u16) -> String {
     let journal = format!("{promise:?}").to_lowercase();
     format!(
@@ -107,7 +101,7 @@ async fn hold_campaign(promise: Promise, kills: u64) {
     let seed = setting("HOTLINE_SEED", rand::random::<u32>().into());
     eprintln!("LINE, {promise:?}: {kills} kills, seed {seed} (HOTLINE_KILLS, HOTLINE_SEED)");
     let mut rng = StdRng::seed_from_u64(seed);
-    let port = free_port();
+    let port = port();
     let sandbox = official_sandbox(port).await;
     let control = sandbox.control();
     let official = control.official();

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -15,6 +14,7 @@ use crate::description::{self, Operation, Page, object};
 use crate::line::relay::{Passed, Relay};
 use crate::line::scene::Scene;
 use crate::packages;
+use crate::port::port;
 
 /// How long a program that must start is waited for; reached only when a test fails.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -27,7 +27,7 @@ struct Prism {
 
 impl Prism {
     async fn start(description: &Path) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+        let port = port();
         let mut command = Command::new("node");
         command.current_dir(packages::node().await).args(["node_modules/.bin/prism", "mock", "--errors"]);
         command.args(["--host", "127.0.0.1", "--port", &port.to_string()]).arg(description);

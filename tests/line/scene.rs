@@ -1,6 +1,5 @@
 //! A bot on LINE in a folder, the sandbox's official account, and the people who talk to it.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +13,7 @@ use tokio::net::TcpStream;
 
 use crate::crash::bot::{Folder, Process};
 use crate::line::relay::Relay;
+use crate::port::port;
 
 /// Real time that no test comes near unless something hangs.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -56,7 +56,7 @@ impl Scene {
 
     /// The same with something between the bot and the sandbox: what gives its url is given that of the sandbox.
     async fn between(credentials: &str, script: &str, way: impl AsyncFnOnce(String) -> String) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port").port();
+        let port = port();
         let official = OfficialConfig {
             listen: Some("127.0.0.1:0".parse().expect("an address")),
             redelivery: vec![Duration::from_millis(200); 100],
