@@ -10,11 +10,13 @@ pub(crate) mod states;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::mem::{replace, take};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, oneshot};
+use tokio::time::Instant;
 
 use self::history::History;
 use self::states::States;
@@ -70,6 +72,8 @@ pub(crate) struct Journal {
     /// Whether that has been told since the writer heard it last.
     is_told: Cell<bool>,
     urgent: Notify,
+    /// Rings for those who are told.
+    hurried: Notify,
 }
 
 #[derive(Default)]
@@ -98,6 +102,7 @@ impl Journal {
             changed: Notify::new(),
             is_told: Cell::default(),
             urgent: Notify::new(),
+            hurried: Notify::new(),
         })
     }
 
@@ -298,6 +303,7 @@ impl Journal {
     pub(crate) fn tell_kept(&self, kept: oneshot::Sender<()>) {
         if self.is_on() {
             self.told.borrow_mut().push(kept);
+            self.hurried.notify_one();
             self.has_changed();
         } else {
             // Whoever waited may have given up.
@@ -316,12 +322,7 @@ impl Journal {
             self.changed.notified().await;
             self.is_told.set(false);
             if self.waiting.borrow().is_empty() {
-                let gather = if self.told.borrow().is_empty() { GATHER } else { GATHER_TOLD };
-                // Wall time: the disk does not wait for the clock of tests.
-                tokio::select! {
-                    () = tokio::time::sleep(gather) => {}
-                    () = self.urgent.notified() => {}
-                }
+                self.gather().await;
             } else {
                 // Those who are about to wait as well share the commit.
                 tokio::task::yield_now().await;
@@ -339,6 +340,25 @@ impl Journal {
             }
             if was_behind {
                 self.followed.borrow().iter().for_each(|followed| followed.handle.resume_reading());
+            }
+        }
+    }
+
+    /// Waits for more to record: the less, the more somebody waits for it.
+    async fn gather(&self) {
+        let gather = if self.told.borrow().is_empty() { GATHER } else { GATHER_TOLD };
+        // Wall time: the disk does not wait for the clock of tests.
+        let mut gathered = pin!(tokio::time::sleep(gather));
+        loop {
+            tokio::select! {
+                () = &mut gathered => return,
+                () = self.urgent.notified() => return,
+                () = self.hurried.notified() => {
+                    let soon = Instant::now() + GATHER_TOLD;
+                    if soon < gathered.deadline() {
+                        gathered.as_mut().reset(soon);
+                    }
+                }
             }
         }
     }
