@@ -61,7 +61,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         &[
             &["chain", "dialect", "disk", "duration", "fault", "headers", "spelling", "types"],
             &["errors", "functions", "zone"],
-            &["cron", "diagnostic", "source", "testing"],
+            &["calendar", "cron", "diagnostic", "source", "testing"],
             &["kind", "parse"],
             &["bundle", "race", "suggest"],
             &["definitions", "explain", "hook", "names"],
@@ -133,7 +133,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         "runtime/builtins",
         &[
             &["choices", "data", "http", "sessions", "text", "time"],
-            &["outgoing"],
+            &["calendar", "outgoing"],
             &["delivery"],
             &["commands"],
             &["events", "messages", "quota"],

@@ -244,6 +244,173 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     function(
+        "date",
+        &[],
+        Type::Map,
+        "What a calendar and a clock show now, in the bot's zone: `#{year, month, day, hour, minute, second, weekday, zone}`. Weekdays go from 1, Monday, to 7, Sunday.",
+        answers(
+            r#"let today = date();
+               let is_open = today.weekday <= 5 && today.hour >= 9 && today.hour < 17;
+               msg.reply(if is_open { "We are open." } else { "We are closed." });"#,
+            "hi",
+            "We are open.",
+        ),
+    ),
+    function(
+        "date",
+        &[("time", Type::Integer)],
+        Type::Map,
+        "The same of a time, in milliseconds since 1970.",
+        answers(r#"msg.reply(`You wrote this on day ${date(msg.timestamp).day}.`);"#, "hi", "You wrote this on day 5."),
+    ),
+    function(
+        "date",
+        &[("time", Type::Integer), ("zone", Type::String)],
+        Type::Map,
+        "The same in another time zone.",
+        answers(
+            r#"msg.reply(`It is ${date(now(), "Asia/Tokyo").hour} o'clock in Tokyo.`);"#,
+            "hi",
+            "It is 18 o'clock in Tokyo.",
+        ),
+    ),
+    function(
+        "start_of_day",
+        &[],
+        Type::Integer,
+        "When today began, in milliseconds since 1970.",
+        answers(
+            r#"msg.reply(`The day is ${(now() - start_of_day()) / 3_600_000} hours old.`);"#,
+            "hi",
+            "The day is 9 hours old.",
+        ),
+    ),
+    function(
+        "start_of_day",
+        &[("time", Type::Integer)],
+        Type::Integer,
+        "When the day of a time began. It is not at midnight everywhere.",
+        answers(
+            r#"let is_of_today = start_of_day(msg.timestamp) == start_of_day();
+               msg.reply(if is_of_today { "That was today." } else { "That was before." });"#,
+            "hi",
+            "That was today.",
+        ),
+    ),
+    function(
+        "start_of_day",
+        &[("time", Type::Integer), ("zone", Type::String)],
+        Type::Integer,
+        "The same in another time zone.",
+        answers(
+            r#"msg.reply(format_date(start_of_day(now(), "Asia/Tokyo"), "%d %B, %H:%M"));"#,
+            "hi",
+            "04 January, 15:00",
+        ),
+    ),
+    function(
+        "date_add",
+        &[("time", Type::Integer), ("step", Type::Map)],
+        Type::Integer,
+        "A time moved by `years`, `months`, `weeks`, `days`, `hours`, `minutes` and `seconds`. A day later the clock shows the same, also where it is changed in between; a month later it is the same day, or the last one of a shorter month.",
+        answers(
+            r#"let due = date_add(now(), #{ months: 1, days: -1 });
+               msg.reply(format_date(due, "%d %B %Y"));"#,
+            "hi",
+            "04 February 2026",
+        ),
+    ),
+    function(
+        "date_add",
+        &[("time", Type::Integer), ("step", Type::Map), ("zone", Type::String)],
+        Type::Integer,
+        "The same in another time zone.",
+        answers(
+            r#"let later = date_add(now(), #{ days: 1 }, "America/New_York");
+               msg.reply(format_date(later, "%A, %H:%M"));"#,
+            "hi",
+            "Tuesday, 09:00",
+        ),
+    ),
+    function(
+        "next_time",
+        &[("time_of_day", Type::String)],
+        Type::Integer,
+        "The next time at which clocks show this, such as `\"9:00\"` or `\"21:30:15\"`, in milliseconds since 1970.",
+        answers(
+            r#"let left = next_time("18:30") - now();
+               msg.reply(`Dinner is in ${left / 60_000} minutes.`);"#,
+            "hi",
+            "Dinner is in 570 minutes.",
+        ),
+    ),
+    function(
+        "next_time",
+        &[("time_of_day", Type::String), ("after", Type::Integer)],
+        Type::Integer,
+        "The first such time after another one. Where clocks skip it, it is as much later.",
+        answers(
+            r#"let tomorrow = next_time("9:00", date_add(start_of_day(), #{ days: 1 }));
+               msg.reply(format_date(tomorrow, "%A, %H:%M"));"#,
+            "hi",
+            "Tuesday, 09:00",
+        ),
+    ),
+    function(
+        "next_time",
+        &[("time_of_day", Type::String), ("after", Type::Integer), ("zone", Type::String)],
+        Type::Integer,
+        "The same in another time zone.",
+        answers(
+            r#"let there = next_time("9:00", now(), "America/New_York");
+               msg.reply(format_date(there, "%H:%M"));"#,
+            "hi",
+            "14:00",
+        ),
+    ),
+    function(
+        "format_date",
+        &[("time", Type::Integer), ("format", Type::String)],
+        Type::String,
+        "A time as text, in a format of `strftime`: `%Y-%m-%d %H:%M` is `2026-01-15 09:00`, `%A` the weekday in English, `%B` the month, `%j` the day of the year, `%V` the week, `%I:%M %p` the time by twelve hours, `%Z` the zone.",
+        answers(r#"msg.reply(format_date(now(), "%A, %Y-%m-%d %H:%M"));"#, "hi", "Monday, 2026-01-05 09:00"),
+    ),
+    function(
+        "format_date",
+        &[("time", Type::Integer), ("format", Type::String), ("zone", Type::String)],
+        Type::String,
+        "The same in another time zone.",
+        answers(r#"msg.reply(format_date(now(), "%H:%M %Z", "Europe/Berlin"));"#, "hi", "10:00 CET"),
+    ),
+    function(
+        "parse_date",
+        &[("text", Type::String), ("format", Type::String)],
+        Type::Integer,
+        "Reads a time that is written in such a format, wide letters too; without a time of day it is midnight. What is not written so is an error.",
+        answers(
+            r#"try {
+                   let day = parse_date(msg.text, "%Y-%m-%d");
+                   msg.reply(`That is a ${format_date(day, "%A")}.`);
+               } catch {
+                   msg.reply("Please write the day like this: 2026-01-15");
+               }"#,
+            "2026-01-15",
+            "That is a Thursday.",
+        ),
+    ),
+    function(
+        "parse_date",
+        &[("text", Type::String), ("format", Type::String), ("zone", Type::String)],
+        Type::Integer,
+        "The same in another time zone. An offset that stands in the text (`%z`) counts more.",
+        answers(
+            r#"let there = parse_date("2026-01-15 09:00", "%Y-%m-%d %H:%M", "Asia/Tokyo");
+               msg.reply(format_date(there, "%H:%M"));"#,
+            "hi",
+            "00:00",
+        ),
+    ),
+    function(
         "random",
         &[],
         Type::Float,

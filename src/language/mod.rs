@@ -7,7 +7,7 @@
 //! | `dialect`, `parse`, `headers` | what Rhai brings; compiling, and syntax errors in plain words; where a file's functions stand |
 //! | `functions`, `errors`, `testing`, `types` | the tables: every host function and property, documented; the errors that can be caught; the API of scenario tests |
 //! | `hook`, `kind`, `chain` | the functions that the host calls; what is known of a value; what Rhai's tree spreads over several nodes |
-//! | `zone`, `cron`, `duration` | time zones; when a pattern is due; how long something lasts |
+//! | `zone`, `calendar`, `cron`, `duration` | time zones; dates and times of day; when a pattern is due; how long something lasts |
 //! | `fault`, `diagnostic` | what is wrong with a script, and where; the card that shows it |
 //! | `trace`, `explain`, `race` | from what ended a run to a fault; its words; which call holds a value that is in use |
 //! | `suggest`, `spelling` | what may have been meant; the known name that is closest to a mistyped one |
@@ -15,6 +15,7 @@
 //! | `names`, `definitions` | what can be written at a prompt; everything that scripts can use as files for editors |
 
 pub(crate) mod bundle;
+pub(crate) mod calendar;
 mod chain;
 pub mod check;
 pub(crate) mod cron;

@@ -50,6 +50,11 @@ impl Zone {
         let time = jiff::Timestamp::from_millisecond(time).ok()?;
         Some(Timestamp::from(self.0.to_offset(time).seconds()) * 1_000)
     }
+
+    /// What it is to the calendar.
+    pub(super) fn rules(&self) -> &TimeZone {
+        &self.0
+    }
 }
 
 impl Default for Zone {

@@ -465,3 +465,29 @@ fn a_long_file_is_checked_as_a_short_one() {
     let unknown: String = (0..3_000).map(|n| format!("unknown_{n}();\n")).collect();
     assert_eq!(findings(&format!("fn on_message(msg) {{\n{unknown}}}")).len(), 3_000);
 }
+
+#[test]
+fn dates_that_are_written_out_are_read() {
+    let found = |call: &str| findings(&format!("fn on_message(msg) {{ msg.reply(`${{{call}}}`); }}")).join("\n");
+    for call in [
+        "date(now(), \"Asia/Tokyo\").hour",
+        "next_time(\"9:00\", now(), \"UTC\")",
+        "date_add(now(), #{ days: 1, hours: -2 })",
+        "format_date(now(), \"%A, %d.%m.\")",
+        "parse_date(msg.text ?? \"\", \"%Y-%m-%d\", \"Europe/Berlin\")",
+    ] {
+        assert_eq!(found(call), "");
+    }
+    for (call, expected) in [
+        (
+            "date(now(), \"Tokyo\")",
+            "date: found \"Tokyo\", expected a time zone such as \"Asia/Tokyo\"; did you mean \"Asia/Tokyo\"?",
+        ),
+        ("next_time(\"9\")", "next_time: \"9\" is no time of day, expected one such as \"9:00\" or \"21:30:15\""),
+        ("date_add(now(), #{ day: 1 })", "date_add has no option `day`"),
+        ("format_date(now(), \"%!\")", "format_date: \"%!\" is no format of a date, expected one such as"),
+        ("parse_date(\"9:00\", \"%H:%M\", \"Mars\")", "parse_date: found \"Mars\", expected a time zone"),
+    ] {
+        assert!(found(call).contains(expected), "{call}: {}", found(call));
+    }
+}

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use hotline::testing::{self, TestOptions};
+
 use crate::scenario::{ECHO, Folder, cards_of, fails, passes};
 
 #[test]
@@ -536,5 +538,70 @@ fn on_error_gets_the_card_the_help_and_the_line() {
             assert(bot.logged("\n  = help: did you mean `reply(text)`?"));
         }"#;
     let report = Folder::with(&[("a.rhai", script), ("a_test.rhai", test)]).run();
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+}
+
+/// A bot that waits in the middle of reckoning with dates.
+const DATES: &str = r#"
+fn on_message(msg) {
+    let day = date();
+    let next = next_time("9:00");
+    let later = date_add(now(), #{ days: 1 });
+    msg.ask("Ready?");
+    msg.reply(`${day.hour} ${day.weekday} ${day.zone}, ${format_date(next, "%A %H:%M")}, ${format_date(later, "%d %H:%M %Z")}`);
+    msg.reply(format_date(now(), "%A %H:%M"));
+}
+"#;
+
+#[test]
+fn dates_that_a_run_has_seen_stay_the_same_when_it_is_rebuilt() {
+    let test = r#"
+        let alice = person("alice");
+        alice.says("hi");
+        alice.expects("Ready?");
+        bot.kill();
+        clock.advance("1d");
+        bot.start();
+        alice.says("yes");
+        alice.expects("10 1 Europe/Berlin, Tuesday 09:00, 06 10:00 CET");
+        alice.expects("Tuesday 10:00");
+    "#;
+    let folder = Folder::with(&[("dates.rhai", DATES), ("dates_test.rhai", test)]);
+    let options = TestOptions { zone: "Europe/Berlin".parse().expect("a zone"), ..folder.options() };
+    let (_, report) = testing::run(&options, |_| ()).expect("the tests can be run");
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+}
+
+#[test]
+fn what_is_no_date_is_an_error_that_says_what_was_found() {
+    let script = r#"
+        fn on_message(msg) {
+            let calls = [
+                || date(0, msg.text),
+                || next_time(msg.text),
+                || date_add(0, #{ days: msg.text }),
+                || date_add(0, #{ day: 1 }),
+                || format_date(0, "%" + "!"),
+                || parse_date(msg.text, "%Y-%m-%d"),
+                || parse_date("２０２６-01-15", "%Y-%m-%d"),
+            ];
+            for it in calls {
+                try { log_info(`${it.call()}`); } catch (error) { log_info(error.message); }
+            }
+        }
+    "#;
+    let test = r#"
+        let alice = person("alice");
+        alice.says("Tokyo");
+        settle();
+        assert(bot.logged("date: found \"Tokyo\", expected a time zone such as \"Asia/Tokyo\"; did you mean \"Asia/Tokyo\"?"));
+        assert(bot.logged("next_time: \"Tokyo\" is no time of day, expected one such as \"9:00\""));
+        assert(bot.logged("date_add needs whole numbers, such as #{days: 1}; found a string of days"));
+        assert(bot.logged("date_add: there is no unit \"day\""));
+        assert(bot.logged("format_date: \"%!\" is no format of a date"));
+        assert(bot.logged("parse_date: \"Tokyo\" is no date that is written \"%Y-%m-%d\""));
+        assert(bot.logged("1768435200000"));
+    "#;
+    let report = Folder::with(&[("dates.rhai", script), ("dates_test.rhai", test)]).run();
     assert_eq!(report.failed(), 0, "{}", cards_of(&report));
 }

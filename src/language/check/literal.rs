@@ -4,11 +4,13 @@
 use regex::Regex;
 use rhai::{Expr, Position};
 
+use crate::language::calendar::{UNITS, check_format, time_of_day};
 use crate::language::cron;
 use crate::language::duration::parse_duration;
 use crate::language::functions::ASK_OPTIONS;
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
+use crate::language::zone::Zone;
 use crate::protocol::FieldKind;
 
 /// What is wrong with an argument.
@@ -28,6 +30,9 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
             if let Err(message) = cron::check(pattern) {
                 wrong.push(Wrong { rule: "bad-literal", position: *position, message, help: None });
             }
+        }
+        (None, "date" | "start_of_day" | "date_add" | "next_time" | "format_date" | "parse_date", _) => {
+            wrong.extend(dates(name, arguments));
         }
         (None, "is_match" | "captures" | "find_all" | "replace_all", [_, second, ..]) => wrong.extend(pattern(second)),
         (
@@ -63,6 +68,31 @@ pub(crate) fn accepts(field: FieldKind, kind: Kind) -> bool {
         Kind::Map => field == FieldKind::Map,
         _ => false,
     }
+}
+
+/// What the functions of dates are given: times of day, formats, steps, and last a zone.
+fn dates(name: &str, arguments: &[Expr]) -> Vec<Wrong> {
+    let literal = |index: usize, fault: fn(&str) -> Option<String>| {
+        let Some(Expr::StringConstant(text, position)) = arguments.get(index) else { return None };
+        let message = format!("{name}: {}", fault(text)?);
+        Some(Wrong { rule: "bad-literal", position: *position, message, help: None })
+    };
+    let format = |text: &str| check_format(text).err().map(|error| error.to_string());
+    let mut wrong = Vec::new();
+    wrong.extend(match name {
+        "next_time" => literal(0, |text| time_of_day(text).err().map(|error| error.to_string())),
+        "format_date" | "parse_date" => literal(1, format),
+        _ => None,
+    });
+    if let ("date_add", Some(step)) = (name, arguments.get(1)) {
+        wrong.extend(option(name, &UNITS, step, |_, _, _| None));
+    }
+    let zone = |text: &str| {
+        let expected = text.parse::<Zone>().err()?;
+        Some(format!("found \"{text}\", expected {expected}"))
+    };
+    wrong.extend(literal(if matches!(name, "date" | "start_of_day") { 1 } else { 2 }, zone));
+    wrong
 }
 
 fn duration(name: &str, argument: &Expr) -> Option<Wrong> {

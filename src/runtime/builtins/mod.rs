@@ -2,6 +2,7 @@
 //!
 //! Each worker builds one. What the functions do is in the modules that register them.
 
+mod calendar;
 mod choices;
 mod commands;
 mod data;
@@ -40,6 +41,7 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     engine.on_progress(|_| run::on_progress());
     engine.set_module_resolver(Resolver);
     time::register(&mut engine, services);
+    calendar::register(&mut engine, services);
     data::register(&mut engine);
     messages::register(&mut engine, services);
     events::register(&mut engine, services);

@@ -96,7 +96,7 @@ pub(crate) fn register(engine: &mut Engine, limits: &Limits) {
 
 /// A text as it is meant, however it was typed: wide letters, signs and spaces are narrow, and the digits of every script, with
 /// their separators, are those of a keyboard.
-fn plain_text(text: &str) -> String {
+pub(super) fn plain_text(text: &str) -> String {
     text.nfkc().map(|letter| digit(letter).unwrap_or(letter)).collect()
 }
 
