@@ -132,7 +132,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "runtime/builtins",
         &[
-            &["choices", "data", "http", "sessions", "text", "time"],
+            &["choices", "data", "encoding", "http", "sessions", "text", "time"],
             &["calendar", "outgoing"],
             &["delivery"],
             &["commands"],

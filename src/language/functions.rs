@@ -118,6 +118,9 @@ pub(crate) const MAX_ARGUMENTS: usize = 8;
 /// The options of a question.
 pub(crate) const ASK_OPTIONS: [&str; 2] = ["timeout", "choices"];
 
+/// How a hash can be written.
+pub(crate) const HASH_FORMS: [&str; 2] = ["hex", "base64"];
+
 /// Every host function and method but for the gateway's commands.
 pub static FUNCTIONS: &[HostFunction] = &[
     effect(
@@ -663,6 +666,83 @@ pub static FUNCTIONS: &[HostFunction] = &[
                    log_error(`the menu is not to be sent: ${error.message}`);
                }"#,
             r#"alice.says("menu"); settle(); assert(bot.logged("the menu is not to be sent: "));"#,
+        ),
+    ),
+    pure(
+        "url_encode",
+        &[("text", Type::String)],
+        Type::String,
+        "A text as it can stand in any part of a url.",
+        answers(
+            r#"msg.reply(`https://maps.example/search/${url_encode(msg.text)}`);"#,
+            "tea & cake",
+            "https://maps.example/search/tea%20%26%20cake",
+        ),
+    ),
+    pure(
+        "url_decode",
+        &[("text", Type::String)],
+        Type::String,
+        "The text that was encoded for a url; a `+` stays one. Throws where a `%` stands without its two digits.",
+        answers("msg.reply(url_decode(msg.text));", "tea%20%26%20cake", "tea & cake"),
+    ),
+    pure(
+        "base64_encode",
+        &[("text", Type::String)],
+        Type::String,
+        "A text in base64, such as a header wants it.",
+        answers(
+            r#"let login = "bot:" + msg.text;
+               msg.reply("Basic " + base64_encode(login));"#,
+            "sesame",
+            "Basic Ym90OnNlc2FtZQ==",
+        ),
+    ),
+    pure(
+        "base64_decode",
+        &[("text", Type::String)],
+        Type::String,
+        "The text that stands in base64: in the alphabet of urls too, with or without its `=`, in one line or several. Throws where it is no base64, or no text.",
+        answers("msg.reply(base64_decode(msg.text));", "dGVhIPCfjbU", "tea 🍵"),
+    ),
+    pure(
+        "sha256",
+        &[("text", Type::String)],
+        Type::String,
+        "The SHA-256 hash of a text, in hexadecimal digits.",
+        answers(
+            "msg.reply(sha256(msg.text));",
+            "tea",
+            "a9f74d1ec36ebdeb2da3f6e5868090cd2a2d20b3dcca7b62f60304b1d3d9ef42",
+        ),
+    ),
+    pure(
+        "sha256",
+        &[("text", Type::String), ("form", Type::String)],
+        Type::String,
+        "The same as `\"hex\"` or `\"base64\"`.",
+        answers(r#"msg.reply(sha256(msg.text, "base64"));"#, "tea", "qfdNHsNuvesto/blhoCQzSotILPcynti9gMEsdPZ70I="),
+    ),
+    pure(
+        "hmac_sha256",
+        &[("key", Type::String), ("text", Type::String)],
+        Type::String,
+        "The HMAC of a text with SHA-256, in hexadecimal digits: what shows a server that a request is from somebody who has the key.",
+        answers(
+            r#"msg.reply(hmac_sha256("key", msg.text));"#,
+            "tea",
+            "300fb267ae149d11c584ef6523d9e4b45e587714d4af1b5ec882e82c4c8999df",
+        ),
+    ),
+    pure(
+        "hmac_sha256",
+        &[("key", Type::String), ("text", Type::String), ("form", Type::String)],
+        Type::String,
+        "The same as `\"hex\"` or `\"base64\"`.",
+        answers(
+            r#"msg.reply(hmac_sha256("key", msg.text, "base64"));"#,
+            "tea",
+            "MA+yZ64UnRHFhO9lI9nktF5YdxTUrxteyILoLEyJmd8=",
         ),
     ),
     pure(

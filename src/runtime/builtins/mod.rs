@@ -7,6 +7,7 @@ mod choices;
 mod commands;
 mod data;
 mod delivery;
+mod encoding;
 mod events;
 mod http;
 mod messages;
@@ -83,6 +84,7 @@ pub(crate) fn guest(limits: &Limits) -> Engine {
     engine.set_module_resolver(DummyModuleResolver::new());
     caught::register(&mut engine);
     text::register(&mut engine, limits);
+    encoding::register(&mut engine);
     engine
 }
 
