@@ -60,7 +60,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         "language",
         &[
             &["chain", "dialect", "disk", "duration", "fault", "headers", "spelling", "types"],
-            &["errors", "functions", "zone"],
+            &["errors", "functions", "web", "zone"],
             &["calendar", "cron", "diagnostic", "source", "testing"],
             &["kind", "parse"],
             &["bundle", "race", "suggest"],
@@ -110,7 +110,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     ("runtime/engine", &[&["thrown", "unused", "values"], &["stages"], &["cut"], &["body", "caught", "objects"]]),
     ("runtime/timers", &[&["hours"], &["timer"], &["schedule"]]),
     ("runtime/view", &[&["rows"], &["event"], &["log"], &["stream"], &["mod"]]),
-    ("runtime/web", &[&["stub"], &["mod"]]),
+    ("runtime/web", &[&["answer", "refusal", "stub"], &["request"], &["mod"]]),
     ("runtime/journal", &[&["history", "states"], &["mod"]]),
     (
         "runtime/context",
@@ -132,8 +132,8 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "runtime/builtins",
         &[
-            &["choices", "data", "encoding", "http", "sessions", "text", "time"],
-            &["calendar", "outgoing"],
+            &["choices", "data", "encoding", "http_options", "sessions", "text", "time"],
+            &["calendar", "http", "outgoing"],
             &["delivery"],
             &["commands"],
             &["events", "messages", "quota"],

@@ -565,6 +565,30 @@ pub static FUNCTIONS: &[HostFunction] = &[
         ),
     ),
     effect(
+        "http",
+        &[("options", Type::Map)],
+        Type::Map,
+        "Sends a request to a host that the configuration allows, and gives `#{status, headers, body}`, with any status; `json()` reads the body. The \
+         chat goes on while it waits. The options: `url`; `method`, GET if none is given; `query`, a map that is encoded; `headers`; `bearer`, a token; \
+         one of `json`, any value, `form`, a map, or `body`, a text; `timeout`, at most \"10m\" (`limits.reply` if none is given); `charset`, for answers \
+         that name none or a wrong one.",
+        plays(
+            r#"let answer = http(#{
+                   method: "PUT",
+                   url: "https://api.example.com/orders",
+                   query: #{ shop: "5th & Main" },
+                   json: #{ item: msg.text },
+                   timeout: "5s",
+               });
+               if answer.status == 200 { msg.reply(`Ready at ${answer.json().ready}.`); }"#,
+            r#"web.answers("PUT https://api.example.com/orders*", #{ ready: "9:30" });
+               alice.says("tea");
+               alice.expects("Ready at 9:30.");
+               let request = web.expects("https://api.example.com/orders?shop=5th+%26+Main");
+               assert_eq(request.body, `{"item":"tea"}`);"#,
+        ),
+    ),
+    effect(
         "http_get",
         &[("url", Type::String)],
         Type::Map,
@@ -672,7 +696,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "url_encode",
         &[("text", Type::String)],
         Type::String,
-        "A text as it can stand in any part of a url.",
+        "A text as it can stand in any part of a url. What `http` is given as query or form is encoded by itself.",
         answers(
             r#"msg.reply(`https://maps.example/search/${url_encode(msg.text)}`);"#,
             "tea & cake",
@@ -743,6 +767,19 @@ pub static FUNCTIONS: &[HostFunction] = &[
             r#"msg.reply(hmac_sha256("key", msg.text, "base64"));"#,
             "tea",
             "MA+yZ64UnRHFhO9lI9nktF5YdxTUrxteyILoLEyJmd8=",
+        ),
+    ),
+    pure(
+        "json",
+        &[("answer", Type::Map)],
+        Type::Any,
+        "The value that the body of an answer of the web stands for, as in `http_get(url).json()`; throws where it is no JSON.",
+        plays(
+            r#"let answer = http_get("https://api.example.com/weather");
+               msg.reply(answer.json().today);"#,
+            r#"web.answers("https://api.example.com/weather", #{ today: "sunny" });
+               alice.says("hi");
+               alice.expects("sunny");"#,
         ),
     ),
     pure(

@@ -7,7 +7,7 @@
 //! | `dialect`, `parse`, `headers` | what Rhai brings; compiling, and syntax errors in plain words; where a file's functions stand |
 //! | `functions`, `errors`, `testing`, `types` | the tables: every host function and property, documented; the errors that can be caught; the API of scenario tests |
 //! | `hook`, `kind`, `chain` | the functions that the host calls; what is known of a value; what Rhai's tree spreads over several nodes |
-//! | `zone`, `calendar`, `cron`, `duration` | time zones; dates and times of day; when a pattern is due; how long something lasts |
+//! | `zone`, `calendar`, `cron`, `duration`, `web` | time zones; dates and times of day; when a pattern is due; how long something lasts; what can be said of a request |
 //! | `fault`, `diagnostic` | what is wrong with a script, and where; the card that shows it |
 //! | `trace`, `explain`, `race` | from what ended a run to a fault; its words; which call holds a value that is in use |
 //! | `suggest`, `spelling` | what may have been meant; the known name that is closest to a mistyped one |
@@ -40,6 +40,7 @@ pub(crate) mod suggest;
 pub mod testing;
 pub(crate) mod trace;
 pub mod types;
+pub(crate) mod web;
 pub mod zone;
 
 pub use bundle::{Bundle, script_name, stdlib_modules};

@@ -1239,7 +1239,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "answers",
         &[("url", Type::String), ("answer", Type::Any)],
         Type::Unit,
-        "What `http_get` and `http_post` get for a url: a text, a map or array as JSON, or `#{status, headers, body}`. The url may end in `*`, and begin with a method: `\"POST https://…\"`. The latest rule wins.",
+        "What `http`, `http_get` and `http_post` get for a url: a text, a map or array as JSON, or `#{status, headers, body}`. The url may end in `*`, and begin with a method: `\"POST https://…\"`. The latest rule wins.",
         r#"web.answers("https://api.example.com/weather", "sunny");
            alice.says("/weather");
            alice.expects("sunny");"#,

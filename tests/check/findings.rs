@@ -400,6 +400,40 @@ fn the_options_of_a_request_are_known() {
         "1:61 error wrong-arguments: http_post has no option `header`",
     );
     none("fn on_start() { http_get(\"https://a.test\", #{ headers: #{ Accept: \"x\" } }); }");
+    for (options, expected) in [
+        ("#{ ulr: u, url: u }", "1:20 error wrong-arguments: http has no option `ulr`"),
+        ("#{ method: \"GET\" }", "1:17 error wrong-arguments: http needs the option `url`"),
+        (
+            "#{ url: u, method: \"PSOT\" }",
+            "1:36 error bad-literal: http: method: found the method \"PSOT\", expected one such as GET, POST, PUT, PATCH or \
+             DELETE; did you mean \"POST\"?",
+        ),
+        (
+            "#{ url: u, timeout: 5 }",
+            "1:37 error wrong-type: http needs timeout, a duration such as \"10m\"; found a number",
+        ),
+        (
+            "#{ url: u, timeout: \"1h\" }",
+            "1:37 error bad-literal: http: timeout: found \"1h\", expected from 1ms to 10m",
+        ),
+        (
+            "#{ url: u, charset: \"gkb\" }",
+            "1:37 error bad-literal: http: charset: found the charset \"gkb\", expected one such as \"gbk\", \"shift_jis\" or \
+             \"iso-8859-1\"; did you mean \"gbk\"?",
+        ),
+        (
+            "#{ url: u, method: \"put\", json: 1, form: #{} }",
+            "1:52 error wrong-arguments: http has one body: found `json` and `form`",
+        ),
+        (
+            "#{ url: u, body: \"x\" }",
+            "1:28 error wrong-arguments: http: GET sends no body: give it as query, or name a method such as POST",
+        ),
+    ] {
+        one(&format!("fn at(u) {{ http({options}); }}"), expected);
+    }
+    none("fn at(u, m) { http(#{ url: u, method: m, json: 1, timeout: \"5s\", charset: \"GBK\" }).json().a }");
+    none("fn at(u) { http_get(u).json().a + json(http_get(u)).b }");
 }
 
 #[test]

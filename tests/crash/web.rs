@@ -18,6 +18,8 @@ fn on_message(msg) {{
     try {{
         if msg.text.starts_with("/") {{ answer = http_get(`{url}${{msg.text}}`).body; }}
         if msg.text == "post" {{ answer = http_post("{url}/post", "once").body; }}
+        if msg.text == "put" {{ http(#{{ url: "{url}/put", method: "PUT", json: #{{ n: 1 }} }}); }}
+        if msg.text == "look" {{ answer = http(#{{ url: "{url}/look", query: #{{ n: 1 }}, timeout: "10m" }}).body; }}
     }} catch (error) {{ answer = error.name; }}
     msg.reply(`${{msg.text}} ${{nth}} ${{answer}}`);
     if msg.text == "/timer" {{ after("1ms", "later", [msg.chat, 1]); after("1ms", "later", [msg.chat, 2]); }}
@@ -102,6 +104,27 @@ async fn a_post_that_was_not_answered_is_in_doubt_and_one_that_was_is_not_made_a
     heard.sort();
     assert_eq!(heard, ["hold 1 ", "post 2 posted"]);
     assert_eq!(site.bodies("/post"), ["once", "once"]);
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_only_looks_is_made_again_and_any_other_is_in_doubt() {
+    let site = Site::open().await;
+    let mut scene = start(&site).await;
+    scene.alice.says("put").await;
+    site.is_asked("/put", 1).await;
+    assert!(site.latest("/put").starts_with("PUT\n"));
+    scene.kill().await;
+    scene.start();
+    assert_eq!(scene.hears().await, "put 1 IN_DOUBT");
+    assert_eq!(site.bodies("/put"), [r#"{"n":1}"#]);
+    scene.alice.says("look").await;
+    site.is_asked("/look?n=1", 1).await;
+    scene.kill().await;
+    site.serves("/look?n=1", "200 OK", b"seen");
+    scene.start();
+    assert_eq!(scene.hears().await, "look 1 seen");
+    scene.is_over().await;
     scene.end().await;
 }
 

@@ -16,6 +16,7 @@ mod modules;
 mod networks;
 mod operations;
 mod reload;
+mod requests;
 #[path = "../support/site.rs"]
 mod site;
 mod start;

@@ -444,6 +444,33 @@ fn a_chat_goes_on_while_a_handler_waits_for_the_web() {
 }
 
 #[test]
+fn every_method_reaches_the_web_of_a_test_which_sends_it_on_as_the_real_one_does() {
+    let script = r#"
+        fn on_message(msg) {
+            let answer = http(#{ url: "https://a.test/x", method: msg.text, headers: #{ "X-Key": "k" } });
+            msg.reply(`${answer.status} ${answer.body}`);
+        }"#;
+    let test = r#"
+        fn test_it() {
+            let alice = person("alice");
+            web.answers("DELETE https://a.test/x", #{ status: 204 });
+            web.answers("HEAD https://a.test/x", "unseen");
+            web.answers("POST https://a.test/x", #{ status: 303, headers: #{ Location: "https://b.test/" } });
+            web.answers("GET https://b.test/", "there");
+            alice.says("delete");
+            alice.expects("204 ");
+            alice.says("HEAD");
+            alice.expects("200 ");
+            alice.says("POST");
+            alice.expects("200 there");
+            assert_eq(web.expects("POST https://a.test/x").headers["x-key"], "k");
+            assert_eq(web.expects("GET https://b.test/").headers, #{});
+        }"#;
+    let report = Folder::with(&[("a.rhai", script), ("a_test.rhai", test)]).run();
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+}
+
+#[test]
 fn the_web_outlives_the_bot_and_a_rebuilt_run_does_not_ask_it_again() {
     let script = r#"
         fn on_message(msg) {

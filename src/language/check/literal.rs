@@ -10,6 +10,7 @@ use crate::language::duration::parse_duration;
 use crate::language::functions::ASK_OPTIONS;
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
+use crate::language::web;
 use crate::language::zone::Zone;
 use crate::protocol::FieldKind;
 
@@ -48,6 +49,7 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
             }))
         }
         (Some(Kind::Store), "set", [_, _, options]) => wrong.extend(option("store.set", &["ttl"], options, lasting)),
+        (None, "http", [options]) => wrong.extend(request(options)),
         (None, "http_get", [_, options]) | (None, "http_post", [_, _, options]) => {
             wrong.extend(option(name, &["headers"], options, |_, _, _| None));
         }
@@ -139,6 +141,47 @@ fn option(of: &str, known: &[&'static str], options: &Expr, value_of: Value) -> 
                 help: Some(help),
             });
         }
+    }
+    wrong
+}
+
+/// The options of a request: each by itself, and those that go together.
+fn request(options: &Expr) -> Vec<Wrong> {
+    let Expr::Map(entries, position) = options else { return Vec::new() };
+    let mut wrong = option("http", &web::OPTIONS, options, |of, name, value| {
+        if name == "timeout"
+            && let Some(wrong) = lasting(of, name, value)
+        {
+            return Some(wrong);
+        }
+        let Expr::StringConstant(text, position) = value else { return None };
+        let reason = match name {
+            "method" => web::method(text).err(),
+            "timeout" => web::timeout(text).err(),
+            "charset" => web::charset(text).err(),
+            _ => None,
+        }?;
+        let message = format!("{of}: {name}: {reason}");
+        Some(Wrong { rule: "bad-literal", position: *position, message, help: None })
+    });
+    let given = |wanted: &str| entries.0.iter().find(|(name, _)| name.name == wanted);
+    let mut refuse = |position, message: String| {
+        wrong.push(Wrong { rule: "wrong-arguments", position, message, help: None });
+    };
+    if given("url").is_none() {
+        refuse(*position, "http needs the option `url`".to_owned());
+    }
+    let bodies: Vec<_> = web::BODIES.into_iter().filter_map(given).collect();
+    if let [(first, _), (second, _), ..] = bodies.as_slice() {
+        refuse(second.pos, format!("http has one body: found `{}` and `{}`", first.name, second.name));
+    }
+    let method = match given("method") {
+        None => Some("GET"),
+        Some((_, Expr::StringConstant(text, _))) => web::method(text).ok(),
+        Some(_) => None,
+    };
+    if let (Some(method), Some((body, _))) = (method.filter(|method| web::only_looks(method)), bodies.first()) {
+        refuse(body.pos, format!("http: {}", web::no_body_for(method)));
     }
     wrong
 }

@@ -1,13 +1,14 @@
-//! `http_get` and `http_post`: what a script asks of the web, and how its run waits for the answer.
+//! `http`, `http_get` and `http_post`: what a script asks of the web, and how its run waits for the answer. How their options are
+//! read is not here.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::str::FromStr;
 
 use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
+use super::http_options::{self, JSON, TEXT};
 use crate::protocol::Safety;
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::thrown::ScriptResult;
@@ -18,10 +19,14 @@ use crate::runtime::run::host_call;
 use crate::runtime::run::wait::CallSite;
 use crate::runtime::run::web_wait;
 use crate::runtime::run::{self, Run};
-use crate::runtime::web::{OWN_HEADERS, WebRefusal, WebRequest, answer, parse};
+use crate::runtime::web::{WebRefusal, WebRequest, answer, parse};
 
 /// Registers the functions.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
+    let own = Rc::clone(services);
+    engine.register_fn("http", move |context: NativeCallContext, options: Map| {
+        request(&own, &options, CallSite::of(&context))
+    });
     let own = Rc::clone(services);
     engine.register_fn("http_get", move |context: NativeCallContext, url: ImmutableString| {
         get(&own, &url, &Map::new(), CallSite::of(&context))
@@ -44,43 +49,36 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
 }
 
 fn get(services: &Services, url: &str, options: &Map, place: CallSite<'_>) -> ScriptResult {
-    let thrown = |refusal: WebRefusal| refusal.thrown("http_get");
-    let url = parse(url).map_err(thrown)?;
-    let headers = headers(options).map_err(thrown)?;
-    send(
-        services,
-        "http_get",
-        Impact::Wait,
-        &WebRequest { method: Method::GET, url, headers, body: String::new() },
-        place,
-    )
+    let url = parse(url).map_err(|refusal| refusal.thrown("http_get"))?;
+    let headers = http_options::headers_alone(options).map_err(|refusal| refusal.thrown("http_get"))?;
+    send(services, &WebRequest { headers, ..WebRequest::new("http_get", Method::GET, url) }, place)
 }
 
 fn post(services: &Services, url: &str, body: &Dynamic, options: &Map, place: CallSite<'_>) -> ScriptResult {
     let thrown = |refusal: WebRefusal| refusal.thrown("http_post");
     let url = parse(url).map_err(thrown)?;
-    let mut headers = headers(options).map_err(thrown)?;
+    let mut headers = http_options::headers_alone(options).map_err(thrown)?;
     let (body, kind) = match body.as_immutable_string_ref() {
-        Ok(text) => (text.to_string(), "text/plain; charset=utf-8"),
-        Err(_) if body.is_unit() => (String::new(), "text/plain; charset=utf-8"),
+        Ok(text) => (text.to_string(), TEXT),
+        Err(_) if body.is_unit() => (String::new(), TEXT),
         Err(_) => {
             let json =
                 values::to_json(body).map_err(|error| thrown(WebRefusal::malformed(format!("the body: {error}"))))?;
-            (json, "application/json")
+            (json, JSON)
         }
     };
     headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
-    let request = WebRequest { method: Method::POST, url, headers, body };
-    send(services, "http_post", Impact::Effect(Safety::Effect), &request, place)
+    send(services, &WebRequest { headers, body, ..WebRequest::new("http_post", Method::POST, url) }, place)
 }
 
-fn send(
-    services: &Services,
-    function: &'static str,
-    impact: Impact,
-    request: &WebRequest,
-    place: CallSite<'_>,
-) -> ScriptResult {
+fn request(services: &Services, options: &Map, place: CallSite<'_>) -> ScriptResult {
+    let request = http_options::request(options).map_err(|refusal| refusal.thrown("http"))?;
+    send(services, &request, place)
+}
+
+fn send(services: &Services, request: &WebRequest, place: CallSite<'_>) -> ScriptResult {
+    let function = request.function;
+    let impact = if request.only_looks() { Impact::Wait } else { Impact::Effect(Safety::Effect) };
     let thrown = |refusal: WebRefusal| refusal.thrown(function);
     let prepare = |run: &Rc<Run>, wait: &dyn Fn(Option<&str>)| {
         services.web.admit(&request.url).map_err(thrown)?;
@@ -101,55 +99,4 @@ fn send(
         web_wait::come_back(&run, function, place)?;
     }
     outcome
-}
-
-/// The headers that a script gives. A wrong one is named without its value.
-fn headers(options: &Map) -> Result<HeaderMap, WebRefusal> {
-    if let Some(unknown) = options.keys().find(|name| *name != "headers") {
-        return Err(WebRefusal::malformed(format!("there is no option {unknown}; there is headers")));
-    }
-    let mut headers = HeaderMap::new();
-    let Some(given) = options.get("headers") else { return Ok(headers) };
-    let wanted = "headers needs a map of strings such as #{Authorization: \"Bearer …\"}";
-    let given = given
-        .read_lock::<Map>()
-        .ok_or_else(|| WebRefusal::malformed(format!("{wanted}; found {}", values::noun(given))))?;
-    for (name, value) in given.iter() {
-        let header = HeaderName::from_str(name)
-            .map_err(|_| WebRefusal::malformed(format!("\"{name}\" cannot be a header's name")))?;
-        if OWN_HEADERS.contains(&header.as_str()) {
-            return Err(WebRefusal::malformed(format!("the header {name} is set by Hotline itself")));
-        }
-        let text = value
-            .as_immutable_string_ref()
-            .map_err(|_| WebRefusal::malformed(format!("{wanted}; {name} is {}", values::noun(value))))?;
-        let mut text = HeaderValue::from_str(&text)
-            .map_err(|_| WebRefusal::malformed(format!("the value of the header {name} cannot be sent")))?;
-        text.set_sensitive(true);
-        headers.insert(header, text);
-    }
-    Ok(headers)
-}
-
-#[cfg(test)]
-mod tests {
-    use url::Url;
-
-    use super::*;
-
-    #[test]
-    fn the_record_has_no_values_of_headers_query_or_body() {
-        let mut given = Map::new();
-        given.insert("X-Key".into(), "hush".into());
-        let mut options = Map::new();
-        options.insert("headers".into(), given.into());
-        let url = Url::parse("https://a.example/b?token=hush&n=1#part").expect("a url");
-        let headers = headers(&options).expect("headers");
-        let request = WebRequest { method: Method::POST, url, headers, body: "hi".into() };
-        let detail = request.detail();
-        assert!(detail.contains(r#""headers":["x-key"]"#) && detail.contains(r#""query":["token","n"]"#), "{detail}");
-        assert!(detail.contains(r#""url":"https://a.example/b""#) && !detail.contains("hush"), "{detail}");
-        let other = WebRequest { body: "ho".into(), ..request };
-        assert_ne!(other.detail(), detail, "another body is another request");
-    }
 }

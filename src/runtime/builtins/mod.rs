@@ -10,6 +10,7 @@ mod delivery;
 mod encoding;
 mod events;
 mod http;
+mod http_options;
 mod messages;
 mod outgoing;
 mod quota;

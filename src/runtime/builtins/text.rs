@@ -8,7 +8,7 @@ use std::rc::Rc;
 use regex::{Regex, RegexBuilder};
 use unicode_normalization::UnicodeNormalization;
 
-use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Position};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position};
 
 use crate::runtime::engine::caught;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
@@ -32,12 +32,15 @@ pub(crate) fn register(engine: &mut Engine, limits: &Limits) {
     engine.register_fn("log_error", |value: Dynamic| log(tracing::Level::ERROR, &caught::text(&value)));
 
     engine.register_fn("parse_json", |text: &str| -> ScriptResult {
-        values::from_json(text)
+        // A byte order mark is what some editors and servers begin a text with.
+        values::from_json(text.strip_prefix('\u{feff}').unwrap_or(text))
             .map_err(|error| thrown::named("NOT_JSON", format!("parse_json: the text is no JSON: {error}")))
     });
     engine.register_fn("to_json", |value: Dynamic| -> Result<String, Box<EvalAltResult>> {
         values::to_json(&value).map_err(|error| thrown::error(format!("to_json: {error}")))
     });
+
+    engine.register_fn("json", |answer: Map| answered_json(&answer));
 
     engine.register_fn("plain_text", |text: &str| plain_text(text));
     // Rhai's own ones would take the digits of no other script.
@@ -92,6 +95,16 @@ pub(crate) fn register(engine: &mut Engine, limits: &Limits) {
     engine.register_fn("replace", move |text: &mut ImmutableString, find: char, with: &str| {
         replace(text, find.encode_utf8(&mut [0; 4]), with, longest)
     });
+}
+
+/// The value that the body of an answer of the web stands for.
+fn answered_json(answer: &Map) -> ScriptResult {
+    let body = answer.get("body").and_then(|body| body.read_lock::<ImmutableString>());
+    let body = body.ok_or_else(|| thrown::error("json: expected an answer of the web, which has a body"))?;
+    values::from_json(body.strip_prefix('\u{feff}').unwrap_or(&body)).map_err(|error| {
+        let status = answer.get("status").map(|status| format!(" of status {status}")).unwrap_or_default();
+        thrown::named("NOT_JSON", format!("json: the answer{status} is no JSON: {error}"))
+    })
 }
 
 /// A text as it is meant, however it was typed: wide letters, signs and spaces are narrow, and the digits of every script, with

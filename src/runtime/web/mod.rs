@@ -2,30 +2,34 @@
 //!
 //! Files that travel for a gateway are not here: they are the session's own business.
 
+mod answer;
+mod refusal;
+mod request;
 pub mod stub;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::error::Error as _;
 use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
-use reqwest::{Client, Method, RequestBuilder, Response, redirect};
-use rhai::{Dynamic, Map};
-use serde_json::json;
+use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE};
+use reqwest::{Client, Method, Response, redirect};
+use rhai::Dynamic;
 use tokio::sync::OnceCell;
 use url::{Host, Url};
 
+pub(crate) use self::answer::answer;
+pub(crate) use self::refusal::WebRefusal;
+use self::refusal::in_full;
+pub(crate) use self::request::{WebRequest, parse};
 use self::stub::{Reaction, Seen, Stubs};
 use crate::clock::Clock;
-use crate::runtime::engine::thrown::{self, ScriptError};
-use crate::runtime::engine::values;
 use crate::runtime::limits::Limits;
 use crate::session::media_config;
 
 /// How often a server may send a request on to another place.
-const REDIRECTS: usize = 5;
+const REDIRECTS: usize = 10;
 
 /// The headers that the client itself sets: by another host name a script could reach past the list.
 pub(crate) const OWN_HEADERS: &[&str] = &["connection", "content-length", "host", "transfer-encoding"];
@@ -120,47 +124,57 @@ impl Web {
     }
 
     async fn build(&self) -> Result<Client, WebRefusal> {
-        let failed = |reason: String| WebRefusal::new("HTTP_FAILED", reason);
-        let tls = media_config(None).await.map_err(|error| failed(error.to_string()))?;
-        let allowed: Vec<_> = self.allowed.to_vec();
-        let policy = redirect::Policy::custom(move |attempt| {
-            let next = attempt.url();
-            let is_downgrade = next.scheme() == "http"
-                && attempt.previous().last().is_some_and(|previous| previous.scheme() == "https");
-            let is_allowed = matches!(next.scheme(), "http" | "https") && allowed.iter().any(|host| host.admits(next));
-            match attempt.previous().len() {
-                // The script gets the answer that would lead elsewhere, and can see where.
-                _ if is_downgrade || !is_allowed => attempt.stop(),
-                hops if hops > REDIRECTS => attempt.error("it is sent on again and again"),
-                _ => attempt.follow(),
-            }
-        });
-        let builder = Client::builder().tls_backend_preconfigured((*tls).clone()).no_proxy().redirect(policy);
+        let tls = media_config(None).await.map_err(|error| WebRefusal::failed(error.to_string()))?;
+        let builder = Client::builder().tls_backend_preconfigured((*tls).clone()).no_proxy();
+        // Where it may go is decided here.
+        let builder = builder.redirect(redirect::Policy::none());
         let builder = builder.user_agent(concat!("hotline/", env!("CARGO_PKG_VERSION")));
-        builder.build().map_err(|error| failed(in_full(&error)))
+        builder.build().map_err(|error| WebRefusal::failed(in_full(&error)))
     }
 
     /// Sends a request and reads the whole answer.
     pub(crate) async fn fetch(&self, request: &WebRequest) -> Result<Dynamic, WebRefusal> {
-        let exchange = async {
-            if let Some(stubs) = &self.stubs {
-                return self.ask(stubs, request).await;
-            }
-            let response = request.on(self.client().await?).send().await;
-            let response = response.map_err(|error| request.broken(&error))?;
-            self.read(request, response).await
-        };
+        let patience = request.patience.unwrap_or(self.patience);
         tokio::select! {
-            answer = exchange => answer,
-            () = self.clock.sleep(self.patience) => {
-                let message = format!("{} had no answer within {:?}", request.host(), self.patience);
+            answer = self.follow(request) => answer,
+            () = self.clock.sleep(patience) => {
+                let may_be_done = if request.only_looks() { "" } else { "; it may have been done all the same" };
+                let message = format!("{} had no answer within {patience:?}{may_be_done}", request.host());
                 Err(WebRefusal::new("TIMEOUT", message))
             }
         }
     }
 
+    /// Asks wherever the answers send a request on to, as long as that is allowed: the script gets an answer that would lead
+    /// elsewhere, and can see where.
+    async fn follow(&self, request: &WebRequest) -> Result<Dynamic, WebRefusal> {
+        let mut asked = Cow::Borrowed(request);
+        for hop in 0..=REDIRECTS {
+            let reply = self.ask(&asked).await.map_err(|refusal| match hop {
+                0 => refusal,
+                // The first place was reached, whatever became of the last.
+                _ => request.doubtful(refusal.message),
+            })?;
+            let next = reply.location().and_then(|location| asked.sent_on(reply.status(), &location));
+            match next.filter(|next| self.admit(&next.url).is_ok()) {
+                Some(next) => asked = Cow::Owned(next),
+                None => return self.read(request, reply).await,
+            }
+        }
+        Err(request.doubtful(format!("{}: it is sent on more than {REDIRECTS} times", request.host())))
+    }
+
+    /// Sends a request to one place.
+    async fn ask(&self, request: &WebRequest) -> Result<Reply, WebRefusal> {
+        if let Some(stubs) = &self.stubs {
+            return self.ask_stub(stubs, request).await;
+        }
+        let sent = request.on(self.client().await?).send().await;
+        sent.map(Reply::Page).map_err(|error| request.lost(&error))
+    }
+
     /// Has a stub answer.
-    async fn ask(&self, stubs: &Stubs, request: &WebRequest) -> Result<Dynamic, WebRefusal> {
+    async fn ask_stub(&self, stubs: &Stubs, request: &WebRequest) -> Result<Reply, WebRefusal> {
         let (method, url) = (request.method.as_str(), request.url.as_str());
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
         let headers = request.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
@@ -170,168 +184,90 @@ impl Web {
             self.clock.sleep(delay).await;
         }
         match stubs.reaction(method, url) {
-            Some(Reaction::Answer { body, .. }) if body.len() > self.longest => Err(self.too_long(request)),
-            Some(Reaction::Answer { status, headers, body }) => Ok(answer(i64::from(status), headers, body)),
+            Some(Reaction::Answer { status, headers, body }) => {
+                let body = if request.method == Method::HEAD { String::new() } else { body };
+                Ok(Reply::Stub { status, headers, body })
+            }
             Some(Reaction::Refuse) => {
-                Err(WebRefusal::new("HTTP_FAILED", format!("{}: cannot connect: the test refuses it", request.host())))
+                Err(WebRefusal::failed(format!("{}: cannot connect: the test refuses it", request.host())))
             }
-            None => {
-                let message = format!("no answer for {method} {url}; web.answers(url, …) gives one");
-                Err(WebRefusal::new("HTTP_FAILED", message))
-            }
+            None => Err(WebRefusal::failed(format!("no answer for {method} {url}; web.answers(url, …) gives one"))),
         }
+    }
+
+    /// Reads an answer to its end.
+    async fn read(&self, request: &WebRequest, reply: Reply) -> Result<Dynamic, WebRefusal> {
+        let status = i64::from(reply.status());
+        let (headers, body) = match reply {
+            Reply::Stub { headers, body, .. } => (headers, body),
+            Reply::Page(mut response) => {
+                let mut body = Vec::new();
+                // They come unpacked, and count as such.
+                while let Some(chunk) = response.chunk().await.map_err(|error| request.lost(&error))? {
+                    if body.len() + chunk.len() > self.longest {
+                        return Err(self.too_long(request));
+                    }
+                    body.extend_from_slice(&chunk);
+                }
+                let headers = headers(&response);
+                let kind = headers.get(CONTENT_TYPE.as_str()).map(String::as_str);
+                let body = answer::text(&body, kind, request.charset).map_err(|reason| {
+                    let message = format!("the answer of {}, of status {status}: {reason}", request.host());
+                    WebRefusal::new("UNKNOWN_CHARSET", format!("{message}; http takes one as charset"))
+                })?;
+                (headers, body)
+            }
+        };
+        // A text of another charset grows, as does what is no text when its bytes are replaced.
+        if body.len() > self.longest {
+            return Err(self.too_long(request));
+        }
+        Ok(answer(status, headers, body))
     }
 
     fn too_long(&self, request: &WebRequest) -> WebRefusal {
         let message = format!("the answer of {} is longer than {} bytes", request.host(), self.longest);
         WebRefusal::new("TOO_LARGE", message)
     }
+}
 
-    async fn read(&self, request: &WebRequest, mut response: Response) -> Result<Dynamic, WebRefusal> {
-        let mut headers: BTreeMap<String, String> = BTreeMap::new();
-        // What a script sees is recorded, and a cookie is a secret.
-        for (name, value) in response.headers().iter().filter(|(name, _)| *name != SET_COOKIE) {
-            let value = String::from_utf8_lossy(value.as_bytes());
-            let entry = headers.entry(name.as_str().to_owned()).or_default();
-            if !entry.is_empty() {
-                entry.push_str(", ");
+/// An answer whose body is still to be read.
+enum Reply {
+    Page(Response),
+    Stub { status: u16, headers: BTreeMap<String, String>, body: String },
+}
+
+impl Reply {
+    fn status(&self) -> u16 {
+        match self {
+            Self::Page(response) => response.status().as_u16(),
+            Self::Stub { status, .. } => *status,
+        }
+    }
+
+    /// Where it says that something else is.
+    fn location(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Page(response) => {
+                response.headers().get(LOCATION).map(|place| String::from_utf8_lossy(place.as_bytes()))
             }
-            entry.push_str(&value);
-        }
-        let too_long = || self.too_long(request);
-        let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| request.broken(&error))? {
-            if body.len() + chunk.len() > self.longest {
-                return Err(too_long());
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let body =
-            String::from_utf8(body).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned());
-        // What is no text grows when its bytes are replaced.
-        if body.len() > self.longest {
-            return Err(too_long());
-        }
-        Ok(answer(i64::from(response.status().as_u16()), headers, body))
-    }
-}
-
-/// The url that a script names.
-pub(crate) fn parse(url: &str) -> Result<Url, WebRefusal> {
-    let parsed = Url::parse(url).map_err(|error| WebRefusal::malformed(format!("the url is none: {error}")))?;
-    if !matches!(parsed.scheme(), "http" | "https") {
-        let scheme = parsed.scheme();
-        return Err(WebRefusal::malformed(format!("found a url of the scheme {scheme}, expected http or https")));
-    }
-    if !parsed.username().is_empty() || parsed.password().is_some() {
-        let message = "the url holds a user name or password: send it as a header Authorization instead";
-        return Err(WebRefusal::malformed(message));
-    }
-    Ok(parsed)
-}
-
-/// The answer as scripts get it.
-pub(crate) fn answer(status: i64, headers: BTreeMap<String, String>, body: String) -> Dynamic {
-    let headers: Map = headers.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-    let mut map = Map::new();
-    map.insert("status".into(), status.into());
-    map.insert("headers".into(), headers.into());
-    map.insert("body".into(), body.into());
-    map.into()
-}
-
-/// Why a request has no answer.
-#[derive(Debug)]
-pub(crate) struct WebRefusal {
-    name: &'static str,
-    message: String,
-}
-
-impl WebRefusal {
-    fn new(name: &'static str, message: impl Into<String>) -> Self {
-        Self { name, message: message.into() }
-    }
-
-    /// What was asked cannot be sent.
-    pub(crate) fn malformed(message: impl Into<String>) -> Self {
-        Self::new("BAD_ARGUMENT", message)
-    }
-
-    /// The error that the script gets from a function.
-    pub(crate) fn thrown(&self, function: &str) -> ScriptError {
-        thrown::failure(-1, self.name, &self.message, function)
-    }
-}
-
-/// What is to be sent.
-pub(crate) struct WebRequest {
-    pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: String,
-}
-
-impl WebRequest {
-    fn on(&self, client: &Client) -> RequestBuilder {
-        let request = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
-        match self.method {
-            // Written out: there are servers that insist on it.
-            Method::POST if self.body.is_empty() => request.header(CONTENT_LENGTH, 0),
-            Method::POST => request.body(self.body.clone()),
-            _ => request,
+            Self::Stub { headers, .. } => headers.get(LOCATION.as_str()).map(Into::into),
         }
     }
-
-    /// The host that is asked.
-    pub(crate) fn host(&self) -> &str {
-        self.url.host_str().unwrap_or_default()
-    }
-
-    fn broken(&self, error: &reqwest::Error) -> WebRefusal {
-        let reason = format!("{}: {}", self.host(), in_full(error));
-        // A server that was reached may have done what was asked, whatever happened to its answer.
-        let was_reached = !error.is_connect() && !error.is_builder();
-        match self.method {
-            Method::POST if was_reached => {
-                WebRefusal::new("IN_DOUBT", format!("{reason}; it may have been done all the same"))
-            }
-            _ => WebRefusal::new("HTTP_FAILED", reason),
-        }
-    }
-
-    /// What the record keeps. The values of headers and of the query are secrets as often as not, and so is a body: what
-    /// tells query and body apart from others is enough to know the request again.
-    pub(crate) fn detail(&self) -> String {
-        let names: Vec<_> = self.headers.keys().map(HeaderName::as_str).collect();
-        let query: Vec<_> = self.url.query_pairs().map(|(name, _)| name.into_owned()).collect();
-        let mut url = self.url.clone();
-        url.set_query(None);
-        url.set_fragment(None);
-        let mut detail = json!({"url": url.as_str(), "headers": names});
-        if !query.is_empty() || !self.body.is_empty() {
-            detail["query"] = json!(query);
-            let hidden = format!("{}\n{}", self.url.query().unwrap_or_default(), self.body);
-            detail["hidden"] = json!(values::digest(&hidden));
-        }
-        detail.to_string()
-    }
 }
 
-/// An error with its causes, without the url: its query may hold a secret.
-fn in_full(error: &reqwest::Error) -> String {
-    let mut text = match error {
-        error if error.is_connect() => "cannot connect",
-        error if error.is_redirect() => "the way does not end",
-        _ => "the connection failed",
+/// The headers of an answer as scripts see them. What a script sees is recorded, and a cookie is a secret.
+fn headers(response: &Response) -> BTreeMap<String, String> {
+    let mut headers: BTreeMap<String, String> = BTreeMap::new();
+    for (name, value) in response.headers().iter().filter(|(name, _)| *name != SET_COOKIE) {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let entry = headers.entry(name.as_str().to_owned()).or_default();
+        if !entry.is_empty() {
+            entry.push_str(", ");
+        }
+        entry.push_str(&value);
     }
-    .to_owned();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
+    headers
 }
 
 #[cfg(test)]

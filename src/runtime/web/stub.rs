@@ -1,6 +1,7 @@
 //! Stubs: what answers a script's requests where there is no web, as in scenario tests.
 //!
-//! All else is the same as for the real web: how a request is made and recorded, in `builtins::http`, and its time, above.
+//! All else is the same as for the real web: how a request is made and recorded, in `builtins::http`, and above where it is sent on to
+//! and its time.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,7 +55,7 @@ pub enum Reaction {
 /// A request that came.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Seen {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` and the like.
     pub method: String,
     /// The url in full.
     pub url: String,

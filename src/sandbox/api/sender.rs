@@ -177,7 +177,14 @@ impl Clients {
             .expect("the provider supports the usual versions")
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let builder = Client::builder().tls_backend_preconfigured(tls).no_proxy().redirect(redirect::Policy::none());
+        let builder = Client::builder()
+            .tls_backend_preconfigured(tls)
+            .no_proxy()
+            // Nothing is asked of what comes back but its status.
+            .no_gzip()
+            .no_deflate()
+            .no_brotli()
+            .redirect(redirect::Policy::none());
         let client = builder.build().map_err(|error| error.to_string())?;
         self.0.insert(is_secure, client.clone());
         Ok(client)

@@ -112,6 +112,10 @@ impl LineApi {
         let mut builder = Client::builder()
             .tls_backend_preconfigured((*tls).clone())
             .no_proxy()
+            // A file that is packed is meant so.
+            .no_gzip()
+            .no_deflate()
+            .no_brotli()
             .user_agent(USER_AGENT)
             .redirect(reqwest::redirect::Policy::none());
         if let Some(via) = &config.connect_via {

@@ -113,6 +113,10 @@ impl Media {
             let builder = Client::builder()
                 .tls_backend_preconfigured((*tls).clone())
                 .no_proxy()
+                // A file that is packed is meant so.
+                .no_gzip()
+                .no_deflate()
+                .no_brotli()
                 // The headers are secrets of one server: they are not carried to another.
                 .redirect(redirect::Policy::none())
                 .connect_timeout(SILENCE);
