@@ -218,6 +218,8 @@ impl Person {
             match heard.as_slice() {
                 // What a relaxed journal has lost is begun again.
                 [of, ..] if *of != key && promise == Promise::Relaxed => {}
+                // What was in doubt has been said before, in other words.
+                [of, "end" | "ps", attempt] if *of != key && *attempt != "1" => {}
                 [of, end @ ("end" | "ps"), _] if *of == key => drop(ends.insert(end.to_string())),
                 [of, turn, _, _] if *of == key => {
                     let turn: usize = turn.parse().expect("a turn");
