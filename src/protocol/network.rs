@@ -3,7 +3,7 @@
 //! Scripts use the same functions, hooks and objects on each. A network's own operations are functions of a namespace beside them, and
 //! what it cannot do is named here, with what to do instead. How its sessions connect is the session floor's business.
 
-use super::commands::{COMMANDS, Command, Safety};
+use super::commands::{COMMANDS, Command};
 use super::content::Content;
 use super::events::{EVENTS, EventSpec};
 use super::hooks::Hook;
@@ -17,7 +17,7 @@ pub struct Network {
     pub name: &'static str,
     /// What people call it.
     pub title: &'static str,
-    /// Whether every function of the common ones is to be had.
+    /// The common functions that are not to be had.
     lacks: &'static [Lack],
     /// Where the rows of its own operations are, which stand in its namespace.
     own: fn() -> Box<dyn Iterator<Item = &'static Command>>,
@@ -175,11 +175,6 @@ impl Network {
     /// The row of a command that a session of this network can send, by its name on the wire.
     pub fn command(&self, name: &str) -> Option<&'static Command> {
         Command::named(name).or_else(|| self.own_commands().find(|row| row.name == name))
-    }
-
-    /// How a command may be repeated. Nothing is known of one that stands in no table, so it counts as an effect.
-    pub fn safety(&self, name: &str) -> Safety {
-        self.command(name).map_or(Safety::Effect, |row| row.safety)
     }
 }
 

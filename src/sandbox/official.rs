@@ -26,14 +26,6 @@ impl Official {
         self.0.with(|hub| hub.line.webhook.clone())
     }
 
-    /// Sets where the account's webhooks go.
-    pub fn set_webhook(&self, url: Option<&str>) {
-        self.0.with(|hub| {
-            hub.line.webhook = url.map(str::to_owned);
-            hub.line.bell.notify_one();
-        });
-    }
-
     /// The id of somebody, as LINE's API writes it.
     pub fn id_of(&self, who: &str) -> Option<String> {
         self.0.with(|hub| hub.world.find(who).map(|mid| line_id(mid)))

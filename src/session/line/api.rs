@@ -214,10 +214,11 @@ impl LineApi {
                 Attempt::Lost(reason) => {
                     tracing::debug!("whether {} arrived is not known: {reason}", operation.command.name);
                     *self.trouble() = reason;
+                    let lost = CallError::Disconnected { sent: true };
                     if !is_repeatable {
-                        return Err(CallError::Disconnected { sent: true });
+                        return Err(lost);
                     }
-                    CallError::Disconnected { sent: true }
+                    lost
                 }
             };
             if self.clock.elapsed() + pause >= until {
