@@ -132,8 +132,8 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "runtime/builtins",
         &[
-            &["choices", "data", "encoding", "http_options", "sessions", "text", "time"],
-            &["calendar", "http", "outgoing"],
+            &["choices", "encoding", "http_options", "sessions", "store", "text", "time"],
+            &["calendar", "data", "http", "outgoing"],
             &["delivery"],
             &["commands"],
             &["events", "messages", "quota"],

@@ -252,6 +252,7 @@ fn type_name(kind: Type) -> &'static str {
         Type::Integer => "int",
         Type::Array => "Array",
         Type::Map => "Map",
+        Type::Function => "Fn",
         Type::Any | Type::StringOrUnit => "?",
         Type::MessageOrUnit => "Message",
         Type::PersonOrUnit => "Person",

@@ -130,6 +130,21 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "Sends any command by its name on the wire, known or not.",
         answers(r#"command("SendText", #{ to: msg.chat, content: "hello" });"#, "hi", "hello"),
     ),
+    function(
+        "shared_store",
+        &[("name", Type::String)],
+        Type::Store,
+        "A store like `store` that every script has which names it, in every session.",
+        plays(
+            r#"let polls = shared_store("polls");
+               polls.incr(msg.text);
+               msg.reply(`${polls.get(msg.text)} for ${msg.text}.`);"#,
+            r#"alice.says("tea");
+               alice.expects("1 for tea.");
+               person("bob").says("tea");
+               person("bob").expects("2 for tea.");"#,
+        ),
+    ),
     effect(
         "command",
         &[("name", Type::String)],
@@ -1091,6 +1106,40 @@ pub static FUNCTIONS: &[HostFunction] = &[
                msg.reply(`${cups} cups so far.`);"#,
             "3",
             "3 cups so far.",
+        ),
+    ),
+    method(
+        Type::Store,
+        "update",
+        &[("key", Type::String), ("change", Type::Function)],
+        Type::Any,
+        "Keeps what a closure makes of the old value (`()` where there is none), at once for everyone, and gives the new value. The closure only computes: it sends, asks and reads nothing.",
+        plays(
+            r#"let guests = store.update("guests", |old| {
+                   let guests = old ?? [];
+                   guests.push(msg.text);
+                   guests
+               });
+               msg.reply(`${guests.len} guests: ${guests}`);"#,
+            r#"alice.says("Ann");
+               alice.expects(`1 guests: ["Ann"]`);
+               bot.kill();
+               bot.start();
+               alice.says("Ben");
+               alice.expects(`2 guests: ["Ann", "Ben"]`);"#,
+        ),
+    ),
+    method(
+        Type::Store,
+        "update",
+        &[("key", Type::String), ("change", Type::Function), ("options", Type::Map)],
+        Type::Any,
+        "The same, and keeps it for a while: `#{ttl: \"1h\"}`. Without `ttl` an end that it has stays.",
+        answers(
+            r#"let strikes = store.update(msg.sender.mid, |old| (old ?? 0) + 1, #{ ttl: "1h" });
+               msg.reply(`Strike ${strikes}.`);"#,
+            "spam",
+            "Strike 1.",
         ),
     ),
     method(

@@ -64,6 +64,7 @@ impl Kind {
             Type::StringOrUnit => Self::MaybeString,
             Type::Array => Self::Array,
             Type::Map => Self::Map,
+            Type::Function => Self::Function,
             // Nobody is blamed for not asking whether the other case is at hand.
             Type::Message | Type::MessageOrUnit => Self::Message,
             Type::Person | Type::PersonOrUnit => Self::Person,

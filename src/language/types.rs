@@ -14,6 +14,7 @@ pub enum Type {
     String,
     Array,
     Map,
+    Function,
     StringOrUnit,
     IntegerOrUnit,
     Message,
@@ -34,7 +35,7 @@ pub enum Type {
 }
 
 impl Type {
-    const TEXTS: [(Self, &str); 25] = [
+    const TEXTS: [(Self, &str); 26] = [
         (Self::Any, "any"),
         (Self::Unit, "()"),
         (Self::Bool, "bool"),
@@ -43,6 +44,7 @@ impl Type {
         (Self::String, "string"),
         (Self::Array, "array"),
         (Self::Map, "map"),
+        (Self::Function, "function"),
         (Self::StringOrUnit, "string or ()"),
         (Self::IntegerOrUnit, "integer or ()"),
         (Self::Message, "Message"),

@@ -97,10 +97,10 @@ pub enum StoreError {
         limit: usize,
     },
     /// A script's values together are too large.
-    #[error("the store of {script} would have {size} bytes, at most {limit} are allowed")]
+    #[error("{whose} would have {size} bytes, at most {limit} are allowed")]
     StoreFull {
-        /// The script.
-        script: String,
+        /// Whose store it is, in words.
+        whose: String,
         /// The size in bytes, keys and JSON texts together.
         size: usize,
         /// The most that is allowed.

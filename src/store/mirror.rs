@@ -11,6 +11,21 @@ pub const VALUE_LIMIT: usize = 1024 * 1024;
 /// The most bytes of one script's values, their keys included.
 pub const SCRIPT_LIMIT: usize = 64 * 1024 * 1024;
 
+/// What a store that scripts share by this name is called where scripts are: no script's name has a slash.
+pub fn shared_store(name: &str) -> String {
+    format!("{SHARED}{name}")
+}
+
+const SHARED: &str = "shared/";
+
+/// Whose store that is, in words.
+fn described(script: &str) -> String {
+    match script.strip_prefix(SHARED) {
+        Some(name) => format!("the shared store \"{name}\""),
+        None => format!("the store of {script}"),
+    }
+}
+
 /// A value and when it ends.
 #[derive(Clone, Debug)]
 pub(super) struct StoredValue {
@@ -33,6 +48,8 @@ pub(super) struct Mirror {
     scripts: HashMap<Arc<str>, Values>,
     /// Invariant: names every key whose value in memory is not the one on disk.
     dirty: HashSet<(Arc<str>, String)>,
+    /// The keys whose next value somebody is making of the present one.
+    updating: Vec<(Arc<str>, String)>,
 }
 
 #[derive(Debug, Default)]
@@ -85,13 +102,30 @@ impl Mirror {
             total = self.size_without(script, key) + size;
         }
         if total > SCRIPT_LIMIT {
-            return Err(StoreError::StoreFull { script: script.to_owned(), size: total, limit: SCRIPT_LIMIT });
+            return Err(StoreError::StoreFull { whose: described(script), size: total, limit: SCRIPT_LIMIT });
         }
         let values = self.scripts.entry(script.into()).or_default();
         values.entries.insert(key.to_owned(), StoredValue { json: json.into(), expiry });
         values.size = total;
         self.mark(script, key);
         Ok(())
+    }
+
+    pub(super) fn expiry(&self, script: &str, key: &str, now: Timestamp) -> Option<Timestamp> {
+        let entry = self.scripts.get(script)?.entries.get(key)?;
+        entry.expiry.filter(|_| !entry.is_over(now))
+    }
+
+    pub(super) fn begin_update(&mut self, script: &str, key: &str) {
+        self.updating.push((self.name(script), key.to_owned()));
+    }
+
+    pub(super) fn end_update(&mut self, script: &str, key: &str) {
+        self.updating.retain(|(whose, which)| (&**whose, &**which) != (script, key));
+    }
+
+    pub(super) fn is_updating(&self, script: &str, key: &str) -> bool {
+        self.updating.iter().any(|(whose, which)| (&**whose, &**which) == (script, key))
     }
 
     pub(super) fn incr(&mut self, script: &str, key: &str, by: i64, now: Timestamp) -> Result<i64, StoreError> {
@@ -143,8 +177,11 @@ impl Mirror {
     }
 
     fn mark(&mut self, script: &str, key: &str) {
-        let name = self.scripts.get_key_value(script).map_or_else(|| script.into(), |(name, _)| Arc::clone(name));
-        self.dirty.insert((name, key.to_owned()));
+        self.dirty.insert((self.name(script), key.to_owned()));
+    }
+
+    fn name(&self, script: &str) -> Arc<str> {
+        self.scripts.get_key_value(script).map_or_else(|| script.into(), |(name, _)| Arc::clone(name))
     }
 
     fn size_without(&self, script: &str, key: &str) -> usize {

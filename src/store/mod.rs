@@ -56,7 +56,7 @@ pub use ids::{EventId, Id, RunId, TimerId};
 pub use internal::{InternalKind, is_internal};
 pub use messages::number as message_number;
 use mirror::Mirror;
-pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT};
+pub use mirror::{SCRIPT_LIMIT, VALUE_LIMIT, shared_store};
 pub use prune::Pruning;
 pub use reader::JournalReader;
 pub use record::{
@@ -216,7 +216,7 @@ impl Store {
         expiry: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(script, now, |mirror| mirror.set(script, key, json, expiry, now))
+        self.write(script, key, now, |mirror| mirror.set(script, key, json, expiry, now))
     }
 
     /// Adds to the whole number under a script's key, where none is one of 0, and gives the sum.
@@ -226,7 +226,41 @@ impl Store {
     /// # Errors
     /// When the value is no whole number, when the sum is too large for one, and as [`set`](Self::set).
     pub fn incr(&self, script: &str, key: &str, by: i64, now: Timestamp) -> Result<i64, StoreError> {
-        self.write(script, now, |mirror| mirror.incr(script, key, by, now))
+        self.write(script, key, now, |mirror| mirror.incr(script, key, by, now))
+    }
+
+    /// Gives a script's key the value that `change` makes of the one that is there, as JSON text, until `expiry` where one is given;
+    /// `None` leaves everything as it is. An expiry that there was stays, where none is given.
+    ///
+    /// Guarantee: nobody else writes the key while `change` is under way; whoever wants to waits, and blocks a thread with it. It is
+    /// read meanwhile as it was, and so `change` must neither wait nor use the store. Otherwise as [`set`](Self::set).
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub fn update(
+        &self,
+        script: &str,
+        key: &str,
+        expiry: Option<Timestamp>,
+        now: Timestamp,
+        change: impl FnOnce(Option<&str>) -> Option<String>,
+    ) -> Result<(), StoreError> {
+        let old = self.with_key(script, key, now, |mirror| {
+            mirror.begin_update(script, key);
+            Ok(mirror.get(script, key, now))
+        })?;
+        let _update = Update { store: self, script, key };
+        match change(old.as_deref()) {
+            Some(json) if expiry.is_some() || old.as_deref() != Some(&json) => {
+                let result = self.with_script(script, now, |mirror| {
+                    let expiry = expiry.or_else(|| mirror.expiry(script, key, now));
+                    mirror.set(script, key, &json, expiry, now)
+                });
+                self.0.shared.announce();
+                result
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Removes a script's key; false means that there was none.
@@ -236,7 +270,7 @@ impl Store {
     /// # Errors
     /// As [`get`](Self::get).
     pub fn delete(&self, script: &str, key: &str, now: Timestamp) -> Result<bool, StoreError> {
-        self.write(script, now, |mirror| Ok(mirror.delete(script, key, now)))
+        self.write(script, key, now, |mirror| Ok(mirror.delete(script, key, now)))
     }
 
     /// A script's keys that start with `prefix`, in ascending order.
@@ -486,13 +520,30 @@ impl Store {
         now: Timestamp,
         with: impl FnOnce(&mut Mirror) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let mut mirror = self.mirror();
-        if !mirror.holds(script) {
-            drop(mirror);
-            self.load(script, now)?;
-            mirror = self.mirror();
+        with(&mut *self.holding(script, now)?)
+    }
+
+    /// As [`with_script`](Self::with_script), when nobody is in the middle of an update of the key.
+    fn with_key<R>(
+        &self,
+        script: &str,
+        key: &str,
+        now: Timestamp,
+        with: impl FnOnce(&mut Mirror) -> Result<R, StoreError>,
+    ) -> Result<R, StoreError> {
+        let mirror = self.holding(script, now)?;
+        with(&mut self.0.shared.updated(mirror, |mirror| mirror.is_updating(script, key)))
+    }
+
+    /// The mirror, which holds the script's values.
+    fn holding(&self, script: &str, now: Timestamp) -> Result<MutexGuard<'_, Mirror>, StoreError> {
+        let mirror = self.mirror();
+        if mirror.holds(script) {
+            return Ok(mirror);
         }
-        with(&mut mirror)
+        drop(mirror);
+        self.load(script, now)?;
+        Ok(self.mirror())
     }
 
     fn load(&self, script: &str, now: Timestamp) -> Result<(), StoreError> {
@@ -509,16 +560,31 @@ impl Store {
     fn write<R>(
         &self,
         script: &str,
+        key: &str,
         now: Timestamp,
         with: impl FnOnce(&mut Mirror) -> Result<R, StoreError>,
     ) -> Result<R, StoreError> {
-        let result = self.with_script(script, now, with);
+        let result = self.with_key(script, key, now, with);
         self.0.shared.announce();
         result
     }
 
     fn mirror(&self) -> MutexGuard<'_, Mirror> {
         self.0.shared.mirror()
+    }
+}
+
+/// An update of a key that is under way, until this is dropped.
+struct Update<'a> {
+    store: &'a Store,
+    script: &'a str,
+    key: &'a str,
+}
+
+impl Drop for Update<'_> {
+    fn drop(&mut self) {
+        self.store.mirror().end_update(self.script, self.key);
+        self.store.0.shared.has_updated();
     }
 }
 

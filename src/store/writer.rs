@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -101,6 +101,8 @@ pub(super) enum Job {
 pub(super) struct StoreShared {
     jobs: SyncSender<Job>,
     mirror: Mutex<Mirror>,
+    /// Tells whoever waits for the update of a key that one has ended.
+    updated: Condvar,
     loading: Mutex<()>,
     recording: Mutex<()>,
     is_announced: AtomicBool,
@@ -120,6 +122,7 @@ impl StoreShared {
         let shared = Self {
             jobs,
             mirror: Mutex::default(),
+            updated: Condvar::new(),
             loading: Mutex::default(),
             recording: Mutex::default(),
             is_announced: AtomicBool::new(false),
@@ -134,6 +137,22 @@ impl StoreShared {
 
     pub(super) fn mirror(&self) -> MutexGuard<'_, Mirror> {
         self.mirror.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mirror, once none of its updates is one that is waited for.
+    ///
+    /// Invariant: the writer never waits here, and whoever updates a key waits for nothing.
+    pub(super) fn updated<'a>(
+        &self,
+        mirror: MutexGuard<'a, Mirror>,
+        is_awaited: impl Fn(&Mirror) -> bool,
+    ) -> MutexGuard<'a, Mirror> {
+        let waited = self.updated.wait_while(mirror, |mirror| is_awaited(mirror));
+        waited.unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn has_updated(&self) {
+        self.updated.notify_all();
     }
 
     /// Held by the one thread that loads a script's values.

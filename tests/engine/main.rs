@@ -12,6 +12,7 @@ mod held;
 mod lanes;
 mod life;
 mod limits;
+mod memory;
 mod modules;
 mod networks;
 mod operations;

@@ -48,7 +48,9 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
                 (name == "timeout").then(|| lasting(of, name, value)).flatten()
             }))
         }
-        (Some(Kind::Store), "set", [_, _, options]) => wrong.extend(option("store.set", &["ttl"], options, lasting)),
+        (Some(Kind::Store), "set" | "update", [_, _, options]) => {
+            wrong.extend(option(&format!("store.{name}"), &["ttl"], options, lasting));
+        }
         (None, "http", [options]) => wrong.extend(request(options)),
         (None, "http_get", [_, options]) | (None, "http_post", [_, _, options]) => {
             wrong.extend(option(name, &["headers"], options, |_, _, _| None));

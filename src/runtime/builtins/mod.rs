@@ -15,6 +15,7 @@ mod messages;
 mod outgoing;
 mod quota;
 mod sessions;
+mod store;
 mod text;
 mod time;
 
@@ -45,6 +46,7 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     time::register(&mut engine, services);
     calendar::register(&mut engine, services);
     data::register(&mut engine);
+    store::register(&mut engine);
     messages::register(&mut engine, services);
     events::register(&mut engine, services);
     sessions::register(&mut engine, services);
@@ -110,7 +112,8 @@ mod tests {
     use std::any::TypeId;
     use std::collections::BTreeSet;
 
-    use self::data::{StateObject, StoreObject};
+    use self::data::StateObject;
+    use self::store::StoreObject;
     use super::*;
     use crate::language::functions::{FUNCTIONS, PROPERTIES};
     use crate::language::types::Type;

@@ -198,6 +198,11 @@ fn make(call: &HostCall<'_>, place: CallSite<'_>, steps: &mut dyn Act) -> Script
             "{name} cannot be used at a script's top level: it runs once when the script is loaded; call it in a hook such as on_start()"
         )));
     }
+    if run.is_undivided() {
+        return Err(thrown::misplaced(format!(
+            "{name} cannot be used in the closure of an update, for which everybody waits: call it before, and use what it gave"
+        )));
+    }
     settle(&run)?;
     run.count_call();
     check(&run)?;

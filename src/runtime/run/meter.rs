@@ -13,6 +13,9 @@ const SLICE: u64 = 2_000;
 /// How long a run may keep its thread before other fibers get their turn, as far as it comes to an operation by then.
 const SLICE_TIME: Duration = Duration::from_millis(1);
 
+/// How many operations a run may do while nobody else gets their turn.
+const UNDIVIDED: u64 = 1_000_000;
+
 /// How many operations a run may do before it looks at the time. Some of Rhai's take long: each one that changes a large
 /// array counts its elements.
 const LOOK: u64 = 64;
@@ -35,6 +38,8 @@ pub(super) struct Meter {
     limits: Rc<Limits>,
     bounds: Cell<StackBounds>,
     operations: Cell<u64>,
+    /// Up to how many operations nobody else gets their turn.
+    undivided: Cell<Option<u64>>,
     calls: Cell<u64>,
     condemned: RefCell<Option<String>>,
     /// Whether its time counts: one that is rebuilt does again what was paid for the first time.
@@ -51,6 +56,7 @@ impl Meter {
             limits,
             bounds: Cell::default(),
             operations: Cell::new(0),
+            undivided: Cell::default(),
             calls: Cell::new(0),
             condemned: RefCell::default(),
             is_charged: Cell::new(is_charged),
@@ -89,6 +95,11 @@ impl Meter {
 
     pub(super) fn condemned(&self) -> Option<String> {
         self.condemned.borrow().clone()
+    }
+
+    /// Whether nobody else gets their turn from here on.
+    pub(super) fn set_undivided(&self, is_undivided: bool) {
+        self.undivided.set(is_undivided.then(|| self.operations.get() + UNDIVIDED));
     }
 
     /// Counts a host call.
@@ -150,6 +161,14 @@ impl Meter {
             slice_is_over |= slice > SLICE_TIME;
             if self.is_charged.get() && self.used.get() + slice > self.limits.cpu {
                 self.condemn(format!("the run used more than {:?} of processor time (limits.cpu)", self.limits.cpu));
+            }
+        }
+        if slice_is_over && let Some(last) = self.undivided.get() {
+            slice_is_over = false;
+            if operations > last {
+                self.condemn(format!(
+                    "the closure of an update made more than {UNDIVIDED} operations, for which everybody waits"
+                ));
             }
         }
         match &*self.condemned.borrow() {

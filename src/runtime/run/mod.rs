@@ -133,6 +133,8 @@ pub(crate) struct Run {
     /// The functions that its function has called, each by the one before, as far as they need no stack to wait.
     within: RefCell<Vec<Within>>,
     mode: Cell<Mode>,
+    /// Whether code of it runs that may make no host call.
+    is_undivided: Cell<bool>,
     meter: Meter,
     /// What came of the call that it has posted and waits for.
     result: RefCell<PostedResult>,
@@ -239,6 +241,7 @@ impl Run {
             kept: RefCell::default(),
             within: RefCell::default(),
             mode: Cell::new(mode),
+            is_undivided: Cell::default(),
             meter,
             result: RefCell::default(),
             driver: RefCell::default(),
@@ -578,6 +581,24 @@ impl Run {
     /// Why the run is to end, if it is.
     pub(crate) fn condemned(&self) -> Option<String> {
         self.meter.condemned()
+    }
+
+    /// Runs code in one go: it may make no host call, and no other run of this thread gets its turn meanwhile.
+    pub(crate) fn undivided<R>(&self, code: impl FnOnce() -> R) -> R {
+        self.set_undivided(true);
+        let result = code();
+        self.set_undivided(false);
+        result
+    }
+
+    fn set_undivided(&self, is_undivided: bool) {
+        self.is_undivided.set(is_undivided);
+        self.meter.set_undivided(is_undivided);
+    }
+
+    /// Whether such code runs.
+    pub(super) fn is_undivided(&self) -> bool {
+        self.is_undivided.get()
     }
 
     /// Counts a host call against the run's limit.
