@@ -107,7 +107,10 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         ],
     ),
     ("runtime/fiber", &[&["memory", "prefetch"], &["stack"], &["mod"]]),
-    ("runtime/engine", &[&["thrown", "unused", "values"], &["stages"], &["cut"], &["body", "caught", "objects"]]),
+    (
+        "runtime/engine",
+        &[&["thrown", "unused", "values"], &["stages"], &["coverage"], &["cut"], &["body", "caught", "objects"]],
+    ),
     ("runtime/timers", &[&["hours"], &["timer"], &["schedule"]]),
     ("runtime/view", &[&["rows"], &["event"], &["log"], &["stream"], &["mod"]]),
     ("runtime/web", &[&["answer", "refusal", "stub"], &["request"], &["mod"]]),
@@ -170,7 +173,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "testing",
         &[
-            &["allowance", "error", "log", "stillness", "unmet"],
+            &["allowance", "error", "lines", "log", "stillness", "unmet"],
             &["bot", "report"],
             &["world"],
             &["context"],

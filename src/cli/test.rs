@@ -41,6 +41,14 @@ pub(super) struct TestArgs {
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 
+    /// Show which lines of the scripts were run, and which were not
+    #[arg(long)]
+    coverage: bool,
+
+    /// Also write the lines that were run as LCOV
+    #[arg(long, value_name = "FILE")]
+    lcov: Option<PathBuf>,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -55,8 +63,18 @@ impl TestArgs {
         let filter = self.filter.clone();
         let sessions = account::sessions(self.config.as_deref(), &self.files)?.into_iter().map(session).collect();
         let tap = frames::tap();
-        let options =
-            TestOptions { paths: files, filter, sessions, snapshots, limits, zone, tap, ..TestOptions::default() };
+        let coverage = self.coverage || self.lcov.is_some();
+        let options = TestOptions {
+            paths: files,
+            filter,
+            sessions,
+            snapshots,
+            limits,
+            zone,
+            coverage,
+            tap,
+            ..TestOptions::default()
+        };
         if self.watch { self.watch(&options) } else { self.run_once(&options, &mut Stamps::new()) }
     }
 
@@ -92,6 +110,9 @@ impl TestArgs {
         if let Some(path) = &self.junit {
             std::fs::write(path, report.to_junit()).with_context(|| format!("{} cannot be written", path.display()))?;
         }
+        if let (Some(path), Some(lines)) = (&self.lcov, &report.lines) {
+            std::fs::write(path, lines.to_lcov()).with_context(|| format!("{} cannot be written", path.display()))?;
+        }
         if self.json {
             output::painted(&format!("{}\n", visible::json(&report.to_json().to_string())))?;
             return Ok(());
@@ -101,6 +122,9 @@ impl TestArgs {
                 let look = CardStyle { colour: paint.wanted, ..CardStyle::PLAIN };
                 output::painted(&format!("\n{}", failed.card(&result.name, look)))?;
             }
+        }
+        if let (true, Some(lines)) = (self.coverage, &report.lines) {
+            output::painted(&visible::text(&format!("\n{}", lines.table())))?;
         }
         output::line(&format!("\n{}", report.summary()))?;
         Ok(())

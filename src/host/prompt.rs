@@ -58,6 +58,7 @@ impl PromptHost {
             store: store.clone(),
             limits: config.limits,
             directory: directory.clone(),
+            coverage: None,
             dry_run: false,
             web: WebAccess::Hosts(config.http_allow.clone()),
             // What a person types is not taken up again by the next process.

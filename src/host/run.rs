@@ -143,6 +143,7 @@ impl Host {
             directory: directory.clone(),
             web: WebAccess::Hosts(config.http_allow.clone()),
             events: events.clone(),
+            coverage: None,
             dry_run,
             journal,
             resend_in_doubt: config.in_doubt == config::InDoubt::Resend,

@@ -20,7 +20,7 @@ impl DryStart {
     /// A dry start with these limits.
     pub fn new(limits: Limits) -> Self {
         let limits = Rc::new(limits);
-        Self { loader: Loader::new(&Rc::new(builtins::without_world(&limits)), &limits) }
+        Self { loader: Loader::new(&Rc::new(builtins::without_world(&limits)), &limits, None) }
     }
 
     /// Loads a script; gives its hooks, and how many timers it declares.

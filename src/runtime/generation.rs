@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::engine::body::Body;
+use super::engine::coverage::Coverage;
 use super::engine::stages::{Halt, Reached, Waiter};
 use super::engine::thrown::ScriptResult;
 use super::engine::unused::ValueUse;
@@ -93,17 +94,27 @@ pub(crate) struct Generation {
 }
 
 impl Generation {
-    /// Compiles a bundle. Nothing of it can be called before its top level was [evaluated](Self::evaluate_top_level).
+    /// Compiles a bundle, in tests as one that counts its lines. Nothing of it can be called before its top level was [evaluated](Self::evaluate_top_level).
     ///
     /// # Errors
     /// When something does not compile, or a hook is misspelt.
-    pub(crate) fn compile(engine: &Rc<Engine>, bundle: &Arc<Bundle>, number: i64) -> Result<Rc<Self>, Fault> {
+    pub(crate) fn compile(
+        engine: &Rc<Engine>,
+        bundle: &Arc<Bundle>,
+        number: i64,
+        coverage: Option<&Coverage>,
+    ) -> Result<Rc<Self>, Fault> {
+        let counting = |source: &Source, ast| match coverage {
+            Some(coverage) => coverage.instrument(source, ast),
+            None => ast,
+        };
         let ast = parse::compile(engine, &bundle.script)?;
         let hooks = hook::find(bundle, &ast)?;
+        let ast = counting(&bundle.script, ast);
         let module_asts = bundle
             .modules
             .values()
-            .map(|source: &Source| Ok((source.file.clone(), parse::compile(engine, source)?)))
+            .map(|source: &Source| Ok((source.file.clone(), counting(source, parse::compile(engine, source)?))))
             .collect::<Result<_, Fault>>()?;
         let bodies = Body::all(&ast, &functions::may_wait);
         Ok(Rc::new(Self {

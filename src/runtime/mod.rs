@@ -37,6 +37,7 @@ mod worker;
 pub use context::directory::{Directory, Member};
 pub use context::drain::DrainMode;
 pub use dry_start::DryStart;
+pub use engine::coverage::Coverage;
 pub use ids::continue_ids_after;
 pub use journal::JournalMode;
 pub use limits::Limits;

@@ -19,7 +19,7 @@ use crate::language::zone::Zone;
 use crate::protocol::{LINE, Network};
 use crate::runtime::web::stub::Stubs;
 use crate::runtime::{
-    Announcer, Assignment, Directory, JournalMode, Limits, Updater, WebAccess, WorkerContext, WorkerHandle,
+    Announcer, Assignment, Coverage, Directory, JournalMode, Limits, Updater, WebAccess, WorkerContext, WorkerHandle,
 };
 use crate::sandbox::{DEMO_DOMAIN, DEMO_PASSWORD, LINE_CHANNEL, Sandbox};
 use crate::session::{
@@ -70,6 +70,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) zone: &'a Zone,
     pub(super) store: &'a Store,
     pub(super) limits: &'a Limits,
+    /// Where the lines of scripts that are run are counted.
+    pub(super) coverage: Option<&'a Coverage>,
 }
 
 impl RunningBot {
@@ -86,6 +88,7 @@ impl RunningBot {
             directory: directory.clone(),
             // A scenario decides everything that its bot meets, also what the web answers.
             web: WebAccess::Scripted(web),
+            coverage: around.coverage.cloned(),
             dry_run: false,
             journal: JournalMode::Relaxed,
             resend_in_doubt: false,

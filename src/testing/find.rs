@@ -11,7 +11,7 @@ use super::suite::{self, Suite};
 use super::world::Setting;
 use crate::language::disk::{Disk, Stamps, read_error};
 use crate::language::{Fault, trace};
-use crate::runtime::{Library, Look};
+use crate::runtime::{Coverage, Library, Look};
 
 /// How the name of a test file ends.
 const ENDING: &str = "_test.rhai";
@@ -77,6 +77,13 @@ impl TestPlan {
     /// All that these tests were found in and read from, and how it was then.
     pub(crate) fn seen(&self) -> &Stamps {
         &self.seen
+    }
+
+    /// Counts the lines of the scripts that these tests are about, and of their modules; those of the standard library are not theirs.
+    pub(super) fn coverage(&self) -> Coverage {
+        let scripts = self.files.iter().flat_map(|file| &file.setting.scripts);
+        let sources = scripts.flat_map(|bundle| std::iter::once(&bundle.script).chain(bundle.modules.values()));
+        Coverage::of(sources.filter(|source| source.path.is_some()))
     }
 
     /// Finds the tests.
@@ -171,6 +178,7 @@ fn setting(disk: &Disk, folder: PathBuf, options: &TestOptions) -> (Arc<Setting>
         patience: options.patience,
         sessions: options.sessions.clone(),
         snapshots: options.snapshots,
+        coverage: None,
         tap: options.tap.clone(),
     };
     (Arc::new(setting), fault)

@@ -15,7 +15,7 @@
 //! | `faults`, `web` | the troubles among them; the web that answers |
 //! | `line` | what there is on LINE alone |
 //! | `unmet`, `snapshot`, `log` | expectations that were not met, kept conversations, what the bot logged |
-//! | `report` | results as text, JSON and JUnit |
+//! | `report`, `lines` | results as text, JSON and JUnit; the lines of scripts that were run |
 //!
 //! A file `*_test.rhai` holds tests: every function `test_…()` is one, and where there is none, the file as a whole. Its
 //! top level runs before each test. Each test has a world of its own, in which the bot runs all scripts of the file's
@@ -31,6 +31,7 @@ mod faults;
 mod find;
 mod functions;
 mod line;
+mod lines;
 mod log;
 mod report;
 mod runner;
@@ -46,6 +47,7 @@ use std::time::Duration;
 
 pub(crate) use find::is_of_tests;
 pub use find::{FindError, TestPlan};
+pub use lines::{LineReport, LinesOfFile};
 pub use report::{Failed, TestReport, TestResult, Verdict};
 pub use runner::{RunError, run};
 pub use unmet::Difference;
@@ -96,6 +98,8 @@ pub struct TestOptions {
     pub limits: Limits,
     /// Where the bot reads and writes times; the machine's own zone has no say.
     pub zone: Zone,
+    /// Whether the lines of scripts that are run are counted.
+    pub coverage: bool,
     /// How long a test may go on without coming to rest, and how long by itself, in real time.
     pub patience: Duration,
     /// Who hears every frame between the bots and their gateways.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::lines::LineReport;
 use super::unmet::Difference;
 use crate::language::Fault;
 use crate::language::diagnostic::{CardStyle, Severity, card, paint};
@@ -20,6 +21,8 @@ pub struct TestReport {
     pub results: Vec<TestResult>,
     /// How long all of them took.
     pub took: Duration,
+    /// The lines of scripts that were run, where they were counted.
+    pub lines: Option<LineReport>,
 }
 
 /// What came of one test.
@@ -173,12 +176,16 @@ impl TestReport {
 
     /// The report as JSON.
     pub fn to_json(&self) -> Value {
-        json!({
+        let mut report = json!({
             "passed": self.results.len() - self.failed(),
             "failed": self.failed(),
             "ms": milliseconds(self.took),
             "tests": self.results.iter().map(TestResult::to_json).collect::<Vec<_>>(),
-        })
+        });
+        if let Some(lines) = &self.lines {
+            report["coverage"] = lines.to_json();
+        }
+        report
     }
 
     /// The report in the XML of JUnit, one suite for each file.

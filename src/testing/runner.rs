@@ -15,14 +15,16 @@ use tokio::task::LocalSet;
 
 use super::context;
 use super::find::{FindError, Test, TestFile, TestPlan};
+use super::lines::LineReport;
 use super::log::TestLog;
 use super::report::{Failed, TestReport, TestResult, Verdict};
 use super::stillness::Stillness;
 use super::suite::{self, Suite};
 use super::unmet::Difference;
-use super::world::TestWorld;
+use super::world::{Setting, TestWorld};
 use super::{PATIENCE, TestOptions};
 use crate::language::{Fault, trace};
+use crate::runtime::Coverage;
 
 /// The stack of a thread that compiles tests and scripts, in bytes. Only what is touched costs memory.
 const STACK: usize = 64 << 20;
@@ -65,6 +67,7 @@ pub fn run(options: &TestOptions, mut each: impl FnMut(&TestResult)) -> Result<(
             }
         }
     }
+    let coverage = options.coverage.then(|| plan.coverage());
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or(cores).clamp(1, jobs.len().max(1));
     let next = AtomicUsize::new(0);
@@ -72,10 +75,10 @@ pub fn run(options: &TestOptions, mut each: impl FnMut(&TestResult)) -> Result<(
     let (sender, finished) = sync_channel(threads);
     thread::scope(|scope| {
         for number in 0..threads {
-            let (jobs, next, sender) = (&jobs, &next, sender.clone());
+            let (jobs, next, sender, coverage) = (&jobs, &next, sender.clone(), coverage.clone());
             let executor = thread::Builder::new().name(format!("test-{number}")).stack_size(STACK);
             let body = move || {
-                let mut executor = Executor::new(options);
+                let mut executor = Executor::new(options, coverage);
                 while let Some((file, test)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
                     // Where nobody listens any more, the others stop by themselves.
                     let _ = sender.send(executor.run(file, test));
@@ -92,7 +95,8 @@ pub fn run(options: &TestOptions, mut each: impl FnMut(&TestResult)) -> Result<(
     })?;
     let order = |result: &TestResult| plan.files.iter().position(|file| file.path == result.file);
     results.sort_by_key(|result| (order(result), result.line));
-    let report = TestReport { results, took: began.elapsed() };
+    let lines = coverage.as_ref().map(LineReport::of);
+    let report = TestReport { results, took: began.elapsed(), lines };
     Ok((plan, report))
 }
 
@@ -100,11 +104,12 @@ pub fn run(options: &TestOptions, mut each: impl FnMut(&TestResult)) -> Result<(
 struct Executor {
     engine: Rc<Engine>,
     suites: HashMap<std::path::PathBuf, Rc<Suite>>,
+    coverage: Option<Coverage>,
 }
 
 impl Executor {
-    fn new(options: &TestOptions) -> Self {
-        Self { engine: Rc::new(suite::engine(&options.limits)), suites: HashMap::new() }
+    fn new(options: &TestOptions, coverage: Option<Coverage>) -> Self {
+        Self { engine: Rc::new(suite::engine(&options.limits)), suites: HashMap::new(), coverage }
     }
 
     fn run(&mut self, file: &TestFile, test: &Test) -> TestResult {
@@ -137,8 +142,8 @@ impl Executor {
             let _inside = runtime.enter();
             let (engine, stillness, log) = (Rc::clone(&self.engine), stillness.clone(), log.clone());
             let test = test.clone();
-            let (setting, path, function) =
-                (Rc::new((*file.setting).clone()), file.path.clone(), test.function.clone());
+            let setting = Rc::new(Setting { coverage: self.coverage.clone(), ..(*file.setting).clone() });
+            let (path, function) = (file.path.clone(), test.function.clone());
             local.spawn_local(async move {
                 let world = match TestWorld::open(setting, path, stillness, log).await {
                     Ok(world) => world,
@@ -249,6 +254,7 @@ impl Default for TestOptions {
             snapshots: super::Snapshots::default(),
             limits: crate::runtime::Limits::default(),
             zone: crate::language::zone::Zone::default(),
+            coverage: false,
             patience: PATIENCE,
             tap: None,
         }

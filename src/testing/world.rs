@@ -22,7 +22,7 @@ use crate::language::Bundle;
 use crate::language::zone::Zone;
 use crate::protocol::{GATEWAY, LINE, Message, Network, Request};
 use crate::runtime::web::stub::Stubs;
-use crate::runtime::{Limits, Update};
+use crate::runtime::{Coverage, Limits, Update};
 use crate::sandbox::{
     Carried, Control, DEMO_ACCOUNTS, NewAccount, OFFICIAL_ACCOUNT, OfficialConfig, PinEntry, Sandbox, SandboxConfig,
     Tap,
@@ -62,6 +62,8 @@ pub(super) struct Setting {
     pub(super) sessions: Vec<TestSession>,
     /// What becomes of snapshots.
     pub(super) snapshots: Snapshots,
+    /// Where the lines of scripts that are run are counted.
+    pub(super) coverage: Option<Coverage>,
     /// Who hears every frame.
     pub(super) tap: Option<Tap>,
 }
@@ -249,6 +251,7 @@ impl TestWorld {
             zone: &self.setting.zone,
             store: &self.store,
             limits: &self.setting.limits,
+            coverage: self.setting.coverage.as_ref(),
         }
     }
 

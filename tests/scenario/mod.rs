@@ -2,6 +2,7 @@
 
 mod cards;
 mod command;
+mod coverage;
 mod examples;
 mod networks;
 mod prompt;

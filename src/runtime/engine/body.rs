@@ -8,13 +8,13 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use foldhash::{HashMap, HashMapExt as _};
-use rhai::{AST, Dynamic, EvalAltResult, EvalContext, Expr, ImmutableString, Position, Scope, StmtBlock};
+use rhai::{AST, Dynamic, EvalAltResult, EvalContext, Expr, ImmutableString, Position, Scope};
 
+use super::coverage::body_of;
 use super::cut::{MayWait, cut};
 use super::stages::{Halt, Reached, Stages, Waiter, evaluate};
 use super::thrown::ScriptError;
 use super::unused::{ValueUse, unused_calls};
-use crate::language::dialect;
 use crate::runtime::fiber::POOLED;
 
 /// How many scopes are kept for further calls: as many as there are stacks.
@@ -36,17 +36,16 @@ impl Body {
         let functions: Vec<_> = ast
             .iter_fn_def()
             .filter(|function| !function.name.starts_with("anon$") && function.this_type.is_none())
-            .map(|function| (&**function, dialect::statements_of(function)))
+            .map(|function| (&**function, body_of(function)))
             .collect();
         let may_wait = MayWait::of(&functions, may_wait);
         let mut bodies: HashMap<String, Vec<Rc<Self>>> = HashMap::new();
-        for (function, statements) in functions {
-            let (start, end) = (function.body.start_position(), function.body.end_position());
+        for (function, block) in functions {
             bodies.entry(function.name.to_string()).or_default().push(Rc::new(Self {
                 parameters: function.params.iter().cloned().collect(),
-                unused_calls: unused_calls(&statements),
-                stages: cut(&statements, &may_wait),
-                block: Expr::Stmt(Box::new(StmtBlock::new(statements, start, end))),
+                unused_calls: unused_calls(block.statements()),
+                stages: cut(block.statements(), &may_wait),
+                block: Expr::Stmt(Box::new(block)),
                 spare: RefCell::default(),
             }));
         }

@@ -8,7 +8,8 @@ use std::mem::{replace, take};
 
 use foldhash::{HashSet, HashSetExt as _};
 use rhai::{
-    ASTFlags, ASTNode, BinaryExpr, Expr, FlowControl, FnCallExpr, Ident, ImmutableString, Position, ScriptFuncDef, Stmt,
+    ASTFlags, ASTNode, BinaryExpr, Expr, FlowControl, FnCallExpr, Ident, ImmutableString, Position, ScriptFuncDef,
+    Stmt, StmtBlock,
 };
 
 use super::stages::{Choice, Loop, Stage, Stages, code, code_block, first, hole, is_inert, subject};
@@ -27,7 +28,7 @@ pub(crate) struct MayWait<'a> {
 
 impl<'a> MayWait<'a> {
     /// What may wait where functions have these bodies, and what of the `host` does is known.
-    pub(crate) fn of(functions: &[(&ScriptFuncDef, Vec<Stmt>)], host: &'a dyn Fn(&str, bool) -> bool) -> Self {
+    pub(crate) fn of(functions: &[(&ScriptFuncDef, StmtBlock)], host: &'a dyn Fn(&str, bool) -> bool) -> Self {
         let mut all = Self { host, own: HashSet::new() };
         loop {
             let known = all.own.len();
@@ -408,10 +409,11 @@ mod tests {
     use rand::{RngExt as _, SeedableRng as _};
     use rhai::{Caches, Dynamic, Engine, EvalAltResult, EvalContext, NativeCallContext, Scope};
 
+    use super::super::coverage::{self, Coverage, body_of};
     use super::super::stages::{Halt, Reached, Waiter, evaluate};
     use super::super::thrown::{ScriptError, ScriptResult};
     use super::*;
-    use crate::language::dialect;
+    use crate::language::source::Source;
 
     /// A run of a body, with the calls that it has made.
     #[derive(Default)]
@@ -448,6 +450,11 @@ mod tests {
     /// What comes of a body, the calls that it makes, and how often it waits without a stack; each with `ask(n)`, which gives n, and throws
     /// where n is negative.
     fn run(body: &str, is_cut: bool) -> (Result<String, String>, Vec<i64>, usize) {
+        run_counted(body, is_cut, false)
+    }
+
+    /// The same, with code before the statements that counts their lines.
+    fn run_counted(body: &str, is_cut: bool, is_counted: bool) -> (Result<String, String>, Vec<i64>, usize) {
         let probe = Rc::new(Probe::default());
         let mut engine = Engine::new();
         engine.set_optimization_level(rhai::OptimizationLevel::Simple);
@@ -469,9 +476,15 @@ mod tests {
         engine.register_fn("ask_for", move |context: NativeCallContext, _: rhai::Map, n: i64| {
             answer(&own, context.call_position(), n)
         });
-        let ast = engine.compile(format!("fn hook(m) {{ {body} }}")).expect("it is a script");
+        // A line for each statement, as far as that can be had.
+        let text = format!("fn hook(m) {{\n{} }}", body.replace("; ", ";\n").replace("{ ", "{\n"));
+        let ast = engine.compile(&text).expect("it is a script");
+        let source = Source { file: "hook.rhai".to_owned(), path: None, text: text.into() };
+        let coverage = Coverage::of([&source]);
+        coverage::register(&mut engine);
+        let ast = if is_counted { coverage.instrument(&source, ast) } else { ast };
         let hook = ast.iter_fn_def().find(|function| function.name == "hook").expect("there is a hook");
-        let statements = dialect::statements_of(hook);
+        let statements = body_of(hook).statements().to_vec();
         let mut scope = Scope::new();
         scope.push_dynamic("m", rhai::Map::new().into());
         let mut global = engine.new_global_runtime_state();
@@ -727,6 +740,12 @@ mod tests {
             let (straight, cut) = (run(&body, false), run(&body, true));
             assert_eq!((&straight.0, &straight.1), (&cut.0, &cut.1), "{body}");
             waits += cut.2;
+            if seed % 8 > 0 {
+                continue;
+            }
+            let (counted, counted_cut) = (run_counted(&body, false, true), run_counted(&body, true, true));
+            assert_eq!((&straight.0, &straight.1), (&counted.0, &counted.1), "counted: {body}");
+            assert_eq!(cut, counted_cut, "counted: {body}");
         }
         assert!(waits > 2_000, "{waits}");
     }

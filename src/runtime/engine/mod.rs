@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod caught;
+pub(crate) mod coverage;
 mod cut;
 pub(crate) mod objects;
 pub(crate) mod stages;

@@ -8,6 +8,7 @@ use rhai::Engine;
 use crate::language::bundle::Bundle;
 use crate::language::fault::Fault;
 use crate::language::trace;
+use crate::runtime::engine::coverage::Coverage;
 use crate::runtime::engine::thrown::ScriptResult;
 use crate::runtime::fiber::Panic;
 use crate::runtime::generation::{Generation, Pinned};
@@ -21,11 +22,13 @@ use crate::store::CallRecord;
 pub(crate) struct Loader {
     engine: Rc<Engine>,
     limits: Rc<Limits>,
+    /// Where the lines that are run are counted.
+    coverage: Option<Coverage>,
 }
 
 impl Loader {
-    pub(crate) fn new(engine: &Rc<Engine>, limits: &Rc<Limits>) -> Self {
-        Self { engine: Rc::clone(engine), limits: Rc::clone(limits) }
+    pub(crate) fn new(engine: &Rc<Engine>, limits: &Rc<Limits>, coverage: Option<Coverage>) -> Self {
+        Self { engine: Rc::clone(engine), limits: Rc::clone(limits), coverage }
     }
 
     pub(crate) fn engine(&self) -> &Rc<Engine> {
@@ -51,7 +54,7 @@ impl Loader {
     /// # Errors
     /// As `load`.
     pub(crate) async fn load_beside(&self, bundle: &Arc<Bundle>, number: i64) -> Result<Rc<Generation>, Fault> {
-        let generation = Generation::compile(&self.engine, bundle, number)?;
+        let generation = Generation::compile(&self.engine, bundle, number, self.coverage.as_ref())?;
         tokio::task::yield_now().await;
         let top_level = self.top_level(&generation, Vec::new())?;
         let run = Rc::clone(top_level.run());
@@ -75,7 +78,7 @@ impl Loader {
         number: i64,
         observed: Vec<CallRecord>,
     ) -> Result<Rc<Generation>, Fault> {
-        let generation = Generation::compile(&self.engine, bundle, number)?;
+        let generation = Generation::compile(&self.engine, bundle, number, self.coverage.as_ref())?;
         let top_level = self.top_level(&generation, observed.clone())?;
         let run = Rc::clone(top_level.run());
         keep(&run, observed, top_level.finish())?;

@@ -12,6 +12,7 @@ use crate::language::fault::Fault;
 use crate::language::zone::Zone;
 use crate::runtime::context::directory::Directory;
 use crate::runtime::context::drain::DrainMode;
+use crate::runtime::engine::coverage::Coverage;
 use crate::runtime::journal::JournalMode;
 use crate::runtime::limits::Limits;
 use crate::runtime::view::rows::WorkerView;
@@ -37,6 +38,8 @@ pub struct WorkerContext {
     pub web: WebAccess,
     /// Where it is told what happens.
     pub events: Announcer,
+    /// Where the lines of scripts that are run are counted, in tests.
+    pub coverage: Option<Coverage>,
     /// Whether effects are only logged and not sent.
     pub dry_run: bool,
     /// How much is recorded, and how safely.

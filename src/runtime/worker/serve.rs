@@ -14,6 +14,7 @@ use super::state::{Attached, Worker};
 use crate::runtime::builtins;
 use crate::runtime::context::drain::DrainMode;
 use crate::runtime::context::services::Services;
+use crate::runtime::engine::coverage;
 use crate::runtime::journal::{Journal, JournalMode};
 use crate::runtime::run::loading::Loader;
 use crate::runtime::timers::hours::Hours;
@@ -35,8 +36,20 @@ pub(super) fn serve(shared: WorkerContext, orders: mpsc::Receiver<Order>) {
 
 /// Does what a worker is asked for, until it is told to stop.
 pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order>) {
-    let WorkerContext { clock, zone, store, limits, directory, web, events, dry_run, journal, resend_in_doubt, ended } =
-        shared;
+    let WorkerContext {
+        clock,
+        zone,
+        store,
+        limits,
+        directory,
+        web,
+        events,
+        coverage,
+        dry_run,
+        journal,
+        resend_in_doubt,
+        ended,
+    } = shared;
     // Without a record nothing is known of what an earlier process has sent, and what this one sends is new.
     let secret = match journal {
         JournalMode::Off => rand::random::<[u8; 32]>().to_vec(),
@@ -51,8 +64,11 @@ pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order
     let web = Web::new(&web, &limits, clock.clone());
     let limits = Rc::new(limits);
     let services = Rc::new(Services { clock, zone, limits, directory, web, events, dry_run, resend_in_doubt, secret });
-    let engine = Rc::new(builtins::build(&services));
-    let loader = Loader::new(&engine, &services.limits);
+    let mut engine = builtins::build(&services);
+    if coverage.is_some() {
+        coverage::register(&mut engine);
+    }
+    let loader = Loader::new(&Rc::new(engine), &services.limits, coverage);
     let worker = Worker::new(services, loader, journal, ended);
     let _listing = Cleared(Rc::clone(&worker.listing));
     let clock_watch = spawn_local(watch_clock(Rc::clone(&worker)));
