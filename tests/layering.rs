@@ -139,7 +139,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["calendar", "data", "http", "outgoing"],
             &["delivery"],
             &["commands"],
-            &["events", "messages", "quota"],
+            &["asking", "events", "messages", "quota"],
             &["mod"],
         ],
     ),

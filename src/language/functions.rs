@@ -116,7 +116,10 @@ const fn property(of: Type, name: &'static str, kind: Type, doc: &'static str, e
 pub(crate) const MAX_ARGUMENTS: usize = 8;
 
 /// The options of a question.
-pub(crate) const ASK_OPTIONS: [&str; 2] = ["timeout", "choices"];
+pub(crate) const ASK_OPTIONS: [&str; 3] = ["timeout", "choices", FROM];
+
+/// The option of a question in a group that says whose answer counts.
+pub(crate) const FROM: &str = "from";
 
 /// How a hash can be written.
 pub(crate) const HASH_FORMS: [&str; 2] = ["hex", "base64"];
@@ -932,6 +935,44 @@ pub static FUNCTIONS: &[HostFunction] = &[
                alice.expects("Really?");
                alice.says("yes");
                alice.expects("It is done.");"#,
+        ),
+    ),
+    effect(
+        "ask",
+        &[("to", Type::String), ("text", Type::String)],
+        Type::MessageOrUnit,
+        "Asks from any hook and any timer: a person, by their mid, in the chat with them, or in a group anyone; waits for the next message \
+         there, `()` after the configured time. A message answers a question to its writer before one to anyone, and of several the latest.",
+        plays(
+            r#"fn on_message(msg) { after("1h", "follow_up", [msg.sender.mid]); }
+
+               fn follow_up(mid) {
+                   let answer = ask(mid, "Did that help?");
+                   if answer != () { answer.reply(`Noted: ${answer.text}`); }
+               }"#,
+            r#"alice.says("My screen is black.");
+               clock.advance("1h");
+               alice.expects("Did that help?");
+               alice.says("yes");
+               alice.expects("Noted: yes");"#,
+        ),
+    ),
+    effect(
+        "ask",
+        &[("to", Type::String), ("text", Type::String), ("options", Type::Map)],
+        Type::MessageOrUnit,
+        "The same with options as for `msg.ask`; `from: mid` counts the answer of one person in a group alone.",
+        plays(
+            r#"fn on_message(msg) {
+                   if !msg.is_group { return; }
+                   let first = ask(msg.chat, "Who knows the capital of Japan?", #{ timeout: "1m" });
+                   if first != () { first.reply(`${first.sender.name} was first.`); }
+               }"#,
+            r#"let tea = group("tea", [alice, bot]);
+               alice.says_in(tea, "quiz");
+               tea.expects("Who knows the capital of Japan?");
+               alice.says_in(tea, "Tokyo");
+               tea.expects("alice was first.");"#,
         ),
     ),
     method(

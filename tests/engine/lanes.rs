@@ -343,15 +343,25 @@ async fn a_failed_ask_or_option_says_what_is_wrong() {
             try { msg.ask("?", #{ timout: "5m" }); } catch (e) { send_text("e", `${e}`); }
             try { msg.ask("?", #{ timeout: 5 }); } catch (e) { send_text("e", `${e}`); }
             try { msg.ask("?", #{ timeout: "soon" }); } catch (e) { send_text("e", `${e}`); }
+            try { msg.ask("?", #{ whom: "u2" }); } catch (e) { send_text("e", `${e}`); }
+            try { msg.ask("?", #{ from: "u2" }); } catch (e) { send_text("e", `${e}`); }
+            try { ask("u1", "?", #{ from: "u2" }); } catch (e) { send_text("e", `${e}`); }
+            try { ask("c1", "?", #{ from: 2 }); } catch (e) { send_text("e", `${e}`); }
+            try { ask("", "?"); } catch (e) { send_text("e", `${e}`); }
             try { msg.reply(5); } catch (e) { send_text("e", `${e}`); }
         }"#,
     )
     .await;
     bot.says("u1", "go");
     for expected in [
-        "ask has no option timout; it has timeout",
+        "ask has no option timout; did you mean timeout?",
         "ask needs timeout, a duration such as \"10m\"; found the integer 5",
         "ask: timeout: \"soon\" is no duration",
+        "ask has no option whom; it has timeout, choices, ",
+        "msg.ask asks who wrote the message; to ask another, write ask(msg.chat, text, #{ from: mid })",
+        "ask: from says who of a group may answer; \"u1\" is no group",
+        "ask needs from, the mid of a person; found the integer 2",
+        "ask needs the mid of a person or a group; found \"\"",
         "msg.reply(text) needs a string; found the integer 5",
     ] {
         let error = bot.text_to("e").await;

@@ -6,6 +6,7 @@ mod coverage;
 mod examples;
 mod networks;
 mod prompt;
+mod questions;
 #[path = "../support/sandbox.rs"]
 mod sandbox;
 mod worlds;

@@ -7,7 +7,7 @@ use rhai::{Expr, Position};
 use crate::language::calendar::{UNITS, check_format, time_of_day};
 use crate::language::cron;
 use crate::language::duration::parse_duration;
-use crate::language::functions::ASK_OPTIONS;
+use crate::language::functions::{ASK_OPTIONS, FROM};
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
 use crate::language::web;
@@ -43,11 +43,8 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
         ) => {
             wrong.extend(pattern(first));
         }
-        (Some(Kind::Message), "ask", [_, options]) => {
-            wrong.extend(option("ask", &ASK_OPTIONS, options, |of, name, value| {
-                (name == "timeout").then(|| lasting(of, name, value)).flatten()
-            }))
-        }
+        (Some(Kind::Message), "ask", [_, options]) => wrong.extend(question("msg.ask", options)),
+        (None, "ask", [_, _, options]) => wrong.extend(question("ask", options)),
         (Some(Kind::Store), "set" | "update", [_, _, options]) => {
             wrong.extend(option(&format!("store.{name}"), &["ttl"], options, lasting));
         }
@@ -145,6 +142,20 @@ fn option(of: &str, known: &[&'static str], options: &Expr, value_of: Value) -> 
         }
     }
     wrong
+}
+
+/// The options of a question.
+fn question(of: &str, options: &Expr) -> Vec<Wrong> {
+    option(of, &ASK_OPTIONS, options, |of, name, value| match name {
+        "timeout" => lasting(of, name, value),
+        FROM if of != "ask" => Some(Wrong {
+            rule: "wrong-arguments",
+            position: value.position(),
+            message: format!("{of} asks who wrote the message, so it has no option `{FROM}`"),
+            help: Some(format!("ask another with `ask(msg.chat, text, #{{ {FROM}: mid }})`")),
+        }),
+        _ => None,
+    })
 }
 
 /// The options of a request: each by itself, and those that go together.

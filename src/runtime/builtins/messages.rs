@@ -1,28 +1,22 @@
-//! Messages and who wrote them, as scripts use them: `msg.reply`, `msg.ask`, a person's name.
+//! Messages and who wrote them, as scripts use them: `msg.reply`, a person's name. How people are asked is in `asking`.
 
 use std::ptr;
 use std::rc::Rc;
-use std::time::Duration;
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
-use super::choices::{Choices, chosen};
+use super::choices::chosen;
 use super::{delivery, outgoing};
-use crate::language::duration::parse_duration;
-use crate::language::functions::ASK_OPTIONS;
 use crate::protocol::commands::GetContacts;
 use crate::protocol::line::original;
 use crate::protocol::{GATEWAY, is_group};
-use crate::runtime::context::asks::Reply;
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::{Person, ScriptMessage, field};
-use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
+use crate::runtime::engine::thrown::{self, ScriptResult};
 use crate::runtime::engine::values;
 use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
 use crate::runtime::run::host_call;
-use crate::runtime::run::long_wait::{detach, until};
-use crate::runtime::run::suspension::EventVerdict;
 use crate::runtime::run::wait::CallSite;
 
 /// Registers both types and what they can do.
@@ -67,18 +61,6 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
             values::noun(&other)
         )))
     });
-    let own = Rc::clone(services);
-    engine.register_fn("ask", move |context: NativeCallContext, msg: &mut ScriptMessage, text: ImmutableString| {
-        ask(&own, msg, &text, None, CallSite::of(&context))
-    });
-    let own = Rc::clone(services);
-    engine.register_fn(
-        "ask",
-        move |context: NativeCallContext, msg: &mut ScriptMessage, text: ImmutableString, options: Map| {
-            ask(&own, msg, &text, Some(&options), CallSite::of(&context))
-        },
-    );
-
     engine.register_type_with_name::<Person>("Person");
     engine.register_get("mid", |person: &mut Person| given(person.mid()));
     engine.register_get("name", |context: NativeCallContext, person: &mut Person| {
@@ -116,90 +98,4 @@ fn name_of(mid: &ImmutableString, place: CallSite<'_>) -> ScriptResult {
         session.remember_name(mid, name.clone());
         Ok(Answer::Value(name.into()))
     })
-}
-
-/// So long after the disk takes writes again every event that was held has come to its lane.
-const HELD: Duration = Duration::from_secs(1);
-
-/// Sends a question and waits for the same person's next message in that chat.
-fn ask(
-    services: &Services,
-    msg: &ScriptMessage,
-    text: &str,
-    options: Option<&Map>,
-    place: CallSite<'_>,
-) -> ScriptResult {
-    let (timeout, choices) = match options {
-        Some(options) => {
-            check_options(options)?;
-            (timeout_of(options)?, Choices::of(options)?)
-        }
-        None => (None, None),
-    };
-    if msg.sender().is_empty() {
-        return Err(thrown::error("nobody can be asked: the network does not say who wrote this message"));
-    }
-    let _receipt = match &choices {
-        Some(choices) => delivery::offer(services, msg.chat(), text, choices, place.in_part())?,
-        None => delivery::send_text(services, msg.chat(), text, place.in_part())?,
-    };
-    let call = HostCall::new(Impact::Wait, "ask").with(text).letting_go(EventVerdict::Handled);
-    host_call::pass_waiting(call, place, |run| {
-        let session = run.session.clone().ok_or_else(|| thrown::misplaced("there is no session to ask in"))?;
-        let (timeout, clock) = (timeout.unwrap_or(run.limits().ask), services.clock.clone());
-        let remaining = until(services, run, "ask", timeout);
-        let since = run.history.waiting().map_or_else(|| clock.now(), |waiting| waiting.since);
-        let asking =
-            session.asks.ask((msg.chat(), msg.sender()), run.id(), &run.generation.bundle.name, since, &session.drain);
-        let asker = Rc::clone(run);
-        let answer = detach(run, EventVerdict::Handled, async move {
-            let too_late = Box::pin(async {
-                clock.sleep(remaining).await;
-                // An answer that came in time may be among the events that are held.
-                while session.journal.is_held() {
-                    session.journal.released().await;
-                    clock.sleep(HELD).await;
-                }
-            });
-            match asking.wait(too_late).await {
-                Some(Reply { message, entry, arrival }) => {
-                    // The answer counts as handled when the record that this run has it is in the same batch.
-                    asker.take_answer(arrival);
-                    (Some(choices.map_or(message.clone(), |choices| choices.note_in(&message))), Some(entry))
-                }
-                None => {
-                    session.released(asker.generation.name()).await;
-                    (None, None)
-                }
-            }
-        });
-        let asker = Rc::clone(run);
-        Ok(async move {
-            let answer = answer.await;
-            if let Some(message) = &answer {
-                asker.suspension.set_answered();
-                if let Some(session) = &asker.session {
-                    asker.tokens.bring(session.handle.network(), message.content(), Some(asker.now()));
-                }
-            }
-            Ok(answer.map_or(Answer::Value(Dynamic::UNIT), Answer::Message))
-        })
-    })
-}
-
-fn check_options(options: &Map) -> Result<(), ScriptError> {
-    match options.keys().find(|name| !ASK_OPTIONS.contains(&name.as_str())) {
-        Some(unknown) => {
-            Err(thrown::error(format!("ask has no option {unknown}; it has {}", ASK_OPTIONS.join(" and "))))
-        }
-        None => Ok(()),
-    }
-}
-
-fn timeout_of(options: &Map) -> Result<Option<Duration>, ScriptError> {
-    let Some(timeout) = options.get("timeout") else { return Ok(None) };
-    let text = timeout.as_immutable_string_ref().map_err(|_| {
-        thrown::error(format!("ask needs timeout, a duration such as \"10m\"; found {}", values::noun(timeout)))
-    })?;
-    parse_duration(&text).map(Some).map_err(|error| thrown::error(format!("ask: timeout: {error}")))
 }

@@ -2,6 +2,7 @@
 //!
 //! Each worker builds one. What the functions do is in the modules that register them.
 
+mod asking;
 mod calendar;
 mod choices;
 mod commands;
@@ -48,6 +49,7 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     data::register(&mut engine);
     store::register(&mut engine);
     messages::register(&mut engine, services);
+    asking::register(&mut engine, services);
     events::register(&mut engine, services);
     sessions::register(&mut engine, services);
     commands::register(&mut engine, services);

@@ -14,8 +14,8 @@ use crate::runtime::engine::objects::ScriptMessage;
 use crate::runtime::journal::Arrival;
 use crate::store::RunId;
 
-/// A chat and a person in it.
-type Asked = (String, String);
+/// A chat and a person in it, or nobody in particular.
+type Asked = (String, Option<String>);
 
 /// Who is asked in a session, with the questions to each, the latest last.
 #[derive(Default)]
@@ -26,10 +26,10 @@ pub(crate) struct Asks {
 }
 
 impl Asks {
-    /// Begins to wait for a person's next message in a chat, on behalf of a run that has asked at a time.
+    /// Begins to wait for a person's next message in a chat, or for anyone's, on behalf of a run that has asked at a time.
     pub(crate) fn ask(
         self: &Rc<Self>,
-        (chat, person): (&str, &str),
+        (chat, person): (&str, Option<&str>),
         run: RunId,
         script: &Arc<str>,
         since: Timestamp,
@@ -38,7 +38,7 @@ impl Asks {
         let (sender, answer) = oneshot::channel();
         let (script, answered) = (Arc::clone(script), RefCell::new(Some(sender)));
         let ask = Rc::new(Ask { script, since, claimed: Cell::new(false), answer: answered });
-        let key = Rc::new((chat.to_owned(), person.to_owned()));
+        let key = Rc::new((chat.to_owned(), person.map(str::to_owned)));
         self.by_run.borrow_mut().insert(run, Rc::clone(&key));
         let mut asks = self.waiting.borrow_mut();
         let waiting = asks.entry(Rc::clone(&key)).or_default();
@@ -48,14 +48,23 @@ impl Asks {
         Asking { asks: Rc::clone(self), drain: Rc::clone(drain), run, key, ask, answer }
     }
 
-    /// The question that a message answers: the latest one for its person and chat, which is then no longer asked. Where a script
+    /// The question that a message answers: the latest one to its person in its chat, which is then no longer asked. Where a script
     /// is held, nobody asks for it.
     pub(crate) fn claim(&self, chat: &str, person: &str, is_held: impl Fn(&str) -> bool) -> Option<Rc<Ask>> {
+        self.claim_of(chat, Some(person), is_held)
+    }
+
+    /// As [`claim`](Self::claim), the latest question to anyone in a chat.
+    pub(crate) fn claim_of_anyone(&self, chat: &str, is_held: impl Fn(&str) -> bool) -> Option<Rc<Ask>> {
+        self.claim_of(chat, None, is_held)
+    }
+
+    fn claim_of(&self, chat: &str, person: Option<&str>, is_held: impl Fn(&str) -> bool) -> Option<Rc<Ask>> {
         let mut asks = self.waiting.borrow_mut();
         if asks.is_empty() {
             return None;
         }
-        let key = (chat.to_owned(), person.to_owned());
+        let key = (chat.to_owned(), person.map(str::to_owned));
         let waiting = asks.get_mut(&key)?;
         let latest = waiting.iter().rposition(|ask| !is_held(&ask.script))?;
         let ask = waiting.remove(latest);
@@ -66,8 +75,8 @@ impl Asks {
         Some(ask)
     }
 
-    /// The chat and the person in it that a run asks.
-    pub(crate) fn asked_by(&self, run: RunId) -> Option<(String, String)> {
+    /// The chat and the person in it that a run asks; no person where anyone may answer.
+    pub(crate) fn asked_by(&self, run: RunId) -> Option<(String, Option<String>)> {
         self.by_run.borrow().get(&run).map(|asked| (**asked).clone())
     }
 }
@@ -75,7 +84,7 @@ impl Asks {
 /// An answer on its way to the run that asked.
 pub(crate) struct Reply {
     pub(crate) message: ScriptMessage,
-    /// A place at the head of the asking run's lane, so that nothing comes between.
+    /// A place at the head of the chat's lane, so that nothing comes between.
     pub(crate) entry: LaneEntry,
     /// The answer's event, which has been handled when the run has taken it down.
     pub(crate) arrival: Arrival,

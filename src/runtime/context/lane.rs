@@ -108,6 +108,11 @@ impl Lane {
         Self::new(true)
     }
 
+    /// Whether both are the same lane.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Whether whoever acts in it keeps it to the end, whatever it waits for.
     pub(crate) fn is_kept(&self) -> bool {
         self.0.is_kept
@@ -266,6 +271,13 @@ impl Drop for Queued {
 /// The right to act in a lane; dropped, it passes on to the next.
 #[derive(Debug)]
 pub(crate) struct Guard(Lane);
+
+impl Guard {
+    /// The lane.
+    pub(crate) fn lane(&self) -> &Lane {
+        &self.0
+    }
+}
 
 impl Drop for Guard {
     fn drop(&mut self) {

@@ -12,10 +12,11 @@ use rhai::{Dynamic, EvalAltResult, Position};
 
 use super::answer::{Answer, came_of, thrown_outcome};
 use super::call::{Begun, CallTicket, HostCall, Impact, begin, microseconds_since};
-use super::long_wait::pause;
+use super::long_wait::{detach, pause};
 use super::pending::{AnswerFuture, Awaited, PendingCall, ReadResult};
 use super::wait::{CallSite, check, wait, wait_for_result};
 use crate::protocol::{Content, Damages, Hook};
+use crate::runtime::context::lane::LaneKey;
 use crate::runtime::engine::objects::ScriptMessage;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::unused::ValueUse;
@@ -380,7 +381,7 @@ fn live(
 }
 
 /// Gives a rebuilt run what it observed the first time.
-fn replay(run: &Run, call: &HostCall<'_>, outcome: CallOutcome) -> ScriptResult {
+fn replay(run: &Rc<Run>, call: &HostCall<'_>, outcome: CallOutcome) -> ScriptResult {
     if let Some(verdict) = call.verdict {
         run.suspension.has_been_away(verdict, matches!(outcome, CallOutcome::Message(_)));
     }
@@ -395,8 +396,13 @@ fn replay(run: &Run, call: &HostCall<'_>, outcome: CallOutcome) -> ScriptResult 
             if let Some(session) = &run.session {
                 run.tokens.bring(session.handle.network(), &content, None);
             }
-            ScriptMessage::read(content, &me, &mut Damages::default())
-                .map_or(Answer::Value(Dynamic::UNIT), Answer::Message)
+            match ScriptMessage::read(content, &me, &mut Damages::default()) {
+                Some(message) => {
+                    follow(run, call, &message)?;
+                    Answer::Message(message)
+                }
+                None => Answer::Value(Dynamic::UNIT),
+            }
         }
         CallOutcome::Session(name) => Answer::Session(name),
         CallOutcome::Sessions(names) => Answer::Sessions(names),
@@ -405,6 +411,18 @@ fn replay(run: &Run, call: &HostCall<'_>, outcome: CallOutcome) -> ScriptResult 
         }
     };
     Ok(answer.into_value())
+}
+
+/// Has a rebuilt run go on where it went on the first time: in the chat of its answer.
+fn follow(run: &Rc<Run>, call: &HostCall<'_>, answer: &ScriptMessage) -> Result<(), ScriptError> {
+    let (Some(session), Some(verdict)) = (&run.session, call.verdict) else { return Ok(()) };
+    let lane = session.lane(LaneKey::Chat(answer.chat().clone()));
+    if lane.is(&run.lane()) {
+        return Ok(());
+    }
+    wait(call.name(), detach(run, verdict, async move { ((), Some(lane.enter_head())) }))?;
+    run.suspension.set_answered();
+    check(run)
 }
 
 /// Waits, where a call needs the record, until it can be written.

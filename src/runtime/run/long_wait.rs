@@ -26,27 +26,27 @@ pub(crate) fn until(services: &Services, run: &Run, call: &str, duration: Durati
     Duration::from_millis(u64::try_from(left).unwrap_or(0))
 }
 
-/// Lets go of the run's event and lane; what it gives waits for something long, and enters the lane again: at the place that it comes back
-/// with, or else at the head. The event is told the verdict, unless it has been told more.
+/// Lets go of the run's event and lane; what it gives waits for something long, and enters the lane again at its head, or the lane of the
+/// place that it comes back with. The event is told the verdict, unless it has been told more.
 pub(crate) fn detach<T, F>(run: &Rc<Run>, verdict: EventVerdict, future: F) -> impl Future<Output = T> + use<T, F>
 where
     F: Future<Output = (T, Option<LaneEntry>)> + 'static,
 {
-    let keeps_lane = run.lane.is_kept();
+    let keeps_lane = run.lane().is_kept();
     run.suspension.let_go(verdict, keeps_lane);
     // What is awaited lies in each future around it anew, so it is kept apart.
     let (run, future) = (Rc::clone(run), Box::pin(future));
     async move {
         let woken = async {
             let (result, entry) = future.await;
-            match keeps_lane {
-                true => (result, None),
-                false => (result, Some(entry.unwrap_or_else(|| run.lane.enter_head()).await)),
+            match entry.or_else(|| (!keeps_lane).then(|| run.lane().enter_head())) {
+                Some(entry) => (result, Some(entry.await)),
+                None => (result, None),
             }
         };
         let (result, guard) = run.aside(woken).await;
         if let Some(guard) = guard {
-            run.suspension.come_back(guard);
+            run.come_back(guard);
         }
         result
     }

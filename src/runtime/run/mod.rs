@@ -37,7 +37,7 @@ use self::pending::{Awaited, PendingCall, Within};
 use self::suspension::Suspension;
 use self::tokens::ReplyTokens;
 use crate::runtime::context::SessionContext;
-use crate::runtime::context::lane::Lane;
+use crate::runtime::context::lane::{Guard, Lane};
 use crate::runtime::engine::body::failed;
 use crate::runtime::engine::stages::Waiter;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
@@ -108,8 +108,8 @@ pub(crate) struct Run {
     pub(crate) generation: Rc<Generation>,
     /// The session that it acts on; none at a script's top level.
     pub(crate) session: Option<Rc<SessionContext>>,
-    /// The lane that it runs in.
-    pub(crate) lane: Lane,
+    /// The lane that it runs in: its event's, or from an answer on that of the answer's chat.
+    lane: RefCell<Lane>,
     /// How it stands to its event and its lane.
     pub(crate) suspension: Suspension,
     /// What it observed.
@@ -228,7 +228,7 @@ impl Run {
             function,
             generation,
             session,
-            lane,
+            lane: RefCell::new(lane),
             suspension: Suspension::default(),
             history: Rc::new(history),
             rebuild,
@@ -269,6 +269,20 @@ impl Run {
     /// Whether its calls are recorded.
     pub(crate) fn is_recorded(&self) -> bool {
         self.session.as_ref().is_some_and(|session| session.journal.is_on())
+    }
+
+    /// The lane that it runs in.
+    pub(crate) fn lane(&self) -> Lane {
+        self.lane.borrow().clone()
+    }
+
+    /// It has its lane again, or goes on in another one.
+    pub(crate) fn come_back(&self, guard: Guard) {
+        let before = self.lane.replace(guard.lane().clone());
+        if before.is_kept() && !before.is(guard.lane()) {
+            self.suspension.keep_lane();
+        }
+        self.suspension.come_back(guard);
     }
 
     /// Counts as being in the middle of something.

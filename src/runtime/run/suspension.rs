@@ -45,6 +45,8 @@ pub(crate) struct Suspension(RefCell<Inner>);
 struct Inner {
     standing: Standing,
     verdict: EventVerdict,
+    /// The lane of a timer, which it keeps to its end wherever it goes on.
+    kept: Option<Guard>,
     /// Whether it has the answer of somebody whom it asked, and has not slept or asked again since.
     has_answer: bool,
     /// That it is in the middle of something, while it is.
@@ -54,7 +56,7 @@ struct Inner {
 impl Default for Suspension {
     fn default() -> Self {
         let standing = Standing::WithEvent(None);
-        Self(RefCell::new(Inner { standing, verdict: EventVerdict::Open, has_answer: false, active: None }))
+        Self(RefCell::new(Inner { standing, verdict: EventVerdict::Open, kept: None, has_answer: false, active: None }))
     }
 }
 
@@ -100,6 +102,20 @@ impl Suspension {
     /// It has its lane again.
     pub(crate) fn come_back(&self, lane: Guard) {
         *self.0.borrow_mut().standing.lane() = Some(lane);
+    }
+
+    /// It goes on in another lane, and keeps the one that it has to its end.
+    pub(crate) fn keep_lane(&self) {
+        let mut inner = self.0.borrow_mut();
+        inner.kept = inner.standing.lane().take();
+    }
+
+    /// It is over: it is in no lane any more, and in the middle of nothing.
+    pub(crate) fn end(&self) {
+        let mut inner = self.0.borrow_mut();
+        let left = (inner.standing.lane().take(), inner.kept.take(), inner.active.take());
+        drop(inner);
+        drop(left);
     }
 
     /// Takes the lane from it.

@@ -21,11 +21,12 @@ const FULL: &str = "as many of its chat as may be are in the web";
 /// # Errors
 /// When the run is to end.
 pub(crate) fn seat(run: &Rc<Run>, call: &str, waits: &dyn Fn(Option<&str>)) -> Result<Seat, ScriptError> {
-    if let Some(seat) = run.lane.seat_now() {
+    if let Some(seat) = run.lane().seat_now() {
         return Ok(seat);
     }
     waits(Some(FULL));
-    let seat = run.lane.seat();
+    let lane = run.lane();
+    let seat = lane.seat();
     // What is recorded can wait in the next process too.
     if run.is_recorded() { wait(call, run.aside(seat)) } else { wait(call, seat) }
 }
@@ -55,7 +56,7 @@ pub(crate) fn fetch<T>(
 /// next may be the answer to the next question.
 fn keeps_its_lane(run: &Run) -> bool {
     let is_first_to_see = &*run.function == Hook::Notify.name() && !run.suspension.is_alone();
-    is_first_to_see || run.suspension.has_answer() || run.lane.is_kept()
+    is_first_to_see || run.suspension.has_answer() || run.lane().is_kept()
 }
 
 /// Enters the lane again at its head, where the run has let go of it.
@@ -66,12 +67,12 @@ pub(crate) fn come_back(run: &Rc<Run>, call: &str, place: CallSite<'_>) -> Resul
     if run.suspension.has_lane() || run.is_condemned() {
         return Ok(());
     }
-    let entry = run.lane.enter_head();
+    let entry = run.lane().enter_head();
     run.history.set_waiting(Some(waiting(run, history::taken(call), place)));
     run.note();
     let guard = wait(call, entry);
     run.history.set_waiting(None);
     run.note();
-    run.suspension.come_back(guard?);
+    run.come_back(guard?);
     Ok(())
 }

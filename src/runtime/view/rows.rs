@@ -199,15 +199,15 @@ pub struct WaitView {
     pub until: Option<Timestamp>,
     /// The chat in which somebody is asked.
     pub chat: Option<String>,
-    /// The person who is asked.
+    /// The person who is asked; none where anyone may answer.
     pub person: Option<String>,
 }
 
 impl WaitView {
     /// What the record says of a wait, with the chat and the person who is asked.
-    pub(crate) fn new(waiting: Waiting, asked: Option<(String, String)>) -> Self {
+    pub(crate) fn new(waiting: Waiting, asked: Option<(String, Option<String>)>) -> Self {
         let Waiting { call, place, since, deadline } = waiting;
-        let (chat, person) = asked.unzip();
+        let (chat, person) = asked.map_or((None, None), |(chat, person)| (Some(chat), person));
         Self { call: call.to_string(), place: place.to_string(), since, until: deadline, chat, person }
     }
 }

@@ -150,7 +150,12 @@ impl EventDelivery {
         // Decided now that the lane takes the message, not on its arrival; and once, also where it is taken up again.
         let ask = match (&routed.message, routed.hook) {
             (Some(message), Some(hook)) if !self.earlier.has_called(hook.name()) => {
-                session.asks.claim(message.chat(), message.sender(), |script| session.is_held(script))
+                let is_held = |script: &str| session.is_held(script);
+                let of_person = session.asks.claim(message.chat(), message.sender(), is_held);
+                // This account is not anyone.
+                let is_anyone = of_person.is_none() && hook == Hook::Message;
+                let of_anyone = || session.asks.claim_of_anyone(message.chat(), is_held);
+                of_person.or_else(|| is_anyone.then(of_anyone).flatten())
             }
             _ => None,
         };

@@ -193,8 +193,7 @@ impl<'a> Invoker<'a> {
             }
             Came::Off => {
                 drop(driven.take());
-                drop(run.suspension.take_lane());
-                run.suspension.set_active(None);
+                run.suspension.end();
                 if session.drain.mode() == Some(DrainMode::End) {
                     run.end(RunOutcome::EndedWithSession, None);
                 }
@@ -261,8 +260,7 @@ pub(super) fn finish(
     about: &About,
     result: Result<ScriptResult, Panic>,
 ) -> HookOutcome {
-    drop(run.suspension.take_lane());
-    run.suspension.set_active(None);
+    run.suspension.end();
     let file = &run.generation.bundle.script.file;
     let asked = run.suspension.verdict() == EventVerdict::Handled;
     // It was killed: whoever did that knows why.

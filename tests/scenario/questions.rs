@@ -1,0 +1,160 @@
+//! Questions from any hook and timer, to a person and to anyone, through kills, on both networks.
+
+use hotline::protocol::{GATEWAY, LINE, Network};
+use hotline::testing::{self, TestOptions, TestSession};
+
+use crate::scenario::{Folder, cards_of};
+
+/// Runs a test against a script on a network; it may not fail.
+fn passes_on(network: &'static Network, script: &str, test: &str) {
+    let test = format!("fn test_it() {{\n{test}\n}}\n");
+    let folder = Folder::with(&[("bot.rhai", script), ("bot_test.rhai", &test)]);
+    let sessions = vec![TestSession { name: "main".to_owned(), network, scripts: None }];
+    let (_, report) =
+        testing::run(&TestOptions { sessions, ..folder.options() }, |_| ()).expect("the tests can be run");
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+}
+
+/// As [`passes_on`], on both networks.
+fn passes(script: &str, test: &str) {
+    passes_on(&GATEWAY, script, test);
+    passes_on(&LINE, script, test);
+}
+
+#[test]
+fn a_timer_asks_a_person_twice_and_is_killed_in_between() {
+    let script = r#"
+        fn on_message(msg) {
+            if msg.text == "remind me" { after("1h", "remind", [msg.chat]); } else { msg.reply(`said ${msg.text}`); }
+        }
+        fn remind(mid) {
+            let done = ask(mid, "Have you watered the plants?");
+            let when = ask(mid, `${done.text}? Since when?`, #{ timeout: "10m" });
+            send_text(mid, `${done.text}, ${when?.text}`);
+        }
+    "#;
+    let test = r#"
+        let alice = person("alice");
+        alice.says("remind me");
+        clock.advance("1h");
+        alice.expects("Have you watered the plants?");
+        bot.kill();
+        bot.start();
+        alice.says("no");
+        alice.expects("no? Since when?");
+        bot.kill();
+        bot.start();
+        alice.says("ever");
+        alice.expects("no, ever");
+        alice.says("bye");
+        alice.expects("said bye");
+        alice.says("remind me");
+        clock.advance("1h");
+        alice.expects("Have you watered the plants?");
+        alice.says("yes");
+        alice.expects("yes? Since when?");
+        clock.advance("10m");
+        alice.expects("yes, ");
+        alice.expects_nothing();
+    "#;
+    passes(script, test);
+}
+
+#[test]
+fn anyone_in_a_group_answers_or_one_person_alone() {
+    let script = r#"
+        fn on_message(msg) {
+            if msg.text == "quiz" { quiz(msg.chat); } else { msg.reply(`said ${msg.text}`); }
+        }
+        fn quiz(chat) {
+            let first = ask(chat, "What is 6 times 7?");
+            first.reply(`${first.sender.name}: ${first.text}`);
+            let sure = ask(chat, "Sure?", #{ from: first.sender.mid, timeout: "1m" });
+            send_text(chat, if sure == () { "Too late." } else { `${sure.sender.name} is sure: ${sure.text}` });
+        }
+    "#;
+    let test = r#"
+        let alice = person("alice");
+        let bob = person("bob");
+        let tea = group("tea", [alice, bob, bot]);
+        alice.says_in(tea, "quiz");
+        tea.expects("What is 6 times 7?");
+        bob.says("privately");
+        bob.expects("said privately");
+        bot.kill();
+        bot.start();
+        bob.says_in(tea, "42");
+        tea.expects("bob: 42");
+        tea.expects("Sure?");
+        alice.says_in(tea, "me too");
+        tea.expects("said me too");
+        bot.kill();
+        bot.start();
+        bob.says_in(tea, "yes");
+        tea.expects("bob is sure: yes");
+        bob.says_in(tea, "yes");
+        tea.expects("said yes");
+        tea.expects_nothing();
+    "#;
+    passes(script, test);
+}
+
+#[test]
+fn a_question_to_a_person_beats_one_to_anyone_and_of_a_kind_the_latest_wins() {
+    let script = r#"
+        fn on_message(msg) {
+            if msg.text == "here" { state.group = msg.chat; return; }
+            let options = if msg.text.ends_with("me") { #{ from: msg.sender.mid } } else { #{} };
+            let answer = ask(state.group, `${msg.text}?`, options);
+            answer.reply(`${msg.text}: ${answer.text}`);
+        }
+    "#;
+    let test = r#"
+        let alice = person("alice");
+        let bob = person("bob");
+        let tea = group("tea", [alice, bob, bot]);
+        alice.says_in(tea, "here");
+        for question in ["only me", "again me", "anyone", "again anyone"] {
+            alice.says(question);
+            tea.expects(`${question}?`);
+        }
+        bot.kill();
+        bot.start();
+        let words = [
+            [alice, "1", "again me"], [bob, "2", "again anyone"], [alice, "3", "only me"], [alice, "4", "anyone"],
+        ];
+        for word in words {
+            word[0].says_in(tea, word[1]);
+            tea.expects(`${word[2]}: ${word[1]}`);
+        }
+    "#;
+    passes(script, test);
+}
+
+#[test]
+fn who_was_asked_by_a_timer_is_answered_before_what_they_say_next() {
+    let script = r#"
+        fn on_message(msg) {
+            if msg.text == "go" { after("1s", "survey", [msg.chat]); } else { msg.reply(`said ${msg.text}`); }
+        }
+        fn survey(mid) {
+            ask(mid, "How was it?");
+            let answer = ask(mid, "And else?");
+            for part in 1..4 { answer.reply(`${answer.text} ${part}`); }
+        }
+    "#;
+    let test = r#"
+        let alice = person("alice");
+        alice.says("go");
+        clock.advance("1s");
+        alice.expects("How was it?");
+        alice.says("good");
+        alice.expects("And else?");
+        bot.kill();
+        bot.start();
+        alice.says("fine");
+        alice.says("one");
+        for text in ["fine 1", "fine 2", "fine 3", "said one"] { alice.expects(text); }
+    "#;
+    passes(script, test);
+}
