@@ -95,7 +95,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "runtime",
         &[
-            &["fiber", "ids", "limits", "view"],
+            &["chance", "fiber", "ids", "limits", "view"],
             &["engine"],
             &["timers", "web"],
             &["generation", "journal"],

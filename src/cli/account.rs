@@ -9,7 +9,7 @@ use super::exit::Exit;
 use crate::host::config::{Config, Session, parse_gateway};
 use crate::language::check::SessionNetworks;
 use crate::language::zone::Zone;
-use crate::runtime::Limits;
+use crate::runtime::{AllowedHost, Limits};
 use crate::session::{Credentials, MediaMode, Secret, without_credentials};
 
 /// The configuration that is used where none is named.
@@ -152,15 +152,24 @@ pub(super) fn session_networks(config: Option<&Path>, named: &[PathBuf]) -> Resu
     Ok(sessions.map(|session| (session.scripts.clone(), session.network())).collect())
 }
 
-/// The sessions that run scripts, as far as the configuration has to do with these: it was named, or none of them was, or it runs them
-/// all.
+/// The sessions that run scripts, as far as the configuration has to do with these.
 pub(super) fn sessions(config: Option<&Path>, named: &[PathBuf]) -> Result<Vec<Session>, Exit> {
-    let Some(read) = file(config)? else { return Ok(Vec::new()) };
+    Ok(concerned(config, named)?.map(|read| read.sessions).unwrap_or_default())
+}
+
+/// The hosts that scripts may ask in tests, as far as the configuration has to do with them; `None` where it has not.
+pub(super) fn test_hosts(config: Option<&Path>, named: &[PathBuf]) -> Result<Option<Vec<AllowedHost>>, Exit> {
+    Ok(concerned(config, named)?.map(|read| read.http_allow))
+}
+
+/// The configuration, as far as it has to do with these scripts: it was named, or none of them was, or it runs them all.
+fn concerned(config: Option<&Path>, named: &[PathBuf]) -> Result<Option<Config>, Exit> {
+    let Some(read) = file(config)? else { return Ok(None) };
     let real = |path: &PathBuf| path.canonicalize().ok();
     let roots: Vec<_> = read.scripts.iter().filter_map(real).collect();
     let runs = |path: &PathBuf| real(path).is_some_and(|path| roots.iter().any(|root| path.starts_with(root)));
     let concerns = config.is_some() || named.iter().all(runs);
-    Ok(if concerns { read.sessions } else { Vec::new() })
+    Ok(concerns.then_some(read))
 }
 
 /// The one session that a command acts on.

@@ -41,6 +41,10 @@ pub(super) struct TestArgs {
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
 
+    /// What scripts draw by lot follows from this number, in every test [default: another one each time]
+    #[arg(long, value_name = "NUMBER")]
+    seed: Option<u64>,
+
     /// Show which lines of the scripts were run, and which were not
     #[arg(long)]
     coverage: bool,
@@ -62,8 +66,10 @@ impl TestArgs {
         let snapshots = if self.update { Snapshots::Write } else { Snapshots::Compare };
         let filter = self.filter.clone();
         let sessions = account::sessions(self.config.as_deref(), &self.files)?.into_iter().map(session).collect();
+        let hosts = account::test_hosts(self.config.as_deref(), &self.files)?;
         let tap = frames::tap();
         let coverage = self.coverage || self.lcov.is_some();
+        let any = TestOptions::default();
         let options = TestOptions {
             paths: files,
             filter,
@@ -71,9 +77,11 @@ impl TestArgs {
             snapshots,
             limits,
             zone,
+            hosts,
+            seed: self.seed.unwrap_or(any.seed),
             coverage,
             tap,
-            ..TestOptions::default()
+            ..any
         };
         if self.watch { self.watch(&options) } else { self.run_once(&options, &mut Stamps::new()) }
     }

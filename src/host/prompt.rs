@@ -9,7 +9,7 @@ use super::prepared::prepare;
 use super::start_error::StartError;
 use crate::clock::Clock;
 use crate::runtime::{
-    Announcer, Assignment, Directory, JournalMode, PromptHandle, WebAccess, WorkerContext, WorkerHandle,
+    Announcer, Assignment, Chance, Directory, JournalMode, PromptHandle, WebAccess, WorkerContext, WorkerHandle,
 };
 use crate::session::Webhooks;
 use crate::session::{Ended, Handle};
@@ -58,6 +58,7 @@ impl PromptHost {
             store: store.clone(),
             limits: config.limits,
             directory: directory.clone(),
+            chance: Chance::default(),
             coverage: None,
             dry_run: false,
             web: WebAccess::Hosts(config.http_allow.clone()),

@@ -33,7 +33,7 @@ use crate::language::zone::Zone;
 use crate::runtime::reload::outlook::{End, Outlook};
 use crate::runtime::reload::watch::{Asker, watch};
 use crate::runtime::{
-    Announcer, Changes, Directory, EventStream, FaultView, Happening, JournalMode, Library, Limits, Look,
+    Announcer, Chance, Changes, Directory, EventStream, FaultView, Happening, JournalMode, Library, Limits, Look,
     NewGeneration, Script, Update, Updater, WebAccess, WorkerContext, WorkerHandle, continue_ids_after,
 };
 use crate::session::{Ended, Publisher, Webhooks};
@@ -143,6 +143,7 @@ impl Host {
             directory: directory.clone(),
             web: WebAccess::Hosts(config.http_allow.clone()),
             events: events.clone(),
+            chance: Chance::default(),
             coverage: None,
             dry_run,
             journal,

@@ -1,7 +1,7 @@
 //! Times as people reckon them: parts of a date, steps of days and months, the next time of day, dates as text. All of it follows
 //! the clocks of a zone, over their changes too. The zones themselves are in `zone`.
 
-use jiff::civil::Time;
+use jiff::civil::{Date, Time, Weekday};
 use jiff::fmt::strtime::{self, BrokenDownTime};
 use jiff::{SignedDuration, Span, Zoned};
 
@@ -24,6 +24,19 @@ pub(crate) enum CalendarError {
     /// What should be a time of day is none.
     #[error("\"{0}\" is no time of day, expected one such as \"9:00\" or \"21:30:15\"")]
     TimeOfDay(String),
+    /// What should be a moment to come is none.
+    #[error(
+        "\"{0}\" is no time that is to come, expected one such as \"2026-03-29 01:30\", \"Monday 9:00\" or \"9:00\""
+    )]
+    Moment(String),
+    /// A moment is over.
+    #[error("\"{text}\" is over, it is {now}: time only goes on")]
+    Over {
+        /// The moment.
+        text: String,
+        /// What clocks show now.
+        now: String,
+    },
     /// A format cannot be written, or does not say which day is meant.
     #[error("\"{format}\" is no format of a date, expected one such as \"%Y-%m-%d %H:%M\": {reason}")]
     Format {
@@ -124,6 +137,56 @@ pub(crate) fn next_time(text: &str, after: Timestamp, zone: &Zone) -> Result<Tim
         }
         day = day.tomorrow().map_err(|_| beyond(after))?;
     }
+}
+
+/// The moment that is written as a date with a time of day, or without one; or the first one from now on at which clocks show a time of day,
+/// with a weekday before it or alone. Where clocks skip it, it is as much later; where it comes twice, it is the one that is to come.
+///
+/// # Errors
+/// When it is over, the text is no moment, or the calendar does not reach there.
+pub(crate) fn moment(text: &str, now: Timestamp, zone: &Zone) -> Result<Timestamp, CalendarError> {
+    let wrong = || CalendarError::Moment(text.to_owned());
+    let (day, time) = match text.trim().rsplit_once([' ', 'T']) {
+        Some((day, time)) => (day.trim(), time_of_day(time).map_err(|_| wrong())?),
+        None if text.contains('-') => (text.trim(), Time::midnight()),
+        // The moment itself counts too.
+        None => return next_time(text, now - 1, zone).map_err(|_| wrong()),
+    };
+    let mut date = match day.parse::<Date>() {
+        Ok(date) => return on_day(date, time, now, zone)?.ok_or_else(|| over(text, now, zone)),
+        Err(_) => shown(now, zone)?.date(),
+    };
+    let weekday = weekday(day).ok_or_else(wrong)?;
+    loop {
+        if date.weekday() == weekday
+            && let Some(at) = on_day(date, time, now, zone)?
+        {
+            return Ok(at);
+        }
+        date = date.tomorrow().map_err(|_| beyond(now))?;
+    }
+}
+
+/// When clocks show a time on a day, from now on.
+fn on_day(date: Date, time: Time, now: Timestamp, zone: &Zone) -> Result<Option<Timestamp>, CalendarError> {
+    let at = zone.rules().to_ambiguous_zoned(date.to_datetime(time));
+    let twice = [at.clone().compatible(), at.later()];
+    let twice = twice.map(|at| at.map(|at| at.timestamp().as_millisecond()).map_err(|_| beyond(now)));
+    let [first, second] = twice;
+    Ok([first?, second?].into_iter().find(|at| *at >= now))
+}
+
+fn over(text: &str, now: Timestamp, zone: &Zone) -> CalendarError {
+    let now = format(now, "%A, %Y-%m-%d %H:%M", zone).unwrap_or_default();
+    CalendarError::Over { text: text.to_owned(), now }
+}
+
+/// A day of the week by its name, or by the first three letters of it.
+fn weekday(name: &str) -> Option<Weekday> {
+    let days = Weekday::Monday.cycle_forward().take(7);
+    let names = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+    let name = name.to_lowercase();
+    days.zip(names).find(|(_, full)| name == *full || name == full[..3]).map(|(day, _)| day)
 }
 
 /// Reads a time of day, such as `9:00` or `21:30:15`.
@@ -261,6 +324,39 @@ mod tests {
         assert_eq!(next("2:30", "2026-03-28T09:00:00Z"), "2026-03-29 03:30 CEST");
         assert_eq!(next("2:30", "2026-10-24T09:00:00Z"), "2026-10-25 02:30 CEST");
         assert_eq!(next("2:30", "2026-10-25T00:45:00Z"), "2026-10-26 02:30 CET");
+    }
+
+    #[test]
+    fn a_moment_to_come_is_a_date_a_weekday_or_a_time_of_day() {
+        let here = zone("Europe/Berlin");
+        let now = at("2026-10-23T10:00:00Z");
+        let moment = |text: &str, now| moment(text, now, &here).map(berlin).map_err(|error| error.to_string());
+        for (text, expected) in [
+            ("2026-10-25 02:30", "2026-10-25 02:30 CEST"),
+            ("2026-10-25T02:30", "2026-10-25 02:30 CEST"),
+            ("2027-03-28 2:30:05", "2027-03-28 03:30 CEST"),
+            ("2026-10-24", "2026-10-24 00:00 CEST"),
+            ("Monday 9:00", "2026-10-26 09:00 CET"),
+            ("fri 12:00", "2026-10-23 12:00 CEST"),
+            ("friday 11:59", "2026-10-30 11:59 CET"),
+            ("12:00", "2026-10-23 12:00 CEST"),
+            ("11:59", "2026-10-24 11:59 CEST"),
+        ] {
+            assert_eq!(moment(text, now).as_deref(), Ok(expected), "{text}");
+        }
+        // Half past two comes once more.
+        assert_eq!(moment("2026-10-25 02:30", at("2026-10-25T00:45:00Z")).as_deref(), Ok("2026-10-25 02:30 CET"));
+        let refused = ["2026-10-23 11:59", "2026-02-30 9:00", "someday 9:00", "Monday", "Monday 9", "soon", ""];
+        let refused = refused.map(|text| moment(text, now).expect_err(text)).join("\n");
+        insta::assert_snapshot!(refused, @r#"
+        "2026-10-23 11:59" is over, it is Friday, 2026-10-23 12:00: time only goes on
+        "2026-02-30 9:00" is no time that is to come, expected one such as "2026-03-29 01:30", "Monday 9:00" or "9:00"
+        "someday 9:00" is no time that is to come, expected one such as "2026-03-29 01:30", "Monday 9:00" or "9:00"
+        "Monday" is no time that is to come, expected one such as "2026-03-29 01:30", "Monday 9:00" or "9:00"
+        "Monday 9" is no time that is to come, expected one such as "2026-03-29 01:30", "Monday 9:00" or "9:00"
+        "soon" is no time that is to come, expected one such as "2026-03-29 01:30", "Monday 9:00" or "9:00"
+        "" is no time that is to come, expected one such as "2026-03-29 01:30", "Monday 9:00" or "9:00"
+        "#);
     }
 
     #[test]

@@ -851,6 +851,18 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     row(
         Some(Type::Clock),
+        "set",
+        &[("to", Type::String)],
+        Type::Unit,
+        "Time passes as with `advance`, until clocks in the bot's zone show this: `\"2026-03-29 01:30\"`, `\"Monday 9:00\"`, `\"9:00\"`. It never goes back.",
+        r#"alice.says("/order");
+           alice.expects("What would you like?");
+           clock.set("Tuesday 9:00");
+           alice.expects("Another time, then.");
+           assert_eq(clock.now() % 86_400_000, 9 * 3_600_000);"#,
+    ),
+    row(
+        Some(Type::Clock),
         "now",
         &[],
         Type::Integer,

@@ -5,7 +5,7 @@
 //! | module | what lives there |
 //! |---|---|
 //! | `fiber` | functions that can be suspended anywhere; the only unsafe code |
-//! | `limits`, `ids` | how much a script may use; ids of events, runs and timers |
+//! | `limits`, `ids`, `chance` | how much a script may use; ids of events, runs and timers; what is drawn by lot |
 //! | `view` | what can be seen of a running system: rows, and the stream of what happens |
 //! | `engine` | what Rhai is to the host: values, errors, what hooks get, bodies of functions |
 //! | `timers`, `web` | what timers call and when; the web as scripts reach it |
@@ -19,6 +19,7 @@
 //! | `reload` | the scripts on disk, and when they are looked at again |
 
 mod builtins;
+mod chance;
 mod context;
 mod dry_start;
 mod engine;
@@ -34,6 +35,7 @@ mod view;
 pub mod web;
 mod worker;
 
+pub use chance::Chance;
 pub use context::directory::{Directory, Member};
 pub use context::drain::DrainMode;
 pub use dry_start::DryStart;

@@ -30,6 +30,15 @@ pub struct AccountStatus {
     pub connections: usize,
 }
 
+/// Who is in a group, and who is invited into it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Membership {
+    /// The mids of its members.
+    pub members: Vec<String>,
+    /// The mids of those who are invited.
+    pub invited: Vec<String>,
+}
+
 /// A message that was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
@@ -155,6 +164,12 @@ impl Control {
     pub fn create_room(&self, members: &[&str]) -> Result<String, Failure> {
         let members = members.iter().map(|who| self.known(who)).collect::<Result<_, _>>()?;
         self.operate(Operation::CreateRoom { members }).map(|content| text(&content, "mid"))
+    }
+
+    /// Who is in a group or a room; nobody where there is none.
+    pub fn membership(&self, group: &str) -> Membership {
+        let (members, invited) = self.0.with(|hub| hub.world.people_of(group));
+        Membership { members, invited }
     }
 
     /// Sends a text as `from` to a person or a group.

@@ -58,7 +58,7 @@ use self::world::World;
 use crate::protocol::Failure;
 
 pub use self::config::{DEFAULT_LISTEN, SandboxConfig, SandboxLimits};
-pub use self::control::{AccountStatus, Control, Sent, Watcher};
+pub use self::control::{AccountStatus, Control, Membership, Sent, Watcher};
 pub use self::error::SandboxStartError;
 pub use self::faults::{
     ApiFault, ApiTrouble, FaultId, InjectedFault, Refusal, Traffic, Trouble, WebhookFault, WebhookTrouble, When,

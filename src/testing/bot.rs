@@ -17,9 +17,9 @@ use crate::clock::Clock;
 use crate::host::WebhookListener;
 use crate::language::zone::Zone;
 use crate::protocol::{LINE, Network};
-use crate::runtime::web::stub::Stubs;
 use crate::runtime::{
-    Announcer, Assignment, Coverage, Directory, JournalMode, Limits, Updater, WebAccess, WorkerContext, WorkerHandle,
+    Announcer, Assignment, Chance, Coverage, Directory, JournalMode, Limits, Updater, WebAccess, WorkerContext,
+    WorkerHandle,
 };
 use crate::sandbox::{DEMO_DOMAIN, DEMO_PASSWORD, LINE_CHANNEL, Sandbox};
 use crate::session::{
@@ -70,13 +70,17 @@ pub(super) struct Surroundings<'a> {
     pub(super) zone: &'a Zone,
     pub(super) store: &'a Store,
     pub(super) limits: &'a Limits,
+    /// A scenario decides everything that its bot meets, also what the web answers.
+    pub(super) web: WebAccess,
+    /// What scripts draw from.
+    pub(super) chance: &'a Chance,
     /// Where the lines of scripts that are run are counted.
     pub(super) coverage: Option<&'a Coverage>,
 }
 
 impl RunningBot {
     /// Starts it, without a script or a session.
-    pub(super) fn start(around: &Surroundings<'_>, web: Stubs, stillness: Stillness) -> Self {
+    pub(super) fn start(around: &Surroundings<'_>, stillness: Stillness) -> Self {
         let directory = Directory::default();
         // Whether a session ended is seen by its status.
         let (ended, _) = tokio::sync::mpsc::channel(1);
@@ -86,8 +90,8 @@ impl RunningBot {
             store: around.store.clone(),
             limits: *around.limits,
             directory: directory.clone(),
-            // A scenario decides everything that its bot meets, also what the web answers.
-            web: WebAccess::Scripted(web),
+            web: around.web.clone(),
+            chance: around.chance.clone(),
             coverage: around.coverage.cloned(),
             dry_run: false,
             journal: JournalMode::Relaxed,

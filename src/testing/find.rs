@@ -177,6 +177,8 @@ fn setting(disk: &Disk, folder: PathBuf, options: &TestOptions) -> (Arc<Setting>
         zone: options.zone.clone(),
         patience: options.patience,
         sessions: options.sessions.clone(),
+        hosts: options.hosts.clone(),
+        seed: options.seed,
         snapshots: options.snapshots,
         coverage: None,
         tap: options.tap.clone(),

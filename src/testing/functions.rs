@@ -4,6 +4,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module};
 
@@ -13,16 +14,17 @@ use super::web::TestWeb;
 use super::world::TestGroup;
 use super::{expectations, faults, line, snapshot, unmet, web};
 use crate::language::Bundle;
+use crate::language::calendar;
 use crate::language::dialect::for_reading;
 use crate::language::disk::Disk;
 use crate::language::duration::parse_duration;
 use crate::protocol::commands::{
     AcceptGroupInvitation, CreateGroup, InviteIntoGroup, LeaveGroup, RejectGroupInvitation, SearchAndAddContactsByMid,
-    SearchGroupById, SendFile, SetNickName, UpdateGroupName,
+    SendFile, SetNickName, UpdateGroupName,
 };
 use crate::protocol::{self, Failure, FailureCode, LINE, NETWORKS, Network, Received, Request};
 use crate::runtime::guest;
-use crate::sandbox::{ContentType, Draft, Operation};
+use crate::sandbox::{ContentType, Draft, Membership, Operation};
 
 /// The names that every function of a test sees.
 pub(super) const GLOBALS: &[&str] = &["bot", "clock", "gateway", "web"];
@@ -226,15 +228,14 @@ fn register_group(engine: &mut Engine) {
     });
     engine.register_get("name", |group: &mut TestGroup| group.name.clone());
     engine.register_get("mid", |group: &mut TestGroup| group.mid.clone());
-    engine.register_fn("members", |group: &mut TestGroup| mids_in(group, "memberMids"));
-    engine.register_fn("invited", |group: &mut TestGroup| mids_in(group, "inviteeMids"));
+    engine.register_fn("members", |group: &mut TestGroup| names_in(group, |it| it.members));
+    engine.register_fn("invited", |group: &mut TestGroup| names_in(group, |it| it.invited));
     engine.register_fn("has", |group: &mut TestGroup, who: Dynamic| -> TestOutcome<bool> {
         let name = name_of(&who)?;
-        Ok(mids_in(group, "memberMids")?.iter().any(|member| member.to_string() == name))
+        Ok(names_in(group, |it| it.members)?.iter().any(|member| member.to_string() == name))
     });
 }
 
-/// The names of those in a group, or invited into it, once nothing more is under way.
 /// The request of a command with these fields; the gateway refuses what is none.
 fn request(command: &str, fields: &serde_json::Value) -> TestOutcome<Request> {
     let malformed =
@@ -247,15 +248,14 @@ fn request(command: &str, fields: &serde_json::Value) -> TestOutcome<Request> {
     }
 }
 
-fn mids_in(group: &TestGroup, field: &str) -> TestOutcome<Array> {
+/// The names of those in a group, or invited into it, once nothing more is under way.
+fn names_in(group: &TestGroup, of: fn(Membership) -> Vec<String>) -> TestOutcome<Array> {
     let world = world()?;
     wait(world.settle())?;
-    let search = SearchGroupById { id: Some(group.mid.clone()), mids: None };
-    let chat = wait(world.act(&group.member, Request::SearchGroupById(search)))?;
     let people = world.control.people();
-    let mids = chat["groupExtra"][field].as_object().map(|mids| mids.keys().cloned().collect::<Vec<_>>());
     let name = |mid: &String| people.iter().find(|person| person.mid == *mid).map_or(mid.clone(), |it| it.name.clone());
-    let mut names: Vec<_> = mids.unwrap_or_default().iter().map(name).collect();
+    // As the world has it, since whoever the test looks at the group through may have left it.
+    let mut names: Vec<_> = of(world.control.membership(&group.mid)).iter().map(name).collect();
     names.sort();
     Ok(names.into_iter().map(Into::into).collect())
 }
@@ -356,6 +356,14 @@ fn register_surroundings(engine: &mut Engine) {
     engine.register_fn("advance", |_: &mut ClockRef, by: &str| -> TestOutcome<()> {
         let by = parse_duration(by).map_err(|reason| error(format!("clock.advance: {reason}")))?;
         wait(world()?.advance(by))
+    });
+    engine.register_fn("set", |_: &mut ClockRef, to: &str| -> TestOutcome<()> {
+        let world = world()?;
+        wait(world.settle())?;
+        let now = world.clock.now();
+        let to = calendar::moment(to, now, &world.setting.zone);
+        let to = to.map_err(|reason| error(format!("clock.set: {reason}")))?;
+        wait(world.advance(Duration::from_millis(u64::try_from(to - now).unwrap_or(0))))
     });
     engine.register_fn("now", |_: &mut ClockRef| -> TestOutcome<i64> { Ok(world()?.clock.now()) });
     engine.register_type_with_name::<Gateway>("Gateway");

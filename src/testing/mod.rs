@@ -54,7 +54,7 @@ pub use unmet::Difference;
 
 use crate::language::zone::Zone;
 use crate::protocol::Network;
-use crate::runtime::Limits;
+use crate::runtime::{AllowedHost, Limits};
 use crate::sandbox::Tap;
 
 /// How long a test may go on without coming to rest, and how long by itself, in real time.
@@ -98,6 +98,10 @@ pub struct TestOptions {
     pub limits: Limits,
     /// Where the bot reads and writes times; the machine's own zone has no say.
     pub zone: Zone,
+    /// The hosts that scripts may ask; `None` is all.
+    pub hosts: Option<Vec<AllowedHost>>,
+    /// What scripts draw by lot in each test follows from this.
+    pub seed: u64,
     /// Whether the lines of scripts that are run are counted.
     pub coverage: bool,
     /// How long a test may go on without coming to rest, and how long by itself, in real time.

@@ -62,6 +62,8 @@ pub struct Failed {
     pub conversation: Vec<String>,
     /// What the bot logged until then.
     pub log: Vec<String>,
+    /// What followed from this seed was drawn until then, where anything was drawn.
+    pub seed: Option<u64>,
 }
 
 impl TestResult {
@@ -102,6 +104,7 @@ impl TestResult {
                 "came": failed.difference.as_ref().and_then(|difference| difference.came.as_ref()),
                 "conversation": failed.conversation,
                 "log": failed.log,
+                "seed": failed.seed,
             });
         }
         result
@@ -142,6 +145,9 @@ impl Failed {
         }
         section(&mut text, "said until then", &self.conversation);
         section(&mut text, "logged until then", &self.log);
+        if let Some(seed) = self.seed {
+            let _ = writeln!(text, "    the bot has drawn by lot: `hotline test --seed {seed}` draws the same");
+        }
         text
     }
 }

@@ -159,7 +159,8 @@ impl Executor {
                 context::enter(None);
                 let failed = failed.map(|failed| {
                     let runs = world.log.failures().into_iter().map(|failure| failure.card).collect();
-                    failed.within(runs, world.conversation(), world.log.lines())
+                    let seed = world.chance.was_drawn().then_some(world.setting.seed);
+                    Failed { seed, ..failed }.within(runs, world.conversation(), world.log.lines())
                 });
                 failed.map_or(Ok(()), |failed| Err(Box::new(failed)))
             })
@@ -254,6 +255,9 @@ impl Default for TestOptions {
             snapshots: super::Snapshots::default(),
             limits: crate::runtime::Limits::default(),
             zone: crate::language::zone::Zone::default(),
+            hosts: None,
+            // Short enough to be typed.
+            seed: rand::random::<u32>().into(),
             coverage: false,
             patience: PATIENCE,
             tap: None,

@@ -22,7 +22,7 @@ use crate::language::Bundle;
 use crate::language::zone::Zone;
 use crate::protocol::{GATEWAY, LINE, Message, Network, Request};
 use crate::runtime::web::stub::Stubs;
-use crate::runtime::{Coverage, Limits, Update};
+use crate::runtime::{AllowedHost, Chance, Coverage, Limits, Update, WebAccess};
 use crate::sandbox::{
     Carried, Control, DEMO_ACCOUNTS, NewAccount, OFFICIAL_ACCOUNT, OfficialConfig, PinEntry, Sandbox, SandboxConfig,
     Tap,
@@ -60,6 +60,10 @@ pub(super) struct Setting {
     pub(super) patience: Duration,
     /// The sessions of the bot at the start; without any, there is one on the gateway.
     pub(super) sessions: Vec<TestSession>,
+    /// The hosts that scripts may ask; none is all.
+    pub(super) hosts: Option<Vec<AllowedHost>>,
+    /// What scripts draw by lot follows from this.
+    pub(super) seed: u64,
     /// What becomes of snapshots.
     pub(super) snapshots: Snapshots,
     /// Where the lines of scripts that are run are counted.
@@ -75,6 +79,8 @@ pub(super) struct TestWorld {
     pub(super) log: TestLog,
     /// What answers in the web's place; it outlives the bot.
     pub(super) web: Stubs,
+    /// What scripts draw from; it outlives the bot too.
+    pub(super) chance: Chance,
     pub(super) setting: Rc<Setting>,
     /// The test's file, beside which snapshots lie.
     pub(super) file: PathBuf,
@@ -144,6 +150,7 @@ impl TestWorld {
             clock,
             log,
             web: Stubs::default(),
+            chance: Chance::seeded(setting.seed),
             file,
             store: Store::in_memory()?,
             stillness,
@@ -251,6 +258,8 @@ impl TestWorld {
             zone: &self.setting.zone,
             store: &self.store,
             limits: &self.setting.limits,
+            web: WebAccess::Scripted(self.web.clone(), self.setting.hosts.clone()),
+            chance: &self.chance,
             coverage: self.setting.coverage.as_ref(),
         }
     }
@@ -261,7 +270,7 @@ impl TestWorld {
             return Ok(());
         }
         let surroundings = self.surroundings();
-        let running = Rc::new(RunningBot::start(&surroundings, self.web.clone(), self.stillness.clone()));
+        let running = Rc::new(RunningBot::start(&surroundings, self.stillness.clone()));
         let loaded = self.scripts.borrow().values().cloned().collect();
         drop(running.updater().update(Update { loaded, ..Update::default() }).await);
         let missing = self.missing.borrow().iter().cloned().collect();

@@ -269,6 +269,58 @@ fn groups_files_and_events_of_the_account_reach_a_bot_on_line() {
 }
 
 #[test]
+fn people_kick_take_back_and_react_in_chats_and_in_groups() {
+    let script = r#"
+        fn on_kick(event) { log_info(`kicked: ${event.person.name}`); }
+        fn on_leave(event) { log_info(`left: ${event.person.name}`); }
+        fn on_unsend(event) { log_info(`taken back: ${event.msg_id}`); }
+        fn on_reaction(event) { log_info(`reaction in ${event.chat}`); }
+        fn on_message(msg) { msg.reply("pong"); }
+    "#;
+    let test = r#"
+        fn test_on_the_gateway() {
+            let alice = person("alice");
+            let bob = person("bob");
+            let tea = group("tea", [bob, alice, bot]);
+            let id = alice.says("ping");
+            alice.reacts_to(alice.receives().id);
+            assert(bot.logged(`reaction in ${alice.mid}`));
+            alice.unsends(id);
+            assert(bot.logged(`taken back: ${id}`));
+            let id = alice.says_in(tea, "ping");
+            alice.reacts_to(tea.receives().id);
+            assert(bot.logged(`reaction in ${tea.mid}`));
+            alice.unsends(id);
+            assert(bot.logged(`taken back: ${id}`));
+            alice.kicks(bob, tea);
+            assert(bot.logged("kicked: bob"));
+            alice.kicks(bot, tea);
+            assert_eq(tea.members(), ["alice"]);
+        }
+        fn test_on_line() {
+            let shop = session("shop", "line");
+            let alice = person("alice").to(shop);
+            let bob = person("bob").to(shop);
+            let tea = group("tea", [bob, alice, shop]);
+            let id = alice.says("ping");
+            alice.unsends(id);
+            assert(bot.logged(`taken back: ${id}`));
+            let id = alice.says_in(tea, "ping");
+            alice.unsends(id);
+            assert(bot.logged(`taken back: ${id}`));
+            // LINE tells of no reactions, and of somebody who was removed as of somebody who has left.
+            alice.reacts_to(tea.receives().id);
+            assert(!bot.logged("reaction"));
+            alice.kicks(bob, tea);
+            assert(bot.logged("left: bob"));
+            alice.kicks(shop, tea);
+            assert_eq(tea.members(), ["alice"]);
+        }
+    "#;
+    passes(vec![session("main", &GATEWAY, None), session("shop", &LINE, None)], &[("bot.rhai", script)], test);
+}
+
+#[test]
 fn what_cannot_be_pressed_says_what_can() {
     let script = r#"fn on_message(msg) {
         let answer = msg.ask("Tea or cake?", #{ choices: ["Tea", "Cake"] });

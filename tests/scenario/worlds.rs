@@ -122,6 +122,93 @@ fn a_script_is_replaced_removed_and_added_while_the_bot_runs() {
 }
 
 #[test]
+fn the_clock_can_be_set_to_what_is_to_come_in_the_bots_zone() {
+    let script = r#"
+        cron("0 9 * * *", "morning");
+        fn morning() { log_info(`morning ${format_date(now(), "%m-%d %H:%M")}`); }
+    "#;
+    let test = r#"
+        fn test_the_clock() {
+            clock.set("Sunday 9:00");
+            assert(bot.logged("morning 01-11 09:00"));
+            clock.set("2026-03-29 01:30");
+            assert_eq(clock.now(), 1_774_744_200_000);
+            clock.set("2026-03-29 03:00");
+            assert_eq(clock.now(), 1_774_744_200_000 + 1_800_000);
+            let before = clock.now();
+            clock.set("3:00");
+            assert_eq(clock.now(), before);
+            let fault = "";
+            try { clock.set("2026-03-28 9:00"); } catch (error) { fault = error.message; }
+            assert(fault.contains("\"2026-03-28 9:00\" is over, it is Sunday, 2026-03-29 03:00"), fault);
+            try { clock.set("soon"); } catch (error) { fault = error.message; }
+            assert(fault.contains("clock.set: \"soon\" is no time"), fault);
+        }
+    "#;
+    let folder = Folder::with(&[("bot.rhai", script), ("bot_test.rhai", test)]);
+    let zone = "Europe/Berlin".parse().expect("a zone");
+    let report = testing::run(&TestOptions { zone, ..folder.options() }, |_| ()).expect("the tests can be run").1;
+    assert_eq!((report.results.len(), report.failed()), (1, 0), "{}", cards_of(&report));
+}
+
+/// A script that draws by lot.
+const DICE: &str = r#"fn on_message(msg) { msg.reply(`${random(1, 1_000_000)} ${random()}`); }"#;
+
+#[test]
+fn what_a_bot_draws_follows_from_the_seed_and_a_failure_says_which() {
+    let test = r#"
+        fn test_a_roll() {
+            person("alice").says("roll");
+            let first = person("alice").receives().text;
+            bot.kill();
+            bot.start();
+            person("alice").says("roll");
+            let second = person("alice").receives().text;
+            assert(first != second);
+            fail(`${first} ${second}`);
+        }
+    "#;
+    let folder = Folder::with(&[("dice.rhai", DICE), ("dice_test.rhai", test)]);
+    let card = |seed| {
+        let report = testing::run(&TestOptions { seed, ..folder.options() }, |_| ()).expect("the tests can be run").1;
+        cards_of(&report)
+    };
+    let (first, again, other) = (card(7), card(7), card(8));
+    assert_eq!(first, again);
+    assert_ne!(first.lines().next(), other.lines().next());
+    assert!(first.contains("the bot has drawn by lot: `hotline test --seed 7` draws the same\n"), "{first}");
+    let plain = crate::scenario::fails(r#"fail("nothing was drawn");"#);
+    assert!(!plain.contains("seed"), "{plain}");
+}
+
+#[test]
+fn only_the_hosts_of_the_configuration_can_be_asked_also_where_the_test_has_an_answer() {
+    let script = r#"
+        fn on_message(msg) {
+            try { msg.reply(http_get(msg.text).body); } catch (error) { msg.reply(`${error.name}: ${error.message}`); }
+        }
+    "#;
+    let test = r#"
+        fn test_the_web() {
+            web.answers("https://api.example.com/*", "from the api");
+            web.answers("https://other.example.com/", "from elsewhere");
+            let alice = person("alice");
+            alice.says("https://api.example.com/x");
+            alice.expects("from the api");
+            alice.says("https://other.example.com/");
+            alice.expects("NOT_ALLOWED: other.example.com is not among the hosts that the configuration allows: add it to [http] allow");
+        }
+    "#;
+    let folder = Folder::with(&[("bot.rhai", script), ("bot_test.rhai", test)]);
+    let hosts = Some(vec!["api.example.com".parse().expect("a host")]);
+    let options = TestOptions { hosts, ..folder.options() };
+    let report = testing::run(&options, |_| ()).expect("the tests can be run").1;
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+    let report = folder.run();
+    assert!(cards_of(&report).contains("from elsewhere"), "{}", cards_of(&report));
+}
+
+#[test]
 fn groups_have_members_invitations_and_messages_of_their_own() {
     passes(
         r#"let alice = person("alice");
@@ -137,6 +224,15 @@ fn groups_have_members_invitations_and_messages_of_their_own() {
            assert_eq(team.members(), ["alice", "bob", "bot"]);
            alice.kicks(bob, team);
            assert(!team.has(bob));
+           alice.invites(bob, team);
+           bob.joins(team);
+           alice.leaves(team);
+           assert_eq(team.members(), ["bob", "bot"]);
+           assert(team.has(bot) && !team.has(alice));
+           bob.says_in(team, "ping");
+           team.expects("pong");
+           bob.invites(alice, team);
+           alice.joins(team);
            alice.does("UpdateGroupName", #{ group_id: team.mid, name: "crew" });"#,
     );
 }

@@ -56,6 +56,7 @@ fn synonym(of: Option<Type>, name: &str) -> Option<&'static str> {
         (Some(Type::Person | Type::Group), "expects_regex" | "matches") => "expects_match",
         (Some(Type::Person | Type::Group), "expects_none" | "expects_silence") => "expects_nothing",
         (Some(Type::Clock), "wait" | "sleep" | "pass" | "tick" | "forward") => "advance",
+        (Some(Type::Clock), "jump" | "goto" | "travel" | "advance_to" | "until") => "set",
         (Some(Type::Bot), "restart" | "run" | "begin") => "start",
         (Some(Type::Bot), "crash") => "kill",
         (Some(Type::Web), "returns" | "responds" | "replies" | "stub" | "mock") => "answers",

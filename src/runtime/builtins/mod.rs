@@ -29,6 +29,7 @@ use super::run;
 use crate::clock::Clock;
 use crate::language::dialect::{EXPRESSION_DEPTH, language};
 use crate::language::zone::Zone;
+use crate::runtime::chance::Chance;
 use crate::runtime::context::directory::Directory;
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::caught;
@@ -66,6 +67,7 @@ pub(crate) fn without_world(limits: &Rc<Limits>) -> Engine {
         limits: Rc::clone(limits),
         directory: Directory::default(),
         web: Web::none(limits),
+        chance: Chance::default(),
         events: Announcer::new(Clock::system()),
         dry_run: true,
         resend_in_doubt: false,

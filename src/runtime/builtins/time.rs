@@ -31,19 +31,21 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
             Ok(Answer::Value(own.clock.now().into()))
         })
     });
-    engine.register_fn("random", |context: NativeCallContext| {
+    let own = Rc::clone(services);
+    engine.register_fn("random", move |context: NativeCallContext| {
         host_call::pass(HostCall::new(Impact::Pure, "random"), CallSite::of(&context), |_| {
-            Ok(Answer::Value(rand::random::<f64>().into()))
+            Ok(Answer::Value(own.chance.number().into()))
         })
     });
-    engine.register_fn("random", |context: NativeCallContext, low: i64, high: i64| {
+    let own = Rc::clone(services);
+    engine.register_fn("random", move |context: NativeCallContext, low: i64, high: i64| {
         if low > high {
             return Err(thrown::error(format!("random(low, high) needs low up to high; found {low} and {high}")));
         }
         host_call::pass(
             HostCall::new(Impact::Pure, "random").with(format!("{low} {high}")),
             CallSite::of(&context),
-            |_| Ok(Answer::Value(rand::random_range(low..=high).into())),
+            |_| Ok(Answer::Value(own.chance.within(low, high).into())),
         )
     });
     register_sleep(engine, services);

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use super::directory::Directory;
 use crate::clock::Clock;
 use crate::language::zone::Zone;
+use crate::runtime::chance::Chance;
 use crate::runtime::limits::Limits;
 use crate::runtime::view::stream::Announcer;
 use crate::runtime::web::Web;
@@ -18,6 +19,8 @@ pub(crate) struct Services {
     pub(crate) directory: Directory,
     /// The web as far as scripts may reach it.
     pub(crate) web: Web,
+    /// What scripts draw from.
+    pub(crate) chance: Chance,
     /// Where it is told what happens.
     pub(crate) events: Announcer,
     /// Whether effects are only logged.

@@ -74,13 +74,14 @@ impl AllowedHost {
 pub enum WebAccess {
     /// These hosts.
     Hosts(Vec<AllowedHost>),
-    /// Every url, but what answers are stubs.
-    Scripted(Stubs),
+    /// What answers are stubs, at these hosts or at every one.
+    Scripted(Stubs, Option<Vec<AllowedHost>>),
 }
 
 /// The web as one worker's scripts reach it.
 pub(crate) struct Web {
-    allowed: Rc<[AllowedHost]>,
+    /// None is every host.
+    allowed: Option<Rc<[AllowedHost]>>,
     stubs: Option<Stubs>,
     clock: Clock,
     /// A server has this long to answer in full.
@@ -94,11 +95,12 @@ pub(crate) struct Web {
 impl Web {
     pub(crate) fn new(access: &WebAccess, limits: &Limits, clock: Clock) -> Self {
         let (allowed, stubs) = match access {
-            WebAccess::Hosts(allowed) => (allowed.as_slice(), None),
-            WebAccess::Scripted(stubs) => (&[][..], Some(stubs.clone())),
+            WebAccess::Hosts(allowed) => (Some(allowed), None),
+            WebAccess::Scripted(stubs, allowed) => (allowed.as_ref(), Some(stubs.clone())),
         };
+        let allowed = allowed.map(|allowed| allowed.as_slice().into());
         let (patience, longest) = (limits.reply, limits.string);
-        Self { allowed: allowed.into(), stubs, clock, patience, longest, client: OnceCell::new() }
+        Self { allowed, stubs, clock, patience, longest, client: OnceCell::new() }
     }
 
     /// The web of engines that only know the names of the functions.
@@ -111,7 +113,7 @@ impl Web {
     /// # Errors
     /// When its host is not among those that are allowed.
     pub(crate) fn admit(&self, url: &Url) -> Result<(), WebRefusal> {
-        if self.stubs.is_some() || self.allowed.iter().any(|allowed| allowed.admits(url)) {
+        if self.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|allowed| allowed.admits(url))) {
             return Ok(());
         }
         let host = url.host_str().unwrap_or_default();

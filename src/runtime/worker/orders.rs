@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::language::bundle::Bundle;
 use crate::language::fault::Fault;
 use crate::language::zone::Zone;
+use crate::runtime::chance::Chance;
 use crate::runtime::context::directory::Directory;
 use crate::runtime::context::drain::DrainMode;
 use crate::runtime::engine::coverage::Coverage;
@@ -36,6 +37,8 @@ pub struct WorkerContext {
     pub directory: Directory,
     /// What of the web scripts may reach.
     pub web: WebAccess,
+    /// What scripts draw from.
+    pub chance: Chance,
     /// Where it is told what happens.
     pub events: Announcer,
     /// Where the lines of scripts that are run are counted, in tests.

@@ -43,6 +43,7 @@ pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order
         limits,
         directory,
         web,
+        chance,
         events,
         coverage,
         dry_run,
@@ -63,7 +64,8 @@ pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order
     let disk_watch = spawn_local(Rc::clone(&journal).follow_disk());
     let web = Web::new(&web, &limits, clock.clone());
     let limits = Rc::new(limits);
-    let services = Rc::new(Services { clock, zone, limits, directory, web, events, dry_run, resend_in_doubt, secret });
+    let services =
+        Rc::new(Services { clock, zone, limits, directory, web, chance, events, dry_run, resend_in_doubt, secret });
     let mut engine = builtins::build(&services);
     if coverage.is_some() {
         coverage::register(&mut engine);
