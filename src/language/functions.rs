@@ -134,6 +134,23 @@ pub static FUNCTIONS: &[HostFunction] = &[
         answers(r#"command("SendText", #{ to: msg.chat, content: "hello" });"#, "hi", "hello"),
     ),
     function(
+        "state_of",
+        &[("id", Type::String)],
+        Type::State,
+        "What this script remembers of one person or chat, by their mid: a map like `state`, kept by itself.",
+        plays(
+            r#"let score = state_of(msg.sender.mid);
+               score.points = (score.points ?? 0) + 1;
+               msg.reply(`${score.points} points.`);"#,
+            r#"alice.says("hi");
+               alice.expects("1 points.");
+               person("bob").says("hi");
+               person("bob").expects("1 points.");
+               alice.says("hi");
+               alice.expects("2 points.");"#,
+        ),
+    ),
+    function(
         "shared_store",
         &[("name", Type::String)],
         Type::Store,
@@ -1419,6 +1436,37 @@ pub static PROPERTIES: &[HostProperty] = &[
         ),
     ),
     property(
+        Type::Message,
+        "chat_state",
+        Type::State,
+        "What this script remembers of the chat: short for `state_of(msg.chat)`.",
+        plays(
+            r#"msg.chat_state.messages = (msg.chat_state.messages ?? 0) + 1;
+               if msg.text == "/count" { msg.reply(`${msg.chat_state.messages} messages here.`); }"#,
+            r#"let tea = group("tea", [alice, bot]);
+               alice.says_in(tea, "hi");
+               alice.says_in(tea, "/count");
+               tea.expects("2 messages here.");"#,
+        ),
+    ),
+    property(
+        Type::Person,
+        "state",
+        Type::State,
+        "What this script remembers of them: short for `state_of(person.mid)`.",
+        plays(
+            r#"let mine = msg.sender.state;
+               if mine.contains("city") { msg.reply(`You live in ${mine.city}.`); }
+               mine.city = msg.text;"#,
+            r#"alice.says("Oslo");
+               alice.expects_nothing();
+               bot.kill();
+               bot.start();
+               alice.says("Rome");
+               alice.expects("You live in Oslo.");"#,
+        ),
+    ),
+    property(
         Type::Event,
         "person",
         Type::PersonOrUnit,
@@ -1511,7 +1559,7 @@ pub static OBJECTS: &[(Type, &str)] = &[
     ),
     (
         Type::State,
-        "What a script remembers for one session, as `state`: a map that outlives reloads. `state.count = 1` and `state[\"count\"]` write and read; what is not there is `()`.",
+        "What a script remembers for one session, as `state`, or for one person or chat in it, as `state_of(id)`: a map that outlives reloads. `state.count = 1` and `state[\"count\"]` write and read; what is not there is `()`.",
     ),
     (Type::Store, "What a script keeps for good, as `store`, shared by its sessions."),
 ];

@@ -83,6 +83,10 @@ pub(crate) fn explain(error: &ParseErrorType) -> (String, Option<String>) {
         ParseErrorType::ExprExpected(what) => {
             (format!("expected {what} here").replace("a literal", "a value that is written out, or `_`,"), None)
         }
+        ParseErrorType::AssignmentToInvalidLHS(_) => (
+            "what a call gives cannot be assigned to where it stands".into(),
+            help("name it first, as in `let own = state_of(id); own.count = 1;`"),
+        ),
         ParseErrorType::VariableExpected => ("expected the name of a variable".into(), None),
         ParseErrorType::WrongExport => ("export only works at the top level of a module".into(), None),
         ParseErrorType::WrongDocComment => {

@@ -1,6 +1,6 @@
 //! The scripts that are missing, and what is kept of them. When one is forgotten is decided above.
 
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::error::StoreError;
 use super::internal::{InternalKind, LASTING, MARK};
@@ -39,6 +39,25 @@ pub struct Kept {
     pub script: String,
 }
 
+/// What the state that a script keeps for a person or a chat is called where scripts are: no script's name has a slash.
+pub fn state_of(script: &str, id: &str) -> String {
+    format!("{script}/{id}")
+}
+
+/// A state, as JSON text.
+pub(super) fn state(connection: &Connection, session: &str, name: &str) -> Result<Option<String>, StoreError> {
+    let sql = "SELECT state FROM state WHERE session = ?1 AND script = ?2";
+    let mut statement = connection.prepare_cached(sql)?;
+    Ok(statement.query_row([session, name], |row| row.get(0)).optional()?)
+}
+
+/// Forgets what a script keeps for people and chats in a session.
+pub(super) fn forget_people(connection: &Connection, session: &str, script: &str) -> rusqlite::Result<()> {
+    let sql = "DELETE FROM state WHERE session = ?1 AND substr(script, 1, length(?2) + 1) = ?2 || '/'";
+    connection.execute(sql, [session, script])?;
+    Ok(())
+}
+
 /// The scripts that are held, by their names.
 pub(super) fn all(connection: &Connection) -> Result<Vec<Held>, StoreError> {
     let mut statement = connection.prepare_cached("SELECT script, file, since, ran FROM held ORDER BY script")?;
@@ -65,7 +84,7 @@ pub(super) fn replace(connection: &Connection, held: &[Held]) -> Result<(), Stor
 pub(super) fn kept(connection: &Connection) -> Result<Vec<Kept>, StoreError> {
     let sql = "SELECT session, script FROM run WHERE ended IS NULL AND rebuild = 1
                UNION SELECT session, script FROM timer
-               UNION SELECT session, script FROM state WHERE state <> '{}'
+               UNION SELECT session, substr(script, 1, instr(script || '/', '/') - 1) FROM state WHERE state <> '{}'
                UNION SELECT session, content ->> 'script' FROM event WHERE done = 0
                      AND subcommand IN (SELECT value FROM json_each(?1)) AND json_valid(content)
                      AND content ->> 'script' IS NOT NULL";
@@ -99,6 +118,8 @@ pub(super) fn forget(
     )?;
     transaction.execute(&format!("DELETE FROM timer WHERE {of_others}"), params![script, sessions])?;
     transaction.execute(&format!("DELETE FROM state WHERE {of_others}"), params![script, sessions])?;
+    let of_people = of_others.replacen("script = ?1", "substr(script, 1, length(?1) + 1) = ?1 || '/'", 1);
+    transaction.execute(&format!("DELETE FROM state WHERE {of_people}"), params![script, sessions])?;
     transaction.execute("DELETE FROM held WHERE script = ?1", [script])?;
     transaction.commit()?;
     Ok(())

@@ -51,7 +51,7 @@ pub use body::Packer;
 pub use error::{DiskFault, StoreError};
 use folder::Folder;
 pub use folder::{is_data_file, socket_file};
-pub use held::{Held, Kept};
+pub use held::{Held, Kept, state_of};
 pub use ids::{EventId, Id, RunId, TimerId};
 pub use internal::{InternalKind, is_internal};
 pub use messages::number as message_number;
@@ -341,6 +341,22 @@ impl Store {
             None => {
                 let (session, id) = (session.to_owned(), id.to_owned());
                 self.0.shared.query(move |connection| messages::has(connection, &session, &id))
+            }
+        }
+    }
+
+    /// A state that is on disk, as JSON text: a script's, or [the state of a person or a chat](state_of). It waits for no writer.
+    ///
+    /// Guarantee: everything of all batches that are on disk.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn state(&self, session: &str, name: &str) -> Result<Option<String>, StoreError> {
+        match &self.0.reading {
+            Some(reading) => held::state(&reading.lock().unwrap_or_else(PoisonError::into_inner), session, name),
+            None => {
+                let (session, name) = (session.to_owned(), name.to_owned());
+                self.0.shared.query(move |connection| held::state(connection, &session, &name))
             }
         }
     }

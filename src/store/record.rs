@@ -423,7 +423,9 @@ pub struct Batch {
     pub timers: Vec<TimerRow>,
     /// Timers that are gone.
     pub gone_timers: Vec<TimerId>,
-    /// Scripts' states that have changed: session, script, JSON text.
+    /// Sessions and scripts whose states of people and chats are forgotten; this comes before the states that have changed.
+    pub gone_states: Vec<(String, String)>,
+    /// States that have changed: session, script or [the state of a person or a chat](super::state_of), JSON text.
     pub states: Vec<(String, String, String)>,
     /// Sources that runs are pinned to.
     pub bundles: Vec<BundleRow>,

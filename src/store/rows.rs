@@ -7,6 +7,7 @@ use rusqlite::types::{FromSql, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::error::StoreError;
+use super::held;
 use super::ids::{EventId, RunId};
 use super::log;
 use super::messages;
@@ -188,10 +189,18 @@ pub(super) fn write(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::R
     for id in &batch.gone_timers {
         transaction.prepare_cached("DELETE FROM timer WHERE id = ?1")?.execute([id])?;
     }
+    for (session, script) in &batch.gone_states {
+        held::forget_people(transaction, session, script)?;
+    }
     for (session, script, state) in &batch.states {
-        transaction
-            .prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3)")?
-            .execute(params![session, script, state])?;
+        match &**state {
+            "{}" => transaction
+                .prepare_cached("DELETE FROM state WHERE session = ?1 AND script = ?2")?
+                .execute(params![session, script])?,
+            state => transaction
+                .prepare_cached("INSERT OR REPLACE INTO state VALUES (?1, ?2, ?3)")?
+                .execute(params![session, script, state])?,
+        };
     }
     for bundle in &batch.bundles {
         transaction
@@ -440,7 +449,8 @@ pub(super) fn recover(connection: &Connection, session: &str) -> Result<Recovere
         })
     };
     let timers = connection.prepare_cached(sql)?.query_map([session], timer_of)?.collect::<Result<_, _>>()?;
-    let sql = "SELECT script, state FROM state WHERE session = ?1";
+    // Those of people and chats are read when they are used.
+    let sql = "SELECT script, state FROM state WHERE session = ?1 AND instr(script, '/') = 0";
     let states = connection
         .prepare_cached(sql)?
         .query_map([session], |row| Ok((row.get(0)?, row.get(1)?)))?

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use hotline::clock::Clock;
+use serde_json::json;
 
 use super::support::{Bot, Setup};
 
@@ -212,5 +213,105 @@ async fn a_shared_store_has_a_name_and_says_which_it_is() {
         bot.says("u1", text);
         assert_eq!(bot.text_to("u1").await, expected, "{text}");
     }
+    bot.stop().await;
+}
+
+/// Counts what it is told by and in whom, and what it has of them all.
+const COUNTS: &str = r#"fn on_message(msg) {
+    let mine = msg.sender.state;
+    if msg.text == "clear" { mine.clear(); }
+    else if msg.text == "ask" { mine.answer = msg.ask("Well?").text; }
+    else if msg.text == "closure" { try { mine.f = |x| x; } catch (e) { msg.reply(`${e}`); return; } }
+    else { mine.n = (mine.n ?? 0) + 1; mine.last = []; mine.last.push(msg.text); msg.chat_state.n = (msg.chat_state.n ?? 0) + 1; }
+    msg.reply(`${to_json(mine.to_map())} ${to_json(state_of(msg.chat).to_map())} ${state.keys()}`);
+}
+fn on_leave(event) { event.person.state.left = true; send_text(event.person.mid, to_json(event.person.state.to_map())); }"#;
+
+#[tokio::test]
+async fn each_person_and_each_chat_has_a_state_of_its_own_over_reloads_and_restarts() {
+    let mut bot = Bot::start(COUNTS).await;
+    for (n, expected) in [1, 2, 3].iter().zip([
+        r#"{"last":["hi"],"n":1} {"n":1} []"#,
+        r#"{"last":["hi"],"n":2} {"n":2} []"#,
+        r#"{"last":["hi"],"n":3} {"n":3} []"#,
+    ]) {
+        bot.gateway(0).says_in("c1", "u1", "hi");
+        assert_eq!(bot.text_to("c1").await, expected);
+        bot.says("u2", "hi");
+        assert_eq!(
+            bot.text_to("u2").await,
+            format!(r#"{{"last":["hi"],"n":{}}} {{"last":["hi"],"n":{}}} []"#, 2 * n, 2 * n)
+        );
+        match n {
+            1 => {
+                bot.save("bot", format!("{COUNTS} "));
+                bot.logged(&["bot.rhai is live"]).await;
+            }
+            _ => bot = bot.restart().await,
+        }
+    }
+    bot.push("NOTIFIED_LEAVE_CHAT", &json!({"group_id": "c1", "mid": "u2"}));
+    assert_eq!(bot.text_to("u2").await, r#"{"last":["hi"],"left":true,"n":6}"#);
+    bot.says("u2", "closure");
+    let refused = "state_of(\"u2\").f cannot be set: a function is no plain data: only (), true and false, numbers, strings, arrays and maps are";
+    assert_eq!(bot.text_to("u2").await, refused);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_persons_state_is_a_record_of_its_own_and_an_empty_one_is_none() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let bot = Setup::new().data(folder.path()).script("bot", COUNTS).start().await;
+    let kept = || {
+        let database = rusqlite::Connection::open(folder.path().join("hotline.db")).expect("a database");
+        let mut rows = database.prepare("SELECT script, state FROM state ORDER BY script").expect("a table");
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).expect("rows");
+        rows.collect::<Result<Vec<(String, String)>, _>>().expect("texts")
+    };
+    for person in ["u1", "u2"] {
+        bot.says(person, "hi");
+        bot.text_to(person).await;
+    }
+    let bot = bot.restart().await;
+    let of = |person: &str| (format!("bot/{person}"), r#"{"last":["hi"],"n":2}"#.to_owned());
+    assert_eq!(kept(), [of("u1"), of("u2")]);
+    bot.says("u1", "clear");
+    assert_eq!(bot.text_to("u1").await, "{} {} []");
+    let bot = bot.restart().await;
+    assert_eq!(kept(), [of("u2")]);
+    bot.delete("bot").await;
+    bot.logged(&["bot.rhai is missing"]).await;
+    bot.forget("bot").await.expect("it is forgotten");
+    bot.stop().await;
+    assert_eq!(kept(), []);
+}
+
+#[tokio::test]
+async fn a_conversation_that_is_rebuilt_finds_a_persons_state_as_it_was_and_keeps_what_others_changed() {
+    let bot = Bot::start(COUNTS).await;
+    bot.says("u1", "hi");
+    bot.text_to("u1").await;
+    bot.gateway(0).says_in("c1", "u1", "ask");
+    assert_eq!(bot.text_to("c1").await, "Well?");
+    bot.says("u1", "hi");
+    assert_eq!(bot.text_to("u1").await, r#"{"last":["hi"],"n":4} {"last":["hi"],"n":4} []"#);
+    let bot = bot.restart().await;
+    bot.gateway(0).says_in("c1", "u1", "yes");
+    assert_eq!(bot.text_to("c1").await, r#"{"answer":"yes","last":["hi"],"n":4} {} []"#);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn nobody_has_no_state() {
+    let bot = Bot::start(
+        r#"fn on_message(msg) {
+        try { let s = state_of(""); s.n = 1; } catch (e) { msg.reply(`${e}`); }
+        try { let s = state_of(msg.sender); s.n = 1; } catch (e) { msg.reply(`${e}`); }
+    }"#,
+    )
+    .await;
+    bot.says("u1", "hi");
+    assert_eq!(bot.text_to("u1").await, "state_of needs the mid of a person or a chat; found an empty one");
+    assert_eq!(bot.text_to("u1").await, "no function `state_of` takes (Person)");
     bot.stop().await;
 }

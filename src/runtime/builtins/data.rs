@@ -1,22 +1,44 @@
 //! `state` and `store` as names that every function sees, and what a script remembers in the first; the store's is in `store`.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::borrow::Cow;
 
-use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, NativeCallContext};
 
 use super::store::{StoreObject, at_top_level, pure_method};
 use crate::runtime::engine::caught;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
+use crate::runtime::journal::states::SharedMap;
 use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
 use crate::runtime::run::host_call;
 use crate::runtime::run::wait::CallSite;
 
-/// Stands for the script's map for this session; the map itself stays with the host.
+/// Stands for the script's map for this session, or for one that it keeps for a person or a chat, by their mid; the map itself
+/// stays with the host.
 #[derive(Clone)]
-pub(crate) struct StateObject;
+pub(crate) struct StateObject(Option<ImmutableString>);
+
+impl StateObject {
+    /// That of a person or a chat; `what` names nobody where the mid was lost on its way.
+    ///
+    /// # Errors
+    /// When there is no mid.
+    pub(super) fn of(mid: &ImmutableString, what: &str) -> Result<Self, ScriptError> {
+        match mid.is_empty() {
+            false => Ok(Self(Some(mid.clone()))),
+            true => Err(thrown::error(format!("{what} needs the mid of a person or a chat; found an empty one"))),
+        }
+    }
+
+    /// What it is called, in errors and in the record.
+    fn name(&self) -> Cow<'static, str> {
+        match &self.0 {
+            None => "state".into(),
+            Some(mid) => format!("state_of(\"{mid}\")").into(),
+        }
+    }
+}
 
 /// Registers both names and what they can do.
 pub(crate) fn register(engine: &mut Engine) {
@@ -30,7 +52,7 @@ pub(crate) fn register(engine: &mut Engine) {
                 caught::look(name, &mut context);
                 None
             }
-            "state" => Some(Dynamic::from(StateObject)),
+            "state" => Some(Dynamic::from(StateObject(None))),
             "store" => Some(Dynamic::from(StoreObject::own())),
             _ => None,
         })
@@ -39,82 +61,90 @@ pub(crate) fn register(engine: &mut Engine) {
 }
 
 fn register_state(engine: &mut Engine) {
-    engine.register_indexer_get(|context: NativeCallContext, _: &mut StateObject, name: ImmutableString| {
+    engine.register_fn("state_of", |id: ImmutableString| StateObject::of(&id, "state_of"));
+    engine.register_indexer_get(|context: NativeCallContext, state: &mut StateObject, name: ImmutableString| {
         with_state(
+            state,
             Use::Read,
             CallSite::of(&context),
             |call| call.with(name.as_str()),
-            |state| Ok(state.borrow().get(name.as_str()).cloned().unwrap_or_default()),
+            |map| Ok(map.borrow().get(name.as_str()).cloned().unwrap_or_default()),
         )
     });
     FuncRegistration::new_index_setter().with_purity(true).register_into_engine(
         engine,
         |context: NativeCallContext,
-         _: &mut StateObject,
+         state: &mut StateObject,
          name: ImmutableString,
          mut value: Dynamic|
          -> Result<(), ScriptError> {
             // What cannot be kept over a restart is refused now, where the script's author sees it.
             let json = values::to_json(&value)
-                .map_err(|error| thrown::error(format!("state.{name} cannot be set: {error}")))?;
+                .map_err(|error| thrown::error(format!("{}.{name} cannot be set: {error}", state.name())))?;
             values::make_plain(&mut value);
             with_state(
+                state,
                 Use::Change,
                 CallSite::of(&context),
                 |call| call.writing(&name, &json),
-                |state| {
-                    state.borrow_mut().insert(name.as_str().into(), value);
+                |map| {
+                    map.borrow_mut().insert(name.as_str().into(), value);
                     Ok(Dynamic::UNIT)
                 },
             )
             .map(|_| ())
         },
     );
-    engine.register_fn("contains", |context: NativeCallContext, _: &mut StateObject, name: ImmutableString| {
+    engine.register_fn("contains", |context: NativeCallContext, state: &mut StateObject, name: ImmutableString| {
         with_state(
+            state,
             Use::Read,
             CallSite::of(&context),
             |call| call.with(format!("contains {name}")),
-            |state| Ok(state.borrow().contains_key(name.as_str()).into()),
+            |map| Ok(map.borrow().contains_key(name.as_str()).into()),
         )
     });
-    engine.register_fn("keys", |context: NativeCallContext, _: &mut StateObject| {
+    engine.register_fn("keys", |context: NativeCallContext, state: &mut StateObject| {
         with_state(
+            state,
             Use::Read,
             CallSite::of(&context),
             |call| call.with("keys"),
-            |state| Ok(state.borrow().keys().map(|name| name.as_str().into()).collect::<Array>().into()),
+            |map| Ok(map.borrow().keys().map(|name| name.as_str().into()).collect::<Array>().into()),
         )
     });
     pure_method(
         engine,
         "remove",
-        |context: NativeCallContext, _: &mut StateObject, name: ImmutableString| -> ScriptResult {
+        |context: NativeCallContext, state: &mut StateObject, name: ImmutableString| -> ScriptResult {
             with_state(
+                state,
                 Use::Change,
                 CallSite::of(&context),
                 |call| call.with(format!("remove {name}")),
-                |state| Ok(state.borrow_mut().remove(name.as_str()).unwrap_or_default()),
+                |map| Ok(map.borrow_mut().remove(name.as_str()).unwrap_or_default()),
             )
         },
     );
-    pure_method(engine, "clear", |context: NativeCallContext, _: &mut StateObject| -> ScriptResult {
+    pure_method(engine, "clear", |context: NativeCallContext, state: &mut StateObject| -> ScriptResult {
         with_state(
+            state,
             Use::Change,
             CallSite::of(&context),
             |call| call.with("clear"),
-            |state| {
-                state.borrow_mut().clear();
+            |map| {
+                map.borrow_mut().clear();
                 Ok(Dynamic::UNIT)
             },
         )
     });
-    engine.register_fn("to_map", |context: NativeCallContext, _: &mut StateObject| {
+    engine.register_fn("to_map", |context: NativeCallContext, state: &mut StateObject| {
         with_state(
+            state,
             Use::Read,
             CallSite::of(&context),
             |call| call.with("to_map"),
-            |state| Ok(state.borrow().clone().into()),
+            |map| Ok(map.borrow().clone().into()),
         )
     });
 }
@@ -127,17 +157,26 @@ enum Use {
 }
 
 fn with_state<'a>(
+    state: &StateObject,
     use_: Use,
     place: CallSite<'a>,
     detail: impl FnOnce(HostCall<'a>) -> HostCall<'a>,
-    act: impl FnOnce(&Rc<RefCell<Map>>) -> ScriptResult,
+    act: impl FnOnce(&SharedMap) -> ScriptResult,
 ) -> ScriptResult {
     let impact = if use_ == Use::Change { Impact::State } else { Impact::Pure };
-    host_call::pass(detail(HostCall::new(impact, "state")), place, |run| {
+    host_call::pass(detail(HostCall::new(impact, state.name())), place, |run| {
         let session = run.session.as_ref().ok_or_else(|| at_top_level("state"))?;
-        let value = act(&session.states.of(run.generation.name()))?;
-        if use_ == Use::Change {
-            session.state_changed(run.generation.name());
+        let script = run.generation.name();
+        let value = match &state.0 {
+            None => act(&session.states.of(script))?,
+            Some(mid) => act(&session
+                .state_of(script, mid)
+                .map_err(|error| thrown::named("STORE_FAILED", format!("{}: {error}", state.name())))?)?,
+        };
+        match &state.0 {
+            _ if use_ == Use::Read => {}
+            None => session.state_changed(script),
+            Some(mid) => session.state_of_changed(script, mid),
         }
         Ok(Answer::Value(value))
     })

@@ -27,12 +27,13 @@ use self::services::Services;
 use self::taken_tokens::TakenTokens;
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::Event;
-use crate::runtime::journal::states::States;
+use crate::runtime::engine::values;
+use crate::runtime::journal::states::{SharedMap, States};
 use crate::runtime::journal::{Arrival, Journal};
 use crate::runtime::timers::schedule::Schedule;
 use crate::runtime::view::stream::Announcer;
 use crate::session::{Dedup, Handle, Media};
-use crate::store::Recovered;
+use crate::store::{Recovered, StoreError};
 
 /// How many display names a session remembers.
 const NAMES: usize = 20_000;
@@ -169,8 +170,32 @@ impl SessionContext {
         }
     }
 
-    /// Empties a script's map.
+    /// The map that a script keeps for a person or a chat.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn state_of(&self, script: &str, id: &str) -> Result<SharedMap, StoreError> {
+        self.states.of_person(script, id, |name| {
+            if !self.journal.is_on() {
+                return Ok(None);
+            }
+            let text = self.journal.store().state(&self.name, name)?;
+            Ok(text.and_then(|text| values::from_content(&text).try_cast()))
+        })
+    }
+
+    /// Says that what a script keeps for a person or a chat has changed.
+    pub(crate) fn state_of_changed(&self, script: &str, id: &str) {
+        if self.journal.is_on() {
+            self.states.note_person(script, id);
+            self.journal.note_data();
+        }
+    }
+
+    /// Empties a script's map, and what it keeps for people and chats.
     pub(crate) fn forget_state(&self, script: &str) {
+        self.states.forget_people(script);
+        self.journal.note_data();
         let state = self.states.of(script);
         if !state.borrow().is_empty() {
             state.borrow_mut().clear();

@@ -330,11 +330,13 @@ impl Journal {
             let waiting = [self.waiting.take(), self.told.take()];
             let was_behind = self.is_behind();
             let written = self.record();
+            let taken: Vec<_> = self.followed.borrow().iter().filter_map(Followed::states_taken).collect();
             // What happens meanwhile gathers for the next batch.
             if written.await.is_err() {
                 tracing::error!("the store's thread has ended, so nothing can be recorded: this is a bug of Hotline");
                 return;
             }
+            taken.iter().for_each(|(states, takes)| states.is_on_disk(*takes));
             for waiter in waiting.into_iter().flatten() {
                 let _ = waiter.send(());
             }
@@ -406,13 +408,19 @@ struct Followed {
 }
 
 impl Followed {
+    /// Its states, and how often changes of theirs have been taken, where it matters when they are on disk.
+    fn states_taken(&self) -> Option<(Rc<States>, u64)> {
+        self.states.has_people().then(|| (Rc::clone(&self.states), self.states.takes()))
+    }
+
     /// Moves what has changed since the last time into a batch; whether there can be more to come.
     fn take_changes(&self, batch: &mut Batch) -> bool {
         let session = self.handle.name();
         self.schedule.take_changes(session, batch);
-        for script in self.states.take_changed() {
-            let state = values::map_to_json(&self.states.of(&script).borrow());
-            batch.states.push((session.to_owned(), script, state));
+        let changed = self.states.take_changed();
+        batch.gone_states.extend(changed.forgotten.into_iter().map(|script| (session.to_owned(), script)));
+        for (name, map) in changed.maps {
+            batch.states.push((session.to_owned(), name, values::map_to_json(&map.borrow())));
         }
         // Once the session is gone, nobody else has them.
         Rc::strong_count(&self.states) > 1 && Rc::strong_count(&self.schedule) > 1
