@@ -59,8 +59,8 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "language",
         &[
-            &["chain", "dialect", "disk", "duration", "fault", "headers", "spelling", "types"],
-            &["errors", "functions", "web", "zone"],
+            &["chain", "dialect", "disk", "duration", "fault", "headers", "plain_text", "spelling", "types"],
+            &["bot_command", "errors", "functions", "web", "zone"],
             &["calendar", "cron", "diagnostic", "source", "testing"],
             &["kind", "parse"],
             &["bundle", "race", "suggest"],
@@ -138,7 +138,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["choices", "encoding", "http_options", "sessions", "store", "text", "time"],
             &["calendar", "data", "http", "outgoing"],
             &["delivery"],
-            &["commands"],
+            &["bot_commands", "commands"],
             &["asking", "events", "messages", "quota"],
             &["mod"],
         ],
@@ -148,7 +148,8 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         &[
             &["earlier", "internal_event", "listing", "prompt", "routing"],
             &["orders", "state"],
-            &["invocation", "look"],
+            &["commands", "look"],
+            &["invocation"],
             &["ending", "rebuild", "swap"],
             &["dispatch"],
             &["recovery"],

@@ -85,6 +85,16 @@ impl Bundle {
         if self.script.file == file { Some(&self.script) } else { self.modules.get(file) }
     }
 
+    /// What is wrong with a function that is named in a text, where that stands first.
+    pub(crate) fn fault_of_name(&self, function: &str, message: String) -> Fault {
+        let quoted = [format!("\"{function}\""), format!("`{function}`")];
+        let sources = std::iter::once(&self.script).chain(self.modules.values());
+        match sources.filter_map(|source| Some((source, place_of(&source.text, &quoted)?))).next() {
+            Some((source, place)) => source.fault(place, message),
+            None => Fault::of_file(&self.script.file, message),
+        }
+    }
+
     fn follow(
         &mut self,
         engine: &Engine,
@@ -125,6 +135,15 @@ impl Bundle {
         }
         hasher.finalize().into()
     }
+}
+
+/// Where the first of some words stands in a text.
+fn place_of(text: &str, words: &[String]) -> Option<Position> {
+    text.lines().enumerate().find_map(|(index, line)| {
+        let at = words.iter().find_map(|word| line.find(word))?;
+        let column = line[..at].chars().count() + 1;
+        Some(Position::new(u16::try_from(index + 1).ok()?, u16::try_from(column).ok()?))
+    })
 }
 
 /// The name of a script: its file name without `.rhai`.

@@ -574,6 +574,49 @@ pub static FUNCTIONS: &[HostFunction] = &[
             r#"clock.advance("24h"); assert(bot.logged("The kitchen closes."));"#,
         ),
     ),
+    function(
+        "bot_command",
+        &[("name", Type::String), ("function", Type::String)],
+        Type::Unit,
+        "Declares at the top level that a message such as `/order` calls the function of this name with `(msg)`, or with `(msg, args)`, and \
+         reaches no `on_message`. What follows the name is `args.text`. `/help` lists all commands.",
+        plays(
+            r#"bot_command("say", "say");
+
+               fn say(msg, args) {
+                   msg.reply(args.text);
+               }"#,
+            r#"alice.says("/say hello there"); alice.expects("hello there");
+               alice.says("/sai hello"); alice.expects("I do not know /sai. Did you mean /say?");"#,
+        ),
+    ),
+    function(
+        "bot_command",
+        &[("name", Type::String), ("function", Type::String), ("options", Type::Map)],
+        Type::Unit,
+        "The same with options: `help`, what it is for; `aliases`, other names; `args`, its arguments as in `\"item count:int=1 note:text?\"`, each a \
+         `word`, `int`, `number`, `person` or the rest as `text`, with a default or `?` where it can be left out; `who`, the mids of those who may \
+         use it; `cooldown`, how long each person waits in between. Who types it wrongly is told how it goes.",
+        plays(
+            r#"bot_command("order", "place_order", #{
+                   help: "Orders something",
+                   args: "item count:int=1 note:text?",
+                   aliases: ["o"],
+                   cooldown: "10s",
+               });
+
+               fn place_order(msg, args) {
+                   msg.reply(`${args.count} ${args.item}, ${args.note ?? "as usual"}.`);
+               }"#,
+            r#"alice.says("/help"); alice.expects("/order item [count] [note] - Orders something");
+               alice.says("/order tea many");
+               alice.expects("count should be a whole number, not \"many\".\nUsage: /order item [count] [note]");
+               alice.says("／ｏ tea ２ no sugar"); alice.expects("2 tea, no sugar.");
+               alice.says("/order tea"); alice.expects("Please wait 10 s before you use /order again.");
+               clock.advance("10s");
+               alice.says("/order tea"); alice.expects("1 tea, as usual.");"#,
+        ),
+    ),
     effect(
         "cancel",
         &[("id", Type::Integer)],
@@ -1348,6 +1391,16 @@ pub static PROPERTIES: &[HostProperty] = &[
         plays(
             r#"if msg.content_type == "FILE" { msg.reply(`Thank you for ${msg.metadata.FILE_NAME}.`); }"#,
             r#"alice.sends_file("order.txt"); alice.expects("Thank you for order.txt.");"#,
+        ),
+    ),
+    property(
+        Type::Message,
+        "mentions",
+        Type::Array,
+        "Who is mentioned, in the order of the text, each as `#{mid, start, end, text}` with its place in letters; the `mid` of `@All` is `()`.",
+        plays(
+            r#"for mention in msg.mentions { msg.reply(`${mention.text} is ${mention.mid}`); }"#,
+            r#"alice.says("hi"); alice.expects_nothing();"#,
         ),
     ),
     property(

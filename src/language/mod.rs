@@ -10,10 +10,12 @@
 //! | `zone`, `calendar`, `cron`, `duration`, `web` | time zones; dates and times of day; when a pattern is due; how long something lasts; what can be said of a request |
 //! | `fault`, `diagnostic` | what is wrong with a script, and where; the card that shows it |
 //! | `trace`, `explain`, `race` | from what ended a run to a fault; its words; which call holds a value that is in use |
+//! | `bot_command`, `plain_text` | commands that people type, with their arguments; texts as they are meant, however they were typed |
 //! | `suggest`, `spelling` | what may have been meant; the known name that is closest to a mistyped one |
 //! | `check` | what can be known about a script without running it |
 //! | `names`, `definitions` | what can be written at a prompt; everything that scripts can use as files for editors |
 
+pub(crate) mod bot_command;
 pub(crate) mod bundle;
 pub(crate) mod calendar;
 mod chain;
@@ -33,6 +35,7 @@ pub(crate) mod hook;
 pub(crate) mod kind;
 pub(crate) mod names;
 pub(crate) mod parse;
+pub(crate) mod plain_text;
 mod race;
 pub(crate) mod source;
 pub mod spelling;

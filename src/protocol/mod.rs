@@ -15,6 +15,7 @@ mod frame;
 mod hooks;
 pub mod line;
 mod mend;
+mod mention;
 mod mid;
 mod network;
 mod plain;
@@ -36,6 +37,7 @@ pub use frame::{
 };
 pub use hooks::{Argument, HOOKS, Hook, HookSpec};
 pub use mend::{MAX_DEPTH, Mended, mend, read_value};
+pub(crate) use mention::Mention;
 pub use mid::{MidKind, is_group, mid_kind};
 pub use network::{GATEWAY, LINE, Lack, NETWORKS, Network};
 pub use request::{

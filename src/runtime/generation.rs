@@ -23,12 +23,15 @@ use super::engine::thrown::ScriptResult;
 use super::engine::unused::ValueUse;
 use super::fiber::POOLED;
 use super::timers::timer::Timer;
+use crate::language::bot_command::BotCommand;
 use crate::language::bundle::Bundle;
 use crate::language::fault::Fault;
-use crate::language::functions;
+use crate::language::functions::{self, ticked};
+use crate::language::headers::{Header, headers};
 use crate::language::hook;
 use crate::language::parse;
 use crate::language::source::Source;
+use crate::language::spelling::did_you_mean;
 use crate::protocol::Hook;
 use crate::store::{BundleHash, CallRecord};
 
@@ -42,6 +45,13 @@ pub(super) struct Pinned {
     pub(super) bundle: Arc<Bundle>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) observed: Vec<CallRecord>,
+}
+
+/// What a top level declares.
+#[derive(Default)]
+pub(crate) struct Declared {
+    pub(crate) timers: Vec<Timer>,
+    pub(crate) commands: Vec<BotCommand>,
 }
 
 /// How far a call has come.
@@ -85,7 +95,7 @@ pub(crate) struct Generation {
     /// What the top level observed: the time, chance, which sessions there are.
     observed: OnceCell<Vec<CallRecord>>,
     pin: OnceCell<BundleHash>,
-    declared: OnceCell<Vec<Timer>>,
+    declared: OnceCell<Declared>,
     /// The places of the script's own file that have been named, by their lines.
     places: RefCell<HashMap<usize, Arc<str>>>,
     /// Environments with warm function caches, to be used again.
@@ -161,7 +171,17 @@ impl Generation {
 
     /// The timers that the top level declares.
     pub(crate) fn declared(&self) -> &[Timer] {
-        self.declared.get().map_or(&[], Vec::as_slice)
+        self.declared.get().map_or(&[], |declared| &declared.timers)
+    }
+
+    /// The commands that the top level declares.
+    pub(crate) fn commands(&self) -> &[BotCommand] {
+        self.declared.get().map_or(&[], |declared| &declared.commands)
+    }
+
+    /// The command of a name, as names are compared.
+    pub(crate) fn command(&self, name: &str) -> Option<&BotCommand> {
+        self.commands().iter().find(|command| command.is_called(name))
     }
 
     /// Whether the script defines a function with this many parameters.
@@ -322,18 +342,42 @@ impl Generation {
         Ok(Dynamic::UNIT)
     }
 
-    /// Keeps what the top level observed and which timers it declared.
+    /// Keeps what the top level observed and what it declared.
     ///
     /// # Errors
-    /// When a timer names a function that is not there.
-    pub(crate) fn keep(&self, observed: Vec<CallRecord>, declared: Vec<Timer>) -> Result<(), Fault> {
+    /// When a timer or a command names a function that is not there.
+    pub(crate) fn keep(&self, observed: Vec<CallRecord>, declared: Declared) -> Result<(), Fault> {
         let fresh = self.observed.set(observed).is_ok();
         debug_assert!(fresh, "the top level runs once");
-        for timer in &declared {
-            timer.check(&self.bundle, |name, count| self.has_function(name, count))?;
+        let has = |name: &str, count: usize| self.has_function(name, count);
+        for timer in &declared.timers {
+            timer.check(&self.bundle, has)?;
+        }
+        for command in &declared.commands {
+            self.check_command(command)?;
         }
         let fresh = self.declared.set(declared).is_ok();
         debug_assert!(fresh, "the top level runs once");
         Ok(())
+    }
+    /// Checks that the script has the function of a command.
+    fn check_command(&self, command: &BotCommand) -> Result<(), Fault> {
+        let BotCommand { name, function, .. } = command;
+        if command.arities().iter().any(|count| self.has_function(function, *count)) {
+            return Ok(());
+        }
+        let headers = headers(&self.bundle.script.text);
+        let known: Vec<_> = headers.iter().filter(|header| header.name == *function).map(Header::signature).collect();
+        let message = match known.as_slice() {
+            [] => format!("the command /{name} names the function \"{function}\", which this script does not define"),
+            known => format!("the command /{name} calls `{function}(msg, args)`, but it is {}", ticked(known)),
+        };
+        let help = match known.as_slice() {
+            [] => did_you_mean(function, headers.iter().map(|header| header.name.as_str()))
+                .strip_prefix("; ")
+                .map(str::to_owned),
+            _ => Some("its function takes (msg, args), or (msg) alone where it has no arguments".to_owned()),
+        };
+        Err(Fault { help, ..self.bundle.fault_of_name(function, message) })
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use hotline::language::check::SessionNetworks;
+use hotline::language::check::{Checker, SessionNetworks};
+use hotline::protocol::GATEWAY;
 
 use crate::check::{check, findings};
 
@@ -51,8 +52,34 @@ fn what_is_in_order_is_left_alone() {
     );
     none("fn on_message(msg) { loop { sleep(\"1s\"); if random() < 0.5 { break; } } msg.reply(\"done\"); }");
     none(
+        "bot_command(\"order\", \"order\", #{ args: \"item count:int=1\", aliases: [\"o\"], cooldown: \"10s\" });\nfn order(msg, args) { msg.reply(args.item); }",
+    );
+    none("bot_command(\"time\", \"time\");\nfn time(msg) { msg.reply(\"noon\"); }");
+    none(
         "fn on_message(msg) { switch msg.text { \"a\" => msg.reply(\"A\"), \"b\" if msg.is_group => msg.reply(\"B\"), _ => () } }",
     );
+}
+
+#[test]
+fn a_command_of_two_scripts_is_found_where_a_session_runs_both() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let script = "bot_command(\"Order\", \"f\");\nfn f(msg) { msg.reply(\"yes\"); }";
+    for name in ["a.rhai", "b.rhai"] {
+        fs::write(folder.path().join(name), script).expect("the folder is ours");
+    }
+    let sessions = |scripts: &[&[&str]]| -> SessionNetworks {
+        let names = scripts.iter().map(|scripts| scripts.iter().map(|&name| name.to_owned()).collect());
+        names.map(|names| (Some(names), &GATEWAY)).collect()
+    };
+    let found = |sessions: &SessionNetworks| {
+        let report = Checker::new().check(&[folder.path().to_owned()], sessions, |_| None);
+        report.findings.into_iter().map(|finding| (finding.rule, finding.fault.message)).collect::<Vec<_>>()
+    };
+    let message =
+        format!("{} declares the command /order as well, and comes first", folder.path().join("a.rhai").display());
+    assert_eq!(found(&SessionNetworks::default()), [("same-command", message.clone())]);
+    assert_eq!(found(&sessions(&[&["a", "b"]])), [("same-command", message)]);
+    assert_eq!(found(&sessions(&[&["a"], &["b"]])), []);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The engine as its scripts and its gateway meet it: scripts as strings, real WebSocket connections, no sleeping.
 
 mod answers;
+mod bot_commands;
 mod caught;
 mod commands;
 mod damage;

@@ -76,6 +76,11 @@ impl Walk<'_> {
         }) {
             self.refuse_top_level(name, position);
         }
+        if name == "bot_command" && !self.at_top_level {
+            let message =
+                "`bot_command` declares a command when the script is loaded, and cannot be used in a function";
+            self.error("top-level", position, message, Some("write it outside of every function".to_owned()));
+        }
         let result = known::result(Kind::Unknown, name, count).unwrap_or(result);
         if result == Kind::Unit {
             let name = name.to_owned();
@@ -249,6 +254,11 @@ impl Walk<'_> {
     pub(crate) fn literals(&mut self, of: Option<Kind>, call: &FnCallExpr, kinds: &[Kind]) {
         if of.is_none() && matches!(call.name.as_str(), "after" | "every" | "cron") {
             self.timer(call, kinds);
+        }
+        if let (None, "bot_command", Some(Expr::StringConstant(function, position))) =
+            (of, call.name.as_str(), call.args.get(1))
+        {
+            self.command_names(function, call.args.get(2), *position);
         }
         let sends = matches!(
             (of, call.name.as_str()),

@@ -4,6 +4,7 @@
 use regex::Regex;
 use rhai::{Expr, Position};
 
+use crate::language::bot_command;
 use crate::language::calendar::{UNITS, check_format, time_of_day};
 use crate::language::cron;
 use crate::language::duration::parse_duration;
@@ -48,6 +49,7 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
         (Some(Kind::Store), "set" | "update", [_, _, options]) => {
             wrong.extend(option(&format!("store.{name}"), &["ttl"], options, lasting));
         }
+        (None, "bot_command", [name, rest @ ..]) => wrong.extend(bot_command(name, rest.get(1))),
         (None, "http", [options]) => wrong.extend(request(options)),
         (None, "http_get", [_, options]) | (None, "http_post", [_, _, options]) => {
             wrong.extend(option(name, &["headers"], options, |_, _, _| None));
@@ -156,6 +158,30 @@ fn question(of: &str, options: &Expr) -> Vec<Wrong> {
         }),
         _ => None,
     })
+}
+
+/// The names and the options of a command.
+fn bot_command(name: &Expr, options: Option<&Expr>) -> Vec<Wrong> {
+    let mut wrong: Vec<_> = typed(name).into_iter().collect();
+    let Some(options) = options else { return wrong };
+    wrong.extend(option("bot_command", &bot_command::OPTIONS, options, |of, name, value| match (name, value) {
+        ("cooldown", _) => lasting(of, name, value),
+        ("aliases", Expr::Array(items, _)) => items.iter().find_map(typed),
+        ("aliases", _) => typed(value),
+        ("args", Expr::StringConstant(text, position)) => {
+            let message = format!("{of}: {}", bot_command::parameters(text).err()?);
+            Some(Wrong { rule: "bad-literal", position: *position, message, help: None })
+        }
+        _ => None,
+    }));
+    wrong
+}
+
+/// What people type as a command's name.
+fn typed(name: &Expr) -> Option<Wrong> {
+    let Expr::StringConstant(text, position) = name else { return None };
+    let message = format!("bot_command: {}", bot_command::check_name(text).err()?);
+    Some(Wrong { rule: "bad-literal", position: *position, message, help: None })
 }
 
 /// The options of a request: each by itself, and those that go together.

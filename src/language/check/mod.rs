@@ -121,8 +121,9 @@ impl Checker {
                 findings.extend(fault.map(|fault| error("load", fault)));
             }
         }
-        let warning = |fault| Finding { severity: Severity::Warning, rule: "never-called", fault };
-        findings.extend(project.uncalled().into_iter().map(warning));
+        let warning = |rule, fault| Finding { severity: Severity::Warning, rule, fault };
+        findings.extend(project.uncalled().into_iter().map(|fault| warning("never-called", fault)));
+        findings.extend(project.same_commands(sessions).into_iter().map(|fault| warning("same-command", fault)));
         findings.extend(project.namesakes().into_iter().map(|fault| error("same-name", fault)));
         findings.sort_by(|a, b| place(a).cmp(&place(b)));
         findings.dedup();

@@ -4,6 +4,7 @@ use rhai::{Expr, FnCallExpr, Position};
 
 use super::parsed::{Function, Parsed};
 use super::walk::Walk;
+use crate::language::bot_command::{self, BotCommand, Parameter};
 use crate::language::chain::closure_of;
 use crate::language::cron;
 use crate::language::functions::arguments;
@@ -88,6 +89,26 @@ impl Walk<'_> {
         }
     }
 
+    /// Checks that there is the function that a command names, for the arguments that its options say.
+    pub(crate) fn command_names(&mut self, name: &str, options: Option<&Expr>, position: Position) {
+        let file = self.file;
+        let own: Vec<_> = file.named_so(name).collect();
+        // A module's command calls a function of the script, which is looked at when that is loaded.
+        if self.role.is_open() {
+            return own.iter().for_each(|function| self.hand_out(&function.name, function.parameters.len()));
+        }
+        let arities = BotCommand { parameters: parameters_in(options), ..BotCommand::default() }.arities();
+        let fitting = arities.iter().find(|count| own.iter().any(|function| function.parameters.len() == **count));
+        if fitting.is_some() || own.is_empty() {
+            return self.function_named(name, Some(*fitting.unwrap_or(&arities[0])), position);
+        }
+        own.iter().for_each(|function| self.hand_out(&function.name, function.parameters.len()));
+        let signatures: Vec<_> = own.iter().map(|function| function.signature()).collect();
+        let message = format!("a command calls `{name}(msg, args)`, but it is {}", ticked(&signatures));
+        let help = "its function takes (msg, args), or (msg) alone where it has no arguments".to_owned();
+        self.error("wrong-arguments", position, message, Some(help));
+    }
+
     /// Checks that the scripts which run this file's code define the function that a timer names.
     fn timer_names(&mut self, name: &str, count: Option<usize>, position: Position) {
         let (file, files, around) = (self.file, self.files, self.around);
@@ -142,4 +163,12 @@ impl Walk<'_> {
             }
         }
     }
+}
+
+/// The arguments of a command, where its options are written out.
+fn parameters_in(options: Option<&Expr>) -> Option<Vec<Parameter>> {
+    let Some(Expr::Map(entries, _)) = options else { return None };
+    let (_, args) = entries.0.iter().find(|(name, _)| name.name == "args")?;
+    let Expr::StringConstant(text, _) = args else { return None };
+    bot_command::parameters(text).ok()
 }

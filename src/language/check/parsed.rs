@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use rhai::{AST, ASTNode, Engine, Expr, FnAccess, Position, Stmt};
+use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, Position, Stmt};
 
+use crate::language::bot_command::comparable;
 use crate::language::chain::{ChainLink, links_of};
 use crate::language::diagnostic::Lines;
 use crate::language::fault::Fault;
@@ -163,10 +164,31 @@ impl Parsed {
         found
     }
 
-    /// Whether it has something that the host would call: a hook, even a misspelt one, or a timer.
+    /// Whether it has something that the host would call: a hook, even a misspelt one, a timer or a command.
     pub(crate) fn is_called(&self) -> bool {
-        let timers = ["every", "cron"].iter().any(|name| self.named.contains(*name));
-        timers || self.functions.iter().any(|function| hook::is_meant(&function.name))
+        let declares = ["every", "cron", "bot_command"].iter().any(|name| self.named.contains(*name));
+        declares || self.functions.iter().any(|function| hook::is_meant(&function.name))
+    }
+
+    /// The names of the commands that its top level declares, where they are written out, with their places.
+    pub(crate) fn commands(&self) -> Vec<(String, Position)> {
+        let mut found = Vec::new();
+        let mut note = |call: &FnCallExpr| {
+            if let ("bot_command", Some(Expr::StringConstant(name, position))) = (call.name.as_str(), call.args.first())
+            {
+                found.push((comparable(name), *position));
+            }
+        };
+        for statement in &self.top {
+            statement.walk(&mut Vec::new(), &mut |nodes: &[ASTNode<'_>]| {
+                if let Some(ASTNode::Stmt(Stmt::FnCall(call, _)) | ASTNode::Expr(Expr::FnCall(call, _))) = nodes.last()
+                {
+                    note(call);
+                }
+                true
+            });
+        }
+        found
     }
 
     /// The hooks that it defines, with their functions.

@@ -280,6 +280,25 @@ impl Project {
         faults
     }
 
+    /// Commands that an earlier script of a session declares as well.
+    pub(crate) fn same_commands(&self, sessions: &SessionNetworks) -> Vec<Fault> {
+        let mut first: BTreeMap<String, &Parsed> = BTreeMap::new();
+        let mut faults = Vec::new();
+        let files: BTreeSet<String> = self.scripts.iter().map(|(path, _)| path.display().to_string()).collect();
+        for script in files.iter().filter_map(|file| self.files.get(file)?.as_ref().ok()) {
+            for (name, position) in script.commands() {
+                let other = first.entry(name.clone()).or_insert(script);
+                let (file, earlier) = (&script.source.file, &other.source.file);
+                if file != earlier && sessions.run_both([file, earlier]) {
+                    let message = format!("{earlier} declares the command /{name} as well, and comes first");
+                    let help = Some("rename one of them".to_owned());
+                    faults.push(Fault { help, ..script.source.fault(position, message) });
+                }
+            }
+        }
+        faults
+    }
+
     /// Whether another file than tests and what they import imports a module.
     fn is_for_scripts(&self, module: &String) -> bool {
         self.files.iter().any(|(name, file)| {

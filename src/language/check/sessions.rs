@@ -28,6 +28,15 @@ impl SessionNetworks {
         self.those(|(scripts, _)| runs(scripts))
     }
 
+    /// Whether a session may run both of two files.
+    pub(super) fn run_both(&self, files: [&str; 2]) -> bool {
+        let names = files.map(|file| script_name(Path::new(file)));
+        let runs = |scripts: &Option<Vec<String>>| {
+            scripts.as_ref().is_none_or(|scripts| names.iter().all(|name| scripts.contains(name)))
+        };
+        self.0.is_empty() || self.0.iter().any(|(scripts, _)| runs(scripts))
+    }
+
     /// The networks of all sessions.
     pub(super) fn all(&self) -> Vec<&'static Network> {
         self.those(|_| true)

@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
-use super::text::plain_text;
 use crate::clock::Timestamp;
 use crate::language::calendar::{self, CalendarError};
+use crate::language::plain_text::plain_text;
 use crate::language::zone::Zone;
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};

@@ -10,7 +10,7 @@ use super::data::StateObject;
 use super::{delivery, outgoing};
 use crate::protocol::commands::GetContacts;
 use crate::protocol::line::original;
-use crate::protocol::{GATEWAY, is_group};
+use crate::protocol::{GATEWAY, Mention, is_group};
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::{Person, ScriptMessage, field};
 use crate::runtime::engine::thrown::{self, ScriptResult};
@@ -36,6 +36,7 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
         let metadata = msg.wire().content_metadata.iter();
         metadata.map(|(name, text)| (name.into(), text.into())).collect::<Map>()
     });
+    engine.register_get("mentions", |msg: &mut ScriptMessage| mentions(msg));
     engine.register_get("is_group", |msg: &mut ScriptMessage| is_group(msg.chat()));
     engine.register_get("raw", |msg: &mut ScriptMessage| {
         let content = msg.content().as_str();
@@ -70,6 +71,21 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     });
     engine.register_get("state", |person: &mut Person| StateObject::of(person.mid(), "a person's state"));
     engine.register_fn("==", |a: &mut Person, b: Person| a.mid() == b.mid());
+}
+
+/// Who is mentioned, with the places in letters, as a script counts them.
+fn mentions(msg: &ScriptMessage) -> Array {
+    let text = msg.text().unwrap_or_default();
+    let letters = |bytes: usize| i64::try_from(text[..bytes].chars().count()).unwrap_or(i64::MAX);
+    let mention = |Mention { mid, range, .. }: Mention| {
+        Dynamic::from(Map::from_iter([
+            ("mid".into(), mid.map_or(Dynamic::UNIT, Dynamic::from)),
+            ("start".into(), letters(range.start).into()),
+            ("end".into(), letters(range.end).into()),
+            ("text".into(), text[range].into()),
+        ]))
+    };
+    msg.mentions().into_iter().map(mention).collect()
 }
 
 /// A text that a message always has, unless it was lost on its way.

@@ -3,6 +3,7 @@
 //! Each worker builds one. What the functions do is in the modules that register them.
 
 mod asking;
+pub(crate) mod bot_commands;
 mod calendar;
 mod choices;
 mod commands;
@@ -46,6 +47,7 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     engine.on_progress(|_| run::on_progress());
     engine.set_module_resolver(Resolver);
     time::register(&mut engine, services);
+    bot_commands::register(&mut engine);
     calendar::register(&mut engine, services);
     data::register(&mut engine);
     store::register(&mut engine);

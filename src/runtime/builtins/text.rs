@@ -6,10 +6,10 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use regex::{Regex, RegexBuilder};
-use unicode_normalization::UnicodeNormalization;
 
 use rhai::{Array, Dynamic, Engine, EvalAltResult, ImmutableString, Map, Position};
 
+use crate::language::plain_text::plain_text;
 use crate::runtime::engine::caught;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::values;
@@ -105,36 +105,6 @@ fn answered_json(answer: &Map) -> ScriptResult {
         let status = answer.get("status").map(|status| format!(" of status {status}")).unwrap_or_default();
         thrown::named("NOT_JSON", format!("json: the answer{status} is no JSON: {error}"))
     })
-}
-
-/// A text as it is meant, however it was typed: wide letters, signs and spaces are narrow, and the digits of every script, with
-/// their separators, are those of a keyboard.
-pub(super) fn plain_text(text: &str) -> String {
-    text.nfkc().map(|letter| digit(letter).unwrap_or(letter)).collect()
-}
-
-/// The plain form of a digit, or of a sign that stands in numbers.
-fn digit(letter: char) -> Option<char> {
-    thread_local! {
-        static DIGIT: Regex = Regex::new(r"\A\p{Nd}\z").expect("the pattern is right");
-    }
-    match letter {
-        _ if letter.is_ascii() => None,
-        '٫' => Some('.'),
-        '٬' => Some(','),
-        '−' | '‐' | '‑' => Some('-'),
-        // Digits come in rows of ten, from zero to nine, which may follow each other.
-        _ => DIGIT.with(|digit| {
-            let is_digit =
-                |code: u32| char::from_u32(code).is_some_and(|letter| digit.is_match(letter.encode_utf8(&mut [0; 4])));
-            let code = u32::from(letter);
-            if !is_digit(code) {
-                return None;
-            }
-            let before = (1..code).take_while(|step| is_digit(code - step)).count();
-            char::from_digit(u32::try_from(before % 10).ok()?, 10)
-        }),
-    }
 }
 
 /// The error that Rhai's own functions give, so that it is explained alike.
@@ -264,12 +234,6 @@ fn compiled(pattern: &str) -> Result<Rc<Regex>, ScriptError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_digits_of_every_script_are_digits() {
-        assert_eq!(plain_text("２ ٣ १२ ๙ ᠗ 𝟜 ③ ｙｅｓ！　−５٫٢"), "2 3 12 9 7 4 3 yes! -5.2");
-        assert_eq!(plain_text("naïve 日本 5"), "naïve 日本 5");
-    }
 
     #[test]
     fn what_stands_for_a_match_is_cut_before_each_group() {

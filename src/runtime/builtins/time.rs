@@ -150,7 +150,7 @@ fn add(
     let detail = timer.to_json();
     host_call::pass(HostCall::new(impact, name).with(detail), place, |run| {
         let Some(session) = &run.session else {
-            run.declared.borrow_mut().push(timer);
+            run.declared.borrow_mut().timers.push(timer);
             return Ok(Answer::Value(Dynamic::UNIT));
         };
         let generation = &run.generation;
@@ -170,7 +170,7 @@ fn add(
     })
 }
 
-fn function_name(timer: &str, function: &Dynamic) -> Result<String, ScriptError> {
+pub(super) fn function_name(timer: &str, function: &Dynamic) -> Result<String, ScriptError> {
     if let Ok(name) = function.as_immutable_string_ref() {
         return Ok(name.to_string());
     }

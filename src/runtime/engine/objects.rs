@@ -9,7 +9,7 @@ use super::thrown::{self, ScriptError, ScriptResult};
 use super::values;
 use crate::language::functions::PROPERTIES;
 use crate::language::types::Type;
-use crate::protocol::{self, Content, Damage, Damages, EventFieldKind, EventSpec, Repetition, integer, whole};
+use crate::protocol::{self, Content, Damage, Damages, EventFieldKind, EventSpec, Mention, Repetition, integer, whole};
 
 /// A message, as `on_message` gets it.
 #[derive(Clone)]
@@ -55,6 +55,11 @@ impl ScriptMessage {
     /// What it says, where it says something.
     pub(crate) fn text(&self) -> Option<ImmutableString> {
         self.0.text.clone()
+    }
+
+    /// Who is mentioned in its text.
+    pub(crate) fn mentions(&self) -> Vec<Mention> {
+        Mention::all_of(self.wire())
     }
 
     /// The message as the gateway sent it.

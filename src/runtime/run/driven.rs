@@ -33,7 +33,11 @@ impl Run {
         self.driven(move || Course::Ended(code()))
     }
 
-    fn driven(self: &Rc<Self>, code: impl FnOnce() -> Course + 'static) -> Result<Driven, OutOfStacks> {
+    /// Prepares code of the run that may end in the call of a function, on a fiber.
+    ///
+    /// # Errors
+    /// When there is no stack for it.
+    pub(crate) fn driven(self: &Rc<Self>, code: impl FnOnce() -> Course + 'static) -> Result<Driven, OutOfStacks> {
         Ok(Driven { run: Rc::clone(self), leg: Leg::OnFiber(self.fiber(code)?) })
     }
 

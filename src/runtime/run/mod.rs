@@ -43,12 +43,11 @@ use crate::runtime::engine::stages::Waiter;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
 use crate::runtime::engine::unused::ValueUse;
 use crate::runtime::fiber::{Panic, yield_now};
-use crate::runtime::generation::Generation;
+use crate::runtime::generation::{Declared, Generation};
 use crate::runtime::ids;
 use crate::runtime::journal::Arrival;
 use crate::runtime::journal::history::{FORMAT, History, RunEnd};
 use crate::runtime::limits::Limits;
-use crate::runtime::timers::timer::Timer;
 use crate::runtime::view::event::{Happening, RunName};
 use crate::runtime::view::rows::WaitView;
 use crate::session::CallError;
@@ -118,8 +117,8 @@ pub(crate) struct Run {
     pub(crate) rebuild: bool,
     /// What it answers with, where that is free for a while.
     pub(crate) tokens: ReplyTokens,
-    /// The timers that a script's top level declares.
-    pub(crate) declared: RefCell<Vec<Timer>>,
+    /// What a script's top level declares.
+    pub(crate) declared: RefCell<Declared>,
     /// The events of answers that it got and has not taken down yet.
     answers: RefCell<Vec<Arrival>>,
     /// The call whose answer is waited for before the next one, or at the end.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rhai::{Dynamic, Position};
+use rhai::Dynamic;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -136,24 +136,9 @@ impl Timer {
                 Some("a timer's arguments are its third argument: an array of them, or a single one".to_owned()),
             ),
         };
-        let quoted = [format!("\"{name}\""), format!("`{name}`")];
-        let sources = std::iter::once(&bundle.script).chain(bundle.modules.values());
-        let place = sources.filter_map(|source| Some((source, place_of(&source.text, &quoted)?))).next();
-        let fault = match place {
-            Some((source, place)) => source.fault(place, message),
-            None => Fault::of_file(&bundle.script.file, message),
-        };
+        let fault = bundle.fault_of_name(name, message);
         Err(Fault { help, ..fault })
     }
-}
-
-/// Where the first of some words stands in a text.
-fn place_of(text: &str, words: &[String]) -> Option<Position> {
-    text.lines().enumerate().find_map(|(index, line)| {
-        let at = words.iter().find_map(|word| line.find(word))?;
-        let column = line[..at].chars().count() + 1;
-        Some(Position::new(u16::try_from(index + 1).ok()?, u16::try_from(column).ok()?))
-    })
 }
 
 impl Scheduled {

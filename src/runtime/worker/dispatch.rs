@@ -10,12 +10,13 @@ use std::sync::Arc;
 use rhai::Dynamic;
 use tokio::task::spawn_local;
 
+use super::commands::CommandCall;
 use super::earlier::{Beginning, Earlier};
 use super::internal_event::{InternalCall, InternalEvent};
 use super::invocation::{HookOutcome, Invoker, fail, leave};
 use super::listing::{About, CountedEvent, Ending, LastPlace, Rest};
 use super::rebuild::{rebuilt, wake};
-use super::routing::Routed;
+use super::routing::{Routed, is_command};
 use super::state::Worker;
 use crate::clock::Timestamp;
 use crate::protocol::{Event, EventSpec, Hook};
@@ -148,8 +149,10 @@ impl EventDelivery {
             return self.leave();
         }
         // Decided now that the lane takes the message, not on its arrival; and once, also where it is taken up again.
+        let command = self.command(&routed);
+        let declared = command.as_ref().filter(|command| command.is_declared);
         let ask = match (&routed.message, routed.hook) {
-            (Some(message), Some(hook)) if !self.earlier.has_called(hook.name()) => {
+            (Some(message), Some(hook)) if declared.is_none() && !self.earlier.has_called(hook.name()) => {
                 let is_held = |script: &str| session.is_held(script);
                 let of_person = session.asks.claim(message.chat(), message.sender(), is_held);
                 // This account is not anyone.
@@ -161,13 +164,36 @@ impl EventDelivery {
         };
         let call = self.call(&hold, self.about());
         let last = Cell::new(None);
+        let mut is_handled = ask.is_some() || declared.is_some();
+        let hook = routed.hook.filter(|_| !is_handled);
         for generation in self.worker.scripts_of(session) {
-            let hook = routed.hook.filter(|_| ask.is_none());
-            let is_last = ask.is_none() && self.earlier.is_empty() && self.worker.is_last_of(session, &generation);
-            match self.offer(&call, &generation, &routed, hook, is_last.then_some(&last)).await {
-                HookOutcome::Handled | HookOutcome::Ending => break,
+            let is_its = declared.is_some_and(|command| *command.script == *generation.name());
+            let is_last = match &command {
+                Some(_) => is_its,
+                None => ask.is_none() && self.worker.is_last_of(session, &generation),
+            };
+            let last = (is_last && self.earlier.is_empty()).then_some(&last);
+            let own = declared.filter(|_| is_its);
+            match self.offer(&call, &generation, &routed, hook, own, last).await {
+                HookOutcome::Handled | HookOutcome::Ending => {
+                    is_handled = true;
+                    break;
+                }
                 HookOutcome::PassedOn | HookOutcome::Held => {}
                 HookOutcome::Left => return self.leave(),
+            }
+        }
+        // What nobody has declared is answered where nobody has handled it.
+        let unknown = command.as_ref().filter(|_| !is_handled);
+        if let Some(command) = unknown
+            && let Some(generation) = self.worker.scripts_of(session).find(|script| *command.script == *script.name())
+        {
+            let arguments = routed.arguments(&self.event, &command.function).unwrap_or_default();
+            let last = self.earlier.is_empty().then_some(&last);
+            // Boxed, since few messages come here, and each has room for this.
+            let answer = Box::pin(self.start(&call, &generation, Arc::clone(&command.function), arguments, last));
+            if answer.await == HookOutcome::Left {
+                return self.leave();
             }
         }
         if let Some(last) = last.take() {
@@ -198,7 +224,7 @@ impl EventDelivery {
         for generation in self.worker.scripts_of(session) {
             let hold = self.lane_of(generation.name()).await;
             let call = self.call(&hold, self.about());
-            match self.offer(&call, &generation, &routed, routed.hook, None).await {
+            match self.offer(&call, &generation, &routed, routed.hook, None, None).await {
                 HookOutcome::Handled | HookOutcome::Ending => break,
                 HookOutcome::PassedOn | HookOutcome::Held => {}
                 HookOutcome::Left => return self.leave(),
@@ -233,19 +259,37 @@ impl EventDelivery {
         Invoker { worker, session, hold, event, about, rebuild: true }
     }
 
-    /// Offers the event to one script: first to `on_notify`, whose `true` keeps it from the script's other hooks.
+    /// The command that the event is: the one that its earlier process took it for, or as the scripts are now.
+    fn command(&self, routed: &Routed) -> Option<CommandCall> {
+        let message = routed.message.as_ref().filter(|_| routed.hook == Some(Hook::Message))?;
+        if let Some(RunRow { script, function, .. }) = self.earlier.find(is_command) {
+            let is_declared = !self.earlier.has_called(Hook::Message.name());
+            return Some(CommandCall { script, function, is_declared });
+        }
+        CommandCall::of(&self.worker, &self.session, message)
+    }
+
+    /// Offers the event to one script: first to `on_notify`, whose `true` keeps it from the script's command and its other hooks.
     async fn offer(
         &self,
         call: &Invoker<'_>,
         generation: &Rc<Generation>,
         routed: &Routed,
         hook: Option<Hook>,
+        command: Option<&CommandCall>,
         last: LastPlace<'_>,
     ) -> HookOutcome {
         let arguments = |hook: Hook| routed.arguments(&self.event, hook.name()).unwrap_or_default();
         match (self.invoke(call, generation, Hook::Notify, || arguments(Hook::Notify), None).await, hook) {
             (HookOutcome::Handled, _) => HookOutcome::PassedOn,
             (outcome @ (HookOutcome::Left | HookOutcome::Held | HookOutcome::Ending), _) => outcome,
+            (HookOutcome::PassedOn, _) if let Some(command) = command => {
+                let arguments = routed.arguments(&self.event, &command.function).unwrap_or_default();
+                match self.start(call, generation, Arc::clone(&command.function), arguments, last).await {
+                    HookOutcome::PassedOn => HookOutcome::Handled,
+                    outcome => outcome,
+                }
+            }
             (HookOutcome::PassedOn, Some(hook)) => self.invoke(call, generation, hook, || arguments(hook), last).await,
             (HookOutcome::PassedOn, None) => HookOutcome::PassedOn,
         }

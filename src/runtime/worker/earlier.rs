@@ -54,6 +54,12 @@ impl Earlier {
         open.map(|run| &run.run.script).find(|script| is_so(script)).cloned()
     }
 
+    /// The run of which this is so of its function.
+    pub(super) fn find(&self, is_so: impl Fn(&str) -> bool) -> Option<RunRow> {
+        let runs = self.0.borrow();
+        runs.iter().find(|run| is_so(&run.run.function)).map(|run| run.run.clone())
+    }
+
     /// Whether a function of any script had a run.
     pub(super) fn has_called(&self, function: &str) -> bool {
         self.0.borrow().iter().any(|run| &*run.run.function == function)

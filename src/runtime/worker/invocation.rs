@@ -12,6 +12,7 @@ use rhai::Dynamic;
 use tokio::sync::SemaphorePermit;
 use tokio::task::spawn_local;
 
+use super::commands;
 use super::internal_event::hook_event;
 use super::listing::{About, LastCourse, LastPlace, LastRun, Listed};
 use super::state::Worker;
@@ -121,7 +122,7 @@ impl<'a> Invoker<'a> {
         let listed = self.worker.listing.add(&run);
         run.enter();
         run.note();
-        match run.start(arguments) {
+        match commands::start(self.worker, self.session, &run, arguments) {
             Ok(driven) => {
                 run.suspension.borrow_lane(self.hold.lend());
                 self.follow(slot, driven, listed, last).await

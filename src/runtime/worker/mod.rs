@@ -8,6 +8,7 @@
 //! | `orders` | what workers are given to run, and what they are asked for |
 //! | `listing`, `state` | the runs that events wait for; what else a worker has |
 //! | `routing`, `internal_event` | what an event is about; events that are our own |
+//! | `commands` | which messages are commands, and whose |
 //! | `invocation`, `ending` | one call of a function for an event, from its slot to its end; events at their end |
 //! | `look` | what can be seen of a worker |
 //! | `earlier`, `rebuild` | the runs that an event had in an earlier process; how they go on |
@@ -16,6 +17,7 @@
 //! | `prompt` | lines that a person types |
 //! | `serve`, `handle` | the worker's loop; its owner's end |
 
+mod commands;
 mod dispatch;
 mod earlier;
 mod ending;

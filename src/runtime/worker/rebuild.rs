@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::task::spawn_local;
 
+use super::commands;
 use super::internal_event::InternalEvent;
 use super::invocation::{fail, go_on};
 use super::listing::About;
@@ -56,7 +57,7 @@ pub(super) fn wake(worker: &Rc<Worker>, session: &Rc<SessionContext>, event: &Ev
         run.suspension.go_alone(Some(guard));
         run.enter();
         run.note();
-        match run.start(arguments.unwrap_or_default()) {
+        match commands::start(&worker, &session, &run, arguments.unwrap_or_default()) {
             Ok(driven) => go_on(&worker, driven, &about),
             Err(error) => {
                 let fault = Fault::of_file(&run.generation.bundle.script.file, error);

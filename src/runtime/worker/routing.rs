@@ -7,6 +7,14 @@ use crate::protocol::{ChatRule, Damage, Damages, Event, EventSpec, Hook};
 use crate::runtime::engine::objects::{self, ScriptMessage};
 use crate::runtime::engine::values;
 
+/// With what the functions of commands begin, in what is recorded and shown of runs. No function of a script has such a name.
+pub(super) const COMMAND_MARK: char = '/';
+
+/// Whether a run of this function is that of a command.
+pub(super) fn is_command(function: &str) -> bool {
+    function.starts_with(COMMAND_MARK)
+}
+
 /// An event, read for the account that it arrived at.
 pub(super) struct Routed {
     /// The hook that it reaches besides `on_notify`.
@@ -55,6 +63,9 @@ impl Routed {
             let subcommand = if subcommand.is_empty() { Dynamic::UNIT } else { subcommand.into() };
             let content = event.content.as_str();
             return Some(vec![subcommand, values::from_content(original(content).unwrap_or(content))]);
+        }
+        if is_command(function) {
+            return self.message.clone().map(|message| vec![Dynamic::from(message)]);
         }
         let hook = self.hook.filter(|hook| hook.name() == function)?;
         Some(vec![match (&self.message, &self.object) {

@@ -13,6 +13,7 @@ use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, spawn_local};
 use tokio::time::{Instant, timeout, timeout_at};
 
+use super::commands::warn_of_same_commands;
 use super::dispatch;
 use super::invocation::call_hook;
 use super::listing::EVENTS;
@@ -92,6 +93,7 @@ impl Worker {
         }
         for generation in self.scripts_of(&session) {
             declare_timers(&session, &generation);
+            warn_of_same_commands(self, &session, &generation);
         }
         self.journal.note_data();
         let (gateway, account) = (config.gateway.clone(), config.login.account().to_owned());

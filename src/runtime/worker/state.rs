@@ -40,6 +40,8 @@ pub(crate) struct Worker {
     scripts: RefCell<BTreeMap<String, Rc<Generation>>>,
     /// The same scripts, for those who go through them while they may change.
     lineup: RefCell<Rc<[Rc<Generation>]>>,
+    /// Whether any of them declares commands.
+    pub(crate) has_commands: Cell<bool>,
     /// Scripts that are there and have no version that loads, or one without any text, as a full disk leaves it.
     pub(crate) unloaded: RefCell<BTreeSet<String>>,
     /// Scripts that are missing.
@@ -83,6 +85,7 @@ impl Worker {
             prompts: Rc::default(),
             scripts: RefCell::default(),
             lineup: RefCell::new(Rc::new([])),
+            has_commands: Cell::default(),
             unloaded: RefCell::default(),
             holding: Rc::default(),
             sessions: RefCell::default(),
@@ -163,6 +166,7 @@ impl Worker {
     }
 
     fn line_up(&self, scripts: &BTreeMap<String, Rc<Generation>>) {
+        self.has_commands.set(scripts.values().any(|generation| !generation.commands().is_empty()));
         self.lineup.replace(scripts.values().cloned().collect());
     }
 

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use rhai::{Dynamic, Map};
 use tokio::task::spawn_local;
 
+use super::commands::warn_of_same_commands;
 use super::invocation::call_hook;
 use super::orders::Update;
 use super::state::Worker;
@@ -52,6 +53,7 @@ impl Worker {
             self.put_in(&generation);
             for session in sessions.iter().filter(|session| session.runs(generation.name())) {
                 declare_timers(session, &generation);
+                warn_of_same_commands(self, session, &generation);
                 match &previous {
                     Some(previous) if session.begun.borrow().contains(generation.name()) => {
                         self.hook_later(session, &generation, Hook::Reload, vec![describe(previous)]);
@@ -138,6 +140,7 @@ impl Worker {
                 }
                 (false, true) => {
                     declare_timers(&session, generation);
+                    warn_of_same_commands(self, &session, generation);
                     self.begin(&session, generation);
                 }
                 _ => {}
