@@ -71,13 +71,14 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "language/check",
         &[
-            &["finding", "flow", "known", "literal", "parsed", "scope", "sessions"],
+            &["finding", "flow", "known", "literal", "parsed", "presence", "scope", "sessions"],
             &["project"],
             &["walk"],
             &[
                 "command",
                 "elsewhere",
                 "expression",
+                "maybe",
                 "module",
                 "named",
                 "network",

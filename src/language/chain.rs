@@ -39,6 +39,12 @@ pub(crate) fn closure_of(expression: &Expr) -> Option<Closure<'_>> {
 
 /// A chain as its root and its links in the order of the text.
 pub(crate) fn links_of(expression: &Expr) -> (&Expr, Vec<ChainLink<'_>>) {
+    let (root, links) = guarded_links_of(expression);
+    (root, links.into_iter().map(|(link, _)| link).collect())
+}
+
+/// The same, with whether each link stands behind `?.` or `?[`: then nothing is done where the value before it is `()`.
+pub(crate) fn guarded_links_of(expression: &Expr) -> (&Expr, Vec<(ChainLink<'_>, bool)>) {
     let (mut root, mut links) = (expression, Vec::new());
     // The left side of a chain can be a chain of its own.
     while let Expr::Dot(parts, flags, _) | Expr::Index(parts, flags, _) = root {
@@ -51,7 +57,7 @@ pub(crate) fn links_of(expression: &Expr) -> (&Expr, Vec<ChainLink<'_>>) {
     (root, links)
 }
 
-fn follow<'a>(right: &'a Expr, dot: bool, flags: ASTFlags, links: &mut Vec<ChainLink<'a>>) {
+fn follow<'a>(right: &'a Expr, dot: bool, flags: ASTFlags, links: &mut Vec<(ChainLink<'a>, bool)>) {
     let (element, rest) = match right {
         Expr::Dot(parts, inner, _) if !flags.contains(ASTFlags::BREAK) => {
             (&parts.lhs, Some((&parts.rhs, true, *inner)))
@@ -61,11 +67,12 @@ fn follow<'a>(right: &'a Expr, dot: bool, flags: ASTFlags, links: &mut Vec<Chain
         }
         other => (other, None),
     };
-    links.push(match element {
+    let link = match element {
         Expr::Property(property, position) if dot => ChainLink::Property(&property.2, *position),
         Expr::MethodCall(call, position) if dot => ChainLink::Method(call, *position),
         other => ChainLink::Index(other),
-    });
+    };
+    links.push((link, flags.contains(ASTFlags::NEGATED)));
     if let Some((right, dot, flags)) = rest {
         follow(right, dot, flags, links);
     }

@@ -253,7 +253,7 @@ fn type_name(kind: Type) -> &'static str {
         Type::Array => "Array",
         Type::Map => "Map",
         Type::Function => "Fn",
-        Type::Any | Type::StringOrUnit => "?",
+        Type::Any | Type::StringOrUnit | Type::ArrayOrUnit => "?",
         Type::MessageOrUnit => "Message",
         Type::PersonOrUnit => "Person",
         other => other.text(),

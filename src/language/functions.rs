@@ -156,7 +156,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
         Type::Store,
         "A store like `store` that every script has which names it, in every session.",
         plays(
-            r#"let polls = shared_store("polls");
+            r#"if msg.text == () { return; }
+               let polls = shared_store("polls");
                polls.incr(msg.text);
                msg.reply(`${polls.get(msg.text)} for ${msg.text}.`);"#,
             r#"alice.says("tea");
@@ -427,7 +428,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "Reads a time that is written in such a format, wide letters too; without a time of day it is midnight. What is not written so is an error.",
         answers(
             r#"try {
-                   let day = parse_date(msg.text, "%Y-%m-%d");
+                   let day = parse_date(msg.text ?? "", "%Y-%m-%d");
                    msg.reply(`That is a ${format_date(day, "%A")}.`);
                } catch {
                    msg.reply("Please write the day like this: 2026-01-15");
@@ -776,7 +777,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         Type::String,
         "A text as it can stand in any part of a url. What `http` is given as query or form is encoded by itself.",
         answers(
-            r#"msg.reply(`https://maps.example/search/${url_encode(msg.text)}`);"#,
+            r#"msg.reply(`https://maps.example/search/${url_encode(msg.text ?? "")}`);"#,
             "tea & cake",
             "https://maps.example/search/tea%20%26%20cake",
         ),
@@ -786,7 +787,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("text", Type::String)],
         Type::String,
         "The text that was encoded for a url; a `+` stays one. Throws where a `%` stands without its two digits.",
-        answers("msg.reply(url_decode(msg.text));", "tea%20%26%20cake", "tea & cake"),
+        answers(r#"msg.reply(url_decode(msg.text ?? ""));"#, "tea%20%26%20cake", "tea & cake"),
     ),
     pure(
         "base64_encode",
@@ -805,7 +806,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("text", Type::String)],
         Type::String,
         "The text that stands in base64: in the alphabet of urls too, with or without its `=`, in one line or several. Throws where it is no base64, or no text.",
-        answers("msg.reply(base64_decode(msg.text));", "dGVhIPCfjbU", "tea 🍵"),
+        answers(r#"msg.reply(base64_decode(msg.text ?? ""));"#, "dGVhIPCfjbU", "tea 🍵"),
     ),
     pure(
         "sha256",
@@ -813,7 +814,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         Type::String,
         "The SHA-256 hash of a text, in hexadecimal digits.",
         answers(
-            "msg.reply(sha256(msg.text));",
+            r#"msg.reply(sha256(msg.text ?? ""));"#,
             "tea",
             "a9f74d1ec36ebdeb2da3f6e5868090cd2a2d20b3dcca7b62f60304b1d3d9ef42",
         ),
@@ -823,7 +824,11 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("text", Type::String), ("form", Type::String)],
         Type::String,
         "The same as `\"hex\"` or `\"base64\"`.",
-        answers(r#"msg.reply(sha256(msg.text, "base64"));"#, "tea", "qfdNHsNuvesto/blhoCQzSotILPcynti9gMEsdPZ70I="),
+        answers(
+            r#"msg.reply(sha256(msg.text ?? "", "base64"));"#,
+            "tea",
+            "qfdNHsNuvesto/blhoCQzSotILPcynti9gMEsdPZ70I=",
+        ),
     ),
     pure(
         "hmac_sha256",
@@ -831,7 +836,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         Type::String,
         "The HMAC of a text with SHA-256, in hexadecimal digits: what shows a server that a request is from somebody who has the key.",
         answers(
-            r#"msg.reply(hmac_sha256("key", msg.text));"#,
+            r#"msg.reply(hmac_sha256("key", msg.text ?? ""));"#,
             "tea",
             "300fb267ae149d11c584ef6523d9e4b45e587714d4af1b5ec882e82c4c8999df",
         ),
@@ -842,7 +847,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         Type::String,
         "The same as `\"hex\"` or `\"base64\"`.",
         answers(
-            r#"msg.reply(hmac_sha256("key", msg.text, "base64"));"#,
+            r#"msg.reply(hmac_sha256("key", msg.text ?? "", "base64"));"#,
             "tea",
             "MA+yZ64UnRHFhO9lI9nktF5YdxTUrxteyILoLEyJmd8=",
         ),
@@ -889,8 +894,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "A text as it is meant, however it was typed: the digits of every script are 0 to 9, and wide letters, signs and spaces \
          are narrow.",
         answers(
-            "let count = parse_int(plain_text(msg.text));
-             msg.reply(`${count} cups.`);",
+            r#"let count = parse_int(plain_text(msg.text ?? ""));
+               msg.reply(`${count} cups.`);"#,
             "１２",
             "12 cups.",
         ),
@@ -900,16 +905,16 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("text", Type::String), ("pattern", Type::String)],
         Type::Bool,
         "Whether a regular expression is found in a text: text.is_match(`^hi\\b`).",
-        answers(r#"if msg.text.is_match(`(?i)^(hi|hello)\b`) { msg.reply("Hello!"); }"#, "Hi there", "Hello!"),
+        answers(r#"if (msg.text ?? "").is_match(`(?i)^(hi|hello)\b`) { msg.reply("Hello!"); }"#, "Hi there", "Hello!"),
     ),
     pure(
         "captures",
         &[("text", Type::String), ("pattern", Type::String)],
-        Type::Any,
+        Type::ArrayOrUnit,
         "The first match of a regular expression and its groups as an array; `()` without a match.",
         answers(
-            r"let order = msg.text.captures(`(\d+) (\w+)`);
-              if order != () { msg.reply(`${order[1]} × ${order[2]}`); }",
+            r#"let order = (msg.text ?? "").captures(`(\d+) (\w+)`);
+              if order != () { msg.reply(`${order[1]} × ${order[2]}`); }"#,
             "2 teas, please",
             "2 × teas",
         ),
@@ -920,8 +925,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
         Type::Array,
         "Every match of a regular expression.",
         answers(
-            r"let tags = msg.text.find_all(`#\w+`);
-              msg.reply(`${tags.len} tags, the first is ${tags[0]}.`);",
+            r##"let tags = (msg.text ?? "").find_all(`#\w+`);
+              msg.reply(`${tags.len} tags, the first is ${tags[0]}.`);"##,
             "#tea and #cake",
             "2 tags, the first is #tea.",
         ),
@@ -931,7 +936,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("text", Type::String), ("pattern", Type::String), ("with", Type::String)],
         Type::String,
         "The text with every match replaced; `$1` stands for the first group.",
-        answers(r#"msg.reply(msg.text.replace_all(`(\w)\w*@`, "$1…@"));"#, "ann@example.com", "a…@example.com"),
+        answers(r#"msg.reply((msg.text ?? "").replace_all(`(\w)\w*@`, "$1…@"));"#, "ann@example.com", "a…@example.com"),
     ),
     method(
         Type::Message,
@@ -1203,7 +1208,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         Type::Integer,
         "Adds to a number, at once for everyone, and gives the sum.",
         answers(
-            r#"let cups = store.incr("cups", parse_int(msg.text));
+            r#"let cups = store.incr("cups", parse_int(msg.text ?? ""));
                msg.reply(`${cups} cups so far.`);"#,
             "3",
             "3 cups so far.",

@@ -22,6 +22,12 @@ pub(crate) enum Kind {
     String,
     /// A string, or `()` where there is none.
     MaybeString,
+    /// A message, or `()` where none came.
+    MaybeMessage,
+    /// An array, or `()` where there is none.
+    MaybeArray,
+    /// Anything, of which it is known that it can be `()`.
+    Maybe,
     Array,
     Map,
     Function,
@@ -46,10 +52,26 @@ impl Kind {
             (a, b) if a == b => a,
             (Self::Event(_), Self::Event(_)) => Self::Event(None),
             (Self::String, Self::Unit) | (Self::Unit, Self::String) => Self::MaybeString,
-            (Self::MaybeString, Self::String | Self::Unit) | (Self::String | Self::Unit, Self::MaybeString) => {
-                Self::MaybeString
-            }
+            (maybe, Self::Unit) | (Self::Unit, maybe) if maybe.may_be_nothing() => maybe,
+            (Self::Maybe, other) | (other, Self::Maybe) if other != Self::Unknown => Self::Maybe,
+            (maybe, other) | (other, maybe) if maybe.may_be_nothing() && maybe.present() == other => maybe,
             _ => Self::Unknown,
+        }
+    }
+
+    /// Whether `()` is one of the values that are known to be possible.
+    pub(crate) fn may_be_nothing(self) -> bool {
+        matches!(self, Self::MaybeString | Self::MaybeMessage | Self::MaybeArray | Self::Maybe)
+    }
+
+    /// The kind of what is there, where it is not `()`.
+    pub(crate) fn present(self) -> Self {
+        match self {
+            Self::MaybeString => Self::String,
+            Self::MaybeMessage => Self::Message,
+            Self::MaybeArray => Self::Array,
+            Self::Maybe => Self::Unknown,
+            kind => kind,
         }
     }
 
@@ -63,10 +85,12 @@ impl Kind {
             Type::String => Self::String,
             Type::StringOrUnit => Self::MaybeString,
             Type::Array => Self::Array,
+            Type::ArrayOrUnit => Self::MaybeArray,
             Type::Map => Self::Map,
             Type::Function => Self::Function,
-            // Nobody is blamed for not asking whether the other case is at hand.
-            Type::Message | Type::MessageOrUnit => Self::Message,
+            Type::Message => Self::Message,
+            Type::MessageOrUnit => Self::MaybeMessage,
+            // Events that name nobody are damaged: nobody is blamed for not asking.
             Type::Person | Type::PersonOrUnit => Self::Person,
             Type::Session => Self::Session,
             Type::Invite => Self::Invite,
@@ -113,7 +137,8 @@ impl Kind {
     /// kinds of values may be meant, and of what only tests have.
     pub(crate) fn exact(self) -> Option<Self> {
         match self {
-            Self::Unknown | Self::MaybeString | Self::Test(_) => None,
+            Self::Unknown | Self::Test(_) => None,
+            kind if kind.may_be_nothing() => None,
             Self::Failure => Some(Self::Map),
             Self::Event(_) => Some(Self::Event(None)),
             kind => Some(kind),
@@ -169,7 +194,7 @@ impl Kind {
     /// Its type in the table of functions, for the host's own types.
     pub(crate) fn host_type(self) -> Option<Type> {
         Some(match self {
-            Self::Message => Type::Message,
+            Self::Message | Self::MaybeMessage => Type::Message,
             Self::Person => Type::Person,
             Self::Invite => Type::Invite,
             Self::Event(_) => Type::Event,
@@ -207,6 +232,9 @@ impl Kind {
             Self::Char => "a character",
             Self::String => "a string",
             Self::MaybeString => "a string or ()",
+            Self::MaybeMessage => "a message or ()",
+            Self::MaybeArray => "an array or ()",
+            Self::Maybe => "something or ()",
             Self::Array => "an array",
             Self::Map => "a map",
             Self::Function => "a function",

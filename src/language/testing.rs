@@ -59,7 +59,7 @@ fn order(msg) {
 
 fn drink(msg) {
     let drink = msg.ask("Tea or coffee?", #{ choices: ["Tea", "Coffee"] });
-    msg.reply(`One ${drink.choice}.`);
+    if drink != () { msg.reply(`One ${drink.choice}.`); }
 }
 
 fn dates() {

@@ -13,6 +13,7 @@ pub enum Type {
     Float,
     String,
     Array,
+    ArrayOrUnit,
     Map,
     Function,
     StringOrUnit,
@@ -35,7 +36,7 @@ pub enum Type {
 }
 
 impl Type {
-    const TEXTS: [(Self, &str); 26] = [
+    const TEXTS: [(Self, &str); 27] = [
         (Self::Any, "any"),
         (Self::Unit, "()"),
         (Self::Bool, "bool"),
@@ -43,6 +44,7 @@ impl Type {
         (Self::Float, "float"),
         (Self::String, "string"),
         (Self::Array, "array"),
+        (Self::ArrayOrUnit, "array or ()"),
         (Self::Map, "map"),
         (Self::Function, "function"),
         (Self::StringOrUnit, "string or ()"),

@@ -490,8 +490,8 @@ commands! {
     /// Looks a person up by the url of their QR code.
     SearchContactByUrl search_contact_by_url Read Search Documented => "Contact" {
         required str url "url" "the url that their `GetQrCode` gave";
-    } as "let person = search_contact_by_url(msg.text);
-          msg.reply(`That is ${person.displayName}.`);"
+    } as r#"let person = search_contact_by_url(msg.text ?? "");
+            msg.reply(`That is ${person.displayName}.`);"#
     /// Adds a person to this account's contacts.
     SearchAndAddContactsByMid search_and_add_contacts_by_mid Idempotent Contact Documented => "{mid: Contact}" {
         required str mid "mid" "the person's mid";
@@ -499,7 +499,7 @@ commands! {
     /// Looks a group up by its join url.
     SearchGroupByUrl search_group_by_url Read Search Documented => "Chat" {
         required str url "url" "the url that `GetGroupQrcode` gave";
-    } as r#"let group = search_group_by_url(msg.text);
+    } as r#"let group = search_group_by_url(msg.text ?? "");
             msg.reply(`That is "${group.chatName}".`);"#
     /// Gives what is known of one group (`id`), or of several (`mids`, newer gateways).
     SearchGroupById search_group_by_id Read Read Documented => "Chat for id, [Chat] for mids" {
@@ -549,7 +549,8 @@ commands! {
     JoinGroupByUrl join_group_by_url Effect Group Documented => "{}" {
         required str group_id "group_id" "the group's mid";
         required str url "url" "the url that `GetGroupQrcode` gave";
-    } as "let group = search_group_by_url(msg.text);
+    } as "if msg.text == () { return; }
+          let group = search_group_by_url(msg.text);
           join_group_by_url(group.chatMid, msg.text);"
     /// Renames a group.
     UpdateGroupName update_group_name Idempotent Group Documented => "{}" {

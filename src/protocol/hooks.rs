@@ -314,7 +314,7 @@ hooks! {
 
            fn on_message(msg) {
                if msg.text == "/owner" { store.set("owner", msg.chat); return; }
-               msg.reply(parse_json(msg.text).item);
+               msg.reply(parse_json(msg.text ?? "").item);
            }"#,
         r#"alice.says("/owner");
            person("bob").says("no JSON");

@@ -22,7 +22,7 @@ fn what_is_in_order_is_left_alone() {
     none("fn on_message(msg) { let f = |x| x + 1; state.n = f.call(2); msg.reply(`${state.n}`); }");
     none("fn on_message(msg) { let seen = []; [1, 2].for_each(|| seen.push(this)); msg.reply(seen.to_string()); }");
     none("fn on_message(msg) { let tool = #{ greet: |name| `Hi ${name}` }; msg.reply(tool.greet(msg.sender.name)); }");
-    none("fn on_message(msg) { for word in msg.text.split(\" \") { if word == \"stop\" { break; } } }");
+    none("fn on_message(msg) { for word in (msg.text ?? \"\").split(\" \") { if word == \"stop\" { break; } } }");
     none(
         "fn on_join(event) { greet(event.group_id); }\nfn on_message(msg) { greet(msg.chat); }\nfn greet(chat) { send_text(chat, \"Hi\"); }",
     );
@@ -285,7 +285,7 @@ fn what_only_looks_like_a_mistake_is_left_alone() {
     none("fn on_start() { for k in [\"n\"] { state[k] = 0; } }\nfn on_message(msg) { state.n += 1; }");
     none("fn on_start() { begin(state); }\nfn begin(s) { s.n = 0; }\nfn on_message(msg) { state.n += 1; }");
     none("fn on_message(msg) { msg.reply((msg.text ?? \"\").replace_all(`(?<a>x)`, \"${a}!${1}\")); }");
-    none("fn on_message(msg) { let t = msg.text; t.trim(); msg.reply(t); }");
+    none("fn on_message(msg) { let t = msg.text ?? \"\"; t.trim(); msg.reply(t); }");
     none("fn on_error(error) { error.note = \"x\"; log_error(error.note); }");
     none("fn on_message(msg) { msg.shout(); }\nfn shout() { this.reply(\"HI\"); }");
     none("fn on_message(msg) { command(\"ComeWhatMay\", #{ text: 1 }); }");
@@ -415,7 +415,7 @@ fn a_text_that_may_be_missing_has_the_properties_of_a_text() {
     let wrong = "error unknown-property: a string has no property";
     one("fn on_message(msg) { log_info(msg.text.length); }", &format!("1:40 {wrong} `length`"));
     one("fn on_message(msg) { let t = msg.text; log_info(t.foo); }", &format!("1:51 {wrong} `foo`"));
-    none("fn on_message(msg) { log_info(msg.text.len); let t = msg.text; t = #{ foo: 1 }; log_info(t.foo); }");
+    none("fn on_message(msg) { log_info(msg.text?.len); let t = msg.text; t = #{ foo: 1 }; log_info(t.foo); }");
 }
 
 #[test]
@@ -476,7 +476,7 @@ fn a_line_break_of_quotes_is_found_in_backticks() {
     one(r"fn on_message(msg) { msg.ask(`${msg.id}\n?`); }", &format!("1:30 {message}"));
     one(r"fn on_message(msg) { send_text(msg.chat, `${msg.id}\n`); }", &format!("1:42 {message}"));
     none(
-        r#"fn on_message(msg) { msg.reply("a\nb"); if msg.text.is_match(`a\nb`) { msg.reply(`a
+        r#"fn on_message(msg) { msg.reply("a\nb"); if msg.chat.is_match(`a\nb`) { msg.reply(`a
 b`); } }"#,
     );
 }

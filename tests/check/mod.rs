@@ -2,6 +2,7 @@
 
 mod corpus;
 mod findings;
+mod maybe;
 mod networks;
 mod running;
 mod tools;

@@ -82,6 +82,7 @@ impl Walk<'_> {
             self.error("top-level", position, message, Some("write it outside of every function".to_owned()));
         }
         let result = known::result(Kind::Unknown, name, count).unwrap_or(result);
+        self.arguments_there(name, &call.args, &kinds);
         if result == Kind::Unit {
             let name = name.to_owned();
             self.gave_nothing =

@@ -49,6 +49,9 @@ impl Walk<'_> {
             let of_choice =
                 row.choices().any(|choice| field.presence == Presence::Either && literal::accepts(choice.kind, *kind));
             if literal::accepts(field.kind, *kind) || of_choice || (kinds.len() == 1 && *kind == Kind::Map) {
+                if let (Some(argument), Presence::Required) = (arguments_.get(index), field.presence) {
+                    self.field_there(row, field.name, argument, *kind);
+                }
                 continue;
             }
             let place = arguments_.get(index).map_or(position, Expr::start_position);
@@ -113,6 +116,8 @@ impl Walk<'_> {
                     format!("`{}` needs {}, {}; found {}", row.call_name(), field.name, field.kind.noun(), kind.noun());
                 let place = value.map_or(*place, Expr::start_position);
                 self.error("wrong-type", place, message, as_text(field.kind, kind));
+            } else if let (Some(value), Presence::Required) = (value, field.presence) {
+                self.field_there(row, field.name, value, kind);
             }
         }
         for name in missing.into_iter().filter(|name| !meant_fields.contains(name)) {

@@ -2,10 +2,11 @@
 
 use rhai::{BinaryExpr, Expr, OpAssignment, Position};
 
-use super::known;
+use super::known::{self, Known};
+use super::presence::root;
 use super::scope::VariableOrigin;
 use super::walk::{GaveNothing, Value, Walk, place_of};
-use crate::language::chain::{ChainLink, closure_of, links_of};
+use crate::language::chain::{ChainLink, closure_of, guarded_links_of, links_of};
 use crate::language::kind::Kind;
 use crate::language::parse;
 use crate::language::spelling::closest;
@@ -13,8 +14,13 @@ use crate::language::testing;
 use crate::protocol::COMMANDS;
 
 impl Walk<'_> {
-    /// Walks over an expression and gives its kind.
+    /// Walks over an expression and gives its kind, as far as it is known at this place.
     pub(crate) fn expression(&mut self, expression: &Expr) -> Kind {
+        let kind = self.kind_of(expression);
+        if kind.may_be_nothing() && self.is_there(expression) { kind.present() } else { kind }
+    }
+
+    fn kind_of(&mut self, expression: &Expr) -> Kind {
         if let Some(closure) = closure_of(expression) {
             for name in &closure.captured {
                 // Whether it exists is said where it is used, inside the closure.
@@ -71,13 +77,7 @@ impl Walk<'_> {
             Expr::Dot(..) | Expr::Index(..) => self.chain(expression, None),
             Expr::And(operands, _) => self.operands(operands, "&&"),
             Expr::Or(operands, _) => self.operands(operands, "||"),
-            Expr::Coalesce(operands, _) => {
-                let kinds: Vec<_> = operands.iter().map(|operand| self.value(operand)).collect();
-                match kinds.as_slice() {
-                    [Kind::MaybeString, Kind::String] => Kind::String,
-                    _ => Kind::Unknown,
-                }
-            }
+            Expr::Coalesce(operands, _) => self.coalesce(operands),
             _ => Kind::Unknown,
         }
     }
@@ -89,7 +89,7 @@ impl Walk<'_> {
         let calls = matches!(expression, Expr::FnCall(..) | Expr::Dot(..));
         if let (Kind::Unit, true, Some(gave)) = (kind, calls, self.gave_nothing.take()) {
             let GaveNothing { name, of, copied, shown, position } = gave;
-            let of = if of == Kind::MaybeString { Kind::String } else { of };
+            let of = of.present();
             let (message, help) = match (of, copied) {
                 (Kind::Unknown, _) => (format!("`{name}` gives nothing, so there is no value here"), None),
                 (of, copied) => (
@@ -112,9 +112,11 @@ impl Walk<'_> {
     pub(crate) fn condition(&mut self, expression: &Expr, what: &str) {
         let kind = self.value(expression);
         let help = match kind {
-            Kind::Unknown | Kind::Bool => return,
+            Kind::Unknown | Kind::Bool | Kind::Maybe => return,
             Kind::Int | Kind::Float => "compare it, as in `count != 0`",
             Kind::String => "compare it, as in `text != \"\"`",
+            Kind::MaybeArray => "compare it, as in `found != ()`",
+            Kind::MaybeMessage => "compare it, as in `answer != ()`",
             Kind::MaybeString | Kind::Unit | Kind::Message | Kind::Person => "compare it, as in `msg.text != ()`",
             _ => "compare it: only true and false are conditions",
         };
@@ -123,17 +125,44 @@ impl Walk<'_> {
     }
 
     fn operands(&mut self, operands: &[Expr], operator: &str) -> Kind {
+        let before = self.presence.clone();
         for operand in operands {
             self.condition(operand, &format!("an operand of {operator}"));
+            // The next one is looked at only where this one left it open.
+            let tested = self.tests(operand);
+            self.presence.learn(if operator == "&&" { &tested.yes } else { &tested.no });
         }
+        self.presence = before;
         Kind::Bool
+    }
+
+    fn coalesce(&mut self, operands: &[Expr]) -> Kind {
+        let [first, others @ ..] = operands else { return Kind::Unknown };
+        let mut kind = self.value(first).present();
+        let mut ends = false;
+        for other in others {
+            let before = self.presence.clone();
+            let other = self.value(other);
+            ends = self.presence.is_unreachable() && !before.is_unreachable();
+            self.presence = before;
+            kind = if ends { kind } else { kind.or(other) };
+        }
+        // Behind `text ?? { return; }` there is one.
+        if ends {
+            self.note_there(first);
+        }
+        kind
     }
 
     pub(crate) fn assignment(&mut self, operation: &OpAssignment, sides: &BinaryExpr) {
         let value = self.value(&sides.rhs);
+        if operation.is_op_assignment() {
+            self.changed_by_nothing(operation, sides, value);
+        }
         match &sides.lhs {
             Expr::Variable(variable, _, position) if variable.2.is_empty() => {
                 let name = variable.1.as_str();
+                self.held_anew(name, value);
                 let Some(known) = self.scope.variable(name) else {
                     match name {
                         "state" | "store" => self.replaced(name, *position),
@@ -142,7 +171,12 @@ impl Walk<'_> {
                     return;
                 };
                 known.entries = None;
-                let kind = if operation.is_op_assignment() { known.kind } else { known.kind.or(value) };
+                let kind = match (known.kind, value) {
+                    _ if operation.is_op_assignment() => known.kind,
+                    // What is unknown counts as being there.
+                    (Kind::Maybe, Kind::Unknown) => known.kind,
+                    _ => known.kind.or(value),
+                };
                 let (mixed, constant) = (kind != known.kind, known.origin == VariableOrigin::Const);
                 let place = place_of(known.position);
                 known.kind = kind;
@@ -174,7 +208,8 @@ impl Walk<'_> {
 
     /// Walks over a chain of properties, methods and indices; `assigned` is where it is assigned to, if it is.
     fn chain(&mut self, expression: &Expr, assigned: Option<Position>) -> Kind {
-        let (root, links) = links_of(expression);
+        let (root, guarded) = guarded_links_of(expression);
+        let (links, guards): (Vec<_>, Vec<_>) = guarded.into_iter().unzip();
         let root_name = match root {
             Expr::Variable(variable, ..) if variable.2.is_empty() => Some(variable.1.as_str()),
             _ => None,
@@ -195,9 +230,14 @@ impl Walk<'_> {
         let mut written = root_name.unwrap_or("…").to_owned();
         // Whether the value at hand is the property of an object that gives only copies.
         let mut copied = false;
+        // Whether all of it is () where a value on the way is.
+        let mut is_guarded = false;
         for (index, link) in links.iter().enumerate() {
             let target = assigned.is_some() && index + 1 == count;
-            let of = kind;
+            let perhaps = kind.may_be_nothing().then_some(kind);
+            is_guarded |= perhaps.is_some() && guards[index];
+            let of = kind.present();
+            let before = self.findings.len();
             kind = match *link {
                 ChainLink::Method(call, _) if lost => {
                     for argument in &call.args {
@@ -209,10 +249,10 @@ impl Walk<'_> {
                     self.value(at);
                     Kind::Unknown
                 }
-                ChainLink::Property(name, position) if target => self.set_property(kind, name, position),
-                ChainLink::Property(name, position) => self.property(kind, name, position),
+                ChainLink::Property(name, position) if target => self.set_property(of, name, position),
+                ChainLink::Property(name, position) => self.property(of, name, position),
                 ChainLink::Method(call, position) => {
-                    let kind = self.method(kind, call, position, root_name);
+                    let kind = self.method(of, call, position, root_name);
                     if let Some(gave) = self.gave_nothing.as_mut().filter(|_| copied) {
                         gave.copied = Some(written.clone());
                     }
@@ -220,9 +260,13 @@ impl Walk<'_> {
                 }
                 ChainLink::Index(at) => {
                     let key = self.value(at);
-                    self.index(kind, key, at.start_position())
+                    self.index(of, key, at.start_position())
                 }
             };
+            // One mistake is one finding.
+            if let Some(perhaps) = perhaps.filter(|_| self.findings.len() == before && !guards[index]) {
+                self.goes_on(root, &links[..=index], perhaps);
+            }
             copied = false;
             if let ChainLink::Property(name, _) = link {
                 written = format!("{written}.{name}");
@@ -230,7 +274,51 @@ impl Walk<'_> {
                     && matches!(kind, Kind::String | Kind::MaybeString);
             }
         }
-        kind
+        if is_guarded { kind.or(Kind::Unit) } else { kind }
+    }
+
+    /// Judges that a chain goes on, with its last link, from a value that may be ().
+    fn goes_on(&mut self, root: &Expr, links: &[ChainLink<'_>], kind: Kind) {
+        let Some((link, before)) = links.split_last() else { return };
+        if root.is_constant() {
+            return;
+        }
+        let (position, refusal) = match link {
+            ChainLink::Property(name, position) => (*position, format!("which has no `{name}`")),
+            ChainLink::Method(call, position) => {
+                let is_own = self.file.named_so(&call.name).next().is_some();
+                let of_nothing = self.known.taking(&call.name, call.args.len() + 1);
+                if is_own
+                    || Known::is_language(&call.name)
+                    || of_nothing.iter().any(|native| native.works_on(Kind::Unit))
+                {
+                    return;
+                }
+                (*position, format!("which has no `{}`", call.name))
+            }
+            ChainLink::Index(at) => (at.start_position(), "which has no entries".to_owned()),
+        };
+        self.link_used_as_if_there(root, before, kind, position, (&refusal, None));
+    }
+
+    /// Notes that a variable holds something else from here on.
+    fn held_anew(&mut self, name: &str, value: Kind) {
+        let Some(place) = self.scope.variables.place(name) else { return };
+        self.presence.forget(place);
+        self.meanings.remove(&place);
+        if !value.may_be_nothing() && value != Kind::Unit {
+            self.presence.add(root(place));
+        }
+    }
+
+    /// Judges a sum that is assigned, such as `n += 1`, where one of its sides may be ().
+    fn changed_by_nothing(&mut self, operation: &OpAssignment, sides: &BinaryExpr, value: Kind) {
+        let Expr::Variable(variable, _, position) = &sides.lhs else { return };
+        let Some(held) = self.scope.variable(&variable.1).map(|variable| variable.kind) else { return };
+        let held = if held.may_be_nothing() && self.is_there(&sides.lhs) { held.present() } else { held };
+        let Some((.., operator)) = operation.get_op_assignment_info() else { return };
+        self.operand_of(operator, &sides.lhs, held, value, *position);
+        self.operand_of(operator, &sides.rhs, value, held, sides.rhs.start_position());
     }
 
     fn index(&mut self, of: Kind, key: Kind, position: Position) -> Kind {

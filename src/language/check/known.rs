@@ -143,7 +143,7 @@ impl Known {
 
     /// Whether an operator works with values of these kinds, as far as that can be told.
     pub(crate) fn operates(&self, operator: &str, left: Kind, right: Kind) -> bool {
-        let open = |kind: Kind| matches!(kind, Kind::Unknown | Kind::MaybeString);
+        let open = |kind: Kind| kind == Kind::Unknown || kind.may_be_nothing();
         let number = |kind: Kind| matches!(kind, Kind::Int | Kind::Float);
         let text = |kind: Kind| matches!(kind, Kind::String | Kind::Char);
         open(left)
@@ -184,6 +184,11 @@ impl Known {
 }
 
 impl Native {
+    /// Whether it can be called as a method of a value of this kind.
+    pub(crate) fn works_on(&self, kind: Kind) -> bool {
+        matches!(self.types.first(), Some(Some(wanted)) if *wanted == Kind::Unknown || *wanted == kind)
+    }
+
     /// Whether it takes arguments of these kinds.
     pub(crate) fn takes(&self, kinds: &[Kind]) -> bool {
         self.types.len() == kinds.len()
@@ -191,7 +196,10 @@ impl Native {
                 *wanted == Some(Kind::Unknown)
                     || match kind {
                         Kind::Unknown => true,
-                        Kind::MaybeString => matches!(wanted, Some(Kind::String | Kind::Unit)),
+                        Kind::Maybe => true,
+                        kind if kind.may_be_nothing() => {
+                            *wanted == Some(Kind::Unit) || *wanted == kind.present().exact()
+                        }
                         kind => wanted.is_some() && *wanted == kind.exact(),
                     }
             })

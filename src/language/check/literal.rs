@@ -37,11 +37,7 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
             wrong.extend(dates(name, arguments));
         }
         (None, "is_match" | "captures" | "find_all" | "replace_all", [_, second, ..]) => wrong.extend(pattern(second)),
-        (
-            Some(Kind::String | Kind::MaybeString | Kind::Unknown),
-            "is_match" | "captures" | "find_all" | "replace_all",
-            [first, ..],
-        ) => {
+        (Some(Kind::String | Kind::Unknown), "is_match" | "captures" | "find_all" | "replace_all", [first, ..]) => {
             wrong.extend(pattern(first));
         }
         (Some(Kind::Message), "ask", [_, options]) => wrong.extend(question("msg.ask", options)),
@@ -61,9 +57,9 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
 
 /// Whether a field of a command can hold a value of this kind.
 pub(crate) fn accepts(field: FieldKind, kind: Kind) -> bool {
-    match kind {
+    match kind.present() {
         Kind::Unknown => true,
-        Kind::String | Kind::MaybeString => field == FieldKind::Str,
+        Kind::String => field == FieldKind::Str,
         Kind::Bool => field == FieldKind::Bool,
         Kind::Int => matches!(field, FieldKind::Int | FieldKind::Float),
         Kind::Float => field == FieldKind::Float,

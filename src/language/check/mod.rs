@@ -7,6 +7,7 @@
 //! | `walk`, `expression`, `object` | the walk over one file: statements, expressions, properties and methods |
 //! | `call`, `command`, `network`, `module`, `named`, `operator` | calls: of functions, of commands, of a network's own operations, of modules, by a name, by an operator |
 //! | `trap`, `flow`, `unused` | traps of the language; code that is never reached; what nobody uses |
+//! | `maybe`, `presence` | values that may be `()`, and where it is known that they are not |
 //! | `literal`, `scope` | arguments that are written out; visible names |
 //! | `sessions`, `elsewhere` | which networks a script's sessions are on; what is not to be had there |
 //! | `test` | what scenario tests call |
@@ -22,12 +23,14 @@ mod finding;
 mod flow;
 mod known;
 mod literal;
+mod maybe;
 mod module;
 mod named;
 mod network;
 mod object;
 mod operator;
 mod parsed;
+mod presence;
 mod project;
 mod scope;
 mod sessions;

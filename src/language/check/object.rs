@@ -22,8 +22,6 @@ impl Walk<'_> {
         match of {
             Kind::Test(of) => self.test_property(of, name, position),
             Kind::Unknown | Kind::Function | Kind::Map | Kind::State => Kind::Unknown,
-            // Nobody is blamed for not asking whether there is one, and () has no property at all.
-            Kind::MaybeString => self.property(Kind::String, name, position),
             Kind::Event(hook) => self.event_field(of, hook, name, position),
             Kind::Invite => match name {
                 "inviter" => Kind::Person,
@@ -36,6 +34,8 @@ impl Walk<'_> {
                 self.error("unknown-property", position, message, Some(help));
                 Kind::Unknown
             }
+            // A hook runs when its session has logged in, and then it has one.
+            Kind::Session if name == "mid" => Kind::String,
             of if self.known.has_getter(of, name) => {
                 known::property(of, name).or_else(|| self.known.getter(of, name)).unwrap_or_default()
             }
@@ -50,7 +50,6 @@ impl Walk<'_> {
     pub(crate) fn set_property(&mut self, of: Kind, name: &str, position: Position) -> Kind {
         match of {
             Kind::Unknown | Kind::Map | Kind::State | Kind::Failure => Kind::Unknown,
-            Kind::MaybeString => self.set_property(Kind::String, name, position),
             Kind::Store => self.property(of, name, position),
             of if self.known.has_setter(of, name) => Kind::Unknown,
             of => {
@@ -160,8 +159,18 @@ impl Walk<'_> {
 
     /// Walks over the call of a method; `root` is the variable that its chain begins with.
     pub(crate) fn method(&mut self, of: Kind, call: &FnCallExpr, position: Position, root: Option<&str>) -> Kind {
-        let arguments_: Vec<_> = call.args.iter().map(|argument| self.value(argument)).collect();
         let name = call.name.as_str();
+        let arguments_: Vec<_> = call
+            .args
+            .iter()
+            .map(|argument| {
+                // What there was before is nothing at first.
+                self.handed = ((of, name) == (Kind::Store, "update")).then_some(Kind::Maybe);
+                let kind = self.value(argument);
+                self.handed = None;
+                kind
+            })
+            .collect();
         self.gave_nothing = None;
         self.literals(Some(of), call, &arguments_);
         self.shared_with_closure(call, root, position);
@@ -204,12 +213,20 @@ impl Walk<'_> {
         if let (Kind::Store, "set", Some(kind), Some(value)) = (of, name, arguments_.get(1), call.args.get(1)) {
             self.only_data("store", *kind, value.start_position());
         }
+        if let (Kind::Store, "set" | "incr" | "update", Some(key)) = (of, name, call.args.first()) {
+            self.note_stored(root, key);
+        }
         let kinds: Vec<_> = std::iter::once(of).chain(arguments_.iter().copied()).collect();
         let natives = self.known.taking(name, kinds.len());
         let fitting: Vec<_> = natives.into_iter().filter(|native| native.takes(&kinds)).collect();
         if let Some(first) = fitting.first() {
             let result = fitting.iter().skip(1).fold(first.result, |kind, native| kind.or(native.result));
-            let result = known::result(of, name, arguments_.len()).unwrap_or(result);
+            let result = match (of, name, call.args.as_slice()) {
+                (Kind::Store, "get", [key]) => self.stored(key),
+                (Kind::Array, "find" | "find_map", _) => Kind::Maybe,
+                _ => known::result(of, name, arguments_.len()).unwrap_or(result),
+            };
+            self.arguments_there(name, &call.args, &kinds);
             if result == Kind::Unit {
                 self.gave_nothing =
                     Some(GaveNothing { name: name.to_owned(), of, copied: None, shown: shown(call), position });
@@ -221,7 +238,6 @@ impl Walk<'_> {
     }
 
     fn unknown_method(&mut self, of: Kind, name: &str, kinds: &[Kind], position: Position) {
-        let of = if of == Kind::MaybeString { Kind::String } else { of };
         let loose = matches!(of, Kind::Unknown | Kind::Map | Kind::Failure);
         // A map's entry can be a function, and so can the entry of a map that another file made.
         if loose && self.entries.contains(name) {

@@ -12,6 +12,15 @@ impl Walk<'_> {
     pub(crate) fn operator(&mut self, call: &FnCallExpr, position: Position) -> Kind {
         let kinds: Vec<_> = call.args.iter().map(|argument| self.value(argument)).collect();
         let token = call.op_token.as_ref();
+        if let ([left, right], [of_left, of_right]) = (call.args.as_slice(), kinds.as_slice())
+            && matches!(
+                token,
+                Some(Token::Plus | Token::Minus | Token::Multiply | Token::Divide | Token::Modulo | Token::PowerOf)
+            )
+        {
+            self.operand_of(&call.name, left, *of_left, *of_right, left.start_position());
+            self.operand_of(&call.name, right, *of_right, *of_left, right.start_position());
+        }
         match (token, kinds.as_slice()) {
             (Some(Token::Bang), [kind]) => {
                 if !matches!(kind, Kind::Unknown | Kind::Bool) {
@@ -75,10 +84,10 @@ impl Walk<'_> {
 
 /// Whether values of these kinds are certainly never equal.
 fn differ(left: Kind, right: Kind) -> bool {
-    let class = |kind: Kind| match kind {
+    let class = |kind: Kind| match kind.present() {
         Kind::Bool => Some(1),
         Kind::Int | Kind::Float => Some(2),
-        Kind::Char | Kind::String | Kind::MaybeString => Some(3),
+        Kind::Char | Kind::String => Some(3),
         Kind::Array => Some(4),
         Kind::Map => Some(5),
         Kind::Message => Some(6),
@@ -89,8 +98,9 @@ fn differ(left: Kind, right: Kind) -> bool {
 }
 
 fn conversion(left: Kind, right: Kind) -> Option<String> {
+    let (left, right) = (left.present(), right.present());
     let number = |kind| matches!(kind, Kind::Int | Kind::Float);
-    let text = |kind| matches!(kind, Kind::String | Kind::MaybeString);
+    let text = |kind| kind == Kind::String;
     if (number(left) && text(right)) || (text(left) && number(right)) {
         return Some("make both the same: parse_int(text), or number.to_string()".to_owned());
     }

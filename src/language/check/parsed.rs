@@ -76,6 +76,8 @@ pub(crate) struct Parsed {
     pub(crate) kept: BTreeSet<String>,
     /// Whether entries of `state` may be set in ways that are not followed.
     pub(crate) keeps_more: bool,
+    /// The entries of `store` that hooks set before there is any event.
+    pub(crate) begun: BTreeSet<String>,
 }
 
 impl Parsed {
@@ -121,8 +123,10 @@ impl Parsed {
             entries: BTreeSet::new(),
             kept: BTreeSet::new(),
             keeps_more: false,
+            begun: BTreeSet::new(),
             source,
         };
+        parsed.note_begun();
         parsed.note_entries(&ast);
         Ok(parsed)
     }
@@ -215,6 +219,26 @@ impl Parsed {
     /// Every function of a name.
     pub(crate) fn named_so(&self, name: &str) -> impl Iterator<Item = &Function> {
         self.by_name.get(name).into_iter().flatten().filter_map(|index| self.functions.get(*index))
+    }
+
+    /// Notes which entries of `store` the hooks set that run before there is any event.
+    fn note_begun(&mut self) {
+        let mut begun = BTreeSet::new();
+        for function in
+            self.functions.iter().filter(|function| matches!(function.hook(), Some(Hook::Start | Hook::Login)))
+        {
+            for statement in &function.body {
+                statement.walk(&mut Vec::new(), &mut |nodes: &[ASTNode<'_>]| {
+                    if let Some(ASTNode::Expr(Expr::MethodCall(call, _))) = nodes.last()
+                        && let ("set", Some(Expr::StringConstant(key, _))) = (call.name.as_str(), call.args.first())
+                    {
+                        begun.insert(key.to_string());
+                    }
+                    true
+                });
+            }
+        }
+        self.begun = begun;
     }
 
     fn note_entries(&mut self, ast: &AST) {

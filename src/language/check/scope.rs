@@ -98,6 +98,11 @@ impl<T: Named> Visible<T> {
         self.items.get_mut(place)
     }
 
+    /// Where the innermost one of a name stands.
+    pub(crate) fn place(&self, name: &str) -> Option<usize> {
+        self.by_name.get(name)?.last().copied()
+    }
+
     /// The outermost one of a name that is such a one.
     pub(crate) fn find(&mut self, name: &str, is_such: impl Fn(&T) -> bool) -> Option<&mut T> {
         let place = self.by_name.get(name)?.iter().copied().find(|place| is_such(&self.items[*place]))?;

@@ -115,7 +115,8 @@ fn result(rows: &[&HostFunction], kinds: &[Kind]) -> Option<Kind> {
     let fits = |wanted: Type, kind: Kind| {
         let wanted = Kind::of_test(wanted);
         wanted == kind
-            || matches!((wanted, kind), (Kind::Unknown, _) | (_, Kind::Unknown) | (Kind::String, Kind::MaybeString))
+            || wanted == kind.present()
+            || matches!((wanted, kind.present()), (Kind::Unknown, _) | (_, Kind::Unknown))
     };
     let row = rows.iter().find(|row| {
         row.parameters.len() == kinds.len()

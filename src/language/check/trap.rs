@@ -46,7 +46,12 @@ impl Walk<'_> {
 
     /// Walks over what a `for` goes through.
     pub(crate) fn iterated(&mut self, expression: &Expr) {
-        let kind = self.value(expression);
+        let mut kind = self.value(expression);
+        if kind.may_be_nothing() {
+            let refusal = "and `for` cannot go through ()";
+            self.used_as_if_there(expression, kind, expression.start_position(), (refusal, Some("[]")));
+            kind = kind.present();
+        }
         let help = match kind {
             Kind::Int => Some("to count, write `for i in 0..10`".to_owned()),
             Kind::Map => Some("go through `map.keys()` or `map.values()`".to_owned()),
@@ -246,7 +251,7 @@ impl Walk<'_> {
     pub(crate) fn only_data(&mut self, whose: &str, kind: Kind, position: Position) {
         let help = match kind {
             Kind::Function => "keep the function's name, a string",
-            Kind::Message => "keep what is needed of it, such as `msg.text` or `msg.sender.mid`",
+            Kind::Message | Kind::MaybeMessage => "keep what is needed of it, such as `msg.text` or `msg.sender.mid`",
             Kind::Person => "keep their mid: `.mid`",
             Kind::Event(_) | Kind::Invite => "keep what is needed of it, such as `event.raw`",
             Kind::Session => "keep its name: `.name`",

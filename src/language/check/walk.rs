@@ -11,6 +11,7 @@ use super::finding::Finding;
 use super::flow;
 use super::known::Known;
 use super::parsed::{Function, Parsed, ParsedFiles};
+use super::presence::{ProvenPresence, Tested};
 use super::project::{Around, Role};
 use super::scope::{Alias, Scope, Variable, VariableOrigin, Visible};
 use crate::language::diagnostic::Severity;
@@ -65,6 +66,16 @@ pub(crate) struct Walk<'a> {
     pub(crate) in_hook: bool,
     /// The function that the code at hand belongs to.
     pub(crate) in_function: Option<FunctionKey>,
+    /// What the closure that comes next gets as its first argument.
+    pub(crate) handed: Option<Kind>,
+    /// What is known to be there at the place at hand.
+    pub(crate) presence: ProvenPresence,
+    /// What holds where the loops around the place at hand are left by a break; nothing yet where there was none.
+    broken: Vec<Option<ProvenPresence>>,
+    /// What variables tell that hold the outcome of a test, by their places.
+    pub(crate) meanings: HashMap<usize, Tested>,
+    /// The values of the function at hand that were said to be perhaps (), by their keys.
+    pub(crate) blamed: HashSet<String>,
     said: OnceCell<Said<'a>>,
 }
 
@@ -123,6 +134,11 @@ impl<'a> Walk<'a> {
             gave_nothing: None,
             in_hook: false,
             in_function: None,
+            handed: None,
+            presence: ProvenPresence::default(),
+            broken: Vec::new(),
+            meanings: HashMap::new(),
+            blamed: HashSet::new(),
         }
     }
 
@@ -233,6 +249,8 @@ impl<'a> Walk<'a> {
         }
         self.in_hook = hook.is_some() && calls.is_none();
         self.in_function = Some((function.name.clone(), function.parameters.len()));
+        self.presence = ProvenPresence::default();
+        self.blamed.clear();
         self.statements(&function.body, Value::Used);
         self.in_function = None;
         self.in_hook = false;
@@ -245,13 +263,20 @@ impl<'a> Walk<'a> {
         let Some(closure) = file.closures.get(name) else { return };
         let at_top_level = std::mem::replace(&mut self.at_top_level, false);
         let in_hook = std::mem::replace(&mut self.in_hook, false);
+        // What a variable holds when the closure is called is taken to be as it is where the closure is made.
+        let presence = self.presence.clone();
+        let broken = std::mem::take(&mut self.broken);
         let mark = self.scope.mark();
+        let mut handed = self.handed.take();
         for name in &closure.parameters[captured.min(closure.parameters.len())..] {
             self.refuse_host_name(name, position, NameKind::Variable);
-            self.declare(Variable::new(name, Kind::Unknown, VariableOrigin::Parameter, position));
+            let kind = handed.take().unwrap_or_default();
+            self.declare(Variable::new(name, kind, VariableOrigin::Parameter, position));
         }
         self.statements(&closure.body, Value::Used);
         self.leave(mark);
+        self.presence = presence;
+        self.broken = broken;
         self.at_top_level = at_top_level;
         self.in_hook = in_hook;
     }
@@ -284,23 +309,41 @@ impl<'a> Walk<'a> {
             Stmt::If(flow, _) => {
                 self.condition(&flow.expr, "the condition of if");
                 self.constant_condition(&flow.expr);
+                let tested = self.tests(&flow.expr);
+                let before = self.presence.clone();
+                self.presence.learn(&tested.yes);
                 self.block(&flow.body, value);
+                let after = std::mem::replace(&mut self.presence, before);
+                self.presence.learn(&tested.no);
                 self.block(&flow.branch, value);
+                self.presence.join(after);
             }
             Stmt::While(flow, _) => {
                 // A `loop` is a `while` whose condition is ().
-                if !flow.expr.is_unit() {
+                let is_endless = flow.expr.is_unit();
+                if !is_endless {
                     self.condition(&flow.expr, "the condition of while");
                 }
                 if matches!(flow.expr, Expr::BoolConstant(false, _)) {
                     self.constant_condition(&flow.expr);
                 }
-                self.block(&flow.body, Value::Unused);
+                let tested = self.tests(&flow.expr);
+                let before = self.presence.clone();
+                self.presence.learn(&tested.yes);
+                self.repeated(&flow.body, |walk| {
+                    walk.presence.join(before);
+                    walk.presence.learn(&tested.no);
+                    if is_endless || matches!(flow.expr, Expr::BoolConstant(true, _)) {
+                        walk.presence.end();
+                    }
+                });
             }
-            Stmt::Do(flow, _, _) => {
-                self.block(&flow.body, Value::Unused);
-                self.condition(&flow.expr, "the condition of the loop");
-            }
+            Stmt::Do(flow, flags, _) => self.repeated(&flow.body, |walk| {
+                walk.condition(&flow.expr, "the condition of the loop");
+                let tested = walk.tests(&flow.expr);
+                let is_until = flags.contains(ASTFlags::NEGATED);
+                walk.presence.learn(if is_until { &tested.yes } else { &tested.no });
+            }),
             Stmt::For(parts, _) => {
                 let (item, counter, flow) = &**parts;
                 self.iterated(&flow.expr);
@@ -309,7 +352,8 @@ impl<'a> Walk<'a> {
                     self.refuse_host_name(&ident.name, ident.pos, NameKind::Variable);
                     self.declare(Variable::new(&ident.name, Kind::Unknown, VariableOrigin::Loop, ident.pos));
                 }
-                self.block(&flow.body, Value::Unused);
+                let before = self.presence.clone();
+                self.repeated(&flow.body, |walk| walk.presence.join(before));
                 self.leave(mark);
             }
             Stmt::Switch(parts, _) => self.switch(&parts.0, &parts.1, value),
@@ -329,7 +373,14 @@ impl<'a> Walk<'a> {
                     variable.entries =
                         Some(entries.0.iter().map(|(name, _)| (name.name.to_string(), name.pos)).collect());
                 }
+                let tested = match kind {
+                    Kind::Bool | Kind::Unknown => self.tests(initial),
+                    _ => Tested::default(),
+                };
                 self.declare(variable);
+                if let (Some(place), true) = (self.scope.variables.place(&ident.name), tested != Tested::default()) {
+                    self.meanings.insert(place, tested);
+                }
             }
             Stmt::Assignment(parts) => self.assignment(&parts.0, &parts.1),
             Stmt::FnCall(call, position) => {
@@ -338,7 +389,9 @@ impl<'a> Walk<'a> {
             }
             Stmt::Block(block) => self.block(block, value),
             Stmt::TryCatch(flow, _) => {
+                let before = self.presence.clone();
                 self.block(&flow.body, Value::Unused);
+                let after = std::mem::replace(&mut self.presence, before);
                 let mark = self.scope.mark();
                 if let Expr::Variable(variable, _, position) = &flow.expr {
                     self.refuse_host_name(&variable.1, *position, NameKind::Variable);
@@ -346,6 +399,7 @@ impl<'a> Walk<'a> {
                 }
                 self.block(&flow.branch, value);
                 self.leave(mark);
+                self.presence.join(after);
             }
             Stmt::Expr(expression) => {
                 let before = self.findings.len();
@@ -356,8 +410,23 @@ impl<'a> Walk<'a> {
                     self.without_effect(expression);
                 }
             }
-            Stmt::BreakLoop(Some(expression), _, _) | Stmt::Return(Some(expression), _, _) => {
-                self.expression(expression);
+            Stmt::BreakLoop(expression, flags, _) => {
+                if let Some(expression) = expression {
+                    self.expression(expression);
+                }
+                let here = self.presence.clone();
+                self.presence.end();
+                match self.broken.last_mut().filter(|_| flags.contains(ASTFlags::BREAK)) {
+                    Some(Some(known)) => known.join(here),
+                    Some(none) => *none = Some(here),
+                    None => {}
+                }
+            }
+            Stmt::Return(expression, _, _) => {
+                if let Some(expression) = expression {
+                    self.expression(expression);
+                }
+                self.presence.end();
             }
             Stmt::Import(parts, _) => {
                 let (path, ident) = &**parts;
@@ -378,6 +447,16 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Walks over the body of a loop; `end` is what comes after it where no break leaves it.
+    fn repeated(&mut self, body: &StmtBlock, end: impl FnOnce(&mut Self)) {
+        self.broken.push(None);
+        self.block(body, Value::Unused);
+        end(self);
+        if let Some(broken) = self.broken.pop().flatten() {
+            self.presence.join(broken);
+        }
+    }
+
     fn switch(&mut self, subject: &Expr, cases: &rhai::SwitchCasesCollection, value: Value) {
         self.value(subject);
         for list in cases.cases.values() {
@@ -391,9 +470,21 @@ impl<'a> Walk<'a> {
                 self.warn("unreachable", position, message, None);
             }
         }
+        // Whoever tells values apart is taken to have thought of ().
+        let judged = match subject {
+            Expr::FnCall(call, _) if call.name == "type_of" => call.args.first().unwrap_or(subject),
+            subject => subject,
+        };
+        let before = self.presence.clone();
+        let mut after = before.clone();
+        let mut ends = false;
         for case in &cases.expressions {
+            self.presence = before.clone();
+            self.note_there(judged);
             if !matches!(case.lhs, Expr::BoolConstant(..)) {
                 self.condition(&case.lhs, "the condition of a case");
+                let tested = self.tests(&case.lhs);
+                self.presence.learn(&tested.yes);
             }
             match &case.rhs {
                 Expr::Stmt(block) => self.block(block, value),
@@ -401,6 +492,12 @@ impl<'a> Walk<'a> {
                     self.expression(other);
                 }
             }
+            ends |= self.presence.is_unreachable();
+            after.join(std::mem::take(&mut self.presence));
+        }
+        self.presence = after;
+        if ends {
+            self.note_there(judged);
         }
     }
 
@@ -413,6 +510,10 @@ impl<'a> Walk<'a> {
 
     pub(crate) fn leave(&mut self, mark: (usize, usize)) {
         let (variables, aliases) = self.scope.leave(mark);
+        if !variables.is_empty() {
+            self.presence.forget_from(mark.0);
+            self.meanings.retain(|place, _| *place < mark.0);
+        }
         self.report_unused(variables, aliases);
     }
 

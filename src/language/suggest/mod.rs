@@ -117,8 +117,8 @@ fn of_object(of: Kind, name: &str, kinds: &[Kind]) -> Option<String> {
 /// Whether a row of the table takes values of these kinds, as far as that can be told.
 pub(crate) fn takes(row: &HostFunction, kinds: &[Kind]) -> bool {
     let fits = |wanted: Type, kind: Kind| {
-        matches!((Kind::of(wanted), kind), (Kind::Unknown, _) | (_, Kind::Unknown) | (Kind::String, Kind::MaybeString))
-            || Kind::of(wanted) == kind
+        matches!((Kind::of(wanted), kind.present()), (Kind::Unknown, _) | (_, Kind::Unknown))
+            || Kind::of(wanted) == kind.present()
     };
     row.parameters.len() == kinds.len()
         && row.parameters.iter().zip(kinds).all(|((_, wanted), kind)| fits(*wanted, *kind))
@@ -240,7 +240,7 @@ pub(crate) fn method_synonym(of: Kind, name: &str) -> Option<&'static str> {
         (Kind::Person, "display_name" | "nickname") => "name",
         (Kind::Array, "append" | "add") => "push",
         (Kind::Array, "slice") => "extract",
-        (Kind::Array | Kind::String | Kind::MaybeString, name) => {
+        (Kind::Array | Kind::String, name) => {
             let meant = synonym(name)?;
             let of_arrays = ["len", "contains"].contains(&meant);
             return (of != Kind::Array || of_arrays).then_some(meant).filter(|meant| OF_STRINGS.contains(meant));
