@@ -137,7 +137,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         "runtime/builtins",
         &[
             &["choices", "encoding", "http_options", "sessions", "store", "text", "time"],
-            &["calendar", "data", "http", "outgoing"],
+            &["ask_options", "calendar", "data", "http", "outgoing"],
             &["delivery"],
             &["bot_commands", "commands"],
             &["asking", "events", "messages", "quota"],

@@ -116,7 +116,7 @@ const fn property(of: Type, name: &'static str, kind: Type, doc: &'static str, e
 pub(crate) const MAX_ARGUMENTS: usize = 8;
 
 /// The options of a question.
-pub(crate) const ASK_OPTIONS: [&str; 3] = ["timeout", "choices", FROM];
+pub(crate) const ASK_OPTIONS: [&str; 8] = ["timeout", "choices", "check", "retry", "attempts", "cancel", "ended", FROM];
 
 /// The option of a question in a group that says whose answer counts.
 pub(crate) const FROM: &str = "from";
@@ -986,20 +986,29 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "ask",
         &[("text", Type::String), ("options", Type::Map)],
         Type::MessageOrUnit,
-        "The same with `#{timeout: \"10m\", choices: [\"tea\", \"coffee\"]}`: choices are buttons on LINE and a numbered list elsewhere, \
-         and `.choice` of the answer is the one that was picked.",
+        "The same with options. `timeout: \"10m\"`: how long each answer is waited for. `choices: [\"tea\", \"coffee\"]`: buttons on LINE, a \
+         numbered list elsewhere, and `.choice` of the answer is the one that was picked. `check: |answer| …`: gives `true` to take an answer, or a \
+         text, which is sent before the next one is waited for; `false` sends `retry`, without which the question is put again. `attempts: 3`: so many \
+         answers are looked at; with `retry` or `attempts`, choices are insisted on. `cancel: [\"cancel\", \"取消\"]`: words that end the question. \
+         `ended: \"Never mind.\"`: what is said when it ends with `()`, or a function of why (`timeout`, `cancel`, `attempts`) that gives it.",
         plays(
-            r#"let sure = msg.ask("Really?", #{ timeout: "1m" });
-               if sure == () || sure.text != "yes" { msg.reply("I leave it as it is."); return; }
-               msg.reply("It is done.");"#,
+            r#"let form = #{ cancel: ["cancel", "取消"], timeout: "10m", ended: "Another time, then." };
+               let count = msg.ask("How many?", form + #{
+                   check: |answer| answer.text.is_match(`^[1-9]\d?$`),
+                   retry: "A number from 1 to 99, please.",
+               });
+               if count == () { return; }
+               msg.reply(`${count.text} it is.`);"#,
             r#"alice.says("hi");
-               alice.expects("Really?");
-               clock.advance("1m");
-               alice.expects("I leave it as it is.");
+               alice.expects("How many?");
+               alice.says("lots");
+               alice.expects("A number from 1 to 99, please.");
+               alice.says("12");
+               alice.expects("12 it is.");
                alice.says("hi");
-               alice.expects("Really?");
-               alice.says("yes");
-               alice.expects("It is done.");"#,
+               alice.expects("How many?");
+               alice.says("Cancel!");
+               alice.expects("Another time, then.");"#,
         ),
     ),
     effect(

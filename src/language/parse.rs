@@ -127,7 +127,11 @@ fn undefined(name: &str, text: &str) -> (String, Option<String>) {
             let (message, help) = outer_variable(name, constant);
             (message, Some(help))
         }
-        None => (format!("no variable `{name}`"), foreign_name(name)),
+        None => {
+            let is_function = ast.iter().flat_map(AST::iter_functions).any(|function| function.name == name);
+            let as_value = is_function.then(|| format!("a function as a value is `Fn(\"{name}\")`"));
+            (format!("no variable `{name}`"), as_value.or_else(|| foreign_name(name)))
+        }
     }
 }
 

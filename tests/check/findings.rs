@@ -552,3 +552,25 @@ fn dates_that_are_written_out_are_read() {
         assert!(found(call).contains(expected), "{call}: {}", found(call));
     }
 }
+
+#[test]
+fn the_options_of_a_question_are_read() {
+    let form = |options: &str| {
+        format!("fn on_message(msg) {{ msg.ask(\"?\", #{{ {options} }}); }}\nfn fits(answer) {{ answer.text.len > 3 }}")
+    };
+    none(&form("check: \"fits\", attempts: 3, cancel: [\"stop\"], retry: \"Longer.\", ended: |why| why"));
+    none(&form("check: Fn(\"fits\"), ended: \"Bye.\", cancel: \"stop\""));
+    none(
+        "fn on_start() { let first = ask(\"c1\", \"Who?\", #{ from: \"u1\" }); if first != () { first.reply(\"you\"); } }",
+    );
+    for (options, expected) in [
+        ("check: fits", "error load: no variable `fits`"),
+        ("check: \"fit\", ended: fits()", "error unknown-function: this file defines no function `fit`"),
+        ("check: \"fits\", attempts: 0", "error wrong-type: msg.ask needs attempts, a number from 1 on"),
+        ("chek: Fn(\"fits\")", "error wrong-arguments: msg.ask has no option `chek`"),
+        ("cancel: 3, ended: Fn(\"fits\")", "error wrong-type: msg.ask needs cancel, words such as"),
+    ] {
+        let found = findings(&form(options));
+        assert!(found.iter().any(|found| found.contains(expected)), "{found:?}");
+    }
+}

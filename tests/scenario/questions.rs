@@ -5,10 +5,9 @@ use hotline::testing::{self, TestOptions, TestSession};
 
 use crate::scenario::{Folder, cards_of};
 
-/// Runs a test against a script on a network; it may not fail.
-fn passes_on(network: &'static Network, script: &str, test: &str) {
-    let test = format!("fn test_it() {{\n{test}\n}}\n");
-    let folder = Folder::with(&[("bot.rhai", script), ("bot_test.rhai", &test)]);
+/// Runs a file of tests against a script on a network; none may fail.
+fn passes_on(network: &'static Network, script: &str, tests: &str) {
+    let folder = Folder::with(&[("bot.rhai", script), ("bot_test.rhai", tests)]);
     let sessions = vec![TestSession { name: "main".to_owned(), network, scripts: None }];
     let (_, report) =
         testing::run(&TestOptions { sessions, ..folder.options() }, |_| ()).expect("the tests can be run");
@@ -16,9 +15,14 @@ fn passes_on(network: &'static Network, script: &str, test: &str) {
 }
 
 /// As [`passes_on`], on both networks.
+fn passes_all(script: &str, tests: &str) {
+    passes_on(&GATEWAY, script, tests);
+    passes_on(&LINE, script, tests);
+}
+
+/// As [`passes_all`], with one test.
 fn passes(script: &str, test: &str) {
-    passes_on(&GATEWAY, script, test);
-    passes_on(&LINE, script, test);
+    passes_all(script, &format!("fn test_it() {{\n{test}\n}}\n"));
 }
 
 #[test]
@@ -157,4 +161,83 @@ fn who_was_asked_by_a_timer_is_answered_before_what_they_say_next() {
         for text in ["fine 1", "fine 2", "fine 3", "said one"] { alice.expects(text); }
     "#;
     passes(script, test);
+}
+
+const FORM: &str = r#"
+    fn on_message(msg) {
+        if msg.text != "/order" { msg.reply(`said ${msg.text}`); return; }
+        let form = #{ cancel: ["cancel", "取消"], timeout: "5m", attempts: 3, ended: |why| `Ended by ${why}.` };
+        let drink = msg.ask("Tea or cake?", form + #{ choices: ["Tea", "Cake"], retry: "One of these, please." });
+        if drink == () { return; }
+        let asked = 0;
+        let count = msg.ask("How many?", form + #{ check: |answer| {
+            asked += 1;
+            if answer.text == "a few" { return "A number, please."; }
+            if answer.text == "many" { return ""; }
+            answer.text.is_match(`^\d+$`)
+        } });
+        if count == () { return; }
+        let name = msg.ask("For whom?", #{ check: "is_short", retry: "Shorter." });
+        msg.reply(`${count.text} ${drink.choice} for ${name.text}, asked ${asked} times`);
+    }
+    fn is_short(answer) { answer.text.len <= 5 }
+"#;
+
+#[test]
+fn an_answer_is_asked_for_again_until_it_can_be_taken_through_kills() {
+    let test = r#"
+        fn restart() { bot.kill(); bot.start(); }
+        fn test_it() {
+            let alice = person("alice");
+            let shown = |text| alice.expects_match("^" + text);
+            alice.says("/order");
+            shown.call("Tea or cake[?]");
+            alice.says("milk");
+            shown.call("One of these, please[.]");
+            restart();
+            alice.says("cake");
+            alice.expects("How many?");
+            alice.says("a few");
+            alice.expects("A number, please.");
+            restart();
+            alice.says("many");
+            alice.expects_nothing();
+            alice.says("2");
+            alice.expects("For whom?");
+            restart();
+            alice.says("the king");
+            alice.expects("Shorter.");
+            alice.says("Bob");
+            alice.expects("2 Cake for Bob, asked 3 times");
+        }
+    "#;
+    passes_all(FORM, test);
+}
+
+#[test]
+fn a_question_ends_by_a_word_by_its_time_and_by_too_many_attempts() {
+    let test = r#"
+        let alice = person("alice");
+        let begins = || { alice.says("/order"); alice.expects_match("^Tea or cake"); };
+        begins.call();
+        alice.says(" ＣＡＮＣＥＬ。");
+        alice.expects("Ended by cancel.");
+        begins.call();
+        clock.advance("4m");
+        alice.says("milk");
+        alice.expects_match("^One of these");
+        clock.advance("4m");
+        alice.expects_nothing();
+        bot.kill();
+        bot.start();
+        clock.advance("1m");
+        alice.expects("Ended by timeout.");
+        begins.call();
+        for text in ["one", "two"] { alice.says(text); alice.expects_match("^One of these"); }
+        alice.says("three");
+        alice.expects("Ended by attempts.");
+        alice.says("four");
+        alice.expects("said four");
+    "#;
+    passes(FORM, test);
 }

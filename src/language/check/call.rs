@@ -165,7 +165,9 @@ impl Walk<'_> {
     /// Says what is wrong with a call that nothing takes.
     pub(crate) fn wrong_call(&mut self, name: &str, count: usize, own: &[&Function], position: Position) {
         let own: Vec<_> = own.iter().map(|function| function.signature()).collect();
-        let method = functions::FUNCTIONS.iter().find(|row| row.name == name).filter(|_| own.is_empty());
+        let mut rows = functions::FUNCTIONS.iter().filter(|row| row.name == name);
+        let is_method = own.is_empty() && rows.clone().all(|row| row.of.is_some());
+        let method = rows.next().filter(|_| is_method);
         if let (Some(of), true) = (method.and_then(|row| row.of), self.known.taking(name, count).is_empty()) {
             let message = format!("no function `{name}`");
             let help = format!("it is a method of {}: `….{name}(…)`", Kind::of(of).noun());
@@ -237,6 +239,10 @@ impl Walk<'_> {
         let signatures: Vec<_> = signatures.map(HostFunction::typed).collect();
         let help = match name {
             "log" => Some("write to the log with log_info(value)".to_owned()),
+            "ask" if kinds.first() == Some(&Kind::Person) => Some("a person's mid is `.mid`".to_owned()),
+            "ask" if kinds.first() == Some(&Kind::Message) => {
+                Some("to ask its writer, write `msg.ask(text)`; its chat's mid is `.chat`".to_owned())
+            }
             _ => (!signatures.is_empty()).then(|| format!("it is {}", ticked(&signatures))),
         };
         self.error("wrong-type", position, format!("`{name}` does not take ({found})"), help);
@@ -260,6 +266,9 @@ impl Walk<'_> {
             (of, call.name.as_str(), call.args.get(1))
         {
             self.command_names(function, call.args.get(2), *position);
+        }
+        if call.name == "ask" {
+            self.judge_of_answers(call);
         }
         let sends = matches!(
             (of, call.name.as_str()),

@@ -152,6 +152,20 @@ fn question(of: &str, options: &Expr) -> Vec<Wrong> {
             message: format!("{of} asks who wrote the message, so it has no option `{FROM}`"),
             help: Some(format!("ask another with `ask(msg.chat, text, #{{ {FROM}: mid }})`")),
         }),
+        "check" | "retry" | "attempts" | "cancel" | "ended" => {
+            let expected = match (name, value) {
+                ("attempts", Expr::IntegerConstant(1.., _)) => return None,
+                ("attempts", _) => "a number from 1 on",
+                ("check", _) => "a function of the answer such as `|answer| answer.text.len < 20`, or the name of one",
+                ("cancel", _) => "words such as `[\"cancel\", \"取消\"]`",
+                (_, _) => "a text",
+            };
+            let is_other = name == "attempts" && matches!(value, Expr::StringConstant(..) | Expr::Array(..));
+            let is_wrong = is_other
+                || matches!(value, Expr::IntegerConstant(..) | Expr::FloatConstant(..) | Expr::BoolConstant(..));
+            let message = format!("{of} needs {name}, {expected}");
+            is_wrong.then(|| Wrong { rule: "wrong-type", position: value.position(), message, help: None })
+        }
         _ => None,
     })
 }

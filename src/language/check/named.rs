@@ -46,6 +46,19 @@ impl Walk<'_> {
         }
     }
 
+    /// Checks the function that a question calls with each answer.
+    pub(crate) fn judge_of_answers(&mut self, call: &FnCallExpr) {
+        let Some(Expr::Map(options, _)) = call.args.last() else { return };
+        let check = options.0.iter().find(|(name, _)| name.name == "check");
+        let Some((_, Expr::StringConstant(name, position))) = check else { return };
+        self.function_named(name, None, *position);
+        let signatures: Vec<_> = self.file.named_so(name).map(Function::signature).collect();
+        if !signatures.is_empty() && self.file.function(name, 1).is_none() {
+            let message = format!("`{name}` is called with the answer, but it is {}", ticked(&signatures));
+            self.error("wrong-arguments", *position, message, None);
+        }
+    }
+
     /// Checks what a timer calls, and with what.
     pub(crate) fn timer(&mut self, call: &FnCallExpr, kinds: &[Kind]) {
         let Some(function) = call.args.get(1) else { return };

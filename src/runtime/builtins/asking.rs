@@ -1,23 +1,20 @@
 //! Questions to people: `msg.ask` and `ask`, which wait for somebody's next message.
 //!
-//! Whose message answers which question is decided in `context::asks`.
+//! Whose message answers which question is decided in `context::asks`, what becomes of an answer in `ask_options`.
 
 use std::rc::Rc;
 use std::time::Duration;
 
 use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
-use super::choices::Choices;
+use super::ask_options::{AnswerVerdict, AskOptions, LastWord, Why, last_word};
 use super::delivery;
-use crate::language::duration::parse_duration;
-use crate::language::functions::{ASK_OPTIONS, FROM};
-use crate::language::spelling::closest;
+use crate::language::functions::FROM;
 use crate::protocol::is_group;
 use crate::runtime::context::asks::Reply;
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::ScriptMessage;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
-use crate::runtime::engine::values;
 use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
 use crate::runtime::run::host_call;
@@ -62,32 +59,25 @@ fn ask_writer(
     options: &Map,
     context: &NativeCallContext<'_>,
 ) -> ScriptResult {
-    if options.contains_key(FROM) {
+    let options = AskOptions::read(options)?;
+    if options.from.is_some() {
         return Err(thrown::error(format!(
             "msg.ask asks who wrote the message; to ask another, write ask(msg.chat, text, #{{ {FROM}: mid }})"
         )));
     }
-    let options = Options::read(options)?;
     if msg.sender().is_empty() {
         return Err(thrown::error("nobody can be asked: the network does not say who wrote this message"));
     }
     let question = Question { chat: msg.chat(), person: Some(msg.sender()), text, detail: text.to_owned() };
-    question.ask(services, options, CallSite::of(context))
+    question.ask(services, &options, context)
 }
 
 /// Asks a person in the chat with them, or in a group anyone, or one of its people.
 fn ask_in(services: &Services, to: &str, text: &str, options: &Map, context: &NativeCallContext<'_>) -> ScriptResult {
-    let from = match options.get(FROM) {
-        None => None,
-        Some(mid) => Some(mid.clone().into_immutable_string().map_err(|_| {
-            let found = values::noun(mid);
-            thrown::error(format!("ask needs {FROM}, the mid of a person; found {found}"))
-        })?),
-    };
-    let options = Options::read(options)?;
-    let person = match (is_group(to), &from) {
+    let options = AskOptions::read(options)?;
+    let person = match (is_group(to), options.from.as_deref()) {
         _ if to.is_empty() => return Err(thrown::error("ask needs the mid of a person or a group; found \"\"")),
-        (true, from) => from.as_deref(),
+        (true, from) => from,
         (false, None) => Some(to),
         (false, Some(_)) => {
             return Err(thrown::error(format!(
@@ -95,34 +85,9 @@ fn ask_in(services: &Services, to: &str, text: &str, options: &Map, context: &Na
             )));
         }
     };
-    let whom = from.as_deref().map(|mid| format!(" ({mid})")).unwrap_or_default();
+    let whom = options.from.as_deref().map(|mid| format!(" ({mid})")).unwrap_or_default();
     let question = Question { chat: to, person, text, detail: format!("{to}{whom}: {text}") };
-    question.ask(services, options, CallSite::of(context))
-}
-
-/// How a question is asked.
-struct Options {
-    timeout: Option<Duration>,
-    choices: Option<Choices>,
-}
-
-impl Options {
-    fn read(options: &Map) -> Result<Self, ScriptError> {
-        if let Some(unknown) = options.keys().find(|name| !ASK_OPTIONS.contains(&name.as_str())) {
-            let meant = closest(unknown, ASK_OPTIONS).map(|meant| format!("did you mean {meant}?"));
-            let meant = meant.unwrap_or_else(|| format!("it has {}", ASK_OPTIONS.join(", ")));
-            return Err(thrown::error(format!("ask has no option {unknown}; {meant}")));
-        }
-        Ok(Self { timeout: timeout_of(options)?, choices: Choices::of(options)? })
-    }
-}
-
-fn timeout_of(options: &Map) -> Result<Option<Duration>, ScriptError> {
-    let Some(timeout) = options.get("timeout") else { return Ok(None) };
-    let text = timeout.as_immutable_string_ref().map_err(|_| {
-        thrown::error(format!("ask needs timeout, a duration such as \"10m\"; found {}", values::noun(timeout)))
-    })?;
-    parse_duration(&text).map(Some).map_err(|error| thrown::error(format!("ask: timeout: {error}")))
+    question.ask(services, &options, context)
 }
 
 /// A question to somebody.
@@ -136,17 +101,82 @@ struct Question<'a> {
 }
 
 impl Question<'_> {
-    /// Sends the question and waits for the next message of whom it is for.
-    fn ask(self, services: &Services, options: Options, place: CallSite<'_>) -> ScriptResult {
-        let Options { timeout, choices } = options;
-        let _receipt = match &choices {
-            Some(choices) => delivery::offer(services, self.chat, self.text, choices, place.in_part())?,
-            None => delivery::send_text(services, self.chat, self.text, place.in_part())?,
+    /// Sends the question, and waits for an answer that can be taken.
+    fn ask(&self, services: &Services, options: &AskOptions, context: &NativeCallContext<'_>) -> ScriptResult {
+        let place = CallSite::of(context);
+        self.say(services, options, self.text, place)?;
+        if options.is_plain() {
+            return self.wait(services, options, place);
+        }
+        let mut attempts = 0;
+        let why = loop {
+            let Some(answer) = self.wait(services, options, place.in_part())?.try_cast::<ScriptMessage>() else {
+                break Why::Timeout;
+            };
+            if options.is_cancelled_by(&answer) {
+                break Why::Cancel;
+            }
+            let text = match self.judge(options, &answer, context)? {
+                AnswerVerdict::Taken => return Ok(Dynamic::from(answer)),
+                AnswerVerdict::Refused(text) => text,
+            };
+            attempts += 1;
+            if options.attempts == Some(attempts) {
+                break Why::Attempts;
+            }
+            if !text.is_empty() {
+                self.say(services, options, &text, place)?;
+            }
         };
-        let call = HostCall::new(Impact::Wait, "ask").with(self.detail.clone()).letting_go(EventVerdict::Handled);
+        let last = match &options.ended {
+            None => None,
+            Some(LastWord::Text(text)) => Some(text.clone()),
+            Some(LastWord::Function(function)) => last_word(&function.call_within_context(context, (why.text(),))?)?,
+        };
+        if let Some(text) = last {
+            let _receipt = delivery::send_text(services, self.chat, &text, place.in_part())?;
+        }
+        Ok(Dynamic::UNIT)
+    }
+
+    /// What becomes of an answer.
+    fn judge(
+        &self,
+        options: &AskOptions,
+        answer: &ScriptMessage,
+        context: &NativeCallContext<'_>,
+    ) -> Result<AnswerVerdict, ScriptError> {
+        match (options.verdict(answer, self.text), &options.check) {
+            (AnswerVerdict::Taken, Some(check)) => {
+                let gave: Dynamic = check.call_within_context(context, (answer.clone(),))?;
+                options.verdict_of_check(&gave, self.text)
+            }
+            (verdict, _) => Ok(verdict),
+        }
+    }
+
+    /// Says something in the chat, with what may be chosen.
+    fn say(
+        &self,
+        services: &Services,
+        options: &AskOptions,
+        text: &str,
+        place: CallSite<'_>,
+    ) -> Result<(), ScriptError> {
+        let _receipt = match &options.choices {
+            Some(choices) => delivery::offer(services, self.chat, text, choices, place.in_part())?,
+            None => delivery::send_text(services, self.chat, text, place.in_part())?,
+        };
+        Ok(())
+    }
+
+    /// Waits for the next message of whom the question is for; `()` where its time is over.
+    fn wait(&self, services: &Services, options: &AskOptions, place: CallSite<'_>) -> ScriptResult {
+        let choices = options.choices.clone();
+        let call = HostCall::new(Impact::Wait, "ask").with(self.detail.as_str()).letting_go(EventVerdict::Handled);
         host_call::pass_waiting(call, place, |run| {
             let session = run.session.clone().ok_or_else(|| thrown::misplaced("there is no session to ask in"))?;
-            let (timeout, clock) = (timeout.unwrap_or(run.limits().ask), services.clock.clone());
+            let (timeout, clock) = (options.timeout.unwrap_or(run.limits().ask), services.clock.clone());
             let remaining = until(services, run, "ask", timeout);
             let since = run.history.waiting().map_or_else(|| clock.now(), |waiting| waiting.since);
             let (whom, script) = ((self.chat, self.person), &run.generation.bundle.name);

@@ -16,6 +16,7 @@ const LABEL: usize = 20;
 const CHOICE: &str = "choice";
 
 /// What a person may choose from.
+#[derive(Clone)]
 pub(super) struct Choices(Vec<String>);
 
 impl Choices {

@@ -2,6 +2,7 @@
 //!
 //! Each worker builds one. What the functions do is in the modules that register them.
 
+mod ask_options;
 mod asking;
 pub(crate) mod bot_commands;
 mod calendar;
