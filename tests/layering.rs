@@ -61,7 +61,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         &[
             &["chain", "dialect", "disk", "duration", "fault", "headers", "plain_text", "spelling", "types"],
             &["bot_command", "errors", "functions", "web", "zone"],
-            &["calendar", "cron", "diagnostic", "source", "testing"],
+            &["calendar", "cron", "diagnostic", "settings", "source", "testing"],
             &["kind", "parse"],
             &["bundle", "race", "suggest"],
             &["definitions", "explain", "hook", "names"],
@@ -110,7 +110,14 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     ("runtime/fiber", &[&["memory", "prefetch"], &["stack"], &["mod"]]),
     (
         "runtime/engine",
-        &[&["thrown", "unused", "values"], &["stages"], &["coverage"], &["cut"], &["body", "caught", "objects"]],
+        &[
+            &["secret", "thrown", "unused"],
+            &["values"],
+            &["stages"],
+            &["coverage"],
+            &["cut"],
+            &["body", "caught", "objects"],
+        ],
     ),
     ("runtime/timers", &[&["hours"], &["timer"], &["schedule"]]),
     ("runtime/view", &[&["rows"], &["event"], &["log"], &["stream"], &["mod"]]),
@@ -136,7 +143,9 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "runtime/builtins",
         &[
-            &["choices", "encoding", "http_options", "sessions", "store", "text", "time"],
+            &["encoding"],
+            &["settings"],
+            &["choices", "http_options", "sessions", "store", "text", "time"],
             &["ask_options", "calendar", "data", "http", "outgoing"],
             &["delivery"],
             &["bot_commands", "commands"],
@@ -171,7 +180,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["sessions"],
         ],
     ),
-    ("host/config", &[&["error"], &["read"], &["session"], &["mod"]]),
+    ("host/config", &[&["error"], &["read"], &["session", "settings"], &["mod"]]),
     (
         "testing",
         &[

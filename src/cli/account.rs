@@ -7,8 +7,9 @@ use url::Url;
 
 use super::exit::Exit;
 use crate::host::config::{Config, Session, parse_gateway};
+use crate::language::Setup;
 use crate::language::check::SessionNetworks;
-use crate::language::zone::Zone;
+use crate::language::settings::ScriptSettings;
 use crate::runtime::{AllowedHost, Limits};
 use crate::session::{Credentials, MediaMode, Secret, without_credentials};
 
@@ -141,9 +142,16 @@ pub(super) fn scripts(config: Option<&Path>, named: &[PathBuf]) -> Result<(Vec<P
     Ok((scripts, config.limits))
 }
 
-/// Where times are read and written in tests: where the configuration says, and never where the machine is.
-pub(super) fn test_zone(config: Option<&Path>) -> Result<Zone, Exit> {
-    Ok(file(config)?.and_then(|config| config.timezone).unwrap_or_default())
+/// What scripts are given in tests: the settings as far as the configuration has to do with the tests, and its zone, never that of the
+/// machine.
+pub(super) fn test_setup(config: Option<&Path>, named: &[PathBuf]) -> Result<Setup, Exit> {
+    let zone = file(config)?.and_then(|config| config.timezone).unwrap_or_default();
+    Ok(Setup { settings: settings(config, named)?.unwrap_or_default(), zone })
+}
+
+/// The settings that scripts have, as far as the configuration has to do with them; `None` where it has not.
+pub(super) fn settings(config: Option<&Path>, named: &[PathBuf]) -> Result<Option<ScriptSettings>, Exit> {
+    Ok(concerned(config, named)?.map(|read| read.settings))
 }
 
 /// The networks of the sessions that run scripts, as far as the configuration has to do with them.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::anyhow;
 
@@ -9,7 +10,7 @@ use super::exit::Exit;
 use super::{account, forget, output};
 use crate::language::check::{Checker, Finding};
 use crate::language::diagnostic::{COLUMNS, CardStyle, Severity};
-use crate::language::{Fault, script_name};
+use crate::language::{Bundle, Fault, script_name};
 use crate::runtime::DryStart;
 use crate::store::{Held, JournalReader, Kept};
 use crate::visible;
@@ -24,7 +25,7 @@ pub(super) struct CheckArgs {
     #[arg(value_name = "SCRIPT or FOLDER")]
     scripts: Vec<PathBuf>,
 
-    /// The configuration whose scripts and limits count [default: hotline.toml where it exists]
+    /// The configuration whose scripts, settings and limits count [default: hotline.toml where it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -64,13 +65,17 @@ impl CheckArgs {
                 missing.display()
             )));
         }
-        let sessions = account::session_networks(self.config.as_deref(), &self.scripts)?;
+        let settings = account::settings(self.config.as_deref(), &self.scripts)?;
+        let setup = account::test_setup(self.config.as_deref(), &self.scripts)?;
+        let sessions = account::session_networks(self.config.as_deref(), &self.scripts)?.with_settings(settings);
         let names = scripts.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
         let mut report = on_large_stack(move || {
             let dry_start = DryStart::new(limits);
-            Checker::new().check(&scripts, &sessions, |bundle| dry_start.fault(bundle))
+            Checker::new()
+                .check(&scripts, &sessions, |bundle| dry_start.fault(&Arc::new(Bundle::clone(bundle).set_up(&setup))))
         })?;
         report.findings.extend(held);
+        report.findings.extend(self.strays()?);
         self.show(&report.findings)?;
         if report.files == 0 {
             return Err(Exit::Failed(anyhow!(
@@ -86,6 +91,21 @@ impl CheckArgs {
             output::note(format_args!("{summary}"));
         }
         Ok(())
+    }
+
+    /// The sections of settings that are for scripts which are not there.
+    fn strays(&self) -> Result<Vec<Finding>, Exit> {
+        let Some(config) = account::file(self.config.as_deref())? else { return Ok(Vec::new()) };
+        // What cannot be read is a finding of its own.
+        let Ok(files) = forget::files(&config.scripts) else { return Ok(Vec::new()) };
+        let names: Vec<_> = files.iter().map(|file| script_name(file)).collect();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        let file = config.file.unwrap_or_default().display().to_string();
+        let finding = |stray| {
+            let fault = Fault::of_file(file.clone(), stray);
+            Finding { severity: Severity::Warning, rule: "unknown-script", fault }
+        };
+        Ok(config.settings.strays(&names).into_iter().map(finding).collect())
     }
 
     /// The scripts that the bot of this folder holds, or will miss at its next start, as far as they belong to what is checked.

@@ -21,7 +21,7 @@ pub(super) struct TestArgs {
     #[arg(value_name = "FILE or FOLDER")]
     files: Vec<PathBuf>,
 
-    /// The configuration whose scripts, sessions, time zone and limits count [default: hotline.toml where it exists]
+    /// The configuration whose scripts, sessions, settings, time zone and limits count [default: hotline.toml where it exists]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -61,7 +61,7 @@ pub(super) struct TestArgs {
 impl TestArgs {
     pub(super) fn run(self) -> Result<(), Exit> {
         let (scripts, limits) = account::scripts(self.config.as_deref(), &self.files)?;
-        let zone = account::test_zone(self.config.as_deref())?;
+        let setup = account::test_setup(self.config.as_deref(), &self.files)?;
         let files = if self.files.is_empty() { folders(&scripts) } else { scripts };
         let snapshots = if self.update { Snapshots::Write } else { Snapshots::Compare };
         let filter = self.filter.clone();
@@ -76,7 +76,7 @@ impl TestArgs {
             sessions,
             snapshots,
             limits,
-            zone,
+            setup,
             hosts,
             seed: self.seed.unwrap_or(any.seed),
             coverage,

@@ -5,6 +5,7 @@
 mod error;
 mod read;
 mod session;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -18,6 +19,7 @@ use std::time::Duration;
 use url::Url;
 
 use crate::access::Access;
+use crate::language::settings::{ScriptSettings, Setup};
 use crate::language::zone::Zone;
 use crate::protocol::Family;
 use crate::runtime::{AllowedHost, JournalMode, Limits};
@@ -45,6 +47,7 @@ const KEYS: &[&str] = &[
     "in_doubt",
     "retention",
     "timezone",
+    "settings",
     "pacing",
     "reload",
     "files",
@@ -77,6 +80,8 @@ pub struct Config {
     pub retention: Duration,
     /// Where times are read and written; `None` is where the system is.
     pub timezone: Option<Zone>,
+    /// What scripts read as `settings`.
+    pub settings: ScriptSettings,
     /// How fast sessions send.
     pub pacing: Pacing,
     /// How a saved script takes over.
@@ -157,6 +162,7 @@ impl Config {
             in_doubt: InDoubt::default(),
             retention: DEFAULT_RETENTION,
             timezone: None,
+            settings: ScriptSettings::default(),
             pacing: Pacing::default(),
             reload: Reload::default(),
             files: Vec::new(),
@@ -192,6 +198,9 @@ impl Config {
                 config.http_allow = allow.list(HOSTS, read_host)?;
             }
         }
+        if let Some(settings) = table.get("settings") {
+            config.settings = settings::read_all(&settings)?;
+        }
         if let Some(console) = table.get("console") {
             let console = console.table("[console]", "a table [console]", &["listen"])?;
             config.console = console.read("listen", read_listen)?.unwrap_or(config.console);
@@ -211,6 +220,11 @@ impl Config {
     /// Where times are read and written: in the zone that it names, else in the system's, else in UTC.
     pub fn zone(&self) -> Zone {
         self.timezone.clone().or_else(Zone::of_system).unwrap_or_default()
+    }
+
+    /// What it gives to scripts.
+    pub fn setup(&self) -> Setup {
+        Setup { settings: self.settings.clone(), zone: self.zone() }
     }
 
     fn read_top(&mut self, table: &Table<'_>) -> Result<(), ConfigError> {

@@ -8,6 +8,7 @@ use super::config::{Config, Session};
 use super::start_error::StartError;
 use super::webhook::takes_webhooks;
 use crate::language::check::SessionNetworks;
+use crate::language::settings::ScriptSettings;
 use crate::language::spelling::did_you_mean;
 use crate::runtime::{Assignment, Directory, Script};
 use crate::session::{self, Media, SessionConfig, Webhooks};
@@ -86,6 +87,15 @@ impl CurrentScripts {
     /// Their names.
     pub(super) fn names(&self) -> BTreeSet<String> {
         self.lock().scripts.iter().map(|(_, script)| script.name.clone()).collect()
+    }
+
+    /// Names the sections of settings that are for scripts which are not there. These may come yet: that is no fault.
+    pub(super) fn check_settings(&self, settings: &ScriptSettings) {
+        let names = self.names();
+        let names: Vec<_> = names.iter().map(String::as_str).collect();
+        for stray in settings.strays(&names) {
+            tracing::warn!("the configuration: {stray}");
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {

@@ -1,6 +1,7 @@
 //! One session on a worker, without scripts, for a person at a prompt. How lines come and go is the command line's business.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -54,7 +55,7 @@ impl PromptHost {
         let (ending, ended) = mpsc::channel(1);
         let shared = WorkerContext {
             clock: Clock::system(),
-            zone: config.zone(),
+            setup: Arc::new(config.setup()),
             store: store.clone(),
             limits: config.limits,
             directory: directory.clone(),

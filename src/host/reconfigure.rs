@@ -65,7 +65,6 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
         ("journal", old.journal != new.journal),
         ("retention", old.retention != new.retention),
         ("in_doubt", old.in_doubt != new.in_doubt),
-        ("timezone", old.timezone != new.timezone),
         ("pacing", old.pacing != new.pacing),
         ("reload", old.reload != new.reload),
         ("files", old.files != new.files),
@@ -227,7 +226,7 @@ mod tests {
         let a = account("a@b", "one");
         let old = config("", &[("main", &a)]);
         let new = config(
-            "scripts = [\"s\"]\ndata = \"d\"\nworkers = 7\njournal = \"strict\"\nretention = \"2d\"\nin_doubt = \"resend\"\ntimezone = \"Asia/Tokyo\"\npacing = \"off\"\n\
+            "scripts = [\"s\"]\ndata = \"d\"\nworkers = 7\njournal = \"strict\"\nretention = \"2d\"\nin_doubt = \"resend\"\npacing = \"off\"\n\
              files = [\"f\"]\n[limits]\ncpu = \"2s\"\n[http]\nallow = [\"a.b\"]\n[console]\nlisten = \"off\"\n",
             &[("main", &a)],
         );
@@ -238,7 +237,6 @@ mod tests {
             "journal",
             "retention",
             "in_doubt",
-            "timezone",
             "pacing",
             "files",
             "limits",

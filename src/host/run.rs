@@ -26,6 +26,7 @@ use futures_util::future::join_all;
 use crate::clock::Clock;
 use crate::host::maintenance::{Maintenance, MaintenanceThread};
 use crate::language::Fault;
+use crate::language::Setup;
 use crate::language::check::{Finding, SessionNetworks};
 use crate::language::diagnostic::{self, Severity};
 use crate::language::disk::is_script_name;
@@ -72,7 +73,7 @@ pub struct Host {
     faults: Vec<Fault>,
     findings: Vec<Finding>,
     pub(super) ended: Receiver<(String, Ended)>,
-    watching: Watching,
+    pub(super) watching: Watching,
     maintenance: MaintenanceThread,
     /// None where the data folder takes no socket.
     #[cfg(unix)]
@@ -121,7 +122,9 @@ impl Host {
         continue_ids_after(store.highest_id()?);
         let scripts = CurrentScripts::default();
         scripts.set_sessions(&config.sessions);
-        let (watching, first) = Watching::start(config.scripts.clone(), config.limits, scripts.clone())?;
+        let setup = Arc::new(setup_of(&config));
+        let (roots, limits) = (config.scripts.clone(), config.limits);
+        let (watching, first) = Watching::start(roots, limits, Arc::clone(&setup), scripts.clone())?;
         let First { update, faults, findings } = first.await.map_err(|_| StartError::Panic)?;
         if strict {
             let errors = findings.iter().filter(|finding| finding.severity == Severity::Error);
@@ -137,7 +140,7 @@ impl Host {
         let (ending, ended) = tokio::sync::mpsc::channel(ENDS);
         let shared = WorkerContext {
             clock: clock.clone(),
-            zone: zone_of(&config),
+            setup: Arc::clone(&setup),
             store: store.clone(),
             limits: config.limits,
             directory: directory.clone(),
@@ -228,6 +231,7 @@ impl Host {
         if sessions.iter().any(takes_webhooks) {
             host.listen_for_webhooks().await?;
         }
+        host.scripts.check_settings(&setup.settings);
         let mut prepared = Vec::new();
         for session in &sessions {
             prepared.push(prepare(session, &host.config, &host.store, &host.webhooks).await?);
@@ -362,9 +366,9 @@ struct First {
 }
 
 /// The thread that owns the library: an engine cannot change threads.
-struct Watching {
+pub(super) struct Watching {
     end: End,
-    library: Asker,
+    pub(super) library: Asker,
     begin: SyncSender<Followers>,
     thread: thread::JoinHandle<()>,
 }
@@ -373,6 +377,7 @@ impl Watching {
     fn start(
         roots: Vec<PathBuf>,
         limits: Limits,
+        setup: Arc<Setup>,
         scripts: CurrentScripts,
     ) -> Result<(Self, oneshot::Receiver<First>), StartError> {
         let (outlook, end) = Outlook::new(is_script_name);
@@ -380,7 +385,7 @@ impl Watching {
         let (begin, updaters) = sync_channel::<Followers>(1);
         let (looked, first) = oneshot::channel();
         let body = move || {
-            let mut library = Library::new(roots, limits);
+            let mut library = Library::new(roots, limits, setup);
             let Changes { update, .. } = library.look(Look::Start);
             scripts.set(library.files());
             let faults = library.faults().cloned().collect();
@@ -515,9 +520,10 @@ fn apply(followers: &Followers, library: &Library, changes: &Changes, saved: Ins
     report(&check(library, &changes.update, &followers.scripts.sessions()));
 }
 
-/// Where times are read and written; says so.
-fn zone_of(config: &Config) -> Zone {
-    let zone = config.zone();
+/// What the configuration gives to scripts; says where times are read and written.
+fn setup_of(config: &Config) -> Setup {
+    let setup = config.setup();
+    let zone = &setup.zone;
     match &config.timezone {
         Some(_) => tracing::info!("times are those of {}", zone.name()),
         None if Zone::of_system().is_some() => tracing::info!("times are those of the system: {}", zone.name()),
@@ -525,7 +531,7 @@ fn zone_of(config: &Config) -> Zone {
             "times are those of UTC, since the system has no time zone; `timezone = \"Asia/Tokyo\"` in the configuration sets one"
         ),
     }
-    zone
+    setup
 }
 
 /// Takes down which scripts are missing and which are not any more, and says so.

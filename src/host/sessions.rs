@@ -1,6 +1,8 @@
 //! How the sessions of a running system come, change and go. What a new version of the configuration asks for is decided in
 //! `reconfigure`.
 
+use std::sync::Arc;
+
 use tokio::time::timeout;
 
 use super::config::{Config, Session};
@@ -48,6 +50,13 @@ impl Host {
         self.has_changed |= !(removed.is_empty() && added.is_empty() && changed.is_empty());
         for key in fixed {
             tracing::warn!("the configuration: \"{key}\" has changed, which counts from the next start on");
+        }
+        if before.setup() != new.setup() {
+            tracing::info!(
+                "the configuration: its settings or its time zone have changed, and scripts have them from now on"
+            );
+            self.scripts.check_settings(&new.settings);
+            self.watching.library.set_up(Arc::new(new.setup()));
         }
         for name in removed {
             tracing::info!(session = name, "it is not configured any more and closes");

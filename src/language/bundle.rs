@@ -15,7 +15,9 @@ use sha2::{Digest, Sha256};
 use super::disk::{Disk, Sight};
 use super::fault::Fault;
 use super::parse::compile;
+use super::settings::{Section, Setup};
 use super::source::Source;
+use super::zone::{self, Zone};
 
 /// The standard library, embedded in the binary.
 static STDLIB: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/stdlib");
@@ -37,7 +39,13 @@ pub struct Bundle {
     pub modules: BTreeMap<String, Source>,
     /// The import paths as written, by the importing file: path to the module's file name.
     pub imports: BTreeMap<String, BTreeMap<String, String>>,
-    /// A hash over all sources.
+    /// What the configuration sets for it.
+    #[serde(default, skip_serializing_if = "Section::is_empty")]
+    pub settings: Section,
+    /// Where it reads and writes times; none where nothing is known of a configuration.
+    #[serde(default, deserialize_with = "zone::read_again")]
+    pub zone: Option<Zone>,
+    /// A hash over all of it but the secrets.
     pub hash: [u8; 32],
 }
 
@@ -63,11 +71,26 @@ impl Bundle {
             script: source.clone(),
             modules: BTreeMap::new(),
             imports: BTreeMap::new(),
+            settings: Section::new(),
+            zone: None,
             hash: [0; 32],
         };
         bundle.follow(engine, disk, &source, root, &mut vec![file])?;
         bundle.hash = bundle.digest();
         Ok(bundle)
+    }
+
+    /// The same script with what a configuration gives to it.
+    pub fn set_up(mut self, setup: &Setup) -> Self {
+        self.settings = setup.settings.of(&self.name);
+        self.zone = Some(setup.zone.clone());
+        self.hash = self.digest();
+        self
+    }
+
+    /// Whether it has what a configuration gives to it, its secrets included.
+    pub(crate) fn is_set_up(&self, setup: &Setup) -> bool {
+        self.zone.as_ref() == Some(&setup.zone) && self.settings == setup.settings.of(&self.name)
     }
 
     /// Every file on disk that this script is made of.
@@ -132,6 +155,12 @@ impl Bundle {
             hasher.update([0]);
             hasher.update((source.text.len() as u64).to_le_bytes());
             hasher.update(source.text.as_bytes());
+        }
+        if let Some(zone) = &self.zone {
+            hasher.update(zone.name());
+        }
+        if !self.settings.is_empty() {
+            hasher.update(serde_json::to_vec(&self.settings).expect("settings are plain data"));
         }
         hasher.finalize().into()
     }

@@ -61,7 +61,8 @@ fn host() -> String {
     let mut page = String::from("module static;\n");
     page.push_str(
         "\n/// This script's map for the session at hand: it outlives reloads.\nconst state: State;\n\
-         \n/// What this script keeps for good, shared by its sessions.\nconst store: Store;\n",
+         \n/// What this script keeps for good, shared by its sessions.\nconst store: Store;\n\
+         \n/// What the configuration sets for this script.\nconst settings: Settings;\n",
     );
     for row in COMMANDS.iter().filter(|row| !row.is_login()) {
         command(&mut page, row, &["", "session: Session"]);

@@ -13,7 +13,7 @@ use rhai::packages::{
 use rhai::{AST, ASTNode, Engine, Module, OptimizationLevel, ScriptFuncDef, Stmt};
 
 /// The names that every function of every script sees.
-pub(crate) const GLOBALS: &[&str] = &["state", "store"];
+pub(crate) const GLOBALS: &[&str] = &["state", "store", "settings"];
 
 /// How deeply expressions may be nested.
 ///

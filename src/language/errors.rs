@@ -24,6 +24,7 @@ pub static ERROR_NAMES: &[(&str, &str)] = &[
     ("NOT_A_NUMBER", "The text that parse_int or parse_float was given is no number."),
     ("WRONG_PLACE", "The function cannot be used here: at the top level of a script, or where no session is at hand."),
     ("LIMIT", "A limit is reached, such as the number of timers."),
+    ("UNKNOWN_SETTING", "The configuration has no setting of that name. `settings.get` takes a value in its place."),
     ("STORE_FAILED", "The store cannot be read or written."),
     ("TIMEOUT", "No answer came in time."),
     ("IN_DOUBT", "It was sent, and nothing is known of what came of it: it may have been done."),

@@ -41,7 +41,9 @@ pub(crate) fn error(error: &EvalAltResult) -> Option<(String, Option<String>)> {
             let kind = if text.contains("integer") { "whole number" } else { "number" };
             (format!("\"{found}\" is no {kind}"), help("ask first, as in text.is_match(`^\\d{1,18}$`), or use try"))
         }
-        EvalAltResult::ErrorAssignmentToConstant(name, _) if matches!(name.as_str(), "state" | "store") => {
+        EvalAltResult::ErrorAssignmentToConstant(name, _)
+            if matches!(name.as_str(), "state" | "store" | "settings") =>
+        {
             (format!("`{name}` itself cannot be replaced"), help("set an entry, as in `state.name = …`"))
         }
         EvalAltResult::ErrorDataRace(..) => (

@@ -97,6 +97,17 @@ const fn effect(
     HostFunction { of: None, name, parameters, result, doc, example, reach: Reach::Hooks }
 }
 
+const fn lasting(
+    of: Type,
+    name: &'static str,
+    parameters: &'static [(&'static str, Type)],
+    result: Type,
+    doc: &'static str,
+    example: Example,
+) -> HostFunction {
+    HostFunction { of: Some(of), name, parameters, result, doc, example, reach: Reach::Scripts }
+}
+
 const fn method(
     of: Type,
     name: &'static str,
@@ -114,6 +125,9 @@ const fn property(of: Type, name: &'static str, kind: Type, doc: &'static str, e
 
 /// The largest number of arguments for which a wrong call of a command is answered with its signature.
 pub(crate) const MAX_ARGUMENTS: usize = 8;
+
+/// How many parts `secret` joins.
+pub(crate) const JOINED: std::ops::RangeInclusive<usize> = 2..=5;
 
 /// The options of a question.
 pub(crate) const ASK_OPTIONS: [&str; 8] = ["timeout", "choices", "check", "retry", "attempts", "cancel", "ended", FROM];
@@ -669,7 +683,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "http_get",
-        &[("url", Type::String)],
+        &[("url", Type::StringOrSecret)],
         Type::Map,
         "Fetches a url of a host that the configuration allows: `#{status, headers, body}`, with any status. The chat goes on while it waits.",
         plays(
@@ -682,7 +696,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "http_get",
-        &[("url", Type::String), ("options", Type::Map)],
+        &[("url", Type::StringOrSecret), ("options", Type::Map)],
         Type::Map,
         "The same with headers: `#{headers: #{Authorization: \"Bearer …\"}}`.",
         plays(
@@ -696,7 +710,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "http_post",
-        &[("url", Type::String), ("body", Type::Any)],
+        &[("url", Type::StringOrSecret), ("body", Type::Any)],
         Type::Map,
         "Sends a text, or a map or array as JSON, to a url of a host that the configuration allows. The chat goes on while it waits.",
         plays(
@@ -710,7 +724,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     effect(
         "http_post",
-        &[("url", Type::String), ("body", Type::Any), ("options", Type::Map)],
+        &[("url", Type::StringOrSecret), ("body", Type::Any), ("options", Type::Map)],
         Type::Map,
         "The same with headers, such as `#{headers: #{\"Content-Type\": \"text/csv\"}}`.",
         plays(
@@ -832,7 +846,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "hmac_sha256",
-        &[("key", Type::String), ("text", Type::String)],
+        &[("key", Type::StringOrSecret), ("text", Type::String)],
         Type::String,
         "The HMAC of a text with SHA-256, in hexadecimal digits: what shows a server that a request is from somebody who has the key.",
         answers(
@@ -843,13 +857,74 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     pure(
         "hmac_sha256",
-        &[("key", Type::String), ("text", Type::String), ("form", Type::String)],
+        &[("key", Type::StringOrSecret), ("text", Type::String), ("form", Type::String)],
         Type::String,
         "The same as `\"hex\"` or `\"base64\"`.",
         answers(
             r#"msg.reply(hmac_sha256("key", msg.text ?? "", "base64"));"#,
             "tea",
             "MA+yZ64UnRHFhO9lI9nktF5YdxTUrxteyILoLEyJmd8=",
+        ),
+    ),
+    function(
+        "secret",
+        &[("first", Type::Any), ("second", Type::Any)],
+        Type::Secret,
+        "A secret of the configuration joined with other texts and secrets. Only the web functions, `hmac_sha256` and `secret` take it.",
+        plays(
+            r#"let answer = http(#{ url: "https://api.example.com/me", headers: #{ "X-Key": secret("key ", settings.key) } });
+               msg.reply(answer.json().name);"#,
+            r#"bot.secrets(#{ key: "k-77" });
+               web.answers("https://api.example.com/me", #{ name: "tea bot" });
+               alice.says("hi");
+               alice.expects("tea bot");
+               assert_eq(web.expects("https://api.example.com/me").headers["x-key"], "key •••");"#,
+        ),
+    ),
+    function(
+        "secret",
+        &[("first", Type::Any), ("second", Type::Any), ("third", Type::Any)],
+        Type::Secret,
+        "The same of three parts.",
+        plays(
+            r#"http_post(secret("https://api.example.com/bot", settings.token, "/notes"), msg.text);"#,
+            r#"bot.secrets(#{ token: "77:x" });
+               web.answers("https://api.example.com/*", "");
+               alice.says("tea");
+               assert_eq(web.expects("https://api.example.com/bot•••/notes").body, "tea");"#,
+        ),
+    ),
+    function(
+        "secret",
+        &[("first", Type::Any), ("second", Type::Any), ("third", Type::Any), ("fourth", Type::Any)],
+        Type::Secret,
+        "The same of four parts.",
+        plays(
+            r#"let pair = secret(settings.user, ":", settings.password, "\n");
+               http_post("https://api.example.com/login", pair);"#,
+            r#"bot.secrets(#{ user: "tea", password: "hush" });
+               web.answers("https://api.example.com/login", "");
+               alice.says("hi");
+               assert_eq(web.expects("https://api.example.com/login").body, "•••:•••\n");"#,
+        ),
+    ),
+    function(
+        "secret",
+        &[
+            ("first", Type::Any),
+            ("second", Type::Any),
+            ("third", Type::Any),
+            ("fourth", Type::Any),
+            ("fifth", Type::Any),
+        ],
+        Type::Secret,
+        "The same of five parts.",
+        plays(
+            r#"http_get(secret("https://api.example.com/", settings.room, "/", settings.token, "/ring"));"#,
+            r#"bot.secrets(#{ room: "r1", token: "77" });
+               web.answers("https://api.example.com/*", "");
+               alice.says("hi");
+               web.expects("https://api.example.com/•••/•••/ring");"#,
         ),
     ),
     pure(
@@ -1148,6 +1223,47 @@ pub static FUNCTIONS: &[HostFunction] = &[
             r#"alice.says("hi"); alice.expects(`{"tea":2}`);"#,
         ),
     ),
+    lasting(
+        Type::Settings,
+        "get",
+        &[("name", Type::String), ("default", Type::Any)],
+        Type::Any,
+        "A setting, or the default where the configuration has none of that name. `settings.name` throws there.",
+        plays(
+            r#"let greeting = settings.get("greeting", "Hello");
+               msg.reply(`${greeting}, ${msg.sender.name}!`);"#,
+            r#"alice.says("hi");
+               alice.expects("Hello, alice!");
+               bot.settings(#{ greeting: "Good day" });
+               alice.says("hi");
+               alice.expects("Good day, alice!");"#,
+        ),
+    ),
+    lasting(
+        Type::Settings,
+        "contains",
+        &[("name", Type::String)],
+        Type::Bool,
+        "Whether the configuration has a setting of that name; `\"name\" in settings` says the same.",
+        answers(
+            r#"msg.reply(if settings.contains("limit") { `At most ${settings.limit}.` } else { "As many as you like." });"#,
+            "hi",
+            "As many as you like.",
+        ),
+    ),
+    lasting(
+        Type::Settings,
+        "keys",
+        &[],
+        Type::Array,
+        "The names of the settings.",
+        plays(
+            "msg.reply(`I know of ${settings.keys()}.`);",
+            r#"bot.settings(#{ limit: 3 });
+               alice.says("hi");
+               alice.expects(`I know of ["limit"].`);"#,
+        ),
+    ),
     method(
         Type::Store,
         "get",
@@ -1310,8 +1426,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
         Type::Any,
         "Sends a command that has no fields in this session.",
         answers(
-            r#"let settings = session().command("GetSettings");
-               msg.reply(`Notifications are on: ${settings.notificationEnable}.`);"#,
+            r#"let own = session().command("GetSettings");
+               msg.reply(`Notifications are on: ${own.notificationEnable}.`);"#,
             "hi",
             "Notifications are on: true.",
         ),
@@ -1629,6 +1745,10 @@ pub static OBJECTS: &[(Type, &str)] = &[
         "What a script remembers for one session, as `state`, or for one person or chat in it, as `state_of(id)`: a map that outlives reloads. `state.count = 1` and `state[\"count\"]` write and read; what is not there is `()`.",
     ),
     (Type::Store, "What a script keeps for good, as `store`, shared by its sessions."),
+    (
+        Type::Settings,
+        "What the configuration sets for a script, as `settings`: `settings.name` and `settings[\"name\"]` read, `\"name\" in settings` asks. It cannot be changed, and what is not there throws `UNKNOWN_SETTING`. A value with `${NAME}` of the environment is a `Secret`: the web functions take it, `hmac_sha256` and `secret(a, b)`, and nothing else.",
+    ),
 ];
 
 /// The fields of the map that `on_error` gets.

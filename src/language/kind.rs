@@ -4,6 +4,7 @@ use std::any::TypeId;
 
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map};
 
+use super::settings::SettingValue;
 use super::testing;
 use super::types::Type;
 use crate::protocol::{self, Argument, Hook};
@@ -39,6 +40,8 @@ pub(crate) enum Kind {
     Session,
     State,
     Store,
+    Settings,
+    Secret,
     /// What `on_error` gets.
     Failure,
     /// An object of a scenario test, by its type.
@@ -97,7 +100,10 @@ impl Kind {
             Type::Event => Self::Event(None),
             Type::State => Self::State,
             Type::Store => Self::Store,
+            Type::Settings => Self::Settings,
+            Type::Secret => Self::Secret,
             Type::Any
+            | Type::StringOrSecret
             | Type::IntegerOrUnit
             | Type::Group
             | Type::Bot
@@ -129,6 +135,8 @@ impl Kind {
             "Invite" => Self::Invite,
             "State" => Self::State,
             "Store" => Self::Store,
+            "Settings" => Self::Settings,
+            "Secret" => Self::Secret,
             other => Type::named(other).map_or(Self::Unknown, Self::of),
         }
     }
@@ -179,6 +187,19 @@ impl Kind {
         OWN.into_iter().find(|kind| kind.id() == Some(id))
     }
 
+    /// The kind of what a setting holds.
+    pub(crate) fn of_setting(setting: &SettingValue) -> Self {
+        match setting {
+            SettingValue::Bool(_) => Self::Bool,
+            SettingValue::Integer(_) => Self::Int,
+            SettingValue::Float(_) => Self::Float,
+            SettingValue::Text(_) => Self::String,
+            SettingValue::List(_) => Self::Array,
+            SettingValue::Table(_) => Self::Map,
+            SettingValue::Secret(_) => Self::Secret,
+        }
+    }
+
     /// The kind of a command's field.
     pub(crate) fn of_wire(kind: protocol::FieldKind) -> Self {
         match kind {
@@ -201,6 +222,8 @@ impl Kind {
             Self::Session => Type::Session,
             Self::State => Type::State,
             Self::Store => Type::Store,
+            Self::Settings => Type::Settings,
+            Self::Secret => Type::Secret,
             _ => return None,
         })
     }
@@ -245,6 +268,8 @@ impl Kind {
             Self::Session => "a session",
             Self::State => "the state",
             Self::Store => "the store",
+            Self::Settings => "the settings",
+            Self::Secret => "a secret",
             Self::Failure => "an error",
             Self::Test(of) => testing::noun(of),
         }
@@ -271,6 +296,8 @@ pub(crate) fn script_type(name: &str) -> &str {
         "ScriptEvent" => "Event",
         "StateObject" => "State",
         "StoreObject" => "Store",
+        "SettingsObject" => "Settings",
+        "ScriptSecret" => "Secret",
         other => other,
     }
 }

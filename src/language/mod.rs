@@ -8,6 +8,7 @@
 //! | `functions`, `errors`, `testing`, `types` | the tables: every host function and property, documented; the errors that can be caught; the API of scenario tests |
 //! | `hook`, `kind`, `chain` | the functions that the host calls; what is known of a value; what Rhai's tree spreads over several nodes |
 //! | `zone`, `calendar`, `cron`, `duration`, `web` | time zones; dates and times of day; when a pattern is due; how long something lasts; what can be said of a request |
+//! | `settings` | what the configuration gives to scripts |
 //! | `fault`, `diagnostic` | what is wrong with a script, and where; the card that shows it |
 //! | `trace`, `explain`, `race` | from what ended a run to a fault; its words; which call holds a value that is in use |
 //! | `bot_command`, `plain_text` | commands that people type, with their arguments; texts as they are meant, however they were typed |
@@ -37,6 +38,7 @@ pub(crate) mod names;
 pub(crate) mod parse;
 pub(crate) mod plain_text;
 mod race;
+pub mod settings;
 pub(crate) mod source;
 pub mod spelling;
 pub(crate) mod suggest;
@@ -49,4 +51,5 @@ pub mod zone;
 pub use bundle::{Bundle, script_name, stdlib_modules};
 pub use fault::{Excerpt, Fault, MissingFunction, Thrown};
 pub use names::{Name, Names};
+pub use settings::Setup;
 pub use source::Source;

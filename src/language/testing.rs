@@ -734,6 +734,22 @@ pub static FUNCTIONS: &[HostFunction] = &[
     ),
     row(
         Some(Type::Bot),
+        "settings",
+        &[("settings", Type::Map)],
+        Type::Unit,
+        "Sets settings of all scripts over those of the configuration, as saving it would: scripts reload, and runs keep what they began with.",
+        r#"bot.settings(#{ limit: 2, cities: ["Osaka", "Taipei"] });"#,
+    ),
+    row(
+        Some(Type::Bot),
+        "secrets",
+        &[("secrets", Type::Map)],
+        Type::Unit,
+        "The same of texts that scripts get as secrets. What a test sees of a request shows `•••` in their place.",
+        r#"bot.secrets(#{ api_key: "k-77" });"#,
+    ),
+    row(
+        Some(Type::Bot),
         "kill",
         &[],
         Type::Unit,

@@ -163,7 +163,7 @@ fn descend(fault: &mut Fault, error: &EvalAltResult, calls: &mut Vec<Call>) {
 
 fn take_thrown(fault: &mut Fault, value: &Dynamic) {
     let Some(map) = value.read_lock::<Map>() else {
-        fault.message = value.to_string();
+        fault.message = if value.is_variant() { explain::noun(value.type_name()) } else { value.to_string() };
         return;
     };
     let text = |name: &str| map.get(name).and_then(|value| value.clone().into_string().ok());

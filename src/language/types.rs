@@ -27,6 +27,9 @@ pub enum Type {
     Session,
     State,
     Store,
+    Settings,
+    Secret,
+    StringOrSecret,
     Group,
     Bot,
     Clock,
@@ -36,7 +39,7 @@ pub enum Type {
 }
 
 impl Type {
-    const TEXTS: [(Self, &str); 27] = [
+    const TEXTS: [(Self, &str); 30] = [
         (Self::Any, "any"),
         (Self::Unit, "()"),
         (Self::Bool, "bool"),
@@ -58,6 +61,9 @@ impl Type {
         (Self::Session, "Session"),
         (Self::State, "State"),
         (Self::Store, "Store"),
+        (Self::Settings, "Settings"),
+        (Self::Secret, "Secret"),
+        (Self::StringOrSecret, "string or Secret"),
         (Self::Group, "Group"),
         (Self::Bot, "Bot"),
         (Self::Clock, "Clock"),

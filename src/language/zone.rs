@@ -4,6 +4,7 @@ use std::str::FromStr;
 
 use jiff::Zoned;
 use jiff::tz::{self, TimeZone};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::spelling::closest;
 use crate::clock::Timestamp;
@@ -21,7 +22,7 @@ const SAID: [(&str, &str); 8] = [
 ];
 
 /// A time zone; clones share it. The default one is UTC.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zone(TimeZone);
 
 /// What was expected where a zone's name stands, with the one that may have been meant.
@@ -61,6 +62,17 @@ impl Default for Zone {
     fn default() -> Self {
         Self(TimeZone::UTC)
     }
+}
+
+impl Serialize for Zone {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// Reads what was written of a zone; none where no zone has that name any more, or it had none.
+pub(super) fn read_again<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Zone>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.and_then(|name| name.parse().ok()))
 }
 
 impl FromStr for Zone {

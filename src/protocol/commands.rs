@@ -474,8 +474,8 @@ commands! {
         required bool enable "enable" "whether further logins are allowed";
     } as "enable_secondary_login(false);"
     /// Gives this account's settings.
-    GetSettings get_settings Read Read Documented => "Settings" {} as r#"let settings = get_settings();
-            if !settings.notificationEnable { log_warn("notifications are off"); }"#
+    GetSettings get_settings Read Read Documented => "Settings" {} as r#"let own = get_settings();
+            if !own.notificationEnable { log_warn("notifications are off"); }"#
     /// Looks a person up by user id.
     SearchContactByUserid search_contact_by_userid Read Search Documented => "Contact" {
         required str user_id "user_id" "the person's user id";

@@ -15,7 +15,7 @@ use super::error::WorldError;
 use super::stillness::Stillness;
 use crate::clock::Clock;
 use crate::host::WebhookListener;
-use crate::language::zone::Zone;
+use crate::language::Setup;
 use crate::protocol::{LINE, Network};
 use crate::runtime::{
     Announcer, Assignment, Chance, Coverage, Directory, JournalMode, Limits, Updater, WebAccess, WorkerContext,
@@ -67,7 +67,7 @@ pub(super) struct RunningBot {
 pub(super) struct Surroundings<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) clock: &'a Clock,
-    pub(super) zone: &'a Zone,
+    pub(super) setup: Arc<Setup>,
     pub(super) store: &'a Store,
     pub(super) limits: &'a Limits,
     /// A scenario decides everything that its bot meets, also what the web answers.
@@ -86,7 +86,7 @@ impl RunningBot {
         let (ended, _) = tokio::sync::mpsc::channel(1);
         let shared = WorkerContext {
             clock: around.clock.clone(),
-            zone: around.zone.clone(),
+            setup: Arc::clone(&around.setup),
             store: around.store.clone(),
             limits: *around.limits,
             directory: directory.clone(),

@@ -164,7 +164,8 @@ fn files(disk: &Disk, paths: &[PathBuf]) -> Result<Vec<PathBuf>, FindError> {
 
 /// Loads the scripts of a folder.
 fn setting(disk: &Disk, folder: PathBuf, options: &TestOptions) -> (Arc<Setting>, Option<Fault>) {
-    let mut library = Library::new(vec![folder.clone()], options.limits);
+    let setup = Arc::new(options.setup.clone());
+    let mut library = Library::new(vec![folder.clone()], options.limits, Arc::clone(&setup));
     library.look(Look::Start);
     disk.add(library.seen());
     disk.note(&folder, is_of_tests);
@@ -174,7 +175,7 @@ fn setting(disk: &Disk, folder: PathBuf, options: &TestOptions) -> (Arc<Setting>
         folder,
         scripts,
         limits: options.limits,
-        zone: options.zone.clone(),
+        setup,
         patience: options.patience,
         sessions: options.sessions.clone(),
         hosts: options.hosts.clone(),

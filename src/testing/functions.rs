@@ -3,10 +3,10 @@
 //! Each function acts on the world of the test that runs on this thread: see `context`.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module};
+use serde_json::Value;
 
 use super::context::{Gateway, TestBot, TestOutcome, TestPerson, act, error, refused, wait, world};
 use super::error::WorldError;
@@ -18,6 +18,7 @@ use crate::language::calendar;
 use crate::language::dialect::for_reading;
 use crate::language::disk::Disk;
 use crate::language::duration::parse_duration;
+use crate::language::settings::{SecretText, Section, SettingValue};
 use crate::protocol::commands::{
     AcceptGroupInvitation, CreateGroup, InviteIntoGroup, LeaveGroup, RejectGroupInvitation, SearchAndAddContactsByMid,
     SendFile, SetNickName, UpdateGroupName,
@@ -302,6 +303,8 @@ fn register_bot(engine: &mut Engine) {
         let bundle = bundle(&world.setting.folder, name, text)?;
         wait(world.reload(bundle))
     });
+    engine.register_fn("settings", |_: &mut TestBot, settings: Map| set_up("bot.settings", &settings, setting));
+    engine.register_fn("secrets", |_: &mut TestBot, secrets: Map| set_up("bot.secrets", &secrets, secret));
     engine.register_fn("remove", |_: &mut TestBot, name: &str| -> TestOutcome<()> {
         let world = world()?;
         wait(world.remove(name))
@@ -344,11 +347,44 @@ fn register_bot(engine: &mut Engine) {
     });
 }
 
+/// Gives scripts other settings.
+fn set_up(function: &str, values: &Map, read: impl Fn(&Value) -> Result<SettingValue, String>) -> TestOutcome<()> {
+    let entry = |(name, value): (&rhai::Identifier, &Dynamic)| {
+        let value = guest::to_value(value).map_err(|error| error.to_string());
+        let wrong = |reason| error(format!("{function}: {name}: {reason}"));
+        Ok((name.to_string(), value.and_then(|value| read(&value)).map_err(wrong)?))
+    };
+    let section = values.iter().map(entry).collect::<TestOutcome<Section>>()?;
+    wait(world()?.set_up(section))
+}
+
+fn setting(value: &Value) -> Result<SettingValue, String> {
+    Ok(match value {
+        Value::Null => return Err("found (), and a configuration has no such value".to_owned()),
+        Value::Bool(value) => SettingValue::Bool(*value),
+        Value::Number(number) => match number.as_i64() {
+            Some(number) => SettingValue::Integer(number),
+            None => SettingValue::Float(number.as_f64().unwrap_or_default()),
+        },
+        Value::String(text) => SettingValue::Text(text.clone()),
+        Value::Array(items) => SettingValue::List(items.iter().map(setting).collect::<Result<_, _>>()?),
+        Value::Object(entries) => {
+            let entry = |(name, value): (&String, &Value)| Ok((name.clone(), setting(value)?));
+            SettingValue::Table(entries.iter().map(entry).collect::<Result<_, String>>()?)
+        }
+    })
+}
+
+fn secret(value: &Value) -> Result<SettingValue, String> {
+    let text = value.as_str().ok_or("a secret is a text")?;
+    Ok(SettingValue::Secret(SecretText::new(text)))
+}
+
 /// A script of the test's folder, with another text.
-fn bundle(folder: &Path, name: &str, text: &str) -> TestOutcome<Arc<Bundle>> {
+fn bundle(folder: &Path, name: &str, text: &str) -> TestOutcome<Bundle> {
     let path = folder.join(format!("{}.rhai", name.strip_suffix(".rhai").unwrap_or(name)));
     let bundle = Bundle::of_text(&for_reading(), &Disk::default(), &path, folder, text);
-    bundle.map(Arc::new).map_err(|fault| error(fault.to_string()))
+    bundle.map_err(|fault| error(fault.to_string()))
 }
 
 fn register_surroundings(engine: &mut Engine) {
@@ -361,7 +397,7 @@ fn register_surroundings(engine: &mut Engine) {
         let world = world()?;
         wait(world.settle())?;
         let now = world.clock.now();
-        let to = calendar::moment(to, now, &world.setting.zone);
+        let to = calendar::moment(to, now, &world.setting.setup.zone);
         let to = to.map_err(|reason| error(format!("clock.set: {reason}")))?;
         wait(world.advance(Duration::from_millis(u64::try_from(to - now).unwrap_or(0))))
     });

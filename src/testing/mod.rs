@@ -52,7 +52,7 @@ pub use report::{Failed, TestReport, TestResult, Verdict};
 pub use runner::{RunError, run};
 pub use unmet::Difference;
 
-use crate::language::zone::Zone;
+use crate::language::Setup;
 use crate::protocol::Network;
 use crate::runtime::{AllowedHost, Limits};
 use crate::sandbox::Tap;
@@ -96,8 +96,8 @@ pub struct TestOptions {
     pub snapshots: Snapshots,
     /// The bounds of scripts.
     pub limits: Limits,
-    /// Where the bot reads and writes times; the machine's own zone has no say.
-    pub zone: Zone,
+    /// What the configuration gives to scripts; the machine's own zone has no say.
+    pub setup: Setup,
     /// The hosts that scripts may ask; `None` is all.
     pub hosts: Option<Vec<AllowedHost>>,
     /// What scripts draw by lot in each test follows from this.

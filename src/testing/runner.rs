@@ -254,7 +254,7 @@ impl Default for TestOptions {
             threads: None,
             snapshots: super::Snapshots::default(),
             limits: crate::runtime::Limits::default(),
-            zone: crate::language::zone::Zone::default(),
+            setup: crate::language::Setup::default(),
             hosts: None,
             // Short enough to be typed.
             seed: rand::random::<u32>().into(),

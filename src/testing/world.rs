@@ -18,8 +18,8 @@ use super::log::TestLog;
 use super::stillness::Stillness;
 use super::{Snapshots, TestSession, allowance};
 use crate::clock::{Clock, Timestamp};
-use crate::language::Bundle;
-use crate::language::zone::Zone;
+use crate::language::settings::Section;
+use crate::language::{Bundle, Setup};
 use crate::protocol::{GATEWAY, LINE, Message, Network, Request};
 use crate::runtime::web::stub::Stubs;
 use crate::runtime::{AllowedHost, Chance, Coverage, Limits, Update, WebAccess};
@@ -54,8 +54,8 @@ pub(super) struct Setting {
     pub(super) scripts: Vec<Arc<Bundle>>,
     /// The bounds of scripts.
     pub(super) limits: Limits,
-    /// Where the bot reads and writes times.
-    pub(super) zone: Zone,
+    /// What the configuration gives to scripts.
+    pub(super) setup: Arc<Setup>,
     /// How long a test may go on without coming to rest, and how long by itself, in real time.
     pub(super) patience: Duration,
     /// The sessions of the bot at the start; without any, there is one on the gateway.
@@ -89,6 +89,8 @@ pub(super) struct TestWorld {
     /// The scripts as they are now, by name, each with its generation.
     scripts: RefCell<BTreeMap<String, (Arc<Bundle>, i64)>>,
     generations: Cell<i64>,
+    /// What the scripts are given now.
+    setup: RefCell<Arc<Setup>>,
     /// Invariant: there is at least one.
     sessions: RefCell<Vec<WorldSession>>,
     /// The scripts that were taken away.
@@ -156,6 +158,7 @@ impl TestWorld {
             stillness,
             generations: Cell::new(scripts.values().map(|(_, number)| *number).max().unwrap_or(0)),
             scripts: RefCell::new(scripts),
+            setup: RefCell::new(Arc::clone(&setting.setup)),
             setting,
             sessions: RefCell::default(),
             missing: RefCell::default(),
@@ -255,7 +258,7 @@ impl TestWorld {
         Surroundings {
             sandbox: &self.sandbox,
             clock: &self.clock,
-            zone: &self.setting.zone,
+            setup: Arc::clone(&self.setup.borrow()),
             store: &self.store,
             limits: &self.setting.limits,
             web: WebAccess::Scripted(self.web.clone(), self.setting.hosts.clone()),
@@ -323,12 +326,34 @@ impl TestWorld {
     }
 
     /// Replaces a script, or adds one, as saving its file would.
-    pub(super) async fn reload(&self, bundle: Arc<Bundle>) -> Result<(), WorldError> {
-        self.generations.set(self.generations.get() + 1);
-        let loaded = (bundle, self.generations.get());
+    pub(super) async fn reload(&self, bundle: Bundle) -> Result<(), WorldError> {
+        let loaded = self.numbered(bundle);
         self.update(Update { loaded: vec![loaded.clone()], ..Update::default() }).await?;
         self.missing.borrow_mut().remove(&*loaded.0.name);
         self.scripts.borrow_mut().insert(loaded.0.name.to_string(), loaded);
+        self.settle().await
+    }
+
+    /// A new generation of a script.
+    fn numbered(&self, bundle: Bundle) -> (Arc<Bundle>, i64) {
+        self.generations.set(self.generations.get() + 1);
+        (Arc::new(bundle.set_up(&self.setup.borrow())), self.generations.get())
+    }
+
+    /// Gives every script these settings beside those that it has, as saving the configuration would.
+    pub(super) async fn set_up(&self, settings: Section) -> Result<(), WorldError> {
+        let mut setup = Setup::clone(&self.setup.borrow());
+        for section in setup.settings.own.values_mut() {
+            section.retain(|name, _| !settings.contains_key(name));
+        }
+        setup.settings.general.extend(settings);
+        self.setup.replace(Arc::new(setup));
+        let before: Vec<_> = self.scripts.borrow().values().map(|(bundle, _)| Bundle::clone(bundle)).collect();
+        let loaded: Vec<_> = before.into_iter().map(|bundle| self.numbered(bundle)).collect();
+        let setup = Some(Arc::clone(&self.setup.borrow()));
+        let named = loaded.iter().map(|loaded| (loaded.0.name.to_string(), loaded.clone()));
+        self.scripts.borrow_mut().extend(named);
+        self.update(Update { loaded, setup, ..Update::default() }).await?;
         self.settle().await
     }
 

@@ -398,7 +398,8 @@ fn what_another_script_uses_of_one_is_not_called_unused_when_it_is_loaded() {
     fs::write(folder.path().join("b.rhai"), "import \"a\" as a;\nfn on_start() { a::greet(); }").expect("a file");
     let root = folder.path().to_owned();
     let loading = move || {
-        let mut library = hotline::runtime::Library::new(vec![root], hotline::runtime::Limits::default());
+        let mut library =
+            hotline::runtime::Library::new(vec![root], hotline::runtime::Limits::default(), std::sync::Arc::default());
         library.look(hotline::runtime::Look::Start);
         let live: Vec<_> = library.scripts().filter_map(|script| script.live.clone()).collect();
         live.iter()

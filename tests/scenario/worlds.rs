@@ -147,7 +147,12 @@ fn the_clock_can_be_set_to_what_is_to_come_in_the_bots_zone() {
     "#;
     let folder = Folder::with(&[("bot.rhai", script), ("bot_test.rhai", test)]);
     let zone = "Europe/Berlin".parse().expect("a zone");
-    let report = testing::run(&TestOptions { zone, ..folder.options() }, |_| ()).expect("the tests can be run").1;
+    let report = testing::run(
+        &TestOptions { setup: hotline::language::Setup { zone, ..Default::default() }, ..folder.options() },
+        |_| (),
+    )
+    .expect("the tests can be run")
+    .1;
     assert_eq!((report.results.len(), report.failed()), (1, 0), "{}", cards_of(&report));
 }
 
@@ -690,7 +695,9 @@ fn dates_that_a_run_has_seen_stay_the_same_when_it_is_rebuilt() {
         alice.expects("Tuesday 10:00");
     "#;
     let folder = Folder::with(&[("dates.rhai", DATES), ("dates_test.rhai", test)]);
-    let options = TestOptions { zone: "Europe/Berlin".parse().expect("a zone"), ..folder.options() };
+    let zone = "Europe/Berlin".parse().expect("a zone");
+    let setup = hotline::language::Setup { zone, ..Default::default() };
+    let options = TestOptions { setup, ..folder.options() };
     let (_, report) = testing::run(&options, |_| ()).expect("the tests can be run");
     assert_eq!(report.failed(), 0, "{}", cards_of(&report));
 }

@@ -1,5 +1,6 @@
 //! Reading TOML with places: every key and value knows where it stands. What the keys mean is not here.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{ConfigError, ConfigPosition};
 use crate::language::duration::parse_duration;
+use crate::language::settings::{SecretText, SettingValue};
 use crate::language::spelling::did_you_mean;
 use crate::session::without_credentials;
 
@@ -220,6 +222,32 @@ impl<'a> ConfigValue<'a> {
         port.ok_or_else(|| self.wrong("a port from 1 to 65535"))
     }
 
+    /// A value that a script reads.
+    pub(super) fn setting(&self) -> Result<SettingValue, ConfigError> {
+        Ok(match self.value.get_ref() {
+            DeValue::Boolean(value) => SettingValue::Bool(*value),
+            DeValue::Datetime(date) => SettingValue::Text(date.to_string()),
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+                .map(SettingValue::Integer)
+                .map_err(|_| self.wrong("a whole number of 64 bits"))?,
+            DeValue::Float(number) => {
+                let number = number.as_str().parse().ok().filter(|number: &f64| number.is_finite());
+                SettingValue::Float(number.ok_or_else(|| self.wrong("a number that is one"))?)
+            }
+            DeValue::String(raw) => {
+                let text = self.fill_in(raw)?;
+                if refers(raw) { SettingValue::Secret(SecretText::new(text)) } else { SettingValue::Text(text) }
+            }
+            DeValue::Array(_) | DeValue::Table(_) => match (self.items(), self.entries()) {
+                (Some(items), _) => SettingValue::List(items.map(|item| item.setting()).collect::<Result<_, _>>()?),
+                (_, entries) => {
+                    let entry = |entry: ConfigValue<'_>| Ok((entry.key.clone(), entry.setting()?));
+                    SettingValue::Table(entries.into_iter().flatten().map(entry).collect::<Result<_, _>>()?)
+                }
+            },
+        })
+    }
+
     fn integer(&self) -> Option<u64> {
         let integer = self.value.get_ref().as_integer()?;
         u64::from_str_radix(integer.as_str(), integer.radix()).ok()
@@ -235,10 +263,31 @@ impl<'a> ConfigValue<'a> {
         items.iter().map(|value| read(&item(value))).collect()
     }
 
+    /// Its items.
+    pub(super) fn items(&self) -> Option<impl Iterator<Item = ConfigValue<'a>>> {
+        let items = self.value.get_ref().as_array()?;
+        Some(items.iter().map(|value| ConfigValue { source: self.source, key: self.key.clone(), value }))
+    }
+
+    /// The entries of a table with names of one's own.
+    pub(super) fn entries(&self) -> Option<impl Iterator<Item = ConfigValue<'a>>> {
+        let entries = self.value.get_ref().as_table()?;
+        let entry = |(name, value): (&Spanned<_>, &'a _)| {
+            let key: &Cow<'_, str> = name.get_ref();
+            ConfigValue { source: self.source, key: key.to_string(), value }
+        };
+        Some(entries.iter().map(entry))
+    }
+
     pub(super) fn table(&self, name: &str, expected: &str, known: &[&str]) -> Result<Table<'a>, ConfigError> {
         let entries = self.value.get_ref().as_table().ok_or_else(|| self.wrong(expected))?;
         Table::new(self.source, name, self.value.span().start, entries, known)
     }
+}
+
+/// Whether a text holds the value of a variable.
+fn refers(raw: &str) -> bool {
+    raw.replace("$${", "").contains("${")
 }
 
 fn is_variable(name: &str) -> bool {

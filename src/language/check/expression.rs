@@ -51,7 +51,9 @@ impl Walk<'_> {
             Expr::Unit(_) => Kind::Unit,
             Expr::InterpolatedString(parts, _) => {
                 for part in parts {
-                    self.expression(part);
+                    if self.expression(part) == Kind::Secret {
+                        self.readable_secret(part.start_position());
+                    }
                 }
                 Kind::String
             }
@@ -165,7 +167,7 @@ impl Walk<'_> {
                 self.held_anew(name, value);
                 let Some(known) = self.scope.variable(name) else {
                     match name {
-                        "state" | "store" => self.replaced(name, *position),
+                        "state" | "store" | "settings" => self.replaced(name, *position),
                         _ => self.unknown_variable(name, *position),
                     }
                     return;
@@ -258,6 +260,10 @@ impl Walk<'_> {
                     }
                     kind
                 }
+                ChainLink::Index(Expr::StringConstant(name, position)) if kind == Kind::Settings => match target {
+                    true => self.set_property(kind, name, *position),
+                    false => self.setting(name, *position),
+                },
                 ChainLink::Index(at) => {
                     let key = self.value(at);
                     self.index(of, key, at.start_position())
@@ -323,6 +329,7 @@ impl Walk<'_> {
 
     fn index(&mut self, of: Kind, key: Kind, position: Position) -> Kind {
         match (of, key) {
+            (Kind::Settings, Kind::Unknown | Kind::String) => {}
             (Kind::Store, _) => {
                 let help = Some("read with store.get(key), write with store.set(key, value)".to_owned());
                 self.error("unknown-property", position, "the store has no entries in brackets", help);
@@ -345,6 +352,9 @@ impl Walk<'_> {
         }
         if let (true, Some(of)) = (self.role.is_test(), testing::global(name)) {
             return Kind::Test(of);
+        }
+        if let ("settings", false) = (name, self.role.is_test()) {
+            return Kind::Settings;
         }
         if let ("state" | "store", false) = (name, self.role.is_test()) {
             if self.at_top_level {
@@ -378,13 +388,13 @@ impl Walk<'_> {
         let functions = file.functions.iter().map(|function| function.name.as_str());
         let globals: &[&str] = match self.role.is_test() {
             true => &["bot", "clock", "gateway", "web"],
-            false => &["state", "store"],
+            false => &["state", "store", "settings"],
         };
         let globals = globals.iter().copied();
         let all = visible.chain(functions).chain(globals);
         let meant = if may_propose { closest(name, all).map(str::to_owned) } else { None };
         let foreign = match name {
-            "state" | "store" | "msg" if self.role.is_test() => {
+            "state" | "store" | "settings" | "msg" if self.role.is_test() => {
                 Some("that is the bot's: a test sees it as people do, by what the bot says".to_owned())
             }
             // Its counterpart is at hand in a test.

@@ -146,6 +146,9 @@ impl Known {
         let open = |kind: Kind| kind == Kind::Unknown || kind.may_be_nothing();
         let number = |kind: Kind| matches!(kind, Kind::Int | Kind::Float);
         let text = |kind: Kind| matches!(kind, Kind::String | Kind::Char);
+        if left == Kind::Secret || right == Kind::Secret {
+            return false;
+        }
         open(left)
             || open(right)
             || (number(left) && number(right))

@@ -57,6 +57,7 @@ use super::diagnostic::Severity;
 use super::dialect;
 use super::disk::Disk;
 use super::fault::Fault;
+use super::settings::ScriptSettings;
 
 /// How often a file is walked at most until nothing new is learnt about what its functions are called with.
 const WALKS: usize = 6;
@@ -136,7 +137,10 @@ impl Checker {
     /// Checks a script that has been read, with its modules, for the sessions that run it; nothing is read from the disk.
     pub fn check_bundle(&self, bundle: &Bundle, sessions: &SessionNetworks) -> Vec<Finding> {
         let project = Project::of_bundle(&self.reader, bundle);
-        let mut findings = self.walk(&project, sessions);
+        // Those that it was set up with are its own already.
+        let settings = ScriptSettings { general: bundle.settings.clone(), ..ScriptSettings::default() };
+        let sessions = sessions.clone().with_settings(bundle.zone.is_some().then_some(settings));
+        let mut findings = self.walk(&project, &sessions);
         findings.sort_by(|a, b| place(a).cmp(&place(b)));
         findings
     }

@@ -28,6 +28,7 @@ impl Walk<'_> {
                 _ => self.event_field(of, Some(Hook::Invite), name, position),
             },
             Kind::Failure => self.failure_field(name, position),
+            Kind::Settings => self.setting(name, position),
             Kind::Store => {
                 let message = format!("the store has no property `{name}`");
                 let help = format!("read with store.get(\"{name}\"), write with store.set(\"{name}\", value)");
@@ -51,6 +52,11 @@ impl Walk<'_> {
         match of {
             Kind::Unknown | Kind::Map | Kind::State | Kind::Failure => Kind::Unknown,
             Kind::Store => self.property(of, name, position),
+            Kind::Settings => {
+                let message = format!("`settings.{name}` cannot be set: the configuration sets it");
+                self.error("constant", position, message, Some(format!("keep it in `state.{name}`")));
+                Kind::Unknown
+            }
             of if self.known.has_setter(of, name) => Kind::Unknown,
             of => {
                 let message = format!("`{name}` of {} cannot be changed", of.noun());

@@ -11,6 +11,7 @@ use super::sessions::SessionNetworks;
 use crate::language::bundle::{APART, Bundle, IMPORTS, find, script_name};
 use crate::language::disk::Disk;
 use crate::language::fault::Fault;
+use crate::language::kind::Kind;
 use crate::language::source::Source;
 use crate::protocol::{Hook, Network};
 
@@ -57,6 +58,8 @@ pub(crate) struct Around<'a> {
     pub(crate) networks: Vec<&'static Network>,
     /// The networks of all sessions; none where they are not known.
     pub(crate) all_networks: Vec<&'static Network>,
+    /// The settings that those scripts have, with what each is; none where that is not known.
+    pub(crate) settings: Option<BTreeMap<String, Kind>>,
     /// Whether a script that runs its code has a hook that none of its own sessions' networks has called.
     pub(crate) is_partly_silent: bool,
 }
@@ -204,6 +207,7 @@ impl Project {
         for around in around.values_mut() {
             around.networks = sessions.of(&around.scripts);
             around.all_networks = sessions.all();
+            around.settings = sessions.settings(&around.scripts).filter(|_| !around.scripts.is_empty());
             around.is_partly_silent = around.scripts.iter().any(is_partly_silent);
         }
         around

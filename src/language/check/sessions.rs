@@ -1,24 +1,48 @@
-//! Which networks the sessions of scripts are on. Where a configuration says so is the caller's to know.
+//! Which networks the sessions of scripts are on, and which settings scripts have. Where a configuration says so is the caller's to
+//! know.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::language::bundle::script_name;
+use crate::language::kind::Kind;
+use crate::language::settings::ScriptSettings;
 use crate::protocol::{NETWORKS, Network};
 
-/// The sessions of a configuration, as far as a check needs them; without any, nothing is known of networks.
+/// The sessions of a configuration, as far as a check needs them, with its settings; without any, nothing is known of networks.
 #[derive(Clone, Debug, Default)]
-pub struct SessionNetworks(Vec<SessionScripts>);
+pub struct SessionNetworks {
+    sessions: Vec<SessionScripts>,
+    /// None where nothing is known of them.
+    settings: Option<ScriptSettings>,
+}
 
 /// The scripts that a session runs, where it does not run all, and its network.
 type SessionScripts = (Option<Vec<String>>, &'static Network);
 
 impl FromIterator<SessionScripts> for SessionNetworks {
     fn from_iter<T: IntoIterator<Item = SessionScripts>>(sessions: T) -> Self {
-        Self(sessions.into_iter().collect())
+        Self { sessions: sessions.into_iter().collect(), settings: None }
     }
 }
 
 impl SessionNetworks {
+    /// With the settings that scripts have.
+    pub fn with_settings(self, settings: Option<ScriptSettings>) -> Self {
+        Self { settings, ..self }
+    }
+
+    /// The names of the settings that one of these files reads, with what each is.
+    pub(super) fn settings(&self, files: &[&str]) -> Option<BTreeMap<String, Kind>> {
+        let settings = self.settings.as_ref()?;
+        let mut known: BTreeMap<String, Kind> = BTreeMap::new();
+        for (name, value) in files.iter().flat_map(|file| settings.of(&script_name(Path::new(file)))) {
+            let kind = Kind::of_setting(&value);
+            known.entry(name).and_modify(|other| *other = other.or(kind)).or_insert(kind);
+        }
+        Some(known)
+    }
+
     /// The networks of those sessions that run one of these files.
     pub(super) fn of(&self, files: &[&str]) -> Vec<&'static Network> {
         let names: Vec<_> = files.iter().map(|file| script_name(Path::new(file))).collect();
@@ -34,7 +58,7 @@ impl SessionNetworks {
         let runs = |scripts: &Option<Vec<String>>| {
             scripts.as_ref().is_none_or(|scripts| names.iter().all(|name| scripts.contains(name)))
         };
-        self.0.is_empty() || self.0.iter().any(|(scripts, _)| runs(scripts))
+        self.sessions.is_empty() || self.sessions.iter().any(|(scripts, _)| runs(scripts))
     }
 
     /// The networks of all sessions.
@@ -44,7 +68,7 @@ impl SessionNetworks {
 
     fn those(&self, is_such: impl Fn(&SessionScripts) -> bool) -> Vec<&'static Network> {
         let has = |network: &&&'static Network| {
-            self.0.iter().any(|session| std::ptr::eq(session.1, **network) && is_such(session))
+            self.sessions.iter().any(|session| std::ptr::eq(session.1, **network) && is_such(session))
         };
         NETWORKS.iter().filter(has).copied().collect()
     }

@@ -10,6 +10,8 @@ use super::walk::{GaveNothing, NameKind, Walk};
 use crate::language::chain::{ChainLink, closure_of, links_of};
 use crate::language::functions::FUNCTIONS;
 use crate::language::kind::Kind;
+use crate::language::spelling::closest;
+use crate::language::suggest::SECRET_HELP;
 
 /// Methods that change nothing and give something new.
 const ONLY_GIVES: &[&str] = &[
@@ -57,6 +59,7 @@ impl Walk<'_> {
             Kind::Map => Some("go through `map.keys()` or `map.values()`".to_owned()),
             Kind::State => Some("go through `state.keys()`".to_owned()),
             Kind::Store => Some("go through `store.keys()`".to_owned()),
+            Kind::Settings => Some("go through `settings.keys()`".to_owned()),
             Kind::Float | Kind::Bool | Kind::Unit | Kind::Message | Kind::Person | Kind::Session => None,
             _ => return,
         };
@@ -118,6 +121,7 @@ impl Walk<'_> {
     pub(crate) fn replaced(&mut self, name: &str, position: Position) {
         let help = match name {
             "state" => "empty it with `state.clear()`, set an entry with `state.name = …`",
+            "settings" => "the configuration sets them; keep your own in `state`",
             _ => "write with store.set(key, value)",
         };
         self.error("constant", position, format!("`{name}` itself cannot be replaced"), Some(help.to_owned()));
@@ -130,8 +134,8 @@ impl Walk<'_> {
         // `${1}` and `${name}` can be groups of a regular expression's replacement: what is meant must have a meaning.
         let first: String = inside.chars().take_while(|letter| letter.is_alphanumeric() || *letter == '_').collect();
         let visible = self.scope.variable(&first).is_some();
-        let means =
-            matches!(first.as_str(), "state" | "store" | "global") || self.file.named_so(&first).next().is_some();
+        let means = matches!(first.as_str(), "state" | "store" | "settings" | "global")
+            || self.file.named_so(&first).next().is_some();
         if !(visible || means) || !self.begins_with(position, '"') {
             return;
         }
@@ -230,7 +234,7 @@ impl Walk<'_> {
             self.refuse_test_name(name, position, named);
             return;
         }
-        if let "state" | "store" = name {
+        if let "state" | "store" | "settings" = name {
             let message = format!("`{name}` is the host's own name and would be hidden");
             self.error("shadows-host", position, message, Some("choose another name".to_owned()));
             return;
@@ -247,6 +251,30 @@ impl Walk<'_> {
         self.error("shadows-host", position, message, Some("choose another name".to_owned()));
     }
 
+    /// Says that a secret is put into a text.
+    pub(crate) fn readable_secret(&mut self, position: Position) {
+        self.error("secret", position, "a secret cannot be put into a text", Some(SECRET_HELP.to_owned()));
+    }
+
+    /// The kind of a setting; one that the configuration does not have may be asked for before.
+    pub(crate) fn setting(&mut self, name: &str, position: Position) -> Kind {
+        let around = self.around;
+        let Some(known) = around.settings.as_ref().filter(|_| !self.role.is_test()) else { return Kind::Unknown };
+        if let Some(kind) = known.get(name) {
+            return *kind;
+        }
+        let message = format!("the configuration has no setting `{name}`");
+        match closest(name, known.keys().map(String::as_str)) {
+            Some(meant) => self.error("unknown-setting", position, message, Some(format!("did you mean `{meant}`?"))),
+            None => {
+                let help =
+                    format!("write it under [settings], or give a value in its place: `settings.get(\"{name}\", …)`");
+                self.warn("unknown-setting", position, message, Some(help));
+            }
+        }
+        Kind::Unknown
+    }
+
     /// Refuses what cannot be kept over a restart.
     pub(crate) fn only_data(&mut self, whose: &str, kind: Kind, position: Position) {
         let help = match kind {
@@ -255,6 +283,9 @@ impl Walk<'_> {
             Kind::Person => "keep their mid: `.mid`",
             Kind::Event(_) | Kind::Invite => "keep what is needed of it, such as `event.raw`",
             Kind::Session => "keep its name: `.name`",
+            Kind::Secret => {
+                "read it where it is used, as in `settings.name`: only the web functions and `hmac_sha256` take it"
+            }
             _ => return,
         };
         let message = format!("{} cannot be kept in the {whose}, which holds plain data", kind.noun());

@@ -8,7 +8,7 @@ mod operator;
 
 use std::any::TypeId;
 
-pub(crate) use self::operator::operator_help;
+pub(crate) use self::operator::{SECRET_HELP, operator_help};
 
 use crate::language::dialect;
 use crate::language::fault::MissingFunction;

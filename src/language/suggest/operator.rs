@@ -2,10 +2,15 @@
 
 use crate::language::kind::Kind;
 
+/// What can be done with a secret.
+pub(crate) const SECRET_HELP: &str =
+    "only the web functions, `hmac_sha256` and `secret(a, b)`, which joins, take a secret";
+
 /// What may mend an operator that stands at a place of a text.
 pub(crate) fn operator_help(name: &str, kinds: &[Kind], text: &str, place: Option<(usize, usize)>) -> Option<String> {
     let other = |kind: &Kind| *kind != Kind::Unit;
     match kinds {
+        kinds if kinds.contains(&Kind::Secret) => Some(SECRET_HELP.to_owned()),
         [_] if name == "!" => Some("compare, as in `text == ()` or `count == 0`".to_owned()),
         [left, right] if kinds.contains(&Kind::Unit) => {
             let default = empty(kinds.iter().copied().find(other).unwrap_or(Kind::Int));

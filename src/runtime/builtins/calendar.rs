@@ -29,11 +29,11 @@ fn register_parts(engine: &mut Engine, services: &Rc<Services>) {
     let own = Rc::clone(services);
     engine.register_fn("date", move |context: NativeCallContext| {
         let reckon = |zone: &Zone| parts(own.clock.now(), zone);
-        observe(&context, "date", "", &Place::own(&own), reckon)
+        observe(&context, "date", "", &Place::Own(&own), reckon)
     });
     let own = Rc::clone(services);
     engine.register_fn("date", move |context: NativeCallContext, time: i64| {
-        observe(&context, "date", &time.to_string(), &Place::own(&own), |zone| parts(time, zone))
+        observe(&context, "date", &time.to_string(), &Place::Own(&own), |zone| parts(time, zone))
     });
     engine.register_fn("date", |context: NativeCallContext, time: i64, zone: &str| {
         observe(&context, "date", &time.to_string(), &Place::Named(zone), |zone| parts(time, zone))
@@ -41,11 +41,11 @@ fn register_parts(engine: &mut Engine, services: &Rc<Services>) {
     let own = Rc::clone(services);
     engine.register_fn("start_of_day", move |context: NativeCallContext| {
         let reckon = |zone: &Zone| start(own.clock.now(), zone);
-        observe(&context, "start_of_day", "", &Place::own(&own), reckon)
+        observe(&context, "start_of_day", "", &Place::Own(&own), reckon)
     });
     let own = Rc::clone(services);
     engine.register_fn("start_of_day", move |context: NativeCallContext, time: i64| {
-        observe(&context, "start_of_day", &time.to_string(), &Place::own(&own), |zone| start(time, zone))
+        observe(&context, "start_of_day", &time.to_string(), &Place::Own(&own), |zone| start(time, zone))
     });
     engine.register_fn("start_of_day", |context: NativeCallContext, time: i64, zone: &str| {
         observe(&context, "start_of_day", &time.to_string(), &Place::Named(zone), |zone| start(time, zone))
@@ -55,7 +55,7 @@ fn register_parts(engine: &mut Engine, services: &Rc<Services>) {
 fn register_steps(engine: &mut Engine, services: &Rc<Services>) {
     let own = Rc::clone(services);
     engine.register_fn("date_add", move |context: NativeCallContext, time: i64, step: Map| {
-        add(&context, time, &step, &Place::own(&own))
+        add(&context, time, &step, &Place::Own(&own))
     });
     engine.register_fn("date_add", |context: NativeCallContext, time: i64, step: Map, zone: &str| {
         add(&context, time, &step, &Place::Named(zone))
@@ -63,12 +63,12 @@ fn register_steps(engine: &mut Engine, services: &Rc<Services>) {
     let own = Rc::clone(services);
     engine.register_fn("next_time", move |context: NativeCallContext, text: &str| {
         let reckon = |zone: &Zone| next(text, own.clock.now(), zone);
-        observe(&context, "next_time", text, &Place::own(&own), reckon)
+        observe(&context, "next_time", text, &Place::Own(&own), reckon)
     });
     let own = Rc::clone(services);
     engine.register_fn("next_time", move |context: NativeCallContext, text: &str, after: i64| {
         let detail = format!("{text} {after}");
-        observe(&context, "next_time", &detail, &Place::own(&own), |zone| next(text, after, zone))
+        observe(&context, "next_time", &detail, &Place::Own(&own), |zone| next(text, after, zone))
     });
     engine.register_fn("next_time", |context: NativeCallContext, text: &str, after: i64, zone: &str| {
         let detail = format!("{text} {after}");
@@ -80,7 +80,7 @@ fn register_texts(engine: &mut Engine, services: &Rc<Services>) {
     let own = Rc::clone(services);
     engine.register_fn("format_date", move |context: NativeCallContext, time: i64, format: &str| {
         let detail = format!("{time} {format}");
-        observe(&context, "format_date", &detail, &Place::own(&own), |zone| written(time, format, zone))
+        observe(&context, "format_date", &detail, &Place::Own(&own), |zone| written(time, format, zone))
     });
     engine.register_fn("format_date", |context: NativeCallContext, time: i64, format: &str, zone: &str| {
         let detail = format!("{time} {format}");
@@ -89,7 +89,7 @@ fn register_texts(engine: &mut Engine, services: &Rc<Services>) {
     let own = Rc::clone(services);
     engine.register_fn("parse_date", move |context: NativeCallContext, text: &str, format: &str| {
         let detail = format!("{text} {format}");
-        observe(&context, "parse_date", &detail, &Place::own(&own), |zone| read(text, format, zone))
+        observe(&context, "parse_date", &detail, &Place::Own(&own), |zone| read(text, format, zone))
     });
     engine.register_fn("parse_date", |context: NativeCallContext, text: &str, format: &str, zone: &str| {
         let detail = format!("{text} {format}");
@@ -99,14 +99,9 @@ fn register_texts(engine: &mut Engine, services: &Rc<Services>) {
 
 /// The zone of a call.
 enum Place<'a> {
-    Own(&'a Zone),
+    /// That which the run began with, or the present one.
+    Own(&'a Services),
     Named(&'a str),
-}
-
-impl<'a> Place<'a> {
-    fn own(services: &'a Services) -> Self {
-        Self::Own(&services.zone)
-    }
 }
 
 /// Reckons something in a zone, and has it recorded.
@@ -121,9 +116,12 @@ fn observe(
         Place::Own(_) => detail.to_owned(),
         Place::Named(zone) => format!("{detail} {zone}"),
     };
-    host_call::pass(HostCall::new(Impact::Pure, name).with(detail), CallSite::of(context), |_| {
+    host_call::pass(HostCall::new(Impact::Pure, name).with(detail), CallSite::of(context), |run| {
         let value = match place {
-            Place::Own(zone) => reckon(zone),
+            Place::Own(services) => match &run.generation.bundle.zone {
+                Some(zone) => reckon(zone),
+                None => reckon(&services.zone()),
+            },
             Place::Named(found) => match found.parse() {
                 Ok(zone) => reckon(&zone),
                 Err(expected) => return Err(thrown::error(format!("{name}: found \"{found}\", expected {expected}"))),

@@ -1,9 +1,11 @@
-//! `state` and `store` as names that every function sees, and what a script remembers in the first; the store's is in `store`.
+//! `state`, `store` and `settings` as names that every function sees, and what a script remembers in the first; the others' are in
+//! `store` and `settings`.
 
 use std::borrow::Cow;
 
 use rhai::{Array, Dynamic, Engine, FuncRegistration, ImmutableString, NativeCallContext};
 
+use super::settings::SettingsObject;
 use super::store::{StoreObject, at_top_level, pure_method};
 use crate::runtime::engine::caught;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
@@ -40,7 +42,7 @@ impl StateObject {
     }
 }
 
-/// Registers both names and what they can do.
+/// Registers the names and what they can do.
 pub(crate) fn register(engine: &mut Engine) {
     engine.register_type_with_name::<StateObject>("State");
     // A closure takes along what it names of its surroundings, and finds only what stands in a scope or is resolved here.
@@ -54,6 +56,7 @@ pub(crate) fn register(engine: &mut Engine) {
             }
             "state" => Some(Dynamic::from(StateObject(None))),
             "store" => Some(Dynamic::from(StoreObject::own())),
+            "settings" => Some(Dynamic::from(SettingsObject)),
             _ => None,
         })
     });

@@ -21,9 +21,7 @@ pub(crate) fn register(engine: &mut Engine) {
         Ok(encoding("sha256", form)?.encode(&Sha256::digest(text)))
     });
     engine.register_fn("hmac_sha256", |key: &str, text: &str| HEXLOWER.encode(&signature(key, text)));
-    engine.register_fn("hmac_sha256", |key: &str, text: &str, form: &str| -> Result<String, ScriptError> {
-        Ok(encoding("hmac_sha256", form)?.encode(&signature(key, text)))
-    });
+    engine.register_fn("hmac_sha256", hmac_sha256);
 }
 
 /// A text as it can stand in any part of a url.
@@ -98,6 +96,14 @@ fn readable(function: &str, bytes: Vec<u8>) -> Result<ImmutableString, ScriptErr
     String::from_utf8(bytes).map(Into::into).map_err(|_| {
         thrown::error(format!("{function}: what comes of it is no text in UTF-8, and scripts have texts only"))
     })
+}
+
+/// The signature of a text in a form.
+///
+/// # Errors
+/// When there is no such form.
+pub(super) fn hmac_sha256(key: &str, text: &str, form: &str) -> Result<String, ScriptError> {
+    Ok(encoding("hmac_sha256", form)?.encode(&signature(key, text)))
 }
 
 fn signature(key: &str, text: &str) -> [u8; 32] {

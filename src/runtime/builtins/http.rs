@@ -4,84 +4,56 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use reqwest::Method;
-use reqwest::header::{CONTENT_TYPE, HeaderValue};
-use rhai::{Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+use rhai::{Dynamic, Engine, Map, NativeCallContext};
 
-use super::http_options::{self, JSON, TEXT};
+use super::http_options;
 use crate::protocol::Safety;
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::thrown::ScriptResult;
-use crate::runtime::engine::values;
 use crate::runtime::run::answer::Answer;
 use crate::runtime::run::call::{HostCall, Impact};
 use crate::runtime::run::host_call;
 use crate::runtime::run::wait::CallSite;
 use crate::runtime::run::web_wait;
 use crate::runtime::run::{self, Run};
-use crate::runtime::web::{WebRefusal, WebRequest, answer, parse};
+use crate::runtime::web::{WebRefusal, WebRequest, answer};
 
 /// Registers the functions.
 pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     let own = Rc::clone(services);
     engine.register_fn("http", move |context: NativeCallContext, options: Map| {
-        request(&own, &options, CallSite::of(&context))
+        send(&own, "http", http_options::request(&options), CallSite::of(&context))
     });
     let own = Rc::clone(services);
-    engine.register_fn("http_get", move |context: NativeCallContext, url: ImmutableString| {
-        get(&own, &url, &Map::new(), CallSite::of(&context))
+    engine.register_fn("http_get", move |context: NativeCallContext, url: Dynamic| {
+        send(&own, "http_get", http_options::get(url, Map::new()), CallSite::of(&context))
     });
     let own = Rc::clone(services);
-    engine.register_fn("http_get", move |context: NativeCallContext, url: ImmutableString, options: Map| {
-        get(&own, &url, &options, CallSite::of(&context))
+    engine.register_fn("http_get", move |context: NativeCallContext, url: Dynamic, options: Map| {
+        send(&own, "http_get", http_options::get(url, options), CallSite::of(&context))
     });
     let own = Rc::clone(services);
-    engine.register_fn("http_post", move |context: NativeCallContext, url: ImmutableString, body: Dynamic| {
-        post(&own, &url, &body, &Map::new(), CallSite::of(&context))
+    engine.register_fn("http_post", move |context: NativeCallContext, url: Dynamic, body: Dynamic| {
+        send(&own, "http_post", http_options::post(url, body, Map::new()), CallSite::of(&context))
     });
     let own = Rc::clone(services);
-    engine.register_fn(
-        "http_post",
-        move |context: NativeCallContext, url: ImmutableString, body: Dynamic, options: Map| {
-            post(&own, &url, &body, &options, CallSite::of(&context))
-        },
-    );
+    engine.register_fn("http_post", move |context: NativeCallContext, url: Dynamic, body: Dynamic, options: Map| {
+        send(&own, "http_post", http_options::post(url, body, options), CallSite::of(&context))
+    });
 }
 
-fn get(services: &Services, url: &str, options: &Map, place: CallSite<'_>) -> ScriptResult {
-    let url = parse(url).map_err(|refusal| refusal.thrown("http_get"))?;
-    let headers = http_options::headers_alone(options).map_err(|refusal| refusal.thrown("http_get"))?;
-    send(services, &WebRequest { headers, ..WebRequest::new("http_get", Method::GET, url) }, place)
-}
-
-fn post(services: &Services, url: &str, body: &Dynamic, options: &Map, place: CallSite<'_>) -> ScriptResult {
-    let thrown = |refusal: WebRefusal| refusal.thrown("http_post");
-    let url = parse(url).map_err(thrown)?;
-    let mut headers = http_options::headers_alone(options).map_err(thrown)?;
-    let (body, kind) = match body.as_immutable_string_ref() {
-        Ok(text) => (text.to_string(), TEXT),
-        Err(_) if body.is_unit() => (String::new(), TEXT),
-        Err(_) => {
-            let json =
-                values::to_json(body).map_err(|error| thrown(WebRefusal::malformed(format!("the body: {error}"))))?;
-            (json, JSON)
-        }
-    };
-    headers.entry(CONTENT_TYPE).or_insert(HeaderValue::from_static(kind));
-    send(services, &WebRequest { headers, body, ..WebRequest::new("http_post", Method::POST, url) }, place)
-}
-
-fn request(services: &Services, options: &Map, place: CallSite<'_>) -> ScriptResult {
-    let request = http_options::request(options).map_err(|refusal| refusal.thrown("http"))?;
-    send(services, &request, place)
-}
-
-fn send(services: &Services, request: &WebRequest, place: CallSite<'_>) -> ScriptResult {
-    let function = request.function;
-    let impact = if request.only_looks() { Impact::Wait } else { Impact::Effect(Safety::Effect) };
+/// Sends what a function was given, and waits for the answer.
+fn send(
+    services: &Services,
+    function: &'static str,
+    request: Result<WebRequest, WebRefusal>,
+    place: CallSite<'_>,
+) -> ScriptResult {
     let thrown = |refusal: WebRefusal| refusal.thrown(function);
+    let request = &request.map_err(thrown)?;
+    let impact = if request.only_looks() { Impact::Wait } else { Impact::Effect(Safety::Effect) };
     let prepare = |run: &Rc<Run>, wait: &dyn Fn(Option<&str>)| {
-        services.web.admit(&request.url).map_err(thrown)?;
+        services.web.admit(request).map_err(thrown)?;
         if services.dry_run && impact != Impact::Wait {
             let session = run.session.as_ref().map(|session| session.name.to_string()).unwrap_or_default();
             tracing::info!(session, command = function, host = request.host(), "dry run: not sent");

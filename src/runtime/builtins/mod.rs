@@ -18,10 +18,12 @@ mod messages;
 mod outgoing;
 mod quota;
 mod sessions;
+mod settings;
 mod store;
 mod text;
 mod time;
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use rhai::module_resolvers::DummyModuleResolver;
@@ -30,7 +32,6 @@ use rhai::{Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, Pos
 use super::run;
 use crate::clock::Clock;
 use crate::language::dialect::{EXPRESSION_DEPTH, language};
-use crate::language::zone::Zone;
 use crate::runtime::chance::Chance;
 use crate::runtime::context::directory::Directory;
 use crate::runtime::context::services::Services;
@@ -56,6 +57,7 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     asking::register(&mut engine, services);
     events::register(&mut engine, services);
     sessions::register(&mut engine, services);
+    settings::register(&mut engine, services);
     commands::register(&mut engine, services);
     http::register(&mut engine, services);
     quota::register(&mut engine);
@@ -66,7 +68,7 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
 pub(crate) fn without_world(limits: &Rc<Limits>) -> Engine {
     build(&Rc::new(Services {
         clock: Clock::system(),
-        zone: Zone::default(),
+        setup: RefCell::default(),
         limits: Rc::clone(limits),
         directory: Directory::default(),
         web: Web::none(limits),
@@ -120,6 +122,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use self::data::StateObject;
+    use self::settings::SettingsObject;
     use self::store::StoreObject;
     use super::*;
     use crate::language::functions::{FUNCTIONS, PROPERTIES};
@@ -140,6 +143,7 @@ mod tests {
                 (TypeId::of::<SessionRef>(), "Session"),
                 (TypeId::of::<StateObject>(), "State"),
                 (TypeId::of::<StoreObject>(), "Store"),
+                (TypeId::of::<SettingsObject>(), "Settings"),
             ];
             hosts.into_iter().find(|(known, _)| known == id).map(|(_, name)| name)
         };
@@ -168,11 +172,15 @@ mod tests {
             }))
             .collect();
         // These are the language's own, in another form.
-        let own = ["==", "replace", "parse_int", "parse_float", "print", "to_string"];
+        let own = ["replace", "parse_int", "parse_float", "print", "debug", "to_string", "to_debug", "append"];
+        let is_operator = |name: &str| !name.starts_with(|letter: char| letter.is_alphabetic());
         let registered: BTreeSet<_> = registered()
             .into_iter()
             .filter(|(_, name, _)| {
-                !commands.contains(name.as_str()) && !name.starts_with("index$") && !own.contains(&name.as_str())
+                !commands.contains(name.as_str())
+                    && !name.starts_with("index$")
+                    && !is_operator(name)
+                    && !own.contains(&name.as_str())
             })
             .collect();
         let missing: Vec<_> = registered.difference(&documented).collect();

@@ -36,9 +36,9 @@ pub(crate) fn register(engine: &mut Engine, limits: &Limits) {
         values::from_json(text.strip_prefix('\u{feff}').unwrap_or(text))
             .map_err(|error| thrown::named("NOT_JSON", format!("parse_json: the text is no JSON: {error}")))
     });
-    engine.register_fn("to_json", |value: Dynamic| -> Result<String, Box<EvalAltResult>> {
-        values::to_json(&value).map_err(|error| thrown::error(format!("to_json: {error}")))
-    });
+    engine.register_fn("to_json", |value: Dynamic| to_json(&value));
+    // Rhai's own one for maps writes down whatever is in them, and some letters as no JSON has them.
+    engine.register_fn("to_json", |map: Map| to_json(&map.into()));
 
     engine.register_fn("json", |answer: Map| answered_json(&answer));
 
@@ -172,6 +172,10 @@ fn parts(mut with: &str) -> impl Iterator<Item = &str> {
         with = rest;
         Some(part)
     })
+}
+
+fn to_json(value: &Dynamic) -> Result<String, ScriptError> {
+    values::to_json(value).map_err(|error| thrown::error(format!("to_json: {error}")))
 }
 
 fn place(text: &str, source: Option<&str>, position: Position) -> String {

@@ -121,7 +121,7 @@ impl SessionContext {
             kept: RefCell::new(Some(VecDeque::new())),
             started: Cell::new(false),
             begun: RefCell::default(),
-            schedule: Rc::new(Schedule::new(services.zone.clone())),
+            schedule: Rc::new(Schedule::new(services.zone())),
             drain: Rc::default(),
             pending: Cell::new(0),
             lanes: RefCell::default(),

@@ -5,6 +5,7 @@ pub(crate) mod caught;
 pub(crate) mod coverage;
 mod cut;
 pub(crate) mod objects;
+pub(crate) mod secret;
 pub(crate) mod stages;
 pub(crate) mod thrown;
 pub(crate) mod unused;

@@ -9,6 +9,7 @@ use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess,
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use super::secret::{ONLY, Reading, ScriptSecret};
 use crate::language::kind::script_type;
 use crate::protocol::{Damage, Damages, MAX_DEPTH, mend};
 
@@ -18,6 +19,9 @@ pub(crate) enum NotData {
     /// It, or something in it, is no plain data.
     #[error("{0} is no plain data: only (), true and false, numbers, strings, arrays and maps are")]
     Kind(String),
+    /// It, or something in it, is a secret.
+    #[error("found a secret, and {ONLY}")]
+    Secret,
     /// It contains itself, or comes close to it.
     #[error("the value is nested more than {MAX_DEPTH} deep")]
     Depth,
@@ -219,10 +223,18 @@ pub(crate) fn map_to_json(map: &Map) -> String {
 /// # Errors
 /// When something in it is no plain data.
 pub(crate) fn to_value(value: &Dynamic) -> Result<Value, NotData> {
-    convert(value, 0)
+    convert(value, 0, Reading::Plain)
 }
 
-fn convert(value: &Dynamic, depth: usize) -> Result<Value, NotData> {
+/// As [`to_json`], with the secrets in it read so.
+///
+/// # Errors
+/// As `to_json`.
+pub(crate) fn to_json_reading(value: &Dynamic, secrets: Reading) -> Result<String, NotData> {
+    Ok(convert(value, 0, secrets)?.to_string())
+}
+
+fn convert(value: &Dynamic, depth: usize, secrets: Reading) -> Result<Value, NotData> {
     if depth > MAX_DEPTH {
         return Err(NotData::Depth);
     }
@@ -245,13 +257,18 @@ fn convert(value: &Dynamic, depth: usize) -> Result<Value, NotData> {
         return Ok(value.to_string().into());
     }
     if let Some(items) = value.read_lock::<Array>() {
-        return items.iter().map(|item| convert(item, depth + 1)).collect();
+        return items.iter().map(|item| convert(item, depth + 1, secrets)).collect();
     }
     if let Some(entries) = value.read_lock::<Map>() {
-        let convert = |(name, value): (&rhai::Identifier, &Dynamic)| Ok((name.to_string(), convert(value, depth + 1)?));
+        let convert =
+            |(name, value): (&rhai::Identifier, &Dynamic)| Ok((name.to_string(), convert(value, depth + 1, secrets)?));
         return entries.iter().map(convert).collect::<Result<serde_json::Map<_, _>, _>>().map(Value::Object);
     }
-    Err(NotData::Kind(noun(value)))
+    match secrets.of(value) {
+        Some(text) => Ok(text.into()),
+        None if value.is::<ScriptSecret>() => Err(NotData::Secret),
+        None => Err(NotData::Kind(noun(value))),
+    }
 }
 
 /// What a person would call a value, for an error message.
@@ -265,6 +282,7 @@ pub(crate) fn noun(value: &Dynamic) -> String {
         "array" => "an array".to_owned(),
         "map" => "a map".to_owned(),
         "Fn" => "a function".to_owned(),
+        _ if value.is::<ScriptSecret>() => format!("a secret, and {ONLY}"),
         other => format!("a {}", script_type(other)),
     }
 }

@@ -15,6 +15,7 @@ use crate::language::check::{Checker, Finding, SessionNetworks};
 use crate::language::dialect;
 use crate::language::disk::{Disk, Sight, Stamp, Stamps, parent, read_text};
 use crate::language::fault::Fault;
+use crate::language::settings::Setup;
 use crate::language::spelling::did_you_mean;
 use crate::protocol::Hook;
 use crate::runtime::dry_start::DryStart;
@@ -27,6 +28,7 @@ pub struct Library {
     reader: Engine,
     checker: Checker,
     dry_start: DryStart,
+    setup: Arc<Setup>,
     scripts: BTreeMap<PathBuf, Script>,
     /// The names of scripts that were missing from the start.
     missed: BTreeSet<String>,
@@ -209,9 +211,9 @@ impl Script {
     }
 
     /// Whether what is live is what another look at the disk would read.
-    fn is_current(&mut self) -> bool {
+    fn is_current(&mut self, setup: &Setup) -> bool {
         let is_settled = self.fault.is_none() && self.suspect.is_none() && !self.is_missing;
-        let Some(live) = self.live.as_deref().filter(|_| is_settled) else {
+        let Some(live) = self.live.as_deref().filter(|live| is_settled && live.is_set_up(setup)) else {
             return false;
         };
         let now: Stamps = self.seen.keys().map(|path| (path.clone(), Stamp::of(path))).collect();
@@ -225,19 +227,31 @@ impl Script {
 }
 
 impl Library {
-    /// A library of the scripts at `roots`, which are files or folders. Nothing is read yet.
-    pub fn new(roots: Vec<PathBuf>, limits: Limits) -> Self {
+    /// A library of the scripts at `roots`, which are files or folders, with what a configuration gives to them. Nothing is read
+    /// yet.
+    pub fn new(roots: Vec<PathBuf>, limits: Limits, setup: Arc<Setup>) -> Self {
         Self {
             roots: roots.into_iter().map(|path| Root { path, kind: None }).collect(),
             reader: dialect::for_reading(),
             checker: Checker::new(),
             dry_start: DryStart::new(limits),
+            setup,
             scripts: BTreeMap::new(),
             missed: BTreeSet::new(),
             root_faults: BTreeMap::new(),
             generations: 0,
             seen: Stamps::new(),
         }
+    }
+
+    /// Gives the scripts what another version of the configuration has for them, from the next look on.
+    pub(crate) fn set_up(&mut self, setup: Arc<Setup>) {
+        self.setup = setup;
+    }
+
+    /// What the configuration gives to the scripts.
+    pub(crate) fn setup(&self) -> &Arc<Setup> {
+        &self.setup
     }
 
     /// The scripts in the order of their paths.
@@ -422,7 +436,7 @@ impl Library {
         script.name.clone_from(&name);
         root.clone_into(&mut script.root);
         script.is_awaited |= look == Look::Start;
-        if script.is_current() {
+        if script.is_current(&self.setup) {
             return;
         }
         let disk = Disk::default();
@@ -432,11 +446,13 @@ impl Library {
                     format!("{} is called {name} as well; their states would mix: rename one", other.display());
                 Err(Fault::of_file(path.display().to_string(), message))
             }
-            None => Bundle::read(&self.reader, &disk, path, root).map(Arc::new),
+            None => Bundle::read(&self.reader, &disk, path, root).map(|bundle| Arc::new(bundle.set_up(&self.setup))),
         };
         script.seen = disk.seen();
         let tried = read.and_then(|bundle| {
-            let fresh = script.live.as_ref().is_none_or(|live| live.hash != bundle.hash);
+            // Another secret gives no other hash: what the top level made of the one before goes with its generation.
+            let is_same = |live: &Arc<Bundle>| live.hash == bundle.hash && live.is_set_up(&self.setup);
+            let fresh = !script.live.as_ref().is_some_and(is_same);
             let (hooks, timers) = match fresh {
                 true => self.dry_start.load(&bundle)?,
                 false => (script.hooks.clone(), script.timers),

@@ -1,6 +1,7 @@
 //! Watching the scripts: when to look at them again, for how long a save that may be half of one is held, and what else their
 //! library is asked for.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::Instant;
 
@@ -8,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::library::{Changes, Library, Look, Unforgettable};
 use super::outlook::{End, Outlook, Wake};
+use crate::language::settings::Setup;
 
 /// What a library is asked for while it is watched.
 pub(crate) enum Wish {
@@ -15,6 +17,8 @@ pub(crate) enum Wish {
     Miss(Vec<String>),
     /// What a missing script of this name was at is to end.
     Forget(String, oneshot::Sender<Result<(), Unforgettable>>),
+    /// The configuration gives this to scripts from now on.
+    SetUp(Arc<Setup>),
 }
 
 /// How many wishes may wait: people ask, and a clock once a second.
@@ -38,6 +42,12 @@ impl Asker {
     pub(crate) fn miss(&self, scripts: Vec<String>) {
         // Once nobody watches any more, nothing is held either.
         let _ = self.wishes.send(Wish::Miss(scripts));
+        self.end.wake();
+    }
+
+    /// Gives scripts what another version of the configuration has for them. Where too many wishes wait, this does too.
+    pub(crate) fn set_up(&self, setup: Arc<Setup>) {
+        let _ = self.wishes.send(Wish::SetUp(setup));
         self.end.wake();
     }
 
@@ -65,7 +75,9 @@ pub(crate) fn watch(
     loop {
         outlook.follow(library.seen());
         let woken = outlook.wait();
+        let mut is_set_up = false;
         for wish in wishes.try_iter() {
+            is_set_up |= matches!(wish, Wish::SetUp(_));
             grant(library, wish, &mut apply);
         }
         let (look, saved) = match woken {
@@ -73,9 +85,11 @@ pub(crate) fn watch(
             Wake::Changed(at) => (Look::First, at),
             Wake::Doubtful => (Look::First, Instant::now()),
             Wake::Held(saved) => (Look::Settled, saved),
+            Wake::Asked if is_set_up => (Look::First, Instant::now()),
             Wake::Asked => continue,
         };
-        let changes = library.look(look);
+        let mut changes = library.look(look);
+        changes.update.setup = is_set_up.then(|| Arc::clone(library.setup()));
         if changes.unsettled {
             outlook.hold(saved);
         }
@@ -86,6 +100,7 @@ pub(crate) fn watch(
 fn grant(library: &mut Library, wish: Wish, apply: &mut impl FnMut(&Library, Changes, Instant)) {
     match wish {
         Wish::Miss(scripts) => library.miss(scripts),
+        Wish::SetUp(setup) => library.set_up(setup),
         Wish::Forget(script, done) => {
             let outcome = library.forget(&script).map(|changes| apply(library, changes, Instant::now()));
             // Whoever asked may have gone.

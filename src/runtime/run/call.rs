@@ -191,6 +191,7 @@ impl<'a> HostCall<'a> {
     /// The entry of a call that was made where nothing can wait.
     pub(super) fn entry(&self, place: Arc<str>, outcome: CallOutcome) -> CallRecord {
         let (name, detail) = (self.name.clone(), self.detail.share());
+        let outcome = if self.is_secret { withheld(outcome) } else { outcome };
         CallRecord { kind: self.impact.recorded(), name, detail, place, at: 0, took: 0, outcome }
     }
 }

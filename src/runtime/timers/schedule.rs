@@ -38,7 +38,7 @@ impl Drop for Beat {
 #[derive(Default)]
 pub(crate) struct Schedule {
     /// Where the times of patterns are read.
-    zone: Zone,
+    zone: RefCell<Zone>,
     hours: RefCell<Hours>,
     entries: RefCell<BTreeMap<(Timestamp, TimerId), Scheduled>>,
     changed: Notify,
@@ -55,7 +55,7 @@ pub(crate) struct Schedule {
 impl Schedule {
     /// One without timers, whose patterns follow the clocks of a zone.
     pub(crate) fn new(zone: Zone) -> Self {
-        Self { zone, ..Self::default() }
+        Self { zone: RefCell::new(zone), ..Self::default() }
     }
 
     /// Whether it takes no more timers.
@@ -97,10 +97,32 @@ impl Schedule {
             self.unrecorded.borrow_mut().insert(entry.id);
             let due = match &entry.timer.spec {
                 Spec::Cron(_) if step > 0 && !hours::is_unset(entry.due) => entry.due,
-                Spec::Cron(pattern) => self.hours.borrow().next(pattern, entry.id, now, &self.zone)?,
+                Spec::Cron(pattern) => self.hours.borrow().next(pattern, entry.id, now, &self.zone.borrow())?,
                 _ => entry.due.saturating_add(step),
             };
             Some(((due, entry.id), Scheduled { due, ..entry }))
+        });
+        let moved = moved.collect();
+        *self.entries.borrow_mut() = moved;
+        self.changed.notify_one();
+    }
+
+    /// Has patterns follow the clocks of another zone.
+    pub(crate) fn set_zone(&self, zone: Zone, now: Timestamp) {
+        if *self.zone.borrow() == zone {
+            return;
+        }
+        self.zone.replace(zone);
+        let entries = self.entries.take();
+        let moved = entries.into_values().map(|entry| {
+            let due = match &entry.timer.spec {
+                spec @ Spec::Cron(_) => self.due_again(entry.id, spec, entry.due, now, None),
+                _ => entry.due,
+            };
+            if due != entry.due {
+                self.unrecorded.borrow_mut().insert(entry.id);
+            }
+            ((due, entry.id), Scheduled { due, ..entry })
         });
         let moved = moved.collect();
         *self.entries.borrow_mut() = moved;
@@ -116,7 +138,7 @@ impl Schedule {
             self.unrecorded.borrow_mut().insert(key.1);
             return Some(key.1);
         }
-        let (id, due) = (ids::next_id(), timer.spec.next(now, &self.zone)?);
+        let (id, due) = (ids::next_id(), timer.spec.next(now, &self.zone.borrow())?);
         self.know(script, &timer, id);
         self.insert(Scheduled { id, script: script.to_owned(), timer, due, origin });
         Some(id)
@@ -248,9 +270,9 @@ impl Schedule {
             // Soon the clock shows what it showed then.
             Spec::Cron(_) if hours::is_unset(now) && !hours::is_unset(due) => due,
             Spec::Cron(pattern) => {
-                let next = self.hours.borrow().next(pattern, id, now, &self.zone);
+                let next = self.hours.borrow().next(pattern, id, now, &self.zone.borrow());
                 // It was reckoned in another zone where it is no time of the pattern in this one.
-                let is_its = due <= now || cron::next(pattern, due - 1, &self.zone) == Some(due);
+                let is_its = due <= now || cron::next(pattern, due - 1, &self.zone.borrow()) == Some(due);
                 next.filter(|next| !is_its || *next < due).unwrap_or(due)
             }
             delay => match delay.length() {
@@ -299,7 +321,7 @@ impl Schedule {
             let key = due.map(|(key, _)| *key)?;
             let scheduled = entries.remove(&key).expect("its key was just read");
             self.unrecorded.borrow_mut().insert(scheduled.id);
-            if let Some(due) = scheduled.next(now, &self.hours.borrow(), &self.zone) {
+            if let Some(due) = scheduled.next(now, &self.hours.borrow(), &self.zone.borrow()) {
                 entries.insert((due, scheduled.id), Scheduled { due, ..scheduled.clone() });
             }
             if !is_held(&scheduled.script) && !self.unbegun.borrow().contains(&scheduled.id) {

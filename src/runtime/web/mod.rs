@@ -22,7 +22,7 @@ use url::{Host, Url};
 pub(crate) use self::answer::answer;
 pub(crate) use self::refusal::WebRefusal;
 use self::refusal::in_full;
-pub(crate) use self::request::{WebRequest, parse};
+pub(crate) use self::request::{Veiled, WebContents, WebRequest, parse};
 use self::stub::{Reaction, Seen, Stubs};
 use crate::clock::Clock;
 use crate::runtime::limits::Limits;
@@ -108,15 +108,16 @@ impl Web {
         Self::new(&WebAccess::Hosts(Vec::new()), limits, Clock::system())
     }
 
-    /// Whether a url may be asked.
+    /// Whether a request may be made.
     ///
     /// # Errors
     /// When its host is not among those that are allowed.
-    pub(crate) fn admit(&self, url: &Url) -> Result<(), WebRefusal> {
+    pub(crate) fn admit(&self, request: &WebRequest) -> Result<(), WebRefusal> {
+        let url = &request.contents.url;
         if self.allowed.as_ref().is_none_or(|allowed| allowed.iter().any(|allowed| allowed.admits(url))) {
             return Ok(());
         }
-        let host = url.host_str().unwrap_or_default();
+        let host = request.host();
         let message = format!("{host} is not among the hosts that the configuration allows: add it to [http] allow");
         Err(WebRefusal::new("NOT_ALLOWED", message))
     }
@@ -158,7 +159,7 @@ impl Web {
                 _ => request.doubtful(refusal.message),
             })?;
             let next = reply.location().and_then(|location| asked.sent_on(reply.status(), &location));
-            match next.filter(|next| self.admit(&next.url).is_ok()) {
+            match next.filter(|next| self.admit(next).is_ok()) {
                 Some(next) => asked = Cow::Owned(next),
                 None => return self.read(request, reply).await,
             }
@@ -177,10 +178,12 @@ impl Web {
 
     /// Has a stub answer.
     async fn ask_stub(&self, stubs: &Stubs, request: &WebRequest) -> Result<Reply, WebRefusal> {
-        let (method, url) = (request.method.as_str(), request.url.as_str());
+        let (method, url) = (request.method.as_str(), request.contents.url.as_str());
+        // A test sees what everybody sees, and what it prints has no secret.
+        let WebContents { headers, body, .. } = request.shown();
         let text = |value: &HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-        let headers = request.headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
-        let (method_, url_, body) = (method.to_owned(), url.to_owned(), request.body.clone());
+        let headers = headers.iter().map(|(name, value)| (name.as_str().to_owned(), text(value))).collect();
+        let (method_, url_, body) = (method.to_owned(), request.shown_url(), body.clone());
         let delay = stubs.ask(Seen { method: method_, url: url_, headers, body });
         if !delay.is_zero() {
             self.clock.sleep(delay).await;
@@ -193,7 +196,10 @@ impl Web {
             Some(Reaction::Refuse) => {
                 Err(WebRefusal::failed(format!("{}: cannot connect: the test refuses it", request.host())))
             }
-            None => Err(WebRefusal::failed(format!("no answer for {method} {url}; web.answers(url, …) gives one"))),
+            None => Err(WebRefusal::failed(format!(
+                "no answer for {method} {}; web.answers(url, …) gives one",
+                request.shown_url()
+            ))),
         }
     }
 
@@ -274,11 +280,18 @@ fn headers(response: &Response) -> BTreeMap<String, String> {
 
 #[cfg(test)]
 mod tests {
+    use reqwest::header::HeaderMap;
+
     use super::*;
 
     fn web(allowed: &[&str]) -> Web {
         let allowed: Vec<_> = allowed.iter().map(|host| host.parse().expect("a host")).collect();
         Web::new(&WebAccess::Hosts(allowed), &Limits::default(), Clock::manual(0))
+    }
+
+    fn request(url: &str) -> Result<WebRequest, WebRefusal> {
+        let contents = WebContents { url: parse(url)?, headers: HeaderMap::new(), body: String::new() };
+        Ok(WebRequest::new("http_get", Method::GET, contents))
     }
 
     #[test]
@@ -292,7 +305,7 @@ mod tests {
             "http://[::2]/",
             "https://xn--bcher-kva.example/",
         ] {
-            assert!(parse(url).and_then(|url| web.admit(&url)).is_ok(), "{url}");
+            assert!(request(url).and_then(|request| web.admit(&request)).is_ok(), "{url}");
         }
         for (url, expected) in [
             ("https://example.com/", "NOT_ALLOWED"),
@@ -307,7 +320,7 @@ mod tests {
             ("file:///etc/passwd", "BAD_ARGUMENT"),
             ("api.example.com", "BAD_ARGUMENT"),
         ] {
-            let refusal = parse(url).and_then(|url| web.admit(&url)).expect_err(url);
+            let refusal = request(url).and_then(|request| web.admit(&request)).expect_err(url);
             assert_eq!(refusal.name, expected, "{url}");
         }
     }

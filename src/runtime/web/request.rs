@@ -9,8 +9,25 @@ use serde_json::json;
 use url::Url;
 
 use super::refusal::{WebRefusal, in_full};
+use crate::language::settings::VEIL;
 use crate::language::web;
 use crate::runtime::engine::values;
+
+/// What a request holds.
+#[derive(Clone)]
+pub(crate) struct WebContents {
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: String,
+}
+
+/// A request as it is shown: with a veil over its secrets.
+#[derive(Clone)]
+pub(crate) struct Veiled {
+    pub(crate) contents: WebContents,
+    /// Whether its url says where it goes; otherwise that is a secret as well.
+    pub(crate) is_located: bool,
+}
 
 /// What is to be sent.
 #[derive(Clone)]
@@ -18,9 +35,9 @@ pub(crate) struct WebRequest {
     /// The function of the script.
     pub(crate) function: &'static str,
     pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
-    pub(crate) body: String,
+    pub(crate) contents: WebContents,
+    /// What is shown of it, where secrets are a part of it.
+    pub(crate) veiled: Option<Box<Veiled>>,
     /// How long the answer may take; nothing is as long as that of a command.
     pub(crate) patience: Option<Duration>,
     /// What the answer's text is in, whatever it says of itself.
@@ -28,25 +45,40 @@ pub(crate) struct WebRequest {
 }
 
 impl WebRequest {
-    /// A request without headers and body.
-    pub(crate) fn new(function: &'static str, method: Method, url: Url) -> Self {
-        let (headers, body) = (HeaderMap::new(), String::new());
-        Self { function, method, url, headers, body, patience: None, charset: None }
+    /// A request without secrets.
+    pub(crate) fn new(function: &'static str, method: Method, contents: WebContents) -> Self {
+        Self { function, method, contents, veiled: None, patience: None, charset: None }
     }
 
     pub(super) fn on(&self, client: &Client) -> RequestBuilder {
-        let request = client.request(self.method.clone(), self.url.clone()).headers(self.headers.clone());
+        let WebContents { url, headers, body } = &self.contents;
+        let request = client.request(self.method.clone(), url.clone()).headers(headers.clone());
         match self.method {
-            _ if !self.body.is_empty() => request.body(self.body.clone()),
+            _ if !body.is_empty() => request.body(body.clone()),
             // Written out: there are servers that insist on it.
             Method::POST | Method::PUT | Method::PATCH => request.header(CONTENT_LENGTH, 0),
             _ => request,
         }
     }
 
-    /// The host that is asked.
+    /// What of it everybody may see.
+    pub(super) fn shown(&self) -> &WebContents {
+        self.veiled.as_ref().map_or(&self.contents, |veiled| &veiled.contents)
+    }
+
+    /// Its url as everybody may see it.
+    pub(super) fn shown_url(&self) -> String {
+        if self.is_hidden() { VEIL.to_owned() } else { unveiled(self.shown().url.as_str()) }
+    }
+
+    /// The host that is asked, as everybody may see it.
     pub(crate) fn host(&self) -> &str {
-        self.url.host_str().unwrap_or_default()
+        if self.is_hidden() { VEIL } else { self.shown().url.host_str().unwrap_or_default() }
+    }
+
+    /// Whether it is a secret where it goes.
+    fn is_hidden(&self) -> bool {
+        self.veiled.as_ref().is_some_and(|veiled| !veiled.is_located)
     }
 
     /// Whether it only looks at something.
@@ -59,8 +91,9 @@ impl WebRequest {
     /// The script's headers go to the place that it named alone, and to another only those that tell what the body is. From
     /// https it never goes to http.
     pub(super) fn sent_on(&self, status: u16, location: &str) -> Option<Self> {
-        let url = self.url.join(location).ok().filter(|url| url.username().is_empty() && url.password().is_none())?;
-        let is_downgrade = self.url.scheme() == "https" && url.scheme() == "http";
+        let own = &self.contents.url;
+        let url = own.join(location).ok().filter(|url| url.username().is_empty() && url.password().is_none())?;
+        let is_downgrade = own.scheme() == "https" && url.scheme() == "http";
         if is_downgrade || !matches!(url.scheme(), "http" | "https") {
             return None;
         }
@@ -71,16 +104,27 @@ impl WebRequest {
             _ => return None,
         };
         let mut next = self.clone();
-        if url.origin() != self.url.origin() {
-            next.headers = HeaderMap::new();
-            next.headers.extend(self.headers.get(CONTENT_TYPE).map(|kind| (CONTENT_TYPE, kind.clone())));
-        }
         if loses_body {
             next.method = Method::GET;
-            next.body.clear();
-            next.headers.remove(CONTENT_TYPE);
         }
-        next.url = url;
+        let keeps_headers = url.origin() == own.origin();
+        let veiled = next.veiled.as_deref_mut();
+        // Where it goes now, the answer says, and no secret does.
+        let veiled = veiled.map(|Veiled { contents, is_located }| {
+            *is_located = true;
+            contents
+        });
+        for contents in veiled.into_iter().chain([&mut next.contents]) {
+            if !keeps_headers {
+                let kind = contents.headers.remove(CONTENT_TYPE);
+                contents.headers = kind.map(|kind| (CONTENT_TYPE, kind)).into_iter().collect();
+            }
+            if loses_body {
+                contents.body.clear();
+                contents.headers.remove(CONTENT_TYPE);
+            }
+            contents.url = url.clone();
+        }
         Some(next)
     }
 
@@ -99,25 +143,33 @@ impl WebRequest {
     }
 
     /// What the record keeps. The values of headers and of the query are secrets as often as not, and so is a body: what
-    /// tells query and body apart from others is enough to know the request again.
+    /// tells query and body apart from others is enough to know the request again. What the configuration has as secrets is in
+    /// neither, so that another secret makes no other request.
     pub(crate) fn detail(&self) -> String {
-        let names: Vec<_> = self.headers.keys().map(HeaderName::as_str).collect();
-        let query: Vec<_> = self.url.query_pairs().map(|(name, _)| name.into_owned()).collect();
-        let mut url = self.url.clone();
-        url.set_query(None);
-        url.set_fragment(None);
-        let mut detail = json!({"url": url.as_str(), "headers": names});
+        let WebContents { url, headers, body } = self.shown();
+        let names: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        let query: Vec<_> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+        let mut bare = url.clone();
+        bare.set_query(None);
+        bare.set_fragment(None);
+        let place = if self.is_hidden() { VEIL.to_owned() } else { unveiled(bare.as_str()) };
+        let mut detail = json!({"url": place, "headers": names});
         // The names of the short functions say it.
         if self.function == "http" {
             detail["method"] = json!(self.method.as_str());
         }
-        if !query.is_empty() || !self.body.is_empty() {
+        if !query.is_empty() || !body.is_empty() {
             detail["query"] = json!(query);
-            let hidden = format!("{}\n{}", self.url.query().unwrap_or_default(), self.body);
+            let hidden = format!("{}\n{body}", url.query().unwrap_or_default());
             detail["hidden"] = json!(values::digest(&hidden));
         }
         detail.to_string()
     }
+}
+
+/// What a url reads like in which the veil over a secret was encoded.
+fn unveiled(url: &str) -> String {
+    url.replace("%E2%80%A2", "•")
 }
 
 /// The url that a script names.
@@ -144,7 +196,8 @@ mod tests {
         let secret = [(AUTHORIZATION, HeaderValue::from_static("hush"))];
         let kind = [(CONTENT_TYPE, HeaderValue::from_static("text/csv"))];
         let headers = secret.into_iter().chain(kind).collect();
-        WebRequest { headers, body: "a,b".into(), ..WebRequest::new("http", method, parse(url).expect("a url")) }
+        let url = parse(url).expect("a url");
+        WebRequest::new("http", method, WebContents { url, headers, body: "a,b".into() })
     }
 
     #[test]
@@ -153,7 +206,8 @@ mod tests {
         let detail = request.detail();
         assert!(detail.contains(r#""authorization""#) && detail.contains(r#""query":["token","n"]"#), "{detail}");
         assert!(detail.contains(r#""url":"https://a.example/b""#) && !detail.contains("hush"), "{detail}");
-        let other = WebRequest { body: "a,c".into(), ..request.clone() };
+        let contents = WebContents { body: "a,c".into(), ..request.contents.clone() };
+        let other = WebRequest { contents, ..request.clone() };
         assert_ne!(other.detail(), detail, "another body is another request");
         let other = WebRequest { method: Method::PUT, ..request };
         assert_ne!(other.detail(), detail, "another method is another request");
@@ -163,7 +217,7 @@ mod tests {
     fn a_request_is_sent_on_as_browsers_do_it() {
         let sent = |method: Method, status, to: &str| {
             let next = request(method, "https://a.example/b").sent_on(status, to)?;
-            Some(format!("{} {} {}", next.method, next.url, next.body))
+            Some(format!("{} {} {}", next.method, next.contents.url, next.contents.body))
         };
         for (method, status, to, expected) in [
             (Method::POST, 301, "/c", Some("GET https://a.example/c ")),
@@ -186,7 +240,7 @@ mod tests {
     fn the_headers_of_a_script_go_to_the_place_that_it_named_alone() {
         let names = |status, to: &str| {
             let next = request(Method::POST, "https://a.example/b").sent_on(status, to).expect("it is sent on");
-            next.headers.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
+            next.contents.headers.keys().map(|name| name.as_str().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(names(307, "/c"), ["authorization", "content-type"]);
         for to in ["https://b.example/", "https://a.example:8443/", "https://sub.a.example/"] {

@@ -9,7 +9,7 @@ use super::prompt;
 use crate::clock::Clock;
 use crate::language::bundle::Bundle;
 use crate::language::fault::Fault;
-use crate::language::zone::Zone;
+use crate::language::settings::Setup;
 use crate::runtime::chance::Chance;
 use crate::runtime::context::directory::Directory;
 use crate::runtime::context::drain::DrainMode;
@@ -27,8 +27,8 @@ use crate::store::{RunId, Store};
 pub struct WorkerContext {
     /// The one clock.
     pub clock: Clock,
-    /// Where times are read and written.
-    pub zone: Zone,
+    /// What the configuration gives to scripts.
+    pub setup: Arc<Setup>,
     /// What outlives the process.
     pub store: Store,
     /// The limits of scripts.
@@ -80,13 +80,15 @@ pub struct Update {
     pub returned: Vec<String>,
     /// The names of scripts that are gone for good.
     pub removed: Vec<String>,
+    /// What the configuration gives to scripts from now on, where that is something else.
+    pub setup: Option<Arc<Setup>>,
 }
 
 impl Update {
     /// Whether it changes nothing.
     pub fn is_empty(&self) -> bool {
-        let Self { loaded, missing, returned, removed } = self;
-        loaded.is_empty() && [missing, returned, removed].into_iter().all(Vec::is_empty)
+        let Self { loaded, missing, returned, removed, setup } = self;
+        setup.is_none() && loaded.is_empty() && [missing, returned, removed].into_iter().all(Vec::is_empty)
     }
 }
 

@@ -17,6 +17,7 @@ use crate::language::disk::Disk;
 use crate::language::fault::Fault;
 use crate::language::kind::script_type;
 use crate::language::names::{Name, Names, host_names, language_names, network_names, offered};
+use crate::language::settings::Setup;
 use crate::language::source::Source;
 use crate::language::suggest::proposal;
 use crate::language::{dialect, parse, trace};
@@ -85,6 +86,7 @@ impl Prompts {
 pub(crate) fn serve(
     prompts: &Rc<Prompts>,
     loader: &Loader,
+    setup: &Arc<Setup>,
     find: impl FnOnce(&str) -> Option<Rc<SessionContext>>,
     request: PromptRequest,
 ) {
@@ -96,11 +98,11 @@ pub(crate) fn serve(
                 let _ = done.send(Err(fault));
                 return;
             };
-            let loader = loader.clone();
+            let (loader, setup) = (loader.clone(), Arc::clone(setup));
             spawn_local(async move {
                 // A person who does not wait any longer ends the line.
                 let result = tokio::select! {
-                    result = prompt.evaluate(&loader, &found, &text, &folder) => result,
+                    result = prompt.evaluate(&loader, &setup, &found, &text, &folder) => result,
                     () = done.closed() => return,
                 };
                 let _ = done.send(result);
@@ -119,6 +121,7 @@ impl Prompt {
     async fn evaluate(
         self: &Rc<Self>,
         loader: &Loader,
+        setup: &Setup,
         session: &Rc<SessionContext>,
         text: &str,
         folder: &Path,
@@ -134,7 +137,7 @@ impl Prompt {
         let line = self.compile(loader.engine(), &format!("{before}{text}")).map_err(placed)?;
         let imports = imports_of(&line);
         let bundle = Bundle::of_text(&dialect::for_reading(), &Disk::default(), Path::new(PROMPT), folder, &imports);
-        let bundle = bundle.map_err(placed)?;
+        let bundle = bundle.map_err(placed)?.set_up(setup);
         let modules = offered(&line, &bundle);
         let bundle = Bundle { script: Source { text: "".into(), ..bundle.script }, ..bundle };
         let generation = loader.load(&Arc::new(bundle), 0)?;
@@ -208,7 +211,11 @@ impl Prompt {
         let kind = |value: &Dynamic| script_type(value.type_name()).to_owned();
         let mut variables: Vec<_> = scope.iter_raw().map(|(name, _, value)| (name.to_owned(), kind(value))).collect();
         variables.extend(dialect::GLOBALS.iter().map(|name| {
-            let of = if *name == "store" { "Store" } else { "State" };
+            let of = match *name {
+                "store" => "Store",
+                "settings" => "Settings",
+                _ => "State",
+            };
             ((*name).to_owned(), of.to_owned())
         }));
         variables.sort();

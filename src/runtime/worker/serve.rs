@@ -1,5 +1,6 @@
 //! A worker's loop: it sets up what the worker has, and does what it is asked for, one thing after the other.
 
+use std::cell::RefCell;
 use std::rc::Rc;
 
 use tokio::runtime;
@@ -38,7 +39,7 @@ pub(super) fn serve(shared: WorkerContext, orders: mpsc::Receiver<Order>) {
 pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order>) {
     let WorkerContext {
         clock,
-        zone,
+        setup,
         store,
         limits,
         directory,
@@ -64,8 +65,9 @@ pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order
     let disk_watch = spawn_local(Rc::clone(&journal).follow_disk());
     let web = Web::new(&web, &limits, clock.clone());
     let limits = Rc::new(limits);
+    let setup = RefCell::new(setup);
     let services =
-        Rc::new(Services { clock, zone, limits, directory, web, chance, events, dry_run, resend_in_doubt, secret });
+        Rc::new(Services { clock, setup, limits, directory, web, chance, events, dry_run, resend_in_doubt, secret });
     let mut engine = builtins::build(&services);
     if coverage.is_some() {
         coverage::register(&mut engine);
@@ -120,9 +122,13 @@ pub(super) async fn work(shared: WorkerContext, mut orders: mpsc::Receiver<Order
                     let _ = done.send(());
                 });
             }
-            Order::Prompt(request) => {
-                prompt::serve(&worker.prompts, &worker.loader, |session| worker.session(session), request)
-            }
+            Order::Prompt(request) => prompt::serve(
+                &worker.prompts,
+                &worker.loader,
+                &worker.services.setup.borrow(),
+                |session| worker.session(session),
+                request,
+            ),
             Order::Stop(grace) => {
                 let names: Vec<_> = worker.sessions.borrow().keys().cloned().collect();
                 Rc::clone(&worker).leave(&names, DrainMode::Keep, grace).await;

@@ -24,6 +24,10 @@ use crate::store::RunOutcome;
 impl Worker {
     /// Takes over other versions of scripts. While they load, events are handled by those before them.
     pub(super) async fn update(self: &Rc<Self>, update: Update) -> Result<(), Fault> {
+        // A top level may want the secrets.
+        if let Some(setup) = &update.setup {
+            self.services.setup.replace(Arc::clone(setup));
+        }
         let mut loaded = Vec::with_capacity(update.loaded.len());
         for (bundle, number) in &update.loaded {
             loaded.push(self.loader.load_beside(bundle, *number).await?);
@@ -35,6 +39,12 @@ impl Worker {
     fn swap(self: &Rc<Self>, update: &Update, loaded: Vec<Rc<Generation>>) {
         // From here on nothing fails, and nothing else runs on this thread until every script is swapped.
         let sessions: Vec<_> = self.sessions.borrow().values().map(|attached| Rc::clone(&attached.session)).collect();
+        if let Some(setup) = &update.setup {
+            let follow = |session: &Rc<SessionContext>| {
+                session.schedule.set_zone(setup.zone.clone(), session.schedule.now(&session.clock));
+            };
+            sessions.iter().for_each(follow);
+        }
         for name in &update.removed {
             self.forget(name, &sessions);
         }
