@@ -173,14 +173,15 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         "host",
         &[
             &["config", "descriptors", "door"],
-            &["control", "kill", "missing", "reconfigure", "start_error", "webhook"],
-            &["maintenance", "prepared"],
+            &["control", "kill", "missing", "reconfigure", "start_error", "trouble", "webhook"],
+            &["maintenance", "owner", "prepared"],
             &["view"],
+            &["status"],
             &["prompt", "run"],
             &["sessions"],
         ],
     ),
-    ("host/config", &[&["error"], &["read"], &["session", "settings"], &["mod"]]),
+    ("host/config", &[&["error"], &["read"], &["session", "settings"], &["owner"], &["mod"]]),
     (
         "testing",
         &[

@@ -25,6 +25,7 @@ mod repl;
 mod run;
 mod runs;
 mod sandbox;
+mod status;
 mod test;
 mod trace;
 
@@ -99,6 +100,8 @@ enum Command {
     Test(test::TestArgs),
     /// A prompt against a live session
     Repl(repl::ReplArgs),
+    /// Show how the running bot is
+    Status(status::StatusArgs),
     /// List what is parked and where, or end it
     Runs(runs::RunsArgs),
     /// Tell why an event was handled as it was
@@ -133,6 +136,7 @@ impl Command {
             Self::Check(args) => args.run(),
             Self::Test(args) => args.run(),
             Self::Repl(args) => args.run(),
+            Self::Status(args) => args.run(),
             Self::Runs(args) => args.run(),
             Self::Trace(args) => args.run(),
             Self::Journal(args) => args.run(),

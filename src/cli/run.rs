@@ -170,6 +170,10 @@ fn announce(host: &Host) {
         }
     }
     report(host.findings());
+    if let Some(owner) = host.owner() {
+        let by = owner.session.as_ref().map_or("any session that is up".to_owned(), |name| format!("session {name}"));
+        tracing::info!("troubles are told to the owner, {}, through {by}", owner.mid);
+    }
     if host.scripts().iter().all(|script| script.live.is_none()) {
         tracing::warn!("no script is live; save one as *.rhai and it will be");
     }

@@ -3,6 +3,7 @@
 //! Opening the file, and deciding what to do without one, is the command line's business.
 
 mod error;
+mod owner;
 mod read;
 mod session;
 mod settings;
@@ -26,6 +27,7 @@ use crate::runtime::{AllowedHost, JournalMode, Limits};
 use crate::session::{Pacing, Rate};
 
 pub use error::{ConfigError, ConfigPosition};
+pub use owner::BotOwner;
 use read::{ConfigText, ConfigValue, Table};
 pub use session::{Session, parse_gateway};
 
@@ -57,6 +59,7 @@ const KEYS: &[&str] = &[
     "webhook",
     "allow_hosts",
     "allow_origins",
+    "owner",
     "session",
 ];
 const LIMITS: &[&str] = &["cpu", "reply", "ask", "call_depth", "string", "array", "memory", "calls", "grace"];
@@ -98,6 +101,8 @@ pub struct Config {
     pub webhook: Webhook,
     /// Who may connect to what listens in this process.
     pub access: Access,
+    /// Who is told of troubles.
+    pub owner: Option<BotOwner>,
     /// The sessions.
     pub sessions: Vec<Session>,
     /// The keys of the file that have no effect yet, each to be named in a warning.
@@ -171,6 +176,7 @@ impl Config {
             console: Some(DEFAULT_CONSOLE),
             webhook: Webhook::default(),
             access: Access::default(),
+            owner: None,
             sessions: Vec::new(),
             without_effect: Vec::new(),
         }
@@ -212,6 +218,9 @@ impl Config {
         }
         if let Some(sessions) = table.get("session") {
             config.sessions = session::read_all(&sessions)?;
+        }
+        if let Some(owner) = table.get("owner") {
+            config.owner = Some(owner::read(&owner, &config.sessions)?);
         }
         config.without_effect = without_effect(&table, &config);
         Ok(config)

@@ -28,6 +28,8 @@ pub enum ControlRequest {
         /// Its id.
         run: RunId,
     },
+    /// Tell how it is; the answer is a [`HostStatus`](super::HostStatus).
+    Status,
 }
 
 /// What a running bot answers: what came of the request, or why nothing did.

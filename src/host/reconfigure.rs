@@ -72,6 +72,7 @@ fn fixed(old: &Config, new: &Config) -> Vec<&'static str> {
         ("http.allow", old.http_allow != new.http_allow),
         ("console.listen", old.console != new.console),
         ("webhook", old.webhook != new.webhook),
+        ("owner", old.owner != new.owner),
     ];
     keys.into_iter().filter(|(_, has_changed)| *has_changed).map(|(key, _)| key).collect()
 }

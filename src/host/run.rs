@@ -9,16 +9,19 @@ use std::sync::mpsc::{SyncSender, sync_channel};
 use std::thread;
 use std::time::Instant;
 
-use super::config::{self, Config};
+use super::config::{self, BotOwner, Config};
 #[cfg(unix)]
 use super::control::ControlSocket;
 use super::control::{ControlAnswer, ControlRequest};
 use super::descriptors;
 use super::kill::Killer;
 use super::missing::MissingScripts;
+use super::owner::{FollowedTroubles, OwnerPost};
 use super::prepared::{CurrentScripts, prepare};
 use super::reconfigure::Following;
 use super::start_error::StartError;
+use super::status::StatusReporter;
+use super::trouble::RecentTroubles;
 use super::view::{Snapshot, Viewer};
 use super::webhook::{WebhookListener, takes_webhooks};
 use futures_util::future::join_all;
@@ -89,6 +92,8 @@ pub struct Host {
     viewer: Viewer,
     /// Whoever is asked from outside has it weakly: the data folder is free once this is gone.
     killer: Arc<Killer>,
+    reporter: Arc<StatusReporter>,
+    _troubles: FollowedTroubles,
     events: Announcer,
 }
 
@@ -179,6 +184,17 @@ impl Host {
             missing: missing.clone(),
             directory: directory.clone(),
         };
+        let refused = |fault| Happening::ScriptRefused { fault: FaultView::from(fault), is_survived: false };
+        let refused = faults.iter().map(refused).collect();
+        let post = config.owner.clone().filter(|_| !dry_run).map(|owner| OwnerPost::new(owner, directory.clone()));
+        let troubles = RecentTroubles::default();
+        let reporter = StatusReporter {
+            viewer: viewer.clone(),
+            troubles: troubles.clone(),
+            started: clock.now(),
+            data: config.data.clone(),
+        };
+        let followed = FollowedTroubles::follow(&events, &clock, troubles, post, refused);
         let killer = Killer {
             store: store.clone(),
             clock: clock.clone(),
@@ -225,6 +241,8 @@ impl Host {
             listener: None,
             viewer,
             killer: Arc::new(killer),
+            reporter: Arc::new(reporter),
+            _troubles: followed,
             events: events.clone(),
         };
         // All of them first: no session is to log in beside another one that stops the start.
@@ -292,11 +310,12 @@ impl Host {
     #[cfg(unix)]
     fn listen(&mut self) {
         let (library, killer) = (self.watching.library.clone(), Arc::downgrade(&self.killer));
-        let take = move |request| take(library.clone(), killer.upgrade(), request);
+        let reporter = Arc::downgrade(&self.reporter);
+        let take = move |request| take(library.clone(), killer.upgrade(), reporter.upgrade(), request);
         let control = ControlSocket::listen(&self.config.data, take);
         self.control = control
             .inspect_err(|error| {
-                tracing::warn!("`hotline forget` and `hotline runs kill` cannot reach this bot: no socket: {error}")
+                tracing::warn!("other commands, such as `hotline status`, cannot reach this bot: no socket: {error}")
             })
             .ok();
     }
@@ -324,6 +343,11 @@ impl Host {
     /// What the check found in the scripts that were loaded at the start.
     pub fn findings(&self) -> &[Finding] {
         &self.findings
+    }
+
+    /// Who is told of troubles.
+    pub fn owner(&self) -> Option<&BotOwner> {
+        self.config.owner.as_ref()
     }
 
     /// Every session by its name.
@@ -416,18 +440,28 @@ impl Watching {
 }
 
 /// Does what another command asks for.
-async fn take(library: Asker, killer: Option<Arc<Killer>>, request: ControlRequest) -> ControlAnswer {
+async fn take(
+    library: Asker,
+    killer: Option<Arc<Killer>>,
+    reporter: Option<Arc<StatusReporter>>,
+    request: ControlRequest,
+) -> ControlAnswer {
+    let stopping = || "the bot is stopping".to_owned();
     match request {
         ControlRequest::Forget { script } => {
-            let stopping = |_| "the bot is stopping, or asked for too much at once".to_owned();
-            let forgotten = library.forget(script).await.map_err(stopping)?;
+            let busy = |_| "the bot is stopping, or asked for too much at once".to_owned();
+            let forgotten = library.forget(script).await.map_err(busy)?;
             forgotten.map(|()| serde_json::Value::Null).map_err(|error| error.to_string())
         }
         ControlRequest::Kill { run } => {
-            let outcome = killer.ok_or_else(|| "the bot is stopping".to_owned())?.kill(run).await;
+            let outcome = killer.ok_or_else(stopping)?.kill(run).await;
             outcome
                 .map(|outcome| serde_json::json!(outcome))
                 .map_err(|error| format!("run {run} cannot be killed: {error}"))
+        }
+        ControlRequest::Status => {
+            let status = reporter.ok_or_else(stopping)?.look().await;
+            Ok(serde_json::to_value(status).expect("a status is plain data"))
         }
     }
 }

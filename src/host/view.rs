@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use futures_util::future::join_all;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::missing::MissingScripts;
 use super::prepared::CurrentScripts;
@@ -16,7 +16,7 @@ use crate::runtime::{
 };
 
 /// How a running system is at one moment. Each worker shows its part between two events.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// When it was taken, as a time of day.
     pub at: Timestamp,

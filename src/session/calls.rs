@@ -144,6 +144,8 @@ pub(super) struct Calls<T> {
     slots: usize,
     /// May name calls that are over: those are passed over, and swept out when they are the most.
     due: BinaryHeap<Reverse<(Duration, i64)>>,
+    /// How long the latest answer took.
+    latency: Option<Duration>,
 }
 
 impl<T: Completion> Calls<T> {
@@ -155,6 +157,7 @@ impl<T: Completion> Calls<T> {
             sent: HashMap::default(),
             slots: 0,
             due: BinaryHeap::new(),
+            latency: None,
         }
     }
 
@@ -232,8 +235,9 @@ impl<T: Completion> Calls<T> {
     }
 
     /// Takes the call that a reply belongs to.
-    pub(super) fn answered(&mut self, task_id: i64) -> Option<CallOrder<T>> {
+    pub(super) fn answered(&mut self, task_id: i64, now: Duration) -> Option<CallOrder<T>> {
         let call = self.sent.remove(&task_id)?;
+        self.latency = Some(now.saturating_sub(call.began));
         self.sweep_when_worthwhile();
         Some(call.order)
     }
@@ -296,6 +300,10 @@ impl<T: Completion> Calls<T> {
 
     pub(super) fn outstanding(&self) -> usize {
         self.sent.len()
+    }
+
+    pub(super) fn latency(&self) -> Option<Duration> {
+        self.latency
     }
 
     pub(super) fn queued(&self) -> usize {

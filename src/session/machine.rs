@@ -241,6 +241,7 @@ impl<T: Completion> Machine<T> {
     pub(super) fn write_status(&self, status: &mut Status) {
         status.outstanding = self.calls.outstanding();
         status.queued = self.calls.queued();
+        status.latency = self.calls.latency();
         status.paced = self.queues.waiting();
         status.logins = self.counts.logins;
         status.events = self.counts.events;
@@ -383,7 +384,7 @@ impl<T: Completion> Machine<T> {
         }
         self.heard(connection, now);
         self.counts.received += 1;
-        match (self.calls.answered(task_id), outcome) {
+        match (self.calls.answered(task_id, now), outcome) {
             (Some(order), Ok(content)) => self.answer(order, Ok(content), now),
             (Some(order), Err(CallError::Refused(failure))) => self.answer(order, Err(failure), now),
             (Some(order), Err(error)) => self.complete(order.reply, Err(error)),
@@ -404,7 +405,7 @@ impl<T: Completion> Machine<T> {
 
     /// An answer to a request; `own` is the number of one that the session itself has under way.
     fn reply(&mut self, task_id: i64, own: Option<i64>, outcome: Result<Content, Failure>, now: Duration) {
-        match self.calls.answered(task_id) {
+        match self.calls.answered(task_id, now) {
             Some(order) => self.answer(order, outcome, now),
             None if own == Some(task_id) && self.is_live() => {
                 if let Err(failure) = &outcome {

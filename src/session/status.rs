@@ -1,5 +1,7 @@
 //! What can be seen of a session from outside. What changes it is decided in `machine`.
 
+use std::time::Duration;
+
 use super::rate_limit::Restraint;
 use crate::protocol::{Damages, Failure};
 
@@ -43,6 +45,8 @@ pub struct Status {
     pub queued: usize,
     /// Calls that wait for their turn, so that the session does not send too fast.
     pub paced: usize,
+    /// How long the latest answer took, once there was one.
+    pub latency: Option<Duration>,
     /// Logins sent since the session began.
     pub logins: u64,
     /// Events handed on.

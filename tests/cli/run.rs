@@ -129,6 +129,40 @@ impl Drop for Bot {
 }
 
 #[test]
+fn a_status_shows_the_running_bot_and_is_a_failure_where_none_runs() {
+    let folder = folder(&[("bot.rhai", &answering("pong")), ("bad.rhai", "fn on_message(msg) {")]);
+    let status = || hotline(folder.path(), &["status"]);
+    let none = status();
+    let expected = "hotline: no bot runs on the data folder data; --data FOLDER or --config FILE names another one\n";
+    assert_eq!((none.status, none.out.as_str(), none.err.as_str()), (1, "", expected));
+    let bot = Bot::start(folder.path(), &[]);
+    bot.logs("logged in");
+    let shown = status();
+    assert_eq!(shown.status, 0, "{}", shown.err);
+    for part in
+        ["hotline ", "record: data, ", "main     live", "bot     live", "faulty: ", "runs: 0 at work", "timers: 0"]
+    {
+        assert!(shown.out.contains(part), "{part} is missing:\n{}", shown.out);
+    }
+    assert!(shown.out.contains("bad.rhai does not load, and nothing of it is live: line 1: "), "{}", shown.out);
+    let json = hotline(folder.path(), &["status", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&json.out).expect("JSON");
+    assert_eq!((&json["sessions"][0]["phase"], &json["scripts"][1]["name"]), (&"live".into(), &"bot".into()));
+    assert_eq!(bot.ends(), Some(0));
+    assert_eq!(status().status, 1, "its socket is gone");
+}
+
+#[test]
+fn a_start_says_who_the_owner_is() {
+    let folder = folder(&[("bot.rhai", &answering("pong"))]);
+    let owner = "u0123456789abcdef0123456789abcdef";
+    fs::write(folder.path().join("hotline.toml"), format!("owner = \"{owner}\"\n")).expect("the folder is writable");
+    let bot = Bot::start(folder.path(), &[]);
+    bot.logs(&format!("troubles are told to the owner, {owner}, through any session that is up"));
+    assert_eq!(bot.ends(), Some(0));
+}
+
+#[test]
 fn alone_it_brings_its_sandbox_answers_and_takes_a_saved_script_at_once() {
     let folder = folder(&[("auto_reply.rhai", &answering("pong"))]);
     let bot = Bot::start(folder.path(), &[]);

@@ -17,6 +17,7 @@ mod memory;
 mod modules;
 mod networks;
 mod operations;
+mod owner;
 mod reload;
 mod requests;
 #[path = "../support/site.rs"]

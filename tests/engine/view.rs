@@ -233,7 +233,7 @@ async fn a_pin_is_wanted_and_nobody_is_told_which() {
     let retry = happens("the loss", &mut stream, lost).await;
     clock.advance(retry + Duration::from_millis(1));
     let wanted = |happening| match happening {
-        Happening::PinWanted { session, account } => Some((session, account)),
+        Happening::PinWanted { session, account, .. } => Some((session, account)),
         _ => None,
     };
     let wanted = happens("the PIN", &mut stream, wanted).await;

@@ -39,6 +39,34 @@ fn login(lines: &str) -> String {
 }
 
 #[test]
+fn the_owner_is_a_person_whom_a_session_can_reach() {
+    let mid = format!("u{}", "0123456789abcdef".repeat(2));
+    let at = |owner: &str| format!("owner = {owner}\n{}", login("name = \"main\""));
+    let owner = |text: &str| good(&at(text)).owner;
+    assert_eq!(owner(&format!("\"{mid}\"")), Some(BotOwner { mid: mid.clone(), session: None }));
+    let named = owner(&format!("{{ mid = \"{mid}\", session = \"main\" }}"));
+    assert_eq!(named, Some(BotOwner { mid: mid.clone(), session: Some("main".to_owned()) }));
+    let on_line = mid.replacen('u', "U", 1);
+    let refused = [
+        "\"alice\"".to_owned(),
+        "7".to_owned(),
+        "{ session = \"main\" }".to_owned(),
+        format!("{{ mid = \"{mid}\", session = \"mian\" }}"),
+        format!("{{ mid = \"{mid}\", sesion = \"main\" }}"),
+        format!("\"{on_line}\""),
+    ];
+    let refused = refused.map(|text| error(&at(&text))).join("\n");
+    insta::assert_snapshot!(refused, @r#"
+    bots/hotline.toml:1:9: "owner" is "alice", expected the mid of a person, which is u, on LINE U, and 32 hexadecimal digits
+    bots/hotline.toml:1:9: "owner" is the integer 7, expected the mid of a person, or a table such as { mid = "u…", session = "main" }
+    bots/hotline.toml:1:9: owner lacks "mid", expected the mid of a person, which is u, on LINE U, and 32 hexadecimal digits
+    bots/hotline.toml:1:64: "session" is "mian", expected one of the sessions main; did you mean "main"?
+    bots/hotline.toml:1:54: unknown key "sesion" in owner; did you mean "session"?
+    bots/hotline.toml:1:9: "owner" is "U0123456789abcdef0123456789abcdef", expected a mid on the network of a session, which is the gateway: there it begins with u
+    "#);
+}
+
+#[test]
 fn the_documented_file_is_read_whole() {
     let config = good(
         r#"

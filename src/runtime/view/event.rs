@@ -1,6 +1,6 @@
 //! What happens in a running system, as whoever watches it is told. How it reads in the log is in `log`.
 //!
-//! A secret is never in it: that a PIN is to be typed is told, and not which.
+//! A secret is never shown by it: the PIN that is to be typed is for the one who hands it on to the owner, and is in no text and no JSON.
 
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer};
 
 use super::rows::{FaultView, WaitView};
 use crate::clock::Timestamp;
+use crate::session::Secret;
 use crate::store::{EventId, RunId, RunOutcome};
 
 /// Something that happened, with its time.
@@ -74,6 +75,9 @@ pub enum Happening {
         session: String,
         /// The account on whose phone.
         account: String,
+        /// The PIN.
+        #[serde(skip)]
+        pin: Secret,
     },
     /// A session has lost its connection, or its attempt at one; it tries again.
     Lost {

@@ -1,6 +1,6 @@
 //! How a running system is now, as rows.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::clock::Timestamp;
 use crate::language::diagnostic::plain_card;
@@ -12,7 +12,7 @@ use crate::store::{EventId, RunId, TimerId, Waiting};
 pub(crate) const ROWS: usize = 10_000;
 
 /// One worker's part of what can be seen.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct WorkerView {
     /// Its sessions.
     pub sessions: Vec<SessionView>,
@@ -25,7 +25,7 @@ pub struct WorkerView {
 }
 
 /// How much a worker has to do.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerCounters {
     /// Runs that their events wait for.
     pub running: usize,
@@ -51,7 +51,7 @@ impl WorkerCounters {
 }
 
 /// A session.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SessionView {
     /// Its name.
     pub name: String,
@@ -66,6 +66,8 @@ pub struct SessionView {
     pub scripts: Option<Vec<String>>,
     /// What waits.
     pub queues: SessionQueues,
+    /// How long the latest answer took, in milliseconds; none where nothing was answered yet.
+    pub latency: Option<u64>,
     /// What there was since it began.
     pub counters: SessionCounters,
 }
@@ -85,6 +87,7 @@ impl SessionView {
                 ignored: status.ignored,
                 damaged: status.damaged,
             },
+            latency: status.latency.map(|took| u64::try_from(took.as_millis()).unwrap_or(u64::MAX)),
             mid: status.mid,
             display_name: status.display_name,
         }
@@ -92,7 +95,7 @@ impl SessionView {
 }
 
 /// How far a session is, and why where it is not live.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "phase", rename_all = "snake_case")]
 pub enum PhaseView {
     /// A connection is being made.
@@ -138,7 +141,7 @@ impl From<&Phase> for PhaseView {
 }
 
 /// What waits in a session.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionQueues {
     /// Events that wait or are being handled.
     pub events: usize,
@@ -151,7 +154,7 @@ pub struct SessionQueues {
 }
 
 /// What there was in a session since it began.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SessionCounters {
     /// Logins that were sent.
     pub logins: u64,
@@ -166,7 +169,7 @@ pub struct SessionCounters {
 }
 
 /// A run that goes on.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunView {
     /// Its id.
     pub id: RunId,
@@ -187,7 +190,7 @@ pub struct RunView {
 }
 
 /// What a run waits for.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WaitView {
     /// The call, such as `ask`, and why it waits where that is not for its own sake.
     pub call: String,
@@ -213,7 +216,7 @@ impl WaitView {
 }
 
 /// A timer that waits for its time.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TimerView {
     /// Its id.
     pub id: TimerId,
@@ -230,7 +233,7 @@ pub struct TimerView {
 }
 
 /// A script.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScriptView {
     /// Its name.
     pub name: String,
@@ -249,7 +252,7 @@ pub struct ScriptView {
 }
 
 /// How a script is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ScriptState {
     /// Its newest version is live.
@@ -263,7 +266,7 @@ pub enum ScriptState {
 }
 
 /// What is wrong with a script or a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultView {
     /// The file that the place lies in.
     pub file: String,

@@ -18,6 +18,8 @@ pub struct Announcer {
     clock: Clock,
     /// Made for the first reader.
     sender: Arc<OnceLock<broadcast::Sender<ViewEvent>>>,
+    /// The same for those who are told only what the log has a line for.
+    news: Arc<OnceLock<broadcast::Sender<ViewEvent>>>,
     /// How many read, since asking the channel would take its lock.
     readers: Arc<AtomicUsize>,
 }
@@ -25,7 +27,7 @@ pub struct Announcer {
 impl Announcer {
     /// A stream that nobody reads yet.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, sender: Arc::default(), readers: Arc::default() }
+        Self { clock, sender: Arc::default(), news: Arc::default(), readers: Arc::default() }
     }
 
     /// Everything that happens from now on.
@@ -33,6 +35,12 @@ impl Announcer {
         let receiver = self.sender.get_or_init(|| broadcast::Sender::new(EVENTS)).subscribe();
         self.readers.fetch_add(1, Ordering::Relaxed);
         EventStream { receiver, readers: Arc::clone(&self.readers) }
+    }
+
+    /// What is seldom, from now on: all but how runs begin, wait and end. It costs nothing where nothing of the kind happens.
+    pub(crate) fn read_news(&self) -> EventStream {
+        let receiver = self.news.get_or_init(|| broadcast::Sender::new(EVENTS)).subscribe();
+        EventStream { receiver, readers: Arc::new(AtomicUsize::new(1)) }
     }
 
     /// Whether anybody reads: what only readers are told need not be made otherwise.
@@ -43,6 +51,10 @@ impl Announcer {
     /// Tells what happened, the log first.
     pub(crate) fn tell(&self, happening: Happening) {
         happening.log();
+        if let Some(news) = self.news.get() {
+            // The last reader may be gone by now.
+            let _ = news.send(ViewEvent { at: self.clock.now(), happening: happening.clone() });
+        }
         self.tell_readers(|| happening);
     }
 

@@ -27,7 +27,7 @@ use crate::runtime::context::drain::DrainMode;
 use crate::runtime::engine::values;
 use crate::runtime::run::{Run, is_last_word};
 use crate::runtime::view::event::Happening;
-use crate::session::{self, CallError, Dedup, Ended, Flow, Owner, Signal};
+use crate::session::{self, CallError, Dedup, Ended, Flow, Owner, Secret, Signal};
 use crate::store::{RunOutcome, StoreError, Tenant, TimerRow, message_number};
 
 /// How long an `on_stop` may take when the grace is over already, and a gateway to close.
@@ -209,8 +209,8 @@ impl Worker {
             }
             Signal::Pin(pin) => {
                 tracing::warn!(session = name, pin, "type this PIN on the phone of {account}");
-                let wanted = || Happening::PinWanted { session: name.to_owned(), account: account.to_owned() };
-                self.services.events.tell_readers(wanted);
+                let (session_name, account) = (name.to_owned(), account.to_owned());
+                self.tell(Happening::PinWanted { session: session_name, account, pin: Secret::new(pin.as_str()) });
                 self.hook_everywhere(session, Hook::Pin, vec![pin.into()]);
             }
             Signal::LoginNotice(frame) => tracing::info!(session = name, "the gateway says while logging in: {frame}"),

@@ -10,9 +10,9 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use hotline::clock::Clock;
-use hotline::host::config::{Config, DEFAULT_RETENTION, Session};
+use hotline::host::config::{BotOwner, Config, DEFAULT_RETENTION, Session};
 use hotline::host::control::{self, ControlReply, ControlRequest};
-use hotline::host::{Host, KillOutcome, RunOptions, StartError};
+use hotline::host::{Host, HostStatus, KillOutcome, RunOptions, StartError};
 use hotline::runtime::{AllowedHost, Limits};
 use hotline::session::{Credentials, MediaMode, Pacing, Secret};
 use hotline::store::RunId;
@@ -47,6 +47,7 @@ pub(crate) struct Setup {
     data: Option<PathBuf>,
     allowed: Vec<AllowedHost>,
     retention: Option<Duration>,
+    owner: Option<BotOwner>,
 }
 
 impl Setup {
@@ -68,6 +69,7 @@ impl Setup {
             data: None,
             allowed: Vec::new(),
             retention: None,
+            owner: None,
         }
     }
 
@@ -97,6 +99,12 @@ impl Setup {
     /// Lets scripts reach a host.
     pub(crate) fn allow_host(mut self, host: &str) -> Self {
         self.allowed.push(host.parse().expect("a host"));
+        self
+    }
+
+    /// Has somebody told of troubles.
+    pub(crate) fn owner(mut self, mid: &str, session: Option<&str>) -> Self {
+        self.owner = Some(BotOwner { mid: mid.to_owned(), session: session.map(str::to_owned) });
         self
     }
 
@@ -205,6 +213,7 @@ impl Setup {
             limits: self.limits,
             http_allow: self.allowed.clone(),
             console: None,
+            owner: self.owner.clone(),
             retention: self.retention.unwrap_or(DEFAULT_RETENTION),
             sessions: self.sessions.iter().zip(gateways).map(session).collect(),
             ..Config::without_file(folder)
@@ -295,6 +304,11 @@ impl Bot {
     /// Has another command ask the engine to kill a run.
     pub(crate) async fn kill(&self, run: RunId) -> ControlReply<KillOutcome> {
         self.ask(ControlRequest::Kill { run }).await
+    }
+
+    /// How the engine is, as another command is told.
+    pub(crate) async fn status(&self) -> HostStatus {
+        self.ask(ControlRequest::Status).await.expect("it tells")
     }
 
     async fn ask<T: DeserializeOwned + Send + 'static>(&self, request: ControlRequest) -> ControlReply<T> {
