@@ -75,6 +75,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["project"],
             &["walk"],
             &[
+                "address",
                 "command",
                 "elsewhere",
                 "expression",

@@ -299,6 +299,50 @@ fn what_only_looks_like_a_mistake_is_left_alone() {
 }
 
 #[test]
+fn a_timer_that_ends_or_stays_one_is_left_alone() {
+    let tell = "\nfn tell(chat, text) { send_text(chat, `${text}`); }";
+    for lines in [
+        "every(\"1d\", \"tell\", [msg.chat, \"tea\"]);",
+        "every(\"1d\", \"tell\", [msg.chat, msg.sender.name]);",
+        "let id = every(\"1d\", \"tell\", [msg.chat, now()]); after(\"1h\", \"tell\", [msg.chat, msg.id]); cancel(id);",
+        "state.id = every(\"1d\", \"tell\", [msg.chat, msg.id]);",
+        "after(\"1m\", \"tell\", [msg.chat, \"x\"]); sleep(5); sleep(90); sleep(600); sleep(3600); sleep(0.5);",
+    ] {
+        none(&format!("fn on_message(msg) {{ {lines} }}{tell}"));
+    }
+    for body in [
+        "after(\"1m\", \"tick\", [n + 1]);",
+        "if n < 3 { after(\"1m\", \"tick\", [n + 1]); after(\"2m\", \"tick\", [n + 2]); }",
+        "if n > 3 { return; } for i in 0..2 { after(\"1m\", \"tick\", [n + i]); }",
+        "try { http_get(\"https://a.test\"); } catch { after(\"1m\", \"tick\", [n]); }",
+    ] {
+        none(&format!(
+            "every(\"1h\", \"beat\");\nfn beat() {{ after(\"1m\", \"tick\", [1]); }}\nfn tick(n) {{ log_info(n); {body} }}"
+        ));
+    }
+    none("every(\"1h\", \"tick\");\nfn tick() { if random() < 0.1 { after(\"1m\", \"tick\"); } }");
+}
+
+#[test]
+fn a_mid_or_what_may_be_one_is_left_alone() {
+    for lines in [
+        "send_text(msg.chat, msg.sender.mid); send_text(msg.sender.mid, msg.sender.name); send_text(\"u1\", msg.sender.name);",
+        "send_text(msg.to, msg.chat); send_text(state.owner, msg.chat); send_text(`${msg.chat}`, msg.id);",
+        "let owner = store.get(\"owner\") ?? msg.chat; send_text(owner, \"hello\"); ask(msg.chat, msg.sender.mid);",
+    ] {
+        none(&format!("fn on_message(msg) {{ {lines} }}"));
+    }
+}
+
+#[test]
+fn what_a_module_exports_can_be_read() {
+    let module = "export const LIMIT = 3;\nlet list = [1];\nexport list as items;\nfn f() { 1 }\n";
+    let script = "import \"lib/m\" as m;\nfn on_start() { log_info(m::LIMIT + m::items.len + m::f()); log_info([m::LIMIT].map(|x, i| x + i)); }\n";
+    let none: [&str; 0] = [];
+    assert_eq!(with_module(script, module), none);
+}
+
+#[test]
 fn what_a_closure_sets_outside_of_it_is_kept() {
     // The check also runs the top level: none of these is lost, so that there is nothing to warn of.
     for line in [

@@ -83,6 +83,9 @@ impl Walk<'_> {
         }
         let result = known::result(Kind::Unknown, name, count).unwrap_or(result);
         self.arguments_there(name, &call.args, &kinds);
+        if let ("ask", [to, text, ..]) = (name, call.args.as_slice()) {
+            self.addressed(name, &[("to", to), ("text", text)]);
+        }
         if result == Kind::Unit {
             let name = name.to_owned();
             self.gave_nothing =
@@ -243,6 +246,9 @@ impl Walk<'_> {
             "ask" if kinds.first() == Some(&Kind::Message) => {
                 Some("to ask its writer, write `msg.ask(text)`; its chat's mid is `.chat`".to_owned())
             }
+            "after" | "every" if matches!(kinds.first(), Some(Kind::Int | Kind::Float)) => {
+                Some("a duration is a text with its unit, such as \"500ms\", \"5s\" or \"10m\"".to_owned())
+            }
             _ => (!signatures.is_empty()).then(|| format!("it is {}", ticked(&signatures))),
         };
         self.error("wrong-type", position, format!("`{name}` does not take ({found})"), help);
@@ -278,7 +284,7 @@ impl Walk<'_> {
             call.args.iter().for_each(|text| self.unbroken(text));
         }
         for fault in literal::check(of, &call.name, &call.args) {
-            self.error(fault.rule, fault.position, fault.message, fault.help);
+            self.report(fault.severity, fault.rule, fault.position, fault.message, fault.help);
         }
     }
 }

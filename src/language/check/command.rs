@@ -45,6 +45,8 @@ impl Walk<'_> {
             }
             return;
         }
+        let named: Vec<_> = fields.iter().map(|field| field.name).zip(arguments_).collect();
+        self.addressed(&row.call_name(), &named);
         for (index, (field, kind)) in fields.into_iter().zip(kinds).enumerate() {
             let of_choice =
                 row.choices().any(|choice| field.presence == Presence::Either && literal::accepts(choice.kind, *kind));
@@ -120,6 +122,8 @@ impl Walk<'_> {
                 self.field_there(row, field.name, value, kind);
             }
         }
+        let named: Vec<_> = given.iter().filter_map(|(name, _, value)| Some((*name, (*value)?))).collect();
+        self.addressed(&row.call_name(), &named);
         for name in missing.into_iter().filter(|name| !meant_fields.contains(name)) {
             // A map that a variable holds may have got the field by an assignment.
             if given.iter().all(|(_, _, value)| value.is_none())

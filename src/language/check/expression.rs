@@ -173,6 +173,7 @@ impl Walk<'_> {
                     return;
                 };
                 known.entries = None;
+                known.takes = None;
                 let kind = match (known.kind, value) {
                     _ if operation.is_op_assignment() => known.kind,
                     // What is unknown counts as being there.
@@ -223,6 +224,12 @@ impl Walk<'_> {
         }
         if let (Some(name), Some(ChainLink::Property(field, position))) = (root_name, links.first()) {
             self.caught_field(name, field, *position);
+            if self.read_of_module(name, field, *position) {
+                return Kind::Unknown;
+            }
+        }
+        if let Some(ChainLink::Method(call, position)) = links.first() {
+            self.pointer_called(root, call, *position);
         }
         let before = self.findings.len();
         let mut kind = self.expression(root);
@@ -440,7 +447,7 @@ impl Walk<'_> {
         }
         match self.namespace(namespace) {
             Some(network) => self.operation_value(network, name, position),
-            None => drop(self.module(namespace)),
+            None => self.module_variable(namespace, name, position),
         }
         Kind::Unknown
     }

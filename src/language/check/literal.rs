@@ -7,6 +7,7 @@ use rhai::{Expr, Position};
 use crate::language::bot_command;
 use crate::language::calendar::{UNITS, check_format, time_of_day};
 use crate::language::cron;
+use crate::language::diagnostic::Severity;
 use crate::language::duration::parse_duration;
 use crate::language::functions::{ASK_OPTIONS, FROM};
 use crate::language::kind::Kind;
@@ -17,6 +18,7 @@ use crate::protocol::FieldKind;
 
 /// What is wrong with an argument.
 pub(crate) struct Wrong {
+    pub(crate) severity: Severity,
     pub(crate) rule: &'static str,
     pub(crate) position: Position,
     pub(crate) message: String,
@@ -27,10 +29,17 @@ pub(crate) struct Wrong {
 pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wrong> {
     let mut wrong = Vec::new();
     match (of, name, arguments) {
+        (None, "sleep", [Expr::IntegerConstant(number, position)]) => wrong.extend(seconds(*number, *position)),
         (None, "sleep" | "after" | "every", [first, ..]) => wrong.extend(duration(name, first)),
         (None, "cron", [Expr::StringConstant(pattern, position), ..]) => {
             if let Err(message) = cron::check(pattern) {
-                wrong.push(Wrong { rule: "bad-literal", position: *position, message, help: None });
+                wrong.push(Wrong {
+                    severity: Severity::Error,
+                    rule: "bad-literal",
+                    position: *position,
+                    message,
+                    help: None,
+                });
             }
         }
         (None, "date" | "start_of_day" | "date_add" | "next_time" | "format_date" | "parse_date", _) => {
@@ -74,7 +83,7 @@ fn dates(name: &str, arguments: &[Expr]) -> Vec<Wrong> {
     let literal = |index: usize, fault: fn(&str) -> Option<String>| {
         let Some(Expr::StringConstant(text, position)) = arguments.get(index) else { return None };
         let message = format!("{name}: {}", fault(text)?);
-        Some(Wrong { rule: "bad-literal", position: *position, message, help: None })
+        Some(Wrong { severity: Severity::Error, rule: "bad-literal", position: *position, message, help: None })
     };
     let format = |text: &str| check_format(text).err().map(|error| error.to_string());
     let mut wrong = Vec::new();
@@ -97,7 +106,25 @@ fn dates(name: &str, arguments: &[Expr]) -> Vec<Wrong> {
 fn duration(name: &str, argument: &Expr) -> Option<Wrong> {
     let Expr::StringConstant(text, position) = argument else { return None };
     let error = parse_duration(text).err()?;
-    Some(Wrong { rule: "bad-literal", position: *position, message: format!("{name}: {error}"), help: None })
+    Some(Wrong {
+        severity: Severity::Error,
+        rule: "bad-literal",
+        position: *position,
+        message: format!("{name}: {error}"),
+        help: None,
+    })
+}
+
+/// A number of seconds that looks like one of milliseconds: a hundred or more that are no whole minutes, and round ones.
+fn seconds(number: i64, position: Position) -> Option<Wrong> {
+    let meant_in_seconds = number < 100 || (number % 60 == 0 && number % 500 != 0);
+    (!meant_in_seconds).then(|| Wrong {
+        severity: Severity::Warning,
+        rule: "bare-number",
+        position,
+        message: format!("a number is in seconds: this sleeps for {number} seconds"),
+        help: Some(format!("write `sleep(\"{number}ms\")` for milliseconds, `sleep(\"{number}s\")` for seconds")),
+    })
 }
 
 fn pattern(argument: &Expr) -> Option<Wrong> {
@@ -107,6 +134,7 @@ fn pattern(argument: &Expr) -> Option<Wrong> {
     let reason = error.to_string();
     let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned();
     Some(Wrong {
+        severity: Severity::Error,
         rule: "bad-literal",
         position: *position,
         message: format!("this regular expression does not compile: {reason}"),
@@ -132,6 +160,7 @@ fn option(of: &str, known: &[&'static str], options: &Expr, value_of: Value) -> 
                 ),
             };
             wrong.push(Wrong {
+                severity: Severity::Error,
                 rule: "wrong-arguments",
                 position: name.pos,
                 message: format!("{of} has no option `{}`", name.name),
@@ -147,6 +176,7 @@ fn question(of: &str, options: &Expr) -> Vec<Wrong> {
     option(of, &ASK_OPTIONS, options, |of, name, value| match name {
         "timeout" => lasting(of, name, value),
         FROM if of != "ask" => Some(Wrong {
+            severity: Severity::Error,
             rule: "wrong-arguments",
             position: value.position(),
             message: format!("{of} asks who wrote the message, so it has no option `{FROM}`"),
@@ -164,7 +194,13 @@ fn question(of: &str, options: &Expr) -> Vec<Wrong> {
             let is_wrong = is_other
                 || matches!(value, Expr::IntegerConstant(..) | Expr::FloatConstant(..) | Expr::BoolConstant(..));
             let message = format!("{of} needs {name}, {expected}");
-            is_wrong.then(|| Wrong { rule: "wrong-type", position: value.position(), message, help: None })
+            is_wrong.then(|| Wrong {
+                severity: Severity::Error,
+                rule: "wrong-type",
+                position: value.position(),
+                message,
+                help: None,
+            })
         }
         _ => None,
     })
@@ -180,7 +216,7 @@ fn bot_command(name: &Expr, options: Option<&Expr>) -> Vec<Wrong> {
         ("aliases", _) => typed(value),
         ("args", Expr::StringConstant(text, position)) => {
             let message = format!("{of}: {}", bot_command::parameters(text).err()?);
-            Some(Wrong { rule: "bad-literal", position: *position, message, help: None })
+            Some(Wrong { severity: Severity::Error, rule: "bad-literal", position: *position, message, help: None })
         }
         _ => None,
     }));
@@ -191,7 +227,7 @@ fn bot_command(name: &Expr, options: Option<&Expr>) -> Vec<Wrong> {
 fn typed(name: &Expr) -> Option<Wrong> {
     let Expr::StringConstant(text, position) = name else { return None };
     let message = format!("bot_command: {}", bot_command::check_name(text).err()?);
-    Some(Wrong { rule: "bad-literal", position: *position, message, help: None })
+    Some(Wrong { severity: Severity::Error, rule: "bad-literal", position: *position, message, help: None })
 }
 
 /// The options of a request: each by itself, and those that go together.
@@ -211,11 +247,11 @@ fn request(options: &Expr) -> Vec<Wrong> {
             _ => None,
         }?;
         let message = format!("{of}: {name}: {reason}");
-        Some(Wrong { rule: "bad-literal", position: *position, message, help: None })
+        Some(Wrong { severity: Severity::Error, rule: "bad-literal", position: *position, message, help: None })
     });
     let given = |wanted: &str| entries.0.iter().find(|(name, _)| name.name == wanted);
     let mut refuse = |position, message: String| {
-        wrong.push(Wrong { rule: "wrong-arguments", position, message, help: None });
+        wrong.push(Wrong { severity: Severity::Error, rule: "wrong-arguments", position, message, help: None });
     };
     if given("url").is_none() {
         refuse(*position, "http needs the option `url`".to_owned());
@@ -241,5 +277,5 @@ fn lasting(of: &str, name: &str, value: &Expr) -> Option<Wrong> {
         return duration(&format!("{of}: {name}"), value);
     };
     let message = format!("{of} needs {name}, a duration such as \"10m\"; found a number");
-    Some(Wrong { rule: "wrong-type", position: *position, message, help: None })
+    Some(Wrong { severity: Severity::Error, rule: "wrong-type", position: *position, message, help: None })
 }

@@ -77,7 +77,7 @@ impl Walk<'_> {
     /// Judges what a command's field is given, which may be ().
     pub(crate) fn field_there(&mut self, row: &Command, field: &str, value: &Expr, kind: Kind) {
         if kind.may_be_nothing() {
-            let refusal = format!("and `{}` needs {field}", row.call_name());
+            let refusal = format!("and `{}` needs a `{field}`", row.call_name());
             self.used_as_if_there(value, kind, value.start_position(), (&refusal, None));
         }
     }

@@ -8,13 +8,14 @@
 //! | `call`, `command`, `network`, `module`, `named`, `operator` | calls: of functions, of commands, of a network's own operations, of modules, by a name, by an operator |
 //! | `trap`, `flow`, `unused` | traps of the language; code that is never reached; what nobody uses |
 //! | `maybe`, `presence` | values that may be `()`, and where it is known that they are not |
-//! | `literal`, `scope` | arguments that are written out; visible names |
+//! | `literal`, `address`, `scope` | arguments that are written out; where something is sent; visible names |
 //! | `sessions`, `elsewhere` | which networks a script's sessions are on; what is not to be had there |
 //! | `test` | what scenario tests call |
 //! | `finding` | what is found |
 //!
 //! How findings are shown is the command line's business.
 
+mod address;
 mod call;
 mod command;
 mod elsewhere;

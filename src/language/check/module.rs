@@ -1,6 +1,6 @@
 //! Imported modules: the functions that a file calls of them. Whether an import leads anywhere is found in `project`.
 
-use rhai::{FnCallExpr, Namespace, Position};
+use rhai::{FnCallExpr, Namespace, Position, Stmt};
 
 use super::parsed::Function;
 use super::walk::Walk;
@@ -44,6 +44,34 @@ impl Walk<'_> {
             }
         };
         self.error("unknown-function", position, format!("the module `{alias}` has no function `{name}`"), Some(help));
+    }
+
+    /// Checks that a module hands out what is read of it.
+    pub(crate) fn module_variable(&mut self, namespace: &Namespace, name: &str, position: Position) {
+        let Some(target) = self.module(namespace) else { return };
+        let files = self.files;
+        let Some(Ok(module)) = files.get(&target) else { return };
+        if module.exports.contains(name) {
+            return;
+        }
+        let alias = namespace.root();
+        if let Some(function) = module.named_so(name).find(|function| !function.private) {
+            let message = format!("`{alias}::{name}` is a function of a module, which is no value");
+            let help = format!("call it, `{alias}::{}`, or give a closure that does", function.signature());
+            self.error("unknown-variable", position, message, Some(help));
+            return;
+        }
+        let own = |statement: &Stmt| matches!(statement, Stmt::Var(parts, ..) if parts.0.name == name);
+        let help = if module.top.iter().any(own) {
+            format!("only what is exported is seen outside: write `export const {name} = …;` there")
+        } else if let Some(meant) = closest(name, module.exports.iter().map(String::as_str)) {
+            format!("did you mean `{alias}::{meant}`?")
+        } else if module.exports.is_empty() {
+            "it exports no constants".to_owned()
+        } else {
+            format!("it has {}", module.exports.iter().map(String::as_str).collect::<Vec<_>>().join(", "))
+        };
+        self.error("unknown-variable", position, format!("the module `{alias}` has no `{name}`"), Some(help));
     }
 
     /// The file of the module that a namespace means.

@@ -1,11 +1,11 @@
 //! Functions that are called by their names: by timers, and through `Fn`.
 
-use rhai::{Expr, FnCallExpr, Position};
+use rhai::{ASTNode, Expr, FnCallExpr, Position, Stmt};
 
 use super::parsed::{Function, Parsed};
 use super::walk::Walk;
 use crate::language::bot_command::{self, BotCommand, Parameter};
-use crate::language::chain::closure_of;
+use crate::language::chain::{ChainLink, closure_of, links_of};
 use crate::language::cron;
 use crate::language::functions::arguments;
 use crate::language::functions::ticked;
@@ -56,6 +56,58 @@ impl Walk<'_> {
         if !signatures.is_empty() && self.file.function(name, 1).is_none() {
             let message = format!("`{name}` is called with the answer, but it is {}", ticked(&signatures));
             self.error("wrong-arguments", *position, message, None);
+        }
+    }
+
+    /// The parameters of the closure that an expression is, without the variables that it captures.
+    pub(crate) fn parameters_of(&self, expression: &Expr) -> Option<&[String]> {
+        let closure = closure_of(expression)?;
+        self.file.closures.get(&closure.name)?.parameters.get(closure.captured.len()..)
+    }
+
+    /// Checks that closures take no more than the method gives that calls them.
+    pub(crate) fn closures_taken(&mut self, of: Kind, call: &FnCallExpr) {
+        let (gives, what) = match (of, call.name.as_str()) {
+            (Kind::Array, "for_each") => (1, "the index, and the item as `this`"),
+            (Kind::Array, "map" | "filter" | "all" | "some" | "find" | "find_map" | "drain" | "retain") => {
+                (2, "the item and its index")
+            }
+            (Kind::Array, "reduce" | "reduce_rev") => (3, "what came before, the item and its index"),
+            (Kind::Array, "sort") => (2, "two items"),
+            (Kind::Store, "update") => (1, "the old value"),
+            _ => return,
+        };
+        let Some(closure) = call.args.iter().find_map(closure_of) else { return };
+        let Some(function) = self.file.closures.get(&closure.name) else { return };
+        let count = function.parameters.len() - closure.captured.len().min(function.parameters.len());
+        let exactly = matches!(call.name.as_str(), "sort" | "update");
+        if count > gives || (exactly && count < gives) {
+            let message = format!("`{}` gives its closure {what}; this one takes {}", call.name, arguments(count));
+            self.error("wrong-arguments", closure.position, message, None);
+        }
+    }
+
+    /// Checks with how many arguments the closure is called that a variable holds, where it is known which one that is.
+    pub(crate) fn closure_called(&mut self, name: &str, count: usize, position: Position) {
+        let takes = self.scope.variable(name).and_then(|variable| variable.takes);
+        if let Some(takes) = takes.filter(|takes| *takes != count) {
+            let message = format!("the closure `{name}` is called with {}", arguments(count));
+            self.error("wrong-arguments", position, message, Some(format!("it takes {}", arguments(takes))));
+        }
+    }
+
+    /// Checks with how many arguments `Fn("name").call(…)` calls a function of the file.
+    pub(crate) fn pointer_called(&mut self, pointer: &Expr, call: &FnCallExpr, position: Position) {
+        let Expr::FnCall(made, _) = pointer else { return };
+        let ("Fn", [Expr::StringConstant(name, _)], "call") = (made.name.as_str(), made.args.as_slice(), &*call.name)
+        else {
+            return;
+        };
+        let file = self.file;
+        let signatures: Vec<_> = file.named_so(name).map(Function::signature).collect();
+        if !signatures.is_empty() && file.function(name, call.args.len()).is_none() {
+            let message = format!("`{name}` is called with {}", arguments(call.args.len()));
+            self.error("wrong-arguments", position, message, Some(format!("it is {}", ticked(&signatures))));
         }
     }
 
@@ -122,6 +174,64 @@ impl Walk<'_> {
         self.error("wrong-arguments", position, message, Some(help));
     }
 
+    /// Warns of a timer that is made anew each time, because its arguments are never the same, and that nobody can cancel.
+    pub(crate) fn multiplied(&mut self, call: &FnCallExpr, position: Position) {
+        let (false, "every" | "cron", Some(given)) = (self.at_top_level, call.name.as_str(), call.args.get(2)) else {
+            return;
+        };
+        let Some(fresh) = self.fresh(given) else { return };
+        let message =
+            format!("each run makes another timer here, since `{fresh}` is never the same, and none of them ends");
+        let help = format!(
+            "give it what stays the same, such as `msg.chat`: then it is one timer; or keep the id that `{}` gives, for `cancel(id)`",
+            call.name
+        );
+        self.warn("timers-multiply", position, message, Some(help));
+    }
+
+    /// What of an expression is different at each message, or each time.
+    fn fresh(&mut self, expression: &Expr) -> Option<String> {
+        let mut fresh = None;
+        let scope = &mut self.scope;
+        expression.walk(&mut Vec::new(), &mut |nodes: &[ASTNode<'_>]| {
+            fresh = match nodes.last() {
+                Some(ASTNode::Expr(Expr::FnCall(call, _))) if matches!(&*call.name, "now" | "random") => {
+                    Some(format!("{}()", call.name))
+                }
+                Some(ASTNode::Expr(chain @ Expr::Dot(..))) => match links_of(chain) {
+                    (Expr::Variable(variable, ..), links) => match links.as_slice() {
+                        [ChainLink::Property(name @ ("id" | "timestamp"), _), ..]
+                            if scope.variable(&variable.1).is_some_and(|known| known.kind == Kind::Message) =>
+                        {
+                            Some(format!("{}.{name}", variable.1))
+                        }
+                        _ => None,
+                    },
+                    _ => None,
+                },
+                _ => None,
+            };
+            fresh.is_none()
+        });
+        fresh
+    }
+
+    /// Warns of a function that a timer calls and that sets more timers for itself than have called it: each round doubles them.
+    pub(crate) fn multiplying(&mut self, function: &Function) {
+        let name = function.name.as_str();
+        let mut places = Vec::new();
+        let count = rounds(&function.body, name, &mut places);
+        let beats = self.file.beats.contains(name);
+        let (Some(last), true) = (places.last(), count > 1 || (count == 1 && beats)) else { return };
+        let message = match beats {
+            true => format!(
+                "`every` or `cron` calls `{name}` already: each beat sets one more timer that calls it, for ever"
+            ),
+            false => format!("`{name}` sets more than one timer that calls it again: each round doubles them"),
+        };
+        self.warn("timers-multiply", *last, message, Some("let one timer lead to one".to_owned()));
+    }
+
     /// Checks that the scripts which run this file's code define the function that a timer names.
     fn timer_names(&mut self, name: &str, count: Option<usize>, position: Position) {
         let (file, files, around) = (self.file, self.files, self.around);
@@ -184,4 +294,52 @@ fn parameters_in(options: Option<&Expr>) -> Option<Vec<Parameter>> {
     let (_, args) = entries.0.iter().find(|(name, _)| name.name == "args")?;
     let Expr::StringConstant(text, _) = args else { return None };
     bot_command::parameters(text).ok()
+}
+
+/// How many `after` calls of a function by its own name every run of these statements makes; a loop counts twice. What a condition
+/// may keep it from does not count.
+fn rounds(statements: &[Stmt], name: &str, places: &mut Vec<Position>) -> usize {
+    let mut count = 0;
+    for statement in statements {
+        count += match statement {
+            Stmt::Block(block) => rounds(block.statements(), name, places),
+            Stmt::TryCatch(flow, _) => rounds(flow.body.statements(), name, places),
+            Stmt::While(flow, _) => 2 * rounds(flow.body.statements(), name, places),
+            Stmt::Do(flow, ..) => 2 * rounds(flow.body.statements(), name, places),
+            Stmt::For(parts, _) => 2 * rounds(parts.2.body.statements(), name, places),
+            Stmt::FnCall(call, position) => calls_back(call, name, *position, places),
+            Stmt::Expr(expression) => match &**expression {
+                Expr::FnCall(call, position) => calls_back(call, name, *position, places),
+                _ => 0,
+            },
+            Stmt::Var(parts, ..) => match &parts.1 {
+                Expr::FnCall(call, position) => calls_back(call, name, *position, places),
+                _ => 0,
+            },
+            _ => 0,
+        };
+        if may_leave(statement) {
+            break;
+        }
+    }
+    count
+}
+
+/// Whether a statement may be the last one that is run.
+fn may_leave(statement: &Stmt) -> bool {
+    let mut leaves = false;
+    statement.walk(&mut Vec::new(), &mut |nodes: &[ASTNode<'_>]| {
+        leaves |= matches!(nodes.last(), Some(ASTNode::Stmt(Stmt::Return(..) | Stmt::BreakLoop(..))));
+        !leaves
+    });
+    leaves
+}
+
+fn calls_back(call: &FnCallExpr, name: &str, position: Position, places: &mut Vec<Position>) -> usize {
+    let is_it =
+        matches!((&*call.name, call.args.get(1)), ("after", Some(Expr::StringConstant(named, _))) if named == name);
+    if is_it {
+        places.push(position);
+    }
+    usize::from(is_it)
 }

@@ -181,6 +181,10 @@ impl Walk<'_> {
         self.literals(Some(of), call, &arguments_);
         self.shared_with_closure(call, root, position);
         self.index_for_item(of, call, root);
+        self.closures_taken(of, call);
+        if let ("call", Some(root)) = (name, root) {
+            self.closure_called(root, call.args.len(), position);
+        }
         if let "push" | "insert" | "set" = name {
             for argument in &call.args {
                 self.kept_closure(argument);

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
-use rhai::{AST, ASTNode, Engine, Expr, FnAccess, FnCallExpr, Position, Stmt};
+use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, FnAccess, FnCallExpr, Position, Stmt};
 
 use crate::language::bot_command::comparable;
 use crate::language::chain::{ChainLink, links_of};
@@ -76,6 +76,10 @@ pub(crate) struct Parsed {
     pub(crate) kept: BTreeSet<String>,
     /// Whether entries of `state` may be set in ways that are not followed.
     pub(crate) keeps_more: bool,
+    /// The functions that its `every` and `cron` call.
+    pub(crate) beats: BTreeSet<String>,
+    /// What others reach of it by `module::NAME`, beside its functions.
+    pub(crate) exports: BTreeSet<String>,
     /// The entries of `store` that hooks set before there is any event.
     pub(crate) begun: BTreeSet<String>,
 }
@@ -123,7 +127,9 @@ impl Parsed {
             entries: BTreeSet::new(),
             kept: BTreeSet::new(),
             keeps_more: false,
+            exports: ast.statements().iter().filter_map(exported).collect(),
             begun: BTreeSet::new(),
+            beats: BTreeSet::new(),
             source,
         };
         parsed.note_begun();
@@ -268,6 +274,11 @@ impl Parsed {
                     };
                     self.keeps_more |= !begins(nodes.len().checked_sub(2).and_then(|at| nodes.get(at)));
                 }
+                Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
+                    if let ("every" | "cron", Some(Expr::StringConstant(name, _))) = (&*call.name, call.args.get(1)) {
+                        self.beats.insert(name.to_string());
+                    }
+                }
                 Some(ASTNode::Expr(Expr::Map(map, _))) => {
                     self.entries.extend(map.0.iter().map(|(name, _)| name.name.to_string()));
                 }
@@ -288,6 +299,18 @@ impl Parsed {
             }
             true
         });
+    }
+}
+
+/// The name by which a statement of the top level hands a variable out.
+fn exported(statement: &Stmt) -> Option<String> {
+    match statement {
+        Stmt::Var(parts, flags, _) if flags.contains(ASTFlags::EXPORTED) => Some(parts.0.name.to_string()),
+        Stmt::Export(parts, _) => {
+            let (own, other) = &**parts;
+            Some(if other.name.is_empty() { own.name.to_string() } else { other.name.to_string() })
+        }
+        _ => None,
     }
 }
 

@@ -29,11 +29,13 @@ pub(crate) struct Variable {
     pub(crate) exported: bool,
     /// The entries of the map that is written out where it is declared.
     pub(crate) entries: Option<Vec<(String, Position)>>,
+    /// How many arguments the closure takes that it is declared as.
+    pub(crate) takes: Option<usize>,
 }
 
 impl Variable {
     pub(crate) fn new(name: &str, kind: Kind, origin: VariableOrigin, position: Position) -> Self {
-        Self { name: name.to_owned(), kind, origin, position, read: false, exported: false, entries: None }
+        Self { name: name.to_owned(), kind, origin, position, read: false, exported: false, entries: None, takes: None }
     }
 
     /// Whether it is worth saying that nobody reads it.

@@ -197,6 +197,18 @@ impl Walk<'_> {
         true
     }
 
+    /// Says that a module's constant is read with `.`; whether it is.
+    pub(crate) fn read_of_module(&mut self, name: &str, field: &str, position: Position) -> bool {
+        if self.scope.variable(name).is_some() {
+            return false;
+        }
+        let Some(alias) = self.scope.alias(name) else { return false };
+        alias.used = true;
+        let message = format!("`{name}` is a module, and its constants are read with `::`");
+        self.error("unknown-variable", position, message, Some(format!("write `{name}::{field}`")));
+        true
+    }
+
     /// Says that a statement computes something and does nothing with it.
     pub(crate) fn without_effect(&mut self, expression: &Expr) {
         let (position, help) = match expression {

@@ -252,6 +252,7 @@ impl<'a> Walk<'a> {
         self.presence = ProvenPresence::default();
         self.blamed.clear();
         self.statements(&function.body, Value::Used);
+        self.multiplying(function);
         self.in_function = None;
         self.in_hook = false;
         self.leave(mark);
@@ -373,6 +374,7 @@ impl<'a> Walk<'a> {
                     variable.entries =
                         Some(entries.0.iter().map(|(name, _)| (name.name.to_string(), name.pos)).collect());
                 }
+                variable.takes = self.parameters_of(initial).map(<[_]>::len);
                 let tested = match kind {
                     Kind::Bool | Kind::Unknown => self.tests(initial),
                     _ => Tested::default(),
@@ -384,6 +386,7 @@ impl<'a> Walk<'a> {
             }
             Stmt::Assignment(parts) => self.assignment(&parts.0, &parts.1),
             Stmt::FnCall(call, position) => {
+                self.multiplied(call, *position);
                 self.call(call, *position);
                 self.gave_nothing = None;
             }
@@ -402,6 +405,9 @@ impl<'a> Walk<'a> {
                 self.presence.join(after);
             }
             Stmt::Expr(expression) => {
+                if let Expr::FnCall(call, position) = &**expression {
+                    self.multiplied(call, *position);
+                }
                 let before = self.findings.len();
                 self.gave_nothing = None;
                 self.expression(expression);
