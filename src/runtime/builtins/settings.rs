@@ -40,7 +40,12 @@ fn register_settings(engine: &mut Engine, services: &Rc<Services>) {
     });
     FuncRegistration::new_index_setter().with_purity(true).register_into_engine(
         engine,
-        |_: &mut SettingsObject, name: ImmutableString, _: Dynamic| -> Result<(), ScriptError> {
+        |_: &mut SettingsObject, name: ImmutableString, new: Dynamic| -> Result<(), ScriptError> {
+            // After a method of a value, such as `some` of an array, Rhai writes the value back.
+            let run = running()?;
+            if run.generation.bundle.settings.get(name.as_str()).is_some_and(|setting| is_same(setting, &new)) {
+                return Ok(());
+            }
             let message = format!("settings.{name} cannot be set here: the configuration sets it; keep it in state");
             Err(thrown::named("CONSTANT", message))
         },
@@ -108,6 +113,24 @@ fn value(setting: &SettingValue, now: Option<&SettingValue>) -> Option<Dynamic> 
             Dynamic::from(ScriptSecret::new(newest.or_else(|| own.text())?))
         }
     })
+}
+
+/// Whether a value is what a setting holds; all secrets count as the same.
+fn is_same(setting: &SettingValue, value: &Dynamic) -> bool {
+    match setting {
+        SettingValue::Bool(own) => value.as_bool() == Ok(*own),
+        SettingValue::Integer(own) => value.as_int() == Ok(*own),
+        SettingValue::Float(own) => value.as_float() == Ok(*own),
+        SettingValue::Text(own) => value.as_immutable_string_ref().is_ok_and(|text| *text == own.as_str()),
+        SettingValue::List(own) => value.as_array_ref().is_ok_and(|items| {
+            items.len() == own.len() && own.iter().zip(items.iter()).all(|(own, item)| is_same(own, item))
+        }),
+        SettingValue::Table(own) => value.as_map_ref().is_ok_and(|entries| {
+            entries.len() == own.len()
+                && own.iter().all(|(name, own)| entries.get(name.as_str()).is_some_and(|entry| is_same(own, entry)))
+        }),
+        SettingValue::Secret(_) => value.is::<ScriptSecret>(),
+    }
 }
 
 /// The error of a name that no setting has.
