@@ -88,11 +88,9 @@ impl AskOptions {
             cancel: options.get("cancel").map(cancel).transpose()?.unwrap_or_default(),
             ended: options.get("ended").map(ended).transpose()?,
         };
-        let needless = [("retry", read.retry.is_some()), ("attempts", read.attempts.is_some())];
-        if let (None, None, Some((name, _))) = (&read.check, &read.choices, needless.into_iter().find(|(_, is)| *is)) {
-            return Err(thrown::error(format!(
-                "ask: {name} is for answers that choices or check refuse; give one of them"
-            )));
+        // `attempts` is often among what several questions share, and does no harm where each answer is taken.
+        if let (None, None, Some(_)) = (&read.check, &read.choices, &read.retry) {
+            return Err(thrown::error("ask: retry is for answers that choices or check refuse; give one of them"));
         }
         Ok(read)
     }
@@ -284,7 +282,6 @@ mod tests {
         for (options, expected) in [
             (r#"#{ chek: 1 }"#, "ask has no option chek; did you mean check?"),
             (r#"#{ check: 1 }"#, "ask needs check, a function of the answer"),
-            (r#"#{ attempts: 3 }"#, "ask: attempts is for answers that choices or check refuse"),
             (r#"#{ attempts: 0, check: |a| true }"#, "ask needs attempts, a number from 1 on; found the integer 0"),
             (r#"#{ cancel: [""] }"#, "ask needs cancel, words such as"),
             (r#"#{ cancel: [1] }"#, "ask needs cancel, words such as"),
