@@ -1,5 +1,5 @@
-//! What the parts of the engine cost: decoding an event, dispatching it to a handler, parking and resuming a run, and how
-//! long a saved script takes to be live.
+//! What the parts of the engine cost: decoding an event, dispatching it to a handler, parking and resuming a run, how long a saved
+//! script takes to be live, and what a long conversation leaves on disk and takes to be rebuilt.
 //!
 //! `cargo bench --bench engine`. All but the decoding goes through a real connection to a gateway in this process, so the
 //! figures hold what an event or a command costs on its whole way. How many round trips a bot makes beside a hard-coded
@@ -12,6 +12,7 @@ mod timing;
 use std::hint::black_box;
 use std::net::{TcpListener, TcpStream};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use hotline::clock::Clock;
@@ -32,12 +33,15 @@ const CHUNK: u64 = 500;
 const PEOPLE: u64 = 64;
 /// The saves that are timed.
 const SAVES: usize = 100;
+/// The turns of a conversation after which it is measured.
+const TURNS: [u64; 4] = [0, 100, 1_000, 5_000];
 
 fn main() {
     decoding();
     dispatch();
     waiting();
     reload();
+    conversation();
 }
 
 fn decoding() {
@@ -101,6 +105,34 @@ fn reload() {
     println!("save to live, {SAVES} saves under traffic: median {:?}, p99 {:?}, worst {:?}", at(50), at(99), at(100));
 }
 
+/// Has a conversation under default limits, and prints after so many turns what its record takes on disk, and how long it is from a
+/// start of the engine to its next question. The first figure of time is that of a start alone.
+fn conversation() {
+    let in_one_run = "fn on_message(msg) {
+        let turns = 0;
+        loop { let answer = msg.ask(`${turns} turns, the last was ${msg.text}`); turns += 1; }
+    }";
+    let run_by_run = "fn on_message(msg) {
+        let mine = msg.sender.state;
+        mine.turns = (mine.turns ?? 0) + 1;
+        msg.reply(`${mine.turns} turns, the last was ${msg.text}`);
+    }";
+    for (name, script) in [("in one run", in_one_run), ("run by run", run_by_run)] {
+        let mut bot = Bot::start(script, Run::Live);
+        bot.talk(1);
+        let mut turns = 0;
+        for until in TURNS {
+            bot.talk(until - turns);
+            let began = Instant::now();
+            bot = bot.restart();
+            bot.talk(1);
+            let took = began.elapsed();
+            turns = until + 1;
+            println!("conversation {name}, {until} turns: {} KiB recorded, {took:.1?} to go on", bot.recorded() / 1024);
+        }
+    }
+}
+
 /// Times so many repetitions, a chunk at a time.
 fn in_chunks(count: u64, mut act: impl FnMut(u64) -> Duration) -> Duration {
     let mut left = count;
@@ -146,8 +178,14 @@ struct Bot {
     runtime: tokio::runtime::Runtime,
     host: Option<Host>,
     socket: WebSocket<TcpStream>,
-    folder: TempDir,
+    place: Rc<Place>,
     next_id: u64,
+}
+
+/// What outlives the engine: its folder, and where its gateway listens.
+struct Place {
+    folder: TempDir,
+    listener: TcpListener,
 }
 
 impl Bot {
@@ -156,6 +194,11 @@ impl Bot {
         std::fs::create_dir(folder.path().join("scripts")).expect("the folder is ours");
         std::fs::write(folder.path().join("scripts/bot.rhai"), script).expect("the folder is ours");
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::on(Rc::new(Place { folder, listener }), run, 0)
+    }
+
+    fn on(place: Rc<Place>, run: Run, next_id: u64) -> Self {
+        let Place { folder, listener } = &*place;
         let url = format!("ws://{}", listener.local_addr().expect("it listens"));
         let session = Session {
             name: "main".to_owned(),
@@ -181,7 +224,7 @@ impl Bot {
         let (stream, _) = listener.accept().expect("the engine connects");
         stream.set_nodelay(true).expect("a socket");
         let socket = tungstenite::accept(stream).expect("a handshake");
-        let mut bot = Self { runtime, host: Some(host), socket, folder, next_id: 0 };
+        let mut bot = Self { runtime, host: Some(host), socket, place, next_id };
         assert_eq!(bot.read().command, "Login");
         bot.write(json!({"command": "OnLogin", "code": 0, "content": "{\"mid\":\"ume\"}"}).to_string());
         bot.flush();
@@ -189,7 +232,33 @@ impl Bot {
     }
 
     fn script(&self) -> PathBuf {
-        self.folder.path().join("scripts/bot.rhai")
+        self.place.folder.path().join("scripts/bot.rhai")
+    }
+
+    /// Stops the engine, and starts another one on what it left behind.
+    fn restart(self) -> Self {
+        let (place, next_id) = (Rc::clone(&self.place), self.next_id);
+        drop(self);
+        Self::on(place, Run::Live, next_id)
+    }
+
+    /// Has one person write so often, each time when they have been answered.
+    fn talk(&mut self, times: u64) {
+        for _ in 0..times {
+            self.next_id += 1;
+            self.write(message(self.next_id, "u0123456789abcdef0123456789abcdef", "two teas, please"));
+            self.flush();
+            self.serve();
+        }
+    }
+
+    /// The bytes of what is recorded of the runs that go on.
+    fn recorded(&self) -> i64 {
+        let database =
+            rusqlite::Connection::open(self.place.folder.path().join("data/hotline.db")).expect("a database");
+        let sql =
+            "SELECT coalesce(sum(length(entry)), 0) FROM entry WHERE run IN (SELECT id FROM run WHERE ended IS NULL)";
+        database.query_row(sql, [], |row| row.get(0)).expect("a sum")
     }
 
     fn write(&mut self, text: String) {

@@ -8,7 +8,7 @@ const THREAD_STACK: usize = 64 << 20;
 /// The bounds of scripts and their runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// The processor time of one run; waiting does not count.
+    /// The processor time of one run, since the last answer that it was given; waiting does not count.
     pub cpu: Duration,
     /// How long a command waits for its reply.
     pub reply: Duration,
@@ -22,7 +22,7 @@ pub struct Limits {
     pub array: usize,
     /// The memory of one script, in bytes.
     pub memory: usize,
-    /// The host calls of one run.
+    /// The host calls of one run, since the last answer that it was given.
     pub calls: u64,
     /// How long runs may take to finish or park when the system stops, or their session is taken away.
     pub grace: Duration,

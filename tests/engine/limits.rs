@@ -238,6 +238,43 @@ async fn a_run_may_make_so_many_host_calls() {
 }
 
 #[tokio::test]
+async fn a_conversation_may_make_so_many_host_calls_for_each_answer() {
+    let limits = |limits: &mut hotline::runtime::Limits| limits.calls = 5;
+    let talk = "for turn in 0..20 { let answer = msg.ask(`${turn}`); log_info(`${now()}`); }\nloop { now(); }";
+    let bot = Setup::new().limits(limits).script("bot", script(talk)).start().await;
+    bot.says("u1", "go");
+    for turn in 0..10 {
+        assert_eq!(bot.text_to("u1").await, turn.to_string());
+        bot.says("u1", "on");
+    }
+    assert_eq!(bot.text_to("u1").await, "10");
+    let bot = bot.restart().await;
+    for turn in 11..20 {
+        bot.says("u1", "on");
+        assert_eq!(bot.text_to("u1").await, turn.to_string());
+    }
+    bot.says("u1", "on");
+    assert_eq!(bot.text_to("errors").await, "4: the run made more than 5 host calls (limits.calls)");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_conversation_with_a_long_record_is_told_of_in_the_log() {
+    let talk = "loop { msg.ask(\"?\"); for n in 0..2600 { now(); } }";
+    let limits = |limits: &mut hotline::runtime::Limits| limits.cpu = Duration::from_secs(60);
+    let bot = Setup::new().limits(limits).script("bot", script(talk)).start().await;
+    bot.says("u1", "go");
+    for _ in 0..5 {
+        assert_eq!(bot.text_to("u1").await, "?");
+        bot.says("u1", "on");
+    }
+    bot.logged(&["a run of on_message in ", "bot.rhai has recorded 10409 calls", "`msg.sender.state`"]).await;
+    let told = bot.log().into_iter().filter(|line| line.contains("all of which it makes again")).count();
+    assert_eq!(told, 1);
+    bot.stop().await;
+}
+
+#[tokio::test]
 async fn a_run_may_log_so_many_lines() {
     let limits = |limits: &mut hotline::runtime::Limits| limits.calls = 50;
     let bot = Setup::new()

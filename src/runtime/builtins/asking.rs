@@ -207,7 +207,7 @@ impl Question<'_> {
             Ok(async move {
                 let answer = answer.await;
                 if let Some(message) = &answer {
-                    asker.suspension.set_answered();
+                    asker.set_answered();
                     if let Some(session) = &asker.session {
                         asker.tokens.bring(session.handle.network(), message.content(), Some(asker.now()));
                     }

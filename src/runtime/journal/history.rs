@@ -223,6 +223,11 @@ impl History {
         }
     }
 
+    /// How many calls it has.
+    pub(crate) fn length(&self) -> u32 {
+        self.next.get()
+    }
+
     /// The run's id.
     pub(crate) fn id(&self) -> RunId {
         self.id

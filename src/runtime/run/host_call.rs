@@ -386,7 +386,7 @@ fn live(
 /// Gives a rebuilt run what it observed the first time.
 fn replay(run: &Rc<Run>, call: &HostCall<'_>, outcome: CallOutcome) -> ScriptResult {
     if let Some(verdict) = call.verdict {
-        run.suspension.has_been_away(verdict, matches!(outcome, CallOutcome::Message(_)));
+        run.suspension.has_been_away(verdict);
     }
     let answer = match outcome {
         // The record has put values in their places already, and asks for secrets again.
@@ -394,6 +394,7 @@ fn replay(run: &Rc<Run>, call: &HostCall<'_>, outcome: CallOutcome) -> ScriptRes
         CallOutcome::Value(text) => Answer::Value(values::from_content(&text)),
         CallOutcome::Content(text) => Answer::content(Content::new(text)),
         CallOutcome::Message(text) => {
+            run.set_answered();
             let me = run.session.as_ref().map(|session| session.me.borrow().clone()).unwrap_or_default();
             let content = Content::new(text);
             if let Some(session) = &run.session {

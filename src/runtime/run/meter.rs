@@ -111,6 +111,12 @@ impl Meter {
         }
     }
 
+    /// Its calls and its time count from here on: somebody has answered it, so that it does not go on by itself.
+    pub(super) fn begin_anew(&self) {
+        self.calls.set(0);
+        self.used.set(Duration::ZERO);
+    }
+
     /// How long it has had its thread.
     fn slice(&self) -> Duration {
         self.resumed.get().map(|resumed| resumed.elapsed()).unwrap_or_default()

@@ -52,6 +52,9 @@ use crate::runtime::view::event::{Happening, RunName};
 use crate::runtime::view::rows::WaitView;
 use crate::session::CallError;
 
+/// From so many recorded calls on, and again after as many more, a run is told of that has asked and got an answer.
+const LONG_RECORD: u32 = 10_000;
+
 thread_local! {
     static CURRENT: RefCell<Option<Rc<Run>>> = const { RefCell::new(None) };
 
@@ -113,6 +116,8 @@ pub(crate) struct Run {
     pub(crate) suspension: Suspension,
     /// What it observed.
     pub(crate) history: Rc<History>,
+    /// How many calls were recorded when it got its last answer.
+    recorded: Cell<u32>,
     /// Whether it is rebuilt when its process ends before it does.
     pub(crate) rebuild: bool,
     /// What it answers with, where that is free for a while.
@@ -230,6 +235,7 @@ impl Run {
             lane: RefCell::new(lane),
             suspension: Suspension::default(),
             history: Rc::new(history),
+            recorded: Cell::default(),
             rebuild,
             tokens: ReplyTokens::default(),
             declared: RefCell::default(),
@@ -612,6 +618,24 @@ impl Run {
     /// Whether such code runs.
     pub(super) fn is_undivided(&self) -> bool {
         self.is_undivided.get()
+    }
+
+    /// It has the answer of whom it asked.
+    pub(crate) fn set_answered(&self) {
+        self.suspension.set_answered();
+        self.meter.begin_anew();
+        let recorded = self.history.length();
+        let before = self.recorded.replace(recorded);
+        if before / LONG_RECORD != recorded / LONG_RECORD && !self.history.is_replaying() {
+            tracing::warn!(
+                target: "hotline::script",
+                run = self.id().number(),
+                "a run of {} in {} has recorded {recorded} calls, all of which it makes again when it goes on after a restart: have it end \
+                 now and then, and keep where a conversation stands in `msg.sender.state`",
+                self.function,
+                self.generation.bundle.script.file
+            );
+        }
     }
 
     /// Counts a host call against the run's limit.

@@ -90,8 +90,8 @@ impl Suspension {
     }
 
     /// It does again what it did in an earlier process: it let go of its event, and has come back.
-    pub(crate) fn has_been_away(&self, verdict: EventVerdict, has_answer: bool) {
-        self.0.borrow_mut().tell(verdict, has_answer);
+    pub(crate) fn has_been_away(&self, verdict: EventVerdict) {
+        self.0.borrow_mut().tell(verdict, false);
     }
 
     /// It has the answer of whom it asked.
@@ -204,7 +204,7 @@ mod tests {
         run.let_go(EventVerdict::PassedOn, false);
         assert_eq!((run.verdict(), run.has_answer()), (EventVerdict::Handled, false));
         let again = Suspension::default();
-        again.has_been_away(EventVerdict::PassedOn, false);
+        again.has_been_away(EventVerdict::PassedOn);
         assert!(!again.is_alone(), "its event is offered again, and waits for it");
         assert_eq!(again.verdict(), EventVerdict::PassedOn);
     }
