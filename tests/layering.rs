@@ -174,7 +174,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         "host",
         &[
             &["config", "descriptors", "door"],
-            &["control", "kill", "missing", "reconfigure", "start_error", "trouble", "webhook"],
+            &["control", "keeper", "kill", "missing", "reconfigure", "start_error", "trouble", "webhook"],
             &["maintenance", "owner", "prepared"],
             &["view"],
             &["status"],

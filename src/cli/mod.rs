@@ -4,6 +4,7 @@
 //! asked, 2 for wrong usage. What the commands act on is in the lower floors.
 
 mod account;
+mod backup;
 mod blocking;
 mod call;
 mod chat;
@@ -26,6 +27,7 @@ mod run;
 mod runs;
 mod sandbox;
 mod status;
+mod store;
 mod test;
 mod trace;
 
@@ -110,6 +112,10 @@ enum Command {
     Journal(journal::JournalArgs),
     /// End what a script was at that is missing for good
     Forget(forget::ForgetArgs),
+    /// Look at what scripts keep, and change it
+    Store(store::StoreArgs),
+    /// Copy everything durable into a file, also while the bot runs
+    Backup(backup::BackupArgs),
     /// Make a bot to start from
     New(new::NewArgs),
     /// Write the editor definitions of everything that scripts can use
@@ -141,6 +147,8 @@ impl Command {
             Self::Trace(args) => args.run(),
             Self::Journal(args) => args.run(),
             Self::Forget(args) => args.run(),
+            Self::Store(args) => args.run(),
+            Self::Backup(args) => args.run(),
             Self::New(args) => args.run(),
             Self::Definitions(args) => args.run(),
             Self::Docs(args) => args.run(),

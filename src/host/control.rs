@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use crate::store::RunId;
+use crate::store::{RunId, StoreEntry};
 
 /// How long a bot may take to answer. Wall time, as people's terminals have it.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -22,6 +22,13 @@ pub enum ControlRequest {
     Forget {
         /// Its name.
         script: String,
+    },
+    /// Write everything that has happened so far to disk.
+    Flush,
+    /// Keep values of the stores, or take them away, in this order.
+    Keep {
+        /// The values.
+        entries: Vec<StoreEntry>,
     },
     /// End a run; the answer is a [`KillOutcome`](super::KillOutcome).
     Kill {
@@ -91,8 +98,8 @@ mod listening {
     /// The longest path that a socket may have everywhere, in bytes.
     const LONGEST: usize = 100;
 
-    /// The longest request, in bytes.
-    const REQUEST: u64 = 64 << 10;
+    /// The longest request, in bytes: several of the largest values of a store.
+    const REQUEST: u64 = 16 << 20;
 
     /// Where a data folder's socket is, by a path that is short enough.
     pub(super) struct SocketPath {

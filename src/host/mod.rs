@@ -4,6 +4,7 @@ pub mod config;
 pub mod control;
 pub(crate) mod descriptors;
 mod door;
+mod keeper;
 mod kill;
 mod maintenance;
 mod missing;

@@ -14,6 +14,7 @@ use super::config::{self, BotOwner, Config};
 use super::control::ControlSocket;
 use super::control::{ControlAnswer, ControlRequest};
 use super::descriptors;
+use super::keeper::Keeper;
 use super::kill::Killer;
 use super::missing::MissingScripts;
 use super::owner::{FollowedTroubles, OwnerPost};
@@ -94,6 +95,7 @@ pub struct Host {
     killer: Arc<Killer>,
     reporter: Arc<StatusReporter>,
     _troubles: FollowedTroubles,
+    keeper: Arc<Keeper>,
     events: Announcer,
 }
 
@@ -203,6 +205,13 @@ impl Host {
             directory: directory.clone(),
             records,
         };
+        let keeper = Keeper {
+            store: store.clone(),
+            clock: clock.clone(),
+            workers: updaters.clone(),
+            records,
+            is_rehearsal: dry_run,
+        };
         let maintenance = Maintenance {
             store: store.clone(),
             data: config.data.clone(),
@@ -243,6 +252,7 @@ impl Host {
             killer: Arc::new(killer),
             reporter: Arc::new(reporter),
             _troubles: followed,
+            keeper: Arc::new(keeper),
             events: events.clone(),
         };
         // All of them first: no session is to log in beside another one that stops the start.
@@ -309,9 +319,11 @@ impl Host {
     /// Listens for other commands.
     #[cfg(unix)]
     fn listen(&mut self) {
-        let (library, killer) = (self.watching.library.clone(), Arc::downgrade(&self.killer));
+        let library = self.watching.library.clone();
+        let (killer, keeper) = (Arc::downgrade(&self.killer), Arc::downgrade(&self.keeper));
         let reporter = Arc::downgrade(&self.reporter);
-        let take = move |request| take(library.clone(), killer.upgrade(), reporter.upgrade(), request);
+        let take =
+            move |request| take(library.clone(), killer.upgrade(), keeper.upgrade(), reporter.upgrade(), request);
         let control = ControlSocket::listen(&self.config.data, take);
         self.control = control
             .inspect_err(|error| {
@@ -443,11 +455,21 @@ impl Watching {
 async fn take(
     library: Asker,
     killer: Option<Arc<Killer>>,
+    keeper: Option<Arc<Keeper>>,
     reporter: Option<Arc<StatusReporter>>,
     request: ControlRequest,
 ) -> ControlAnswer {
     let stopping = || "the bot is stopping".to_owned();
     match request {
+        ControlRequest::Flush => keeper
+            .ok_or_else(stopping)?
+            .flush()
+            .await
+            .map(|()| serde_json::Value::Null)
+            .map_err(|error| error.to_string()),
+        ControlRequest::Keep { entries } => {
+            keeper.ok_or_else(stopping)?.write(entries).await.map(|()| serde_json::Value::Null)
+        }
         ControlRequest::Forget { script } => {
             let busy = |_| "the bot is stopping, or asked for too much at once".to_owned();
             let forgotten = library.forget(script).await.map_err(busy)?;

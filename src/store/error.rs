@@ -135,6 +135,14 @@ pub enum StoreError {
         /// What SQLite says.
         reason: String,
     },
+    /// A copy cannot be made.
+    #[error("the copy {} cannot be made: {reason}", .file.display())]
+    Copy {
+        /// The file.
+        file: PathBuf,
+        /// What the operating system says.
+        reason: io::Error,
+    },
     /// SQLite refuses.
     #[error("the database refuses: {}", words(.0))]
     Sqlite(rusqlite::Error),

@@ -173,7 +173,8 @@ fn create(path: &Path) -> std::io::Result<()> {
     }
 }
 
-fn private() -> OpenOptions {
+/// How a file is opened that only its owner can read.
+pub(super) fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     #[cfg(unix)]

@@ -13,7 +13,7 @@
 //! | `log`, `rows` | where batches are written: what comes and goes at once; the tables of what lasts |
 //! | `messages` | the ids of the messages that are not handled again |
 //! | `prune` | what is over for long goes, slice by slice |
-//! | `reader` | the journal as people read it |
+//! | `reader`, `values` | the journal, and the scripts' values, as people read them; copies |
 //! | `writer`, `health` | the one thread that touches the database; whether the disk lets it |
 //!
 //! What a value means is not known here: it is JSON text to the store.
@@ -36,6 +36,7 @@ mod reader;
 mod record;
 mod rows;
 mod schema;
+mod values;
 mod writer;
 
 use std::collections::{BTreeMap, HashSet};
@@ -64,6 +65,7 @@ pub use record::{
     Lineup, MessageId, MessageRow, Recovered, RunChange, RunOutcome, RunRecord, RunRow, Standing, Tenant, TimerOrigin,
     TimerRow, Waiting,
 };
+pub use values::{StoreEntry, StoreSummary};
 use writer::{Job, StoreShared, Writer};
 
 /// A database of so many bytes is checked within some tenths of a second.
@@ -271,6 +273,20 @@ impl Store {
     /// As [`get`](Self::get).
     pub fn delete(&self, script: &str, key: &str, now: Timestamp) -> Result<bool, StoreError> {
         self.write(script, key, now, |mirror| Ok(mirror.delete(script, key, now)))
+    }
+
+    /// Gives a key its value, or takes it away.
+    ///
+    /// Guarantee: as [`set`](Self::set).
+    ///
+    /// # Errors
+    /// As [`set`](Self::set).
+    pub fn put(&self, entry: &StoreEntry, now: Timestamp) -> Result<(), StoreError> {
+        let StoreEntry { store, key, json, expiry } = entry;
+        match json {
+            Some(json) => self.set(store, key, json, *expiry, now),
+            None => self.delete(store, key, now).map(drop),
+        }
     }
 
     /// A script's keys that start with `prefix`, in ascending order.

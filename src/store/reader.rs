@@ -11,6 +11,7 @@ use super::folder::OpenMode;
 use super::held::{Held, Kept};
 use super::ids::{EventId, RunId};
 use super::record::{BundleHash, Handling, Lineup, RunRecord};
+use super::values::{self, StoreEntry, StoreSummary};
 use super::{folder, held, log, rows, writer};
 
 /// The journal of a data folder, read from outside the process that writes it.
@@ -116,6 +117,41 @@ impl JournalReader {
     /// When the database cannot be read.
     pub fn certificate(&self, gateway: &str, account: &str) -> Result<Option<String>, StoreError> {
         self.read(|moment| writer::certificate(moment, gateway, account))
+    }
+
+    /// Every store of the scripts that has a value at a time.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn stores(&self, now: Timestamp) -> Result<Vec<StoreSummary>, StoreError> {
+        self.read(|moment| values::stores(moment, now))
+    }
+
+    /// The values that a store has at a time, by their keys.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn entries(&self, store: &str, now: Timestamp) -> Result<Vec<StoreEntry>, StoreError> {
+        self.read(|moment| values::entries(moment, store, now))
+    }
+
+    /// A value that a store has at a time.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn entry(&self, store: &str, key: &str, now: Timestamp) -> Result<Option<StoreEntry>, StoreError> {
+        self.read(|moment| values::entry(moment, store, key, now))
+    }
+
+    /// Copies everything into a file that is not there yet, beside whoever writes it, and gives the bytes of the copy. Only its
+    /// owner can read the copy.
+    ///
+    /// Guarantee: one moment's, on disk when this returns; or there is no file.
+    ///
+    /// # Errors
+    /// When the file is there, or cannot be written, or the database cannot be read.
+    pub fn copy(&self, to: &Path) -> Result<u64, StoreError> {
+        values::copy(&self.connection, to)
     }
 
     /// The sources of a hash, as JSON text.

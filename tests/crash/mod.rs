@@ -6,6 +6,7 @@ mod campaign;
 mod disk;
 mod full;
 mod held;
+mod keeping;
 mod leaving;
 mod line;
 mod person;
