@@ -5,6 +5,7 @@ mod findings;
 mod maybe;
 mod networks;
 mod running;
+mod settings;
 mod tools;
 
 use std::path::{Path, PathBuf};

@@ -74,9 +74,15 @@ impl Folder {
 
     /// Starts a process that runs it, with these flags.
     pub(crate) fn start_with(&self, flags: &[&str]) -> Process {
+        self.start_given(flags, &[])
+    }
+
+    /// As [`start_with`](Self::start_with), with these variables in its environment.
+    pub(crate) fn start_given(&self, flags: &[&str], variables: &[(&str, &str)]) -> Process {
         let log = File::options().create(true).append(true).open(self.path().join("log")).expect("the folder is ours");
-        let child =
-            self.command(&["run"]).args(flags).stdout(Stdio::null()).stderr(log).spawn().expect("the binary starts");
+        let mut command = self.command(&["run"]);
+        command.args(flags).envs(variables.iter().copied()).stdout(Stdio::null()).stderr(log);
+        let child = command.spawn().expect("the binary starts");
         Process(child)
     }
 

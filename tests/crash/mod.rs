@@ -13,6 +13,7 @@ mod person;
 mod rebuild;
 mod record;
 mod scene;
+mod settings;
 mod web;
 
 use std::time::Duration;

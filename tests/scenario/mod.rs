@@ -9,6 +9,7 @@ mod prompt;
 mod questions;
 #[path = "../support/sandbox.rs"]
 mod sandbox;
+mod settings;
 mod worlds;
 
 use std::fs;

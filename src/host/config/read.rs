@@ -232,7 +232,7 @@ impl<'a> ConfigValue<'a> {
                 .map_err(|_| self.wrong("a whole number of 64 bits"))?,
             DeValue::Float(number) => {
                 let number = number.as_str().parse().ok().filter(|number: &f64| number.is_finite());
-                SettingValue::Float(number.ok_or_else(|| self.wrong("a number that is one"))?)
+                SettingValue::Float(number.ok_or_else(|| self.wrong("a number that is finite"))?)
             }
             DeValue::String(raw) => {
                 let text = self.fill_in(raw)?;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::*;
 use std::num::NonZeroU32;
 
+use crate::language::settings::{SecretText, SettingValue};
 use crate::session::MediaMode;
 
 const THIRTY: NonZeroU32 = NonZeroU32::new(30).expect("not zero");
@@ -375,5 +376,52 @@ fn the_keys_of_one_network_are_not_those_of_another() {
         (error("[webhook]\nlistens = '127.0.0.1:1'"), "did you mean \"listen\"?"),
     ] {
         assert!(found.contains(expected), "{found}\n{expected}");
+    }
+}
+
+#[test]
+fn settings_are_any_values_and_what_comes_from_the_environment_is_a_secret() {
+    let text = "[settings]\nlimit = -3\nhex = 0x1F\nratio = 0.5\nopen = true\nday = 2026-03-29T09:00:00\nkey = \"${API_KEY}\"\n\
+                header = \"Bearer ${API_KEY}\"\nprice = \"$${5}\"\n[settings.shop]\nlimit = 7\ncities = [\"Osaka\", [\"${API_KEY}\"]]\n\
+                [settings.shop.prices]\ntea = 3\n";
+    let env = |name: &str| (name == "API_KEY").then(|| "hush".to_owned());
+    let config = Config::parse(text, Path::new("hotline.toml"), env).expect("it is in order");
+    let secret = |text: &str| SettingValue::Secret(SecretText::new(text));
+    let general = config.settings.of("other");
+    for (name, expected) in [
+        ("limit", SettingValue::Integer(-3)),
+        ("hex", SettingValue::Integer(31)),
+        ("ratio", SettingValue::Float(0.5)),
+        ("open", SettingValue::Bool(true)),
+        ("day", SettingValue::Text("2026-03-29T09:00:00".to_owned())),
+        ("key", secret("hush")),
+        ("header", secret("Bearer hush")),
+        ("price", SettingValue::Text("${5}".to_owned())),
+    ] {
+        assert_eq!(general[name], expected, "{name}");
+    }
+    assert_eq!(general.len(), 8);
+    let own = config.settings.of("shop");
+    assert_eq!((&own["limit"], &own["ratio"]), (&SettingValue::Integer(7), &SettingValue::Float(0.5)));
+    let cities = [SettingValue::Text("Osaka".to_owned()), SettingValue::List(vec![secret("hush")])];
+    assert_eq!(own["cities"], SettingValue::List(cities.into()));
+    assert_eq!(own["prices"], SettingValue::Table([("tea".to_owned(), SettingValue::Integer(3))].into()));
+    assert!(!format!("{config:?}").contains("hush"));
+}
+
+#[test]
+fn a_setting_that_cannot_be_read_is_named_with_its_place() {
+    for (text, expected) in [
+        ("settings = 3", "1:12: \"settings\" is the integer 3, expected a table [settings]"),
+        ("[settings]\nkey = \"${NONE}\"", "2:7: \"key\" needs the environment variable NONE, which is not set"),
+        ("[settings]\nkeys = [\"${\"]", "2:9: \"keys\" holds \"${\" without a name"),
+        ("[settings]\nratio = nan", "2:9: \"ratio\" is the number nan, expected a number that is finite"),
+        (
+            "[settings]\nlimit = 99999999999999999999",
+            "2:9: \"limit\" is the integer 99999999999999999999, expected a whole number of 64 bits",
+        ),
+    ] {
+        let error = Config::parse(text, Path::new("hotline.toml"), |_| None).expect_err(text).to_string();
+        assert!(error.contains(expected), "{error}");
     }
 }

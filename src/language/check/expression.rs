@@ -1,6 +1,6 @@
 //! Expressions: the names in them and their kinds. The traps that they fall into are in `trap`.
 
-use rhai::{BinaryExpr, Expr, OpAssignment, Position};
+use rhai::{BinaryExpr, Expr, OpAssignment, Position, Stmt};
 
 use super::known::{self, Known};
 use super::presence::root;
@@ -51,8 +51,16 @@ impl Walk<'_> {
             Expr::Unit(_) => Kind::Unit,
             Expr::InterpolatedString(parts, _) => {
                 for part in parts {
-                    if self.expression(part) == Kind::Secret {
-                        self.readable_secret(part.start_position());
+                    // What stands in the braces is a block.
+                    let inner = match part {
+                        Expr::Stmt(block) => match block.statements() {
+                            [Stmt::Expr(inner)] => inner,
+                            _ => part,
+                        },
+                        _ => part,
+                    };
+                    if self.value(inner) == Kind::Secret {
+                        self.readable_secret(inner.start_position());
                     }
                 }
                 Kind::String

@@ -564,4 +564,17 @@ mod tests {
         assert_eq!(due_again(noon + 21 * hour), noon + 12 * hour, "nine in London");
         assert_eq!(due_again(noon - 3 * hour), noon - 3 * hour, "it was due while no bot ran");
     }
+
+    #[test]
+    fn patterns_follow_another_zone_at_once_and_delays_do_not() {
+        let (midnight, hour) = (1_767_571_200_000, 3_600_000);
+        let schedule = Schedule::new("Asia/Tokyo".parse().expect("a zone"));
+        let pattern = timer("nine", Spec::cron("0 9 * * *").expect("a pattern"));
+        schedule.add("a", pattern, midnight + 1, TimerOrigin::Made).expect("it is due");
+        schedule.add("a", timer("tick", Spec::Every(Duration::from_secs(7_200))), midnight + 1, TimerOrigin::Made);
+        let due = |schedule: &Schedule| schedule.upcoming(2).iter().map(|timer| timer.due).collect::<Vec<_>>();
+        assert_eq!(due(&schedule), [midnight + 2 * hour + 1, midnight + 24 * hour], "nine in Tokyo");
+        schedule.set_zone("Asia/Bangkok".parse().expect("a zone"), midnight + 2);
+        assert_eq!(due(&schedule), [midnight + 2 * hour, midnight + 2 * hour + 1], "nine in Bangkok");
+    }
 }
