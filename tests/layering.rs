@@ -46,7 +46,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         "sandbox",
         &[
             &["error", "faults", "pace", "tally", "tap", "world"],
-            &["line", "persist"],
+            &["line", "persist", "play"],
             &["disk", "hub"],
             &["config"],
             &["shared"],

@@ -1,6 +1,6 @@
 //! The handle for tests, the console and scenario scripts: look into the world, act as anyone in it.
 //!
-//! People are named by their mid, their email address, or the name before the `@`. No connection can do what stands here.
+//! People are named by their mid, their email address, or the name before the `@`. No bot can do what stands here by a command; people can do some of it (`play`).
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -10,6 +10,7 @@
 //! | `http` | the HTTP listener for uploads, downloads and pictures |
 //! | `disk` | the folder that paths name, and the store of files |
 //! | `persist` | the data file |
+//! | `play` | what people do for which the gateway has no command |
 //! | `faults` | troubles on demand |
 //! | `config`, `error` | how a sandbox is set up; why one does not start |
 //! | `shared` | what the tasks of a sandbox and its handles share |
@@ -33,6 +34,7 @@ mod line;
 mod official;
 mod pace;
 mod persist;
+mod play;
 mod reception;
 mod server;
 mod shared;
@@ -66,6 +68,7 @@ pub use self::faults::{
 pub use self::hub::{Counts, PinEntry};
 pub use self::line::{BotMessage, DEFAULT_LINE_LISTEN, LINE_CHANNEL, OfficialConfig, SentBy};
 pub use self::official::Official;
+pub use self::play::{PLAY_COMMAND, PlayedDeed};
 pub use self::tally::Carried;
 pub use self::tap::{Heard, Tap, Way};
 pub use self::world::{

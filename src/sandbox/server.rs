@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 use super::handshake::{self, ServerSocket};
 use super::hub::{CloseReason, ConnectionId, Entrance, Outgoing, PinEntry};
 use super::pace::{Allowance, Pace};
+use super::play::{PLAY_COMMAND, PlayedDeed};
 use super::reception::{self, LINGER, linger};
 use super::shared::SandboxShared;
 use super::tally::Tally;
@@ -207,6 +208,10 @@ async fn take(shared: &Arc<SandboxShared>, id: ConnectionId, text: &str, pace: P
             let message = format!("a connection sends at most {limit} frames per second");
             let failure = Failure::new(FailureCode::ExcessiveAccess, message);
             shared.with(|hub| hub.answer(id, &envelope, &Err(failure)));
+        }
+        Some(Received::Malformed(envelope, _)) if envelope.command == PLAY_COMMAND => {
+            let deed = PlayedDeed::read(text);
+            shared.with(|hub| hub.play(id, &envelope, deed));
         }
         Some(Received::Malformed(envelope, error)) => {
             shared.with(|hub| hub.answer(id, &envelope, &Err(error.into())));

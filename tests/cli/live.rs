@@ -135,6 +135,46 @@ async fn a_person_makes_a_group_and_accepts_an_invitation() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_person_removes_somebody_takes_a_message_back_and_reacts() {
+    let sandbox = sandbox().await;
+    let control = sandbox.control();
+    let group = control.create_group("Team", &["alice", "bob", "bot"]).expect("they are there");
+    let mut watcher = control.watch("bot").expect("there is a bot");
+    let mut alice = Person::chats(&sandbox.url(), &[]);
+    let mut bob = Person::chats(&sandbox.url(), &["--as", "bob"]);
+    alice.types("first");
+    alice.types("second");
+    alice.types("third");
+    alice.types("/unsend");
+    alice.types("/unsend 1");
+    until(async || (texts(&control, "bot", "alice") == ["second"]).then_some(())).await;
+    control.say("bot", "alice", "pong").expect("they know each other");
+    alice.sees("bot: pong");
+    alice.types("/react");
+    alice.types("/to Team");
+    bob.types("/to Team");
+    bob.types("hello");
+    alice.sees("bob: hello");
+    alice.types("/react");
+    bob.sees("* alice reacts to a message");
+    alice.types("/kick bob");
+    bob.sees("* alice removes bob from Team");
+    assert!(!control.membership(&group).members.contains(&control.mid("bob").expect("he is there")));
+    alice.types("/kick bob");
+    let (status, error) = alice.leaves();
+    assert_eq!(status, 1);
+    assert!(error.contains("is no other member of"), "{error}");
+    let mut seen = Vec::new();
+    while let Some(event) = watcher.try_next() {
+        seen.push(event.subcommand.to_string());
+    }
+    let count = |subcommand: &str| seen.iter().filter(|seen| *seen == subcommand).count();
+    let told = ["NOTIFIED_DESTROY_MESSAGE", "NOTIFIED_SEND_REACTION", "NOTIFIED_DELETE_OTHER_FROM_CHAT"].map(count);
+    assert_eq!(told, [2, 2, 1], "{seen:?}");
+    bob.leaves();
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn people_whom_nobody_here_knows_are_found_at_the_gateway() {
     let sandbox = sandbox().await;
     let control = sandbox.control();

@@ -86,6 +86,8 @@ const COMMANDS: &[(&str, &str, &str)] = &[
     ("UpdateGroupName", "group_id:s name:s", "{}"),
     ("EnableJoinByUrl", "group_id:s enable:b", "{}"),
     ("EnableGroupNotification", "group_id:s enable:b", "{}"),
+    // Of the sandbox alone, for `hotline chat`.
+    ("SandboxPlay", "deed:'kick|unsend|react' group?:c target?:u msg_id?:id", "{}"),
     ("SendText", "to:s content:s msg_id?:s", SENT),
     ("SendLocation", "to:s title:s address:s latitude:n longitude:n", SENT),
     ("SendContact", "to:s displayName:s contactMidOrVcard:s contactIsMid:b", SENT),

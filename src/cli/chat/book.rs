@@ -166,6 +166,7 @@ impl Book {
             }
             Hook::ContactAdded => format!("* {} adds you as a contact", name("mid")),
             Hook::Unsend => "* a message is taken back".to_owned(),
+            Hook::Reaction => format!("* {} reacts to a message", name("mid")),
             _ => return None,
         })
     }

@@ -12,6 +12,10 @@ pub(super) const HELP: &str = "\
 /accept [GROUP]         accept an invitation, the latest if none is named
 /reject [GROUP]         reject it
 /leave                  leave this group
+/kick PERSON            remove somebody from this group
+/unsend [NUMBER]        take one's latest message here back, or the one so many
+                        before it
+/react [NUMBER]         react to the latest message here of somebody else
 /quit                   end, as Ctrl-D does
 Every other line is sent as a message, `/order` too; `//help` sends `/help`.
 ";
@@ -50,6 +54,12 @@ pub(super) enum Line {
     Reject(Option<String>),
     /// Leave the current group.
     Leave,
+    /// Remove a person from the current group.
+    Kick(String),
+    /// Take one's latest message back, or the one so many before it.
+    Unsend(usize),
+    /// React to the latest message of somebody else, or the one so many before it.
+    React(usize),
     /// End.
     Quit,
     /// A command that lacks something.
@@ -92,6 +102,11 @@ impl Line {
             "/accept" => Self::Accept(one()),
             "/reject" => Self::Reject(one()),
             "/leave" => Self::Leave,
+            "/kick" => one().map_or(Self::Incomplete("/kick PERSON"), Self::Kick),
+            "/unsend" if is_alone => Self::Unsend(0),
+            "/unsend" => rest.parse().map_or(Self::Incomplete("/unsend [NUMBER]"), Self::Unsend),
+            "/react" if is_alone => Self::React(0),
+            "/react" => rest.parse().map_or(Self::Incomplete("/react [NUMBER]"), Self::React),
             "/quit" => Self::Quit,
             _ => Self::Say(text.to_owned()),
         }
@@ -128,6 +143,12 @@ mod tests {
             ("/invite bob", Line::Invite(vec!["bob".into()])),
             ("/accept Tea Club", Line::Accept(Some("Tea Club".into()))),
             ("/reject", Line::Reject(None)),
+            ("/kick Bob Smith", Line::Kick("Bob Smith".into())),
+            ("/kick", Line::Incomplete("/kick PERSON")),
+            ("/unsend", Line::Unsend(0)),
+            ("/unsend 2", Line::Unsend(2)),
+            ("/unsend that", Line::Incomplete("/unsend [NUMBER]")),
+            ("/react 1", Line::React(1)),
             ("/quit", Line::Quit),
         ] {
             assert_eq!(Line::read(text), expected, "{text:?}");

@@ -5,8 +5,10 @@
 mod book;
 mod line;
 mod lookup;
+mod said;
 mod terminal;
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
@@ -14,10 +16,12 @@ use std::time::Duration;
 use anyhow::{Context, anyhow, bail};
 use serde_json::Value;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use self::book::{Book, Recipient};
 use self::line::{HELP, Line};
+use self::said::{SaidMessages, SeenMessage};
 use self::terminal::Terminal;
 use super::exit::Exit;
 use super::live::{CertificateStore, LiveSession, RefusedLogin};
@@ -29,8 +33,10 @@ use crate::protocol::commands::{
     RejectGroupInvitation, SendText,
 };
 use crate::protocol::line::Server;
-use crate::protocol::{Call, Event, LINE, is_group};
-use crate::sandbox::{DEFAULT_LISTEN, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, OFFICIAL_ACCOUNT};
+use crate::protocol::{Call, Event, FailureCode, LINE, is_group};
+use crate::sandbox::{
+    DEFAULT_LISTEN, DEMO_ACCOUNTS, DEMO_DOMAIN, DEMO_PASSWORD, OFFICIAL_ACCOUNT, PLAY_COMMAND, PlayedDeed,
+};
 use crate::session::{CallError, Credentials, Handle, Pacing, Secret, SessionConfig, Signal};
 use crate::visible;
 
@@ -165,6 +171,8 @@ async fn talk(live: &mut LiveSession, options: &ChatOptions) -> anyhow::Result<(
         terminal: Terminal::open()?,
         notes,
         sending: Rc::new(()),
+        said: Rc::default(),
+        latest: None,
     };
     let partner = options.bot.as_deref().filter(|bot| *bot != name_of(account));
     chat.get_acquainted(me.name, partner).await?;
@@ -237,6 +245,10 @@ struct Conversation {
     notes: mpsc::Sender<anyhow::Error>,
     /// Shared with every message that is on its way.
     sending: Rc<()>,
+    /// The messages of one's chats.
+    said: Rc<RefCell<SaidMessages>>,
+    /// The latest message that one has sent, while it is on its way.
+    latest: Option<JoinHandle<()>>,
 }
 
 impl Conversation {
@@ -327,6 +339,7 @@ impl Conversation {
             self.learn(strangers).await;
         }
         self.book.note(event);
+        self.said.borrow_mut().hear(event, &self.book.me);
         if let Some(line) = self.book.describe(event, self.current.as_ref().map(|target| target.mid.as_str())) {
             self.terminal.print(&line)?;
         }
@@ -362,6 +375,9 @@ impl Conversation {
             Line::Accept(group) => self.accept(group.as_deref()).await,
             Line::Reject(group) => self.reject(group.as_deref()).await,
             Line::Leave => self.leave().await,
+            Line::Kick(name) => self.kick(&name).await,
+            Line::Unsend(before) => self.unsend(before).await,
+            Line::React(before) => self.react(before).await,
         };
         match outcome {
             Err(error) if self.terminal.is_prompt() => self.tell(&format!("{error:#}")),
@@ -370,16 +386,22 @@ impl Conversation {
     }
 
     /// Sends a message without waiting for its reply, so that one can go on typing; the order is kept.
-    fn say(&self, text: String) -> anyhow::Result<()> {
+    fn say(&mut self, text: String) -> anyhow::Result<()> {
         let to = self.current()?.mid.clone();
         let (handle, notes, sending) = (self.handle.clone(), self.notes.clone(), Rc::clone(&self.sending));
-        tokio::task::spawn_local(async move {
-            if let Err(error) = handle.request(&SendText { to, content: text, msg_id: None }).await {
+        let said = Rc::clone(&self.said);
+        self.latest = Some(tokio::task::spawn_local(async move {
+            match handle.request(&SendText { to: to.clone(), content: text, msg_id: None }).await {
+                Ok(sent) => {
+                    let id = sent.value()["id"].as_str().map(str::to_owned);
+                    id.into_iter()
+                        .for_each(|id| said.borrow_mut().note(SeenMessage { chat: to.clone(), id, is_own: true }));
+                }
                 // Where the chat has ended, nobody reads it.
-                let _ = notes.send(anyhow::Error::new(error).context("the message was not sent")).await;
+                Err(error) => drop(notes.send(anyhow::Error::new(error).context("the message was not sent")).await),
             }
             drop(sending);
-        });
+        }));
         Ok(())
     }
 
@@ -448,6 +470,47 @@ impl Conversation {
         self.book.groups.remove(&group.mid);
         self.current.clone_from(&self.bot);
         Ok(())
+    }
+
+    async fn kick(&mut self, name: &str) -> anyhow::Result<()> {
+        let group = self.here()?.mid;
+        let target = self.find(name).await?.mid;
+        self.play(PlayedDeed::Kick { group, target }).await
+    }
+
+    async fn unsend(&mut self, before: usize) -> anyhow::Result<()> {
+        let msg_id = self.message(true, before).await?;
+        self.play(PlayedDeed::Unsend { msg_id: msg_id.clone() }).await?;
+        self.said.borrow_mut().forget(&msg_id);
+        Ok(())
+    }
+
+    async fn react(&mut self, before: usize) -> anyhow::Result<()> {
+        let msg_id = self.message(false, before).await?;
+        self.play(PlayedDeed::React { msg_id }).await
+    }
+
+    /// A message of this chat, of one's own or of somebody else.
+    async fn message(&mut self, is_own: bool, before: usize) -> anyhow::Result<String> {
+        // What was typed last has no id before it is sent.
+        if let Some(latest) = self.latest.take() {
+            let _ = latest.await;
+        }
+        let chat = self.current()?.mid.clone();
+        let whose = if is_own { "of yours" } else { "of somebody else" };
+        let found = self.said.borrow().latest(&chat, is_own, before);
+        found.with_context(|| format!("there is no such message {whose} here since this chat began"))
+    }
+
+    /// Does what only a sandbox lets people do from here.
+    async fn play(&self, deed: PlayedDeed) -> anyhow::Result<()> {
+        let played = self.handle.call(PLAY_COMMAND, serde_json::to_string(&deed)?).await;
+        played.map(drop).map_err(|error| match &error {
+            CallError::Refused(failure) if FailureCode::of(failure.code) == Some(FailureCode::Malformed) => {
+                anyhow!("people do that on their phones: a gateway other than the sandbox has no command for it")
+            }
+            _ => anyhow::Error::new(error),
+        })
     }
 
     fn show_me(&mut self) -> anyhow::Result<()> {

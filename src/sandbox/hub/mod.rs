@@ -20,6 +20,7 @@ use self::sending::Late;
 use super::faults::{Faults, Traffic};
 use super::line::{LineAccount, LineEvent, Press};
 use super::persist::DataFile;
+use super::play::PlayedDeed;
 use super::world::{CommandReply, Deed, DeedOutcome, Mid, Scene, StoredFile, World, Written};
 use crate::clock::{Clock, Timestamp};
 use crate::protocol::commands::SendText;
@@ -241,10 +242,27 @@ impl Hub {
         self.clients(of).len()
     }
 
+    /// The account that a connection is logged in to.
+    fn account(&self, id: ConnectionId) -> Result<Mid, Failure> {
+        let account = self.connections.get(&id).and_then(|connection| connection.account.clone());
+        account.ok_or_else(|| Failure::new(FailureCode::NotAuthenticated, "log in first"))
+    }
+
+    /// Has a person do what there is no command for, and answers.
+    pub(super) fn play(&mut self, id: ConnectionId, envelope: &Envelope, deed: Result<PlayedDeed, Failure>) {
+        let operation = self.account(id).and_then(|by| Ok(deed?.of(by.to_string())));
+        match operation.map(|operation| self.enact(Some(id), &Deed::Operated(operation))) {
+            Ok(DeedOutcome { reply, deliveries }) => {
+                self.answer(id, envelope, &reply);
+                self.deliver(&deliveries, Some(id));
+            }
+            Err(failure) => self.answer(id, envelope, &Err(failure)),
+        }
+    }
+
     /// The account whose command this is, unless it is to be refused before it is looked at.
     pub(super) fn admit(&mut self, id: ConnectionId, request: &Request) -> Result<Mid, Failure> {
-        let account = self.connections.get(&id).and_then(|connection| connection.account.clone());
-        let account = account.ok_or_else(|| Failure::new(FailureCode::NotAuthenticated, "log in first"))?;
+        let account = self.account(id)?;
         match self.faults.refusal(Some(&account), request.command().family) {
             Some(failure) => Err(failure),
             None => Ok(account),
