@@ -85,6 +85,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
                 "network",
                 "object",
                 "operator",
+                "record",
                 "test",
                 "trap",
                 "unused",

@@ -12,7 +12,7 @@ use crate::language::types::Type;
 use crate::protocol::line::ApiOperation;
 use crate::protocol::{
     COMMANDS, Command, EventField, EventFieldKind, EventSpec, Example, Family, Field, FieldKind, HOOKS, Hook, NETWORKS,
-    Network, Presence, Provenance, Repetition, Safety,
+    Network, Presence, Provenance, Repetition, STRUCTURES, Safety,
 };
 
 /// The arguments of `docs`.
@@ -33,6 +33,7 @@ pub fn reference() -> String {
         "# Reference\n\n\
          Written by `hotline docs` from the tables of commands, functions, hooks and events; a test keeps it fresh.\n\n\
          - [Commands](#commands): what a script can have its account do, on any network\n\
+         - [Structures](#structures): what is in the maps that commands give\n\
          - [Networks](#networks): which network has which of them, and what each has besides\n\
          - [Functions](#functions): what else it can call\n\
          - [Objects](#objects): what hooks and functions give it\n\
@@ -54,6 +55,7 @@ pub fn reference() -> String {
             render_command(&mut page, command);
         }
     }
+    render_structures(&mut page);
     render_networks(&mut page);
     render_functions(&mut page);
     render_objects(&mut page);
@@ -234,6 +236,16 @@ pub fn between_marks(page: &str, name: &str, content: &str) -> Option<String> {
     let start = page.find(&open)? + open.len();
     let end = start + page[start..].find(&close)?;
     Some(format!("{}{content}{}", &page[..start], &page[end..]))
+}
+
+fn render_structures(page: &mut String) {
+    page.push_str("\n## Structures\n\nMaps that commands give. A gateway may add entries of its own.\n");
+    for structure in STRUCTURES {
+        let _ = writeln!(page, "\n### {}\n\n{}\n\n| entry | type | |\n|---|---|---|", structure.name, structure.doc);
+        for field in structure.fields {
+            let _ = writeln!(page, "| `{}` | {} | {} |", field.name, field.kind, field.doc);
+        }
+    }
 }
 
 fn render_command(page: &mut String, command: &Command) {

@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map};
 use super::settings::SettingValue;
 use super::testing;
 use super::types::Type;
-use crate::protocol::{self, Argument, Hook};
+use crate::protocol::{self, Argument, Hook, Structure};
 
 /// The kind of a value, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -42,6 +42,10 @@ pub(crate) enum Kind {
     Store,
     Settings,
     Secret,
+    /// A map whose entries are known: a structure, by its name, or entries that are listed, such as `{id, to}`.
+    Record(&'static str),
+    /// An array of such maps.
+    Records(&'static str),
     /// What `on_error` gets.
     Failure,
     /// An object of a scenario test, by its type.
@@ -75,6 +79,35 @@ impl Kind {
             Self::MaybeArray => Self::Array,
             Self::Maybe => Self::Unknown,
             kind => kind,
+        }
+    }
+
+    /// What a command gives, from the words of its row.
+    pub(crate) fn of_result(result: &'static str) -> Self {
+        let inside = |open, close| result.strip_prefix(open).and_then(|rest| rest.strip_suffix(close));
+        match (inside('[', ']'), inside('{', '}')) {
+            _ if Structure::named(result).is_some() => Self::Record(result),
+            (Some(item), _) if Structure::named(item).is_some() => Self::Records(item),
+            // Others are maps by mids, or hold more than names.
+            (_, Some(entries)) if !entries.is_empty() && !entries.contains([':', '[']) => Self::Record(result),
+            _ => Self::Unknown,
+        }
+    }
+
+    /// The kind as the language tells it: a map whose entries are known is a map.
+    pub(crate) fn plain(self) -> Self {
+        match self {
+            Self::Record(_) => Self::Map,
+            Self::Records(_) => Self::Array,
+            kind => kind,
+        }
+    }
+
+    /// What is in an array of this kind.
+    pub(crate) fn item(self) -> Self {
+        match self {
+            Self::Records(name) => Self::Record(name),
+            _ => Self::Unknown,
         }
     }
 
@@ -147,7 +180,8 @@ impl Kind {
         match self {
             Self::Unknown | Self::Test(_) => None,
             kind if kind.may_be_nothing() => None,
-            Self::Failure => Some(Self::Map),
+            Self::Failure | Self::Record(_) => Some(Self::Map),
+            Self::Records(_) => Some(Self::Array),
             Self::Event(_) => Some(Self::Event(None)),
             kind => Some(kind),
         }
@@ -258,8 +292,8 @@ impl Kind {
             Self::MaybeMessage => "a message or ()",
             Self::MaybeArray => "an array or ()",
             Self::Maybe => "something or ()",
-            Self::Array => "an array",
-            Self::Map => "a map",
+            Self::Array | Self::Records(_) => "an array",
+            Self::Map | Self::Record(_) => "a map",
             Self::Function => "a function",
             Self::Message => "a message",
             Self::Person => "a person",

@@ -45,4 +45,4 @@ pub use request::{
     receive,
 };
 pub use tolerant::{integer, structure, whole};
-pub use types::{Chat, Contact, GroupExtra, Profile, Settings};
+pub use types::{Chat, Contact, GroupExtra, Profile, STRUCTURES, Settings, Structure, StructureField};

@@ -335,6 +335,43 @@ fn a_mid_or_what_may_be_one_is_left_alone() {
 }
 
 #[test]
+fn entries_that_are_there_or_were_put_in_are_left_alone() {
+    none(
+        r#"fn on_message(msg) {
+    let me = get_profile();
+    me.extra = 1;
+    log_info(me.extra);
+    log_info(me.displayName.to_upper() + me["nmae"]);
+    for contact in get_contacts([msg.sender.mid]) { msg.reply(contact.displayName); }
+    let names = get_contacts([msg.sender.mid]).map(|c| c.displayName).filter(|n| n != "");
+    msg.reply(`${names.len}`);
+    let group = create_group("tea", []);
+    for mid in group.groupExtra.memberMids.keys() { send_text(mid, "x"); }
+    for key in me.keys() { log_info(me[key]); }
+    let d = date();
+    msg.reply(`${d.year}-${d.month}-${d.day} ${d.hour}:${d.minute}:${d.second} ${d.weekday} ${d.zone}`);
+    let answer = http(#{ url: "https://api.example.com" });
+    if answer.status >= 400 || answer.headers["x"] == "y" { return; }
+    msg.reply(answer.json().name);
+    let sent = send_text(msg.chat, "x");
+    store.set("sent", sent);
+    log_info(sent.id);
+    let who = get_contacts([msg.sender.mid]).find(|c| c.relation == "BOTH");
+    if who != () { log_info(who.displayName); }
+    if get_settings().e2eeEnable { log_info("x"); }
+    let m = if msg.is_group { get_profile() } else { #{ a: 1 } };
+    log_info(m.a);
+    me = #{ a: 2 };
+    log_info(me.a);
+    show(get_profile()); show(#{ b: 1 });
+    only(get_profile());
+}
+fn show(x) { log_info(x.b); }
+fn only(p) { log_info(p.displayName); }"#,
+    );
+}
+
+#[test]
 fn what_a_module_exports_can_be_read() {
     let module = "export const LIMIT = 3;\nlet list = [1];\nexport list as items;\nfn f() { 1 }\n";
     let script = "import \"lib/m\" as m;\nfn on_start() { log_info(m::LIMIT + m::items.len + m::f()); log_info([m::LIMIT].map(|x, i| x + i)); }\n";

@@ -6,6 +6,7 @@ use super::known::{self, Known};
 use super::literal;
 use super::object::shown;
 use super::parsed::Function;
+use super::record::{ANSWER, DATE};
 use super::scope::Alias;
 use super::walk::{GaveNothing, Walk};
 use crate::language::functions::{self, HostFunction, Reach, arguments, ticked};
@@ -22,11 +23,13 @@ impl Walk<'_> {
         }
         let kinds: Vec<_> = call.args.iter().map(|argument| self.value(argument)).collect();
         if !call.namespace.is_empty() {
-            match self.namespace(&call.namespace) {
+            return match self.namespace(&call.namespace) {
                 Some(network) => self.operation_call(network, call, &kinds, position),
-                None => self.qualified_call(call, position),
-            }
-            return Kind::Unknown;
+                None => {
+                    self.qualified_call(call, position);
+                    Kind::Unknown
+                }
+            };
         }
         let (name, count) = (call.name.as_str(), kinds.len());
         self.literals(None, call, &kinds);
@@ -52,7 +55,7 @@ impl Walk<'_> {
             self.refuse_top_level(name, position);
             self.refuse_elsewhere(row, position);
             self.command_call(row, &call.args, &kinds, position);
-            return Kind::Unknown;
+            return Kind::of_result(row.result);
         }
         if let ("command", [Expr::StringConstant(wire, place), fields @ ..]) = (name, call.args.as_slice()) {
             if let Some(row) = Network::any_command(wire) {
@@ -81,7 +84,11 @@ impl Walk<'_> {
                 "`bot_command` declares a command when the script is loaded, and cannot be used in a function";
             self.error("top-level", position, message, Some("write it outside of every function".to_owned()));
         }
-        let result = known::result(Kind::Unknown, name, count).unwrap_or(result);
+        let result = match name {
+            "date" => Kind::Record(DATE),
+            "http" | "http_get" | "http_post" => Kind::Record(ANSWER),
+            _ => known::result(Kind::Unknown, name, count).unwrap_or(result),
+        };
         self.arguments_there(name, &call.args, &kinds);
         if let ("ask", [to, text, ..]) = (name, call.args.as_slice()) {
             self.addressed(name, &[("to", to), ("text", text)]);

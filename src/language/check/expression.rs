@@ -357,7 +357,7 @@ impl Walk<'_> {
             }
             _ => {}
         }
-        Kind::Unknown
+        of.item()
     }
 
     fn variable(&mut self, name: &str, position: Position) -> Kind {

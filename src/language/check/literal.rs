@@ -66,7 +66,7 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
 
 /// Whether a field of a command can hold a value of this kind.
 pub(crate) fn accepts(field: FieldKind, kind: Kind) -> bool {
-    match kind.present() {
+    match kind.present().plain() {
         Kind::Unknown => true,
         Kind::String => field == FieldKind::Str,
         Kind::Bool => field == FieldKind::Bool,

@@ -15,21 +15,25 @@ impl Walk<'_> {
         with_operations(namespace.root()).filter(|_| !is_hidden)
     }
 
-    /// Checks the call of a network's own operation.
+    /// Checks the call of a network's own operation; gives the kind of its result.
     pub(crate) fn operation_call(
         &mut self,
         network: &'static Network,
         call: &FnCallExpr,
         kinds: &[Kind],
         position: Position,
-    ) {
+    ) -> Kind {
         match network.own_commands().find(|row| row.function == call.name) {
             Some(row) => {
                 self.refuse_top_level(&row.call_name(), position);
                 self.refuse_elsewhere(row, position);
                 self.command_call(row, &call.args, kinds, position);
+                Kind::of_result(row.result)
             }
-            None => self.unknown_operation(network, &call.name, position),
+            None => {
+                self.unknown_operation(network, &call.name, position);
+                Kind::Unknown
+            }
         }
     }
 

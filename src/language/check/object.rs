@@ -22,6 +22,7 @@ impl Walk<'_> {
         match of {
             Kind::Test(of) => self.test_property(of, name, position),
             Kind::Unknown | Kind::Function | Kind::Map | Kind::State => Kind::Unknown,
+            Kind::Record(shape) => self.entry(shape, name, position),
             Kind::Event(hook) => self.event_field(of, hook, name, position),
             Kind::Invite => match name {
                 "inviter" => Kind::Person,
@@ -50,7 +51,7 @@ impl Walk<'_> {
     /// The kind of a property that is assigned to.
     pub(crate) fn set_property(&mut self, of: Kind, name: &str, position: Position) -> Kind {
         match of {
-            Kind::Unknown | Kind::Map | Kind::State | Kind::Failure => Kind::Unknown,
+            Kind::Unknown | Kind::Map | Kind::State | Kind::Failure | Kind::Record(_) => Kind::Unknown,
             Kind::Store => self.property(of, name, position),
             Kind::Settings => {
                 let message = format!("`settings.{name}` cannot be set: the configuration sets it");
@@ -164,14 +165,19 @@ impl Walk<'_> {
     }
 
     /// Walks over the call of a method; `root` is the variable that its chain begins with.
-    pub(crate) fn method(&mut self, of: Kind, call: &FnCallExpr, position: Position, root: Option<&str>) -> Kind {
+    pub(crate) fn method(&mut self, whole: Kind, call: &FnCallExpr, position: Position, root: Option<&str>) -> Kind {
+        let of = whole.plain();
         let name = call.name.as_str();
         let arguments_: Vec<_> = call
             .args
             .iter()
             .map(|argument| {
-                // What there was before is nothing at first.
-                self.handed = ((of, name) == (Kind::Store, "update")).then_some(Kind::Maybe);
+                self.handed = match (of, name) {
+                    // What there was before is nothing at first.
+                    (Kind::Store, "update") => Some(Kind::Maybe),
+                    (Kind::Array, "map" | "filter" | "find" | "find_map" | "all" | "some") => Some(whole.item()),
+                    _ => None,
+                };
                 let kind = self.value(argument);
                 self.handed = None;
                 kind
@@ -218,7 +224,7 @@ impl Walk<'_> {
         {
             self.refuse_everywhere(row, position);
             self.command_call(row, &call.args, &arguments_, position);
-            return Kind::Unknown;
+            return Kind::of_result(row.result);
         }
         if let (Kind::Store, "set", Some(kind), Some(value)) = (of, name, arguments_.get(1), call.args.get(1)) {
             self.only_data("store", *kind, value.start_position());
@@ -234,6 +240,7 @@ impl Walk<'_> {
             let result = match (of, name, call.args.as_slice()) {
                 (Kind::Store, "get", [key]) => self.stored(key),
                 (Kind::Array, "find" | "find_map", _) => Kind::Maybe,
+                (Kind::Array, "filter", _) => whole,
                 _ => known::result(of, name, arguments_.len()).unwrap_or(result),
             };
             self.arguments_there(name, &call.args, &kinds);

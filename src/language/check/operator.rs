@@ -88,7 +88,7 @@ impl Walk<'_> {
 
 /// Whether values of these kinds are certainly never equal.
 fn differ(left: Kind, right: Kind) -> bool {
-    let class = |kind: Kind| match kind.present() {
+    let class = |kind: Kind| match kind.present().plain() {
         Kind::Bool => Some(1),
         Kind::Int | Kind::Float => Some(2),
         Kind::Char | Kind::String => Some(3),

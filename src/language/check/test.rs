@@ -115,7 +115,7 @@ fn result(rows: &[&HostFunction], kinds: &[Kind]) -> Option<Kind> {
     let fits = |wanted: Type, kind: Kind| {
         let wanted = Kind::of_test(wanted);
         wanted == kind
-            || wanted == kind.present()
+            || wanted == kind.present().plain()
             || matches!((wanted, kind.present()), (Kind::Unknown, _) | (_, Kind::Unknown))
     };
     let row = rows.iter().find(|row| {

@@ -46,24 +46,25 @@ impl Walk<'_> {
         }
     }
 
-    /// Walks over what a `for` goes through.
-    pub(crate) fn iterated(&mut self, expression: &Expr) {
+    /// Walks over what a `for` goes through; gives the kind of its items.
+    pub(crate) fn iterated(&mut self, expression: &Expr) -> Kind {
         let mut kind = self.value(expression);
         if kind.may_be_nothing() {
             let refusal = "and `for` cannot go through ()";
             self.used_as_if_there(expression, kind, expression.start_position(), (refusal, Some("[]")));
             kind = kind.present();
         }
-        let help = match kind {
+        let help = match kind.plain() {
             Kind::Int => Some("to count, write `for i in 0..10`".to_owned()),
             Kind::Map => Some("go through `map.keys()` or `map.values()`".to_owned()),
             Kind::State => Some("go through `state.keys()`".to_owned()),
             Kind::Store => Some("go through `store.keys()`".to_owned()),
             Kind::Settings => Some("go through `settings.keys()`".to_owned()),
             Kind::Float | Kind::Bool | Kind::Unit | Kind::Message | Kind::Person | Kind::Session => None,
-            _ => return,
+            _ => return kind.item(),
         };
         self.error("not-iterable", expression.start_position(), format!("for cannot go through {}", kind.noun()), help);
+        Kind::Unknown
     }
 
     /// Warns of a closure that takes the index for the item: `for_each` gives the item as `this`.

@@ -347,11 +347,11 @@ impl<'a> Walk<'a> {
             }),
             Stmt::For(parts, _) => {
                 let (item, counter, flow) = &**parts;
-                self.iterated(&flow.expr);
+                let kind = self.iterated(&flow.expr);
                 let mark = self.scope.mark();
-                for ident in std::iter::once(item).chain(counter) {
+                for (ident, kind) in std::iter::once((item, kind)).chain(counter.iter().map(|it| (it, Kind::Int))) {
                     self.refuse_host_name(&ident.name, ident.pos, NameKind::Variable);
-                    self.declare(Variable::new(&ident.name, Kind::Unknown, VariableOrigin::Loop, ident.pos));
+                    self.declare(Variable::new(&ident.name, kind, VariableOrigin::Loop, ident.pos));
                 }
                 let before = self.presence.clone();
                 self.repeated(&flow.body, |walk| walk.presence.join(before));

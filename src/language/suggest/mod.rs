@@ -118,7 +118,7 @@ fn of_object(of: Kind, name: &str, kinds: &[Kind]) -> Option<String> {
 pub(crate) fn takes(row: &HostFunction, kinds: &[Kind]) -> bool {
     let fits = |wanted: Type, kind: Kind| {
         matches!((Kind::of(wanted), kind.present()), (Kind::Unknown, _) | (_, Kind::Unknown))
-            || Kind::of(wanted) == kind.present()
+            || Kind::of(wanted) == kind.present().plain()
     };
     row.parameters.len() == kinds.len()
         && row.parameters.iter().zip(kinds).all(|((_, wanted), kind)| fits(*wanted, *kind))
