@@ -127,7 +127,11 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     ("runtime/journal", &[&["history", "states"], &["mod"]]),
     (
         "runtime/context",
-        &[&["directory", "drain", "holding", "lane", "past_runs", "taken_tokens"], &["asks", "services"], &["mod"]],
+        &[
+            &["directory", "drain", "followed", "holding", "lane", "past_runs", "taken_tokens"],
+            &["asks", "services"],
+            &["mod"],
+        ],
     ),
     (
         "runtime/run",
@@ -147,7 +151,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
         &[
             &["encoding"],
             &["settings"],
-            &["choices", "http_options", "sessions", "store", "text", "time"],
+            &["choices", "http_options", "runs", "sessions", "store", "text", "time"],
             &["ask_options", "calendar", "data", "http", "outgoing"],
             &["delivery"],
             &["bot_commands", "commands"],

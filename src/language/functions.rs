@@ -130,7 +130,8 @@ pub(crate) const MAX_ARGUMENTS: usize = 8;
 pub(crate) const JOINED: std::ops::RangeInclusive<usize> = 2..=5;
 
 /// The options of a question.
-pub(crate) const ASK_OPTIONS: [&str; 8] = ["timeout", "choices", "check", "retry", "attempts", "cancel", "ended", FROM];
+pub(crate) const ASK_OPTIONS: [&str; 9] =
+    ["timeout", "choices", "check", "retry", "attempts", "cancel", "ended", "newest", FROM];
 
 /// The option of a question in a group that says whose answer counts.
 pub(crate) const FROM: &str = "from";
@@ -1065,7 +1066,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
          numbered list elsewhere, and `.choice` of the answer is the one that was picked. `check: |answer| …`: gives `true` to take an answer, or a \
          text, which is sent before the next one is waited for; `false` sends `retry`, without which the question is put again. `attempts: 3`: so many \
          answers are looked at; with `retry` or `attempts`, choices are insisted on. `cancel: [\"cancel\", \"取消\"]`: words that end the question. \
-         `ended: \"Never mind.\"`: what is said when it ends with `()`, or a function of why (`timeout`, `cancel`, `attempts`) that gives it.",
+         `ended: \"Never mind.\"`: what is said when it ends with `()`, or a function of why (`timeout`, `cancel`, `attempts`, \
+         `command`) that gives it. `newest: true`: when a newer version of the script comes, the run ends at this question.",
         plays(
             r#"let form = #{ cancel: ["cancel", "取消"], timeout: "10m", ended: "Another time, then." };
                let count = msg.ask("How many?", form + #{
@@ -1084,6 +1086,49 @@ pub static FUNCTIONS: &[HostFunction] = &[
                alice.expects("How many?");
                alice.says("Cancel!");
                alice.expects("Another time, then.");"#,
+        ),
+    ),
+    function(
+        "run_id",
+        &[],
+        Type::Integer,
+        "The id of this run: of the call of a hook, a command or a timer, as `hotline runs` shows it. It stays the same after a crash.",
+        plays("msg.reply(`${run_id() == run_id()}`);", r#"alice.says("hi"); alice.expects("true");"#),
+    ),
+    function(
+        "is_running",
+        &[("id", Type::Integer)],
+        Type::Bool,
+        "Whether a run of this session that has asked for its `run_id()` goes on: it works, waits, or is to be rebuilt after a crash.",
+        plays(
+            r#"if state.thinking != () && is_running(state.thinking) { msg.reply("I am still thinking."); return; }
+               state.thinking = run_id();
+               sleep("10s");
+               msg.reply("42");"#,
+            r#"alice.says("What is 6 times 7?");
+               alice.says("Well?");
+               alice.expects("I am still thinking.");
+               clock.advance("10s");
+               alice.expects("42");"#,
+        ),
+    ),
+    effect(
+        "wait_for_run",
+        &[("id", Type::Integer)],
+        Type::Unit,
+        "Waits until such a run has ended, however it did; meanwhile its chat goes on, as with `sleep`.",
+        plays(
+            r#"let before = state.latest;
+               state.latest = run_id();
+               if before != () { wait_for_run(before); }
+               sleep("10s");
+               msg.reply(`Thought about ${msg.text}.`);"#,
+            r#"alice.says("tea");
+               alice.says("cake");
+               clock.advance("10s");
+               alice.expects("Thought about tea.");
+               clock.advance("10s");
+               alice.expects("Thought about cake.");"#,
         ),
     ),
     effect(

@@ -2,7 +2,7 @@
 //!
 //! A run holds on to its generation, so that it finishes on the code it began with whatever is saved meanwhile.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::BTreeSet;
 use std::mem::replace;
 use std::rc::Rc;
@@ -101,6 +101,7 @@ pub(crate) struct Generation {
     /// Environments with warm function caches, to be used again.
     #[expect(clippy::vec_box, reason = "each is hundreds of bytes, and would be moved twice for every run")]
     spare: RefCell<Vec<Box<(GlobalRuntimeState, Caches)>>>,
+    superseded: Cell<bool>,
 }
 
 impl Generation {
@@ -143,7 +144,18 @@ impl Generation {
             declared: OnceCell::new(),
             places: RefCell::default(),
             spare: RefCell::default(),
+            superseded: Cell::default(),
         }))
+    }
+
+    /// Says that a newer generation of its script is there.
+    pub(crate) fn supersede(&self) {
+        self.superseded.set(true);
+    }
+
+    /// Whether a newer generation of its script is there.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.superseded.get()
     }
 
     /// What tells it apart from every generation that has other sources or other constants.

@@ -90,6 +90,8 @@ pub enum RunOutcome {
     EndedWithProcess,
     /// Its session became another account's, or does not run its script any more.
     EndedWithSession,
+    /// It waited at a question at which a newer version of its script takes over.
+    GaveWay,
     /// Its script was forgotten.
     EndedWithScript,
     /// It waited, and no version of its script was left to go on with.
@@ -101,7 +103,7 @@ pub enum RunOutcome {
 }
 
 impl RunOutcome {
-    const TEXTS: [(Self, &str); 10] = [
+    const TEXTS: [(Self, &str); 11] = [
         (Self::Open, ""),
         (Self::Handled, "handled"),
         (Self::PassedOn, "passed on"),
@@ -109,6 +111,7 @@ impl RunOutcome {
         (Self::Killed, "killed"),
         (Self::EndedWithProcess, "ended with its process"),
         (Self::EndedWithSession, "ended with its session"),
+        (Self::GaveWay, "gave way to a newer version"),
         (Self::EndedWithScript, "ended with its script"),
         (Self::ScriptGone, "its script is gone"),
         (Self::SessionGone, "its session is gone"),

@@ -656,3 +656,16 @@ fn the_options_of_a_question_are_read() {
         assert!(found.iter().any(|found| found.contains(expected)), "{found:?}");
     }
 }
+
+#[test]
+fn a_loop_that_asks_for_ever_is_noted_unless_it_gives_way() {
+    let around = |body: &str| format!("fn on_start() {{ loop {{ {body} }} }}");
+    let note =
+        "note old-version: a run stays on the version of its script that it began with as long as this loop asks";
+    one(&around("let a = ask(\"c1\", \"?\"); if a == () { return; } a.reply(\"Noted.\");"), &format!("1:32 {note}"));
+    none(&around("let a = ask(\"c1\", \"?\", #{ newest: true }); if a == () { return; } a.reply(\"Noted.\");"));
+    none(&around("let a = ask(\"c1\", \"?\"); if a != () { break; }"));
+    none(
+        "fn on_message(msg) { msg.reply(named(msg)); }\nfn named(msg) { loop { let a = msg.ask(\"?\"); if a != () { return a.text; } } }",
+    );
+}

@@ -156,23 +156,6 @@ async fn a_person_waits_between_two_uses_and_is_told_once_also_over_a_restart() 
 }
 
 #[tokio::test]
-async fn a_command_is_no_answer_to_a_question() {
-    let script = r#"
-        bot_command("time", "time");
-        fn time(msg) { msg.reply("noon"); }
-        fn on_message(msg) { let name = msg.ask("Your name?"); msg.reply(`Hello ${name.text}`); }
-    "#;
-    let bot = Bot::start(script).await;
-    bot.says("u1", "hi");
-    assert_eq!(bot.text_to("u1").await, "Your name?");
-    bot.says("u1", "/time");
-    assert_eq!(bot.text_to("u1").await, "noon");
-    bot.says("u1", "Zoe");
-    assert_eq!(bot.text_to("u1").await, "Hello Zoe");
-    bot.stop().await;
-}
-
-#[tokio::test]
 async fn a_command_that_asks_goes_on_after_a_restart_with_the_arguments_that_it_had() {
     let script = |kind: &str| {
         format!(

@@ -426,3 +426,64 @@ async fn a_top_level_that_computes_for_long_holds_up_nobody() {
     bot.logged(&["long.rhai is live"]).await;
     bot.stop().await;
 }
+
+#[tokio::test]
+async fn a_question_that_prefers_the_newest_version_ends_when_one_comes() {
+    let script = |version: usize| {
+        format!(
+            r#"
+            fn on_start() {{ poll(); }}
+            fn on_reload(old) {{ poll(); }}
+            fn poll() {{
+                loop {{
+                    let answer = ask("c1", "{version}: anyone?", #{{ newest: true }});
+                    if answer == () {{ return; }}
+                    answer.reply(`{version} got ${{answer.text}}`);
+                }}
+            }}
+            fn on_message(msg) {{
+                if msg.text == "form" {{
+                    let name = msg.ask("{version}: your name?", #{{ newest: true }});
+                    return msg.reply(`{version} got ${{name.text}}`);
+                }}
+                if msg.text == "old" {{ return msg.reply(`{version} got ${{msg.ask("{version}: old?").text}}`); }}
+                if msg.text == "slow" {{
+                    let first = msg.ask("{version}: slow?");
+                    let second = msg.ask("{version}: slower?", #{{ newest: true }});
+                    return msg.reply("never");
+                }}
+                msg.reply(`{version} said ${{msg.text}}`);
+            }}"#
+        )
+    };
+    let bot = Bot::start(script(1)).await;
+    assert_eq!(bot.text_to("c1").await, "1: anyone?");
+    bot.says_in("c1", "u9", "me");
+    assert_eq!(bot.text_to("c1").await, "1 got me");
+    assert_eq!(bot.text_to("c1").await, "1: anyone?");
+    for (person, text, question) in
+        [("u1", "form", "1: your name?"), ("u2", "old", "1: old?"), ("u3", "slow", "1: slow?")]
+    {
+        bot.says(person, text);
+        assert_eq!(bot.text_to(person).await, question);
+    }
+    bot.save("bot", script(2));
+    // What answers it now is nobody's answer, and the new loop is the only one.
+    assert_eq!(bot.text_to("c1").await, "2: anyone?");
+    let line = bot.logged(&["what waits goes on with the version that it began with"]).await;
+    assert!(line.contains("runs=2") && line.contains("of on_message in ask at "), "{line}");
+    for (person, text, expected) in
+        [("u1", "Ally", "2 said Ally"), ("u2", "yes", "1 got yes"), ("u3", "yes", "2 said next")]
+    {
+        bot.says(person, text);
+        if person == "u3" {
+            // It comes to a question that gives way, and ends there without putting it.
+            bot.says(person, "next");
+        }
+        assert_eq!(bot.text_to(person).await, expected);
+    }
+    bot.says_in("c1", "u9", "you");
+    assert_eq!(bot.text_to("c1").await, "2 got you");
+    assert_eq!(bot.host().faults(), []);
+    bot.stop().await;
+}

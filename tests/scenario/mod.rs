@@ -10,6 +10,7 @@ mod questions;
 #[path = "../support/sandbox.rs"]
 mod sandbox;
 mod settings;
+mod turns;
 mod worlds;
 
 use std::fs;

@@ -241,3 +241,50 @@ fn a_question_ends_by_a_word_by_its_time_and_by_too_many_attempts() {
     "#;
     passes(FORM, test);
 }
+
+#[test]
+fn a_command_ends_the_question_to_its_writer_and_leaves_one_to_anyone() {
+    let script = r#"
+        bot_command("order", "order");
+        bot_command("quiz", "quiz");
+        bot_command("time", "time");
+        fn order(msg) {
+            let form = #{ cancel: "stop", ended: "Never mind." };
+            let item = msg.ask("What?", if msg.text.ends_with("why") { form + #{ ended: |why| `Ended by ${why}.` } } else { form });
+            if item != () { msg.reply(`One ${item.text}.`); }
+        }
+        fn quiz(msg) {
+            let first = ask(msg.chat, "Anyone?");
+            first.reply(`${first.text} it is.`);
+        }
+        fn time(msg) { msg.reply("High time."); }
+        fn on_message(msg) { msg.reply(`said ${msg.text}`); }
+    "#;
+    let test = r#"
+        let alice = person("alice");
+        alice.says("/order");
+        alice.expects("What?");
+        bot.kill();
+        bot.start();
+        alice.says("/time");
+        alice.expects("High time.");
+        alice.expects_nothing();
+        alice.says("tea");
+        alice.expects("said tea");
+        alice.says("/order why");
+        alice.expects("What?");
+        alice.says("/order");
+        alice.expects("What?");
+        alice.expects("Ended by command.");
+        alice.says("cake");
+        alice.expects("One cake.");
+        let tea = group("tea", [alice, person("bob"), bot]);
+        alice.says_in(tea, "/quiz");
+        tea.expects("Anyone?");
+        alice.says_in(tea, "/time");
+        tea.expects("High time.");
+        alice.says_in(tea, "42");
+        tea.expects("42 it is.");
+    "#;
+    passes(script, test);
+}

@@ -1,6 +1,6 @@
 //! Where code ends for certain: what stands behind it is never reached.
 
-use rhai::{ASTFlags, Expr, Stmt, StmtBlock};
+use rhai::{ASTFlags, ASTNode, Expr, FnCallExpr, Position, Stmt, StmtBlock};
 
 /// What a statement always does, where nothing after it in its block is reached: such as "always returns".
 pub(crate) fn end(statement: &Stmt) -> Option<&'static str> {
@@ -19,6 +19,41 @@ pub(crate) fn end(statement: &Stmt) -> Option<&'static str> {
             Some("always stays in its loop")
         }
         _ => None,
+    }
+}
+
+/// Where a loop asks people that has no end of its own and keeps its run on an old version of the script.
+pub(crate) fn asks_without_end(condition: &Expr, body: &StmtBlock) -> Option<Position> {
+    if !endless(condition) || breaks(body.statements()) {
+        return None;
+    }
+    let (mut asked, mut is_bounded) = (None, false);
+    for statement in body.statements() {
+        statement.walk(&mut Vec::new(), &mut |nodes: &[ASTNode<'_>]| {
+            match nodes.last() {
+                // A loop that gives a value asks until it has one.
+                Some(ASTNode::Stmt(Stmt::Return(Some(value), ..))) => is_bounded |= !value.is_constant(),
+                Some(ASTNode::Expr(Expr::MethodCall(call, position) | Expr::FnCall(call, position)))
+                    if call.name == "ask" && call.namespace.is_empty() =>
+                {
+                    is_bounded |= !is_bound_to_version(call);
+                    asked = asked.or(Some(*position));
+                }
+                _ => {}
+            }
+            true
+        });
+    }
+    asked.filter(|_| !is_bounded)
+}
+
+/// Whether nothing in the options of a question says that its run gives way to a newer version.
+fn is_bound_to_version(call: &FnCallExpr) -> bool {
+    match call.args.last() {
+        Some(Expr::Map(options, _)) => !options.0.iter().any(|(name, _)| name.name == "newest"),
+        Some(Expr::StringConstant(..) | Expr::InterpolatedString(..)) | None => true,
+        // Nobody knows what is in it, unless it is the text of the question.
+        Some(_) => call.args.len() == 1,
     }
 }
 

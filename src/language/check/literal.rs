@@ -182,6 +182,16 @@ fn question(of: &str, options: &Expr) -> Vec<Wrong> {
             message: format!("{of} asks who wrote the message, so it has no option `{FROM}`"),
             help: Some(format!("ask another with `ask(msg.chat, text, #{{ {FROM}: mid }})`")),
         }),
+        "newest" if !matches!(value, Expr::BoolConstant(..)) && value.is_constant() => {
+            let message = format!("{of} needs newest, true or false");
+            Some(Wrong {
+                severity: Severity::Error,
+                rule: "wrong-type",
+                position: value.position(),
+                message,
+                help: None,
+            })
+        }
         "check" | "retry" | "attempts" | "cancel" | "ended" => {
             let expected = match (name, value) {
                 ("attempts", Expr::IntegerConstant(1.., _)) => return None,

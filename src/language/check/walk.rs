@@ -322,6 +322,12 @@ impl<'a> Walk<'a> {
             Stmt::While(flow, _) => {
                 // A `loop` is a `while` whose condition is ().
                 let is_endless = flow.expr.is_unit();
+                if let Some(asked) = flow::asks_without_end(&flow.expr, &flow.body) {
+                    let message =
+                        "a run stays on the version of its script that it began with as long as this loop asks";
+                    let help = "with the option `newest: true` it ends at the question when a newer version comes";
+                    self.report(Severity::Note, "old-version", asked, message, Some(help.to_owned()));
+                }
                 if !is_endless {
                     self.condition(&flow.expr, "the condition of while");
                 }

@@ -32,6 +32,8 @@ pub(super) struct AskOptions {
     /// Words that end the question, as they are compared.
     cancel: Vec<String>,
     pub(super) ended: Option<LastWord>,
+    /// Whether the run ends here when a newer version of its script comes.
+    pub(super) newest: bool,
 }
 
 /// What is said when a question ends without an answer.
@@ -47,6 +49,7 @@ pub(super) enum Why {
     Timeout,
     Cancel,
     Attempts,
+    Command,
 }
 
 impl Why {
@@ -55,6 +58,7 @@ impl Why {
             Self::Timeout => "timeout",
             Self::Cancel => "cancel",
             Self::Attempts => "attempts",
+            Self::Command => "command",
         }
     }
 }
@@ -87,6 +91,7 @@ impl AskOptions {
             attempts: options.get("attempts").map(attempts).transpose()?,
             cancel: options.get("cancel").map(cancel).transpose()?.unwrap_or_default(),
             ended: options.get("ended").map(ended).transpose()?,
+            newest: options.get("newest").map(newest).transpose()?.unwrap_or_default(),
         };
         // `attempts` is often among what several questions share, and does no harm where each answer is taken.
         if let (None, None, Some(_)) = (&read.check, &read.choices, &read.retry) {
@@ -183,6 +188,10 @@ fn check(value: &Dynamic) -> Result<FnPtr, ScriptError> {
 
 fn attempts(value: &Dynamic) -> Result<i64, ScriptError> {
     value.as_int().ok().filter(|attempts| *attempts > 0).ok_or_else(|| wrong("attempts", "a number from 1 on", value))
+}
+
+fn newest(value: &Dynamic) -> Result<bool, ScriptError> {
+    value.as_bool().map_err(|_| wrong("newest", "true or false", value))
 }
 
 fn cancel(value: &Dynamic) -> Result<Vec<String>, ScriptError> {
@@ -285,6 +294,7 @@ mod tests {
             (r#"#{ attempts: 0, check: |a| true }"#, "ask needs attempts, a number from 1 on; found the integer 0"),
             (r#"#{ cancel: [""] }"#, "ask needs cancel, words such as"),
             (r#"#{ cancel: [1] }"#, "ask needs cancel, words such as"),
+            (r#"#{ newest: 1 }"#, "ask needs newest, true or false; found the integer 1"),
             (r#"#{ ended: 1 }"#, "ask needs ended, a text, or a function"),
             (r#"#{ retry: "Again" }"#, "ask: retry is for answers that choices or check refuse"),
         ] {

@@ -11,7 +11,7 @@ use super::ask_options::{AnswerVerdict, AskOptions, LastWord, Why, last_word};
 use super::delivery;
 use crate::language::functions::FROM;
 use crate::protocol::is_group;
-use crate::runtime::context::asks::Reply;
+use crate::runtime::context::asks::{AskedAs, NoReply, Reply};
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::ScriptMessage;
 use crate::runtime::engine::thrown::{self, ScriptError, ScriptResult};
@@ -20,7 +20,9 @@ use crate::runtime::run::call::{HostCall, Impact};
 use crate::runtime::run::host_call;
 use crate::runtime::run::long_wait::{detach, until};
 use crate::runtime::run::suspension::EventVerdict;
-use crate::runtime::run::wait::CallSite;
+use crate::runtime::run::wait::{CallSite, check};
+use crate::runtime::run::{self, Run};
+use crate::store::RunOutcome;
 
 /// So long after the disk takes writes again every event that was held has come to its lane.
 const HELD: Duration = Duration::from_secs(1);
@@ -104,14 +106,19 @@ impl Question<'_> {
     /// Sends the question, and waits for an answer that can be taken.
     fn ask(&self, services: &Services, options: &AskOptions, context: &NativeCallContext<'_>) -> ScriptResult {
         let place = CallSite::of(context);
+        if let Some(run) = run::current().filter(|run| options.newest && !run.history.is_replaying()) {
+            give_way(&run)?;
+        }
         self.say(services, options, self.text, place)?;
         if options.is_plain() {
             return self.wait(services, options, place);
         }
         let mut attempts = 0;
         let why = loop {
-            let Some(answer) = self.wait(services, options, place.in_part())?.try_cast::<ScriptMessage>() else {
-                break Why::Timeout;
+            let came = self.wait(services, options, place.in_part())?;
+            let is_late = came.is_unit();
+            let Some(answer) = came.try_cast::<ScriptMessage>() else {
+                break if is_late { Why::Timeout } else { Why::Command };
             };
             if options.is_cancelled_by(&answer) {
                 break Why::Cancel;
@@ -130,7 +137,8 @@ impl Question<'_> {
         };
         let last = match &options.ended {
             None => None,
-            Some(LastWord::Text(text)) => Some(text.clone()),
+            // The command is answered by itself.
+            Some(LastWord::Text(text)) => Some(text.clone()).filter(|_| why != Why::Command),
             Some(LastWord::Function(function)) => last_word(&function.call_within_context(context, (why.text(),))?)?,
         };
         if let Some(text) = last {
@@ -170,16 +178,22 @@ impl Question<'_> {
         Ok(())
     }
 
-    /// Waits for the next message of whom the question is for; `()` where its time is over.
+    /// Waits for the next message of whom the question is for; `()` where its time is over, or else a text where a command came and that
+    /// makes a difference.
     fn wait(&self, services: &Services, options: &AskOptions, place: CallSite<'_>) -> ScriptResult {
-        let choices = options.choices.clone();
+        let (choices, gives_way) = (options.choices.clone(), options.newest);
+        let interrupted = if options.is_plain() { Dynamic::UNIT } else { Why::Command.text().into() };
         let call = HostCall::new(Impact::Wait, "ask").with(self.detail.as_str()).letting_go(EventVerdict::Handled);
         host_call::pass_waiting(call, place, |run| {
             let session = run.session.clone().ok_or_else(|| thrown::misplaced("there is no session to ask in"))?;
+            if gives_way {
+                give_way(run)?;
+            }
             let (timeout, clock) = (options.timeout.unwrap_or(run.limits().ask), services.clock.clone());
             let remaining = until(services, run, "ask", timeout);
             let since = run.history.waiting().map_or_else(|| clock.now(), |waiting| waiting.since);
-            let (whom, script) = ((self.chat, self.person), &run.generation.bundle.name);
+            let whom = AskedAs { chat: self.chat, person: self.person, gives_way };
+            let script = &run.generation.bundle.name;
             let asking = session.asks.ask(whom, run.id(), script, since, &session.drain);
             let asker = Rc::clone(run);
             let answer = detach(run, EventVerdict::Handled, async move {
@@ -192,28 +206,39 @@ impl Question<'_> {
                     }
                 });
                 match asking.wait(too_late).await {
-                    Some(Reply { message, entry, arrival }) => {
+                    Ok(Reply { message, entry, arrival }) => {
                         // The answer counts as handled when the record that this run has it is in the same batch.
                         asker.take_answer(arrival);
-                        (Some(choices.map_or(message.clone(), |choices| choices.note_in(&message))), Some(entry))
+                        (Ok(choices.map_or(message.clone(), |choices| choices.note_in(&message))), Some(entry))
                     }
-                    None => {
+                    Err(why) => {
                         session.released(asker.generation.name()).await;
-                        (None, None)
+                        (Err(why), None)
                     }
                 }
             });
             let asker = Rc::clone(run);
             Ok(async move {
-                let answer = answer.await;
-                if let Some(message) = &answer {
-                    asker.set_answered();
-                    if let Some(session) = &asker.session {
-                        asker.tokens.bring(session.handle.network(), message.content(), Some(asker.now()));
-                    }
+                let message = match answer.await {
+                    Ok(message) => message,
+                    Err(NoReply::TooLate) => return Ok(Answer::Value(Dynamic::UNIT)),
+                    Err(NoReply::Interrupted) => return Ok(Answer::Value(interrupted)),
+                };
+                asker.set_answered();
+                if let Some(session) = &asker.session {
+                    asker.tokens.bring(session.handle.network(), message.content(), Some(asker.now()));
                 }
-                Ok(answer.map_or(Answer::Value(Dynamic::UNIT), Answer::Message))
+                Ok(Answer::Message(message))
             })
         })
     }
+}
+
+/// Ends a run that comes to such a question while a newer version of its script is there.
+fn give_way(run: &Run) -> Result<(), ScriptError> {
+    if run.generation.is_superseded() {
+        run.end(RunOutcome::GaveWay, None);
+        run.condemn("it gave way to a newer version of its script");
+    }
+    check(run)
 }

@@ -17,6 +17,7 @@ mod http_options;
 mod messages;
 mod outgoing;
 mod quota;
+mod runs;
 mod sessions;
 mod settings;
 mod store;
@@ -61,6 +62,7 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     commands::register(&mut engine, services);
     http::register(&mut engine, services);
     quota::register(&mut engine);
+    runs::register(&mut engine);
     engine
 }
 

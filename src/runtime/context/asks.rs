@@ -21,15 +21,15 @@ type Asked = (String, Option<String>);
 #[derive(Default)]
 pub(crate) struct Asks {
     waiting: RefCell<HashMap<Rc<Asked>, Vec<Rc<Ask>>>>,
-    /// Whom a run asks, by its id.
-    by_run: RefCell<HashMap<RunId, Rc<Asked>>>,
+    /// What a run asks, by its id.
+    by_run: RefCell<HashMap<RunId, Rc<Ask>>>,
 }
 
 impl Asks {
     /// Begins to wait for a person's next message in a chat, or for anyone's, on behalf of a run that has asked at a time.
     pub(crate) fn ask(
         self: &Rc<Self>,
-        (chat, person): (&str, Option<&str>),
+        AskedAs { chat, person, gives_way }: AskedAs<'_>,
         run: RunId,
         script: &Arc<str>,
         since: Timestamp,
@@ -37,9 +37,10 @@ impl Asks {
     ) -> Asking {
         let (sender, answer) = oneshot::channel();
         let (script, answered) = (Arc::clone(script), RefCell::new(Some(sender)));
-        let ask = Rc::new(Ask { script, since, claimed: Cell::new(false), answer: answered });
         let key = Rc::new((chat.to_owned(), person.map(str::to_owned)));
-        self.by_run.borrow_mut().insert(run, Rc::clone(&key));
+        let whom = Rc::clone(&key);
+        let ask = Rc::new(Ask { whom, script, since, gives_way, claimed: Cell::new(false), answer: answered });
+        self.by_run.borrow_mut().insert(run, Rc::clone(&ask));
         let mut asks = self.waiting.borrow_mut();
         let waiting = asks.entry(Rc::clone(&key)).or_default();
         // One that is rebuilt comes later than others who have asked since.
@@ -75,10 +76,24 @@ impl Asks {
         Some(ask)
     }
 
+    /// Whether a run waits at a question at which it ends when a newer version of its script comes, and nobody has answered yet.
+    pub(crate) fn gives_way(&self, run: RunId) -> bool {
+        self.by_run.borrow().get(&run).is_some_and(|ask| ask.gives_way && !ask.claimed.get())
+    }
+
     /// The chat and the person in it that a run asks; no person where anyone may answer.
     pub(crate) fn asked_by(&self, run: RunId) -> Option<(String, Option<String>)> {
-        self.by_run.borrow().get(&run).map(|asked| (**asked).clone())
+        self.by_run.borrow().get(&run).map(|ask| (*ask.whom).clone())
     }
+}
+
+/// Whom a question is put to, and how.
+pub(crate) struct AskedAs<'a> {
+    pub(crate) chat: &'a str,
+    /// Whose answer counts; nobody in particular where anyone's does.
+    pub(crate) person: Option<&'a str>,
+    /// Whether the run ends at it when a newer version of its script comes.
+    pub(crate) gives_way: bool,
 }
 
 /// An answer on its way to the run that asked.
@@ -92,13 +107,29 @@ pub(crate) struct Reply {
 
 /// A question that a run has asked somebody.
 pub(crate) struct Ask {
+    whom: Rc<Asked>,
     script: Arc<str>,
     since: Timestamp,
+    gives_way: bool,
     claimed: Cell<bool>,
     answer: RefCell<Option<oneshot::Sender<Reply>>>,
 }
 
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoReply {
+    /// The time is over.
+    TooLate,
+    /// Its person has given a command instead.
+    Interrupted,
+}
+
 impl Ask {
+    /// Ends the question without an answer.
+    pub(crate) fn interrupt(&self) {
+        self.answer.take();
+    }
+
     /// Gives the answer.
     pub(crate) fn answer(&self, reply: Reply) {
         if let Some(sender) = self.answer.take()
@@ -121,15 +152,18 @@ pub(crate) struct Asking {
 }
 
 impl Asking {
-    /// Waits for the answer; `None` when `timeout` is over and no message is on its way. Then nothing is asked any more.
-    pub(crate) async fn wait(mut self, timeout: impl Future<Output = ()>) -> Option<Reply> {
+    /// Waits for the answer, until `timeout` is over and no message is on its way. Then nothing is asked any more.
+    pub(crate) async fn wait(mut self, timeout: impl Future<Output = ()>) -> Result<Reply, NoReply> {
         tokio::select! {
             biased;
-            answer = &mut self.answer => return answer.ok(),
+            answer = &mut self.answer => return answer.map_err(|_| NoReply::Interrupted),
             () = timeout => {}
         }
         // A message that has been taken as the answer is the answer, however late its other hooks are done.
-        if self.ask.claimed.get() { (&mut self.answer).await.ok() } else { None }
+        match self.ask.claimed.get() {
+            true => (&mut self.answer).await.map_err(|_| NoReply::Interrupted),
+            false => Err(NoReply::TooLate),
+        }
     }
 }
 

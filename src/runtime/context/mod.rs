@@ -5,6 +5,7 @@
 pub(crate) mod asks;
 pub(crate) mod directory;
 pub(crate) mod drain;
+pub(crate) mod followed;
 pub(crate) mod holding;
 pub(crate) mod lane;
 pub(crate) mod past_runs;
@@ -20,6 +21,7 @@ use rhai::ImmutableString;
 
 use self::asks::Asks;
 use self::drain::Drain;
+use self::followed::Followed;
 use self::holding::Holding;
 use self::lane::{Guard, Lane, LaneKey, Lanes};
 use self::past_runs::PastRuns;
@@ -33,7 +35,7 @@ use crate::runtime::journal::{Arrival, Journal};
 use crate::runtime::timers::schedule::Schedule;
 use crate::runtime::view::stream::Announcer;
 use crate::session::{Dedup, Handle, Media};
-use crate::store::{Recovered, StoreError};
+use crate::store::{Recovered, RunId, StoreError};
 
 /// How many display names a session remembers.
 const NAMES: usize = 20_000;
@@ -65,6 +67,8 @@ pub(crate) struct SessionContext {
     pub(crate) recovered: RefCell<Option<Recovered>>,
     /// The runs of earlier processes that nobody has taken up yet.
     pub(crate) past_runs: PastRuns,
+    /// The runs that somebody may wait for.
+    pub(crate) followed: Followed,
     /// The latest time that is known of the process before.
     pub(crate) last: Cell<Option<Timestamp>>,
     /// What an earlier process saw shortly before it ended, until that cannot come again any more.
@@ -108,6 +112,7 @@ impl SessionContext {
             resend_in_doubt: services.resend_in_doubt,
             recovered: RefCell::default(),
             past_runs: PastRuns::default(),
+            followed: Followed::default(),
             last: Cell::default(),
             past_events: RefCell::default(),
             past_messages: RefCell::default(),
@@ -144,6 +149,11 @@ impl SessionContext {
     /// Waits until a script is held no longer, or the session is left.
     pub(crate) async fn released(&self, script: &str) {
         self.holding.until(|| !self.is_held(script) || self.drain.mode().is_some()).await;
+    }
+
+    /// Whether a run that is followed, or that an earlier process left open, has not ended.
+    pub(crate) fn goes_on(&self, run: RunId) -> bool {
+        self.followed.has(run) || self.past_runs.has(run)
     }
 
     /// Enters a lane on behalf of a script, once it is not held; or once the session is left.

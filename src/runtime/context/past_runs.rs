@@ -27,6 +27,11 @@ impl PastRuns {
         self.0.borrow().get(&run) == Some(&true)
     }
 
+    /// Whether a run is one of these.
+    pub(crate) fn has(&self, run: RunId) -> bool {
+        self.0.borrow().contains_key(&run)
+    }
+
     /// How many there are.
     pub(crate) fn len(&self) -> usize {
         self.0.borrow().len()

@@ -16,7 +16,7 @@ use super::stages::{Choice, Loop, Stage, Stages, code, code_block, first, hole, 
 use super::unused::ValueUse;
 
 /// The functions whose calls are waited for although they have no effect.
-const LONG_WAITS: &[&str] = &["ask", "sleep"];
+const LONG_WAITS: &[&str] = &["ask", "sleep", "wait_for_run"];
 
 /// What may wait.
 pub(crate) struct MayWait<'a> {

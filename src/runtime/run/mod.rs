@@ -204,6 +204,8 @@ impl Run {
     /// A run of a session that an earlier process began: it goes on where its record ends.
     pub(crate) fn again(session: &Rc<SessionContext>, start: Start, history: History) -> Rc<Self> {
         let mode = if history.is_replaying() { Mode::Replay } else { Mode::Live };
+        // It may have told its id.
+        session.followed.follow(history.id());
         Self::build(start, Some(Rc::clone(session)), history, mode)
     }
 
@@ -515,6 +517,9 @@ impl Run {
         }
         let at = if self.is_recorded() { self.now() } else { 0 };
         self.history.set_end(RunEnd { at, outcome, fault });
+        if let Some(session) = &self.session {
+            session.followed.end(self.id());
+        }
         self.settle_answers();
         self.take_down();
     }

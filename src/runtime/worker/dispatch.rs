@@ -162,6 +162,12 @@ impl EventDelivery {
             }
             _ => None,
         };
+        // Who gives a command has done with the question; it goes on once the command lets go of the chat.
+        if let Some(message) = routed.message.as_ref().filter(|_| declared.is_some() && self.earlier.is_empty())
+            && let Some(ask) = session.asks.claim(message.chat(), message.sender(), |script| session.is_held(script))
+        {
+            ask.interrupt();
+        }
         let call = self.call(&hold, self.about());
         let last = Cell::new(None);
         let mut is_handled = ask.is_some() || declared.is_some();
@@ -447,6 +453,7 @@ impl EventDelivery {
             } else {
                 let now = self.worker.services.clock.now();
                 self.session.past_runs.take(record.run.id);
+                self.session.followed.wake();
                 self.session.journal.close(&record.run, record.standing, now, RunOutcome::ScriptGone, None);
             }
         }

@@ -78,6 +78,8 @@ pub(super) fn rebuilt(
     let current = worker.scripts_of(session).find(|generation| generation.name() == &*row.script);
     let is_there = current.is_some() || worker.is_unloaded(session, &row.script);
     let is_killed = session.past_runs.take(row.id);
+    // Whoever waits for it looks again once it goes on, or has ended.
+    session.followed.wake();
     let pinned = match &current {
         _ if is_killed || !is_there => Err(None),
         _ if row.format != FORMAT => Err(Some(Fault::of_file(

@@ -211,6 +211,9 @@ impl Worker {
             .loader
             .load_pinned(&sources, number)
             .map_err(|fault| cannot(format!("the sources that it began with do not load any more: {fault}")))?;
+        if current.is_some_and(|current| !current.bundle.is_blank()) {
+            generation.supersede();
+        }
         self.pinned.borrow_mut().insert(hash, Rc::downgrade(&generation));
         Ok(generation)
     }

@@ -21,6 +21,9 @@ use crate::runtime::run::Run;
 use crate::session::Media;
 use crate::store::RunOutcome;
 
+/// How many runs the log names that go on with an old version.
+const SHOWN: usize = 5;
+
 impl Worker {
     /// Takes over other versions of scripts. While they load, events are handled by those before them.
     pub(super) async fn update(self: &Rc<Self>, update: Update) -> Result<(), Fault> {
@@ -61,6 +64,9 @@ impl Worker {
             self.journal.pin(generation.pin(), generation.name(), || generation.pinned());
             let previous = self.take_out(generation.name());
             self.put_in(&generation);
+            if !generation.bundle.is_blank() {
+                self.supersede(&generation, previous.as_deref());
+            }
             for session in sessions.iter().filter(|session| session.runs(generation.name())) {
                 declare_timers(session, &generation);
                 warn_of_same_commands(self, session, &generation);
@@ -80,6 +86,31 @@ impl Worker {
             self.take_back(name, &sessions);
         }
         self.journal.note_data();
+    }
+
+    /// Has what runs on the generations before one give way to it, where it waits at a question that says so. Says what goes on.
+    fn supersede(&self, newest: &Rc<Generation>, previous: Option<&Generation>) {
+        let name = newest.name();
+        let is_old = |run: &Run| run.generation.name() == name && !Rc::ptr_eq(&run.generation, newest);
+        previous.into_iter().for_each(Generation::supersede);
+        let parked = self.parked.borrow();
+        parked.values().filter(|(run, _)| is_old(run)).for_each(|(run, _)| run.generation.supersede());
+        drop(parked);
+        let asks_so = |run: &Run| run.session.as_ref().is_some_and(|session| session.asks.gives_way(run.id()));
+        self.end_parked(|run| is_old(run) && asks_so(run), Some(RunOutcome::GaveWay));
+        let parked = self.parked.borrow();
+        let mut old: Vec<_> = parked.values().map(|(run, _)| run).filter(|run| is_old(run)).collect();
+        old.sort_by_key(|run| run.id());
+        if old.is_empty() {
+            return;
+        }
+        let shown: Vec<_> = old.iter().take(SHOWN).map(|run| where_it_waits(run)).collect();
+        let rest = if old.len() > SHOWN { ", …" } else { "" };
+        tracing::info!(
+            target: "hotline::script",
+            script = name, runs = old.len(),
+            "what waits goes on with the version that it began with: {}{rest}", shown.join(", ")
+        );
     }
 
     /// Lets a script go on that was held, on the generation that it had.
@@ -194,6 +225,15 @@ pub(super) fn declare_timers(session: &SessionContext, generation: &Generation) 
             session = name, script, timers, "{fault}; what calls it is kept, and fails when it is due"
         );
     }
+}
+
+/// A run, and where it waits, as people read it.
+fn where_it_waits(run: &Run) -> String {
+    let waits = run.waits().map(|waits| match waits.place.is_empty() {
+        true => format!(" in {}", waits.call),
+        false => format!(" in {} at {}", waits.call, waits.place),
+    });
+    format!("run {} of {}{}", run.id(), run.function, waits.unwrap_or_default())
 }
 
 fn describe(generation: &Generation) -> Dynamic {
