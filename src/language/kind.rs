@@ -328,8 +328,8 @@ pub(crate) fn script_type(name: &str) -> &str {
     match name.rsplit("::").next().unwrap_or(name) {
         "ScriptMessage" => "Message",
         "ScriptEvent" => "Event",
-        "StateObject" => "State",
-        "StoreObject" => "Store",
+        "StateObject" | "PersonState" => "State",
+        "StoreObject" | "SharedStore" => "Store",
         "SettingsObject" => "Settings",
         "ScriptSecret" => "Secret",
         other => other,

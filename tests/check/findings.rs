@@ -669,3 +669,23 @@ fn a_loop_that_asks_for_ever_is_noted_unless_it_gives_way() {
         "fn on_message(msg) { msg.reply(named(msg)); }\nfn named(msg) { loop { let a = msg.ask(\"?\"); if a != () { return a.text; } } }",
     );
 }
+
+#[test]
+fn the_closure_of_an_update_makes_no_host_call() {
+    let update = |closure: &str| format!("fn on_message(msg) {{\n    store.update(\"n\", {closure});\n}}");
+    let found = |name: &str, column: usize| {
+        format!(
+            "2:{column} error in-update: `{name}` cannot be used in the closure of `update`, for which everybody waits"
+        )
+    };
+    for (closure, name, column) in [
+        ("|old| now()", "now", 29),
+        ("|old| { send_text(msg.chat, \"x\"); 1 }", "send_text", 31),
+        ("|old| [1].map(|x| state.n)", "state", 41),
+        ("|old| store.get(\"m\")", "store", 29),
+    ] {
+        one(&update(closure), &found(name, column));
+    }
+    none(&update("|old| { let list = old ?? []; list.push(msg.text ?? \"\"); list.remove(0); list }"));
+    none("fn on_message(msg) { let at = now(); shared_store(\"s\").update(\"n\", |old| at); }");
+}

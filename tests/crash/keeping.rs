@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Output, Stdio};
 
-use hotline::store::JournalReader;
+use hotline::store::{JournalReader, RunRecord};
 
 use crate::crash::PATIENCE;
 use crate::crash::person::Person;
@@ -190,5 +190,42 @@ async fn what_is_exported_can_be_imported_elsewhere() {
     assert_eq!(status, Some(1));
     assert_eq!(out(&elsewhere, &["store", "get", "bot", "n"]), "2\n", "nothing of it is kept");
     elsewhere.end().await;
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn updates_and_what_is_kept_of_people_are_as_they_were_after_a_kill() {
+    let script = r#"
+fn on_message(msg) {
+    let mine = msg.sender.state;
+    mine.turns = (mine.turns ?? 0) + 1;
+    let seen = [];
+    let n = store.update("n", |old| { seen.push(old); (old ?? 0) + 1 });
+    let all = shared_store("all").update("all", |old| { let all = old ?? []; all.push(n); all });
+    let answer = msg.ask(`${n}?`);
+    msg.reply(`${answer.text} ${seen} ${all} ${mine.turns} ${store.get("n")} ${shared_store("all").get("all")}`);
+}
+"#;
+    let mut scene = Scene::new("", script).await;
+    scene.start();
+    scene.alice.says("go").await;
+    assert_eq!(scene.hears().await, "1?");
+    let mut bob = Person::new(&scene.control, "bob", "bot");
+    bob.says("go").await;
+    assert_eq!(bob.hears_within(PATIENCE).await.expect("a question"), "2?");
+    let asks = |run: &RunRecord, text: &str| {
+        run.standing.waiting.as_ref().is_some_and(|waiting| waiting.call == "ask")
+            && run.entries.iter().any(|entry| entry.detail.contains(text))
+    };
+    for _ in 0..2 {
+        scene.has_run(|run| asks(run, "1?")).await;
+        scene.has_run(|run| asks(run, "2?")).await;
+        scene.kill().await;
+        scene.start();
+    }
+    scene.alice.says("tea").await;
+    assert_eq!(scene.hears().await, "tea [()] [1] 1 2 [1, 2]");
+    bob.says("cake").await;
+    assert_eq!(bob.hears_within(PATIENCE).await.expect("an answer"), "cake [1] [1, 2] 1 2 [1, 2]");
     scene.end().await;
 }

@@ -7,8 +7,7 @@ use super::walk::Walk;
 use crate::language::bot_command::{self, BotCommand, Parameter};
 use crate::language::chain::{ChainLink, closure_of, links_of};
 use crate::language::cron;
-use crate::language::functions::arguments;
-use crate::language::functions::ticked;
+use crate::language::functions::{arguments, may_wait, ticked};
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
 use crate::language::zone::Zone;
@@ -84,6 +83,45 @@ impl Walk<'_> {
         if count > gives || (exactly && count < gives) {
             let message = format!("`{}` gives its closure {what}; this one takes {}", call.name, arguments(count));
             self.error("wrong-arguments", closure.position, message, None);
+        }
+    }
+
+    /// Says that the closure of an update makes a host call, which it may not.
+    pub(crate) fn called_in_update(&mut self, of: Kind, call: &FnCallExpr) {
+        let Some(closure) =
+            call.args.get(1).and_then(closure_of).filter(|_| (of, &*call.name) == (Kind::Store, "update"))
+        else {
+            return;
+        };
+        let file = self.file;
+        let Some(function) = file.closures.get(&closure.name) else { return };
+        let is_host_call = |call: &FnCallExpr| {
+            let looks = matches!(&*call.name, "now" | "random") || may_wait(&call.name, false);
+            call.namespace.is_empty() && looks && file.named_so(&call.name).next().is_none()
+        };
+        let mut found = None;
+        for statement in &function.body {
+            statement.walk(&mut Vec::new(), &mut |nodes: &[ASTNode<'_>]| {
+                let it = match nodes.last() {
+                    Some(ASTNode::Expr(Expr::FnCall(call, place)) | ASTNode::Stmt(Stmt::FnCall(call, place)))
+                        if is_host_call(call) =>
+                    {
+                        Some((call.name.to_string(), *place))
+                    }
+                    Some(ASTNode::Expr(Expr::Variable(variable, _, place)))
+                        if variable.2.is_empty() && matches!(&*variable.1, "state" | "store") =>
+                    {
+                        Some((variable.1.to_string(), *place))
+                    }
+                    _ => None,
+                };
+                found = found.take().or(it);
+                true
+            });
+        }
+        if let Some((name, place)) = found {
+            let message = format!("`{name}` cannot be used in the closure of `update`, for which everybody waits");
+            self.error("in-update", place, message, Some("call it before, and use what it gave".to_owned()));
         }
     }
 

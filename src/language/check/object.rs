@@ -188,6 +188,7 @@ impl Walk<'_> {
         self.shared_with_closure(call, root, position);
         self.index_for_item(of, call, root);
         self.closures_taken(of, call);
+        self.called_in_update(of, call);
         if let ("call", Some(root)) = (name, root) {
             self.closure_called(root, call.args.len(), position);
         }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
 use super::choices::chosen;
-use super::data::StateObject;
+use super::data::PersonState;
 use super::{delivery, outgoing};
 use crate::protocol::commands::GetContacts;
 use crate::protocol::line::original;
@@ -43,7 +43,7 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
         values::from_content(original(content).unwrap_or(content))
     });
     engine.register_get("choice", |msg: &mut ScriptMessage| chosen(msg.content()));
-    engine.register_get("chat_state", |msg: &mut ScriptMessage| StateObject::of(msg.chat(), "msg.chat_state"));
+    engine.register_get("chat_state", |msg: &mut ScriptMessage| PersonState::of(msg.chat(), "msg.chat_state"));
     engine.register_get("sender", |msg: &mut ScriptMessage| Person::new(msg.sender()));
 
     let own = Rc::clone(services);
@@ -69,7 +69,7 @@ pub(crate) fn register(engine: &mut Engine, services: &Rc<Services>) {
     engine.register_get("name", |context: NativeCallContext, person: &mut Person| {
         if person.mid().is_empty() { Ok(Dynamic::UNIT) } else { name_of(person.mid(), CallSite::of(&context)) }
     });
-    engine.register_get("state", |person: &mut Person| StateObject::of(person.mid(), "a person's state"));
+    engine.register_get("state", |person: &mut Person| PersonState::of(person.mid(), "a person's state"));
     engine.register_fn("==", |a: &mut Person, b: Person| a.mid() == b.mid());
 }
 

@@ -123,9 +123,9 @@ mod tests {
     use std::any::TypeId;
     use std::collections::BTreeSet;
 
-    use self::data::StateObject;
+    use self::data::{PersonState, StateObject};
     use self::settings::SettingsObject;
-    use self::store::StoreObject;
+    use self::store::{SharedStore, StoreObject};
     use super::*;
     use crate::language::functions::{FUNCTIONS, PROPERTIES};
     use crate::language::types::Type;
@@ -144,7 +144,9 @@ mod tests {
                 (TypeId::of::<ScriptEvent>(), "Event"),
                 (TypeId::of::<SessionRef>(), "Session"),
                 (TypeId::of::<StateObject>(), "State"),
+                (TypeId::of::<PersonState>(), "State"),
                 (TypeId::of::<StoreObject>(), "Store"),
+                (TypeId::of::<SharedStore>(), "Store"),
                 (TypeId::of::<SettingsObject>(), "Settings"),
             ];
             hosts.into_iter().find(|(known, _)| known == id).map(|(_, name)| name)

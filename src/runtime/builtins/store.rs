@@ -20,19 +20,39 @@ use crate::store::{Store, StoreError, shared_store};
 /// The longest name of a store that scripts share, in bytes.
 const LONGEST_NAME: usize = 100;
 
-/// Stands for a persistent store: a script's own, or one that scripts share, by its name.
+/// Stands for the script's persistent store.
 #[derive(Clone)]
-pub(crate) struct StoreObject(Option<ImmutableString>);
+pub(crate) struct StoreObject;
 
-impl StoreObject {
-    /// The script's own.
-    pub(super) const fn own() -> Self {
-        Self(None)
+/// Stands for a persistent store that scripts share, by its name.
+#[derive(Clone)]
+pub(crate) struct SharedStore(ImmutableString);
+
+/// What stands for a store. The script's own has no data, so that to name it costs nothing.
+trait Keeps: Clone + 'static {
+    fn values(&self) -> Values<'_>;
+}
+
+impl Keeps for StoreObject {
+    fn values(&self) -> Values<'_> {
+        Values(None)
     }
+}
 
+impl Keeps for SharedStore {
+    fn values(&self) -> Values<'_> {
+        Values(Some(&self.0))
+    }
+}
+
+/// The values of a store: the script's own, or one that scripts share, by its name.
+#[derive(Clone, Copy)]
+struct Values<'a>(Option<&'a ImmutableString>);
+
+impl Values<'_> {
     /// What a call is named that is this method of the store's.
     fn call(&self, own: &'static str) -> Cow<'static, str> {
-        match &self.0 {
+        match self.0 {
             None => own.into(),
             Some(name) => format!("shared_store(\"{name}\"){}", own.trim_start_matches("store")).into(),
         }
@@ -48,7 +68,7 @@ impl StoreObject {
         let name = call.name().to_owned();
         host_call::pass(call, place, |run: &Rc<Run>| {
             let session = run.session.as_ref().ok_or_else(|| at_top_level("store"))?;
-            let whose = self.0.as_ref().map_or_else(|| run.generation.name().into(), |name| shared_store(name).into());
+            let whose = self.0.map_or_else(|| run.generation.name().into(), |name| shared_store(name).into());
             let whose: Cow<'_, str> = whose;
             let value = act(run, session.journal.store(), &whose, session.clock.now());
             session.journal.note_data();
@@ -132,74 +152,72 @@ impl StoreObject {
 
 /// Registers the type, what it can do, and the stores that scripts share.
 pub(crate) fn register(engine: &mut Engine) {
-    engine.register_type_with_name::<StoreObject>("Store");
-    engine.register_fn("shared_store", |name: ImmutableString| -> Result<StoreObject, ScriptError> {
+    engine.register_type_with_name::<StoreObject>("Store").register_type_with_name::<SharedStore>("Store");
+    engine.register_fn("shared_store", |name: ImmutableString| -> Result<SharedStore, ScriptError> {
         let complaint = match &*name {
             "" => "found an empty one",
             long if long.len() > LONGEST_NAME => "found a longer one",
             odd if odd.chars().any(char::is_control) => "found one with a control character",
-            _ => return Ok(StoreObject(Some(name))),
+            _ => return Ok(SharedStore(name)),
         };
         Err(thrown::error(format!(
             "shared_store needs a name of 1 to {LONGEST_NAME} bytes, such as \"orders\"; {complaint}"
         )))
     });
-    engine.register_fn("get", |context: NativeCallContext, store: &mut StoreObject, key: &str| {
-        store.read(&format!("get {key}"), CallSite::of(&context), |values, whose, now| {
-            let text = values.get(whose, key, now)?;
+    register_store::<StoreObject>(engine);
+    register_store::<SharedStore>(engine);
+}
+
+fn register_store<S: Keeps>(engine: &mut Engine) {
+    engine.register_fn("get", |context: NativeCallContext, store: &mut S, key: &str| {
+        store.values().read(&format!("get {key}"), CallSite::of(&context), |kept, whose, now| {
+            let text = kept.get(whose, key, now)?;
             Ok(text.map_or(Dynamic::UNIT, |text| values::from_content(&text)))
         })
     });
-    engine.register_fn("keys", |context: NativeCallContext, store: &mut StoreObject| {
-        store.keys("", CallSite::of(&context))
+    engine.register_fn("keys", |context: NativeCallContext, store: &mut S| {
+        store.values().keys("", CallSite::of(&context))
     });
-    engine.register_fn("keys", |context: NativeCallContext, store: &mut StoreObject, prefix: &str| {
-        store.keys(prefix, CallSite::of(&context))
+    engine.register_fn("keys", |context: NativeCallContext, store: &mut S, prefix: &str| {
+        store.values().keys(prefix, CallSite::of(&context))
     });
     pure_method(
         engine,
         "set",
-        |context: NativeCallContext, store: &mut StoreObject, key: &str, value: Dynamic| -> ScriptResult {
-            store.set(key, &value, &Map::new(), CallSite::of(&context))
+        |context: NativeCallContext, store: &mut S, key: &str, value: Dynamic| -> ScriptResult {
+            store.values().set(key, &value, &Map::new(), CallSite::of(&context))
         },
     );
     pure_method(
         engine,
         "set",
-        |context: NativeCallContext,
-         store: &mut StoreObject,
-         key: &str,
-         value: Dynamic,
-         options: Map|
-         -> ScriptResult { store.set(key, &value, &options, CallSite::of(&context)) },
-    );
-    pure_method(engine, "incr", |context: NativeCallContext, store: &mut StoreObject, key: &str| -> ScriptResult {
-        store.incr(key, 1, CallSite::of(&context))
-    });
-    pure_method(
-        engine,
-        "incr",
-        |context: NativeCallContext, store: &mut StoreObject, key: &str, by: i64| -> ScriptResult {
-            store.incr(key, by, CallSite::of(&context))
+        |context: NativeCallContext, store: &mut S, key: &str, value: Dynamic, options: Map| -> ScriptResult {
+            store.values().set(key, &value, &options, CallSite::of(&context))
         },
     );
-    pure_method(engine, "delete", |context: NativeCallContext, store: &mut StoreObject, key: &str| -> ScriptResult {
-        store.write("store.delete", key, CallSite::of(&context), |values, whose, now| {
-            Ok(values.delete(whose, key, now)?.into())
+    pure_method(engine, "incr", |context: NativeCallContext, store: &mut S, key: &str| -> ScriptResult {
+        store.values().incr(key, 1, CallSite::of(&context))
+    });
+    pure_method(engine, "incr", |context: NativeCallContext, store: &mut S, key: &str, by: i64| -> ScriptResult {
+        store.values().incr(key, by, CallSite::of(&context))
+    });
+    pure_method(engine, "delete", |context: NativeCallContext, store: &mut S, key: &str| -> ScriptResult {
+        store.values().write("store.delete", key, CallSite::of(&context), |kept, whose, now| {
+            Ok(kept.delete(whose, key, now)?.into())
         })
     });
     pure_method(
         engine,
         "update",
-        |context: NativeCallContext, store: &mut StoreObject, key: &str, change: FnPtr| -> ScriptResult {
-            store.update(&context, key, &change, &Map::new())
+        |context: NativeCallContext, store: &mut S, key: &str, change: FnPtr| -> ScriptResult {
+            store.values().update(&context, key, &change, &Map::new())
         },
     );
     pure_method(
         engine,
         "update",
-        |context: NativeCallContext, store: &mut StoreObject, key: &str, change: FnPtr, options: Map| -> ScriptResult {
-            store.update(&context, key, &change, &options)
+        |context: NativeCallContext, store: &mut S, key: &str, change: FnPtr, options: Map| -> ScriptResult {
+            store.values().update(&context, key, &change, &options)
         },
     );
 }
