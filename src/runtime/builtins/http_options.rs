@@ -168,7 +168,7 @@ fn body(options: &Map, secrets: Reading) -> Result<Option<(String, &'static str)
         [] => None,
         [("json", value)] => {
             let json = values::to_json_reading(value, secrets);
-            let json = json.map_err(|error| of("the body")(error.to_string()))?;
+            let json = json.map_err(|error| of("json")(error.to_string()))?;
             Some((json, JSON))
         }
         [("form", value)] => {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use encoding_rs::{Encoding, UTF_8};
+use flate2::{Decompress, FlushDecompress, Status};
 use rhai::{Dynamic, Map};
 
 use crate::language::web;
@@ -15,6 +16,31 @@ pub(crate) fn answer(status: i64, headers: BTreeMap<String, String>, body: Strin
     map.insert("headers".into(), headers.into());
     map.insert("body".into(), body.into());
     map.into()
+}
+
+/// How much room a body gets at a time while it is unpacked, in bytes.
+const ROOM: usize = 16 << 10;
+
+/// What a body is that was packed as `deflate`: as the standard has it, or as servers do that leave its frame away. One that is longer
+/// than `longest` need not be whole. `None` where it is packed in neither way.
+pub(super) fn inflated(bytes: &[u8], longest: usize) -> Option<Vec<u8>> {
+    unpacked(Decompress::new(true), bytes, longest).or_else(|| unpacked(Decompress::new(false), bytes, longest))
+}
+
+fn unpacked(mut unpacking: Decompress, bytes: &[u8], longest: usize) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let (read, length) = (unpacking.total_in(), body.len());
+        body.reserve(ROOM);
+        let rest = bytes.get(usize::try_from(read).ok()?..)?;
+        let status = unpacking.decompress_vec(rest, &mut body, FlushDecompress::None).ok()?;
+        if status == Status::StreamEnd || body.len() > longest {
+            return Some(body);
+        }
+        if (unpacking.total_in(), body.len()) == (read, length) {
+            return None;
+        }
+    }
 }
 
 /// The text of a body in a charset, in that which the kind of its content names, or in UTF-8; a byte order mark, which is none of
@@ -45,6 +71,18 @@ mod tests {
     use encoding_rs::{GBK, SHIFT_JIS};
 
     use super::*;
+
+    #[test]
+    fn what_is_packed_as_deflate_is_unpacked_with_its_frame_and_without() {
+        let framed = b"\x78\x9c\x2b\x49\x4d\x54\x48\xcb\x2f\x52\x28\x29\xcf\x07\x00\x18\x39\x04\x1c";
+        let bare = &framed[2..framed.len() - 4];
+        for packed in [&framed[..], bare] {
+            assert_eq!(inflated(packed, 100).expect("it is packed"), b"tea for two");
+            assert!(inflated(packed, 5).expect("it is packed").len() > 5, "it is longer");
+            assert_eq!(inflated(&packed[..packed.len() / 2], 100), None, "it breaks off");
+        }
+        assert_eq!(inflated(b"tea for two", 100), None);
+    }
 
     #[test]
     fn a_body_is_read_in_the_charset_that_it_names() {

@@ -13,7 +13,7 @@ use std::rc::Rc;
 use std::str::FromStr;
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE};
 use reqwest::{Client, Method, Response, redirect};
 use rhai::Dynamic;
 use tokio::sync::OnceCell;
@@ -131,6 +131,8 @@ impl Web {
         let builder = Client::builder().tls_backend_preconfigured((*tls).clone()).no_proxy();
         // Where it may go is decided here.
         let builder = builder.redirect(redirect::Policy::none());
+        // What servers call so is packed in two ways, and the client knows one: it is unpacked here.
+        let builder = builder.no_deflate();
         let builder = builder.user_agent(concat!("hotline/", env!("CARGO_PKG_VERSION")));
         builder.build().map_err(|error| WebRefusal::failed(in_full(&error)))
     }
@@ -217,7 +219,15 @@ impl Web {
                     }
                     body.extend_from_slice(&chunk);
                 }
-                let headers = headers(&response);
+                let mut headers = headers(&response);
+                let packed = headers.get(CONTENT_ENCODING.as_str()).filter(|_| !body.is_empty());
+                if packed.is_some_and(|packed| packed.eq_ignore_ascii_case("deflate")) {
+                    body = answer::inflated(&body, self.longest).ok_or_else(|| {
+                        request.doubtful(format!("{}: the answer cannot be unpacked", request.host()))
+                    })?;
+                    // As with what the client unpacks.
+                    headers.retain(|name, _| *name != CONTENT_ENCODING.as_str() && *name != CONTENT_LENGTH.as_str());
+                }
                 let kind = headers.get(CONTENT_TYPE.as_str()).map(String::as_str);
                 let body = answer::text(&body, kind, request.charset).map_err(|reason| {
                     let message = format!("the answer of {}, of status {status}: {reason}", request.host());

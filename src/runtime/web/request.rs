@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use reqwest::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName};
 use reqwest::{Client, Method, RequestBuilder};
 use serde_json::json;
 use url::Url;
@@ -52,7 +52,8 @@ impl WebRequest {
 
     pub(super) fn on(&self, client: &Client) -> RequestBuilder {
         let WebContents { url, headers, body } = &self.contents;
-        let request = client.request(self.method.clone(), url.clone()).headers(headers.clone());
+        let request = client.request(self.method.clone(), url.clone());
+        let request = request.header(ACCEPT_ENCODING, "gzip, deflate, br").headers(headers.clone());
         match self.method {
             _ if !body.is_empty() => request.body(body.clone()),
             // Written out: there are servers that insist on it.
