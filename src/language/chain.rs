@@ -37,6 +37,16 @@ pub(crate) fn closure_of(expression: &Expr) -> Option<Closure<'_>> {
     Some(Closure { name, captured, position })
 }
 
+/// The closures that an argument hands out: the one that it is, or those that stand in a map or an array, also where two are added.
+pub(crate) fn closures_in(argument: &Expr) -> Vec<Closure<'_>> {
+    match argument {
+        Expr::Map(map, _) => map.0.iter().flat_map(|(_, value)| closures_in(value)).collect(),
+        Expr::Array(items, _) => items.iter().flat_map(closures_in).collect(),
+        Expr::FnCall(call, _) if call.name == "+" => call.args.iter().flat_map(closures_in).collect(),
+        other => closure_of(other).into_iter().collect(),
+    }
+}
+
 /// A chain as its root and its links in the order of the text.
 pub(crate) fn links_of(expression: &Expr) -> (&Expr, Vec<ChainLink<'_>>) {
     let (root, links) = guarded_links_of(expression);

@@ -48,7 +48,9 @@ pub(crate) fn error(error: &EvalAltResult) -> Option<(String, Option<String>)> {
         }
         EvalAltResult::ErrorDataRace(..) => (
             in_use("a value", "a method of it"),
-            help("keep what is needed in another variable first, or write a loop in place of the closure"),
+            help(
+                "before the call, keep in another variable what the closure needs, or write a loop in place of the closure",
+            ),
         ),
         EvalAltResult::ErrorVariableNotFound(name, _) => (format!("no variable `{name}`"), foreign_name(name)),
         _ => return None,

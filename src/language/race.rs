@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use rhai::{AST, ASTNode, Expr, Position, Stmt};
 
-use super::chain::{ChainLink, closure_of, links_of};
+use super::chain::{ChainLink, closure_of, closures_in, links_of};
 use super::fault::Race;
 use super::headers::headers;
 use super::source::Source;
@@ -97,7 +97,7 @@ fn read(ast: &AST) -> (Vec<Use>, Vec<Capture>) {
                         method: call.name.to_string(),
                         root: variable.1.to_string(),
                         position: *position,
-                        arguments: call.args.iter().filter_map(argument).collect(),
+                        arguments: call.args.iter().flat_map(handed_out).collect(),
                     }),
                     _ => None,
                 }));
@@ -116,10 +116,10 @@ fn capture(expression: &Expr, variable: Option<&str>) -> Option<Capture> {
     Some(Capture { name: closure.name, variable: variable.map(str::to_owned), captured })
 }
 
-/// What an argument is called: the closure that it is, or the variable.
-fn argument(expression: &Expr) -> Option<String> {
-    match expression {
-        Expr::Variable(variable, ..) => Some(variable.1.to_string()),
-        other => closure_of(other).map(|closure| closure.name),
+/// What an argument hands out, by their names: the closures in it, or the variable that it is.
+fn handed_out(argument: &Expr) -> Vec<String> {
+    match argument {
+        Expr::Variable(variable, ..) => vec![variable.1.to_string()],
+        other => closures_in(other).into_iter().map(|closure| closure.name).collect(),
     }
 }

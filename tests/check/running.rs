@@ -126,7 +126,7 @@ fn the_card_of_a_data_race_points_at_the_call_that_holds_the_value() {
         let card = running.part(&format!("error: {message}"), "place of the closure");
         let is_placed = card.lines().any(|line| line.trim() == format!("--> scripts/a.rhai{place}"));
         assert!(is_placed, "{body}:\n{card}");
-        assert!(card.contains("= help: keep what is needed in another variable first"), "{card}");
+        assert!(card.contains("= help: before the call, keep in another variable"), "{card}");
     }
 }
 

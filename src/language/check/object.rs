@@ -5,7 +5,7 @@ use rhai::{Expr, FnCallExpr, Position};
 use super::known;
 use super::scope::VariableOrigin;
 use super::walk::{GaveNothing, Walk};
-use crate::language::chain::closure_of;
+use crate::language::chain::closures_in;
 use crate::language::errors::CAUGHT_FIELDS;
 use crate::language::functions::arguments;
 use crate::language::functions::{self, ERROR_FIELDS, HostFunction, PROPERTIES, ticked};
@@ -368,10 +368,17 @@ impl Walk<'_> {
     /// Refuses a closure that uses what the method at hand is working on: Rhai ends the run with a data race.
     fn shared_with_closure(&mut self, call: &FnCallExpr, root: Option<&str>, position: Position) {
         let Some(root) = root else { return };
-        for closure in call.args.iter().filter_map(closure_of) {
+        for closure in call.args.iter().flat_map(closures_in) {
             if closure.captured.contains(&root) && self.scope.variable(root).is_some() {
                 let message = format!("the closure uses `{root}` while `{}` works on it", call.name);
-                let help = format!("use a loop: for item in {root} {{ … }}");
+                let help = match call.name.as_str() {
+                    "ask" => {
+                        format!(
+                            "take what the closure needs before, as in `let mid = {root}.sender.mid;`, and use that in it"
+                        )
+                    }
+                    _ => format!("use a loop: for item in {root} {{ … }}"),
+                };
                 self.error("data-race", position, message, Some(help));
             }
         }
