@@ -59,11 +59,11 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "language",
         &[
-            &["chain", "dialect", "disk", "duration", "fault", "headers", "plain_text", "spelling", "types"],
-            &["bot_command", "errors", "functions", "web", "zone"],
+            &["chain", "dialect", "disk", "duration", "fault", "headers", "numeral", "plain_text", "spelling", "types"],
+            &["errors", "functions", "web", "zone"],
             &["calendar", "cron", "diagnostic", "settings", "source", "testing"],
-            &["kind", "parse"],
-            &["bundle", "race", "suggest"],
+            &["kind", "moment", "parse"],
+            &["bot_command", "bundle", "race", "suggest"],
             &["definitions", "explain", "hook", "names"],
             &["check", "trace"],
         ],

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use unicode_normalization::char::is_combining_mark;
 
+use super::moment::{self, Reckoning};
 use super::plain_text::plain_text;
 use super::spelling::did_you_mean;
 use crate::protocol::{Mention, MidKind, mid_kind};
@@ -18,7 +19,8 @@ pub(crate) const OPTIONS: [&str; 5] = ["aliases", "args", "cooldown", "help", "w
 const LONGEST_NAME: usize = 32;
 
 /// The kinds of arguments, each with what people are told to write.
-const KINDS: [(&str, Kind, &str); 5] = [
+const KINDS: [(&str, Kind, &str); 6] = [
+    ("date", Kind::Date, "a time such as \"tomorrow 9:00\""),
     ("word", Kind::Word, "a word"),
     ("int", Kind::Int, "a whole number"),
     ("number", Kind::Number, "a number"),
@@ -62,6 +64,8 @@ enum Kind {
     Int,
     Number,
     Person,
+    /// A point in time, of as many words as it takes.
+    Date,
     /// All that is left.
     Text,
 }
@@ -85,7 +89,7 @@ pub(crate) enum DeclarationError {
     #[error("args: \"{0}\" is no name, expected one such as in \"item count:int=1 note:text?\"")]
     ParameterName(String),
     /// There is no such kind of argument.
-    #[error("args: \"{kind}\" is no kind of argument, expected word, int, number, person or text{}", did_you_mean(.kind, KINDS.map(|(name, ..)| name)))]
+    #[error("args: \"{kind}\" is no kind of argument, expected word, int, number, person, date or text{}", did_you_mean(.kind, KINDS.map(|(name, ..)| name)))]
     ParameterKind {
         /// What was found.
         kind: String,
@@ -186,14 +190,20 @@ impl BotCommand {
     ///
     /// # Errors
     /// When one is missing, is of another kind, or there are too many.
-    pub(crate) fn arguments(&self, text: &str, from: usize, mentions: &[Mention]) -> Result<Value, ArgumentError> {
+    pub(crate) fn arguments(
+        &self,
+        text: &str,
+        from: usize,
+        mentions: &[Mention],
+        reckoning: &Reckoning<'_>,
+    ) -> Result<Value, ArgumentError> {
         let mut rest = Rest { text, at: from, mentions };
         let Some(parameters) = &self.parameters else {
             return Ok(Map::from_iter([("text".to_owned(), rest.all().into())]).into());
         };
         let mut arguments = Map::new();
         for Parameter { name, kind, presence } in parameters {
-            let value = match (rest.take(*kind), presence) {
+            let value = match (rest.take(*kind, reckoning), presence) {
                 (Taken::Nothing, Presence::Needed) => return Err(ArgumentError::Missing(name.clone())),
                 (Taken::Nothing, Presence::Optional) => Value::Null,
                 (Taken::Nothing, Presence::Default(value)) => value.clone(),
@@ -233,6 +243,8 @@ impl Kind {
                 let number = plain_text(word).parse::<f64>().ok().filter(|number| number.is_finite())?;
                 Some(number.into())
             }
+            // A time is read of several words, and only when it is said.
+            Self::Date => None,
             Self::Person => (mid_kind(&word.to_lowercase()) == Some(MidKind::User)).then(|| word.into()),
         }
     }
@@ -419,7 +431,7 @@ impl<'a> Rest<'a> {
         Some(mention)
     }
 
-    fn take(&mut self, kind: Kind) -> Taken {
+    fn take(&mut self, kind: Kind, reckoning: &Reckoning<'_>) -> Taken {
         self.skip_space();
         if self.left().is_empty() {
             return Taken::Nothing;
@@ -428,6 +440,12 @@ impl<'a> Rest<'a> {
             let text = self.all();
             self.at = self.text.len();
             return Taken::Value(text.into());
+        }
+        if kind == Kind::Date
+            && let Some(moment) = moment::leading(self.left(), reckoning)
+        {
+            self.at += moment.range.end;
+            return Taken::Value(moment.at.into());
         }
         if kind == Kind::Person
             && let Some(mention) = self.mention()
@@ -462,9 +480,13 @@ impl<'a> Rest<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::LazyLock;
+
+    use jiff::civil::Time;
     use serde_json::json;
 
     use super::*;
+    use crate::language::zone::Zone;
 
     const BOB: &str = "u0123456789abcdef0123456789abcdef";
 
@@ -483,9 +505,15 @@ mod tests {
         Some((name.to_owned(), Addressee::Anybody, rest.to_owned()))
     }
 
+    /// Half past midnight, UTC, on the first of January 2024.
+    fn monday() -> Reckoning<'static> {
+        static UTC: LazyLock<Zone> = LazyLock::new(Zone::default);
+        Reckoning { now: 1_704_069_000_000, zone: &UTC, time: Time::midnight() }
+    }
+
     fn arguments(spec: &str, text: &str) -> Result<Value, String> {
         let command = BotCommand { parameters: Some(parameters(spec).expect(spec)), ..BotCommand::default() };
-        command.arguments(text, 0, &[]).map_err(|error| error.to_string())
+        command.arguments(text, 0, &[], &monday()).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -548,8 +576,13 @@ mod tests {
         );
         assert_eq!(arguments("rate:number", "2.5"), Ok(json!({ "rate": 2.5 })));
         assert_eq!(arguments("who:person", BOB), Ok(json!({ "who": BOB })));
+        let remind = "when:date what:text";
+        assert_eq!(
+            arguments(remind, "tomorrow at 9:00 call mum"),
+            Ok(json!({ "when": 1_704_186_000_000_i64, "what": "call mum" }))
+        );
         assert_eq!(arguments("", "whatever"), Ok(json!({})));
-        let free = BotCommand::default().arguments("/say  hello you ", 4, &[]);
+        let free = BotCommand::default().arguments("/say  hello you ", 4, &[], &monday());
         assert_eq!(free, Ok(json!({ "text": "hello you" })));
     }
 
@@ -561,7 +594,7 @@ mod tests {
             ..BotCommand::default()
         };
         let mentions = [mention(text, "@Bob Smith", BOB)];
-        assert_eq!(ban.arguments(text, 0, &mentions), Ok(json!({ "who": BOB, "why": "for a day" })));
+        assert_eq!(ban.arguments(text, 0, &mentions, &monday()), Ok(json!({ "who": BOB, "why": "for a day" })));
         assert_eq!(ban.people().collect::<Vec<_>>(), ["who"]);
     }
 
@@ -571,6 +604,7 @@ mod tests {
         assert_eq!(wrong("item count:int", ""), "item is missing.");
         assert_eq!(wrong("item count:int", "tea two"), "count should be a whole number, not \"two\".");
         assert_eq!(wrong("who:person", "bob"), "who should be somebody, mentioned with @, not \"bob\".");
+        assert_eq!(wrong("when:date", "soon"), "when should be a time such as \"tomorrow 9:00\", not \"soon\".");
         assert_eq!(wrong("item", "green tea"), "\"tea\" is more than it takes.");
         assert_eq!(wrong("rate:number", "inf"), "rate should be a number, not \"inf\".");
     }
@@ -589,8 +623,8 @@ mod tests {
             check_name("/order").expect_err("a slash").to_string(),
         ];
         insta::assert_snapshot!(texts.join("\n"), @r#"
-        args: "integer" is no kind of argument, expected word, int, number, person or text
-        args: "nit" is no kind of argument, expected word, int, number, person or text; did you mean "int"?
+        args: "integer" is no kind of argument, expected word, int, number, person, date or text
+        args: "nit" is no kind of argument, expected word, int, number, person, date or text; did you mean "int"?
         args: "größe" is no name, expected one such as in "item count:int=1 note:text?"
         args: count cannot be "many" by default, expected a whole number
         args: a stands there twice

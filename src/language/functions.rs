@@ -136,6 +136,9 @@ pub(crate) const ASK_OPTIONS: [&str; 9] =
 /// The option of a question in a group that says whose answer counts.
 pub(crate) const FROM: &str = "from";
 
+/// The options of a search for a point in time.
+pub(crate) const FIND_OPTIONS: [&str; 3] = ["after", "time", "zone"];
+
 /// How a hash can be written.
 pub(crate) const HASH_FORMS: [&str; 2] = ["hex", "base64"];
 
@@ -297,7 +300,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
                alice.expects("That took you 4 s.");"#,
         ),
     ),
-    function(
+    pure(
         "date",
         &[],
         Type::Map,
@@ -310,14 +313,14 @@ pub static FUNCTIONS: &[HostFunction] = &[
             "We are open.",
         ),
     ),
-    function(
+    pure(
         "date",
         &[("time", Type::Integer)],
         Type::Map,
         "The same of a time, in milliseconds since 1970.",
         answers(r#"msg.reply(`You wrote this on day ${date(msg.timestamp).day}.`);"#, "hi", "You wrote this on day 5."),
     ),
-    function(
+    pure(
         "date",
         &[("time", Type::Integer), ("zone", Type::String)],
         Type::Map,
@@ -328,7 +331,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
             "It is 18 o'clock in Tokyo.",
         ),
     ),
-    function(
+    pure(
         "start_of_day",
         &[],
         Type::Integer,
@@ -339,7 +342,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
             "The day is 9 hours old.",
         ),
     ),
-    function(
+    pure(
         "start_of_day",
         &[("time", Type::Integer)],
         Type::Integer,
@@ -351,7 +354,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
             "That was today.",
         ),
     ),
-    function(
+    pure(
         "start_of_day",
         &[("time", Type::Integer), ("zone", Type::String)],
         Type::Integer,
@@ -362,7 +365,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
             "04 January, 15:00",
         ),
     ),
-    function(
+    pure(
         "date_add",
         &[("time", Type::Integer), ("step", Type::Map)],
         Type::Integer,
@@ -374,7 +377,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
             "04 February 2026",
         ),
     ),
-    function(
+    pure(
         "date_add",
         &[("time", Type::Integer), ("step", Type::Map), ("zone", Type::String)],
         Type::Integer,
@@ -386,7 +389,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
             "Tuesday, 09:00",
         ),
     ),
-    function(
+    pure(
         "next_time",
         &[("time_of_day", Type::String)],
         Type::Integer,
@@ -398,7 +401,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
             "Dinner is in 570 minutes.",
         ),
     ),
-    function(
+    pure(
         "next_time",
         &[("time_of_day", Type::String), ("after", Type::Integer)],
         Type::Integer,
@@ -410,7 +413,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
             "Tuesday, 09:00",
         ),
     ),
-    function(
+    pure(
         "next_time",
         &[("time_of_day", Type::String), ("after", Type::Integer), ("zone", Type::String)],
         Type::Integer,
@@ -422,21 +425,21 @@ pub static FUNCTIONS: &[HostFunction] = &[
             "14:00",
         ),
     ),
-    function(
+    pure(
         "format_date",
         &[("time", Type::Integer), ("format", Type::String)],
         Type::String,
         "A time as text, in a format of `strftime`: `%Y-%m-%d %H:%M` is `2026-01-15 09:00`, `%A` the weekday in English, `%B` the month, `%j` the day of the year, `%V` the week, `%I:%M %p` the time by twelve hours, `%Z` the zone.",
         answers(r#"msg.reply(format_date(now(), "%A, %Y-%m-%d %H:%M"));"#, "hi", "Monday, 2026-01-05 09:00"),
     ),
-    function(
+    pure(
         "format_date",
         &[("time", Type::Integer), ("format", Type::String), ("zone", Type::String)],
         Type::String,
         "The same in another time zone.",
         answers(r#"msg.reply(format_date(now(), "%H:%M %Z", "Europe/Berlin"));"#, "hi", "10:00 CET"),
     ),
-    function(
+    pure(
         "parse_date",
         &[("text", Type::String), ("format", Type::String)],
         Type::Integer,
@@ -452,7 +455,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
             "That is a Thursday.",
         ),
     ),
-    function(
+    pure(
         "parse_date",
         &[("text", Type::String), ("format", Type::String), ("zone", Type::String)],
         Type::Integer,
@@ -462,6 +465,33 @@ pub static FUNCTIONS: &[HostFunction] = &[
                msg.reply(format_date(there, "%H:%M"));"#,
             "hi",
             "00:00",
+        ),
+    ),
+    pure(
+        "find_date",
+        &[("text", Type::String)],
+        Type::Any,
+        "The first point in time that a text names as people say it, in English, Chinese or Japanese, as `#{at, rest}` with what the text says besides; `()` where \
+         it names none. The [guide](guide.md#timers) says what is read.",
+        answers(
+            r#"let found = find_date(msg.text);
+               if found == () { msg.reply("When?"); return; }
+               msg.reply(`${found.rest}: ${format_date(found.at, "%H:%M")}`);"#,
+            "call mum tomorrow at 9",
+            "call mum: 09:00",
+        ),
+    ),
+    pure(
+        "find_date",
+        &[("text", Type::String), ("options", Type::Map)],
+        Type::Any,
+        "The same with options: `time`, the time of a day that is named without one, such as `\"9:00\"`; `after`, from when on it is counted; `zone`, \
+         another time zone.",
+        answers(
+            r#"let found = find_date("明天", #{ time: "9:00", zone: "Asia/Shanghai" });
+               msg.reply(format_date(found.at, "%H:%M", "Asia/Shanghai"));"#,
+            "hi",
+            "09:00",
         ),
     ),
     function(
@@ -611,7 +641,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         &[("name", Type::String), ("function", Type::String), ("options", Type::Map)],
         Type::Unit,
         "The same with options: `help`, what it is for; `aliases`, other names; `args`, its arguments as in `\"item count:int=1 note:text?\"`, each a \
-         `word`, `int`, `number`, `person` or the rest as `text`, with a default or `?` where it can be left out; `who`, the mids of those who may \
+         `word`, `int`, `number`, `person`, `date` or the rest as `text`, with a default or `?` where it can be left out; `who`, the mids of those who may \
          use it; `cooldown`, how long each person waits in between. Who types it wrongly is told how it goes.",
         plays(
             r#"bot_command("order", "place_order", #{

@@ -57,6 +57,7 @@ pub use worker::prompt::PROMPT;
 
 /// What the host needs to run Rhai code that belongs to no bot, such as a scenario test.
 pub(crate) mod guest {
+    pub(crate) use super::builtins::calendar::{Timepiece, register as register_calendar};
     pub(crate) use super::builtins::guest as language;
     pub(crate) use super::engine::thrown::thrown;
     pub(crate) use super::engine::values::{from_json, noun, to_value};

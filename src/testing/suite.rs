@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use rhai::{AST, CallFnOptions, Dynamic, Engine, EvalAltResult, Module, ModuleResolver, Position, Scope};
 
-use super::context::{TestOutcome, error};
+use super::context::{TestOutcome, error, world};
 use super::{allowance, functions};
 use crate::language::dialect::for_reading;
 use crate::language::suggest::in_tests::NO_SLEEP;
 use crate::language::{Bundle, Fault, Source, parse};
 use crate::runtime::Limits;
-use crate::runtime::guest::{self, Fiber};
+use crate::runtime::guest::{self, Fiber, Timepiece};
 
 /// The address space of a test's stack, in bytes. Only what is touched costs memory.
 const STACK: usize = if cfg!(debug_assertions) { 16 << 20 } else { 4 << 20 };
@@ -35,6 +35,8 @@ pub(super) struct Suite {
 /// The engine that tests are compiled with and run on.
 pub(super) fn engine(limits: &Limits) -> Engine {
     let mut engine = guest::language(limits);
+    let around: Timepiece = Rc::new(|| world().map(|world| (world.clock.now(), world.setting.setup.zone.clone())));
+    guest::register_calendar(&mut engine, &around);
     functions::register(&mut engine);
     // Rhai's own would keep the thread waiting, and no bot would go on meanwhile.
     engine.register_fn("sleep", |_: i64| -> TestOutcome<()> { Err(error(NO_SLEEP)) });

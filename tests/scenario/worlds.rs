@@ -321,6 +321,36 @@ fn answers_of_people_are_read_as_they_are_meant() {
 }
 
 #[test]
+fn dates_are_read_in_scripts_and_in_tests_alike() {
+    let bot = r#"
+        import "std/dates" as dates;
+        bot_command("remind", "remind", #{ args: "at:date what:text" });
+        fn remind(msg, args) { msg.reply(`${format_date(args.at, "%a %H:%M")} ${args.what}`); }
+        fn on_message(msg) { msg.reply(`${dates::parse(msg.text)}`); }
+    "#;
+    let test = r#"
+        import "std/dates" as dates;
+        fn test_dates() {
+            let alice = person("alice");
+            alice.says("tomorrow 9:00");
+            let tomorrow = next_time("9:00", date_add(start_of_day(), #{ days: 1 }));
+            alice.expects(`${tomorrow}`);
+            assert_eq(dates::parse("tomorrow 9:00!"), tomorrow);
+            assert_eq(dates::parse("see you tomorrow 9:00"), ());
+            assert_eq(dates::find("tea tomorrow", #{ time: "9:00" }), #{ at: tomorrow, rest: "tea" });
+            assert_eq(dates::find(()), ());
+            assert_eq(dates::parse(""), ());
+            alice.says("/remind tomorrow at 9 to drink tea");
+            alice.expects(`${format_date(tomorrow, "%a")} 09:00 to drink tea`);
+            alice.says("/remind soon tea");
+            alice.expects("at should be a time such as \"tomorrow 9:00\", not \"soon\".\nUsage: /remind at what");
+        }
+    "#;
+    let report = Folder::with(&[("echo.rhai", bot), ("echo_test.rhai", test)]).run();
+    assert_eq!((report.results.len(), report.failed()), (1, 0), "{}", cards_of(&report));
+}
+
+#[test]
 fn constants_and_imports_of_the_top_level_reach_the_test_functions() {
     let test = r#"
         import "std/words" as words;

@@ -9,7 +9,7 @@ use crate::language::calendar::{UNITS, check_format, time_of_day};
 use crate::language::cron;
 use crate::language::diagnostic::Severity;
 use crate::language::duration::parse_duration;
-use crate::language::functions::{ASK_OPTIONS, FROM};
+use crate::language::functions::{ASK_OPTIONS, FIND_OPTIONS, FROM};
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
 use crate::language::web;
@@ -54,6 +54,15 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
         (Some(Kind::Store), "set" | "update", [_, _, options]) => {
             wrong.extend(option(&format!("store.{name}"), &["ttl"], options, lasting));
         }
+        (None, "find_date", [_, options]) => wrong.extend(option(name, &FIND_OPTIONS, options, |of, name, value| {
+            let Expr::StringConstant(text, position) = value else { return None };
+            let message = match name {
+                "time" => format!("{of}: {}", time_of_day(text).err()?),
+                "zone" => format!("{of}: found \"{text}\", expected {}", text.parse::<Zone>().err()?),
+                _ => return None,
+            };
+            Some(Wrong { severity: Severity::Error, rule: "bad-literal", position: *position, message, help: None })
+        })),
         (None, "bot_command", [name, rest @ ..]) => wrong.extend(bot_command(name, rest.get(1))),
         (None, "http", [options]) => wrong.extend(request(options)),
         (None, "http_get", [_, options]) | (None, "http_post", [_, _, options]) => {

@@ -5,13 +5,15 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use jiff::civil::Time;
 use rhai::{Array, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 use serde_json::{Value, json};
 
-use super::{delivery, outgoing};
+use super::{calendar, delivery, outgoing};
 use crate::clock::Timestamp;
 use crate::language::bot_command::{self, Addressee, BotCommand, OPTIONS, comparable};
 use crate::language::duration::parse_duration;
+use crate::language::moment::Reckoning;
 use crate::language::spelling::{closest, did_you_mean};
 use crate::protocol::commands::GetProfile;
 use crate::protocol::{Call, is_group};
@@ -165,11 +167,13 @@ fn prepare(
         return Ok(Prepared::Nothing);
     }
     let sender = message.sender();
+    let (now, zone) = calendar::of_script(services);
+    let reckoning = Reckoning { now, zone: &zone, time: Time::midnight() };
     let read = || match command {
         Some(command) if !may_use(command, sender) => {
             json!({ "answer": format!("You may not use /{}.", command.name) })
         }
-        Some(command) => match command.arguments(&text, written.rest, &mentions) {
+        Some(command) => match command.arguments(&text, written.rest, &mentions, &reckoning) {
             Ok(arguments) => json!({ "arguments": arguments }),
             Err(error) => json!({ "answer": format!("{error}\nUsage: {}", command.usage()) }),
         },

@@ -5,7 +5,7 @@
 mod ask_options;
 mod asking;
 pub(crate) mod bot_commands;
-mod calendar;
+pub(crate) mod calendar;
 mod choices;
 mod commands;
 mod data;
@@ -30,6 +30,7 @@ use std::rc::Rc;
 use rhai::module_resolvers::DummyModuleResolver;
 use rhai::{Engine, EvalAltResult, Module, ModuleResolver, OptimizationLevel, Position};
 
+use self::calendar::Timepiece;
 use super::run;
 use crate::clock::Clock;
 use crate::language::dialect::{EXPRESSION_DEPTH, language};
@@ -51,7 +52,9 @@ pub(crate) fn build(services: &Rc<Services>) -> Engine {
     engine.set_module_resolver(Resolver);
     time::register(&mut engine, services);
     bot_commands::register(&mut engine);
-    calendar::register(&mut engine, services);
+    let own = Rc::clone(services);
+    let around: Timepiece = Rc::new(move || Ok(calendar::of_script(&own)));
+    calendar::register(&mut engine, &around);
     data::register(&mut engine);
     store::register(&mut engine);
     messages::register(&mut engine, services);
