@@ -151,10 +151,13 @@ async fn a_person_removes_somebody_takes_a_message_back_and_reacts() {
     control.say("bot", "alice", "pong").expect("they know each other");
     alice.sees("bot: pong");
     alice.types("/react");
-    alice.types("/to Team");
     bob.types("/to Team");
     bob.types("hello");
-    alice.sees("bob: hello");
+    // She is in the other chat still.
+    alice.sees("[Team] bob: hello");
+    alice.types("/to Team");
+    alice.types("hello bob");
+    bob.sees("alice: hello bob");
     alice.types("/react");
     bob.sees("* alice reacts to a message");
     alice.types("/kick bob");
