@@ -711,3 +711,35 @@ fn on_message(msg) {
     }
     scene.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_timer_that_asks_and_asks_again_goes_on_in_the_chat_of_the_answer() {
+    let script = r#"
+fn on_message(msg) {
+    if msg.text == "go" { after("0s", "survey", [msg.chat]); } else { msg.reply(`said ${msg.text}`); }
+}
+fn survey(mid) {
+    let first = ask(mid, "one?");
+    let second = ask(mid, `two, after ${first.text}?`, #{ check: |answer| answer.text == "b", retry: "b, please" });
+    for part in 1..3 { second.reply(`${first.text} ${second.text} ${part}`); }
+}
+"#;
+    let mut scene = Scene::new("", script).await;
+    scene.start();
+    scene.alice.says("go").await;
+    assert_eq!(scene.hears().await, "one?");
+    scene.kill_in("ask").await;
+    scene.start();
+    scene.alice.says("a").await;
+    assert_eq!(scene.hears().await, "two, after a?");
+    scene.alice.says("x").await;
+    assert_eq!(scene.hears().await, "b, please");
+    scene.kill_in("ask").await;
+    scene.start();
+    scene.alice.says("b").await;
+    scene.alice.says("bye").await;
+    for expected in ["a b 1", "a b 2", "said bye"] {
+        assert_eq!(scene.hears().await, expected);
+    }
+    scene.end().await;
+}
