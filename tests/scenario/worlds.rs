@@ -296,6 +296,10 @@ fn answers_of_people_are_read_as_they_are_meant() {
             for pair in known {
                 assert_eq(words::number(pair[0]), pair[1]);
             }
+            let decimals = [["2.5 kg", 2.5], ["２,5", 2.5], ["1,000", 1000.0], ["1,000.5", 1000.5], ["-5", -5.0], ["٢٫٥", 2.5], ["3-4", 3.0], ["none", ()], [(), ()]];
+            for pair in decimals {
+                assert_eq(words::decimal(pair[0]), pair[1]);
+            }
             assert_eq(parse_int("٣٤"), 34);
             assert_eq(parse_float("２．５"), 2.5);
         }
@@ -318,6 +322,36 @@ fn answers_of_people_are_read_as_they_are_meant() {
     "#;
     let report = Folder::with(&[("echo.rhai", ECHO), ("echo_test.rhai", test)]).run();
     assert_eq!((report.results.len(), report.failed()), (5, 0), "{}", cards_of(&report));
+}
+
+#[test]
+fn texts_are_filled_and_chance_takes_nothing_away() {
+    let bot = r#"
+        import "std/words" as words;
+        fn on_message(msg) {
+            let items = [1, 2, 3, 4, 5];
+            let shuffled = words::shuffle(items);
+            shuffled.sort();
+            msg.reply(`${items} ${shuffled} ${words::choice(items) in items} ${words::choice([]) == ()} ${words::shuffle([])}`);
+        }
+    "#;
+    let test = r#"
+        import "std/words" as words;
+        fn test_chance() {
+            person("alice").says("hi");
+            person("alice").expects("[1, 2, 3, 4, 5] [1, 2, 3, 4, 5] true true []");
+        }
+        fn test_fill() {
+            assert_eq(words::fill("{ name } has {count}% of {{x}} {", #{ name: "Zoë", count: 2 }), "Zoë has 2% of {x} {");
+            let message = try_to_fill();
+            assert_eq(message, "fill: the text names {nmae}; the values are city, name");
+        }
+        fn try_to_fill() {
+            try { words::fill("Hello {nmae}", #{ name: "Zoe", city: "Rome" }) } catch (e) { return e.message; }
+        }
+    "#;
+    let report = Folder::with(&[("echo.rhai", bot), ("echo_test.rhai", test)]).run();
+    assert_eq!((report.results.len(), report.failed()), (2, 0), "{}", cards_of(&report));
 }
 
 #[test]
