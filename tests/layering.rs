@@ -77,6 +77,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &[
                 "address",
                 "command",
+                "configured",
                 "elsewhere",
                 "expression",
                 "maybe",

@@ -156,8 +156,11 @@ pub(super) fn settings(config: Option<&Path>, named: &[PathBuf]) -> Result<Optio
 
 /// The networks of the sessions that run scripts, as far as the configuration has to do with them.
 pub(super) fn session_networks(config: Option<&Path>, named: &[PathBuf]) -> Result<SessionNetworks, Exit> {
-    let sessions = sessions(config, named)?.into_iter();
-    Ok(sessions.map(|session| (session.scripts.clone(), session.network())).collect())
+    let sessions = sessions(config, named)?;
+    let networks: SessionNetworks =
+        sessions.iter().map(|session| (session.scripts.clone(), session.network())).collect();
+    let names = sessions.into_iter().map(|session| session.name);
+    Ok(networks.with_names(names).with_hosts(test_hosts(config, named)?))
 }
 
 /// The sessions that run scripts, as far as the configuration has to do with these.

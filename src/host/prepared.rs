@@ -71,7 +71,9 @@ impl CurrentScripts {
 
     /// Notes anew which sessions there are.
     pub(super) fn set_sessions(&self, sessions: &[Session]) {
-        self.lock().sessions = sessions.iter().map(|session| (session.scripts.clone(), session.network())).collect();
+        let networks: SessionNetworks =
+            sessions.iter().map(|session| (session.scripts.clone(), session.network())).collect();
+        self.lock().sessions = networks.with_names(sessions.iter().map(|session| session.name.clone()));
     }
 
     /// Which networks the sessions of scripts are on.

@@ -47,6 +47,17 @@ pub(crate) fn closures_in(argument: &Expr) -> Vec<Closure<'_>> {
     }
 }
 
+/// The expression that stands alone between the braces of a text's `${…}`; any other one itself.
+pub(crate) fn put_in(expression: &Expr) -> &Expr {
+    match expression {
+        Expr::Stmt(block) => match block.statements() {
+            [Stmt::Expr(inner)] => inner,
+            _ => expression,
+        },
+        _ => expression,
+    }
+}
+
 /// A chain as its root and its links in the order of the text.
 pub(crate) fn links_of(expression: &Expr) -> (&Expr, Vec<ChainLink<'_>>) {
     let (root, links) = guarded_links_of(expression);

@@ -1,12 +1,50 @@
 //! What a script can say of a request to the web, and how it is written: for whoever sends one and for `check`. Nothing is sent
 //! here.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use encoding_rs::Encoding;
+use url::{Host, Url};
 
 use super::duration::parse_duration;
 use super::spelling::did_you_mean;
+
+/// A place that scripts may reach: a host, and where one is given that port of it alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AllowedHost {
+    host: Host<String>,
+    port: Option<u16>,
+}
+
+/// A text is no `host` or `host:port`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("found no host, expected one such as \"api.example.com\" or \"api.example.com:8443\"")]
+pub struct NoHost;
+
+impl FromStr for AllowedHost {
+    type Err = NoHost;
+
+    fn from_str(text: &str) -> Result<Self, NoHost> {
+        let (host, port) = match text.rsplit_once(':') {
+            // What is left of the last colon of an IPv6 address without its brackets has more of them.
+            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
+                (host, Some(port.parse().map_err(|_| NoHost)?))
+            }
+            Some(_) if !text.starts_with('[') => return Self::from_str(&format!("[{text}]")),
+            _ => (text, None),
+        };
+        Ok(Self { host: Host::parse(host).map_err(|_| NoHost)?, port })
+    }
+}
+
+impl AllowedHost {
+    /// Whether a url leads there.
+    pub(crate) fn admits(&self, url: &Url) -> bool {
+        url.host().is_some_and(|host| host.to_owned() == self.host)
+            && self.port.is_none_or(|port| url.port_or_known_default() == Some(port))
+    }
+}
 
 /// The options of `http`.
 pub(crate) const OPTIONS: [&str; 10] =

@@ -119,6 +119,7 @@ fn what_is_stored_meanwhile_is_there() {
     for lines in [
         "let n = store.get(\"n\"); if n == () { n = 0; } store.set(\"n\", n + 1);",
         "if store.get(\"n\") == () { store.set(\"n\", 0); } log_info(store.get(\"n\") + 1);",
+        "if store.get(`n/${msg.chat}`) == () { store.set(`n/${msg.chat}`, 0); } log_info(store.get(`n/${msg.chat}`) + 1);",
         "store.set(msg.chat, 1); log_info(store.get(msg.chat) + 1);",
         "log_info(store.update(\"n\", |old| if old == () { 1 } else { old + 1 }) + 1);",
         "let s = shared_store(\"s\"); s.update(\"n\", |old| (old ?? 0) + 1); log_info(s.get(\"n\") + 1);",

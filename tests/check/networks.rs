@@ -144,3 +144,37 @@ fn the_cards_say_what_there_is_instead() {
     let all = [cards(&[&LINE]), cards(&[&GATEWAY]), cards(&[&GATEWAY, &LINE])].join("\n---\n\n");
     corpus::settings().bind(|| insta::assert_snapshot!("networks", all));
 }
+
+#[test]
+fn sessions_and_hosts_are_those_of_the_configuration() {
+    let hosts = ["api.example.com", "localhost:8080"].map(|host| host.parse().expect("a host"));
+    let configured =
+        on(&[&GATEWAY]).with_names(["shop".to_owned(), "main".to_owned()]).with_hosts(Some(hosts.to_vec()));
+    let with = |lines: &str| {
+        format!("const API = \"https://api.exmple.com/v1\";\nfn on_start() {{ log_info(global::API); {lines} }}")
+    };
+    for (lines, expected) in [
+        ("session(\"shpo\");", "error unknown-session: the configuration has no session \"shpo\""),
+        ("session(\"elsewhere\");", "warning unknown-session: the configuration has no session \"elsewhere\""),
+        (
+            "http_get(\"http://localhost:8081/x\");",
+            "warning host-not-allowed: localhost:8081 is not among the hosts that the configuration allows",
+        ),
+        (
+            "http_post(`${global::API}/orders`, 1);",
+            "warning host-not-allowed: api.exmple.com is not among the hosts that the configuration allows",
+        ),
+        (
+            "http(#{ url: `https://api.exmple.com/${now()}` });",
+            "warning host-not-allowed: api.exmple.com is not among the hosts that the configuration allows",
+        ),
+    ] {
+        let found = found(&configured, &[("script.rhai", &with(lines))]);
+        assert!(matches!(found.as_slice(), [only] if only.ends_with(expected)), "{lines}\n{found:#?}");
+    }
+    let in_order = "session(\"shop\"); http_get(\"https://api.example.com/x\"); http_get(`https://${now()}.example.com`); \
+                    http(#{ url: `http://localhost:8080${global::API}` });";
+    assert!(found(&configured, &[("script.rhai", &with(in_order))]).is_empty());
+    let anything = "session(\"shpo\"); http_get(global::API);";
+    assert!(found(&SessionNetworks::default(), &[("script.rhai", &with(anything))]).is_empty());
+}

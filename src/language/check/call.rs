@@ -33,6 +33,7 @@ impl Walk<'_> {
         }
         let (name, count) = (call.name.as_str(), kinds.len());
         self.literals(None, call, &kinds);
+        self.configured(call);
         if matches!(name, "after" | "every" | "cron") && kinds.get(1) == Some(&Kind::Function) {
             return Kind::Int;
         }

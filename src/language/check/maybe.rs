@@ -9,7 +9,7 @@ use super::known::Known;
 use super::presence::{Learnt, Tested, root};
 use super::scope::VariableOrigin;
 use super::walk::Walk;
-use crate::language::chain::{ChainLink, guarded_links_of, links_of};
+use crate::language::chain::{ChainLink, guarded_links_of, links_of, put_in};
 use crate::language::kind::Kind;
 use crate::protocol::Command;
 
@@ -267,7 +267,7 @@ impl Walk<'_> {
 
     /// The key of a value that can be reached again by the same words; see [`ProvenPresence`](super::presence::ProvenPresence).
     pub(crate) fn key(&self, value: &Expr) -> Option<String> {
-        let (root, links) = links_of(value);
+        let (root, links) = links_of(put_in(value));
         self.key_of_links(root, &links)
     }
 

@@ -7,6 +7,7 @@
 //! | `walk`, `expression`, `object` | the walk over one file: statements, expressions, properties and methods |
 //! | `call`, `command`, `network`, `module`, `named`, `operator` | calls: of functions, of commands, of a network's own operations, of modules, by a name, by an operator |
 //! | `trap`, `flow`, `unused` | traps of the language; code that is never reached; what nobody uses |
+//! | `configured` | sessions and hosts of the configuration |
 //! | `record` | maps whose entries are known |
 //! | `maybe`, `presence` | values that may be `()`, and where it is known that they are not |
 //! | `literal`, `address`, `scope` | arguments that are written out; where something is sent; visible names |
@@ -19,6 +20,7 @@
 mod address;
 mod call;
 mod command;
+mod configured;
 mod elsewhere;
 mod expression;
 mod finding;

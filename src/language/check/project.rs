@@ -13,6 +13,7 @@ use crate::language::disk::Disk;
 use crate::language::fault::Fault;
 use crate::language::kind::Kind;
 use crate::language::source::Source;
+use crate::language::web::AllowedHost;
 use crate::protocol::{Hook, Network};
 
 /// What a file is to its check.
@@ -60,6 +61,10 @@ pub(crate) struct Around<'a> {
     pub(crate) all_networks: Vec<&'static Network>,
     /// The settings that those scripts have, with what each is; none where that is not known.
     pub(crate) settings: Option<BTreeMap<String, Kind>>,
+    /// The names of all sessions; none where they are not known.
+    pub(crate) sessions: &'a [String],
+    /// The hosts that scripts may ask; `None` where that is not known.
+    pub(crate) hosts: Option<&'a [AllowedHost]>,
     /// Whether a script that runs its code has a hook that none of its own sessions' networks has called.
     pub(crate) is_partly_silent: bool,
 }
@@ -187,7 +192,7 @@ impl Project {
     pub(crate) fn surroundings<'a>(
         &'a self,
         roles: &'a [(String, Role)],
-        sessions: &SessionNetworks,
+        sessions: &'a SessionNetworks,
     ) -> BTreeMap<&'a str, Around<'a>> {
         let mut around: BTreeMap<&str, Around<'_>> = BTreeMap::new();
         for (name, role) in roles {
@@ -207,6 +212,8 @@ impl Project {
         for around in around.values_mut() {
             around.networks = sessions.of(&around.scripts);
             around.all_networks = sessions.all();
+            around.sessions = sessions.names();
+            around.hosts = sessions.hosts();
             around.settings = sessions.settings(&around.scripts).filter(|_| !around.scripts.is_empty());
             around.is_partly_silent = around.scripts.iter().any(is_partly_silent);
         }

@@ -1,5 +1,5 @@
-//! Which networks the sessions of scripts are on, and which settings scripts have. Where a configuration says so is the caller's to
-//! know.
+//! Which networks the sessions of scripts are on, which settings scripts have, and which hosts they may ask. Where a configuration says
+//! so is the caller's to know.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,6 +7,7 @@ use std::path::Path;
 use crate::language::bundle::script_name;
 use crate::language::kind::Kind;
 use crate::language::settings::ScriptSettings;
+use crate::language::web::AllowedHost;
 use crate::protocol::{NETWORKS, Network};
 
 /// The sessions of a configuration, as far as a check needs them, with its settings; without any, nothing is known of networks.
@@ -15,6 +16,10 @@ pub struct SessionNetworks {
     sessions: Vec<SessionScripts>,
     /// None where nothing is known of them.
     settings: Option<ScriptSettings>,
+    /// The names of the sessions; none where they are not known.
+    names: Vec<String>,
+    /// The hosts that scripts may ask; `None` where that is not known.
+    hosts: Option<Vec<AllowedHost>>,
 }
 
 /// The scripts that a session runs, where it does not run all, and its network.
@@ -22,7 +27,7 @@ type SessionScripts = (Option<Vec<String>>, &'static Network);
 
 impl FromIterator<SessionScripts> for SessionNetworks {
     fn from_iter<T: IntoIterator<Item = SessionScripts>>(sessions: T) -> Self {
-        Self { sessions: sessions.into_iter().collect(), settings: None }
+        Self { sessions: sessions.into_iter().collect(), ..Self::default() }
     }
 }
 
@@ -30,6 +35,26 @@ impl SessionNetworks {
     /// With the settings that scripts have.
     pub fn with_settings(self, settings: Option<ScriptSettings>) -> Self {
         Self { settings, ..self }
+    }
+
+    /// With the names of all sessions.
+    pub fn with_names(self, names: impl IntoIterator<Item = String>) -> Self {
+        Self { names: names.into_iter().collect(), ..self }
+    }
+
+    /// With the hosts that scripts may ask.
+    pub fn with_hosts(self, hosts: Option<Vec<AllowedHost>>) -> Self {
+        Self { hosts, ..self }
+    }
+
+    /// The names of all sessions; none where they are not known.
+    pub(super) fn names(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The hosts that scripts may ask; `None` where that is not known.
+    pub(super) fn hosts(&self) -> Option<&[AllowedHost]> {
+        self.hosts.as_deref()
     }
 
     /// The names of the settings that one of these files reads, with what each is.

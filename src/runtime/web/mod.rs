@@ -10,14 +10,12 @@ pub mod stub;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::rc::Rc;
-use std::str::FromStr;
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, LOCATION, SET_COOKIE};
 use reqwest::{Client, Method, Response, redirect};
 use rhai::Dynamic;
 use tokio::sync::OnceCell;
-use url::{Host, Url};
 
 pub(crate) use self::answer::answer;
 pub(crate) use self::refusal::WebRefusal;
@@ -25,6 +23,7 @@ use self::refusal::in_full;
 pub(crate) use self::request::{Veiled, WebContents, WebRequest, parse};
 use self::stub::{Reaction, Seen, Stubs};
 use crate::clock::Clock;
+pub use crate::language::web::{AllowedHost, NoHost};
 use crate::runtime::limits::Limits;
 use crate::session::media_config;
 
@@ -33,41 +32,6 @@ const REDIRECTS: usize = 10;
 
 /// The headers that the client itself sets: by another host name a script could reach past the list.
 pub(crate) const OWN_HEADERS: &[&str] = &["connection", "content-length", "host", "transfer-encoding"];
-
-/// A place that scripts may reach: a host, and where one is given that port of it alone.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AllowedHost {
-    host: Host<String>,
-    port: Option<u16>,
-}
-
-/// A text is no `host` or `host:port`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("found no host, expected one such as \"api.example.com\" or \"api.example.com:8443\"")]
-pub struct NoHost;
-
-impl FromStr for AllowedHost {
-    type Err = NoHost;
-
-    fn from_str(text: &str) -> Result<Self, NoHost> {
-        let (host, port) = match text.rsplit_once(':') {
-            // What is left of the last colon of an IPv6 address without its brackets has more of them.
-            Some((host, port)) if !host.contains(':') || host.ends_with(']') => {
-                (host, Some(port.parse().map_err(|_| NoHost)?))
-            }
-            Some(_) if !text.starts_with('[') => return Self::from_str(&format!("[{text}]")),
-            _ => (text, None),
-        };
-        Ok(Self { host: Host::parse(host).map_err(|_| NoHost)?, port })
-    }
-}
-
-impl AllowedHost {
-    fn admits(&self, url: &Url) -> bool {
-        url.host().is_some_and(|host| host.to_owned() == self.host)
-            && self.port.is_none_or(|port| url.port_or_known_default() == Some(port))
-    }
-}
 
 /// What of the web scripts may reach.
 #[derive(Clone, Debug)]
