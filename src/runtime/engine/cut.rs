@@ -572,6 +572,8 @@ mod tests {
             ("for c in \"ab\".chars() { let y = ask(1); }", 0),
             ("let n = 5; for x in n { let y = ask(1); }", 0),
             ("for x in [1, 2] { return ask(x); }", 1),
+            ("const A = [1, 2, 3]; let r = 0; for x in A { if x == 2 { continue; } r += ask(x); } r", 2),
+            ("const A = [[1, 2], [3]]; let r = 0; for (row, n) in A { for x in row { r += ask(x) * n; x = 9; } } r", 3),
             ("let a = [1, 2]; for x in a { a.push(ask(x)); } a", 2),
             ("let a = []; a.push(m.ask_for(1)); a.insert(0, ask(2)); a", 2),
             ("let a = m.ask_for(1).max(ask(2)); a", 0),
@@ -713,10 +715,15 @@ mod tests {
                     self.text.push_str(&format!("catch (e) {{ x{number} += 1; }} "));
                 }
                 16 => {
-                    let items = [format!("0..{number}"), format!("[{value}, {other}]"), "\"ab\".chars()".to_owned()];
-                    let items = &items[self.random.random_range(0..3)];
+                    let constant = format!("C{name}");
+                    self.text.push_str(&format!("const {constant} = [{number}, {other}, 2]; "));
+                    let items =
+                        [format!("0..{number}"), format!("[{value}, {other}]"), "\"ab\".chars()".to_owned(), constant];
+                    let items = &items[self.random.random_range(0..4)];
                     self.loops += 1;
-                    self.text.push_str(&format!("for (z, n) in {items} {{ x{number} += n; ask(n); "));
+                    self.text.push_str(&format!(
+                        "for (z, n) in {items} {{ x{number} += n; ask(n); x{number} += z.to_string().len(); "
+                    ));
                     self.block(depth - 1);
                     self.statement(depth - 1);
                     self.text.push_str("} ");

@@ -141,7 +141,7 @@ type Items = Enumerate<Box<dyn Iterator<Item = Dynamic>>>;
 /// The items of an array or a range.
 fn items_of(value: Dynamic) -> Result<Items, Dynamic> {
     let items: Box<dyn Iterator<Item = Dynamic>> = if value.is::<Array>() {
-        Box::new(value.cast::<Array>().into_iter().map(Dynamic::flatten))
+        Box::new(value.cast::<Array>().into_iter().map(|item| writable(item.flatten())))
     } else if value.is::<Range<i64>>() {
         Box::new(value.cast::<Range<i64>>().map(Dynamic::from))
     } else if value.is::<RangeInclusive<i64>>() {
