@@ -1,5 +1,6 @@
 //! Scenario tests, tested: small folders of scripts and tests are run as `hotline test` runs them.
 
+mod bots;
 mod cards;
 mod command;
 mod coverage;
