@@ -173,19 +173,14 @@ pub(super) fn test_hosts(config: Option<&Path>, named: &[PathBuf]) -> Result<Opt
     Ok(concerned(config, named)?.map(|read| read.http_allow))
 }
 
-/// The configuration, as far as it has to do with these scripts: it was named, or none of them was, or all lie beside it or beside
-/// what it runs.
+/// The configuration, as far as it has to do with these scripts: it was named, or none of them was, or all lie where it has scripts.
 fn concerned(config: Option<&Path>, named: &[PathBuf]) -> Result<Option<Config>, Exit> {
     let Some(read) = file(config)? else { return Ok(None) };
     let real = |path: &Path| path.canonicalize().ok();
     let folder = |path: &Path| if path.is_dir() { Some(path.to_owned()) } else { path.parent().map(Path::to_owned) };
     let folder = |path: &PathBuf| real(path).as_deref().and_then(folder);
     let roots: Vec<_> = read.scripts.iter().filter_map(folder).collect();
-    let beside = read.file.as_ref().and_then(folder);
-    let runs = |path: &PathBuf| {
-        folder(path)
-            .is_some_and(|path| beside.as_ref() == Some(&path) || roots.iter().any(|root| path.starts_with(root)))
-    };
+    let runs = |path: &PathBuf| folder(path).is_some_and(|path| roots.iter().any(|root| path.starts_with(root)));
     let concerns = config.is_some() || named.iter().all(runs);
     Ok(concerns.then_some(read))
 }

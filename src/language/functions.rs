@@ -474,7 +474,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "The first point in time that a text names as people say it, in English, Chinese or Japanese, as `#{at, rest}` with what the text says besides; `()` where \
          it names none. The [guide](guide.md#timers) says what is read.",
         answers(
-            r#"let found = find_date(msg.text);
+            r#"let found = find_date(msg.text ?? "");
                if found == () { msg.reply("When?"); return; }
                msg.reply(`${found.rest}: ${format_date(found.at, "%H:%M")}`);"#,
             "call mum tomorrow at 9",
