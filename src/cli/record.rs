@@ -9,6 +9,7 @@ use super::{account, output};
 use crate::clock::{Clock, Timestamp};
 use crate::host::config::Config;
 use crate::language::zone::Zone;
+use crate::runtime::Limits;
 use crate::store::{Held, JournalReader, RunId, Standing};
 use crate::visible;
 
@@ -47,6 +48,11 @@ impl JournalFlags {
             Some(folder) => Ok(folder.clone()),
             None => Ok(self.configuration()?.data),
         }
+    }
+
+    /// What scripts may hold.
+    pub(super) fn limits(&self) -> Result<Limits, Exit> {
+        Ok(self.configuration()?.limits)
     }
 
     /// The scripts, and folders of scripts, that the configuration names.
@@ -126,6 +132,10 @@ impl<'a> TableStyle<'a> {
             .collect();
         let width = |column: usize| lines.iter().map(|row| visible::width(&row[column])).max().unwrap_or_default();
         let mut widths: Vec<usize> = (0..heading.len()).map(width).collect();
+        if self.columns.is_none() {
+            // One long cell must not widen all the others: it stands whole, and out of line.
+            widths.iter_mut().for_each(|width| *width = (*width).min(WIDEST));
+        }
         let gaps = GAP.len() * heading.len().saturating_sub(1);
         while self.columns.is_some_and(|columns| widths.iter().sum::<usize>() + gaps > columns)
             && let Some(widest) = widths.iter_mut().max().filter(|widest| **widest > NARROWEST)
@@ -134,7 +144,7 @@ impl<'a> TableStyle<'a> {
         }
         let line = |row: &Vec<String>| {
             let cells = row.iter().zip(&widths).map(|(cell, &width)| {
-                let cell = visible::cut(cell, width);
+                let cell = if self.columns.is_some() { visible::cut(cell, width) } else { cell.clone() };
                 let padding = " ".repeat(width.saturating_sub(visible::width(&cell)));
                 format!("{cell}{padding}")
             });
@@ -146,6 +156,9 @@ impl<'a> TableStyle<'a> {
 
 /// What stands between two columns.
 const GAP: &str = "  ";
+
+/// How wide a column may become where nothing is cut.
+const WIDEST: usize = 100;
 
 /// How narrow a column may become.
 const NARROWEST: usize = 8;
@@ -179,6 +192,15 @@ mod tests {
         let zone = "Asia/Tokyo".parse().expect("a zone");
         assert_eq!(TableStyle::whole(&zone).time(1_767_603_600_789), "2026-01-05 18:00:00.789");
         assert_eq!(TableStyle { zone: &zone, columns: Some(80) }.time(1_767_603_600_789), "01-05 18:00");
+    }
+
+    #[test]
+    fn a_long_cell_is_whole_where_nobody_looks_and_widens_no_other() {
+        let long = "k".repeat(100_000);
+        let rows = [row(&[&long, "1", "x"]), row(&["a", "2", ""])];
+        let table = TableStyle::whole(&Zone::default()).table(&["key", "value", "until"], &rows);
+        assert!(table.contains(&format!("\n{long}  1      x\na")));
+        assert_eq!(table.lines().last().map(str::len), Some(WIDEST + GAP.len() + 1));
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::exit::Exit;
 use super::{forget, output, record};
@@ -15,6 +16,7 @@ use crate::host::control::{self, ControlRequest};
 use crate::language::duration::parse_duration;
 use crate::language::script_name;
 use crate::language::spelling::closest;
+use crate::runtime::{Limits, check_readable};
 use crate::store::{Durability, JournalReader, Store, StoreEntry, StoreError, shared_store};
 
 /// How much of a value is shown in a table, in columns.
@@ -61,10 +63,11 @@ enum Action {
         /// The key
         key: String,
         /// The value, as JSON: 3, true, '"a text"', '{"a": [1, 2]}'
+        #[arg(allow_negative_numbers = true)]
         value: String,
 
         /// For how long it is kept, such as 1h
-        #[arg(long, value_name = "DURATION", value_parser = parse_duration)]
+        #[arg(long, value_name = "DURATION", value_parser = parse_duration, allow_hyphen_values = true)]
         ttl: Option<Duration>,
 
         #[command(flatten)]
@@ -122,14 +125,25 @@ impl StoreArgs {
 }
 
 /// A value as it is exported.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Serialize)]
 struct Line {
     store: String,
     key: String,
     value: Value,
     /// When it ends, in milliseconds since 1970.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<Timestamp>,
+}
+
+/// A line as it is read, its value as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadLine<'a> {
+    store: String,
+    key: String,
+    #[serde(borrow)]
+    value: &'a RawValue,
+    #[serde(default)]
     expires: Option<Timestamp>,
 }
 
@@ -171,9 +185,13 @@ fn set(
     ttl: Option<Duration>,
     record: &record::JournalFlags,
 ) -> Result<(), Exit> {
-    let value: Value = serde_json::from_str(value).map_err(|error| {
-        Exit::usage(anyhow!("the value is no JSON ({error}): found {value}; a text stands in quotes: '\"{value}\"'"))
+    let limits = record.limits()?;
+    let json = value;
+    let value: Value = serde_json::from_str(json).map_err(|error| {
+        let found = record::short(json, EXCERPT);
+        Exit::usage(anyhow!("the value is no JSON ({}): found {found}{}", reason(&error), quoted(json)))
     })?;
+    check_readable(json, &limits).map_err(|error| anyhow!("no script could read the value: {error}"))?;
     check_store(&store, record)?;
     let ttl = ttl.map(|ttl| i64::try_from(ttl.as_millis()).unwrap_or(i64::MAX));
     let expiry = ttl.map(|ttl| now().saturating_add(ttl));
@@ -198,19 +216,41 @@ fn export(stores: &[String], record: &record::JournalFlags) -> Result<(), Exit> 
     Ok(())
 }
 
+/// How a text is written that was given without its quotes; nothing where it seems to be something else.
+fn quoted(value: &str) -> String {
+    if value.starts_with(['"', '{', '[', '-'])
+        || value.contains('\'')
+        || value.starts_with(|start: char| start.is_ascii_digit())
+    {
+        return String::new();
+    }
+    format!("; a text stands in quotes: '{}'", Value::from(value))
+}
+
+/// What is wrong with JSON, without the place.
+fn reason(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let place = format!(" at line {} column {}", error.line(), error.column());
+    text.strip_suffix(&place).unwrap_or(&text).to_owned()
+}
+
 fn import(file: &Path, record: &record::JournalFlags) -> Result<(), Exit> {
+    let limits = record.limits()?;
     let text = match file == Path::new("-") {
         true => std::io::read_to_string(std::io::stdin()),
         false => std::fs::read_to_string(file),
     };
     let text = text.with_context(|| format!("{} cannot be read", file.display()))?;
     let mut read = Vec::new();
+    let (mut over, now) = (0, now());
+    // Some editors put a mark before everything else.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     for (number, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
-        let line: Line = serde_json::from_str(text).with_context(|| {
-            format!("{}:{number}: expected {{\"store\": …, \"key\": …, \"value\": …}}", file.display())
-        })?;
-        let Line { store, key, value, expires } = line;
-        read.push(StoreEntry { store, key, json: Some(value.to_string()), expiry: expires });
+        let entry = read_line(text, &limits).map_err(|fault| anyhow!("{}:{number}{fault}", file.display()))?;
+        match entry.expiry.is_some_and(|expiry| expiry <= now) {
+            true => over += 1,
+            false => read.push(entry),
+        }
     }
     for store in read.iter().map(|entry| &entry.store).collect::<BTreeSet<_>>() {
         check_store(store, record)?;
@@ -229,7 +269,27 @@ fn import(file: &Path, record: &record::JournalFlags) -> Result<(), Exit> {
         portion.push(entry);
     }
     write(&portion, record)?;
-    told(record, &serde_json::json!({ "imported": count }), &format!("{count} values are kept"))
+    let are = |count: usize| if count == 1 { "value is" } else { "values are" };
+    let expired = if over == 0 { String::new() } else { format!("; {over} {} over already", are(over)) };
+    told(
+        record,
+        &serde_json::json!({ "imported": count, "expired": over }),
+        &format!("{count} {} kept{expired}", are(count)),
+    )
+}
+
+/// The value of a line that `export` made; what is wrong with the line follows its number.
+fn read_line(text: &str, limits: &Limits) -> Result<StoreEntry, String> {
+    const FORM: &str = "expected {\"store\": …, \"key\": …, \"value\": …}";
+    if !text.trim_start().starts_with('{') {
+        return Err(format!(": found {}; {FORM}", record::short(text, EXCERPT)));
+    }
+    let line: ReadLine<'_> =
+        serde_json::from_str(text).map_err(|error| format!(":{}: {}; {FORM}", error.column(), reason(&error)))?;
+    let ReadLine { store, key, value, expires } = line;
+    check_readable(value.get(), limits).map_err(|error| format!(": no script could read the value: {error}"))?;
+    let value: Value = serde_json::from_str(value.get()).map_err(|error| format!(": {error}"))?;
+    Ok(StoreEntry { store, key, json: Some(value.to_string()), expiry: expires })
 }
 
 fn told(record: &record::JournalFlags, json: &Value, words: &str) -> Result<(), Exit> {

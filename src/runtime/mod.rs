@@ -40,6 +40,7 @@ pub use context::directory::{Directory, Member};
 pub use context::drain::DrainMode;
 pub use dry_start::DryStart;
 pub use engine::coverage::Coverage;
+pub(crate) use engine::values::check_readable;
 pub use ids::continue_ids_after;
 pub use journal::JournalMode;
 pub use limits::Limits;

@@ -86,6 +86,16 @@ pub enum StoreError {
         /// The latest version that this program knows.
         known: i64,
     },
+    /// A key is too long.
+    #[error("the key \"{start}…\" has {size} bytes, at most {limit} are allowed")]
+    KeyTooLong {
+        /// How it starts.
+        start: String,
+        /// Its size in bytes.
+        size: usize,
+        /// The most that is allowed.
+        limit: usize,
+    },
     /// A value is too large.
     #[error("the value of \"{key}\" would have {size} bytes, at most {limit} are allowed")]
     ValueTooLarge {

@@ -8,8 +8,13 @@ use crate::clock::Timestamp;
 
 /// The most bytes of one value, its key included.
 pub const VALUE_LIMIT: usize = 1024 * 1024;
+/// The most bytes of a key. A message of any network is shorter, so that its text can be one.
+pub(super) const KEY_LIMIT: usize = 16 * 1024;
 /// The most bytes of one script's values, their keys included.
 pub const SCRIPT_LIMIT: usize = 64 * 1024 * 1024;
+
+/// How many letters of a key that is too long tell which it is.
+const KEY_START: usize = 40;
 
 /// What a store that scripts share by this name is called where scripts are: no script's name has a slash.
 pub fn shared_store(name: &str) -> String {
@@ -92,6 +97,10 @@ impl Mirror {
         expiry: Option<Timestamp>,
         now: Timestamp,
     ) -> Result<(), StoreError> {
+        if key.len() > KEY_LIMIT {
+            let start = key.chars().take(KEY_START).collect();
+            return Err(StoreError::KeyTooLong { start, size: key.len(), limit: KEY_LIMIT });
+        }
         let size = key.len() + json.len();
         if size > VALUE_LIMIT {
             return Err(StoreError::ValueTooLarge { key: key.to_owned(), size, limit: VALUE_LIMIT });
@@ -218,6 +227,13 @@ mod tests {
         let mut mirror = Mirror::default();
         let large = "x".repeat(VALUE_LIMIT - 3);
         assert!(matches!(mirror.set("s", "long key", &large, None, 0), Err(StoreError::ValueTooLarge { .. })));
+        let long = "長".repeat(KEY_LIMIT / 3 + 1);
+        let refused = mirror.set("s", &long, "1", None, 0).map_err(|error| error.to_string());
+        let start = "長".repeat(KEY_START);
+        let expected = format!("the key \"{start}…\" has {} bytes, at most {KEY_LIMIT} are allowed", long.len());
+        assert_eq!(refused, Err(expected));
+        mirror.set("s", &long[..long.len() - 3], "1", None, 0).expect("it is short enough");
+        assert!(mirror.delete("s", &long[..long.len() - 3], 0));
         for index in 0..64 {
             mirror.set("s", &format!("k{index:02}"), &large, Some(10), 0).expect("it fits");
         }

@@ -129,12 +129,22 @@ async fn what_scripts_keep_is_changed_beside_the_bot_and_without_it() {
     }
     scene.start();
     scene.alice.is_heard().await;
+    let (deep, long) = (format!("{}{}", "[".repeat(120), "]".repeat(120)), "k".repeat(20_000));
     for (status, arguments, complaint) in [
         (
             2,
             &["set", "bot", "k", "tea"][..],
-            "the value is no JSON (expected ident at line 1 column 2): found tea; a text stands in quotes: '\"tea\"'",
+            "the value is no JSON (expected ident): found tea; a text stands in quotes: '\"tea\"'",
         ),
+        (2, &["set", "bot", "k", "\"x"], "the value is no JSON (EOF while parsing a string): found \"x\n"),
+        (
+            1,
+            &["set", "bot", "k", "9223372036854775808"],
+            "no script could read the value: found 9223372036854775808, expected",
+        ),
+        (1, &["set", "bot", "k", &deep], "no script could read the value: it is nested more than 100 deep"),
+        (1, &["set", "bot", &long, "1"], "kkk…\" has 20000 bytes, at most 16384 are allowed"),
+        (2, &["set", "bot", "k", "1", "--ttl", "-1s"], "\"-1s\" is no duration"),
         (1, &["set", "bto", "k", "1"], "there is no script bto, and no store; did you mean bot?"),
         (1, &["set", "shared/", "k", "1"], "there is no script shared/, and no store"),
         (2, &["set", "bot", "k", "1", "--ttl", "soon"], "soon"),
@@ -185,10 +195,31 @@ async fn what_is_exported_can_be_imported_elsewhere() {
     elsewhere.alice.says("cake").await;
     assert_eq!(elsewhere.hears().await, "2 ");
     assert_eq!(out(&elsewhere, &["store", "get", "bot", "4"]).len(), 1_000_003);
-    let (status, _, err) = import(&elsewhere, &format!("{}\n{{\"store\":\"bot\",\"kee\":1}}\n", lines[0]));
-    assert!(err.contains("-:2: expected {\"store\": …, \"key\": …, \"value\": …}: unknown field `kee`"), "{err}");
-    assert_eq!(status, Some(1));
+    let first = lines[0];
+    let form = "expected {\"store\": …, \"key\": …, \"value\": …}";
+    for (line, complaint) in [
+        (
+            r#"{"store":"bot","kee":1}"#.to_owned(),
+            format!("-:2:20: unknown field `kee`, expected one of `store`, `key`, `value`, `expires`; {form}"),
+        ),
+        ("[]".to_owned(), format!("-:2: found []; {form}")),
+        (r#"{"store":"bot","key":"k","value":}"#.to_owned(), format!("-:2:34: expected value; {form}")),
+        (
+            format!(r#"{{"store":"bot","key":"k","value":[0{}]}}"#, ",0".repeat(100_000)),
+            "-:2: no script could read the value: it has more than 100000 elements in its arrays (limits.array)"
+                .to_owned(),
+        ),
+    ] {
+        let (status, _, err) = import(&elsewhere, &format!("{first}\n{line}\n"));
+        assert!(err.contains(&complaint), "{err}");
+        assert_eq!(status, Some(1));
+    }
     assert_eq!(out(&elsewhere, &["store", "get", "bot", "n"]), "2\n", "nothing of it is kept");
+    let over = r#"{"store":"bot","key":"gone","value":1,"expires":5}"#;
+    let (status, _, told) = import(&elsewhere, &format!("\u{feff}{first}\n{over}\n"));
+    assert_eq!((status, told.trim()), (Some(0), "hotline: 1 value is kept; 1 value is over already"));
+    out(&elsewhere, &["store", "set", "bot", "n", "-5"]);
+    assert_eq!(out(&elsewhere, &["store", "get", "bot", "n"]), "-5\n");
     elsewhere.end().await;
     scene.end().await;
 }

@@ -38,6 +38,7 @@ use crate::runtime::chance::Chance;
 use crate::runtime::context::directory::Directory;
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::caught;
+use crate::runtime::engine::values;
 use crate::runtime::limits::Limits;
 use crate::runtime::view::stream::Announcer;
 use crate::runtime::web::Web;
@@ -92,9 +93,7 @@ pub(crate) fn guest(limits: &Limits) -> Engine {
     engine.set_strict_variables(true);
     engine.set_max_call_levels(limits.call_depth);
     engine.set_max_expr_depths(EXPRESSION_DEPTH, EXPRESSION_DEPTH);
-    engine.set_max_string_size(limits.string);
-    engine.set_max_array_size(limits.array);
-    engine.set_max_map_size(limits.array);
+    values::bound(&mut engine, limits);
     engine.set_max_modules(MODULES);
     // Code made at run time would escape every check that is made when a script is loaded.
     engine.disable_symbol("eval");

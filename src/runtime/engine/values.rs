@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fmt;
 
 use data_encoding::HEXLOWER;
-use rhai::{Array, Dynamic, Identifier, Map};
+use rhai::{Array, Dynamic, Engine, EvalAltResult, Identifier, Map};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::secret::{ONLY, Reading, ScriptSecret};
 use crate::language::kind::script_type;
 use crate::protocol::{Damage, Damages, MAX_DEPTH, mend};
+use crate::runtime::limits::Limits;
 
 /// Why a script's value cannot become JSON.
 #[derive(Debug, PartialEq, thiserror::Error)]
@@ -73,6 +74,74 @@ pub(crate) fn from_json(text: &str) -> serde_json::Result<Dynamic> {
             None => Err(error),
         }
     })
+}
+
+/// Why a script could not read JSON text as it is written.
+#[derive(Debug, PartialEq, thiserror::Error)]
+pub(crate) enum NotReadable {
+    /// It is no JSON.
+    #[error("it is no JSON: {0}")]
+    NoJson(String),
+    /// What lies deeper reads as `()`.
+    #[error("it is nested more than {MAX_DEPTH} deep")]
+    Depth,
+    /// A whole number that would become another one.
+    #[error("found {0}, expected a whole number of 64 bits (from {min} to {max}), or one such as 1e20", min = i64::MIN, max = i64::MAX)]
+    Number(String),
+    /// A run that reads it ends.
+    #[error("it has more than {0}")]
+    Size(String),
+}
+
+/// Whether scripts under these limits read JSON text as it is written.
+///
+/// # Errors
+/// When they do not, with the reason.
+pub(crate) fn check_readable(text: &str, limits: &Limits) -> Result<(), NotReadable> {
+    let mut damages = Damages::default();
+    let value = read(text, &mut damages).map_err(|error| NotReadable::NoJson(error.to_string()))?;
+    if damages.contains(Damage::Depth) {
+        return Err(NotReadable::Depth);
+    }
+    if let Some(number) = too_large_number(text) {
+        return Err(NotReadable::Number(number.to_owned()));
+    }
+    let mut engine = Engine::new_raw();
+    bound(&mut engine, limits);
+    engine.ensure_data_size_within_limits(&value).map_err(|error| {
+        let what = if let EvalAltResult::ErrorDataTooLarge(what, _) = *error { what } else { String::new() };
+        NotReadable::Size(match what {
+            what if what.contains("string") => format!("{} bytes of texts (limits.string)", limits.string),
+            what if what.contains("map") => format!("{} entries in its maps (limits.array)", limits.array),
+            _ => format!("{} elements in its arrays (limits.array)", limits.array),
+        })
+    })
+}
+
+/// Has an engine end what makes, or is given, a value beyond the limits.
+pub(crate) fn bound(engine: &mut Engine, limits: &Limits) {
+    engine.set_max_string_size(limits.string);
+    engine.set_max_array_size(limits.array);
+    engine.set_max_map_size(limits.array);
+}
+
+/// The first whole number in legal JSON that has no place in 64 signed bits.
+fn too_large_number(json: &str) -> Option<&str> {
+    let mut is_in_text = false;
+    let mut is_escaped = false;
+    // What stands between texts has no letters but those of numbers and of three words.
+    let between = json.split(|letter: char| {
+        let was_in_text = is_in_text;
+        match letter {
+            _ if is_escaped => is_escaped = false,
+            '\\' => is_escaped = is_in_text,
+            '"' => is_in_text = !is_in_text,
+            _ => {}
+        }
+        was_in_text || !matches!(letter, '-' | '+' | '.' | 'e' | 'E' | '0'..='9')
+    });
+    let mut whole = between.filter(|word| word.ends_with(|letter: char| letter.is_ascii_digit()));
+    whole.find(|word| !word.contains(['.', 'e', 'E']) && word.parse::<i64>().is_err())
 }
 
 /// Reads legal JSON. A repeated key, whose last value counts, and what is nested too deeply, which becomes `()`, are noted.
@@ -315,6 +384,43 @@ mod tests {
         make_plain(&mut value);
         let kept = from_json(&to_json(&value).expect("it is data")).expect("it is JSON");
         assert_eq!(format!("{value:?}"), format!("{kept:?}"));
+    }
+
+    #[test]
+    fn text_that_scripts_do_not_read_as_it_is_written_is_known() {
+        let limits = Limits { string: 10, array: 3, ..Limits::default() };
+        let depth = |levels: usize| format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+        let whole = "expected a whole number of 64 bits (from -9223372036854775808 to 9223372036854775807), or one such as 1e20";
+        for (text, reason) in [
+            ("[1, 2, 3, 4]".to_owned(), "it has more than 3 elements in its arrays (limits.array)".to_owned()),
+            ("[1, [2, 3]]".to_owned(), "it has more than 3 elements in its arrays (limits.array)".to_owned()),
+            (
+                r#"{"a": 1, "b": 2, "c": 3, "d": 4}"#.to_owned(),
+                "it has more than 3 entries in its maps (limits.array)".to_owned(),
+            ),
+            (r#"["seven 7", "four"]"#.to_owned(), "it has more than 10 bytes of texts (limits.string)".to_owned()),
+            ("9223372036854775808".to_owned(), format!("found 9223372036854775808, {whole}")),
+            (r#"["\"", -9223372036854775809]"#.to_owned(), format!("found -9223372036854775809, {whole}")),
+            ("[1".to_owned(), "it is no JSON: EOF while parsing a list at line 1 column 2".to_owned()),
+        ] {
+            assert_eq!(check_readable(&text, &limits).map_err(|error| error.to_string()), Err(reason), "{text}");
+        }
+        for text in [
+            "[1, 2, 3]",
+            "9223372036854775807",
+            "[-9223372036854775808, -0, 0.5]",
+            "1e20",
+            "12345678901234567890.5",
+            r#""\"99999""#,
+            r#"{"1234567890123456789012": true}"#,
+            "null",
+        ] {
+            let roomy = Limits { string: 100, ..limits };
+            assert_eq!(check_readable(text, &roomy), Ok(()), "{text}");
+        }
+        let roomy = Limits::default();
+        assert_eq!(check_readable(&depth(MAX_DEPTH), &roomy), Ok(()));
+        assert_eq!(check_readable(&depth(MAX_DEPTH + 1), &roomy), Err(NotReadable::Depth));
     }
 
     #[test]
