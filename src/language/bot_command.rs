@@ -18,6 +18,9 @@ pub(crate) const OPTIONS: [&str; 5] = ["aliases", "args", "cooldown", "help", "w
 /// The most letters of a command's name: what is longer is no command.
 const LONGEST_NAME: usize = 32;
 
+/// The most letters of what a person typed that they are answered with.
+const LONGEST_QUOTE: usize = 40;
+
 /// The kinds of arguments, each with what people are told to write.
 const KINDS: [(&str, Kind, &str); 6] = [
     ("date", Kind::Date, "a time such as \"tomorrow 9:00\""),
@@ -44,8 +47,8 @@ pub(crate) struct BotCommand {
     pub(crate) help: Option<String>,
     /// What follows its name; `None` where that is the function's own business.
     pub(crate) parameters: Option<Vec<Parameter>>,
-    /// Who may use it: mids, and names that stand for some; nobody in particular where it is empty.
-    pub(crate) who: Vec<String>,
+    /// The mids of those who may use it; `None` is everybody.
+    pub(crate) who: Option<Vec<String>>,
     /// How long a person waits until they can use it again.
     pub(crate) cooldown: Option<Duration>,
 }
@@ -122,7 +125,7 @@ pub(crate) enum ArgumentError {
     #[error("{0} is missing.")]
     Missing(String),
     /// One is something else.
-    #[error("{name} should be {expected}, not \"{found}\".")]
+    #[error("{name} should be {expected}, not \"{}\".", quoted(.found))]
     Wrong {
         /// The argument's name.
         name: String,
@@ -132,7 +135,7 @@ pub(crate) enum ArgumentError {
         expected: &'static str,
     },
     /// There are more than it takes.
-    #[error("\"{0}\" is more than it takes.")]
+    #[error("\"{}\" is more than it takes.", quoted(.0))]
     TooMany(String),
 }
 
@@ -169,6 +172,11 @@ impl BotCommand {
     /// All its names.
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
         std::iter::once(&self.name).chain(&self.aliases).map(String::as_str)
+    }
+
+    /// Whether somebody may use it; not who the network does not name.
+    pub(crate) fn may_be_used_by(&self, sender: &str) -> bool {
+        self.who.as_ref().is_none_or(|who| !sender.is_empty() && who.iter().any(|mid| mid == sender))
     }
 
     /// How it is typed, such as `/order item [count]`.
@@ -381,6 +389,14 @@ impl Addressee {
 fn name_in(mention: &str) -> String {
     let is_sign = |letter: char| "!！.。,，、:：".contains(letter) || letter.is_whitespace();
     mention.trim_start_matches(['@', '＠']).trim_matches(is_sign).to_owned()
+}
+
+/// What a person typed, as an answer to them quotes it: of a long text the start, since what is too long to be sent would not answer.
+fn quoted(typed: &str) -> String {
+    match typed.char_indices().nth(LONGEST_QUOTE) {
+        Some((end, _)) => format!("{}…", typed[..end].trim_end()),
+        None => typed.to_owned(),
+    }
 }
 
 fn is_of_name(letter: char) -> bool {
@@ -607,6 +623,28 @@ mod tests {
         assert_eq!(wrong("when:date", "soon"), "when should be a time such as \"tomorrow 9:00\", not \"soon\".");
         assert_eq!(wrong("item", "green tea"), "\"tea\" is more than it takes.");
         assert_eq!(wrong("rate:number", "inf"), "rate should be a number, not \"inf\".");
+    }
+
+    #[test]
+    fn of_what_a_person_typed_an_answer_quotes_the_start() {
+        let long = "é".repeat(9_990);
+        let start = format!("{}…", "é".repeat(LONGEST_QUOTE));
+        assert_eq!(arguments("n:int", &long), Err(format!("n should be a whole number, not \"{start}\".")));
+        assert_eq!(arguments("a", &format!("x {long}")), Err(format!("\"{start}\" is more than it takes.")));
+        let just = "é".repeat(LONGEST_QUOTE);
+        assert_eq!(arguments("n:int", &just), Err(format!("n should be a whole number, not \"{just}\".")));
+    }
+
+    #[test]
+    fn a_list_of_who_may_lets_in_those_who_stand_on_it() {
+        let by = |who: Option<&[&str]>, sender: &str| {
+            let who = who.map(|who| who.iter().map(|mid| (*mid).to_owned()).collect());
+            BotCommand { who, ..BotCommand::default() }.may_be_used_by(sender)
+        };
+        assert!(by(None, "u1") && by(None, ""), "no list is everybody");
+        assert!(by(Some(&["u1", "u2"]), "u2") && !by(Some(&["u1"]), "u2"));
+        assert!(!by(Some(&[]), "u1"), "an empty one is nobody");
+        assert!(!by(Some(&[""]), ""), "nobody has no mid");
     }
 
     #[test]

@@ -642,7 +642,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         Type::Unit,
         "The same with options: `help`, what it is for; `aliases`, other names; `args`, its arguments as in `\"item count:int=1 note:text?\"`, each a \
          `word`, `int`, `number`, `person`, `date` or the rest as `text`, with a default or `?` where it can be left out; `who`, the mids of those who may \
-         use it; `cooldown`, how long each person waits in between. Who types it wrongly is told how it goes.",
+         use it, nobody for `[]`; `cooldown`, how long each person waits in between. Who types it wrongly is told how it goes.",
         plays(
             r#"bot_command("order", "place_order", #{
                    help: "Orders something",

@@ -55,6 +55,20 @@ fn what_is_in_order_is_left_alone() {
         "bot_command(\"order\", \"order\", #{ args: \"item count:int=1\", aliases: [\"o\"], cooldown: \"10s\" });\nfn order(msg, args) { msg.reply(args.item); }",
     );
     none("bot_command(\"time\", \"time\");\nfn time(msg) { msg.reply(\"noon\"); }");
+    for (who, is_right) in [
+        ("[]", true),
+        ("[\"u1\"]", true),
+        ("settings.admins", true),
+        ("5", false),
+        ("()", false),
+        ("[\"u1\", 5]", false),
+    ] {
+        let script =
+            format!("bot_command(\"ban\", \"ban\", #{{ who: {who} }});\nfn ban(msg) {{ msg.reply(\"banned\"); }}");
+        let found = findings(&script);
+        let wrong = "error wrong-type: bot_command needs who, the mids of those who may use it";
+        assert_eq!(found.iter().any(|found| found.contains(wrong)), !is_right, "{who}: {found:?}");
+    }
     none(
         "fn on_message(msg) { switch msg.text { \"a\" => msg.reply(\"A\"), \"b\" if msg.is_group => msg.reply(\"B\"), _ => () } }",
     );

@@ -62,6 +62,32 @@ async fn help_lists_the_commands_of_all_scripts_that_the_person_may_use() {
 }
 
 #[tokio::test]
+async fn a_command_for_an_empty_list_is_for_nobody() {
+    let bot = Bot::start(r#"bot_command("ban", "ban", #{ who: [] }); fn ban(msg) { msg.reply("banned"); }"#).await;
+    bot.says("u1", "/ban");
+    assert_eq!(bot.text_to("u1").await, "You may not use /ban.");
+    bot.says("u1", "/help");
+    assert_eq!(bot.text_to("u1").await, "There is nothing that you may do here.");
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn a_long_help_comes_in_several_messages() {
+    let declared = |number: usize| format!("bot_command(\"c{number}\", \"f\", #{{ help: \"{}\" }});\n", "h".repeat(90));
+    let script = (0..160).map(declared).collect::<String>() + "fn f(msg) {}";
+    let bot = Bot::start(script).await;
+    bot.says("u1", "/help");
+    let mut lines = 0;
+    while lines < 160 {
+        let part = bot.text_to("u1").await;
+        assert!(part.chars().count() <= 5_000 && part.lines().all(|line| line.ends_with('h')), "{part}");
+        lines += part.lines().count();
+    }
+    assert_eq!((lines, bot.texts_to("u1").len()), (160, 4));
+    bot.stop().await;
+}
+
+#[tokio::test]
 async fn a_script_can_have_a_help_of_its_own() {
     let bot = Bot::start(r#"bot_command("help", "help"); fn help(msg) { msg.reply("Ask Bob."); }"#).await;
     bot.says("u1", "/help me");
@@ -156,6 +182,35 @@ async fn a_person_waits_between_two_uses_and_is_told_once_also_over_a_restart() 
 }
 
 #[tokio::test]
+async fn what_is_typed_wrongly_begins_no_cooldown_and_is_no_way_around_one() {
+    let clock = Clock::manual(1_704_069_000_000);
+    let script = r#"
+        bot_command("roll", "roll", #{ args: "sides:int", cooldown: "1h" });
+        fn roll(msg, args) { msg.reply(`of ${args.sides}`); }
+        fn on_message(msg) { msg.reply("?"); }
+    "#;
+    let bot = Setup::new().clock(&clock).script("bot", script).start().await;
+    let usage = "sides should be a whole number, not \"x\".\nUsage: /roll sides";
+    for (text, answer) in [
+        ("/roll x", usage),
+        ("/roll x", usage),
+        ("/roll 6", "of 6"),
+        ("/roll x", "Please wait 60 min before you use /roll again."),
+    ] {
+        bot.says("u1", text);
+        assert_eq!(bot.text_to("u1").await, answer, "{text}");
+    }
+    for text in ["/roll x", "/roll", "/roll 6", "hi"] {
+        bot.says("u1", text);
+    }
+    assert_eq!(bot.text_to("u1").await, "?");
+    clock.advance(Duration::from_secs(3_600));
+    bot.says("u1", "/roll x");
+    assert_eq!(bot.text_to("u1").await, usage);
+    bot.stop().await;
+}
+
+#[tokio::test]
 async fn a_command_that_asks_goes_on_after_a_restart_with_the_arguments_that_it_had() {
     let script = |kind: &str| {
         format!(
@@ -199,6 +254,15 @@ async fn a_declaration_elsewhere_or_one_that_cannot_be_meant_does_not_load() {
         (r#"bot_command("order", |msg| 1);"#, "cannot hold a closure"),
         (r#"bot_command("o", "f"); bot_command("O", "f"); fn f(msg) {}"#, "declares /o twice"),
         (r#"bot_command("o", "f", #{ cooldown: 5 }); fn f(msg) {}"#, "a duration such as"),
+        (
+            r#"bot_command("o", "f", #{ who: 5 }); fn f(msg) {}"#,
+            "who needs the mids of those who may use it; found the integer 5",
+        ),
+        (
+            r#"bot_command("o", "f", #{ who: () }); fn f(msg) {}"#,
+            "who needs the mids of those who may use it; found ()",
+        ),
+        (r#"bot_command("o", "f", #{ who: ["u1", 5] }); fn f(msg) {}"#, "found an array with the integer 5 in it"),
     ] {
         let bot = Bot::start(script).await;
         let faults: Vec<_> = bot.host().faults().iter().map(ToString::to_string).collect();

@@ -9,7 +9,7 @@ use crate::language::calendar::{UNITS, check_format, time_of_day};
 use crate::language::cron;
 use crate::language::diagnostic::Severity;
 use crate::language::duration::parse_duration;
-use crate::language::functions::{ASK_OPTIONS, FIND_OPTIONS, FROM};
+use crate::language::functions::{ASK_OPTIONS, FIND_OPTIONS, FROM, MOST_CHOICES};
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
 use crate::language::web;
@@ -233,6 +233,8 @@ fn bot_command(name: &Expr, options: Option<&Expr>) -> Vec<Wrong> {
         ("cooldown", _) => lasting(of, name, value),
         ("aliases", Expr::Array(items, _)) => items.iter().find_map(typed),
         ("aliases", _) => typed(value),
+        ("who", Expr::Array(items, _)) => items.iter().find_map(mid),
+        ("who", _) => mid(value),
         ("args", Expr::StringConstant(text, position)) => {
             let message = format!("{of}: {}", bot_command::parameters(text).err()?);
             Some(Wrong { severity: Severity::Error, rule: "bad-literal", position: *position, message, help: None })
@@ -240,6 +242,17 @@ fn bot_command(name: &Expr, options: Option<&Expr>) -> Vec<Wrong> {
         _ => None,
     }));
     wrong
+}
+
+/// What stands for who may use a command.
+fn mid(who: &Expr) -> Option<Wrong> {
+    is_no_text(who).then(|| Wrong {
+        severity: Severity::Error,
+        rule: "wrong-type",
+        position: who.position(),
+        message: "bot_command needs who, the mids of those who may use it".to_owned(),
+        help: None,
+    })
 }
 
 /// What people type as a command's name.
@@ -288,6 +301,20 @@ fn request(options: &Expr) -> Vec<Wrong> {
         refuse(body.pos, format!("http: {}", web::no_body_for(method)));
     }
     wrong
+}
+
+/// Whether something is written out that is no text.
+fn is_no_text(value: &Expr) -> bool {
+    matches!(
+        value,
+        Expr::BoolConstant(..)
+            | Expr::IntegerConstant(..)
+            | Expr::FloatConstant(..)
+            | Expr::CharConstant(..)
+            | Expr::Unit(..)
+            | Expr::Array(..)
+            | Expr::Map(..)
+    )
 }
 
 /// An option that is a duration.

@@ -53,7 +53,12 @@ fn written(operation: &str, fields: &Value) -> (&'static Command, String) {
 
 /// A text as text messages: more than one where it is too long for one, cut where a line or a word ends if that is near.
 pub fn text_messages(text: &str) -> Vec<Value> {
-    pieces(text, TEXT).into_iter().map(|piece| json!({ "type": "text", "text": piece })).collect()
+    text_pieces(text).into_iter().map(|piece| json!({ "type": "text", "text": piece })).collect()
+}
+
+/// The same as texts, each short enough for every network.
+pub fn text_pieces(text: &str) -> Vec<&str> {
+    pieces(text, TEXT)
 }
 
 /// Cuts a text into pieces of at most so many UTF-16 units.

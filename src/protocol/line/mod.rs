@@ -17,7 +17,9 @@ mod operations;
 mod request;
 mod webhook;
 
-pub use messages::{MESSAGES, endpoint, push, quota, quota_of, reply, set_endpoint, show_work, text_messages};
+pub use messages::{
+    MESSAGES, endpoint, push, quota, quota_of, reply, set_endpoint, show_work, text_messages, text_pieces,
+};
 pub use operations::{AnswerKind, ApiOperation, BodyKind, Method, OPERATIONS, Server};
 pub use request::{HttpRequest, RETRY_KEY_HEADER, RequestFault, request};
 pub use webhook::{Callback, ReplyToken, SIGNATURE_HEADER, WebhookError, original, read_callback, sign, verify};

@@ -81,12 +81,13 @@ fn declared(name: &str, function: &Dynamic, options: &Map) -> Result<BotCommand,
         },
     };
     let texts = |option: &str, expected: &str| match options.get(option) {
-        None => Ok(Vec::new()),
-        Some(value) => {
-            texts_of(value).ok_or_else(|| wrong(format!("{option} needs {expected}; found {}", values::noun(value))))
-        }
+        None => Ok(None),
+        Some(value) => match texts_of(value) {
+            Some(texts) => Ok(Some(texts)),
+            None => Err(wrong(format!("{option} needs {expected}; found {}", found(value)))),
+        },
     };
-    let aliases = texts("aliases", "names such as [\"o\", \"buy\"]")?;
+    let aliases = texts("aliases", "names such as [\"o\", \"buy\"]")?.unwrap_or_default();
     for name in std::iter::once(name).chain(aliases.iter().map(String::as_str)) {
         bot_command::check_name(name).map_err(|error| wrong(error.to_string()))?;
     }
@@ -116,6 +117,13 @@ fn texts_of(value: &Dynamic) -> Option<Vec<String>> {
     }
     let items = value.read_lock::<Array>()?;
     items.iter().map(|item| Some(item.as_immutable_string_ref().ok()?.to_string())).collect()
+}
+
+/// What stands where texts were expected.
+fn found(value: &Dynamic) -> String {
+    let items = value.read_lock::<Array>();
+    let other = items.as_ref().and_then(|items| items.iter().find(|item| !item.is_string()));
+    other.map_or_else(|| values::noun(value), |item| format!("an array with {} in it", values::noun(item)))
 }
 
 fn function_name(function: &Dynamic) -> Result<String, ScriptError> {
@@ -170,12 +178,12 @@ fn prepare(
     let (now, zone) = calendar::of_script(services);
     let reckoning = Reckoning { now, zone: &zone, time: Time::midnight() };
     let read = || match command {
-        Some(command) if !may_use(command, sender) => {
+        Some(command) if !command.may_be_used_by(sender) => {
             json!({ "answer": format!("You may not use /{}.", command.name) })
         }
         Some(command) => match command.arguments(&text, written.rest, &mentions, &reckoning) {
             Ok(arguments) => json!({ "arguments": arguments }),
-            Err(error) => json!({ "answer": format!("{error}\nUsage: {}", command.usage()) }),
+            Err(error) => json!({ "usage": format!("{error}\nUsage: {}", command.usage()) }),
         },
         None if name == HELP => json!({ "answer": help(scripts, sender) }),
         None => json!({ "answer": unknown(scripts, name) }),
@@ -190,8 +198,10 @@ fn prepare(
         return say(services, message, &answer.into_immutable_string().unwrap_or_default());
     }
     let Some(command) = command else { return Ok(Prepared::Nothing) };
+    let usage = field(&read, "usage");
     if let Some(cooldown) = command.cooldown {
-        let left = cool_down(run, command, sender, cooldown)?;
+        // What was typed wrongly begins no wait, and is no way around one.
+        let left = cool_down(run, command, sender, Some(cooldown).filter(|_| usage.is_none()))?;
         if left.is_unit() {
             return Ok(Prepared::Nothing);
         }
@@ -199,6 +209,9 @@ fn prepare(
             let answer = format!("Please wait {} before you use /{} again.", in_words(left), command.name);
             return say(services, message, &answer);
         }
+    }
+    if let Some(usage) = usage {
+        return say(services, message, &usage.into_immutable_string().unwrap_or_default());
     }
     let mut arguments = field(&read, "arguments").unwrap_or_default();
     if let Some(mut arguments) = arguments.write_lock::<Map>() {
@@ -215,13 +228,8 @@ fn prepare(
 }
 
 fn say(services: &Services, message: &ScriptMessage, text: &str) -> Result<Prepared, ScriptError> {
-    let _receipt = delivery::send_text(services, message.chat(), text, CallSite::default())?;
+    delivery::send_long_text(services, message.chat(), text, CallSite::default())?;
     Ok(Prepared::Nothing)
-}
-
-/// Whether somebody may use a command.
-fn may_use(command: &BotCommand, sender: &str) -> bool {
-    command.who.is_empty() || command.who.iter().any(|who| who == sender)
 }
 
 /// Whether this account has a name, as its profile says.
@@ -235,9 +243,9 @@ fn is_own_name(name: &str) -> Result<bool, ScriptError> {
     Ok(joined(&own) == joined(name))
 }
 
-/// Lets somebody use a command and notes that they have to wait from now on, `0`; or gives how many milliseconds they still have to
-/// wait, and `()` when they have been told.
-fn cool_down(run: &Run, command: &BotCommand, sender: &str, cooldown: Duration) -> ScriptResult {
+/// Lets somebody use a command, `0`, and notes that they have to wait from now on where it is said how long; or gives how many milliseconds
+/// they still have to wait, and `()` when they have been told.
+fn cool_down(run: &Run, command: &BotCommand, sender: &str, cooldown: Option<Duration>) -> ScriptResult {
     let session = run.session.as_ref().map(|session| session.name.to_string()).unwrap_or_default();
     let key = json!([session, run.generation.name(), command.name, sender]).to_string();
     let call = HostCall::new(Impact::Keep, "cooldown").with(run.function.as_ref());
@@ -250,9 +258,9 @@ fn cool_down(run: &Run, command: &BotCommand, sender: &str, cooldown: Duration) 
             };
             let before = store.get(COOLDOWNS, &key, now)?;
             let before: Option<(Timestamp, bool)> = before.and_then(|text| serde_json::from_str(&text).ok());
-            let length = Timestamp::try_from(cooldown.as_millis()).unwrap_or(Timestamp::MAX);
+            let length = cooldown.map(|length| Timestamp::try_from(length.as_millis()).unwrap_or(Timestamp::MAX));
             match before.filter(|(until, _)| *until > now) {
-                None => note(now.saturating_add(length), false).map(|()| 0_i64.into()),
+                None => length.map_or(Ok(()), |length| note(now.saturating_add(length), false)).map(|()| 0_i64.into()),
                 Some((until, false)) => note(until, true).map(|()| (until - now).into()),
                 Some((_, true)) => Ok(Dynamic::UNIT),
             }
@@ -279,7 +287,7 @@ fn help(scripts: &[Rc<Generation>], sender: &str) -> Value {
         None => command.usage(),
     };
     let commands = scripts.iter().flat_map(|script| script.commands());
-    let lines: Vec<_> = commands.filter(|command| may_use(command, sender)).map(line).collect();
+    let lines: Vec<_> = commands.filter(|command| command.may_be_used_by(sender)).map(line).collect();
     if lines.is_empty() { "There is nothing that you may do here.".into() } else { lines.join("\n").into() }
 }
 

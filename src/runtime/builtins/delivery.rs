@@ -13,7 +13,7 @@ use super::outgoing::{self, Once, SPENT_TOKEN, SentCommand, push_json};
 use super::sessions;
 use crate::clock::Timestamp;
 use crate::protocol::commands::{SendAudio, SendImage, SendLocation, SendText, SendVideo};
-use crate::protocol::line::{self, ApiOperation, MESSAGES, text_messages};
+use crate::protocol::line::{self, ApiOperation, MESSAGES, text_messages, text_pieces};
 use crate::protocol::{Call, Command, Network};
 use crate::runtime::context::services::Services;
 use crate::runtime::engine::objects::{SessionRef, field};
@@ -128,6 +128,23 @@ pub(super) fn send_text(services: &Services, to: &str, content: &str, place: Cal
     push_json(&mut fields, content);
     fields.push('}');
     outgoing::send(services, None, SentCommand::Known(SendText::COMMAND), fields, Once::Nothing, place)
+}
+
+/// Sends a text of any length: as several messages where it is too long for one.
+///
+/// # Errors
+/// As the command itself.
+pub(super) fn send_long_text(
+    services: &Services,
+    to: &str,
+    text: &str,
+    place: CallSite<'_>,
+) -> Result<(), ScriptError> {
+    if has_tokens() {
+        // Those are cut as they go out, and sent together.
+        return send_text(services, to, text, place).map(drop);
+    }
+    text_pieces(text).into_iter().try_for_each(|piece| send_text(services, to, piece, place.in_part()).map(drop))
 }
 
 /// Sends several messages, as `msg.reply([…])` does: texts, and maps that are messages of LINE where the network has those.
