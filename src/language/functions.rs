@@ -129,6 +129,9 @@ pub(crate) const MAX_ARGUMENTS: usize = 8;
 /// How many parts `secret` joins.
 pub(crate) const JOINED: std::ops::RangeInclusive<usize> = 2..=5;
 
+/// The most choices of a question: so many buttons LINE has below a message.
+pub(crate) const MOST_CHOICES: usize = 13;
+
 /// The options of a question.
 pub(crate) const ASK_OPTIONS: [&str; 9] =
     ["timeout", "choices", "check", "retry", "attempts", "cancel", "ended", "newest", FROM];
@@ -1092,8 +1095,8 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "ask",
         &[("text", Type::String), ("options", Type::Map)],
         Type::MessageOrUnit,
-        "The same with options. `timeout: \"10m\"`: how long each answer is waited for. `choices: [\"tea\", \"coffee\"]`: buttons on LINE, a \
-         numbered list elsewhere, and `.choice` of the answer is the one that was picked. `check: |answer| …`: gives `true` to take an answer, or a \
+        "The same with options. `timeout: \"10m\"`: how long each answer is waited for. `choices: [\"tea\", \"coffee\"]`, 1 to 13 of them: buttons on LINE, \
+         a numbered list elsewhere, and `.choice` of the answer is the one that was picked. `check: |answer| …`: gives `true` to take an answer, or a \
          text, which is sent before the next one is waited for; `false` sends `retry`, without which the question is put again. `attempts: 3`: so many \
          answers are looked at; with `retry` or `attempts`, choices are insisted on. `cancel: [\"cancel\", \"取消\"]`: words that end the question. \
          `ended: \"Never mind.\"`: what is said when it ends with `()`, or a function of why (`timeout`, `cancel`, `attempts`, \

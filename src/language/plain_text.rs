@@ -9,6 +9,12 @@ pub(crate) fn plain_text(text: &str) -> String {
     text.nfkc().map(|letter| digit(letter).unwrap_or(letter)).collect()
 }
 
+/// A short answer as answers are compared: in whatever width and case it is written, with or without a mark behind it.
+pub(crate) fn plain_answer(text: &str) -> String {
+    let plain = plain_text(text).to_lowercase();
+    plain.trim_matches(|letter: char| letter.is_whitespace() || ".!。".contains(letter)).to_owned()
+}
+
 /// The plain form of a digit, or of a sign that stands in numbers.
 fn digit(letter: char) -> Option<char> {
     thread_local! {

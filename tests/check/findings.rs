@@ -656,11 +656,24 @@ fn the_options_of_a_question_are_read() {
     };
     none(&form("check: \"fits\", attempts: 3, cancel: [\"stop\"], retry: \"Longer.\", ended: |why| why"));
     none(&form("check: Fn(\"fits\"), ended: \"Bye.\", cancel: \"stop\""));
+    none("fn on_message(msg) { msg.ask(\"?\", #{ choices: [\"tea\", \"coffee\"] }); }");
+    none(
+        "const MENU = [\"tea\"];\nfn on_message(msg) { msg.ask(\"?\", #{ choices: global::MENU + [`no ${msg.id}`] }); }",
+    );
     none(
         "fn on_start() { let first = ask(\"c1\", \"Who?\", #{ from: \"u1\" }); if first != () { first.reply(\"you\"); } }",
     );
     for (options, expected) in [
         ("check: fits", "error load: no variable `fits`"),
+        ("choices: []", "error wrong-arguments: msg.ask takes 1 to 13 choices; found 0"),
+        (
+            "choices: [\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\", \"10\", \"11\", \"12\", \"13\", \"14\"]",
+            "error wrong-arguments: msg.ask takes 1 to 13 choices; found 14",
+        ),
+        ("choices: [\"tea\", 2]", "error wrong-type: msg.ask needs choices, an array of strings such as"),
+        ("choices: [\" \"]", "error wrong-type: msg.ask needs choices, an array of strings such as"),
+        ("choices: \"tea\"", "error wrong-type: msg.ask needs choices, an array of strings such as"),
+        ("choices: #{ tea: 1 }", "error wrong-type: msg.ask needs choices, an array of strings such as"),
         ("check: \"fit\", ended: fits()", "error unknown-function: this file defines no function `fit`"),
         ("check: \"fits\", attempts: 0", "error wrong-type: msg.ask needs attempts, a number from 1 on"),
         ("chek: Fn(\"fits\")", "error wrong-arguments: msg.ask has no option `chek`"),

@@ -184,6 +184,7 @@ fn option(of: &str, known: &[&'static str], options: &Expr, value_of: Value) -> 
 fn question(of: &str, options: &Expr) -> Vec<Wrong> {
     option(of, &ASK_OPTIONS, options, |of, name, value| match name {
         "timeout" => lasting(of, name, value),
+        "choices" => choices(of, value),
         FROM if of != "ask" => Some(Wrong {
             severity: Severity::Error,
             rule: "wrong-arguments",
@@ -223,6 +224,27 @@ fn question(of: &str, options: &Expr) -> Vec<Wrong> {
         }
         _ => None,
     })
+}
+
+/// What a question offers.
+fn choices(of: &str, value: &Expr) -> Option<Wrong> {
+    let wrong = |rule, position, message| Wrong { severity: Severity::Error, rule, position, message, help: None };
+    let other = |position| {
+        let expected = "an array of strings such as [\"tea\", \"coffee\"]";
+        wrong("wrong-type", position, format!("{of} needs choices, {expected}"))
+    };
+    match value {
+        Expr::Array(items, position) if items.is_empty() || items.len() > MOST_CHOICES => {
+            let message = format!("{of} takes 1 to {MOST_CHOICES} choices; found {}", items.len());
+            Some(wrong("wrong-arguments", *position, message))
+        }
+        Expr::Array(items, _) => {
+            let is_blank = |item: &Expr| matches!(item, Expr::StringConstant(text, _) if text.trim().is_empty());
+            items.iter().find(|item| is_no_text(item) || is_blank(item)).map(|item| other(item.position()))
+        }
+        Expr::StringConstant(_, position) => Some(other(*position)),
+        _ => is_no_text(value).then(|| other(value.position())),
+    }
 }
 
 /// The names and the options of a command.

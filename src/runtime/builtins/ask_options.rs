@@ -9,7 +9,7 @@ use rhai::{Dynamic, FnPtr, ImmutableString, Map};
 use super::choices::{Choices, chosen};
 use crate::language::duration::parse_duration;
 use crate::language::functions::{ASK_OPTIONS, FROM};
-use crate::language::plain_text::plain_text;
+use crate::language::plain_text::plain_answer;
 use crate::language::spelling::closest;
 use crate::runtime::engine::objects::ScriptMessage;
 use crate::runtime::engine::thrown::{self, ScriptError};
@@ -112,7 +112,7 @@ impl AskOptions {
 
     /// Whether an answer is a word that ends the question.
     pub(super) fn is_cancelled_by(&self, answer: &ScriptMessage) -> bool {
-        !self.cancel.is_empty() && answer.text().is_some_and(|text| self.cancel.contains(&comparable(&text)))
+        !self.cancel.is_empty() && answer.text().is_some_and(|text| self.cancel.contains(&plain_answer(&text)))
     }
 
     /// What the choices say of an answer.
@@ -197,7 +197,7 @@ fn newest(value: &Dynamic) -> Result<bool, ScriptError> {
 fn cancel(value: &Dynamic) -> Result<Vec<String>, ScriptError> {
     let expected = "words such as [\"cancel\", \"取消\"]";
     let word = |value: &Dynamic| match value.as_immutable_string_ref() {
-        Ok(text) if !text.trim().is_empty() => Ok(comparable(&text)),
+        Ok(text) if !text.trim().is_empty() => Ok(plain_answer(&text)),
         Ok(_) => Err(thrown::error(format!("ask needs cancel, {expected}; found an empty one"))),
         Err(_) => Err(wrong("cancel", expected, value)),
     };
@@ -213,12 +213,6 @@ fn ended(value: &Dynamic) -> Result<LastWord, ScriptError> {
     }
     let function = value.clone().try_cast().map(LastWord::Function);
     function.ok_or_else(|| wrong("ended", "a text, or a function of why it ended that gives one", value))
-}
-
-/// A word as it is compared: in whatever width and case it is written, with or without a mark behind it.
-fn comparable(text: &str) -> String {
-    let plain = plain_text(text).to_lowercase();
-    plain.trim_matches(|c: char| c.is_whitespace() || ".!。".contains(c)).to_owned()
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 use rhai::{Dynamic, Map};
 use serde_json::{Value, json};
 
+use crate::language::functions::MOST_CHOICES;
+use crate::language::plain_text::plain_answer;
 use crate::protocol::{Content, Damages, read_value};
 use crate::runtime::engine::objects::ScriptMessage;
 use crate::runtime::engine::thrown::{self, ScriptError};
 use crate::runtime::engine::values;
 
-/// The most buttons below a message on LINE.
-const BUTTONS: usize = 13;
 /// The most characters on one.
 const LABEL: usize = 20;
 /// The field of an answer that holds what was chosen.
@@ -29,8 +29,8 @@ impl Choices {
         let expected = "ask needs choices, an array of strings such as [\"tea\", \"coffee\"]";
         let wrong = |found: String| thrown::error(format!("{expected}; found {found}"));
         let items = choices.clone().into_array().map_err(|_| wrong(values::noun(choices)))?;
-        if items.is_empty() || items.len() > BUTTONS {
-            return Err(thrown::error(format!("ask takes 1 to {BUTTONS} choices; found {}", items.len())));
+        if items.is_empty() || items.len() > MOST_CHOICES {
+            return Err(thrown::error(format!("ask takes 1 to {MOST_CHOICES} choices; found {}", items.len())));
         }
         let text = |item: Dynamic| match item.as_immutable_string_ref() {
             Ok(text) if !text.trim().is_empty() => Ok(text.to_string()),
@@ -67,12 +67,14 @@ impl Choices {
         answer.with_content(Content::new(content.to_string()))
     }
 
-    /// The choice that a text picks: by itself, or by its number.
+    /// The choice that a text picks: by itself as it is written or in another way, or by its number.
     fn picked(&self, text: &str) -> Option<&str> {
-        let text = text.trim();
-        let number = || text.trim_end_matches(['.', ')']).parse::<usize>().ok()?.checked_sub(1);
-        let same = |choice: &&String| choice.trim().to_lowercase() == text.to_lowercase();
-        self.0.iter().find(same).or_else(|| self.0.get(number()?)).map(String::as_str)
+        let (written, plain) = (text.trim(), plain_answer(text));
+        let as_written = self.0.iter().find(|choice| choice.trim() == written);
+        let same = |choice: &&String| !plain.is_empty() && plain_answer(choice) == plain;
+        let number = || plain.trim_end_matches(['.', ')']).parse::<usize>().ok()?.checked_sub(1);
+        let picked = as_written.or_else(|| self.0.iter().find(same)).or_else(|| self.0.get(number()?));
+        picked.map(String::as_str)
     }
 }
 
@@ -102,6 +104,29 @@ mod tests {
             ("0", None),
             ("4", None),
             ("milk", None),
+        ] {
+            assert_eq!(drinks.picked(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_choice_is_picked_in_any_width_case_and_script_with_a_mark_behind_it() {
+        let drinks = choices(&["tea", "ｃｏｆｆｅｅ", "OK!", "OK?", "ok", "…", "!"]);
+        for (text, expected) in [
+            ("ｔｅａ", Some("tea")),
+            ("Tea!", Some("tea")),
+            ("tea。", Some("tea")),
+            ("Coffee", Some("ｃｏｆｆｅｅ")),
+            ("２", Some("ｃｏｆｆｅｅ")),
+            ("١", Some("tea")),
+            ("１）", Some("tea")),
+            ("②", Some("ｃｏｆｆｅｅ")),
+            ("ok?", Some("OK?")),
+            ("ok", Some("ok")),
+            ("Ok", Some("OK!")),
+            ("!", Some("!")),
+            ("。", None),
+            ("tea please", None),
         ] {
             assert_eq!(drinks.picked(text), expected, "{text}");
         }
