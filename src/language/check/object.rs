@@ -199,6 +199,7 @@ impl Walk<'_> {
         }
         let file = self.file;
         if let Some(function) = file.function(name, arguments_.len()) {
+            self.hidden_method(of, name, arguments_.len(), position);
             self.hand_out(&function.name.clone(), arguments_.len());
             return Kind::Unknown;
         }
@@ -253,6 +254,24 @@ impl Walk<'_> {
         }
         self.unknown_method(of, name, &arguments_, position);
         Kind::Unknown
+    }
+
+    /// Warns of a function that is called in place of a method which the value has: Rhai looks for the script's own first.
+    fn hidden_method(&mut self, of: Kind, name: &str, count: usize, position: Position) {
+        let is_hidden = match of {
+            Kind::Test(owner) => testing::rows(Some(owner), name).any(|row| row.parameters.len() == count),
+            _ => of.host_type().is_some() && known::result(of, name, count).is_some(),
+        };
+        if is_hidden {
+            let message =
+                format!("this calls the function `{name}` of this file, and not what {} has by that name", of.noun());
+            self.warn(
+                "hidden-method",
+                position,
+                message,
+                Some(format!("give the function another name, such as `own_{name}`")),
+            );
+        }
     }
 
     fn unknown_method(&mut self, of: Kind, name: &str, kinds: &[Kind], position: Position) {
