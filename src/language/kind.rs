@@ -323,6 +323,9 @@ impl Kind {
     }
 }
 
+/// What Rhai shows of a secret that lies in another value: its type.
+pub(crate) const SECRET_TYPE: &str = "hotline::runtime::engine::secret::ScriptSecret";
+
 /// A type of the host as scripts know it, from its name in Rust.
 pub(crate) fn script_type(name: &str) -> &str {
     match name.rsplit("::").next().unwrap_or(name) {

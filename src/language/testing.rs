@@ -745,7 +745,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "secrets",
         &[("secrets", Type::Map)],
         Type::Unit,
-        "The same of texts that scripts get as secrets. What a test sees of a request shows `•••` in their place.",
+        "The same of texts, also within arrays and maps, that scripts get as secrets. What a test sees of a request shows `•••` in their place.",
         r#"bot.secrets(#{ api_key: "k-77" });"#,
     ),
     row(

@@ -6,7 +6,8 @@ use super::bundle::Bundle;
 use super::fault::{Fault, MissingFunction, Race, Thrown};
 use super::functions::arguments;
 use super::headers::{Header, headers};
-use super::kind::{Kind, script_type};
+use super::kind::{Kind, SECRET_TYPE, script_type};
+use super::settings::VEIL;
 use super::source::Source;
 use super::suggest::{in_tests, proposal};
 use super::{errors, explain, parse};
@@ -163,7 +164,7 @@ fn descend(fault: &mut Fault, error: &EvalAltResult, calls: &mut Vec<Call>) {
 
 fn take_thrown(fault: &mut Fault, value: &Dynamic) {
     let Some(map) = value.read_lock::<Map>() else {
-        fault.message = if value.is_variant() { explain::noun(value.type_name()) } else { value.to_string() };
+        fault.message = if value.is_variant() { explain::noun(value.type_name()) } else { veiled(value) };
         return;
     };
     let text = |name: &str| map.get(name).and_then(|value| value.clone().into_string().ok());
@@ -175,9 +176,14 @@ fn take_thrown(fault: &mut Fault, value: &Dynamic) {
     fault.message = match (text("message"), &thrown.command) {
         (Some(message), Some(command)) => format!("{command}: {message}"),
         (Some(message), None) => message,
-        (None, _) => value.to_string(),
+        (None, _) => veiled(value),
     };
     fault.thrown = Some(thrown);
+}
+
+/// A value as people may see it.
+pub(crate) fn veiled(value: &Dynamic) -> String {
+    value.to_string().replace(SECRET_TYPE, VEIL)
 }
 
 /// The text from one place up to another.

@@ -375,9 +375,24 @@ fn setting(value: &Value) -> Result<SettingValue, String> {
     })
 }
 
+/// Every text of a value as a secret; the rest as it is.
 fn secret(value: &Value) -> Result<SettingValue, String> {
-    let text = value.as_str().ok_or("a secret is a text")?;
-    Ok(SettingValue::Secret(SecretText::new(text)))
+    let mut hidden = setting(value)?;
+    let texts = hide(&mut hidden);
+    if texts == 0 { Err("a secret is a text, or a text in an array or a map".to_owned()) } else { Ok(hidden) }
+}
+
+/// Makes secrets of the texts in a value, and counts them.
+fn hide(value: &mut SettingValue) -> usize {
+    match value {
+        SettingValue::Text(text) => {
+            *value = SettingValue::Secret(SecretText::new(text.as_str()));
+            1
+        }
+        SettingValue::List(items) => items.iter_mut().map(hide).sum(),
+        SettingValue::Table(entries) => entries.values_mut().map(hide).sum(),
+        SettingValue::Bool(_) | SettingValue::Integer(_) | SettingValue::Float(_) | SettingValue::Secret(_) => 0,
+    }
 }
 
 /// A script of the test's folder, with another text.

@@ -59,6 +59,8 @@ fn what_a_secret_is_not_for_is_found() {
         ("msg.reply(`my key is ${settings.key}`);", "secret: a secret cannot be put into a text"),
         ("msg.reply(\"my key is \" + settings.key);", "wrong-type: `+` does not work with a string and a secret"),
         ("if settings.key == msg.text { msg.reply(\"yes\"); }", "secret: a secret cannot be compared"),
+        ("switch settings.key { \"x\" => msg.reply(\"yes\"), _ => () }", "secret: a secret cannot be compared"),
+        ("msg.reply(settings.key.len);", "unknown-property: a secret has no property `len`"),
         ("state.key = settings.key;", "not-data: a secret cannot be kept in the state, which holds plain data"),
         ("store.set(\"key\", settings.key);", "not-data: a secret cannot be kept in the store, which holds plain data"),
     ] {

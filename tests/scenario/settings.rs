@@ -124,29 +124,99 @@ fn nothing_but_the_web_takes_a_secret() {
             "http(#{ url: \"http://a.test\", method: settings.key })",
             "method needs a string; found a secret, and ",
         ),
+        ("url", "http_get(secret(settings.key, \"/x\"))", "the url is none: relative URL without a base"),
         (
-            "url",
-            "http_get(secret(settings.key, \"/x\"))",
+            "scheme",
+            "http_get(secret(\"ftp://\", settings.key))",
             "the url, of which a secret is a part, is none of http or https",
         ),
+        (
+            "user",
+            "http_get(secret(\"http://me:\", settings.key, \"@a.test/\"))",
+            "the url holds a user name or password: send it as a header Authorization instead",
+        ),
+        ("port", "http_get(secret(\"http://\", settings.key, \":99999/\"))", "the url is none: invalid port number"),
     ];
     let lines: Vec<_> = refused.iter().map(|(name, code, _)| (*name, *code)).collect();
     let mut test = "fn test_refused() {\n    let alice = person(\"alice\");\n".to_owned();
     for (name, _, expected) in refused {
-        let whole = if expected.ends_with("https") { expected.to_owned() } else { format!("{expected}{ONLY}") };
+        let whole = if !expected.ends_with(' ') { expected.to_owned() } else { format!("{expected}{ONLY}") };
         test += &format!("    alice.says(\"{name}\");\n    alice.expects(`BAD_ARGUMENT: {whole}`);\n");
     }
     test += "}\n";
     passes(&[("shop.rhai", &doing(&lines)), ("shop_test.rhai", &test)]);
+}
 
-    // What stands between backticks cannot be an error there: the run ends.
-    let script = "fn on_message(msg) { try { msg.reply(`my key is ${settings.key}`); } catch (error) { msg.reply(\"caught\"); } }";
+#[test]
+fn a_secret_between_backticks_ends_the_run_there() {
+    // A text is put together without an error: the run ends, whatever it goes on with.
+    for (code, line) in [
+        ("\n        msg.reply(`my key is ${settings.key}`);", 3),
+        ("\n\n        let key = `${settings.key}`;\n        msg.reply(\"went on\");", 4),
+        ("\n        let key = inside(1);\n        msg.reply(\"went on\");", 9),
+        ("\n        let key = [1].map(Fn(\"inside\"));\n", 9),
+        ("\n        let key = `${settings.key}`;", 3),
+    ] {
+        let code = format!("{code}{}", "\n".repeat(4 - code.matches('\n').count()));
+        let script = format!(
+            "fn on_message(msg) {{\n    try {{{code}    }} catch (error) {{ msg.reply(\"caught\"); }}\n}}\nfn inside(n) {{\n    \
+             return settings.key.to_string();\n}}\nfn on_error(error) {{ log_error(`at ${{error.line}}`); }}"
+        );
+        let test = format!(
+            "fn test_interpolated() {{\n    let alice = person(\"alice\");\n    alice.says(\"hi\");\n    \
+             bot.expects_error(\"a secret cannot be put into a text\");\n    alice.expects_nothing();\n    \
+             assert(bot.logged(\"at {line}\"));\n}}"
+        );
+        passes(&[("shop.rhai", &script), ("shop_test.rhai", &test)]);
+    }
+}
+
+#[test]
+fn an_error_that_holds_a_secret_shows_a_veil() {
+    let script = "fn on_message(msg) { if msg.text == \"map\" { throw #{ s: settings.key }; } throw [settings.key]; }";
     let test = r#"
-fn test_interpolated() {
+fn test_thrown() {
     let alice = person("alice");
+    alice.says("map");
+    bot.expects_error(`#{"s": •••}`);
+    alice.says("list");
+    bot.expects_error("[•••]");
+}
+"#;
+    passes(&[("shop.rhai", script), ("shop_test.rhai", test)]);
+}
+
+#[test]
+fn a_host_with_a_secret_part_is_not_shown() {
+    let script = doing(&[
+        ("whole", r#"http_get(secret("http://", settings.key, "/x"))"#),
+        ("part", r#"http_get(secret("http://api.", settings.key, ".test/x"))"#),
+    ]);
+    let test = r#"
+fn test_hosts() {
+    let alice = person("alice");
+    web.refuses("http://*");
+    for text in ["whole", "part"] {
+        alice.says(text);
+        alice.expects("HTTP_FAILED: a host with a secret part: cannot connect: the test refuses it");
+        web.expects("•••");
+    }
+}
+"#;
+    passes(&[("shop.rhai", &script), ("shop_test.rhai", test)]);
+}
+
+#[test]
+fn a_test_gives_secrets_within_other_values() {
+    let script = r#"fn on_message(msg) { msg.reply(`${hmac_sha256(settings.keys.tea[0], "x") == hmac_sha256("hush", "x")} ${settings.keys.n}`); }"#;
+    let test = r#"
+fn test_nested() {
+    let alice = person("alice");
+    bot.secrets(#{ keys: #{ tea: ["hush"], n: 2 } });
     alice.says("hi");
-    bot.expects_error("a secret cannot be put into a text");
-    alice.expects_nothing();
+    alice.expects("true 2");
+    try { bot.secrets(#{ keys: [1] }); throw "taken"; }
+    catch (error) { assert(`${error}`.contains("keys: a secret is a text, or a text in an array or a map")); }
 }
 "#;
     passes(&[("shop.rhai", script), ("shop_test.rhai", test)]);

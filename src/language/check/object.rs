@@ -87,7 +87,8 @@ impl Walk<'_> {
             "a string has `len`; everything else is a method, such as `to_upper()`".to_owned()
         } else if of.host_type().is_some() {
             let known = PROPERTIES.iter().filter(|row| Some(row.of) == of.host_type()).map(|row| row.name);
-            format!("it has {}", known.collect::<Vec<_>>().join(", "))
+            let known = known.collect::<Vec<_>>().join(", ");
+            if known.is_empty() { known } else { format!("it has {known}") }
         } else {
             String::new()
         };

@@ -5,7 +5,7 @@ use rhai::{Expr, FnCallExpr, Position, Token};
 use super::walk::{Walk, place_of};
 use crate::language::explain;
 use crate::language::kind::Kind;
-use crate::language::suggest::{SECRET_HELP, operator_help};
+use crate::language::suggest::operator_help;
 
 impl Walk<'_> {
     /// Walks over an operator and gives the kind of its result.
@@ -66,7 +66,7 @@ impl Walk<'_> {
 
     fn compare(&mut self, left: Kind, right: Kind, equal: bool, position: Position) {
         if left == Kind::Secret || right == Kind::Secret {
-            self.error("secret", position, "a secret cannot be compared", Some(SECRET_HELP.to_owned()));
+            self.compared_secret(position);
             return;
         }
         if differ(left, right) {

@@ -269,6 +269,11 @@ impl Walk<'_> {
         self.error("secret", position, "a secret cannot be put into a text", Some(SECRET_HELP.to_owned()));
     }
 
+    /// Says that a secret is compared.
+    pub(crate) fn compared_secret(&mut self, position: Position) {
+        self.error("secret", position, "a secret cannot be compared", Some(SECRET_HELP.to_owned()));
+    }
+
     /// The kind of a setting; one that the configuration does not have may be asked for before.
     pub(crate) fn setting(&mut self, name: &str, position: Position) -> Kind {
         let around = self.around;

@@ -470,7 +470,9 @@ impl<'a> Walk<'a> {
     }
 
     fn switch(&mut self, subject: &Expr, cases: &rhai::SwitchCasesCollection, value: Value) {
-        self.value(subject);
+        if self.value(subject) == Kind::Secret {
+            self.compared_secret(subject.start_position());
+        }
         for list in cases.cases.values() {
             let certain = list
                 .blocks

@@ -86,6 +86,8 @@ fn assembled(function: &'static str, method: &'static str, options: &Map) -> Res
         true => {
             // What a secret is a part of need not be a url once that is taken out.
             let shown = text(options, "url", Reading::Veiled)?.and_then(|url| parse(&url).ok());
+            // Nor is a host that has a veil in it.
+            let shown = shown.filter(|shown| shown.host() == sent.url.host());
             let is_located = shown.is_some();
             let url = shown.unwrap_or_else(|| Url::parse(NOWHERE).expect("it is a url"));
             Some(Box::new(Veiled { contents: contents(options, url, method, Reading::Veiled)?, is_located }))
@@ -99,8 +101,9 @@ fn assembled(function: &'static str, method: &'static str, options: &Map) -> Res
 /// Where a script says that a request goes. What is wrong with a url that has a secret is not in the message.
 fn address(given: &Dynamic) -> Result<Url, WebRefusal> {
     if let Some(text) = Reading::Revealed.of(given) {
-        let unsaid = |_| WebRefusal::malformed("the url, of which a secret is a part, is none of http or https");
-        return parse(&text).map_err(unsaid);
+        let scheme = Url::parse(&text).is_ok_and(|url| !matches!(url.scheme(), "http" | "https"));
+        let unsaid = || WebRefusal::malformed("the url, of which a secret is a part, is none of http or https");
+        return parse(&text).map_err(|refusal| if scheme { unsaid() } else { refusal });
     }
     let wanted = |_| WebRefusal::malformed(format!("url needs a string; found {}", values::noun(given)));
     parse(&given.as_immutable_string_ref().map_err(wanted)?)

@@ -179,9 +179,10 @@ fn register_refusals(engine: &mut Engine) {
         engine.register_fn(name, |_: &mut ScriptSecret| VEIL);
     }
     // What is put into a text between backticks comes this way, and Rhai takes no error for an answer there.
-    engine.register_fn("to_string", |_: &mut ScriptSecret| {
+    engine.register_fn("to_string", |context: NativeCallContext, _: &mut ScriptSecret| {
         if let Some(run) = run::current() {
-            run.condemn(format!("a secret cannot be put into a text: {ONLY}"));
+            let reason = format!("a secret cannot be put into a text: {ONLY}");
+            run.condemn_at(context.call_source(), context.call_position(), reason);
         }
         VEIL
     });

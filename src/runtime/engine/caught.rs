@@ -4,17 +4,14 @@
 //! Rhai gives its own errors as maps of another shape, and has no place where that could be changed. They are given ours when
 //! the script looks at the variable for the first time. Errors of the host have it from the start: they are made here.
 
-use std::any::type_name;
 use std::cell::RefCell;
 
 use rhai::{Dynamic, Engine, EvalAltResult, EvalContext, Map, NativeCallContext, Position, Token};
 
-use super::secret::ScriptSecret;
 use super::thrown::{ScriptError, map};
 use crate::language::diagnostic::{CardStyle, Severity, card};
 use crate::language::errors::{CAUGHT_FIELDS, name};
 use crate::language::fault::Fault;
-use crate::language::settings::VEIL;
 use crate::language::trace;
 
 thread_local! {
@@ -48,8 +45,7 @@ pub(crate) fn of_fault(fault: &Fault) -> Map {
 /// A value as it is shown to people: an error as its message.
 pub(crate) fn text(value: &Dynamic) -> String {
     let error = value.read_lock::<Map>().and_then(|map| message(&map));
-    // Rhai shows the name of a type of the host.
-    error.unwrap_or_else(|| value.to_string().replace(type_name::<ScriptSecret>(), VEIL))
+    error.unwrap_or_else(|| trace::veiled(value))
 }
 
 /// The message of an error of the one shape, with the command that failed.

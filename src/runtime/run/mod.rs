@@ -27,6 +27,7 @@ use std::task::{Context, Poll, Waker, ready};
 use rhai::{Dynamic, EvalAltResult, ImmutableString, Position};
 
 use crate::clock::Timestamp;
+use crate::language::fault::Fault;
 use crate::protocol::{Content, Hook};
 use crate::store::{CallRecord, EventId, RunId, RunOutcome, RunRow};
 
@@ -134,6 +135,8 @@ pub(crate) struct Run {
     expected: Cell<Option<Position>>,
     /// What came of such a call.
     kept: RefCell<Option<ScriptResult>>,
+    /// Why it was condemned, where that lies at one place of its code.
+    sentence: RefCell<Option<Box<Fault>>>,
     /// The functions that its function has called, each by the one before, as far as they need no stack to wait.
     within: RefCell<Vec<Within>>,
     mode: Cell<Mode>,
@@ -246,6 +249,7 @@ impl Run {
             came_late: RefCell::default(),
             expected: Cell::default(),
             kept: RefCell::default(),
+            sentence: RefCell::default(),
             within: RefCell::default(),
             mode: Cell::new(mode),
             is_undivided: Cell::default(),
@@ -576,6 +580,21 @@ impl Run {
     /// Invariant: a condemned run never gets well: a script could catch the first error inside a native callback.
     pub(crate) fn condemn(&self, reason: impl Into<String>) {
         self.meter.condemn(reason);
+    }
+
+    /// As [`condemn`](Self::condemn), for what stands at a place of its code; a file without a name is its script's.
+    pub(crate) fn condemn_at(&self, file: Option<&str>, place: Position, reason: String) {
+        if self.is_condemned() {
+            return;
+        }
+        let file = file.filter(|file| !file.is_empty()).unwrap_or(&self.generation.bundle.script.file);
+        self.sentence.replace(Some(Box::new(Fault::at(file, place, &reason))));
+        self.condemn(reason);
+    }
+
+    /// Why it was condemned, where that lies at one place of its code: the run may have come further.
+    pub(crate) fn take_sentence(&self) -> Option<Fault> {
+        self.sentence.take().map(|fault| *fault)
     }
 
     /// Whether it waits on its fiber for a result that has not come, and nothing else ends that.

@@ -13,6 +13,9 @@ use crate::language::settings::VEIL;
 use crate::language::web;
 use crate::runtime::engine::values;
 
+/// What stands for a host that a secret is a part of.
+const HIDDEN_HOST: &str = "a host with a secret part";
+
 /// What a request holds.
 #[derive(Clone)]
 pub(crate) struct WebContents {
@@ -74,7 +77,7 @@ impl WebRequest {
 
     /// The host that is asked, as everybody may see it.
     pub(crate) fn host(&self) -> &str {
-        if self.is_hidden() { VEIL } else { self.shown().url.host_str().unwrap_or_default() }
+        if self.is_hidden() { HIDDEN_HOST } else { self.shown().url.host_str().unwrap_or_default() }
     }
 
     /// Whether it is a secret where it goes.

@@ -262,7 +262,7 @@ pub(super) fn finish(
     result: Result<ScriptResult, Panic>,
 ) -> HookOutcome {
     run.suspension.end();
-    let file = &run.generation.bundle.script.file;
+    let script = &run.generation.bundle.script.file;
     let asked = run.suspension.verdict() == EventVerdict::Handled;
     // It was killed: whoever did that knows why.
     if run.history.has_ended() {
@@ -270,18 +270,25 @@ pub(super) fn finish(
     }
     // A condemned run has its own reason.
     if let Some(reason) = run.history.left_over().filter(|_| run.condemned().is_none()) {
-        fail(worker, run, about, Fault::of_file(file, reason));
+        fail(worker, run, about, Fault::of_file(script, reason));
         return HookOutcome::handled(asked);
     }
-    let fault = match result {
-        Ok(Ok(value)) => {
+    let fault = match (run.take_sentence(), result) {
+        (Some(place), Ok(Err(error))) => {
+            let Fault { file, line, column, .. } = place;
+            Fault { file, line, column, ..trace::of_run(script, &error) }
+        }
+        (Some(fault), Ok(Ok(_))) => fault,
+        (None, Ok(Ok(value))) => {
             let outcome = HookOutcome::handled(asked || value.as_bool() == Ok(true));
             let recorded = if outcome == HookOutcome::Handled { RunOutcome::Handled } else { RunOutcome::PassedOn };
             run.end(recorded, None);
             return outcome;
         }
-        Ok(Err(error)) => trace::of_run(file, &error),
-        Err(_) => Fault::of_file(file, "the engine panicked in the middle of this run: this is a bug of Hotline"),
+        (None, Ok(Err(error))) => trace::of_run(script, &error),
+        (_, Err(_)) => {
+            Fault::of_file(script, "the engine panicked in the middle of this run: this is a bug of Hotline")
+        }
     };
     fail(worker, run, about, fault);
     HookOutcome::handled(asked)
