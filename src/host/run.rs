@@ -516,7 +516,7 @@ impl Recording {
     fn line_up<'a>(&self, scripts: impl IntoIterator<Item = &'a Script>) {
         let lined_up = |script: &Script| LinedUp {
             name: script.name.clone(),
-            hooks: script.hooks.iter().map(|hook| hook.name().to_owned()).collect(),
+            hooks: script.called.hooks.iter().map(|hook| hook.name().to_owned()).collect(),
             fault: script.fault.as_ref().filter(|_| script.live.is_none()).map(ToString::to_string),
             held: script.is_missing,
         };

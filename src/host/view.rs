@@ -99,8 +99,8 @@ fn row_of((file, script): &(PathBuf, Script)) -> ScriptView {
         file: Some(file.display().to_string()),
         state,
         generation: script.live.as_ref().map(|_| script.generation),
-        hooks: script.hooks.iter().map(|hook| hook.name().to_owned()).collect(),
-        timers: script.timers,
+        hooks: script.called.names(),
+        timers: script.called.timers,
         fault: script.fault.as_ref().map(FaultView::from),
     }
 }

@@ -38,7 +38,7 @@ mod worker;
 pub use chance::Chance;
 pub use context::directory::{Directory, Member};
 pub use context::drain::DrainMode;
-pub use dry_start::DryStart;
+pub use dry_start::{Called, DryStart};
 pub use engine::coverage::Coverage;
 pub(crate) use engine::values::check_readable;
 pub use ids::continue_ids_after;

@@ -235,6 +235,14 @@ async fn a_command_that_asks_goes_on_after_a_restart_with_the_arguments_that_it_
 }
 
 #[tokio::test]
+async fn a_script_that_only_has_commands_is_live_with_these() {
+    let bot = Bot::start("fn on_message(msg) {}").await;
+    bot.save("bot", "bot_command(\"order\", \"order\");\nfn order(msg) { msg.reply(\"one\"); }");
+    bot.logged(&["bot.rhai is live", "after it was saved: /order"]).await;
+    bot.stop().await;
+}
+
+#[tokio::test]
 async fn a_save_that_takes_the_function_away_is_refused() {
     let bot = Bot::start(ORDER).await;
     bot.save("bot", ORDER.replace("fn place_order", "fn place_odrer"));

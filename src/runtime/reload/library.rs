@@ -17,8 +17,7 @@ use crate::language::disk::{Disk, Sight, Stamp, Stamps, parent, read_text};
 use crate::language::fault::Fault;
 use crate::language::settings::Setup;
 use crate::language::spelling::did_you_mean;
-use crate::protocol::Hook;
-use crate::runtime::dry_start::DryStart;
+use crate::runtime::dry_start::{Called, DryStart};
 use crate::runtime::limits::Limits;
 use crate::runtime::worker::orders::Update;
 
@@ -91,10 +90,8 @@ pub struct Script {
     pub live: Option<Arc<Bundle>>,
     /// The number of the live generation.
     pub generation: i64,
-    /// The hooks that the live generation defines.
-    pub hooks: Vec<Hook>,
-    /// How many timers its top level declares.
-    pub timers: usize,
+    /// What the host calls in the live generation.
+    pub called: Called,
     /// What is wrong with the newest version, which is then not the live one.
     pub fault: Option<Fault>,
     /// Whether its file is missing, so that it is held.
@@ -112,15 +109,15 @@ pub struct Script {
 impl Script {
     /// Whether the host ever calls the live generation.
     pub fn is_called(&self) -> bool {
-        !self.hooks.is_empty() || self.timers > 0
+        self.called.is_any()
     }
 
-    /// The names of the live generation's hooks, for people.
+    /// The names of the live generation's hooks and commands, for people.
     pub fn hook_names(&self) -> String {
-        match self.hooks.as_slice() {
-            [] if self.timers > 0 => "timers".to_owned(),
+        match self.called.names().as_slice() {
+            [] if self.called.timers > 0 => "timers".to_owned(),
             [] => "no hooks, so that nothing ever calls it".to_owned(),
-            hooks => hooks.iter().map(|hook| hook.name()).collect::<Vec<_>>().join(", "),
+            names => names.join(", "),
         }
     }
 }
@@ -453,11 +450,8 @@ impl Library {
             // Another secret gives no other hash: what the top level made of the one before goes with its generation.
             let is_same = |live: &Arc<Bundle>| live.hash == bundle.hash && live.is_set_up(&self.setup);
             let fresh = !script.live.as_ref().is_some_and(is_same);
-            let (hooks, timers) = match fresh {
-                true => self.dry_start.load(&bundle)?,
-                false => (script.hooks.clone(), script.timers),
-            };
-            Ok((bundle, fresh, (hooks, timers)))
+            let called = if fresh { self.dry_start.load(&bundle)? } else { script.called.clone() };
+            Ok((bundle, fresh, called))
         });
         let suspect = match &tried {
             // It has been said, and the running version stays as it is.
@@ -474,7 +468,7 @@ impl Library {
         }
         script.suspect = None;
         match tried {
-            Ok((bundle, fresh, (hooks, timers))) => {
+            Ok((bundle, fresh, called)) => {
                 let was_faulty = script.fault.take().is_some();
                 // An editor has made the file, and its text is to come: that is what starts then.
                 let has_begun = script.live.is_some() || !bundle.is_blank();
@@ -486,7 +480,7 @@ impl Library {
                     script.is_awaited = true;
                     self.generations += 1;
                     script.generation = self.generations;
-                    (script.hooks, script.timers) = (hooks, timers);
+                    script.called = called;
                     script.live = Some(Arc::clone(&bundle));
                     changes.update.loaded.push((bundle, script.generation));
                 } else if was_missing {

@@ -243,7 +243,7 @@ pub struct ScriptView {
     pub state: ScriptState,
     /// The number of the live generation; none where nothing of it is live.
     pub generation: Option<i64>,
-    /// The hooks that the live generation defines.
+    /// The hooks that the live generation defines, and the commands that it declares, such as `/order`.
     pub hooks: Vec<String>,
     /// How many timers its top level declares.
     pub timers: usize,
