@@ -228,7 +228,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "says_in",
         &[("group", Type::Group), ("text", Type::String)],
         Type::String,
-        "Writes in a group; gives the message's id.",
+        "Writes in a group; gives the message's id. Who is in it is mentioned as `@name`.",
         r#"let tea = group("tea", [alice, bot]);
            alice.says_in(tea, "ping");
            tea.expects("pong");"#,
@@ -1359,9 +1359,10 @@ pub static PROPERTIES: &[HostProperty] = &[
         Type::Group,
         "name",
         Type::String,
-        "The group's name.",
+        "The group's name as it is now.",
         r#"let tea = group("tea", [alice, bot]);
-           assert_eq(tea.name, "tea");"#,
+           alice.renames(tea, "coffee");
+           assert_eq(tea.name, "coffee");"#,
     ),
     property(
         Type::Group,

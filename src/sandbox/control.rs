@@ -30,9 +30,11 @@ pub struct AccountStatus {
     pub connections: usize,
 }
 
-/// Who is in a group, and who is invited into it.
+/// A group as it is now: its name, who is in it, and who is invited into it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Membership {
+    /// Its name.
+    pub name: String,
     /// The mids of its members.
     pub members: Vec<String>,
     /// The mids of those who are invited.
@@ -168,8 +170,8 @@ impl Control {
 
     /// Who is in a group or a room; nobody where there is none.
     pub fn membership(&self, group: &str) -> Membership {
-        let (members, invited) = self.0.with(|hub| hub.world.people_of(group));
-        Membership { members, invited }
+        let (name, members, invited) = self.0.with(|hub| hub.world.people_of(group));
+        Membership { name, members, invited }
     }
 
     /// Sends a text as `from` to a person or a group.

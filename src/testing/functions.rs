@@ -12,7 +12,7 @@ use super::context::{Gateway, TestBot, TestOutcome, TestPerson, act, error, refu
 use super::error::WorldError;
 use super::web::TestWeb;
 use super::world::TestGroup;
-use super::{expectations, faults, line, snapshot, unmet, web};
+use super::{expectations, faults, line, mentions, snapshot, unmet, web};
 use crate::language::Bundle;
 use crate::language::calendar;
 use crate::language::dialect::for_reading;
@@ -76,7 +76,7 @@ fn register_person(engine: &mut Engine) {
         say(person, &person.with.account()?, Draft::text(text))
     });
     engine.register_fn("says_in", |person: &mut TestPerson, group: TestGroup, text: &str| {
-        say(person, &group.mid, Draft::text(text))
+        say(person, &group.mid, mentions::draft(text, &mentionable(&group)?))
     });
     engine.register_fn("sends_image", |person: &mut TestPerson| {
         say(person, &person.with.account()?, Draft::new(ContentType::Image))
@@ -100,6 +100,14 @@ fn register_person(engine: &mut Engine) {
     engine.register_fn("sends_file_in", |person: &mut TestPerson, group: TestGroup, name: &str| {
         say(person, &group.mid, file(name))
     });
+}
+
+/// Those who can be mentioned in a group.
+fn mentionable(group: &TestGroup) -> TestOutcome<Vec<mentions::Mentionable>> {
+    let world = world()?;
+    let members = world.control.membership(&group.mid).members;
+    let people = world.control.people().into_iter().filter(|person| members.contains(&person.mid));
+    Ok(people.map(|person| (person.name, person.mid)).collect())
 }
 
 /// Sends a message and gives its id.
@@ -227,7 +235,11 @@ fn register_group(engine: &mut Engine) {
         world.know_group(group.clone());
         Ok(group)
     });
-    engine.register_get("name", |group: &mut TestGroup| group.name.clone());
+    engine.register_get("name", |group: &mut TestGroup| -> TestOutcome<String> {
+        let world = world()?;
+        wait(world.settle())?;
+        Ok(world.control.membership(&group.mid).name)
+    });
     engine.register_get("mid", |group: &mut TestGroup| group.mid.clone());
     engine.register_fn("members", |group: &mut TestGroup| names_in(group, |it| it.members));
     engine.register_fn("invited", |group: &mut TestGroup| names_in(group, |it| it.invited));

@@ -14,6 +14,7 @@
 //! | `functions`, `expectations` | what tests can call; what they can expect |
 //! | `faults`, `web` | the troubles among them; the web that answers |
 //! | `line` | what there is on LINE alone |
+//! | `mentions` | texts in which people are mentioned |
 //! | `unmet`, `snapshot`, `log` | expectations that were not met, kept conversations, what the bot logged |
 //! | `report`, `lines` | results as text, JSON and JUnit; the lines of scripts that were run |
 //!
@@ -33,6 +34,7 @@ mod functions;
 mod line;
 mod lines;
 mod log;
+mod mentions;
 mod report;
 mod runner;
 mod snapshot;

@@ -23,6 +23,35 @@ fn people_talk_to_the_bot_and_get_its_answers_in_order() {
 }
 
 #[test]
+fn a_name_behind_an_at_in_a_group_is_a_mention_on_both_networks() {
+    let script = r#"
+        bot_command("who", "who", #{ args: "who:person why:text?" });
+        fn who(msg, args) { msg.reply(`${args.who.name} ${args.who.mid} ${args.why ?? ""}`); }
+        fn on_message(msg) { msg.reply(`${msg.mentions.map(|mention| mention.text)}`); }
+    "#;
+    let test = r#"
+        fn in_a_group(bot) {
+            let alice = person("alice").to(bot);
+            let bob = person("bob").to(bot);
+            let zoe = person("zoe").to(bot);
+            let tea = group("tea", [alice, bob, bot]);
+            alice.says_in(tea, "/who @bob late");
+            tea.expects(`bob ${bob.mid} late`);
+            alice.says_in(tea, `@${bot.name} /who @bob`);
+            tea.expects(`bob ${bob.mid} `);
+            alice.says_in(tea, "@bob /who @bob");
+            tea.expects(`["@bob", "@bob"]`);
+            alice.says_in(tea, "@zoe is not here, nor is @bobby; a@bob");
+            tea.expects("[]");
+        }
+        fn test_gateway() { in_a_group(bot); }
+        fn test_line() { in_a_group(session("shop", "line")); }
+    "#;
+    let report = Folder::with(&[("bot.rhai", script), ("bot_test.rhai", test)]).run();
+    assert_eq!((report.results.len(), report.failed()), (2, 0), "{}", cards_of(&report));
+}
+
+#[test]
 fn the_clock_stands_still_until_it_is_advanced() {
     passes(
         r#"let alice = person("alice");

@@ -308,10 +308,11 @@ impl World {
         self.accounts.values().map(|account| (account.name(), &account.mid))
     }
 
-    /// Who is in a group or a room, and who is invited into it.
-    pub(crate) fn people_of(&self, group: &str) -> (Vec<String>, Vec<String>) {
+    /// The name of a group or a room, who is in it, and who is invited into it.
+    pub(crate) fn people_of(&self, group: &str) -> (String, Vec<String>, Vec<String>) {
         let mids = |people: &BTreeMap<Mid, Timestamp>| people.keys().map(ToString::to_string).collect();
-        self.groups.get(group).map(|group| (mids(&group.members), mids(&group.invitees))).unwrap_or_default()
+        let found = self.groups.get(group);
+        found.map(|group| (group.name.clone(), mids(&group.members), mids(&group.invitees))).unwrap_or_default()
     }
 
     /// The proxy of an account's latest login that named one.
