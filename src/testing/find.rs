@@ -92,23 +92,35 @@ impl TestPlan {
     pub(super) fn find(options: &TestOptions) -> Result<Self, FindError> {
         let mut settings: BTreeMap<PathBuf, (Arc<Setting>, Option<Fault>)> = BTreeMap::new();
         let engine = suite::engine(&options.limits);
-        let mut plan = Self::default();
+        let (mut plan, mut unread) = (Self::default(), Vec::new());
         let disk = Disk::default();
         for path in files(&disk, &options.paths)? {
             let folder = folder_of(&path);
             let (setting, fault) = settings.entry(folder.clone()).or_insert_with(|| setting(&disk, folder, options));
-            let tests = match fault {
-                Some(fault) => Err(Failed::of_script(fault.clone()).into()),
-                None => tests(&engine, &disk, &path),
-            };
             let matches = |name: &str| {
                 let full = format!("{}::{name}", path.display());
                 options.filter.as_ref().is_none_or(|filter| full.contains(filter.as_str()))
             };
-            let tests = tests.map(|tests| tests.into_iter().filter(|test| matches(&test.name)).collect::<Vec<_>>());
-            if tests.as_ref().map_or_else(|_| matches(""), |tests| !tests.is_empty()) {
-                plan.files.push(TestFile { path, tests, setting: Arc::clone(setting) });
+            let found = tests(&engine, &disk, &path);
+            let found = found.map(|tests| tests.into_iter().filter(|test| matches(&test.name)).collect::<Vec<_>>());
+            let (is_read, is_meant) = match &found {
+                Ok(tests) => (true, !tests.is_empty()),
+                Err(_) => (false, matches("")),
+            };
+            let tests = match fault {
+                Some(fault) => Err(Failed::of_script(fault.clone()).into()),
+                None => found,
+            };
+            let file = TestFile { path, tests, setting: Arc::clone(setting) };
+            if is_meant {
+                plan.files.push(file);
+            } else if !is_read {
+                unread.push(file);
             }
+        }
+        // The test that is meant may stand in a file of which nobody knows what stands in it.
+        if plan.files.is_empty() {
+            plan.files = unread;
         }
         plan.seen = disk.seen();
         Ok(plan)

@@ -58,6 +58,8 @@ pub struct Failed {
     pub difference: Option<Difference>,
     /// The cards of the bot's runs that failed, and that the test did not expect to.
     pub runs: Vec<String>,
+    /// What the test printed until then.
+    pub printed: Vec<String>,
     /// The conversation until then.
     pub conversation: Vec<String>,
     /// What the bot logged until then.
@@ -102,6 +104,7 @@ impl TestResult {
                 "runs": failed.runs,
                 "expected": failed.difference.as_ref().map(|difference| &difference.expected),
                 "came": failed.difference.as_ref().and_then(|difference| difference.came.as_ref()),
+                "printed": failed.printed,
                 "conversation": failed.conversation,
                 "log": failed.log,
                 "seed": failed.seed,
@@ -143,6 +146,7 @@ impl Failed {
                 let _ = writeln!(text, "{}", format!("      {line}").trim_end());
             }
         }
+        section(&mut text, "printed until then", &self.printed);
         section(&mut text, "said until then", &self.conversation);
         section(&mut text, "logged until then", &self.log);
         if let Some(seed) = self.seed {

@@ -160,7 +160,11 @@ impl Executor {
                 let failed = failed.map(|failed| {
                     let runs = world.log.failures().into_iter().map(|failure| failure.card).collect();
                     let seed = world.chance.was_drawn().then_some(world.setting.seed);
-                    Failed { seed, ..failed }.within(runs, world.conversation(), world.log.lines())
+                    Failed { seed, printed: world.printed(), ..failed }.within(
+                        runs,
+                        world.conversation(),
+                        world.log.lines(),
+                    )
                 });
                 failed.map_or(Ok(()), |failed| Err(Box::new(failed)))
             })

@@ -41,9 +41,18 @@ pub(super) fn engine(limits: &Limits) -> Engine {
     // Rhai's own would keep the thread waiting, and no bot would go on meanwhile.
     engine.register_fn("sleep", |_: i64| -> TestOutcome<()> { Err(error(NO_SLEEP)) });
     engine.register_fn("sleep", |_: f64| -> TestOutcome<()> { Err(error(NO_SLEEP)) });
+    engine.on_print(note);
+    engine.on_debug(|text, _, _| note(text));
     engine.set_module_resolver(Resolver);
     engine.on_progress(allowance::look);
     engine
+}
+
+/// Keeps what a test prints; where none runs there is nobody to show it to.
+fn note(text: &str) {
+    if let Ok(world) = world() {
+        world.print(text);
+    }
 }
 
 impl Suite {

@@ -3,7 +3,7 @@
 //! All of it lives on one thread. What tests call is in `functions`; which tests there are is in `find`.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet, VecDeque};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -29,6 +29,9 @@ use crate::sandbox::{
 };
 use crate::session::{Phase, Status};
 use crate::store::Store;
+
+/// How many texts that a test printed are kept; the oldest go first.
+const PRINTED: usize = 200;
 
 /// When a world's clock begins: a Monday morning.
 const START: Timestamp = 1_767_603_600_000;
@@ -101,6 +104,8 @@ pub(super) struct TestWorld {
     /// Those whom the test named, in that order.
     people: RefCell<Vec<String>>,
     groups: RefCell<Vec<TestGroup>>,
+    /// What the test printed last.
+    printed: RefCell<VecDeque<String>>,
     sandbox: Sandbox,
 }
 
@@ -166,6 +171,7 @@ impl TestWorld {
             seen: RefCell::default(),
             people: RefCell::default(),
             groups: RefCell::default(),
+            printed: RefCell::default(),
             sandbox,
         });
         match world.setting.sessions.as_slice() {
@@ -326,7 +332,10 @@ impl TestWorld {
     }
 
     /// Replaces a script, or adds one, as saving its file would.
+    ///
+    /// What was on its way to the bot reaches the version before.
     pub(super) async fn reload(&self, bundle: Bundle) -> Result<(), WorldError> {
+        self.settle().await?;
         let loaded = self.numbered(bundle);
         self.update(Update { loaded: vec![loaded.clone()], ..Update::default() }).await?;
         self.missing.borrow_mut().remove(&*loaded.0.name);
@@ -341,7 +350,10 @@ impl TestWorld {
     }
 
     /// Gives every script these settings beside those that it has, as saving the configuration would.
+    ///
+    /// What was on its way to the bot is handled with those before.
     pub(super) async fn set_up(&self, settings: Section) -> Result<(), WorldError> {
+        self.settle().await?;
         let mut setup = Setup::clone(&self.setup.borrow());
         for section in setup.settings.own.values_mut() {
             section.retain(|name, _| !settings.contains_key(name));
@@ -359,6 +371,7 @@ impl TestWorld {
 
     /// Takes a script away, as deleting its file would.
     pub(super) async fn remove(&self, name: &str) -> Result<(), WorldError> {
+        self.settle().await?;
         self.update(Update { missing: vec![name.to_owned()], ..Update::default() }).await?;
         self.scripts.borrow_mut().remove(name);
         self.missing.borrow_mut().insert(name.to_owned());
@@ -491,6 +504,20 @@ impl TestWorld {
     /// Remembers a group, so that it is in snapshots.
     pub(super) fn know_group(&self, group: TestGroup) {
         self.groups.borrow_mut().push(group);
+    }
+
+    /// Keeps what the test prints.
+    pub(super) fn print(&self, text: &str) {
+        let mut printed = self.printed.borrow_mut();
+        if printed.len() >= PRINTED {
+            printed.pop_front();
+        }
+        printed.push_back(text.to_owned());
+    }
+
+    /// What the test printed.
+    pub(super) fn printed(&self) -> Vec<String> {
+        self.printed.borrow().iter().cloned().collect()
     }
 
     /// The mid of a person, or what was given where it names nobody.

@@ -52,6 +52,65 @@ fn a_name_behind_an_at_in_a_group_is_a_mention_on_both_networks() {
 }
 
 #[test]
+fn what_was_said_before_a_save_is_handled_before_it() {
+    let script = r#"fn on_message(msg) { msg.reply(`${settings.get("limit", 3)}`); }"#;
+    let test = r#"
+        fn says_five() {
+            for n in 0..5 { person("alice").says(`${n}`); }
+        }
+        fn expects_five(text) {
+            for n in 0..5 { person("alice").expects(text); }
+        }
+        fn test_saves() {
+            says_five();
+            bot.settings(#{ limit: 9 });
+            expects_five("3");
+            says_five();
+            bot.reload("bot", `fn on_message(msg) { msg.reply("new"); }`);
+            expects_five("9");
+            says_five();
+            bot.remove("bot");
+            expects_five("new");
+        }
+    "#;
+    let report = Folder::with(&[("bot.rhai", script), ("bot_test.rhai", test)]).run();
+    assert_eq!(report.failed(), 0, "{}", cards_of(&report));
+}
+
+#[test]
+fn what_a_test_prints_is_shown_where_it_fails() {
+    let card = fails(
+        r#"let alice = person("alice");
+           print(alice.name);
+           debug("two");
+           alice.says("ping");
+           alice.expects("no");"#,
+    );
+    assert!(card.contains("    printed until then:\n      alice\n      \"two\"\n    said until then:"), "{card}");
+}
+
+#[test]
+fn a_filter_does_not_hide_why_the_test_that_is_meant_cannot_run() {
+    let (broken, right) = ("fn broken(", "fn test_luck() { person(\"alice\").says(\"ping\"); }");
+    let filtered = |script: &str, test: &str, filter: &str| {
+        let files = [("echo.rhai", script), ("luck_test.rhai", test), ("more_test.rhai", "fn test_more() {}")];
+        let folder = Folder::with(&files);
+        let options = TestOptions { filter: Some(filter.to_owned()), ..folder.options() };
+        testing::run(&options, |_| ()).expect("the tests can be run").1
+    };
+    let report = filtered(broken, right, "test_luck");
+    assert_eq!((report.results.len(), report.failed()), (1, 1), "the script's fault");
+    let fault = report.results[0].failed().map(|failed| failed.fault.message.as_str()).unwrap_or_default();
+    assert!(fault.contains("the tests of this folder do not run without the script"), "{fault}");
+    let report = filtered(ECHO, broken, "test_luck");
+    assert_eq!((report.results.len(), report.failed()), (1, 1), "the test file's fault");
+    let report = filtered(ECHO, broken, "test_more");
+    assert_eq!((report.results.len(), report.failed()), (1, 0), "another file is meant");
+    let report = filtered(broken, right, "nothing");
+    assert_eq!(report.results.len(), 0, "there is no such test");
+}
+
+#[test]
 fn the_clock_stands_still_until_it_is_advanced() {
     passes(
         r#"let alice = person("alice");
