@@ -288,3 +288,49 @@ fn a_command_ends_the_question_to_its_writer_and_leaves_one_to_anyone() {
     "#;
     passes(script, test);
 }
+
+#[test]
+fn a_choice_is_picked_as_people_type_it() {
+    let script = r#"
+        fn on_message(msg) {
+            let drink = msg.ask("What?", #{ choices: ["tea", "coffee"], retry: "Tea or coffee?" });
+            msg.reply(`One ${drink.choice}.`);
+        }
+    "#;
+    let test = r#"
+        let alice = person("alice");
+        for typed in ["２", "ｃｏｆｆｅｅ", "٢", "Coffee!", "2."] {
+            alice.says("hi");
+            alice.expects_match("^What[?]");
+            alice.says("milk");
+            alice.expects_match("^Tea or coffee[?]");
+            alice.says(typed);
+            alice.expects("One coffee.");
+        }
+    "#;
+    passes(script, test);
+}
+
+#[test]
+fn nothing_that_is_typed_makes_an_answer_too_long_to_be_sent() {
+    let command = |number: usize| {
+        let help = "h".repeat(100);
+        format!("bot_command(\"c{number}\", \"c\", #{{ args: \"n:int\", help: \"{help}\" }});\n")
+    };
+    let script = (1..=160).map(command).collect::<String>() + "fn c(msg, args) { msg.reply(`${args.n}`); }";
+    let test = r#"
+        let alice = person("alice");
+        let long = "";
+        long.pad(9_980, "x");
+        alice.says("/c1 " + long);
+        alice.expects_match(`^n should be a whole number, not "x{40}…"\.\nUsage: /c1 n$`);
+        alice.says("/c1 5 " + long);
+        alice.expects_match(`^"x{40}…" is more than it takes\.`);
+        alice.says("/help");
+        let lines = 0;
+        while lines < 160 { lines += alice.receives().text.split("\n").len(); }
+        alice.expects_nothing();
+        assert_eq(lines, 160);
+    "#;
+    passes(&script, test);
+}
