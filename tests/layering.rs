@@ -192,7 +192,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
     (
         "testing",
         &[
-            &["allowance", "error", "lines", "log", "stillness", "unmet"],
+            &["allowance", "error", "lines", "log", "mentions", "stillness", "unmet"],
             &["bot", "report"],
             &["world"],
             &["context"],
