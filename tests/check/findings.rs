@@ -97,6 +97,42 @@ fn a_command_of_two_scripts_is_found_where_a_session_runs_both() {
 }
 
 #[test]
+fn the_value_of_a_try_or_a_catch_goes_nowhere() {
+    let lost = |block: &str| format!("the value at the end of a `{block}` block goes nowhere");
+    for (lines, block) in [
+        ("try { parse_int(text) } catch { other }", "catch"),
+        ("try { parse_int(text) } catch (e) { `${e.name} ${other}` }", "catch"),
+        ("try { parse_int(text) } catch (e) { to_json([e, other]) }", "catch"),
+        ("try { parse_int(text) } catch { if other { 1 } else { return 0; } }", "catch"),
+        ("try { parse_int(text) } catch { text + other }", "catch"),
+        ("try { let n = parse_int(text); n } catch { return other; }", "try"),
+        ("try { parse_int(text) } catch { [other] } log_info(1);", "catch"),
+    ] {
+        let found = findings(&format!(
+            "fn on_message(msg) {{ log_info(read(msg.id, true)); }}\nfn read(text, other) {{ {lines} }}"
+        ));
+        assert!(
+            matches!(found.as_slice(), [one] if one.ends_with(&format!("warning no-effect: {}", lost(block)))),
+            "{lines}\n{found:#?}"
+        );
+    }
+    for lines in [
+        "try { return parse_int(text); } catch { return other; }",
+        "let n = other; try { n = parse_int(text); } catch {} n",
+        "try { log_info(text); } catch { log_warn(other); }",
+        "try { parse_int(text) } catch (e) { after(\"1s\", \"later\"); log_info(`${e}${other}`) }",
+        "try { later(); } catch { later() } text + other",
+        "try { parse_int(text); true } catch { return other; }\n",
+    ] {
+        let found = findings(&format!(
+            "fn on_message(msg) {{ later(); log_info(read(msg.id, true)); }}\nfn later() {{}}\nfn read(text, other) {{ {lines} }}"
+        ));
+        let expected = usize::from(lines.ends_with('\n'));
+        assert_eq!(found.len(), expected, "{lines}\n{found:#?}");
+    }
+}
+
+#[test]
 fn the_language_itself_is_left_alone() {
     // The check also runs a top level that it finds nothing wrong with: these lines really work.
     let lines = [

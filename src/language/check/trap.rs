@@ -6,9 +6,9 @@ use rhai::{ASTNode, Expr, FnCallExpr, Position, Token};
 
 use super::known;
 use super::scope::VariableOrigin;
-use super::walk::{GaveNothing, NameKind, Walk};
+use super::walk::{GaveNothing, NameKind, Value, Walk};
 use crate::language::chain::{ChainLink, closure_of, links_of};
-use crate::language::functions::FUNCTIONS;
+use crate::language::functions::{FUNCTIONS, Reach};
 use crate::language::kind::Kind;
 use crate::language::spelling::closest;
 use crate::language::suggest::SECRET_HELP;
@@ -211,8 +211,16 @@ impl Walk<'_> {
     }
 
     /// Says that a statement computes something and does nothing with it.
-    pub(crate) fn without_effect(&mut self, expression: &Expr) {
+    pub(crate) fn without_effect(&mut self, expression: &Expr, kind: Kind, value: Value) {
+        if let Expr::FnCall(call, position) = expression
+            && call.op_token.is_none()
+        {
+            return self.lost_call(call, kind, *position, value);
+        }
         let (position, help) = match expression {
+            Expr::InterpolatedString(..) | Expr::Array(..) | Expr::Map(..) => {
+                (expression.start_position(), "use the value, or remove the line")
+            }
             Expr::FnCall(call, position) => match &call.op_token {
                 Some(Token::EqualsTo) => (*position, "`=` sets a variable; `==` compares"),
                 Some(_) => (*position, "use the value, or remove the line"),
@@ -238,7 +246,31 @@ impl Walk<'_> {
             }
             _ => return,
         };
-        self.warn("no-effect", position, "this line computes a value and does nothing with it", Some(help.to_owned()));
+        match value {
+            Value::OfTry | Value::OfCatch => self.lost_value(position, value),
+            _ => {
+                let message = "this line computes a value and does nothing with it";
+                self.warn("no-effect", position, message, Some(help.to_owned()));
+            }
+        }
+    }
+
+    /// Says that a `catch` block ends in a call that only gives a value. That of a `try` block may be there to see whether it fails.
+    pub(crate) fn lost_call(&mut self, call: &FnCallExpr, kind: Kind, position: Position, value: Value) {
+        let is_foreign = !call.namespace.is_empty() || self.file.named_so(&call.name).next().is_some();
+        let needs_more = known::command(&call.name).is_some()
+            || FUNCTIONS.iter().any(|row| row.of.is_none() && row.name == call.name && row.reach != Reach::Anywhere);
+        let gives = !matches!(kind, Kind::Unknown | Kind::Unit);
+        if value == Value::OfCatch && gives && !is_foreign && !needs_more {
+            self.lost_value(position, value);
+        }
+    }
+
+    fn lost_value(&mut self, position: Position, value: Value) {
+        let block = if value == Value::OfTry { "try" } else { "catch" };
+        let message = format!("the value at the end of a `{block}` block goes nowhere");
+        let help = "write `return …;` in both blocks, or set a variable that is declared before `try`";
+        self.warn("no-effect", position, message, Some(help.to_owned()));
     }
 
     /// Refuses a name that would take a host name's place.

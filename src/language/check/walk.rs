@@ -393,20 +393,21 @@ impl<'a> Walk<'a> {
             Stmt::Assignment(parts) => self.assignment(&parts.0, &parts.1),
             Stmt::FnCall(call, position) => {
                 self.multiplied(call, *position);
-                self.call(call, *position);
+                let kind = self.call(call, *position);
+                self.lost_call(call, kind, *position, value);
                 self.gave_nothing = None;
             }
             Stmt::Block(block) => self.block(block, value),
             Stmt::TryCatch(flow, _) => {
                 let before = self.presence.clone();
-                self.block(&flow.body, Value::Unused);
+                self.block(&flow.body, Value::OfTry);
                 let after = std::mem::replace(&mut self.presence, before);
                 let mark = self.scope.mark();
                 if let Expr::Variable(variable, _, position) = &flow.expr {
                     self.refuse_host_name(&variable.1, *position, NameKind::Variable);
                     self.declare(Variable::new(&variable.1, Kind::Unknown, VariableOrigin::Catch, *position));
                 }
-                self.block(&flow.branch, value);
+                self.block(&flow.branch, Value::OfCatch);
                 self.leave(mark);
                 self.presence.join(after);
             }
@@ -416,10 +417,10 @@ impl<'a> Walk<'a> {
                 }
                 let before = self.findings.len();
                 self.gave_nothing = None;
-                self.expression(expression);
+                let kind = self.expression(expression);
                 self.changed_copy();
-                if value == Value::Unused && self.findings.len() == before {
-                    self.without_effect(expression);
+                if value != Value::Used && self.findings.len() == before {
+                    self.without_effect(expression, kind, value);
                 }
             }
             Stmt::BreakLoop(expression, flags, _) => {
@@ -580,6 +581,10 @@ impl<'a> Walk<'a> {
 pub(crate) enum Value {
     Used,
     Unused,
+    /// At the end of a `try` block, whose value is dropped unless it is that of a call.
+    OfTry,
+    /// At the end of a `catch` block, whose value is always dropped.
+    OfCatch,
 }
 
 /// What bears a name.
