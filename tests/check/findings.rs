@@ -133,6 +133,36 @@ fn the_value_of_a_try_or_a_catch_goes_nowhere() {
 }
 
 #[test]
+fn what_is_added_to_an_array_is_one() {
+    let text = "an array and a string make one string, and no array any more";
+    let on_message = |lines: &str| format!("fn on_message(msg) {{ {lines} }}");
+    for lines in [
+        "state.names = (state.names ?? []) + msg.sender.name;",
+        "let names = [1]; names = names + `${msg.id}`; log_info(names);",
+        "state.names = (store.get(\"names\") ?? []) + \"x\";",
+    ] {
+        let found = findings(&on_message(lines));
+        assert!(
+            matches!(found.as_slice(), [one] if one.ends_with(&format!("warning array-as-text: {text}"))),
+            "{lines}\n{found:#?}"
+        );
+    }
+    let found = findings(&on_message("state.n = (state.n ?? []) + 1;"));
+    assert!(
+        matches!(found.as_slice(), [one] if one.ends_with("error wrong-type: `+` does not work with an array and an integer")),
+        "{found:#?}"
+    );
+    for lines in [
+        "state.names = (state.names ?? []) + [msg.sender.name];",
+        "state.names = (state.names ?? []) + state.more;",
+        "state.text = (state.text ?? \"\") + msg.sender.name;",
+        "let names = [1]; names += msg.sender.name; log_info(\"all: \" + names);",
+    ] {
+        none(&on_message(lines));
+    }
+}
+
+#[test]
 fn the_language_itself_is_left_alone() {
     // The check also runs a top level that it finds nothing wrong with: these lines really work.
     let lines = [

@@ -21,6 +21,12 @@ impl Walk<'_> {
             self.operand_of(&call.name, left, *of_left, *of_right, left.start_position());
             self.operand_of(&call.name, right, *of_right, *of_left, right.start_position());
         }
+        if let (Some(Token::Plus), [left, _], [of_left, of_right]) = (token, call.args.as_slice(), kinds.as_slice())
+            && self.joined_to_list(left, *of_left, *of_right, position)
+        {
+            // One mistake is one finding: it goes on as what was meant.
+            return Kind::Array;
+        }
         match (token, kinds.as_slice()) {
             (Some(Token::Bang), [kind]) => {
                 if !matches!(kind, Kind::Unknown | Kind::Bool) {
@@ -62,6 +68,27 @@ impl Walk<'_> {
             (Some(Token::Plus | Token::Minus | Token::Multiply | Token::Modulo), [Kind::Int, Kind::Int]) => Kind::Int,
             _ => Kind::Unknown,
         }
+    }
+
+    /// Says that something is added to an array that is none: with a text that makes one text of both. Whether it is so.
+    fn joined_to_list(&mut self, left: &Expr, of_left: Kind, of_right: Kind, position: Position) -> bool {
+        let list_by_default = match left {
+            Expr::Coalesce(operands, _) => matches!(operands.last(), Some(Expr::Array(..))),
+            _ => false,
+        };
+        let is_list = of_left.plain() == Kind::Array || (list_by_default && of_left == Kind::Unknown);
+        let is_item = !of_right.may_be_nothing() && !matches!(of_right.plain(), Kind::Unknown | Kind::Array);
+        if !is_list || !is_item {
+            return false;
+        }
+        let help = "to append it, write `+ [value]`, or `list.push(value)`".to_owned();
+        if of_right == Kind::String {
+            let message = "an array and a string make one string, and no array any more";
+            self.warn("array-as-text", position, message, Some(help));
+        } else {
+            self.error("wrong-type", position, explain::operator("+", &[Kind::Array, of_right]), Some(help));
+        }
+        true
     }
 
     fn compare(&mut self, left: Kind, right: Kind, equal: bool, position: Position) {
