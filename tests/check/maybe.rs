@@ -115,6 +115,53 @@ fn what_a_test_has_shown_is_believed() {
 }
 
 #[test]
+fn each_variable_is_judged_by_itself() {
+    let asked = |question: &str| {
+        format!("if msg.is_group {{ let a = msg.ask(\"{question}\"); msg.reply(a.id + a.chat); return; }}")
+    };
+    found(&format!("{} {}", asked("1"), asked("2")), &["`a` may be (), which has no `id`"; 2]);
+    found(
+        "for n in 0..2 { let a = msg.ask(\"?\"); log_info(a.id); } let a = msg.ask(\"?\"); log_info(a.id);",
+        &["`a` may be (), which has no `id`", "`a` may be (), which has no `id`"],
+    );
+}
+
+#[test]
+fn a_message_of_the_content_type_of_texts_has_a_text() {
+    for lines in [
+        "if msg.content_type != \"NONE\" { return; } msg.reply(msg.text.to_upper());",
+        "if msg.content_type == \"NONE\" && msg.text.len > 3 { msg.reply(msg.text); }",
+        "switch msg.content_type { \"NONE\" => msg.reply(msg.text.to_upper()), _ => () }",
+        "let a = msg.ask(\"?\"); if a == () || a.content_type != \"NONE\" { return; } msg.reply(a.text);",
+    ] {
+        none(lines);
+    }
+    for lines in [
+        "if msg.content_type == \"NONE\" { return; } msg.reply(msg.text);",
+        "if msg.content_type == \"FILE\" { msg.reply(msg.text); }",
+        "switch msg.content_type { \"NONE\" => (), _ => msg.reply(msg.text) }",
+    ] {
+        found(lines, &["`msg.text` may be (), which `reply` does not take"]);
+    }
+}
+
+#[test]
+fn an_answer_that_a_check_has_taken_is_a_text() {
+    for lines in [
+        "let a = msg.ask(\"?\", #{ check: |a| judge(a.text) }); if a != () { log_info(parse_int(a.text)); }",
+        "let a = ask(msg.chat, \"?\", #{ check: \"judge\" }); if a == () { return; } msg.reply(a.text);",
+        "let a = (); loop { a = msg.ask(\"?\", #{ check: \"judge\" }); if a != () { msg.reply(a.text); break; } }",
+    ] {
+        none(lines);
+    }
+    found("let a = msg.ask(\"?\", #{ check: \"judge\" }); msg.reply(a.text);", &["`a` may be (), which has no `text`"]);
+    found(
+        "let a = msg.ask(\"?\", #{ attempts: 2 }); if a != () { msg.reply(a.text); }",
+        &["`a.text` may be (), which `reply` does not take"],
+    );
+}
+
+#[test]
 fn what_is_stored_meanwhile_is_there() {
     for lines in [
         "let n = store.get(\"n\"); if n == () { n = 0; } store.set(\"n\", n + 1);",

@@ -173,6 +173,7 @@ impl Walk<'_> {
             Expr::Variable(variable, _, position) if variable.2.is_empty() => {
                 let name = variable.1.as_str();
                 self.held_anew(name, value);
+                self.note_checked(name, &sides.rhs);
                 let Some(known) = self.scope.variable(name) else {
                     match name {
                         "state" | "store" | "settings" => self.replaced(name, *position),

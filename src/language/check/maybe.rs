@@ -189,12 +189,38 @@ impl Walk<'_> {
             }
             (None, Expr::Unit(_)) => tested.no.extend(self.key(subject).map(Learnt::There)),
             (None, _) => {
+                // A message of this type is a text.
+                let is_text = matches!(other, Expr::StringConstant(name, _) if name == "NONE");
+                tested.yes.extend(self.text_of_type(subject).filter(|_| is_text).map(Learnt::There));
                 let there = [subject, other].into_iter().filter_map(|side| self.key(side));
                 tested.yes.extend(there.map(Learnt::There));
             }
             _ => {}
         }
         tested
+    }
+
+    /// The key of a message's text, where its content type is asked for.
+    pub(crate) fn text_of_type(&self, value: &Expr) -> Option<String> {
+        let (root, links) = links_of(put_in(value));
+        let (last, before) = links.split_last()?;
+        let message = self.key_of_links(root, before)?;
+        matches!(last, ChainLink::Property("content_type", _)).then(|| format!("{message}.text"))
+    }
+
+    /// Notes that an answer which a check of its question has taken is a text.
+    pub(crate) fn note_checked(&mut self, name: &str, answer: &Expr) {
+        let (from, links) = links_of(answer);
+        let call: &FnCallExpr = match (from, links.last()) {
+            (_, Some(ChainLink::Method(call, _))) => call,
+            (Expr::FnCall(call, _), None) => call,
+            _ => return,
+        };
+        let Some(Expr::Map(options, _)) = call.args.last().filter(|_| call.name == "ask") else { return };
+        let is_checked = options.0.iter().any(|(name, _)| name.name == "check");
+        if let Some(place) = self.scope.variables.place(name).filter(|_| is_checked) {
+            self.presence.judge(format!("{}.text", root(place)));
+        }
     }
 
     /// The key of what `type_of` is asked of, where it is.

@@ -63,6 +63,11 @@ impl ProvenPresence {
         self.there.insert(key);
     }
 
+    /// Notes that a value has been judged.
+    pub(crate) fn judge(&mut self, key: String) {
+        self.judged.insert(key);
+    }
+
     /// Notes that nothing after this place is reached.
     pub(crate) fn end(&mut self) {
         self.unreachable = true;
@@ -117,7 +122,8 @@ pub(crate) fn root(variable: usize) -> String {
     format!("#{variable};")
 }
 
-fn variables_in(key: &str) -> impl Iterator<Item = usize> {
+/// The variables that a key names.
+pub(crate) fn variables_in(key: &str) -> impl Iterator<Item = usize> {
     key.split('#').skip(1).filter_map(|part| part.split_once(';')?.0.parse().ok())
 }
 

@@ -11,7 +11,7 @@ use super::finding::Finding;
 use super::flow;
 use super::known::Known;
 use super::parsed::{Function, Parsed, ParsedFiles};
-use super::presence::{ProvenPresence, Tested};
+use super::presence::{ProvenPresence, Tested, variables_in};
 use super::project::{Around, Role};
 use super::scope::{Alias, Scope, Variable, VariableOrigin, Visible};
 use crate::language::diagnostic::Severity;
@@ -386,6 +386,7 @@ impl<'a> Walk<'a> {
                     _ => Tested::default(),
                 };
                 self.declare(variable);
+                self.note_checked(&ident.name, initial);
                 if let (Some(place), true) = (self.scope.variables.place(&ident.name), tested != Tested::default()) {
                     self.meanings.insert(place, tested);
                 }
@@ -493,9 +494,13 @@ impl<'a> Walk<'a> {
         let before = self.presence.clone();
         let mut after = before.clone();
         let mut ends = false;
-        for case in &cases.expressions {
+        for (index, case) in cases.expressions.iter().enumerate() {
             self.presence = before.clone();
             self.note_there(judged);
+            // Whoever tells content types apart knows which of them is a text.
+            if let Some(text) = self.text_of_type(subject).filter(|_| cases.def_case != Some(index)) {
+                self.presence.add(text);
+            }
             if !matches!(case.lhs, Expr::BoolConstant(..)) {
                 self.condition(&case.lhs, "the condition of a case");
                 let tested = self.tests(&case.lhs);
@@ -528,6 +533,8 @@ impl<'a> Walk<'a> {
         if !variables.is_empty() {
             self.presence.forget_from(mark.0);
             self.meanings.retain(|place, _| *place < mark.0);
+            // The next variable that stands there is another one.
+            self.blamed.retain(|key| variables_in(key).all(|variable| variable < mark.0));
         }
         self.report_unused(variables, aliases);
     }
