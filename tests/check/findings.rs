@@ -695,6 +695,7 @@ fn dates_that_are_written_out_are_read() {
     for call in [
         "date(now(), \"Asia/Tokyo\").hour",
         "next_time(\"9:00\", now(), \"UTC\")",
+        "next_time(\"９：００\")",
         "date_add(now(), #{ days: 1, hours: -2 })",
         "format_date(now(), \"%A, %d.%m.\")",
         "parse_date(msg.text ?? \"\", \"%Y-%m-%d\", \"Europe/Berlin\")",

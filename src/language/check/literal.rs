@@ -11,6 +11,7 @@ use crate::language::diagnostic::Severity;
 use crate::language::duration::parse_duration;
 use crate::language::functions::{ASK_OPTIONS, FIND_OPTIONS, FROM, MOST_CHOICES};
 use crate::language::kind::Kind;
+use crate::language::plain_text::plain_text;
 use crate::language::spelling::closest;
 use crate::language::web;
 use crate::language::zone::Zone;
@@ -57,7 +58,7 @@ pub(crate) fn check(of: Option<Kind>, name: &str, arguments: &[Expr]) -> Vec<Wro
         (None, "find_date", [_, options]) => wrong.extend(option(name, &FIND_OPTIONS, options, |of, name, value| {
             let Expr::StringConstant(text, position) = value else { return None };
             let message = match name {
-                "time" => format!("{of}: {}", time_of_day(text).err()?),
+                "time" => format!("{of}: {}", time_of_day(&plain_text(text)).err()?),
                 "zone" => format!("{of}: found \"{text}\", expected {}", text.parse::<Zone>().err()?),
                 _ => return None,
             };
@@ -94,11 +95,12 @@ fn dates(name: &str, arguments: &[Expr]) -> Vec<Wrong> {
         let message = format!("{name}: {}", fault(text)?);
         Some(Wrong { severity: Severity::Error, rule: "bad-literal", position: *position, message, help: None })
     };
-    let format = |text: &str| check_format(text).err().map(|error| error.to_string());
+    let format: fn(&str) -> Option<String> = |text| check_format(text).err().map(|error| error.to_string());
     let mut wrong = Vec::new();
     wrong.extend(match name {
-        "next_time" => literal(0, |text| time_of_day(text).err().map(|error| error.to_string())),
-        "format_date" | "parse_date" => literal(1, format),
+        "next_time" => literal(0, |text| time_of_day(&plain_text(text)).err().map(|error| error.to_string())),
+        "format_date" => literal(1, format),
+        "parse_date" => literal(1, |text| check_format(&plain_text(text)).err().map(|error| error.to_string())),
         _ => None,
     });
     if let ("date_add", Some(step)) = (name, arguments.get(1)) {
