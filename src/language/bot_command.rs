@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 use unicode_normalization::char::is_combining_mark;
 
+use super::kind;
 use super::moment::{self, Reckoning};
 use super::plain_text::plain_text;
 use super::spelling::did_you_mean;
@@ -234,6 +235,27 @@ impl BotCommand {
     pub(crate) fn people(&self) -> impl Iterator<Item = &str> {
         let people = self.parameters.iter().flatten().filter(|parameter| parameter.kind == Kind::Person);
         people.map(|parameter| parameter.name.as_str())
+    }
+}
+
+impl Parameter {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The kind of what a script gets for it.
+    pub(crate) fn script_kind(&self) -> kind::Kind {
+        let given = match self.kind {
+            Kind::Word | Kind::Text => kind::Kind::String,
+            Kind::Int | Kind::Date => kind::Kind::Int,
+            Kind::Number => kind::Kind::Float,
+            Kind::Person => kind::Kind::Person,
+        };
+        match (&self.presence, given) {
+            (Presence::Optional, kind::Kind::String) => kind::Kind::MaybeString,
+            (Presence::Optional, _) => kind::Kind::Maybe,
+            _ => given,
+        }
     }
 }
 

@@ -94,6 +94,11 @@ fn a_command_of_two_scripts_is_found_where_a_session_runs_both() {
     assert_eq!(found(&SessionNetworks::default()), [("same-command", message.clone())]);
     assert_eq!(found(&sessions(&[&["a", "b"]])), [("same-command", message)]);
     assert_eq!(found(&sessions(&[&["a"], &["b"]])), []);
+    let alias = "bot_command(\"Buy\", \"f\", #{ aliases: [\"b\", \"ORDER\"] });\nfn f(msg) { msg.reply(\"yes\"); }";
+    fs::write(folder.path().join("b.rhai"), alias).expect("the folder is ours");
+    let message =
+        format!("{} declares the command /order as well, and comes first", folder.path().join("a.rhai").display());
+    assert_eq!(found(&SessionNetworks::default()), [("same-command", message)]);
 }
 
 #[test]
@@ -160,6 +165,48 @@ fn what_is_added_to_an_array_is_one() {
     ] {
         none(&on_message(lines));
     }
+}
+
+#[test]
+fn the_arguments_of_a_command_are_known_by_their_declaration() {
+    let script = |args: &str, lines: &str| {
+        format!("bot_command(\"do\", \"run\", #{{ args: \"{args}\" }});\nfn run(msg, args) {{\n{lines}\n}}")
+    };
+    let args = "n:int who:person? note:text?";
+    for (lines, expected) in [
+        (
+            "msg.reply(`${args.nn}`);",
+            "3:19 warning unknown-property: the command has no argument `nn`: it is always ()",
+        ),
+        (
+            "msg.reply(args.note.to_upper());",
+            "3:21 warning may-be-nothing: `args.note` may be (), which has no `to_upper`",
+        ),
+        ("msg.reply(args.note);", "3:11 warning may-be-nothing: `args.note` may be (), which `reply` does not take"),
+        ("msg.reply(args.who.name);", "3:20 warning may-be-nothing: `args.who` may be (), which has no `name`"),
+        (
+            "if args.n == \"3\" { msg.reply(\"x\"); }",
+            "3:11 warning comparison: an integer and a string are never equal",
+        ),
+        ("msg.reply(args.n.to_upper());", "3:18 error unknown-method: an integer has no method `to_upper`"),
+        ("msg.reply(msg.txt);", "3:15 error unknown-property: a message has no property `txt`"),
+    ] {
+        assert_eq!(findings(&script(args, lines)), [expected], "{lines}");
+    }
+    for lines in [
+        "if args.note != () { msg.reply(args.note.to_upper()); } log_info(args.n + 1);",
+        "if args.who != () { msg.reply(args.who.name); }",
+        "args.more = 1; log_info(args.more); log_info(args.len());",
+        "args = #{ }; log_info(args.other);",
+    ] {
+        none(&script(args, lines));
+    }
+    // Who calls it otherwise may give it what they like.
+    none(&format!(
+        "{}\nfn on_join(event) {{ run(event, #{{ any: 1 }}); }}",
+        script("n:int", "log_info(args.any); log_info(msg);")
+    ));
+    none(&format!("bot_command(\"other\", \"run\");\n{}", script("n:int", "log_info(args.text); log_info(msg);")));
 }
 
 #[test]

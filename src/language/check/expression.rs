@@ -183,6 +183,7 @@ impl Walk<'_> {
                 };
                 known.entries = None;
                 known.takes = None;
+                known.arguments = None;
                 let kind = match (known.kind, value) {
                     _ if operation.is_op_assignment() => known.kind,
                     // What is unknown counts as being there.
@@ -268,7 +269,10 @@ impl Walk<'_> {
                     Kind::Unknown
                 }
                 ChainLink::Property(name, position) if target => self.set_property(of, name, position),
-                ChainLink::Property(name, position) => self.property(of, name, position),
+                ChainLink::Property(name, position) => {
+                    let argument = root_name.filter(|_| index == 0).and_then(|of| self.argument(of, name, position));
+                    argument.unwrap_or_else(|| self.property(of, name, position))
+                }
                 ChainLink::Method(call, position) => {
                     let kind = self.method(of, call, position, root_name);
                     if let Some(gave) = self.gave_nothing.as_mut().filter(|_| copied) {

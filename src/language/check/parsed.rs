@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rhai::{AST, ASTFlags, ASTNode, Engine, Expr, FnAccess, FnCallExpr, Position, Stmt};
 
-use crate::language::bot_command::comparable;
+use crate::language::bot_command::{self, Parameter, comparable};
 use crate::language::chain::{ChainLink, links_of};
 use crate::language::diagnostic::Lines;
 use crate::language::fault::Fault;
@@ -80,6 +80,10 @@ pub(crate) struct Parsed {
     pub(crate) beats: BTreeSet<String>,
     /// What others reach of it by `module::NAME`, beside its functions.
     pub(crate) exports: BTreeSet<String>,
+    /// What follows the names of the commands that call its functions, by these; nothing of a function that several call.
+    commands: HashMap<String, Option<Vec<Parameter>>>,
+    /// The functions that it calls itself.
+    called: BTreeSet<String>,
     /// The entries of `store` that hooks set before there is any event.
     pub(crate) begun: BTreeSet<String>,
 }
@@ -129,6 +133,8 @@ impl Parsed {
             keeps_more: false,
             exports: ast.statements().iter().filter_map(exported).collect(),
             begun: BTreeSet::new(),
+            commands: HashMap::new(),
+            called: BTreeSet::new(),
             beats: BTreeSet::new(),
             source,
         };
@@ -184,10 +190,19 @@ impl Parsed {
     pub(crate) fn commands(&self) -> Vec<(String, Position)> {
         let mut found = Vec::new();
         let mut note = |call: &FnCallExpr| {
-            if let ("bot_command", Some(Expr::StringConstant(name, position))) = (call.name.as_str(), call.args.first())
-            {
-                found.push((comparable(name), *position));
+            if call.name != "bot_command" {
+                return;
             }
+            let aliases = command_option(call, "aliases");
+            let names = call.args.first().into_iter().chain(match aliases {
+                Some(Expr::Array(items, _)) => items.as_slice(),
+                Some(alias) => std::slice::from_ref(alias),
+                None => &[],
+            });
+            found.extend(names.filter_map(|name| match name {
+                Expr::StringConstant(name, position) => Some((comparable(name), *position)),
+                _ => None,
+            }));
         };
         for statement in &self.top {
             statement.walk(&mut Vec::new(), &mut |nodes: &[ASTNode<'_>]| {
@@ -199,6 +214,12 @@ impl Parsed {
             });
         }
         found
+    }
+
+    /// The arguments of the one command that calls a function, where nothing else does and they are known.
+    pub(crate) fn command_of(&self, function: &str) -> Option<&[Parameter]> {
+        let declared = self.commands.get(function)?.as_deref();
+        declared.filter(|_| !self.called.contains(function))
     }
 
     /// The hooks that it defines, with their functions.
@@ -275,8 +296,27 @@ impl Parsed {
                     self.keeps_more |= !begins(nodes.len().checked_sub(2).and_then(|at| nodes.get(at)));
                 }
                 Some(ASTNode::Expr(Expr::FnCall(call, _)) | ASTNode::Stmt(Stmt::FnCall(call, _))) => {
-                    if let ("every" | "cron", Some(Expr::StringConstant(name, _))) = (&*call.name, call.args.get(1)) {
-                        self.beats.insert(name.to_string());
+                    match (&*call.name, call.args.as_slice()) {
+                        ("every" | "cron", [_, Expr::StringConstant(name, _), ..]) => {
+                            self.beats.insert(name.to_string());
+                        }
+                        ("bot_command", [_, Expr::StringConstant(name, _), ..]) => {
+                            let declared = match command_option(call, "args") {
+                                Some(Expr::StringConstant(text, _)) => bot_command::parameters(text).ok(),
+                                _ => None,
+                            };
+                            let known = self.commands.entry(name.to_string());
+                            known.and_modify(|known| *known = None).or_insert(declared);
+                        }
+                        ("Fn" | "call" | "after", arguments) => {
+                            self.called.extend(arguments.iter().filter_map(|argument| match argument {
+                                Expr::StringConstant(name, _) => Some(name.to_string()),
+                                _ => None,
+                            }));
+                        }
+                        (name, _) => {
+                            self.called.insert(name.to_owned());
+                        }
                     }
                 }
                 Some(ASTNode::Expr(Expr::Map(map, _))) => {
@@ -300,6 +340,12 @@ impl Parsed {
             true
         });
     }
+}
+
+/// An option of a command, where it is written out.
+pub(crate) fn command_option<'a>(call: &'a FnCallExpr, wanted: &str) -> Option<&'a Expr> {
+    let Some(Expr::Map(options, _)) = call.args.get(2) else { return None };
+    options.0.iter().find(|(name, _)| name.name == wanted).map(|(_, value)| value)
 }
 
 /// The name by which a statement of the top level hands a variable out.

@@ -39,6 +39,27 @@ impl Walk<'_> {
         self.warn("unknown-property", position, format!("{whose} has no `{name}`"), Some(help));
         Kind::Unknown
     }
+
+    /// The kind of a command's argument, where a variable holds the arguments of one.
+    pub(crate) fn argument(&mut self, variable: &str, name: &str, position: Position) -> Option<Kind> {
+        let arguments = self.scope.variable(variable)?.arguments.clone()?;
+        if let Some((_, kind)) = arguments.iter().find(|(known, _)| known == name) {
+            return Some(*kind);
+        }
+        // What the script itself put there is there.
+        if self.file.entries.contains(name) || self.known.has_getter(Kind::Map, name) {
+            return None;
+        }
+        let names: Vec<_> = arguments.iter().map(|(name, _)| name.as_str()).collect();
+        let help = match closest(name, names.iter().copied()) {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None if names.is_empty() => "its `args` declare none".to_owned(),
+            None => format!("its `args` declare {}", names.join(", ")),
+        };
+        let message = format!("the command has no argument `{name}`: it is always ()");
+        self.warn("unknown-property", position, message, Some(help));
+        Some(Kind::Unknown)
+    }
 }
 
 /// The entries of a map, with what they hold.

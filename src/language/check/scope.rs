@@ -31,11 +31,23 @@ pub(crate) struct Variable {
     pub(crate) entries: Option<Vec<(String, Position)>>,
     /// How many arguments the closure takes that it is declared as.
     pub(crate) takes: Option<usize>,
+    /// The arguments of a command that it holds, with their kinds.
+    pub(crate) arguments: Option<Vec<(String, Kind)>>,
 }
 
 impl Variable {
     pub(crate) fn new(name: &str, kind: Kind, origin: VariableOrigin, position: Position) -> Self {
-        Self { name: name.to_owned(), kind, origin, position, read: false, exported: false, entries: None, takes: None }
+        Self {
+            name: name.to_owned(),
+            kind,
+            origin,
+            position,
+            read: false,
+            exported: false,
+            entries: None,
+            takes: None,
+            arguments: None,
+        }
     }
 
     /// Whether it is worth saying that nobody reads it.

@@ -229,6 +229,8 @@ impl<'a> Walk<'a> {
         self.refuse_host_name(&function.name, position, NameKind::Function);
         let hook = function.hook().filter(|_| self.role.has_hooks());
         let calls = self.before.calls.get(&(function.name.clone(), function.parameters.len()));
+        let is_pair = function.parameters.len() == 2 && hook.is_none() && !self.role.is_open();
+        let command = self.file.command_of(&function.name).filter(|_| is_pair);
         let mark = self.scope.mark();
         for (index, name) in function.parameters.iter().enumerate() {
             let place =
@@ -241,11 +243,16 @@ impl<'a> Walk<'a> {
             let kind = match (hook, called_with) {
                 (Some(hook), None) => Kind::of_parameter(hook, index),
                 (Some(hook), Some(kind)) => Kind::of_parameter(hook, index).or(kind),
+                (None, _) if command.is_some() => [Kind::Message, Kind::Map][index],
                 // A name in a text can be how the function is called, such as by a timer.
                 (None, _) if open_to_others || mentioned => Kind::Unknown,
                 (None, kind) => kind.unwrap_or_default(),
             };
-            self.declare(Variable::new(name, kind, VariableOrigin::Parameter, position));
+            let mut variable = Variable::new(name, kind, VariableOrigin::Parameter, position);
+            variable.arguments = command.filter(|_| index == 1).map(|command| {
+                command.iter().map(|argument| (argument.name().to_owned(), argument.script_kind())).collect()
+            });
+            self.declare(variable);
         }
         self.in_hook = hook.is_some() && calls.is_none();
         self.in_function = Some((function.name.clone(), function.parameters.len()));
