@@ -684,6 +684,23 @@ fn a_line_break_of_quotes_is_found_in_backticks() {
     one(r"fn on_message(msg) { msg.reply(`a\nb`); }", &format!("1:32 {message}"));
     one(r"fn on_message(msg) { msg.ask(`${msg.id}\n?`); }", &format!("1:30 {message}"));
     one(r"fn on_message(msg) { send_text(msg.chat, `${msg.id}\n`); }", &format!("1:42 {message}"));
+    for (lines, column) in [
+        (r"let out = ''; for item in [1] { out += `${item}\n`; } log_info(out);", 40),
+        (r"let out = `a\n` + msg.id; log_info(out);", 11),
+        (r"let out = []; out.push(`${msg.id}\nb`); log_info(out);", 24),
+        (r"log_info(msg.id.split(`\n`));", 23),
+    ] {
+        let lines = lines.replace("''", "\"\"");
+        one(&format!("fn on_message(msg) {{\n{lines}\n}}"), &format!("2:{column} {message}"));
+    }
+    for lines in [
+        r"log_info(is_match(msg.id, `^${msg.chat}\n`));",
+        r"log_info(is_match(msg.id, `${msg.chat}\n+\d`));",
+        r#"log_info(parse_json(`{"a": "${msg.id}\n"}`));"#,
+        r"log_info(msg.id.replace_all(`\n`, `,`));",
+    ] {
+        none(&format!("fn on_message(msg) {{\n{lines}\n}}"));
+    }
     none(
         r#"fn on_message(msg) { msg.reply("a\nb"); if msg.chat.is_match(`a\nb`) { msg.reply(`a
 b`); } }"#,

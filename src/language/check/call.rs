@@ -291,6 +291,9 @@ impl Walk<'_> {
         if sends {
             call.args.iter().for_each(|text| self.unbroken(text));
         }
+        if call.name == "split" {
+            call.args.iter().for_each(|text| self.unbroken_text(text));
+        }
         for fault in literal::check(of, &call.name, &call.args) {
             self.report(fault.severity, fault.rule, fault.position, fault.message, fault.help);
         }

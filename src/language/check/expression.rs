@@ -50,6 +50,7 @@ impl Walk<'_> {
             }
             Expr::Unit(_) => Kind::Unit,
             Expr::InterpolatedString(parts, _) => {
+                self.unbroken_text(expression);
                 for part in parts {
                     // What stands in the braces is a block.
                     let inner = match part {
@@ -166,6 +167,7 @@ impl Walk<'_> {
 
     pub(crate) fn assignment(&mut self, operation: &OpAssignment, sides: &BinaryExpr) {
         let value = self.value(&sides.rhs);
+        self.unbroken_text(&sides.rhs);
         if operation.is_op_assignment() {
             self.changed_by_nothing(operation, sides, value);
         }

@@ -12,6 +12,9 @@ impl Walk<'_> {
     pub(crate) fn operator(&mut self, call: &FnCallExpr, position: Position) -> Kind {
         let kinds: Vec<_> = call.args.iter().map(|argument| self.value(argument)).collect();
         let token = call.op_token.as_ref();
+        if token == Some(&Token::Plus) {
+            call.args.iter().for_each(|text| self.unbroken_text(text));
+        }
         if let ([left, right], [of_left, of_right]) = (call.args.as_slice(), kinds.as_slice())
             && matches!(
                 token,

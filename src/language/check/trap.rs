@@ -152,7 +152,25 @@ impl Walk<'_> {
         );
     }
 
-    /// Whether the text of the file has this letter at a place.
+    /// Warns of `\n` in a text in backticks that may be meant for people: a pattern or JSON has other backslashes and marks.
+    pub(crate) fn unbroken_text(&mut self, text: &Expr) {
+        let is_plain = |part: &Expr| match part {
+            Expr::StringConstant(text, _) => {
+                let rest = text.replace("\\n", "");
+                !rest.contains(['\\', '^', '{'])
+                    && !["+", "*", "?", "$"].iter().any(|mark| text.contains(&format!("\\n{mark}")))
+            }
+            _ => true,
+        };
+        let is_for_people = match text {
+            Expr::InterpolatedString(parts, _) => parts.iter().all(is_plain),
+            text => is_plain(text),
+        };
+        if is_for_people {
+            self.unbroken(text);
+        }
+    }
+
     /// Warns of `\n` in a text in backticks that is sent, where it breaks no line.
     pub(crate) fn unbroken(&mut self, text: &Expr) {
         let holds = |part: &Expr| matches!(part, Expr::StringConstant(text, _) if text.contains("\\n"));
@@ -167,6 +185,7 @@ impl Walk<'_> {
         }
     }
 
+    /// Whether the text of the file has this letter at a place.
     fn begins_with(&self, position: Position, letter: char) -> bool {
         let (Some(line), Some(column)) = (position.line(), position.position()) else { return false };
         let line = self.file.lines.get(line).unwrap_or_default();
