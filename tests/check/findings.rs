@@ -210,6 +210,35 @@ fn the_arguments_of_a_command_are_known_by_their_declaration() {
 }
 
 #[test]
+fn those_who_may_use_a_command_are_mids() {
+    let script =
+        |who: &str| format!("bot_command(\"ban\", \"ban\", #{{ who: {who} }});\nfn ban(msg) {{ log_info(msg); }}");
+    for (who, column, found) in [("[\"u1\", \"alice\"]", 42, "alice"), ("\"ursula\"", 35, "ursula"), ("[\"\"]", 36, "")]
+    {
+        let message = format!("`who` of `bot_command` are mids of people; found \"{found}\"");
+        one(&script(who), &format!("1:{column} warning no-mid: {message}"));
+    }
+    none(&script("[\"u1\", \"U0123456789abcdef\", \"u1…\"]"));
+}
+
+#[test]
+fn content_types_and_mentions_are_known() {
+    let on_message = |lines: &str| format!("fn on_message(msg) {{\n{lines}\n}}");
+    for (lines, expected) in [
+        ("if msg.content_type == \"TEXT\" { return; }", "2:24 warning comparison: there is no content type \"TEXT\""),
+        ("if \"image\" != msg.content_type { return; }", "2:4 warning comparison: there is no content type \"image\""),
+        ("for m in msg.mentions { log_info(m.name); }", "2:36 warning unknown-property: a mention has no `name`"),
+        ("log_info(msg.mentions[0].user);", "2:26 warning unknown-property: a mention has no `user`"),
+    ] {
+        assert_eq!(findings(&on_message(lines)), [expected], "{lines}");
+    }
+    none(&on_message("if msg.content_type == \"STICKER\" || msg.text == \"TEXT\" { return; }"));
+    none(&on_message(
+        "for m in msg.mentions { log_info(`${m.text} ${m.mid} ${m.start}`); } log_info(msg.mentions.len);",
+    ));
+}
+
+#[test]
 fn the_language_itself_is_left_alone() {
     // The check also runs a top level that it finds nothing wrong with: these lines really work.
     let lines = [

@@ -270,6 +270,19 @@ fn bot_command(name: &Expr, options: Option<&Expr>) -> Vec<Wrong> {
 
 /// What stands for who may use a command.
 fn mid(who: &Expr) -> Option<Wrong> {
+    if let Expr::StringConstant(text, position) = who {
+        // Gateways are not held to how long a mid is, but people's begin with this letter and have no name in them.
+        let rest = text.strip_prefix(['u', 'U']).unwrap_or("name");
+        let is_name =
+            rest.is_empty() || rest.contains(|letter: char| letter.is_alphabetic() && !letter.is_ascii_hexdigit());
+        return is_name.then(|| Wrong {
+            severity: Severity::Warning,
+            rule: "no-mid",
+            position: *position,
+            message: format!("`who` of `bot_command` are mids of people; found \"{text}\""),
+            help: Some("a person's mid is `msg.sender.mid`, such as \"u1…\"".to_owned()),
+        });
+    }
     is_no_text(who).then(|| Wrong {
         severity: Severity::Error,
         rule: "wrong-type",

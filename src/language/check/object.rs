@@ -3,6 +3,7 @@
 use rhai::{Expr, FnCallExpr, Position};
 
 use super::known;
+use super::record::MENTION;
 use super::scope::VariableOrigin;
 use super::walk::{GaveNothing, Walk};
 use crate::language::chain::closures_in;
@@ -38,6 +39,7 @@ impl Walk<'_> {
             }
             // A hook runs when its session has logged in, and then it has one.
             Kind::Session if name == "mid" => Kind::String,
+            Kind::Message if name == "mentions" => Kind::Records(MENTION),
             of if self.known.has_getter(of, name) => {
                 known::property(of, name).or_else(|| self.known.getter(of, name)).unwrap_or_default()
             }

@@ -40,6 +40,7 @@ impl Walk<'_> {
             }
             (Some(Token::EqualsTo | Token::NotEqualsTo), [left, right]) => {
                 self.compare(*left, *right, token == Some(&Token::EqualsTo), position);
+                self.content_type(&call.args);
                 Kind::Bool
             }
             (
@@ -103,6 +104,24 @@ impl Walk<'_> {
             let outcome = if equal { "never equal" } else { "always different" };
             let message = format!("{} and {} are {outcome}", left.noun(), right.noun());
             self.warn("comparison", position, message, conversion(left, right));
+        }
+    }
+
+    /// Warns of a content type that there is not.
+    fn content_type(&mut self, sides: &[Expr]) {
+        let ([subject, Expr::StringConstant(name, position)] | [Expr::StringConstant(name, position), subject]) = sides
+        else {
+            return;
+        };
+        let upper = name.to_uppercase();
+        let meant = if upper == "TEXT" { "NONE" } else { &upper };
+        if meant != name.as_str() && self.text_of_type(subject).is_some() {
+            let help = if meant == "NONE" {
+                "of a text it is \"NONE\"".to_owned()
+            } else {
+                format!("did you mean \"{meant}\"?")
+            };
+            self.warn("comparison", *position, format!("there is no content type \"{name}\""), Some(help));
         }
     }
 

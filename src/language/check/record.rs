@@ -13,6 +13,9 @@ pub(crate) const DATE: &str = "{year, month, day, hour, minute, second, weekday,
 /// The entries of an answer of the web.
 pub(crate) const ANSWER: &str = "{status, headers, body}";
 
+/// The entries of a mention.
+pub(crate) const MENTION: &str = "{mid, start, end, text}";
+
 impl Walk<'_> {
     /// The kind of an entry of a map whose entries are known.
     pub(crate) fn entry(&mut self, shape: &'static str, name: &str, position: Position) -> Kind {
@@ -32,6 +35,7 @@ impl Walk<'_> {
         };
         let whose = match shape {
             DATE => "a date".to_owned(),
+            MENTION => "a mention".to_owned(),
             ANSWER => "an answer of the web".to_owned(),
             shape if Structure::named(shape).is_some() => format!("`{shape}`"),
             _ => "what this command gives".to_owned(),
@@ -88,6 +92,8 @@ fn synonym(shape: &str, name: &str) -> Option<&'static str> {
         ("Chat", "id" | "mid" | "group_id") => "chatMid",
         ("Chat", "members" | "memberMids" | "member_mids" | "creator" | "invitationUrl") => "groupExtra",
         ("GroupExtra", "members") => "memberMids",
+        (MENTION, "name") => "text",
+        (MENTION, "id" | "user_id" | "userId") => "mid",
         (ANSWER, "code" | "statusCode" | "status_code") => "status",
         (ANSWER, "text" | "content" | "data") => "body",
         (DATE, "hours" | "minutes" | "seconds") => {
