@@ -74,6 +74,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["finding", "flow", "known", "literal", "parsed", "presence", "scope", "sessions"],
             &["project"],
             &["walk"],
+            &["record"],
             &[
                 "address",
                 "command",
@@ -86,7 +87,6 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
                 "network",
                 "object",
                 "operator",
-                "record",
                 "test",
                 "trap",
                 "unused",
