@@ -1,5 +1,6 @@
 //! `hotline check`: everything that can be known about scripts without running them. What that is, `language::check` knows.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use super::{account, forget, output};
 use crate::language::check::{Checker, Finding};
 use crate::language::diagnostic::{COLUMNS, CardStyle, Severity};
 use crate::language::{Bundle, Fault, script_name};
-use crate::runtime::DryStart;
+use crate::runtime::{DryStart, lost_timer};
 use crate::store::{Held, JournalReader, Kept};
 use crate::visible;
 
@@ -69,12 +70,24 @@ impl CheckArgs {
         let setup = account::test_setup(self.config.as_deref(), &self.scripts)?;
         let sessions = account::session_networks(self.config.as_deref(), &self.scripts)?.with_settings(settings);
         let names = scripts.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ");
-        let mut report = on_large_stack(move || {
+        let timers = self.timers()?;
+        let (mut report, lost) = on_large_stack(move || {
             let dry_start = DryStart::new(limits);
-            Checker::new()
-                .check(&scripts, &sessions, |bundle| dry_start.fault(&Arc::new(Bundle::clone(bundle).set_up(&setup))))
+            let lost = RefCell::new(Vec::new());
+            let report = Checker::new().check(&scripts, &sessions, |bundle| {
+                let its = timers.iter().filter(|(script, _)| *script == *bundle.name);
+                lost.borrow_mut().extend(its.filter_map(|(_, timer)| lost_timer(bundle, timer)));
+                dry_start.fault(&Arc::new(Bundle::clone(bundle).set_up(&setup)))
+            });
+            (report, lost.into_inner())
         })?;
         report.findings.extend(held);
+        for fault in lost {
+            let finding = Finding { severity: Severity::Warning, rule: "lost-timer", fault };
+            if !report.findings.contains(&finding) {
+                report.findings.push(finding);
+            }
+        }
         report.findings.extend(self.strays()?);
         self.show(&report.findings)?;
         if report.files == 0 {
@@ -108,10 +121,20 @@ impl CheckArgs {
         Ok(config.settings.strays(&names).into_iter().map(finding).collect())
     }
 
+    /// The timers that wait in the bot of this folder, by script.
+    fn timers(&self) -> Result<Vec<(String, String)>, Exit> {
+        let Ok(journal) = JournalReader::open(&self.data()?) else { return Ok(Vec::new()) };
+        Ok(journal.timers()?)
+    }
+
+    /// Where the bot of this folder keeps its data.
+    fn data(&self) -> Result<PathBuf, Exit> {
+        Ok(account::file(self.config.as_deref())?.map_or_else(|| PathBuf::from("data"), |config| config.data))
+    }
+
     /// The scripts that the bot of this folder holds, or will miss at its next start, as far as they belong to what is checked.
     fn held(&self, roots: &[PathBuf]) -> Result<Vec<Finding>, Exit> {
-        let data = account::file(self.config.as_deref())?.map_or_else(|| PathBuf::from("data"), |config| config.data);
-        let Ok(journal) = JournalReader::open(&data) else { return Ok(Vec::new()) };
+        let Ok(journal) = JournalReader::open(&self.data()?) else { return Ok(Vec::new()) };
         // What cannot be read is a finding of its own.
         let Ok(files) = forget::files(roots) else { return Ok(Vec::new()) };
         let there: BTreeSet<_> = files.iter().map(|file| script_name(file)).collect();

@@ -45,6 +45,7 @@ pub use ids::continue_ids_after;
 pub use journal::JournalMode;
 pub use limits::Limits;
 pub use reload::library::{Changes, Library, Look, Script, Unforgettable};
+pub use timers::timer::lost_timer;
 pub use view::event::{Happening, NewGeneration, RunName, ViewEvent};
 pub use view::rows::{
     FaultView, PhaseView, RunView, ScriptState, ScriptView, SessionCounters, SessionQueues, SessionView, TimerView,

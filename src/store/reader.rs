@@ -178,6 +178,14 @@ impl JournalReader {
         self.read(held::kept)
     }
 
+    /// The timers that handlers have asked for, each with its script and as [`TimerRow::timer`](crate::store::TimerRow::timer) has it.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub fn timers(&self) -> Result<Vec<(String, String)>, StoreError> {
+        self.read(rows::timers)
+    }
+
     /// The scripts that there were at a time, as far as that is known.
     ///
     /// # Errors

@@ -459,6 +459,14 @@ pub(super) fn recover(connection: &Connection, session: &str) -> Result<Recovere
     Ok(Recovered { events, waiting, timers, states, highest_message, ..Recovered::default() })
 }
 
+/// The timers that handlers have asked for, with their scripts, in the order of these.
+pub(super) fn timers(connection: &Connection) -> Result<Vec<(String, String)>, StoreError> {
+    let sql = "SELECT DISTINCT script, timer FROM timer WHERE declared != ?1 ORDER BY script, timer";
+    let mut statement = connection.prepare_cached(sql)?;
+    let timers = statement.query_map([TimerOrigin::Declared], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(timers.collect::<Result<_, _>>()?)
+}
+
 /// Pinned sources, as JSON text.
 pub(super) fn bundle(connection: &Connection, hash: &BundleHash) -> Result<Option<String>, StoreError> {
     let sql = "SELECT sources FROM bundle WHERE hash = ?1";

@@ -211,6 +211,26 @@ async fn what_is_held_is_shown_and_can_be_forgotten_while_the_bot_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn check_names_a_timer_of_the_bot_whose_function_is_not_there_any_more() {
+    let scene = ordering("").await;
+    scene.is_in("ask").await;
+    let short = ["check", "--format", "short"];
+    assert!(!out(&scene, &short).contains("a timer"));
+    // Whoever checks before saving has it in another file, and the bot goes on as it is.
+    for (now, expected) in [
+        ("fn reminded() {}", "a timer names the function \"remind\", which this script does not define"),
+        ("fn remind(whom) {}", "a timer calls `remind` with no arguments, but it is `remind(whom)`"),
+    ] {
+        scene
+            .folder
+            .save("bot.rhai", &ORDER.replace("fn remind() {}", now).replace("    after(\"1h\", \"remind\");\n", ""));
+        let found = out(&scene, &short);
+        assert!(found.contains(&format!("warning: {expected}")), "{found}");
+    }
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_script_can_be_forgotten_while_no_bot_runs() {
     let mut scene = ordering("").await;
     scene.is_in("ask").await;

@@ -141,6 +141,16 @@ impl Timer {
     }
 }
 
+/// What keeps a script from being called by a timer that the record has for it; nothing where it can be.
+///
+/// `timer` is the text of [`TimerRow::timer`](crate::store::TimerRow::timer).
+pub fn lost_timer(bundle: &Bundle, timer: &str) -> Option<Fault> {
+    let timer: Timer = serde_json::from_str(timer).ok()?;
+    let headers = headers(&bundle.script.text);
+    let has = |name: &str, count| headers.iter().any(|own| own.name == name && own.parameters.len() == count);
+    timer.check(bundle, has).err()
+}
+
 impl Scheduled {
     /// Whether it stays when it is due, since its script is held.
     pub(super) fn waits(&self, is_held: impl Fn(&str) -> bool) -> bool {
