@@ -763,7 +763,7 @@ pub static FUNCTIONS: &[HostFunction] = &[
         "The same with headers, such as `#{headers: #{\"Content-Type\": \"text/csv\"}}`.",
         plays(
             r#"let options = #{ headers: #{ "Content-Type": "text/csv" } };
-               http_post("https://api.example.com/log", `${msg.timestamp},${msg.sender.mid}\n`, options);"#,
+               http_post("https://api.example.com/log", `${msg.timestamp},${msg.sender.mid}` + "\n", options);"#,
             r#"web.answers("https://api.example.com/log", "");
                alice.says("hi");
                assert(web.expects("https://api.example.com/log").body.contains(alice.mid));"#,
