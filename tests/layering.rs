@@ -68,6 +68,7 @@ const ROOMS: &[(&str, &[&[&str]])] = &[
             &["check", "trace"],
         ],
     ),
+    ("language/moment", &[&["meant"], &["words"], &["letters"], &["mod"]]),
     (
         "language/check",
         &[
