@@ -728,13 +728,17 @@ fn survey(mid) {
     scene.start();
     scene.alice.says("go").await;
     assert_eq!(scene.hears().await, "one?");
-    scene.kill_in("ask").await;
+    let first = scene.is_in_since("ask", 0).await;
+    scene.kill().await;
     scene.start();
     scene.alice.says("a").await;
     assert_eq!(scene.hears().await, "two, after a?");
+    let second = scene.is_in_since("ask", first).await;
     scene.alice.says("x").await;
     assert_eq!(scene.hears().await, "b, please");
-    scene.kill_in("ask").await;
+    // Not the wait before: what was said since then might be lost.
+    scene.is_in_since("ask", second).await;
+    scene.kill().await;
     scene.start();
     scene.alice.says("b").await;
     scene.alice.says("bye").await;

@@ -1,7 +1,9 @@
 //! A bot, someone who talks to it, and what lies between them.
 
+use std::cell::Cell;
 use std::time::Duration;
 
+use hotline::clock::Timestamp;
 use hotline::protocol::Message;
 use hotline::sandbox::{Control, Sandbox};
 use hotline::store::{EventRow, RunRecord};
@@ -68,6 +70,18 @@ impl Scene {
     /// Waits until the record has it that a run waits in this call.
     pub(crate) async fn is_in(&self, call: &str) {
         self.has_run(|run| run.standing.waiting.as_ref().is_some_and(|waiting| waiting.call == call)).await;
+    }
+
+    /// Waits until the record has it that a run waits in this call, and came there after `before`; gives when.
+    pub(crate) async fn is_in_since(&self, call: &str, before: Timestamp) -> Timestamp {
+        let since = Cell::new(before);
+        self.has_run(|run| {
+            let waiting = run.standing.waiting.as_ref().filter(|waiting| waiting.call == call);
+            since.set(waiting.map_or(before, |waiting| waiting.since));
+            since.get() > before
+        })
+        .await;
+        since.get()
     }
 
     /// Waits until the record has it that a run of this function goes on.
